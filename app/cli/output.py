@@ -1,0 +1,29 @@
+"""The one module that prints: answers on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+def answer(text: str) -> None:
+    """What was asked for."""
+    click.echo(text)
+
+
+def answer_json(value: Any) -> None:
+    """What was asked for, as one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def narrate(text: str) -> None:
+    """What is going on."""
+    click.echo(text, err=True)
+
+
+def error(text: str) -> None:
+    """What went wrong; the state word in front is the only thing that is ever coloured."""
+    word, space, rest = text.partition(" ")
+    click.echo(click.style(word, fg="red", bold=True) + space + rest, err=True)

@@ -1,0 +1,51 @@
+"""`vegafs settings`."""
+
+from __future__ import annotations
+
+import click
+from pydantic import SecretStr
+
+from app.cli import output
+from app.db.url import DatabaseUrl
+from app.settings import Settings, load_with_origins, variable
+
+
+@click.command(name="settings")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(as_json: bool) -> None:
+    """Print the settings in force and where each value came from, secrets masked.
+
+    \b
+    The first of these that has a value gives it:
+      the environment, .env, the file named by DATABASE_URL_FILE,
+      a folder of secret files (VEGAFS_SECRETS_DIR, or /run/secrets)
+    """
+    settings, origins = load_with_origins()
+    rows = [
+        (variable(name), _shown(getattr(settings, name)), origins.get(name, "default"))
+        for name in Settings.model_fields
+    ]
+    if as_json:
+        output.answer_json(
+            {
+                "schema_version": 1,
+                "settings": [
+                    {"name": name, "value": value, "origin": origin} for name, value, origin in rows
+                ],
+            }
+        )
+        return
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, origin in rows:
+        output.answer(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+    output.narrate(f"{len(rows)} settings, {len(origins)} of them set")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, SecretStr):
+        return str(DatabaseUrl.parse(value.get_secret_value()))
+    if isinstance(value, dict):
+        return ",".join(f"{key}={path}" for key, path in value.items()) or "(none)"
+    return str(value)

