@@ -9,6 +9,7 @@
     |  |- DatabaseMissing        database-missing
     |  |- PermissionMissing      permission-missing
     |  |- RevisionUnknown        revision-unknown
+    |  |- RevisionsBroken        revisions-broken
     |  |- MessageMissing         message-missing
     |  |- ModelsNotImportable    models-not-importable
     |  |- ServerBinariesMissing  server-binaries-missing
@@ -192,6 +193,12 @@ class RevisionUnknown(UsageError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason, help="`alembic history` lists the revisions")
+
+
+class RevisionsBroken(UsageError):
+    """The revision files, or the list of them, do not make a chain."""
+
+    code = "revisions-broken"
 
 
 class MessageMissing(UsageError):

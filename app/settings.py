@@ -28,6 +28,8 @@ from pydantic_settings import (
 from app.errors import SettingsInvalid
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ALEMBIC_INI = PROJECT_ROOT / "alembic.ini"
+REVISIONS_LOCK = PROJECT_ROOT / "alembic" / "revisions.lock"
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
 OTHER_NAMES = frozenset({"VEGAFS_SECRETS_DIR", "VEGAFS_TEST_DATABASE_URL"})

@@ -58,8 +58,8 @@ def create_engine(settings: Settings, role: Role) -> AsyncEngine:
             "pool_pre_ping": True,
         }
     return create_async_engine(
-        # For people and logs; the password and all else travel in connect_args.
-        URL.create("postgresql+asyncpg", database=url.database),
+        # For people and logs; the password and all that counts travel in connect_args.
+        URL.create("postgresql+asyncpg", url.user, host=url.address, database=url.database),
         connect_args=arguments,
         hide_parameters=True,
         **options,

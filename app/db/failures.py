@@ -1,0 +1,82 @@
+"""explain() turns what a driver raises into an error that names the database and what helps."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Iterator
+
+from sqlalchemy import URL
+
+from app.errors import (
+    DatabaseMissing,
+    DatabaseUnreachable,
+    LoginRefused,
+    PermissionMissing,
+    VegafsError,
+)
+
+# SQLSTATEs, PostgreSQL documentation, appendix A.
+LOGIN_REFUSED = ("28000", "28P01")
+DATABASE_MISSING = "3D000"
+PERMISSION_MISSING = "42501"
+UNDEFINED_TABLE = "42P01"
+# Starting up, shutting down, terminated, full, and every connection exception (class 08).
+UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The server's code for what went wrong, wherever in the chain of causes it is."""
+    for cause in _causes(error):
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+    return None
+
+
+def explain(error: BaseException, url: URL) -> VegafsError | None:
+    """The error of ours that says what the driver's means, or None where we know no better."""
+    database = url.database or url.username or "(default)"
+    user = url.username or getpass.getuser()
+    state = sqlstate(error)
+    reason = describe(error)
+    if state in LOGIN_REFUSED:
+        return LoginRefused(user, address(url), reason)
+    if state == DATABASE_MISSING:
+        return DatabaseMissing(database, address(url))
+    if state == PERMISSION_MISSING:
+        return PermissionMissing(user, database, reason)
+    if state in UNREACHABLE or (state or "").startswith("08"):
+        return DatabaseUnreachable(database, address(url), reason)
+    if state is None:
+        for cause in _causes(error):
+            if isinstance(cause, (TimeoutError, asyncio.TimeoutError)):
+                return DatabaseUnreachable(database, address(url), "no answer in time")
+            if isinstance(cause, OSError):
+                return DatabaseUnreachable(database, address(url), reason)
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """The server's or the system's own words, without SQL, parameters and wrappers."""
+    deepest = next(_causes(error))
+    if isinstance(deepest, OSError) and deepest.strerror:
+        return deepest.strerror
+    return str(deepest).strip() or type(deepest).__name__
+
+
+def address(url: URL) -> str:
+    """Where the engine connects, for people."""
+    if url.host is None:
+        return "the default server"
+    return f"{url.host}:{url.port}" if url.port else url.host
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The driver's error first, then the wrappers around it."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = getattr(current, "orig", None) or current.__cause__
+    return reversed(chain)

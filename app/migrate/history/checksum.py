@@ -1,0 +1,57 @@
+"""checksum() is the identity of a revision file: equal for equal code, however it is written.
+
+Line ends, comments, docstrings, quotes, parentheses and every other matter of formatting do not
+count; everything that runs does. The code is hashed as its syntax tree, in a spelling of our own:
+`ast.dump` and `ast.unparse` differ from one Python to the next.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+
+_DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# Where a node stands, and hints for type checkers: formatting.
+_IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+
+def checksum(tree: ast.Module) -> str:
+    """SHA-256 of the code, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for piece in _spelled(tree):
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _spelled(node: object) -> Iterator[str]:
+    if isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for name, value in ast.iter_fields(node):
+            if name == "body" and isinstance(node, _DOCUMENTED):
+                value = _without_docstring(value)  # noqa: PLW2901 - the field as it counts
+            # A field that a newer Python adds is empty in code that an older one can read.
+            if name in _IGNORED or value is None or value == []:
+                continue
+            yield f" {name}="
+            yield from _spelled(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            yield from _spelled(item)
+            yield ","
+        yield "]"
+    else:
+        yield f"{type(node).__name__}:{node!r}"
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        return body[1:]
+    return body

@@ -1,0 +1,1 @@
+"""Doing it: the body of alembic/env.py."""

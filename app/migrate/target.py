@@ -1,0 +1,25 @@
+"""Target is one database: a name and an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+# Beside the package that holds this one, as in a checkout.
+DEFAULT_INI = Path(__file__).resolve().parents[2] / "alembic.ini"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A database to migrate, and the alembic.ini that names its revisions."""
+
+    name: str
+    engine: AsyncEngine
+    ini: Path = DEFAULT_INI
+
+    @classmethod
+    def of(cls, engine: AsyncEngine, ini: Path = DEFAULT_INI) -> Target:
+        """The engine's database under its own name."""
+        return cls(engine.url.database or "(default)", engine, ini)
