@@ -23,6 +23,8 @@ PERMISSION_MISSING = "42501"
 UNDEFINED_TABLE = "42P01"
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
+# On Python 3.10 asyncio's timeout is an exception of its own.
+_SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -40,26 +42,25 @@ def explain(error: BaseException, url: URL) -> VegafsError | None:
     user = url.username or getpass.getuser()
     state = sqlstate(error)
     reason = describe(error)
+    if state is None:
+        silent = any(isinstance(cause, _SILENCE) for cause in _causes(error))
+        return DatabaseUnreachable(database, address(url), reason) if silent else None
     if state in LOGIN_REFUSED:
         return LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:
         return DatabaseMissing(database, address(url))
     if state == PERMISSION_MISSING:
         return PermissionMissing(user, database, reason)
-    if state in UNREACHABLE or (state or "").startswith("08"):
+    if state in UNREACHABLE or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
-    if state is None:
-        for cause in _causes(error):
-            if isinstance(cause, (TimeoutError, asyncio.TimeoutError)):
-                return DatabaseUnreachable(database, address(url), "no answer in time")
-            if isinstance(cause, OSError):
-                return DatabaseUnreachable(database, address(url), reason)
     return None
 
 
 def describe(error: BaseException) -> str:
     """The server's or the system's own words, without SQL, parameters and wrappers."""
     deepest = next(_causes(error))
+    if isinstance(deepest, (TimeoutError, asyncio.TimeoutError)):
+        return "no answer in time"
     if isinstance(deepest, OSError) and deepest.strerror:
         return deepest.strerror
     return str(deepest).strip() or type(deepest).__name__

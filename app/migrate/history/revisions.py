@@ -162,9 +162,9 @@ def _read(path: Path) -> Revision | None:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
+        line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(
-            f"{path.name}{f':{line}' if line else ''} is not Python: {getattr(error, 'msg', error)}",
+            f"{path.name}:{line or 1} is not Python: {reason}",
             help="correct the file",
         ) from None
     values = _assigned(tree)
