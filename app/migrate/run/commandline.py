@@ -1,0 +1,92 @@
+"""What the plain `alembic` command says, and with which code it exits.
+
+Alembic prints its CommandError on stdout and exits with 255 for everything, and lets all other
+errors out as tracebacks. Errors that come through alembic/env.py are rendered by `rendered()`;
+those that Alembic raises without it (`alembic show nope`) by the plugin that `setup()` is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from alembic.config import Config
+from alembic.runtime.plugins import Plugin
+from alembic.script.revision import MultipleHeads, RevisionError
+from alembic.util.exc import CommandError
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+
+from app.db.failures import explain
+from app.errors import RevisionUnknown, UsageError, VegafsError
+
+
+def command_name(config: Config) -> str | None:
+    """The command that was typed (`upgrade`), or None where Alembic is called as a library."""
+    command: tuple[Callable[..., object], object, object] | None = getattr(
+        config.cmd_opts, "cmd", None
+    )
+    return command[0].__name__ if command else None
+
+
+def say(line: str) -> None:
+    """Narration: stderr, so that stdout stays clean for `--sql`."""
+    sys.stderr.write(line + "\n")
+
+
+@contextmanager
+def rendered(config: Config) -> Iterator[None]:
+    """Errors of the block as one message and the exit code of their class, where typed by a person.
+
+    A library's caller gets the exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        meant = understood(error)
+        if meant is None:
+            raise
+        if command_name(config) is None:
+            if meant is error:
+                raise
+            raise meant from error
+        say(meant.render())
+        sys.exit(meant.exit_code)
+
+
+def understood(error: BaseException, url: URL | None = None) -> VegafsError | None:
+    """The error of ours that an error of Alembic's, SQLAlchemy's or the driver's means."""
+    if isinstance(error, VegafsError):
+        return error
+    if isinstance(error, CommandError):
+        return from_alembic(error)
+    if url is not None and isinstance(error, (DBAPIError, OSError, TimeoutError)):
+        return explain(error, url)
+    return None
+
+
+def from_alembic(error: CommandError) -> VegafsError:
+    """Alembic's complaint in our words where it is about a revision, in its own elsewhere."""
+    reason = str(error).strip()
+    if isinstance(error.__cause__, MultipleHeads):
+        return UsageError(
+            reason, help="`alembic heads` shows them; give the newer file the next number"
+        )
+    if isinstance(error.__cause__, RevisionError) or reason.startswith("Can't locate revision"):
+        return RevisionUnknown(reason)
+    return UsageError(reason)
+
+
+def setup(plugin: Plugin) -> None:
+    """Alembic's entry point for plugins: render the errors that never reach env.py."""
+    from alembic import util  # noqa: PLC0415 - Alembic calls this while it is being imported
+
+    def err(message: str, quiet: bool = False) -> NoReturn:
+        error = from_alembic(CommandError(message))
+        if not quiet:
+            say(error.render())
+        sys.exit(error.exit_code)
+
+    util.err = err

@@ -1,0 +1,33 @@
+"""What follows when `alembic revision` has written a file: formatting, and revisions.lock."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic.script import write_hooks
+
+from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.run.commandline import say
+
+NAME = "app.migrate.finish"
+
+
+def register() -> None:
+    """Make the hook known under the name that alembic.ini calls."""
+    write_hooks.register(NAME)(finish)
+
+
+def finish(path: str, options: object) -> None:
+    """Format a new revision file where ruff is installed, and add it to revisions.lock."""
+    written = Path(path)
+    if importlib.util.find_spec("ruff") is not None:
+        for arguments in (["check", "--quiet", "--fix", "--exit-zero"], ["format", "--quiet"]):
+            subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
+                [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
+            )
+    lock = written.parent.parent / "revisions.lock"
+    write_lock(lock, read_revisions(written.parent))
+    say(f"OK  {written.name} written, {lock.name} refreshed. Review, then: alembic upgrade head")
