@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
 from app.errors import (
     DatabaseMissing,
@@ -54,6 +56,18 @@ def explain(error: BaseException, url: URL) -> VegafsError | None:
     if state in UNREACHABLE or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
     return None
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Driver errors of the block as errors of ours, where we know better than the driver."""
+    try:
+        yield
+    except (DBAPIError, *_SILENCE) as error:
+        meant = explain(error, url)
+        if meant is None:
+            raise
+        raise meant from error
 
 
 def describe(error: BaseException) -> str:

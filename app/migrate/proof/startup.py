@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.failures import UNDEFINED_TABLE, explain, sqlstate
+from app.db.failures import UNDEFINED_TABLE, explained, sqlstate
 from app.errors import DatabaseAhead, DatabaseBehind, NeverMigrated, VegafsError
 from app.migrate.history.revisions import Revision, ancestors, heads, read_lock
 
@@ -54,18 +54,15 @@ async def check(engine: AsyncEngine, lock_path: Path) -> Verdict:
     database does not answer, RevisionsBroken where the file cannot be read.
     """
     revisions = read_lock(lock_path)
-    try:
+    with explained(engine.url):
         async with engine.connect() as connection:
-            rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
-            found = frozenset(rows.scalars())
-    except (DBAPIError, OSError, TimeoutError) as error:
-        if sqlstate(error) == UNDEFINED_TABLE:
-            found = frozenset()
-        else:
-            explained = explain(error, engine.url)
-            if explained is None:
-                raise
-            raise explained from error
+            try:
+                rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
+                found = frozenset(rows.scalars())
+            except ProgrammingError as error:
+                if sqlstate(error) != UNDEFINED_TABLE:
+                    raise
+                found = frozenset()
     return decide(engine.url.database or "(default)", revisions, found)
 
 

@@ -16,10 +16,7 @@ from alembic.config import Config
 from alembic.runtime.plugins import Plugin
 from alembic.script.revision import MultipleHeads, RevisionError
 from alembic.util.exc import CommandError
-from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
 
-from app.db.failures import explain
 from app.errors import RevisionUnknown, UsageError, VegafsError
 
 
@@ -56,14 +53,12 @@ def rendered(config: Config) -> Iterator[None]:
         sys.exit(meant.exit_code)
 
 
-def understood(error: BaseException, url: URL | None = None) -> VegafsError | None:
-    """The error of ours that an error of Alembic's, SQLAlchemy's or the driver's means."""
+def understood(error: BaseException) -> VegafsError | None:
+    """The error of ours that an error of Alembic's means."""
     if isinstance(error, VegafsError):
         return error
     if isinstance(error, CommandError):
         return from_alembic(error)
-    if url is not None and isinstance(error, (DBAPIError, OSError, TimeoutError)):
-        return explain(error, url)
     return None
 
 

@@ -22,16 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from alembic import context
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-from app.db.failures import describe, sqlstate
+from app.db.failures import describe, explained, sqlstate
 from app.errors import (
     DatabaseAhead,
     LoopAlreadyRunning,
@@ -40,7 +40,7 @@ from app.errors import (
     VegafsError,
 )
 from app.migrate.run import finish, listing
-from app.migrate.run.commandline import command_name, rendered, say, understood
+from app.migrate.run.commandline import command_name, rendered, say
 from app.migrate.run.report import Planned, Recorder
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
@@ -64,7 +64,7 @@ def run(metadata: MetaData, engine: Engine, autogenerate: Options) -> None:
             _offline(metadata)
         elif command_name(config) == "history":
             listing.history(config, ScriptDirectory.from_config(config), engine)
-        elif command_name(config) == "revision" and not config.cmd_opts.autogenerate:  # type: ignore[union-attr]  # a command was typed
+        elif command_name(config) == "revision" and not _autogenerates(config):
             # A file with an empty body needs no database.
             context.configure(
                 url=DIALECT_URL, as_sql=True, target_metadata=metadata, **autogenerate()
@@ -80,17 +80,9 @@ def run(metadata: MetaData, engine: Engine, autogenerate: Options) -> None:
 
 
 async def _connect(engine: Engine, metadata: MetaData, autogenerate: Options) -> None:
-    with engine() as opened:
-        try:
-            async with opened.connect() as connection:
-                await connection.run_sync(_online, metadata, autogenerate)
-        except (DBAPIError, OSError, TimeoutError) as error:
-            meant = understood(error, opened.url)
-            if meant is None:
-                raise
-            raise meant from error
-        finally:
-            await opened.dispose()
+    with engine() as opened, explained(opened.url):
+        async with opened.connect() as connection:
+            await connection.run_sync(_online, metadata, autogenerate)
 
 
 def _online(connection: Connection, metadata: MetaData, autogenerate: Options) -> None:
@@ -208,6 +200,10 @@ def _place(error: BaseException, versions: Path) -> str | None:
         if path.parent == versions.resolve():
             return f"{os.path.relpath(path)}:{frame.lineno}"
     return None
+
+
+def _autogenerates(config: Config) -> bool:
+    return bool(getattr(config.cmd_opts, "autogenerate", False))
 
 
 def _refuse_running_loop() -> None:

@@ -10,11 +10,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.failures import explained
 from app.errors import UsageError, VegafsError
-from app.migrate.run.commandline import say, understood
+from app.migrate.run.commandline import say
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
 
@@ -49,17 +49,9 @@ def history(config: Config, script: ScriptDirectory, engine: Engine) -> None:
 
 
 async def _heads(engine: Engine) -> tuple[str, ...]:
-    with engine() as opened:
-        try:
-            async with opened.connect() as connection:
-                return await connection.run_sync(_current)
-        except (DBAPIError, OSError, TimeoutError) as error:
-            meant = understood(error, opened.url)
-            if meant is None:
-                raise
-            raise meant from error
-        finally:
-            await opened.dispose()
+    with engine() as opened, explained(opened.url):
+        async with opened.connect() as connection:
+            return await connection.run_sync(_current)
 
 
 def _current(connection: Connection) -> tuple[str, ...]:
@@ -80,9 +72,8 @@ def _range(given: str | None, heads: tuple[str, ...] | None) -> tuple[str, str]:
 
 
 def _applied(script: ScriptDirectory, heads: Iterable[str]) -> frozenset[str]:
-    known = [
-        head for head in heads if any(head == item.revision for item in script.walk_revisions())
-    ]
+    names = {item.revision for item in script.walk_revisions()}
+    known = [head for head in heads if head in names]
     return frozenset(item.revision for item in script.iterate_revisions(tuple(known), "base"))
 
 

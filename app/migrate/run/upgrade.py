@@ -10,9 +10,8 @@ from collections.abc import Callable
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from app.migrate.run.commandline import understood
+from app.db.failures import explained
 from app.migrate.run.report import Report
 from app.migrate.target import Target
 
@@ -38,14 +37,9 @@ async def _run(target: Target, function: Callable[[Config, str], None], revision
         config.attributes["connection"] = connection
         function(config, revision)
 
-    try:
+    with explained(target.engine.url):
         async with target.engine.connect() as connection:
             await connection.run_sync(call)
-    except (DBAPIError, OSError, TimeoutError) as error:
-        meant = understood(error, target.engine.url)
-        if meant is None:
-            raise
-        raise meant from error
     report = config.attributes["report"]
     if not isinstance(report, Report):
         raise TypeError("alembic/env.py did not call app.migrate.run.environment.run")
