@@ -2,7 +2,7 @@
 
 Alembic prints its CommandError on stdout and exits with 255 for everything, and lets all other
 errors out as tracebacks. Errors that come through alembic/env.py are rendered by `rendered()`;
-those that Alembic raises without it (`alembic show nope`) by the plugin that `setup()` is.
+those that Alembic raises without it (`alembic show nope`) by app.migrate.run.plugin.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from alembic.config import Config
-from alembic.runtime.plugins import Plugin
 from alembic.script.revision import MultipleHeads, RevisionError
 from alembic.util.exc import CommandError
 
@@ -72,16 +70,3 @@ def from_alembic(error: CommandError) -> VegafsError:
     if isinstance(error.__cause__, RevisionError) or reason.startswith("Can't locate revision"):
         return RevisionUnknown(reason)
     return UsageError(reason)
-
-
-def setup(plugin: Plugin) -> None:
-    """Alembic's entry point for plugins: render the errors that never reach env.py."""
-    from alembic import util  # noqa: PLC0415 - Alembic calls this while it is being imported
-
-    def err(message: str, quiet: bool = False) -> NoReturn:
-        error = from_alembic(CommandError(message))
-        if not quiet:
-            say(error.render())
-        sys.exit(error.exit_code)
-
-    util.err = err

@@ -116,6 +116,9 @@ def _online(connection: Connection, metadata: MetaData, autogenerate: Options) -
     config.attributes["report"] = recorder.report()
     if command in RUNNING:
         recorder.end(script.get_heads())
+    elif command == "current" and set(recorder.before) != set(script.get_heads()):
+        at = ", ".join(recorder.before) or "base: it was never migrated"
+        say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
 
 def _offline(metadata: MetaData) -> None:

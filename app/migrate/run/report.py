@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 _VERBS = {
     "upgrade": ("APPLY", "applied"),
     "downgrade": ("REVERT", "reverted"),
-    "stamp": ("STAMP", "stamped; the schema is untouched"),
+    "stamp": ("STAMP", "stamped"),
 }
 
 
@@ -87,13 +87,11 @@ class Recorder:
             raise RuntimeError("no revision is running")
         planned, self.running = self.running, None
         duration_s = time.monotonic() - self._step_started_s
+        # A stamp has no title.
+        label = "  ".join(filter(None, (planned.revision, planned.title)))
         self.steps.append(Step(planned.revision, planned.title, planned.direction, duration_s))
         self.after = planned.after
-        width = max(len(item.revision) for item in self.plan)
-        self._say(
-            f"  {len(self.steps)} of {len(self.plan)}  {planned.revision:<{width}}  "
-            f"{planned.title}  {duration(duration_s)}"
-        )
+        self._say(f"  {len(self.steps)} of {len(self.plan)}  {label}  {duration(duration_s)}")
 
     def report(self) -> Report:
         """What was done, from the start of the run to now."""
@@ -119,6 +117,8 @@ class Recorder:
             last += f" Undo: alembic downgrade {_names(self.before)}"
         elif direction == "downgrade":
             last += f" Redo: alembic upgrade {_names(self.before)}"
+        else:
+            last += " The schema is untouched."
         self._say(last)
 
 
