@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,8 +77,10 @@ def describe(error: BaseException) -> str:
     deepest = next(_causes(error))
     if isinstance(deepest, (TimeoutError, asyncio.TimeoutError)):
         return "no answer in time"
-    if isinstance(deepest, OSError) and deepest.strerror:
-        return deepest.strerror
+    if isinstance(deepest, OSError):
+        # asyncio puts the address into the text, and several addresses into one text.
+        numbered = re.search(r"\[Errno (\d+)\]", str(deepest))
+        return os.strerror(int(numbered[1])) if numbered else deepest.strerror or str(deepest)
     return str(deepest).strip() or type(deepest).__name__
 
 
