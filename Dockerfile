@@ -1,0 +1,37 @@
+# Two stages: one that installs, one that runs. Neither compiles anything, and the embedded
+# PostgreSQL of the development machine is in neither: DATABASE_URL names the database.
+ARG PYTHON_VERSION=3.13
+
+FROM python:${PYTHON_VERSION}-slim AS build
+WORKDIR /srv/vegafs
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+COPY requirements.lock requirements-build.lock ./
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes \
+        -r requirements.lock -r requirements-build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY app app
+# The package stays where its alembic folder is; what is installed is the command and the path.
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+    && pip uninstall --yes flit_core pip \
+    && python -m compileall -q /opt/venv app
+
+FROM python:${PYTHON_VERSION}-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin vegafs
+WORKDIR /srv/vegafs
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /srv/vegafs/app app
+COPY alembic.ini ./
+COPY alembic alembic
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    VEGAFS_ENVIRONMENT=production \
+    VEGAFS_HOST=0.0.0.0
+USER 10001
+EXPOSE 8000
+# Liveness only: a schema that is behind must not restart the container.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+# For one container: migrate, then serve. With a migration job: `alembic upgrade head` there,
+# `vegafs serve` here (compose.yaml, docs/kubernetes.md).
+CMD ["vegafs", "serve", "--migrate"]
