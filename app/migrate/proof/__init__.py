@@ -1,0 +1,1 @@
+"""After: is the database what it should be."""

@@ -1,0 +1,100 @@
+"""snapshot reads one schema into a Catalog."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from app.migrate.proof.catalog.model import Attributes, Catalog, Key, Value, frozen
+from app.migrate.proof.catalog.normal import view_definition
+from app.migrate.proof.catalog.queries import DEPENDENCIES, OBJECTS
+
+# The schema first, so that its names are written bare. What an extension brought is written bare
+# wherever it was put: a citext of `public` reads the same from a schema beside it.
+_SEARCH_PATH = """
+SELECT set_config('search_path', concat_ws(', ', quote_ident(CAST(:schema AS text)), (
+    SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
+    FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE n.nspname NOT IN ('pg_catalog', CAST(:schema AS text)))), true),
+    current_setting('server_version_num')::int
+"""
+
+
+def snapshot(
+    connection: Connection,
+    schema: str = "public",
+    *,
+    exclude: Collection[str] = ("alembic_version",),
+) -> Catalog:
+    """Read everything of one schema that matters, except the relations named in `exclude`.
+
+    Nothing is written or locked beyond an instant of ACCESS SHARE, and the search path is put
+    back. A transaction that the caller has open stays open.
+    """
+    began = not connection.in_transaction()
+    try:
+        # The path is set within a savepoint: rolling back restores it, after an error too.
+        with connection.begin_nested() as savepoint:
+            path = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
+            rows = [tuple(row) for row in connection.execute(text(OBJECTS), {"schema": schema})]
+            uses = [
+                tuple(row) for row in connection.execute(text(DEPENDENCIES), {"schema": schema})
+            ]
+            savepoint.rollback()
+    finally:
+        if began:
+            connection.rollback()
+    return _catalog(rows, uses, frozenset(exclude), server_version=path[1])
+
+
+def _catalog(
+    rows: Iterable[tuple[Any, ...]],
+    uses: Iterable[tuple[Any, ...]],
+    exclude: Collection[str],
+    *,
+    server_version: int,
+) -> Catalog:
+    objects: dict[Key, Attributes] = {}
+    keys: dict[tuple[int, int, int], Key] = {}
+    positions: dict[str, list[tuple[int, str]]] = {}
+    for kind, name, relation, *address, read in rows:
+        if relation in exclude or name in exclude:
+            continue
+        key = Key(kind, name)
+        attributes: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
+        if (position := attributes.pop("#", None)) is not None:
+            positions.setdefault(relation, []).append((position, attributes["name"]))
+        if kind in ("view", "materialized view"):
+            attributes["definition"] = view_definition(attributes["definition"], server_version)
+        objects[key] = frozen({name: _value(value) for name, value in attributes.items()})
+        keys[(int(address[0]), int(address[1]), int(address[2]))] = key
+    order = {
+        table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
+    }
+    return Catalog({key: objects[key] for key in sorted(objects)}, order, _uses(uses, keys))
+
+
+def _uses(
+    rows: Iterable[tuple[Any, ...]], keys: Mapping[tuple[int, int, int], Key]
+) -> Mapping[Key, frozenset[Key]]:
+    def key(place: int, oid: int, column: int) -> Key | None:
+        # The columns of a view are not listed apart: whoever uses one uses the view.
+        return keys.get((place, oid, column)) or keys.get((place, oid, 0))
+
+    found: dict[Key, set[Key]] = {}
+    for row in rows:
+        user, used = key(*row[:3]), key(*row[3:])
+        if user is not None and used is not None and user != used:
+            found.setdefault(user, set()).add(used)
+    return {user: frozenset(found[user]) for user in sorted(found)}
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, list):
+        return tuple(str(item) for item in value)
+    if value is None or isinstance(value, bool | str):
+        return value
+    return str(value)

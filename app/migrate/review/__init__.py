@@ -1,0 +1,1 @@
+"""Before: seeing a revision, and writing it safely."""
