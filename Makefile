@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types unit lock clean
+.PHONY: help run test test-all lint types tests locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 run: $(VENV)/.ready  ## Start PostgreSQL, migrate to head and serve, all from this folder
 	@$(BIN)/vegafs dev
 
-test: lint types unit  ## Lint, check types and run the tests
+test: lint types tests  ## Lint, check types and run the tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -29,9 +29,28 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-unit: $(VENV)/.ready
+tests: $(VENV)/.ready
 	$(BIN)/pytest -n auto
+
+# Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
+# others 2.1. Then every PostgreSQL: 18 is the default, 16 comes with it, others where installed.
+PYTHONS    := $(foreach v,3.10 3.11 3.12 3.13 3.14,$(if $(shell python$(v) -c 'print(1)' 2>/dev/null),python$(v)))
+PG_BINDIRS := $(dir $(wildcard /usr/lib/postgresql/*/bin/initdb))
+
+test-all: lint types  ## The tests on every Python and every PostgreSQL that is here
+	@set -e; for python in $(PYTHONS); do echo "== $$python"; \
+	    $(MAKE) --no-print-directory tests PYTHON=$$python VENV=.venv-$$python; done
+	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory tests
+	@set -e; for bindir in $(PG_BINDIRS); do echo "== $$bindir"; \
+	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory tests; done
+
+locks:  ## Resolve the dependencies anew into the lock files
+	$(BIN)/python -m pip install --quiet uv
+	for extra in "requirements.lock" "requirements-dev.lock --extra dev"; do \
+	    $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
+	        --no-header --no-annotate --no-emit-index-url pyproject.toml -o $$extra >/dev/null; done
+	grep -A2 '^flit-core' requirements-dev.lock | sed '$$s/ \\$$//' > requirements-build.lock
 
 clean:  ## Remove what make created: the environment, the development database and caches
 	-@test -x $(BIN)/vegafs && $(BIN)/vegafs db stop --now
-	rm -rf $(VENV) .vegafs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .vegafs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
