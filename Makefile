@@ -34,12 +34,15 @@ tests: $(VENV)/.ready
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. Then every PostgreSQL: 18 is the default, 16 comes with it, others where installed.
-PYTHONS    := $(foreach v,3.10 3.11 3.12 3.13 3.14,$(if $(shell python$(v) -c 'print(1)' 2>/dev/null),python$(v)))
+PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
+                 $(HOME)/.pyenv/versions/3.1?*/bin/python3; do \
+                 $$p -c 'import sys; print("%d.%d=%s" % (*sys.version_info[:2], sys.executable))' \
+                 2>/dev/null; done | sort -u -t= -k1,1)
 PG_BINDIRS := $(dir $(wildcard /usr/lib/postgresql/*/bin/initdb))
 
 test-all: lint types  ## The tests on every Python and every PostgreSQL that is here
-	@set -e; for python in $(PYTHONS); do echo "== $$python"; \
-	    $(MAKE) --no-print-directory tests PYTHON=$$python VENV=.venv-$$python; done
+	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
+	    $(MAKE) --no-print-directory tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
 	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory tests
 	@set -e; for bindir in $(PG_BINDIRS); do echo "== $$bindir"; \
 	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory tests; done
