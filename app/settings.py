@@ -1,8 +1,9 @@
 """Settings is everything that the project reads from its environment, frozen.
 
 The database is named by DATABASE_URL; everything else begins with VEGAFS_. A value is taken from
-the first of these that has it: the environment, `.env` in the project's root, a file named by
-DATABASE_URL_FILE, a folder of secret files (VEGAFS_SECRETS_DIR, /run/secrets where it exists).
+the first of these that has it: the environment, `.env` in the project's root (or the file that
+VEGAFS_ENV_FILE names), a file named by DATABASE_URL_FILE, a folder of secret files
+(VEGAFS_SECRETS_DIR, /run/secrets where it exists).
 Nothing is read when this module is imported: `load_settings()` does it.
 """
 
@@ -32,7 +33,9 @@ ALEMBIC_INI = PROJECT_ROOT / "alembic.ini"
 REVISIONS_LOCK = PROJECT_ROOT / "alembic" / "revisions.lock"
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
-OTHER_NAMES = frozenset({"VEGAFS_SECRETS_DIR", "VEGAFS_TEST_DATABASE_URL"})
+OTHER_NAMES = frozenset(
+    {"VEGAFS_ENV_FILE", "VEGAFS_SECRETS_DIR", "VEGAFS_TEST_DATABASE_URL", "VEGAFS_TEST_PG_MAJOR"}
+)
 
 
 def _volumes(value: object) -> object:
@@ -135,7 +138,7 @@ def load_settings(root: Path = PROJECT_ROOT) -> Settings:
 
 def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str, str]]:
     """Settings, and for each field that is not a default the place where its value was found."""
-    env_file = root / ".env"
+    env_file = _env_file(root)
     secrets_dir = _secrets_dir()
     sources: list[tuple[str, PydanticBaseSettingsSource]] = [
         ("environment", EnvSettingsSource(Settings)),
@@ -201,6 +204,13 @@ def _secrets_dir() -> Path | None:
         return Path(named)
     usual = Path("/run/secrets")
     return usual if usual.is_dir() else None
+
+
+def _env_file(root: Path) -> Path:
+    named = os.environ.get("VEGAFS_ENV_FILE")
+    if named and not Path(named).exists():
+        raise SettingsInvalid([f"VEGAFS_ENV_FILE names {named}, which does not exist"])
+    return Path(named) if named else root / ".env"
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:

@@ -1,23 +1,28 @@
 """Place is the folder of one embedded server: what lies where in it.
 
-data/              PostgreSQL's data folder
-run/               the unix socket, for this user only
-server.log         what supervisor and server say
-server.json        where the server that is up can be reached
-start.lock         held while a server is looked for, made and started
-users.lock         shared by everybody who uses the server
-supervisor.lock    held by the supervisor as long as it lives
-pinned             the server stays up without users
-stop               the supervisor is asked to stop
+    data/              PostgreSQL's data folder
+    run/               the unix socket, for this user only
+    server.log         what supervisor and server say
+    server.json        where the server that is up can be reached
+    start.lock         held while a server is looked for, made and started
+    users.lock         shared by everybody who uses the server
+    supervisor.lock    held by the supervisor as long as it lives
+    pinned             the server stays up without users, for good or until a time
+    stop               the supervisor is asked to stop
+
+The folder and all in it are the user's alone (mode 0700).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -43,6 +48,10 @@ class Place:
     @property
     def log(self) -> Path:
         return self.directory / "server.log"
+
+    @property
+    def old_log(self) -> Path:
+        return self.directory / "server.old.log"
 
     @property
     def state(self) -> Path:
@@ -86,6 +95,30 @@ class Place:
     @property
     def run_is_outside(self) -> bool:
         return self.run.parent != self.directory
+
+    def pin(self, for_s: float | None = None) -> None:
+        """Keep the server without users: until it is stopped, or for so long at most."""
+        until = "" if for_s is None else str(time.time() + for_s)
+        self.pinned.write_text(until, encoding="ascii")
+
+    def is_pinned(self) -> bool:
+        try:
+            until = self.pinned.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return False
+        return not until or time.time() < float(until)
+
+    def remove(self) -> None:
+        """Remove what a server left, by name: whatever else lies in the folder is not ours."""
+        for folder in (*self.directory.glob("data.new-*"), self.data, self.directory / "run"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (
+            *(self.log, self.old_log, self.state, self.pinned, self.stop),
+            *(self.start_lock, self.users_lock, self.supervisor_lock),
+        ):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
     def data_major(self) -> int | None:
         """The PostgreSQL that made the data folder, if there is one."""

@@ -7,36 +7,27 @@ together share one server.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import select
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from app.db.embedded import locks, wire
 from app.db.embedded.binaries import Binaries, binaries_for_data, find_binaries
+from app.db.embedded.launch import launch
 from app.db.embedded.locks import LockFile
 from app.db.embedded.place import Place, Spec, State
 from app.errors import DatabaseUrlMissing, ServerInUse, ServerStartFailed
 
 USER = "vegafs"
 DATABASE = "vegafs_dev"
-PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 INVALID_CATALOG_NAME = "3D000"
-# What the server and its programs need; passwords and PG… variables of a shell stay out.
-PASSED_ON = (
-    *("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
-)
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ class EmbeddedServer:
     def start(self) -> State:
         """Start the server if need be, and keep it without users until `stop()`."""
         with self.use() as running:
-            self.place.pinned.touch()
+            self.place.pin()
             return running.state
 
     def stop(self, *, now: bool = False) -> bool:
@@ -136,7 +127,7 @@ class EmbeddedServer:
         up = locks.is_held(place.supervisor_lock)
         return Status(
             running=State.read(place) if up else None,
-            pinned=place.pinned.exists(),
+            pinned=place.is_pinned(),
             users=tuple(locks.holders(place.users_lock)),
         )
 
@@ -240,53 +231,8 @@ class EmbeddedServer:
             remove_at_end=self.remove_at_end,
             options=dict(self.options),
         )
-        said = _start_supervisor(place, spec, deadline)
-        if "up" not in said:
-            raise place.failed(said["failed"], said.get("tail"))
-        state = State(**said["up"])
-        try:
+        state = launch(place, spec, until=deadline)
+        with contextlib.suppress(OSError):
             if self._has_database(state):
                 return state
-        except OSError:
-            pass
         raise place.failed("it started and then did not let us in")
-
-
-def _start_supervisor(place: Place, spec: Spec, deadline: float) -> dict[str, Any]:
-    """Run the supervisor in the background; what it says once the server is up or will not be."""
-    reads, writes = os.pipe()
-    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        process = subprocess.Popen(  # noqa: S603 - this Python, a module of ours
-            # -S: the standard library is enough for it, and reading site-packages takes time.
-            [sys.executable, "-S", "-m", "app.db.embedded.supervisor", spec.directory, str(writes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            cwd=PACKAGE_ROOT,
-            env={
-                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-                "PYTHONPATH": str(PACKAGE_ROOT),
-                "LC_ALL": "C",
-                "TZ": "UTC",
-            },
-            pass_fds=(writes,),
-            start_new_session=True,
-        )
-        os.close(writes)
-        writes = -1
-        process.communicate(json.dumps(asdict(spec)).encode())
-        text = b""
-        while not text.endswith(b"\n"):
-            if not select.select([reads], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                return {"failed": f"it was not up after {START_TIMEOUT_S:g} s"}
-            part = os.read(reads, 65536)
-            if not part:
-                return {"failed": "its supervisor ended without a word"}
-            text += part
-        answer: dict[str, Any] = json.loads(text)
-        return answer
-    finally:
-        for file in (reads, writes, log):
-            if file >= 0:
-                os.close(file)

@@ -108,7 +108,7 @@ class Supervisor:
             if not users.is_current():
                 return  # somebody removed the folder
             if users.attempt(shared=False):
-                if not self._place.pinned.exists():
+                if not self._place.is_pinned():
                     return  # and nobody gets in before this process has ended
                 users.release()
             select.select([self._woken], [], [], LOOK_AT_USERS_S)
@@ -123,22 +123,12 @@ class Supervisor:
         if place.run_is_outside:
             shutil.rmtree(place.run, ignore_errors=True)
         place.stop.unlink(missing_ok=True)
-        if not self._spec.remove_at_end:
-            return
-        # By name: whatever else lies in the folder is not ours to remove.
-        for folder in (place.data, place.run):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (
-            *(place.log, place.log.with_suffix(".old.log"), place.pinned),
-            *(place.start_lock, place.users_lock, place.supervisor_lock),
-        ):
-            file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            place.directory.rmdir()
+        if self._spec.remove_at_end:
+            place.remove()
 
     def _open_log(self) -> None:
         if self._place.log_bytes() > MAX_LOG_BYTES:
-            self._place.log.replace(self._place.log.with_suffix(".old.log"))
+            self._place.log.replace(self._place.old_log)
         log = os.open(self._place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
