@@ -17,6 +17,7 @@
     |  |- PathOutsideVolumes     path-outside-volumes
     |  |- PathNotAFolder         path-not-a-folder
     |  |- CursorInvalid          cursor-invalid
+    |  |- JobImpossible          job-impossible
     |  |- PortBusy               port-busy
     |  '- NotFound               not-found
     |     |- JobNotFound            job-not-found
@@ -305,6 +306,12 @@ class CursorInvalid(UsageError):
             "the cursor is not one that this list gave",
             help="pass `next` of the page before as it is, or leave the cursor out to start again",
         )
+
+
+class JobImpossible(UsageError):
+    """The job cannot be done, and another attempt would not change that."""
+
+    code = "job-impossible"
 
 
 class PortBusy(UsageError):

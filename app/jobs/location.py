@@ -1,0 +1,67 @@
+"""A Location is a folder that may be worked on: a volume, its root, and a path below the root.
+
+What a request names is resolved on the disk before it is judged, symlinks and `..` included. The
+walk does not rely on that: it opens every folder from the root down and follows no symlink.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import PathNotAFolder, PathOutsideVolumes, VolumeUnknown
+from app.jobs.names import listed, on_disk
+
+Roots = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A folder below the root of a volume; `path` is empty for the root itself."""
+
+    volume: str
+    root: str
+    path: str
+
+
+def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Location:
+    """The folder that `path` leads to: below the volume, or absolute where none is named.
+
+    It asks the disk, which takes a moment.
+    On failure: VolumeUnknown, PathOutsideVolumes, PathNotAFolder.
+    """
+    configured = [(name, os.fsencode(root.absolute())) for name, root in sorted(volumes.items())]
+    asked = on_disk(path)
+    if volume is not None:
+        known = [name for name, _ in configured]
+        configured = [(n, root) for n, root in configured if n.lower() == volume.lower()]
+        if not configured:
+            raise VolumeUnknown(volume, known)
+        asked = os.path.join(configured[0][1], asked)  # noqa: PTH118 - names are bytes
+    outside = PathOutsideVolumes(path, [f"{name}={listed(root)}" for name, root in configured])
+    real_roots = [(name, os.path.realpath(root)) for name, root in configured]
+    # Nothing about what is elsewhere, not even whether it exists, is told to who asks for it.
+    if _holder(os.path.normpath(asked), [*configured, *real_roots]) is None:
+        raise outside
+    try:
+        real = os.path.realpath(asked, strict=True)
+        holder = _holder(real, real_roots)
+        if holder is None:
+            raise outside
+        os.close(os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError as error:
+        raise PathNotAFolder(path, error.strerror or str(error)) from None
+    below = real[len(dict(real_roots)[holder].rstrip(b"/")) :].strip(b"/")
+    return Location(holder, listed(dict(configured)[holder]), listed(below))
+
+
+def _holder(path: bytes, roots: Roots) -> str | None:
+    """The volume whose root is the deepest that the path is at or below."""
+    holding = [
+        (len(root), name)
+        for name, root in roots
+        if path == root or path.startswith(root.rstrip(b"/") + b"/")
+    ]
+    return max(holding)[1] if holding else None

@@ -1,0 +1,175 @@
+"""scan() writes every regular file below a folder into the catalogue.
+
+    walk, in a thread --batches--> WRITERS tasks, a connection each --> PostgreSQL
+
+1. A batch goes into a staging table by COPY and from there into `files` by one upsert, in one
+   transaction: a scan that is cut off leaves whole batches, and the next one mends the rest.
+2. While one writer waits for the server the other fetches the next batch, so that the walk, the
+   encoding and the server work at the same time; nothing is read far ahead of what is written.
+3. When the walk is through, what it did not see is marked missing. What is below a folder that
+   could not be read, or was not entered, is left as it was: nobody looked.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.models import File
+from app.errors import JobImpossible
+from app.jobs.names import on_disk
+from app.jobs.walk import Found, Tally, walk
+from app.jobs.work import Work
+
+# Two keep two cores busy; a third only takes turns with them.
+WRITERS = 2
+
+# A name of its own for every shape: a pooler may hand the session to the next release.
+_STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS staged_files_1 (
+    path text COLLATE "C", size_bytes bigint, modified_us bigint, mode integer, media_type text
+) ON COMMIT DELETE ROWS
+"""
+# In the order of their paths, so that two scans of the same files cannot lock each other out.
+# A folder that is changed while it is read may list a name twice.
+_UPSERT = """
+INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type)
+SELECT DISTINCT ON (path) CAST(:volume_id AS bigint), path, size_bytes,
+       timestamptz 'epoch' + modified_us * interval '1 microsecond', mode, media_type
+FROM staged_files_1
+ORDER BY path
+ON CONFLICT (volume_id, path) DO UPDATE
+SET size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, mode = excluded.mode,
+    media_type = excluded.media_type, last_seen_at = excluded.last_seen_at, missing_since = NULL
+"""
+_MARK_MISSING = """
+UPDATE files SET missing_since = now()
+WHERE volume_id = :volume_id AND last_seen_at < :began AND missing_since IS NULL
+  AND path >= :first AND (CAST(:after AS text) IS NULL OR path < :after)
+  AND NOT EXISTS (
+      SELECT FROM unnest(CAST(:unseen AS text[])) AS unseen (path)
+      WHERE files.path = unseen.path OR starts_with(files.path, unseen.path || '/')
+  )
+"""
+_SCANNED = "UPDATE volumes SET scanned_at = now() WHERE id = :volume_id"
+
+
+async def scan(work: Work) -> dict[str, Any]:
+    """Do the job and say what was found.
+
+    On failure: JobImpossible where the folder cannot be opened; whatever the database raises.
+    """
+    began_s = time.monotonic()
+    work.progress.total = await _expected(work)
+    tally = await _walk_and_write(work)
+    missing = await _mark_missing(work, tally)
+    elapsed_s = time.monotonic() - began_s
+    return {
+        "files": tally.files,
+        "size_bytes": tally.size_bytes,
+        "directories": tally.directories,
+        "missing": missing,
+        "errors": tally.errors,
+        "error_examples": tally.error_examples,
+        "mounts_skipped": tally.mounts_skipped,
+        "duration_s": round(elapsed_s, 3),
+        "files_per_s": round(tally.files / elapsed_s),
+    }
+
+
+async def _walk_and_write(work: Work) -> Tally:
+    tally, stop = Tally(), threading.Event()
+    batches = walk(
+        os.fsencode(_root(work)),
+        on_disk(work.lease.path),
+        tally,
+        batch_rows=work.settings.scan_batch_rows,
+        cross_mounts=bool(work.lease.parameters.get("cross_mounts")),
+        stop=stop,
+    )
+    turn = anyio.Lock()
+
+    async def write() -> None:
+        while True:
+            async with turn:
+                rows = await anyio.to_thread.run_sync(_next, batches, work, abandon_on_cancel=True)
+            if rows is None:
+                return
+            await _store(work.engine, work.lease.volume_id, rows)
+            work.progress.done += len(rows)
+
+    try:
+        async with anyio.create_task_group() as writers:
+            for _ in range(WRITERS):
+                writers.start_soon(write)
+    finally:
+        # A thread that was abandoned ends at its next file, and closes what it has open.
+        stop.set()
+    return tally
+
+
+def _next(batches: Iterator[list[Found]], work: Work) -> list[Found] | None:
+    try:
+        return next(batches, None)
+    except OSError as error:
+        where = os.path.join(_root(work), work.lease.path)  # noqa: PTH118 - for people
+        raise JobImpossible(f"{where} cannot be read: {error.strerror}") from error
+
+
+async def _store(engine: AsyncEngine, volume_id: int, rows: list[Found]) -> None:
+    async with engine.begin() as connection:
+        # First of all, and through SQLAlchemy: the driver alone would not begin the transaction.
+        await connection.execute(text(_STAGE))
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        await driver.copy_records_to_table("staged_files_1", records=rows, columns=Found._fields)
+        await connection.execute(text(_UPSERT), {"volume_id": volume_id})
+
+
+async def _mark_missing(work: Work, tally: Tally) -> int:
+    lease = work.lease
+    first, after = _below(lease.path)
+    async with work.engine.begin() as connection:
+        marked = await connection.execute(
+            text(_MARK_MISSING),
+            {
+                "volume_id": lease.volume_id,
+                "began": lease.started_at,
+                "first": first,
+                "after": after,
+                "unseen": tally.unseen,
+            },
+        )
+        if not lease.path:
+            await connection.execute(text(_SCANNED), {"volume_id": lease.volume_id})
+    return marked.rowcount
+
+
+async def _expected(work: Work) -> int | None:
+    """How many files the folder had when it was last scanned."""
+    first, after = _below(work.lease.path)
+    there = select(func.count()).where(
+        File.volume_id == work.lease.volume_id, File.path >= first, File.missing_since.is_(None)
+    )
+    if after is not None:
+        there = there.where(File.path < after)
+    async with work.engine.connect() as connection:
+        return await connection.scalar(there) or None
+
+
+def _below(path: str) -> tuple[str, str | None]:
+    """The paths below a folder are those from the first on and before the second, as bytes."""
+    return (f"{path}/", f"{path}0") if path else ("", None)
+
+
+def _root(work: Work) -> str:
+    configured = {name.lower(): root for name, root in work.settings.volumes.items()}
+    return str(configured[work.lease.volume.lower()].absolute())

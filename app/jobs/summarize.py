@@ -1,0 +1,61 @@
+"""summarize() counts the catalogue's files below a folder, by media type, and finds the largest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.db.models import File
+from app.jobs.work import Work
+
+MAX_MEDIA_TYPES = 200
+
+
+async def summarize(work: Work) -> dict[str, Any]:
+    """Do the job and say what was found. Files that are missing are counted apart."""
+    below = [File.volume_id == work.lease.volume_id]
+    if work.lease.path:
+        # From "path/" on and before "path0", the byte after the slash.
+        below += [File.path >= f"{work.lease.path}/", File.path < f"{work.lease.path}0"]
+    there = [*below, File.missing_since.is_(None)]
+    files, size_bytes = func.count(), func.coalesce(func.sum(File.size_bytes), 0)
+    async with work.engine.connect() as connection:
+        # One look for all, or the parts would not add up while a scan writes.
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        by_type = (
+            await connection.execute(
+                select(File.media_type, files.label("files"), size_bytes.label("size_bytes"))
+                .where(*there)
+                .group_by(File.media_type)
+                .order_by(size_bytes.desc(), File.media_type)
+            )
+        ).all()
+        missing = await connection.scalar(
+            select(func.count()).where(*below, File.missing_since.is_not(None))
+        )
+        largest = (
+            await connection.execute(
+                select(File.path, File.size_bytes)
+                .where(*there)
+                .order_by(File.size_bytes.desc(), File.path)
+                .limit(work.lease.parameters.get("largest", 20))
+            )
+        ).all()
+    total = sum(row.files for row in by_type)
+    work.progress.done = work.progress.total = total
+    return {
+        "files": total,
+        "size_bytes": sum(int(row.size_bytes) for row in by_type),
+        "missing": missing,
+        "media_types": [
+            {
+                "media_type": row.media_type,
+                "files": row.files,
+                "size_bytes": int(row.size_bytes),
+            }
+            for row in by_type[:MAX_MEDIA_TYPES]
+        ],
+        "media_types_count": len(by_type),
+        "largest": [dict(row._mapping) for row in largest],
+    }

@@ -1,0 +1,158 @@
+"""A worker takes jobs one at a time and does them, in the same process as the service.
+
+While it works it renews its lease of the job, and notes its progress, every second: so a job that
+was cancelled, or that another worker took because this one was silent for too long, ends here
+within that time. Stopped by its task's cancellation, it puts its job back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import anyio
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.failures import describe, explain
+from app.errors import JobImpossible, VegafsError
+from app.jobs import queue
+from app.jobs.queue import Lease
+from app.jobs.scan import scan
+from app.jobs.summarize import summarize
+from app.jobs.work import Work
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Operations = Mapping[str, Callable[[Work], Awaitable[dict[str, Any]]]]
+OPERATIONS: Operations = {"scan": scan, "summarize": summarize}
+RENEW_EVERY_S = 1.0
+PUT_BACK_TIMEOUT_S = 1.5
+
+
+class Worker:
+    """One worker; `name` tells its jobs from those of every other."""
+
+    def __init__(
+        self, engine: AsyncEngine, settings: Settings, operations: Operations = OPERATIONS
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.operations = operations
+        self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+    async def run(self) -> None:
+        """Work until the task is cancelled. A database that is away is waited for."""
+        try:
+            while True:
+                try:
+                    busy = await self.work_once()
+                except (SQLAlchemyError, OSError) as error:
+                    logger.warning("the worker cannot use its queue: %s", describe(error))
+                    busy = False
+                if not busy:
+                    await anyio.sleep(self.settings.worker_poll_s)
+        finally:
+            await self._put_back()
+
+    async def work_once(self) -> bool:
+        """Take a job and do it; False where there was none."""
+        lease = await queue.take(
+            self.engine,
+            self.name,
+            volumes=self.settings.volumes,
+            operations=self.operations,
+            lease_s=self.settings.worker_lease_s,
+            max_attempts=self.settings.worker_max_attempts,
+        )
+        if lease is None:
+            return False
+        logger.info("job %d: %s of %s begins", lease.job_id, lease.operation, _where(lease))
+        if await self._attempt(Work(self.engine, self.settings, lease)):
+            logger.info("job %d: ended", lease.job_id)
+        else:
+            logger.info("job %d: cancelled, or taken over by another worker", lease.job_id)
+        return True
+
+    async def _attempt(self, work: Work) -> bool:
+        """Do the job while it is held; False where it was not held until the end."""
+        summary: dict[str, Any] | None = None
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._hold, work, group.cancel_scope)
+            try:
+                summary = await self.operations[work.lease.operation](work)
+            except Exception as error:
+                failure = _innermost(error)
+            group.cancel_scope.cancel()
+        if summary is not None:
+            return await queue.complete(self.engine, work.lease, summary, done=work.progress.done)
+        return failure is not None and await self._fail(work, failure)
+
+    async def _hold(self, work: Work, scope: anyio.CancelScope) -> None:
+        """Renew the lease for as long as the job is worked on; end the work when it is lost."""
+        lease_s = self.settings.worker_lease_s
+        renewed_s = time.monotonic()
+        while True:
+            await anyio.sleep(min(RENEW_EVERY_S, lease_s / 3))
+            try:
+                held = await queue.renew(
+                    self.engine,
+                    work.lease,
+                    lease_s=lease_s,
+                    done=work.progress.done,
+                    total=work.progress.total,
+                )
+                renewed_s = time.monotonic()
+            except (SQLAlchemyError, OSError):
+                # It may come back; but a lease that ran out is another worker's to take.
+                held = time.monotonic() - renewed_s < lease_s
+            if not held:
+                scope.cancel()
+                return
+
+    async def _put_back(self) -> None:
+        """Leave nothing to a lease that nobody renews, as far as the database lets us."""
+        try:
+            with anyio.CancelScope(shield=True), anyio.fail_after(PUT_BACK_TIMEOUT_S):
+                count = await queue.put_back(self.engine, self.name)
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("the worker cannot put its job back: %s", describe(error))
+        else:
+            if count:
+                logger.info("the worker stops and puts its job back")
+
+    async def _fail(self, work: Work, failure: Exception) -> bool:
+        lease = work.lease
+        known = failure if isinstance(failure, VegafsError) else explain(failure, self.engine.url)
+        reason = str(known or f"{type(failure).__name__}: {describe(failure)}")
+        logger.warning(
+            "job %d: attempt %d failed: %s",
+            lease.job_id,
+            lease.attempt,
+            reason,
+            exc_info=failure if known is None else None,
+        )
+        return await queue.fail(
+            self.engine,
+            lease,
+            reason,
+            max_attempts=self.settings.worker_max_attempts,
+            again=not isinstance(failure, JobImpossible),
+        )
+
+
+def _where(lease: Lease) -> str:
+    return f"{lease.path} in volume {lease.volume}" if lease.path else f"volume {lease.volume}"
+
+
+def _innermost(error: Exception) -> Exception:
+    """The first error of a task group, without the group around it."""
+    inside = getattr(error, "exceptions", None)
+    return _innermost(inside[0]) if inside else error
