@@ -1,0 +1,282 @@
+"""Operations of our own, which a revision calls as `op.…` with nothing to import.
+
+    op.add_enum_value("job_status", "PAUSED", after="RUNNING")
+    op.rename_enum_value("job_status", "CANCELLED", "STOPPED")
+    op.replace_enum("job_status", ["PENDING", "DONE"], columns=[("jobs", "status")])
+
+Importing this module registers them. All three send plain statements, so that `--sql` writes
+what an upgrade would run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy.dialects import postgresql
+
+_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+
+
+def quote(name: str) -> str:
+    """A name as SQL writes it, quoted where it has to be."""
+    return _PREPARER.quote(name)
+
+
+def literal(value: str) -> str:
+    """A string as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def verbatim(statement: str) -> sa.TextClause:
+    """The statement as it stands: a colon in it is no parameter."""
+    return sa.text(statement.replace(":", r"\:"))
+
+
+@Operations.register_operation("add_enum_value")
+class AddEnumValueOp(MigrateOperation):
+    """A value more for an enum; nothing is rewritten."""
+
+    def __init__(
+        self, type_name: str, value: str, *, before: str | None = None, after: str | None = None
+    ) -> None:
+        if before is not None and after is not None:
+            raise ValueError("a value is added before another or after one, not both")
+        self.type_name, self.value, self.before, self.after = type_name, value, before, after
+
+    @classmethod
+    def add_enum_value(
+        cls,
+        operations: Operations,
+        type_name: str,
+        value: str,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> None:
+        """Add a value to an enum, at its end unless a neighbour is named.
+
+        It can be used only after the transaction that adds it: no default, check, index or row of
+        the same revision may name it. Adding it again does nothing.
+        """
+        operations.invoke(cls(type_name, value, before=before, after=after))
+
+    def sql(self) -> str:
+        """The statement."""
+        place = ""
+        if self.before is not None:
+            place = f" BEFORE {literal(self.before)}"
+        elif self.after is not None:
+            place = f" AFTER {literal(self.after)}"
+        return (
+            f"ALTER TYPE {quote(self.type_name)} ADD VALUE IF NOT EXISTS "
+            f"{literal(self.value)}{place}"
+        )
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """What `alembic check` reports."""
+        return ("add_enum_value", self.type_name, self.value)
+
+
+@Operations.register_operation("rename_enum_value")
+class RenameEnumValueOp(MigrateOperation):
+    """Another name for a value of an enum; rows that hold it follow."""
+
+    def __init__(self, type_name: str, old: str, new: str) -> None:
+        self.type_name, self.old, self.new = type_name, old, new
+
+    @classmethod
+    def rename_enum_value(cls, operations: Operations, type_name: str, old: str, new: str) -> None:
+        """Rename a value of an enum. Rows, defaults, checks and indexes follow by themselves."""
+        operations.invoke(cls(type_name, old, new))
+
+    def sql(self) -> str:
+        """The statement."""
+        return (
+            f"ALTER TYPE {quote(self.type_name)} RENAME VALUE "
+            f"{literal(self.old)} TO {literal(self.new)}"
+        )
+
+    def reverse(self) -> RenameEnumValueOp:
+        """The former name again."""
+        return RenameEnumValueOp(self.type_name, self.new, self.old)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """What `alembic check` reports."""
+        return ("rename_enum_value", self.type_name, self.old, self.new)
+
+
+@Operations.register_operation("replace_enum")
+class ReplaceEnumOp(MigrateOperation):
+    """Other values for an enum, by way of a new type; the tables that use it are rewritten."""
+
+    def __init__(
+        self, type_name: str, values: Sequence[str], *, columns: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self.type_name = type_name
+        self.values = tuple(values)
+        self.columns = tuple((table, column) for table, column in columns)
+
+    @classmethod
+    def replace_enum(
+        cls,
+        operations: Operations,
+        type_name: str,
+        values: Sequence[str],
+        *,
+        columns: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Give an enum exactly these values, in this order.
+
+        `columns` names every column of the type. Each table is rewritten under ACCESS EXCLUSIVE;
+        defaults, and the checks and indexes that name a value, are dropped and made again.
+
+        On failure: a row or a default that holds a value that goes stops it and is named, and so
+        is a column that was not. Views and triggers on the columns are dropped before.
+        """
+        operations.invoke(cls(type_name, values, columns=columns))
+
+    def sql(self) -> str:
+        """The statement: one block, so that the server does the looking up, offline too."""
+        labels = ", ".join(literal(value) for value in self.values)
+        pairs = ", ".join(
+            f"[{literal(table)}, {literal(column)}]" for table, column in self.columns
+        )
+        return (
+            "DO $replace_enum$\nDECLARE\n"
+            f"    enum_name CONSTANT text := {literal(self.type_name)};\n"
+            f"    labels CONSTANT text[] := ARRAY[{labels}]::text[];\n"
+            f"    pairs CONSTANT text[] := ARRAY[{pairs}]::text[];\n{_REPLACE_ENUM}$replace_enum$"
+        )
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """What `alembic check` reports."""
+        return ("replace_enum", self.type_name, self.values)
+
+
+@Operations.implementation_for(AddEnumValueOp)
+@Operations.implementation_for(RenameEnumValueOp)
+@Operations.implementation_for(ReplaceEnumOp)
+def _run(
+    operations: Operations, operation: AddEnumValueOp | RenameEnumValueOp | ReplaceEnumOp
+) -> None:
+    operations.execute(verbatim(operation.sql()))
+
+
+# Definitions are read while the old type still has its name: run later, they mean the new one.
+_REPLACE_ENUM = """\
+    former oid := to_regtype(quote_ident(enum_name));
+    owner text;
+    col text;
+    item record;
+    lost text;
+    held bigint;
+    named text[] := '{}';
+    again text[] := '{}';
+    step text;
+BEGIN
+    IF former IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no enum %s', enum_name);
+    END IF;
+    FOR place IN 1 .. coalesce(array_length(pairs, 1), 0) LOOP
+        owner := pairs[place][1];
+        col := pairs[place][2];
+        named := named || (owner || '.' || col);
+        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', owner);
+        SELECT a.atttypid <> former AS is_array, pg_get_expr(d.adbin, d.adrelid) AS value
+        INTO STRICT item
+        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = quote_ident(owner)::regclass AND a.attname = col;
+        EXECUTE format(
+            CASE WHEN item.is_array
+            THEN 'SELECT string_agg(DISTINCT v, '', ''), count(*) FROM %I, unnest(%I::text[]) v '
+                 'WHERE v <> ALL ($1)'
+            ELSE 'SELECT string_agg(DISTINCT %2$I::text, '', ''), count(*) FROM %1$I '
+                 'WHERE %2$I::text <> ALL ($1)' END, owner, col)
+        INTO lost, held USING labels;
+        IF held > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'check_violation',
+                MESSAGE = format('rows of %s.%s hold %s, which %s is to lose: %s',
+                                 owner, col, lost, enum_name, held),
+                HINT = 'Give them another value, or delete them, before.';
+        END IF;
+        IF item.value IS NOT NULL THEN
+            EXECUTE format('SELECT (%s)::text', item.value) INTO lost;
+            IF NOT item.is_array AND lost <> ALL (labels) THEN
+                RAISE EXCEPTION USING ERRCODE = 'check_violation',
+                    MESSAGE = format('the default of %s.%s is %s, which %s is to lose',
+                                     owner, col, lost, enum_name),
+                    HINT = 'Change or drop the default before.';
+            END IF;
+            EXECUTE format('ALTER TABLE %I ALTER COLUMN %I DROP DEFAULT', owner, col);
+            again := again || format('ALTER TABLE %I ALTER COLUMN %I SET DEFAULT %s',
+                                     owner, col, item.value);
+        END IF;
+    END LOOP;
+    SELECT string_agg(c.relname || '.' || a.attname, ', ') INTO lost
+    FROM pg_type t JOIN pg_attribute a ON a.atttypid IN (t.oid, t.typarray)
+    JOIN pg_class c ON c.oid = a.attrelid
+    WHERE t.oid = former AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+      AND NOT a.attisdropped AND c.relname || '.' || a.attname <> ALL (named);
+    IF lost IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('%s is of type %s too', lost, enum_name),
+            HINT = 'Name it in columns=.';
+    END IF;
+    FOR item IN
+        SELECT DISTINCT k.conrelid::regclass AS owner, quote_ident(k.conname) AS name,
+               pg_get_constraintdef(k.oid) AS definition,
+               obj_description(k.oid, 'pg_constraint') AS comment
+        FROM pg_constraint k JOIN pg_depend d
+             ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+        WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = former AND k.conrelid <> 0
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %s', item.owner, item.name);
+        again := again || format('ALTER TABLE %s ADD CONSTRAINT %s %s',
+                                 item.owner, item.name, item.definition);
+        IF item.comment IS NOT NULL THEN
+            again := again || format('COMMENT ON CONSTRAINT %s ON %s IS %L',
+                                     item.name, item.owner, item.comment);
+        END IF;
+    END LOOP;
+    FOR item IN
+        SELECT DISTINCT i.indexrelid::regclass::text AS name,
+               pg_get_indexdef(i.indexrelid) AS definition,
+               obj_description(i.indexrelid, 'pg_class') AS comment
+        FROM pg_index i JOIN pg_depend d
+             ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+        WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = former
+    LOOP
+        EXECUTE format('DROP INDEX %s', item.name);
+        again := again || item.definition;
+        IF item.comment IS NOT NULL THEN
+            again := again || format('COMMENT ON INDEX %s IS %L', item.name, item.comment);
+        END IF;
+    END LOOP;
+    SELECT n.nspname AS namespace, obj_description(t.oid, 'pg_type') AS comment INTO STRICT item
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = former;
+    EXECUTE format('ALTER TYPE %s RENAME TO %I', former::regtype, left(enum_name, 55) || '_former');
+    EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', item.namespace, enum_name,
+                   (SELECT string_agg(quote_literal(label), ', ' ORDER BY place)
+                    FROM unnest(labels) WITH ORDINALITY AS u (label, place)));
+    IF item.comment IS NOT NULL THEN
+        EXECUTE format('COMMENT ON TYPE %I.%I IS %L', item.namespace, enum_name, item.comment);
+    END IF;
+    FOR place IN 1 .. coalesce(array_length(pairs, 1), 0) LOOP
+        owner := pairs[place][1];
+        col := pairs[place][2];
+        SELECT CASE WHEN a.atttypid <> former THEN '[]' ELSE '' END AS suffix INTO STRICT item
+        FROM pg_attribute a
+        WHERE a.attrelid = quote_ident(owner)::regclass AND a.attname = col;
+        EXECUTE format('ALTER TABLE %1$I ALTER COLUMN %2$I TYPE %3$I%4$s '
+                       'USING %2$I::text%4$s::%3$I%4$s', owner, col, enum_name, item.suffix);
+    END LOOP;
+    FOREACH step IN ARRAY again LOOP
+        EXECUTE step;
+    END LOOP;
+    EXECUTE format('DROP TYPE %s', former::regtype);
+END
+"""
