@@ -81,7 +81,9 @@ def describe(error: BaseException) -> str:
         # asyncio puts the address into the text, and several addresses into one text.
         numbered = re.search(r"\[Errno (\d+)\]", str(deepest))
         return os.strerror(int(numbered[1])) if numbered else deepest.strerror or str(deepest)
-    return str(deepest).strip() or type(deepest).__name__
+    # asyncpg's text goes on with DETAIL and HINT lines, and a DETAIL quotes the row.
+    text = str(deepest.args[0]) if deepest.args else ""
+    return text.strip() or type(deepest).__name__
 
 
 def address(url: URL) -> str:

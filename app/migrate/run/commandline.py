@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from alembic.config import Config
-from alembic.script.revision import MultipleHeads, RevisionError
+from alembic.script.revision import MultipleHeads, ResolutionError, RevisionError
 from alembic.util.exc import CommandError
 
 from app.errors import RevisionUnknown, UsageError, VegafsError
@@ -62,11 +62,13 @@ def understood(error: BaseException) -> VegafsError | None:
 
 def from_alembic(error: CommandError) -> VegafsError:
     """Alembic's complaint in our words where it is about a revision, in its own elsewhere."""
-    reason = str(error).strip()
-    if isinstance(error.__cause__, MultipleHeads):
+    reason, cause = str(error).strip(), error.__cause__
+    if isinstance(cause, MultipleHeads):
         return UsageError(
             reason, help="`alembic heads` shows them; give the newer file the next number"
         )
-    if isinstance(error.__cause__, RevisionError) or reason.startswith("Can't locate revision"):
+    if isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
+        return RevisionUnknown(str(cause))  # Alembic's own says that there is none
+    if isinstance(cause, RevisionError) or reason.startswith("Can't locate revision"):
         return RevisionUnknown(reason)
     return UsageError(reason)

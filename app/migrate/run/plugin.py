@@ -25,7 +25,9 @@ def _err(message: str, quiet: bool = False) -> NoReturn:
 
     from app.migrate.run.commandline import from_alembic, say  # noqa: PLC0415 - see above
 
-    error = from_alembic(CommandError(message))
+    # Alembic calls this while it handles the exception, whose cause says more than its text.
+    raised = sys.exc_info()[1]
+    error = from_alembic(raised if isinstance(raised, CommandError) else CommandError(message))
     if not quiet:
         say(error.render())
     sys.exit(error.exit_code)

@@ -1,0 +1,79 @@
+"""Alembic as a person runs it: a process, in a folder, on a database."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.db.embedded.binaries import find_binaries
+from app.db.engine import create_engine
+from app.migrate.proof.catalog import Catalog, snapshot
+from tests.support.databases import Database
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it exited."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_alembic(
+    *arguments: str, url: str | None, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Result:
+    """`alembic …` as a process. A DATABASE_URL of None is unset."""
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("DATABASE_URL", "PYTEST"))
+    }
+    environment.update(env or {})
+    if url is not None:
+        environment["DATABASE_URL"] = url
+    command = [str(Path(sys.executable).with_name("alembic")), *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def psql(database: Database, script: str) -> None:
+    """Run a script as psql does, stopping at the first error."""
+    found = find_binaries(None)
+    assert found is not None
+    done = subprocess.run(
+        [str(found.bindir / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url],
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def snapshot_of(database: Database) -> Catalog:
+    """The catalog of a test's database."""
+    engine = create_engine(database.settings, "observe")
+    async with engine.connect() as connection:
+        found = await connection.run_sync(snapshot)
+    await engine.dispose()
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project that a test may write to; its `app` is the one that is imported."""
+    for name in ("app", "alembic"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    return tmp_path
