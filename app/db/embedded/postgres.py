@@ -47,6 +47,8 @@ THROW_AWAY = {
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # Below the data folder, and so removed with it even after a kill.
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
