@@ -28,6 +28,9 @@ async def create(
     volume_id = await _volume_id(session, location)
     same = {"volume_id": volume_id, "operation": operation, "path": location.path}
     while True:
+        active = await session.scalar(select(Job.id).filter_by(**same).where(text(ACTIVE)))
+        if active is not None:
+            raise JobActive(active, operation, location.volume, location.path)
         created: int | None = await session.scalar(
             upsert(Job)
             .values(**same, parameters=parameters)
@@ -38,10 +41,7 @@ async def create(
         )
         if created is not None:
             return created
-        active = await session.scalar(select(Job.id).filter_by(**same).where(text(ACTIVE)))
-        if active is not None:
-            raise JobActive(active, operation, location.volume, location.path)
-        # It ended between the two statements.
+        # Another request was faster.
 
 
 async def get(session: AsyncSession, job_id: int) -> JobWithResult:

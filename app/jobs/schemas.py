@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.db.keyset import BIGINT_MAX
 from app.db.models import JobStatus
 
 Operation = Literal["scan", "summarize"]
 # PostgreSQL's text cannot hold a NUL, and no path does.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-JobId = Annotated[int, Field(ge=1, le=BIGINT_MAX, description="The job's number.")]
 
 
 class ScanParameters(BaseModel):

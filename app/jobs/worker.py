@@ -56,6 +56,9 @@ class Worker:
                 except (SQLAlchemyError, OSError) as error:
                     logger.warning("the worker cannot use its queue: %s", describe(error))
                     busy = False
+                except Exception:
+                    logger.exception("the worker met an error of its own, and goes on")
+                    busy = False
                 if not busy:
                     await anyio.sleep(self.settings.worker_poll_s)
         finally:

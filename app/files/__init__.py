@@ -1,0 +1,1 @@
+"""The catalogue: files and the volumes that they are in."""

@@ -1,0 +1,92 @@
+"""API keys in the database: made, listed, revoked, recognised.
+
+A key is 256 random bits, so its plain SHA-256 tells nothing about it and finds it by an index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import ApiKey
+from app.errors import KeyNameTaken, KeyNotFound, KeyUnknown
+
+# So that a key is known for one wherever it turns up.
+PREFIX = "vegafs_"
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+async def create(session: AsyncSession, name: str) -> str:
+    """Make a key and return it; it cannot be shown again. On failure: KeyNameTaken."""
+    key = PREFIX + secrets.token_urlsafe(32)
+    created = await session.scalar(
+        insert(ApiKey)
+        .values(name=name, key_sha256=_digest(key))
+        .on_conflict_do_nothing(index_elements=["name"], index_where=ApiKey.revoked_at.is_(None))
+        .returning(ApiKey.id)
+    )
+    if created is None:
+        raise KeyNameTaken(name)
+    return key
+
+
+async def find(session: AsyncSession) -> Sequence[ApiKey]:
+    """Every key that was ever made, oldest first."""
+    return (await session.scalars(select(ApiKey).order_by(ApiKey.id))).all()
+
+
+async def revoke(session: AsyncSession, name: str) -> None:
+    """Put the key of that name out of force, at once. On failure: KeyNotFound."""
+    revoked = await session.scalar(
+        update(ApiKey)
+        .where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKey.id)
+    )
+    if revoked is None:
+        raise KeyNotFound(name)
+
+
+async def recognise(session: AsyncSession, key: str) -> str:
+    """The name of a key that is in force; that it is used is noted once a minute.
+
+    On failure: KeyUnknown.
+    """
+    found = (
+        await session.execute(
+            select(ApiKey.id, ApiKey.name, ApiKey.last_used_at).where(
+                ApiKey.key_sha256 == _digest(key), ApiKey.revoked_at.is_(None)
+            )
+        )
+    ).one_or_none()
+    if found is None:
+        raise KeyUnknown
+    if _is_old(found.last_used_at):
+        # Requests with the same key must not queue up behind one that takes long.
+        free = (
+            select(ApiKey.id)
+            .where(ApiKey.id == found.id, or_(ApiKey.last_used_at.is_(None), _OLD))
+            .with_for_update(skip_locked=True)
+        )
+        await session.execute(
+            update(ApiKey).where(ApiKey.id.in_(free)).values(last_used_at=func.now())
+        )
+    return str(found.name)
+
+
+_OLD = ApiKey.last_used_at < func.now() - USE_NOTED_EVERY
+
+
+def _is_old(last_used_at: datetime | None) -> bool:
+    """Whether it is worth asking the database, whose clock decides."""
+    return last_used_at is None or datetime.now(timezone.utc) - last_used_at >= USE_NOTED_EVERY
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,230 @@
+"""Every error that leaves the service is a problem (RFC 9457), described once.
+
+    VegafsError        its message is the detail, its class the type
+    RequestInvalid     what FastAPI found wrong with a request
+    no such path, no such method, …   what Starlette raises
+    anything else      500 or 503; the log has the rest
+
+The status belongs to the branch of the error's class, as its exit code does. A detail never shows
+a stack, SQL, or where the database is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from app.db.failures import explain
+from app.errors import (
+    KeyMissing,
+    KeyUnknown,
+    NotFound,
+    Refused,
+    Temporary,
+    UsageError,
+    VegafsError,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+# The first that fits; what fits none is ours to mend.
+STATUS: tuple[tuple[type[VegafsError], int], ...] = (
+    (KeyMissing, 401),
+    (KeyUnknown, 401),
+    (NotFound, 404),
+    (Refused, 409),
+    (UsageError, 422),
+    (Temporary, 503),
+)
+RETRY_AFTER_S = 5
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457). Further members depend on the code."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Names the kind of problem.", examples=["urn:vegafs:job-active"])
+    title: str = Field(
+        description="The kind of problem, in words.",
+        examples=["The same work is queued or running already"],
+    )
+    status: int = Field(description="The HTTP status.", examples=[409])
+    detail: str = Field(
+        description="What is true of this request.",
+        examples=["job 17 is active with the same work: scan of volume 'usr'"],
+    )
+    instance: str = Field(description="The path of the request.", examples=["/api/v1/jobs"])
+    code: str = Field(description="The kind, to branch on.", examples=["job-active"])
+    help: str | None = Field(
+        description="What helps.",
+        examples=["follow it with GET /api/v1/jobs/17, or cancel it first"],
+    )
+
+
+class ServiceFailed(VegafsError):
+    """The service failed, not the request."""
+
+    code = "internal-error"
+
+    def __init__(self) -> None:
+        super().__init__("the request could not be answered", help="the service's log says why")
+
+
+class DatabaseAway(Temporary):
+    """The database does not answer."""
+
+    code = "database-unreachable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database does not answer at the moment", help="try again in a few seconds"
+        )
+
+
+class RequestInvalid(UsageError):
+    """The request has parts that are missing, unknown or not as they are described."""
+
+    code = "request-invalid"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        super().__init__(
+            "; ".join(f"{error['where']}: {error['message']}" for error in errors),
+            help="GET /openapi.json describes the request",
+        )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem."""
+    app.add_exception_handler(VegafsError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    # A connection that is refused arrives as the system's own error; endpoints open no files.
+    for database_error in (SQLAlchemyError, OSError):
+        app.add_exception_handler(database_error, _database)
+    app.add_exception_handler(Exception, _failed)
+
+
+def problem(
+    request: Request, error: VegafsError, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer to a request that met the error."""
+    status = next((status for cls, status in STATUS if isinstance(error, cls)), 500)
+    fields = {k: v for k, v in error.as_json().items() if k not in ("code", "message", "help")}
+    return _answer(
+        request,
+        status,
+        code=error.code,
+        title=_title(type(error)),
+        detail=error.message,
+        help_=error.help,
+        fields=fields,
+        headers=headers,
+    )
+
+
+def _answer(
+    request: Request,
+    status: int,
+    *,
+    code: str,
+    title: str,
+    detail: str,
+    help_: str | None,
+    fields: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    body = {
+        "type": f"urn:vegafs:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "help": help_,
+        **(fields or {}),
+    }
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _title(cls: type[VegafsError]) -> str:
+    """The fact that the class's docstring opens with."""
+    first = (inspect.getdoc(cls) or "").partition("\n")[0]
+    return first.rstrip(".") or cls.code.replace("-", " ").capitalize()
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, VegafsError):
+        raise error
+    if isinstance(error, Temporary):
+        logger.warning("%s %s: %s", request.method, request.url.path, error)
+        return _away(request)
+    headers = {}
+    if isinstance(error, (KeyMissing, KeyUnknown)):
+        # RFC 6750: a request without a key is told no error, only what to send.
+        reason = ', error="invalid_token"' if isinstance(error, KeyUnknown) else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="vegafs"{reason}'
+    return problem(request, error, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = [
+        {
+            "where": ".".join(str(part) for part in item["loc"]),
+            "message": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors()
+    ]
+    return problem(request, RequestInvalid(found))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    phrase = HTTPStatus(error.status_code).phrase
+    details = {
+        404: f"there is nothing at {request.url.path}",
+        405: f"{request.url.path} does not take {request.method}",
+    }
+    return _answer(
+        request,
+        error.status_code,
+        code=phrase.lower().replace(" ", "-"),
+        title=phrase,
+        detail=details.get(error.status_code, str(error.detail)),
+        help_="GET /openapi.json lists what there is",
+        headers=error.headers,
+    )
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    """503 where the database is away or every connection to it is busy; else as any failure."""
+    meant = explain(error, request.app.state.engine.url)
+    if meant is None and not isinstance(error, PoolTimeout):
+        raise error
+    logger.warning("%s %s: %s", request.method, request.url.path, meant or error)
+    return _away(request)
+
+
+async def _failed(request: Request, _: Exception) -> JSONResponse:
+    """The server logs the error itself, which is raised again after this answer."""
+    return problem(request, ServiceFailed())
+
+
+def _away(request: Request) -> JSONResponse:
+    return problem(request, DatabaseAway(), {"Retry-After": str(RETRY_AFTER_S)})
