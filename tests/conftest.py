@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,9 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[pytest.TestReport]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure is known to the fixtures' teardown, and names the databases that it had."""
-    report: pytest.TestReport = yield
+    report = yield
     if report.failed and call.when != "teardown":
         item.stash[FAILED] = True
         for value in item.funcargs.values() if isinstance(item, pytest.Function) else ():
