@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from app.migrate.proof.catalog.dependencies import DEPENDENCIES
 from app.migrate.proof.catalog.model import Attributes, Catalog, Key, Value, frozen
 from app.migrate.proof.catalog.normal import view_definition
-from app.migrate.proof.catalog.queries import DEPENDENCIES, OBJECTS
+from app.migrate.proof.catalog.queries import OBJECTS
 
 # The schema first, so that its names are written bare. What an extension brought is written bare
 # wherever it was put: a citext of `public` reads the same from a schema beside it.
