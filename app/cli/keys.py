@@ -1,0 +1,119 @@
+"""`vegafs keys`: who may call the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cli import output
+from app.db.embedded import database
+from app.db.engine import create_engine
+from app.db.failures import explained
+from app.db.models import ApiKey
+from app.db.session import session_factory
+from app.keys import repository
+from app.migrate.proof.startup import check
+from app.settings import REVISIONS_LOCK, Settings, load_settings
+
+T = TypeVar("T")
+
+
+@click.group(name="keys")
+def command() -> None:
+    """API keys: who may call the service.
+
+    \b
+    Examples:
+      vegafs keys create laptop
+      vegafs keys list
+      vegafs keys revoke laptop
+    """
+
+
+def _name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise click.BadParameter("a name has letters that can be read")
+    return value.strip()
+
+
+@command.command()
+@click.argument("name", callback=_name)
+def create(name: str) -> None:
+    """Make a key and print it, once: only its hash is kept."""
+    key = _with_session(lambda session: repository.create(session, name))
+    output.answer(key)
+    output.narrate(f"OK  made the key {name!r}; it is not shown again")
+    output.narrate("Next: send it as `Authorization: Bearer KEY`")
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_(as_json: bool) -> None:
+    """List every key that was made, never the key itself."""
+    keys = _with_session(repository.find)
+    if as_json:
+        output.answer_json({"schema_version": 1, "keys": [_as_json(key) for key in keys]})
+        return
+    rows = [("NAME", "STATE", "CREATED (UTC)", "LAST USED")]
+    rows += [
+        (key.name, _state(key), _time(key.created_at), _time(key.last_used_at)) for key in keys
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows if keys else []:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        output.answer(line.rstrip())
+    in_force = sum(key.revoked_at is None for key in keys)
+    output.narrate(f"{len(keys)} keys, {in_force} in force")
+
+
+@command.command()
+@click.argument("name", callback=_name)
+def revoke(name: str) -> None:
+    """Put a key out of force, at once; its name can be given again."""
+    _with_session(lambda session: repository.revoke(session, name))
+    output.narrate(f"OK  revoked the key {name!r}")
+
+
+def _with_session(ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """The answer from the settings' database, which has to be at head."""
+    with database(load_settings(), narrate=output.narrate) as settings:
+        return asyncio.run(_ask(settings, ask))
+
+
+async def _ask(settings: Settings, ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    engine = create_engine(settings, "app")
+    try:
+        error = (await check(engine, REVISIONS_LOCK)).error()
+        if error is not None:
+            raise error
+        with explained(engine.url):
+            async with session_factory(engine).begin() as session:
+                return await ask(session)
+    finally:
+        await engine.dispose()
+
+
+def _state(key: ApiKey) -> str:
+    return "in force" if key.revoked_at is None else f"revoked {_time(key.revoked_at)}"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
+
+
+def _as_json(key: ApiKey) -> dict[str, object]:
+    moments = {
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
+    return {
+        "name": key.name,
+        "in_force": key.revoked_at is None,
+        **{name: moment and moment.isoformat() for name, moment in moments.items()},
+    }

@@ -1,0 +1,190 @@
+"""`vegafs serve`, and what it shares with `vegafs dev`: from settings to a service that stops well.
+
+    bind the port -> database -> migrate, if asked -> start-up check -> listen -> requests
+
+The port is bound first, so that a busy one costs nothing, and listens last, so that nobody
+connects to a service that will not serve. SIGTERM and SIGINT end the requests that are under way
+and put the worker's job back: that is exit code 0. Before the service serves they end the command
+with 143 and 130; a second one does not wait for requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from app.cli import output
+from app.db.embedded import database
+from app.db.engine import create_engine
+from app.errors import PortBusy
+from app.main import create_app
+from app.migrate.run.report import duration
+from app.migrate.run.upgrade import upgrade
+from app.migrate.target import Target
+from app.settings import Settings, load_settings
+
+GRACE_S = 5
+BACKLOG = 2048
+Announce = Callable[[FastAPI, str], Awaitable[None]]
+
+
+@click.command(name="serve")
+@click.option("--migrate", is_flag=True, help="First do what `alembic upgrade head` does.")
+def command(migrate: bool) -> None:
+    """Serve the API on a database that is at head; on any other, say why not.
+
+    \b
+    Examples:
+      vegafs serve              after a migration job, or on a developer's machine
+      vegafs serve --migrate    one container that does both; a failed migration
+                                keeps the service down and gives the exit code
+
+    \b
+    Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the database is not at head;
+    2 configuration, or the port is taken; 4 a migration failed;
+    75 the database does not answer; 130, 143 stopped before it served.
+    """
+    run(load_settings(), migrate=migrate, announce=_announce)
+
+
+def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
+    """Serve until a signal comes; `announce` is awaited when requests are about to be answered.
+
+    On failure: PortBusy, what the database can meet, and what the start-up check says.
+    """
+    _log_plainly()
+    with (
+        _bound(settings) as listener,
+        database(settings, narrate=output.narrate) as settings_in_force,
+    ):
+        asyncio.run(_Service(settings_in_force, listener).run(migrate, announce))
+
+
+class _Server(uvicorn.Server):
+    """Its signals are the command's, which outlives it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Service:
+    """One run of the service, and who may end it."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self.settings = settings
+        self.listener = listener
+        self.app = create_app(settings)
+        self.server = _Server(
+            uvicorn.Config(
+                self.app,
+                lifespan="off",  # It begins before there is a server and ends after it.
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        self.task: asyncio.Task[None] | None = None
+        self.interrupted_by: int | None = None
+
+    async def run(self, migrate: bool, announce: Announce) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        self.task = asyncio.ensure_future(self._serve(migrate, announce))
+        await asyncio.wait([self.task])
+        if self.interrupted_by is not None:
+            output.narrate("INTERRUPTED  before it served")
+            sys.exit(128 + self.interrupted_by)
+        self.task.result()
+        output.narrate("OK  stopped")
+
+    async def _serve(self, migrate: bool, announce: Announce) -> None:
+        if migrate:
+            await _upgrade(self.settings)
+        async with self.app.router.lifespan_context(self.app):
+            _listen(self.listener)
+            await announce(self.app, _url(self.listener))
+            await self.server.serve(sockets=[self.listener])
+
+    def _stop(self, number: int) -> None:
+        if self.server.should_exit:
+            self.server.force_exit = True
+        elif self.server.started:
+            self.server.should_exit = True
+        elif self.task is not None:
+            self.interrupted_by = number
+            self.task.cancel()
+
+
+async def _announce(app: FastAPI, url: str) -> None:
+    output.narrate(f"OK  serving on {url}, documented at {url}/docs")
+
+
+async def _upgrade(settings: Settings) -> None:
+    engine = create_engine(settings, "migrate")
+    try:
+        report = await upgrade(Target.of(engine), "head")
+    finally:
+        await engine.dispose()
+    output.narrate(
+        f"OK  {report.database} is at head {', '.join(report.after)}: "
+        f"{len(report.steps)} applied in {duration(report.duration_s)}"
+    )
+
+
+@contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """A socket that has the service's address and does not listen yet. On failure: PortBusy."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except OSError as error:
+        raise _busy(settings.host, settings.port, error) from None
+    with listener:
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise _busy(settings.host, settings.port, error) from None
+        yield listener
+
+
+def _listen(listener: socket.socket) -> None:
+    """Let connections queue up from now on. On failure: PortBusy."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise _busy(host, port, error) from None
+
+
+def _busy(host: str, port: int, error: OSError) -> PortBusy:
+    return PortBusy(host, port, os.strerror(error.errno) if error.errno else str(error))
+
+
+def _url(listener: socket.socket) -> str:
+    """What to type into a browser on this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _log_plainly() -> None:
+    """Our own log on stderr, line by line; of the libraries', what is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", force=True)
+    logging.getLogger("app").setLevel(logging.INFO)
