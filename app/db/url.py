@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote, urlencode
 
 from app.errors import DatabaseUrlInvalid
 
@@ -47,17 +47,20 @@ TRANSLATED = (
 
 # The first "@" after which the rest still reads as hosts, database and arguments ends the
 # credentials. So a password may hold "@", "/", "?", "#", ":" and "%" as they are; only one that
-# itself looks like "@host/database" needs its "@" written %40.
+# itself looks like "@host/database", or like %XX and nothing else of these, needs encoding.
 _URL = re.compile(
     r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
     r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*?))?@)?"
-    r"(?P<hosts>(?:\[[0-9A-Fa-f:.%]+\]|[^/?#@:,\[\]\s])*(?::\d*)?"
-    r"(?:,(?:\[[0-9A-Fa-f:.%]+\]|[^/?#@:,\[\]\s])+(?::\d*)?)*)"
+    r"(?P<hosts>(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])*(?::\d*)?"
+    r"(?:,(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])+(?::\d*)?)*)"
     r"(?:/(?P<database>[^/?#@]*))?"
     r"(?:\?(?P<query>[\w.-]+=[^?#]*)?)?$",
     re.DOTALL,
 )
-_HOST = re.compile(r"^(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:]*))(?::(?P<port>\d*))?$")
+_HOST = re.compile(
+    r"^(?:(?P<socket>/.*)|(?P<bare_v6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*(?:%[\w.-]+)?)"
+    r"|(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:]*))(?::(?P<port>\d*))?)$"
+)
 _OPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
 
 
@@ -96,24 +99,13 @@ class DatabaseUrl:
                 "after the scheme it does not read as user:password@host:port/database?arguments "
                 "(a reserved character in the user name or the database is written %XX)"
             )
-        try:
-            arguments = dict(
-                parse_qsl(
-                    match["query"] or "",
-                    keep_blank_values=True,
-                    strict_parsing=bool(match["query"]),
-                )
-            )
-        except ValueError:
-            raise refuse("its arguments do not read as name=value&name=value") from None
-        for argument in arguments:
-            if argument not in TRANSLATED:
-                raise refuse(_argument_reason(argument))
-
-        port = arguments.get("port", "")
-        hosts = _hosts(match["hosts"], refuse) or _hosts(arguments.get("host", ""), refuse, port)
+        arguments = _arguments(match["query"] or "", refuse)
         if match["hosts"] and ("host" in arguments or "port" in arguments):
             raise refuse("it names hosts twice: before the database and in its arguments")
+        if match["hosts"]:
+            hosts = _hosts(unquote(match["hosts"]), "", refuse)
+        else:
+            hosts = _hosts(arguments.get("host", ""), arguments.get("port", ""), refuse)
         tls = {key: arguments[key] for key in TLS_ARGUMENTS if key in arguments}
         _choice(tls.get("sslmode"), "sslmode", SSL_MODES, refuse)
         attributes = arguments.get("target_session_attrs")
@@ -125,7 +117,7 @@ class DatabaseUrl:
             hosts=hosts,
             database=unquote(match["database"] or "") or arguments.get("dbname"),
             user=unquote(match["user"] or "") or arguments.get("user"),
-            password=unquote(match["password"]) if match["password"] else arguments.get("password"),
+            password=_password(match["password"]) or arguments.get("password"),
             passfile=arguments.get("passfile"),
             tls=tls,
             target_session_attrs=attributes,
@@ -196,30 +188,49 @@ def _choice(
         raise refuse(f"{argument} is {value!r}; it is one of {', '.join(choices)}")
 
 
+def _password(text: str | None) -> str | None:
+    """A password that holds what encoding would have removed was pasted as it is."""
+    is_raw = text is not None and re.search(r"[@?#]|%(?![0-9A-Fa-f]{2})", text)
+    return text if text is None or is_raw else unquote(text)
+
+
+def _arguments(query: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
+    """The known arguments by name. As in libpq, and unlike in forms, a plus sign is no space."""
+    arguments: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise refuse("its arguments do not read as name=value&name=value")
+        if name not in TRANSLATED:
+            raise refuse(_argument_reason(name))
+        if name == "options":  # nothing but a space makes sense beside a dash
+            value = re.sub(r"(?<=-c)\+|\+(?=-)", " ", value)
+        value = unquote(value)
+        if name in arguments and name != "host":
+            raise refuse(f"its argument {name!r} is given twice")
+        arguments[name] = f"{arguments[name]},{value}" if name in arguments else value
+    return arguments
+
+
 def _hosts(
-    text: str, refuse: Callable[[str], Exception], ports: str = ""
+    hosts: str, ports: str, refuse: Callable[[str], Exception]
 ) -> tuple[tuple[str, int], ...]:
-    if not text:
+    if not hosts and not ports:
         return ()
-    numbers = ports.split(",") if ports else []
-    found = []
-    items = text.split(",")
-    if len(numbers) not in (0, 1, len(items)):
+    items = hosts.split(",")
+    numbers = ports.split(",")
+    if len(numbers) not in (1, len(items)):
         raise refuse(f"it has {len(items)} hosts and {len(numbers)} ports")
+    found = []
     for index, item in enumerate(items):
-        decoded = unquote(item)
-        if decoded.startswith("/"):
-            host, port = decoded, ""
-        else:
-            match = _HOST.match(item)
-            if match is None:
-                raise refuse(f"{item!r} is not a host; an IPv6 address stands in [brackets]")
-            host, port = match["v6"] or unquote(match["name"]), match["port"] or ""
-        if not port and numbers:
-            port = numbers[index] if len(numbers) > 1 else numbers[0]
-        if port and not (port.isdigit() and 0 < int(port) < 65536):
+        match = _HOST.match(item)
+        if match is None:
+            raise refuse(f"{item!r} is not a host; an IPv6 address stands in [brackets]")
+        host = match["socket"] or match["v6"] or match["bare_v6"] or match["name"] or "localhost"
+        port = match["port"] or numbers[index if len(numbers) > 1 else 0] or str(DEFAULT_PORT)
+        if not (port.isdecimal() and 0 < int(port) < 65536):
             raise refuse(f"{port!r} is not a port")
-        found.append((host or "localhost", int(port or DEFAULT_PORT)))
+        found.append((host, int(port)))
     return tuple(found)
 
 
