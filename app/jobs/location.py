@@ -40,17 +40,14 @@ def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Locati
         if not configured:
             raise VolumeUnknown(volume, known)
         asked = os.path.join(configured[0][1], asked)  # noqa: PTH118 - names are bytes
-    outside = PathOutsideVolumes(path, [f"{name}={listed(root)}" for name, root in configured])
     real_roots = [(name, os.path.realpath(root)) for name, root in configured]
+    real = os.path.realpath(asked)
+    holder = _holder(real, real_roots)
     # Nothing about what is elsewhere, not even whether it exists, is told to who asks for it.
-    if _holder(os.path.normpath(asked), [*configured, *real_roots]) is None:
-        raise outside
+    if holder is None or _holder(os.path.normpath(asked), [*configured, *real_roots]) is None:
+        raise PathOutsideVolumes(path, [f"{name}={listed(root)}" for name, root in configured])
     try:
-        real = os.path.realpath(asked, strict=True)
-        holder = _holder(real, real_roots)
-        if holder is None:
-            raise outside
-        os.close(os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        os.close(os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
     except OSError as error:
         raise PathNotAFolder(path, error.strerror or str(error)) from None
     below = real[len(dict(real_roots)[holder].rstrip(b"/")) :].strip(b"/")
