@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         frozen=True,
-        extra="ignore",
+        extra="forbid",
         env_ignore_empty=True,
         hide_input_in_errors=True,
         validate_by_name=True,

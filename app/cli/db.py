@@ -63,7 +63,8 @@ def status() -> None:
     server = embedded.development_server(settings)
     found = server.status()
     if found.running is None:
-        output.answer(f"STOPPED  {server.directory}")
+        word = "STARTING OR STOPPING" if found.has_supervisor else "STOPPED"
+        output.answer(f"{word}  {server.directory}")
         output.narrate("Next: vegafs db start")
         return
     output.answer(f"UP  PostgreSQL {found.running.major}, {server.directory}")

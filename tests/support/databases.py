@@ -131,6 +131,15 @@ async def connect(url: str) -> asyncpg.Connection:
     return await asyncpg.connect(**DatabaseUrl.parse(url).connect_arguments(connect_timeout_s=10))
 
 
+async def value(url: str, statement: str) -> object:
+    """What one statement gives, on a connection of its own."""
+    connection = await connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
 def settings_of(url: str) -> Settings:
     """Settings for tests that name a database."""
     return Settings(database_url=SecretStr(url), environment="test")

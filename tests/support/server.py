@@ -60,7 +60,7 @@ class Server:
 def own_server(run_id: str, major: int) -> EmbeddedServer:
     """The throw-away server of one test run, in memory where there is room."""
     return EmbeddedServer(
-        _folder() / f"{PREFIX}{run_id[:8]}",
+        memory_folder() / f"{PREFIX}{run_id[:8]}",
         major=major,
         durable=False,
         remove_at_end=True,
@@ -82,7 +82,7 @@ def use(external_url: str | None, run_id: str, major: int) -> Iterator[Server]:
 
 def sweep() -> None:
     """Remove the servers of earlier runs that were kept for a look, or left by a crash."""
-    for folder in _folder().glob(f"{PREFIX}*"):
+    for folder in memory_folder().glob(f"{PREFIX}*"):
         server = EmbeddedServer(folder)
         try:
             server.stop()
@@ -91,7 +91,7 @@ def sweep() -> None:
         server.place.remove()
 
 
-def _folder() -> Path:
+def memory_folder() -> Path:
     usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if usable and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         return MEMORY

@@ -48,8 +48,12 @@ class Running:
 
 @dataclass(frozen=True)
 class Status:
-    """What can be seen from outside, without a start."""
+    """What can be seen from outside, without a start.
 
+    With a supervisor and no state the server is coming or going.
+    """
+
+    has_supervisor: bool
     running: State | None
     pinned: bool
     users: tuple[str, ...]
@@ -124,9 +128,10 @@ class EmbeddedServer:
     def status(self) -> Status:
         """Whether it runs, pinned or not, and who uses it."""
         place = self.place
-        up = locks.is_held(place.supervisor_lock)
+        has_supervisor = locks.is_held(place.supervisor_lock)
         return Status(
-            running=State.read(place) if up else None,
+            has_supervisor=has_supervisor,
+            running=State.read(place) if has_supervisor else None,
             pinned=place.is_pinned(),
             users=tuple(locks.holders(place.users_lock)),
         )
@@ -183,7 +188,9 @@ class EmbeddedServer:
         while locks.is_held(place.supervisor_lock):
             state = State.read(place)
             try:
-                if state is not None and self._has_database(state):
+                lets_us_in = state is not None and self._has_database(state)
+                # Looked at again: it may have been killed since.
+                if lets_us_in and locks.is_held(place.supervisor_lock):
                     return state
             except OSError:
                 pass  # killed or stopping: its supervisor notices in a moment
