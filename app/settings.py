@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -147,7 +147,11 @@ def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str,
     if secrets_dir is not None:
         sources.append((str(secrets_dir), SecretsSettingsSource(Settings, secrets_dir=secrets_dir)))
 
-    problems = [*_unknown(os.environ, "the environment"), *_unknown(_dotenv(env_file), env_file)]
+    problems = [
+        *_unknown(os.environ, "the environment"),
+        *_unknown(_dotenv(env_file), env_file),
+        *_unknown(_names_in(secrets_dir), secrets_dir),
+    ]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, field in Settings.model_fields.items():
@@ -219,7 +223,11 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
     return dotenv_values(path) if path.is_file() else {}
 
 
-def _unknown(names: Mapping[str, Any], where: object) -> list[str]:
+def _names_in(secrets_dir: Path | None) -> list[str]:
+    return [path.name for path in secrets_dir.iterdir()] if secrets_dir is not None else []
+
+
+def _unknown(names: Iterable[str], where: object) -> list[str]:
     known = {variable(name) for name in Settings.model_fields} | OTHER_NAMES
     problems = []
     for name in sorted(names):

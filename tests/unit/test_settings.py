@@ -1,0 +1,257 @@
+"""Where settings come from, and what is refused."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.errors import SettingsInvalid
+from app.settings import Settings, load_settings, load_with_origins, variable
+
+URL = "postgresql://u:S3cret@h/d"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test sets is set."""
+    for name in list(os.environ):
+        if name.startswith(("VEGAFS_", "DATABASE_URL")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project folder without `.env`."""
+    return tmp_path
+
+
+def problems(root: Path) -> tuple[str, ...]:
+    with pytest.raises(SettingsInvalid) as invalid:
+        load_settings(root)
+    return invalid.value.problems
+
+
+# -- sources -------------------------------------------------------------------------------------
+
+
+def test_nothing_needs_to_be_set(root: Path) -> None:
+    """Every setting has a default; the database then is the embedded one."""
+    settings, origins = load_with_origins(root)
+    assert settings.database_url is None
+    assert settings.environment == "development"
+    assert origins == {}
+
+
+def test_the_environment_gives_a_value(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL by its own name, all else with the prefix."""
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("VEGAFS_POOL_SIZE", "7")
+    settings, origins = load_with_origins(root)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == URL
+    assert settings.pool_size == 7
+    assert origins == {"database_url": "environment", "pool_size": "environment"}
+
+
+def test_dot_env_gives_a_value(root: Path) -> None:
+    """With quotes, comments and `export`, as shells read it."""
+    (root / ".env").write_text(f"# mine\nexport DATABASE_URL='{URL}'\nVEGAFS_PORT=9000\n")
+    settings, origins = load_with_origins(root)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == URL
+    assert (settings.port, origins["port"]) == (9000, str(root / ".env"))
+
+
+def test_a_file_holds_the_url(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL_FILE, as container platforms hand over secrets."""
+    (root / "url").write_text(f"{URL}\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(root / "url"))
+    settings, origins = load_with_origins(root)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == URL
+    assert origins == {"database_url": str(root / "url")}
+
+
+def test_a_folder_of_secret_files_gives_values(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file a setting, named as its variable, in either case."""
+    secrets = root / "secrets"
+    secrets.mkdir()
+    (secrets / "database_url").write_text(f"{URL}\n")
+    (secrets / "vegafs_pool_size").write_text("9")
+    monkeypatch.setenv("VEGAFS_SECRETS_DIR", str(secrets))
+    settings, origins = load_with_origins(root)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == URL
+    assert settings.pool_size == 9
+    assert origins == {"database_url": str(secrets), "pool_size": str(secrets)}
+
+
+def test_the_first_source_that_has_a_value_gives_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment before `.env` before secret files; an empty value is none."""
+    secrets = root / "secrets"
+    secrets.mkdir()
+    for name in ("vegafs_port", "vegafs_pool_size", "vegafs_host"):
+        (secrets / name).write_text("3")
+    (root / ".env").write_text("VEGAFS_PORT=2\nVEGAFS_POOL_SIZE=2\nVEGAFS_HOST=\n")
+    monkeypatch.setenv("VEGAFS_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("VEGAFS_PORT", "1")
+    monkeypatch.setenv("VEGAFS_POOL_SIZE", "")
+    settings, origins = load_with_origins(root)
+    assert (settings.port, settings.pool_size, settings.host) == (1, 2, "3")
+    assert origins == {
+        "port": "environment",
+        "pool_size": str(root / ".env"),
+        "host": str(secrets),
+    }
+
+
+def test_another_file_can_stand_for_dot_env(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """VEGAFS_ENV_FILE names it; `.env` is then not read."""
+    (root / ".env").write_text("VEGAFS_PORT=1\nVEGAFS_POOL_SIZE=1\n")
+    (root / "other.env").write_text("VEGAFS_PORT=2\n")
+    monkeypatch.setenv("VEGAFS_ENV_FILE", str(root / "other.env"))
+    settings = load_settings(root)
+    assert (settings.port, settings.pool_size) == (2, 5)
+
+
+def test_volumes_are_names_and_paths(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path alone is named by its last part."""
+    monkeypatch.setenv("VEGAFS_VOLUMES", "media=/srv/media, /usr ,/")
+    assert load_settings(root).volumes == {
+        "media": Path("/srv/media"),
+        "usr": Path("/usr"),
+        "root": Path("/"),
+    }
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands; all of them are named at once."""
+    monkeypatch.setenv("VEGAFS_POOL_SZIE", "7")
+    (root / ".env").write_text("VEGAFS_HOSTS=h\n")
+    (root / "secrets").mkdir()
+    (root / "secrets" / "vegafs_prot").write_text("1")
+    monkeypatch.setenv("VEGAFS_SECRETS_DIR", str(root / "secrets"))
+    assert problems(root) == (
+        "VEGAFS_POOL_SZIE in the environment is not a setting; the nearest is VEGAFS_POOL_SIZE",
+        f"VEGAFS_HOSTS in {root / '.env'} is not a setting; the nearest is VEGAFS_HOST",
+        f"vegafs_prot in {root / 'secrets'} is not a setting; the nearest is VEGAFS_PORT",
+    )
+
+
+def test_names_of_others_are_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the prefix is ours; what is read elsewhere is known too."""
+    monkeypatch.setenv("VEGA_POOL_SIZE", "x")
+    monkeypatch.setenv("VEGAFS_TEST_PG_MAJOR", "16")
+    monkeypatch.setenv("VEGAFS_TEST_DATABASE_URL", URL)
+    (root / ".env").write_text("POSTGRES_PASSWORD=x\n")
+    assert load_settings(root) == Settings()
+
+
+def test_an_unusable_value_is_refused_with_its_place(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variable, source and rule; the value itself may be a secret."""
+    monkeypatch.setenv("VEGAFS_POOL_SIZE", "S3cret")
+    (root / ".env").write_text("VEGAFS_ENVIRONMENT=prod\n")
+    assert problems(root) == (
+        f"VEGAFS_ENVIRONMENT ({root / '.env'}): Input should be 'development', 'test' or "
+        "'production'",
+        "VEGAFS_POOL_SIZE (environment): Input should be a valid integer, unable to parse string "
+        "as an integer",
+    )
+
+
+def test_a_volume_that_is_named_twice_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two folders of one name would be one volume."""
+    monkeypatch.setenv("VEGAFS_VOLUMES", "/a/data,/b/data")
+    assert problems(root) == (
+        "VEGAFS_VOLUMES (environment): Value error, the volume name 'data' is given twice; "
+        "write name=/path",
+    )
+
+
+def test_the_url_in_two_places_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could say which database is meant."""
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(root / "url"))
+    assert problems(root) == ("DATABASE_URL and DATABASE_URL_FILE are both set; keep one of them",)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (
+            "DATABASE_URL_FILE",
+            "DATABASE_URL_FILE names {}, which cannot be read: No such file or directory",
+        ),
+        ("VEGAFS_SECRETS_DIR", "VEGAFS_SECRETS_DIR names {}, which is not a folder"),
+        ("VEGAFS_ENV_FILE", "VEGAFS_ENV_FILE names {}, which does not exist"),
+    ],
+)
+def test_a_place_that_is_missing_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str, problem: str
+) -> None:
+    """Whoever named it expects it to be read."""
+    missing = root / "missing"
+    monkeypatch.setenv(name, str(missing))
+    assert problems(root) == (problem.format(missing),)
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    """Also in Python: Settings(pool_szie=…) does not pass for a default."""
+    with pytest.raises(ValidationError):
+        Settings(pool_szie=7)  # type: ignore[call-arg]
+
+
+# -- what they are -------------------------------------------------------------------------------
+
+
+def test_settings_cannot_be_changed() -> None:
+    """What was read at start is what is in force."""
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_settings_of_one_s_own_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only load_settings() looks at the environment."""
+    monkeypatch.setenv("DATABASE_URL", URL)
+    assert Settings().database_url is None
+
+
+def test_the_password_is_in_no_text_of_settings() -> None:
+    """str and repr end up in logs."""
+    settings = Settings(database_url=URL)  # type: ignore[arg-type]
+    assert "S3cret" not in f"{settings} {settings!r} {settings.model_dump()}"
+
+
+def test_importing_reads_nothing() -> None:
+    """A broken environment is an error of the command that reads it, not of an import."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import app.settings, app.db.engine, app.db.embedded, app.cli"],
+        env={**os.environ, "VEGAFS_NO_SUCH": "1", "VEGAFS_PORT": "x"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_described(field: str) -> None:
+    """The description is what `vegafs settings` and the documentation have to say about it."""
+    assert Settings.model_fields[field].description
+    assert variable(field) == (
+        "DATABASE_URL" if field == "database_url" else f"VEGAFS_{field.upper()}"
+    )
