@@ -1,0 +1,234 @@
+"""/livez and /readyz."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app import health
+from app.db.engine import create_engine
+from app.db.session import session_factory
+from app.migrate.history.revisions import read_lock
+from app.settings import REVISIONS_LOCK, Settings
+from tests.support.databases import Database
+from tests.support.server import Server
+from tests.support.service import application, asking
+
+IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
+HEAD = IDS[-1]
+
+
+@pytest.fixture
+async def own(database: Database) -> AsyncIterator[FastAPI]:
+    """The application on a database of its own, for tests that change its revision."""
+    settings = database.settings.model_copy(update={"environment": "development"})
+    engine = create_engine(settings, "app")
+    yield application(settings, engine, session_factory(engine))
+    await engine.dispose()
+
+
+async def execute(service: FastAPI, statement: str) -> None:
+    async with service.state.engine.begin() as connection:
+        await connection.execute(text(statement))
+
+
+async def readiness(service: FastAPI) -> tuple[int, dict[str, Any]]:
+    service.state.probe = health.Probe(service.state.engine)
+    async with asking(service) as client:
+        answer = await client.get("/readyz")
+    return answer.status_code, answer.json()
+
+
+async def test_the_process_is_alive_whatever_its_database_does(stranger: httpx.AsyncClient) -> None:
+    """Liveness asks nobody."""
+    answer = await stranger.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
+    """With both revisions, and nothing to do."""
+    status, body = await readiness(own)
+    assert body.pop("checked_at").endswith("Z")
+    assert (status, body) == (
+        200,
+        {
+            "status": "ready",
+            "code": "at-head",
+            "summary": f"database '{database.name}' is at head {HEAD}",
+            "current": HEAD,
+            "expected": HEAD,
+            "pending": [],
+            "fix": None,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = '0005'",
+            {
+                "code": "database-behind",
+                "summary": f"database '{{name}}' is at 0005; this build needs {HEAD} "
+                f"(pending: {', '.join(IDS[5:])})",
+                "current": "0005",
+                "pending": IDS[5:],
+                "fix": "run `alembic upgrade head`",
+            },
+        ),
+        (
+            "UPDATE alembic_version SET version_num = '9999'",
+            {
+                "code": "database-ahead",
+                "summary": "database '{name}' is at 9999, which this build does not know; its "
+                f"newest revision is {HEAD}",
+                "current": "9999",
+                "pending": [],
+                "fix": "deploy the build that has 9999, or downgrade the database with that build",
+            },
+        ),
+        (
+            "DROP TABLE alembic_version",
+            {
+                "code": "never-migrated",
+                "summary": f"database '{{name}}' was never migrated; this build needs {HEAD}",
+                "current": None,
+                "pending": IDS,
+                "fix": "run `alembic upgrade head`",
+            },
+        ),
+    ],
+    ids=["behind", "ahead", "never migrated"],
+)
+async def test_on_another_revision_it_is_not_ready(
+    own: FastAPI, database: Database, statement: str, expected: dict[str, Any]
+) -> None:
+    """503, with the start-up check's own words and what helps."""
+    await execute(own, statement)
+    status, body = await readiness(own)
+    assert body.pop("checked_at")
+    summary = expected["summary"].format(name=database.name)
+    assert (status, body) == (
+        503,
+        {"status": "not-ready", "expected": HEAD, **expected, "summary": summary},
+    )
+
+
+async def test_a_database_that_refuses_is_named(database: Database) -> None:
+    """Nobody listens there."""
+    settings = Settings(
+        database_url=SecretStr("postgresql://u:secret@127.0.0.1:1/gone"), environment="development"
+    )
+    engine = create_engine(settings, "app")
+    status, body = await readiness(application(settings, engine, session_factory(engine)))
+    await engine.dispose()
+    assert body.pop("checked_at")
+    assert (status, body) == (
+        503,
+        {
+            "status": "not-ready",
+            "code": "database-unreachable",
+            "summary": "database 'gone' at 127.0.0.1:1 cannot be reached: Connection refused",
+            "current": None,
+            "expected": None,
+            "pending": [],
+            "fix": "is the server up, and are host and port in DATABASE_URL right?",
+        },
+    )
+
+
+async def test_a_database_that_is_silent_does_not_make_it_hang() -> None:
+    """A server that takes the connection and never answers, as one behind a lost network."""
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1")
+    port = silent.sockets[0].getsockname()[1]
+    settings = Settings(
+        database_url=SecretStr(f"postgresql://u@127.0.0.1:{port}/d?sslmode=disable"),
+        environment="development",
+        connect_timeout_s=60,
+    )
+    engine = create_engine(settings, "app")
+    began_s = time.monotonic()
+    status, body = await readiness(application(settings, engine, session_factory(engine)))
+    took_s = time.monotonic() - began_s
+    await engine.dispose()
+    silent.close()
+    assert (status, body["code"]) == (503, "database-unreachable")
+    assert body["summary"].endswith("cannot be reached: no answer within 2 s")
+    assert took_s < 5
+
+
+async def test_a_server_that_stands_still_does_not_make_it_hang(
+    own: FastAPI, server: Server
+) -> None:
+    """The connection is there and was fine a moment ago."""
+    if not server.is_ours:
+        pytest.skip("the server's processes are not ours to stop")
+    async with own.state.engine.connect() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began_s = time.monotonic()
+        status, body = await readiness(own)
+        took_s = time.monotonic() - began_s
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (status, body["code"]) == (503, "database-unreachable")
+    assert took_s < 5
+    assert (await readiness(own))[0] == 200
+
+
+async def test_it_looks_once_a_second_at_most(
+    own: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many probes at once are one look; after a second it looks again."""
+    looks = 0
+    real = health.check
+
+    async def counting(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await real(*arguments)
+
+    monkeypatch.setattr(health, "check", counting)
+    own.state.probe = health.Probe(own.state.engine)
+    async with asking(own) as client:
+        await asyncio.gather(*(client.get("/readyz") for _ in range(10)))
+        assert looks == 1
+        monkeypatch.setattr(health, "KEPT_S", 0.0)
+        await client.get("/readyz")
+    assert looks == 2
+
+
+async def test_strangers_are_told_the_state_alone(
+    api: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    """Names, addresses and revisions are for those who have a key."""
+    assert (await stranger.get("/readyz")).json() == {"status": "ready", "code": "at-head"}
+    wrong = {"Authorization": "Bearer nonsense"}
+    assert (await stranger.get("/readyz", headers=wrong)).json().keys() == {"status", "code"}
+    assert (await api.get("/readyz")).json().keys() == {
+        "status",
+        "code",
+        "summary",
+        "current",
+        "expected",
+        "pending",
+        "checked_at",
+        "fix",
+    }

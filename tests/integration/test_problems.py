@@ -1,0 +1,135 @@
+"""Errors that are nobody's own: what Starlette, the database and a mistake of ours raise."""
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from app.db.engine import create_engine
+from app.db.session import session_factory
+from app.settings import Settings
+from tests.support.databases import Database
+from tests.support.service import application, asking, serving, with_volumes
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "title", "detail"),
+    [
+        ("GET", "/nope", 404, "Not Found", "there is nothing at /nope"),
+        (
+            "DELETE",
+            "/api/v1/files",
+            405,
+            "Method Not Allowed",
+            "/api/v1/files does not take DELETE",
+        ),
+    ],
+)
+async def test_what_the_framework_refuses_is_a_problem(  # noqa: PLR0917 - one row of a table
+    api: httpx.AsyncClient, method: str, path: str, status: int, title: str, detail: str
+) -> None:
+    """In the same form as all others."""
+    answer = await api.request(method, path)
+    code = title.lower().replace(" ", "-")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": f"urn:vegafs:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+        "code": code,
+        "help": "GET /openapi.json lists what there is",
+    }
+    assert status != 405 or answer.headers["allow"] == "GET"
+
+
+async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
+    service: FastAPI, api: httpx.AsyncClient
+) -> None:
+    """500; the server logs what the answer hides."""
+
+    @service.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("SELECT secret FROM safe")
+
+    @service.get("/bad-sql")
+    async def bad_sql() -> None:
+        async with service.state.sessions.begin() as session:
+            await session.execute(text("SELECT nothing FROM nowhere"))
+
+    for path in ("/broken", "/bad-sql"):
+        answer = await api.get(path)
+        assert answer.status_code == 500
+        assert answer.json() == {
+            "type": "urn:vegafs:internal-error",
+            "title": "The service failed, not the request",
+            "status": 500,
+            "detail": "the request could not be answered",
+            "instance": path,
+            "code": "internal-error",
+            "help": "the service's log says why",
+        }
+
+
+AWAY: dict[str, Any] = {
+    "type": "urn:vegafs:database-unreachable",
+    "title": "The database does not answer",
+    "status": 503,
+    "detail": "the database does not answer at the moment",
+    "instance": "/api/v1/files",
+    "code": "database-unreachable",
+    "help": "try again in a few seconds",
+}
+
+
+async def test_a_database_that_is_away_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
+    """503 to the client, without an address; the log has it."""
+    settings = Settings.model_validate({"database_url": "postgresql://u:secret@127.0.0.1:1/gone"})
+    engine = create_engine(settings, "app")
+    service = application(settings, engine, session_factory(engine))
+    with caplog.at_level(logging.WARNING):
+        async with asking(service, "any") as client:
+            answer = await client.get("/api/v1/files")
+    await engine.dispose()
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json() == AWAY
+    assert caplog.messages == [
+        "GET /api/v1/files: database 'gone' at 127.0.0.1:1 cannot be reached: Connection refused"
+    ]
+
+
+async def test_a_pool_without_a_free_connection_is_a_problem(database: Database) -> None:
+    """503 as well: later it may work."""
+    settings = with_volumes(
+        database.settings, pool_size=1, pool_max_overflow=0, pool_timeout_s=0.05, worker=False
+    )
+    async with serving(settings) as client:
+        service: Any = client._transport.app  # type: ignore[attr-defined]
+        async with service.state.engine.connect():
+            answer = await client.get("/api/v1/files")
+        assert (answer.status_code, answer.json()) == (503, AWAY)
+        assert (await client.get("/api/v1/files")).status_code == 200
+
+
+async def test_connections_that_the_server_ended_are_replaced(database: Database) -> None:
+    """A restart of the database costs no request that comes after it."""
+    async with serving(with_volumes(database.settings, worker=False)) as client:
+        assert (await client.get("/api/v1/files")).status_code == 200
+        service: Any = client._transport.app  # type: ignore[attr-defined]
+        killer = create_engine(database.settings, "observe")
+        async with killer.connect() as connection:
+            await connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        await killer.dispose()
+        assert (await client.get("/api/v1/files")).status_code == 200
+        assert service.state.engine.pool.checkedin() == 1

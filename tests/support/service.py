@@ -1,0 +1,61 @@
+"""The service for tests: its application asked in process, without a port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.session import SessionFactory
+from app.health import Probe
+from app.keys import repository as keys
+from app.main import create_app
+from app.settings import Settings
+
+URL = "http://service.test"
+
+
+def application(settings: Settings, engine: AsyncEngine, sessions: SessionFactory) -> FastAPI:
+    """The application as its lifespan leaves it, on sessions of the test's."""
+    service = create_app(settings)
+    service.state.engine = engine
+    service.state.sessions = sessions
+    service.state.probe = Probe(engine)
+    return service
+
+
+@asynccontextmanager
+async def asking(service: FastAPI, key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, with a key if there is one."""
+    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with httpx.AsyncClient(transport=transport, base_url=URL, headers=headers) as client:
+        yield client
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client, with a key, of an application that was started as a server starts it."""
+    service = create_app(settings)
+    async with service.router.lifespan_context(service):
+        async with service.state.sessions.begin() as session:
+            key = await keys.create(session, "test")
+        async with asking(service, key) as client:
+            yield client
+
+
+def with_volumes(settings: Settings, **changes: Any) -> Settings:
+    """The settings with some of them changed; a worker that looks often."""
+    return settings.model_copy(update={"worker_poll_s": 0.02, **changes})
+
+
+def plant(root: Path, *paths: str) -> None:
+    """Files of one byte a letter of their path."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"." * len(path))
