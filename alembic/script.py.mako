@@ -1,0 +1,32 @@
+"""${page.title(message or "Without a name")}
+
+<Why, and what whoever reads this file cannot see in it.>
+
+${page.line("Locks", page.of(up_revision).locks)}
+${page.line("Undo", page.of(up_revision).undo)}
+"""
+<% lines = page.imports(imports, upgrades, downgrades) %>\
+% if lines:
+
+% endif
+% for line in lines:
+${line}
+% endfor
+
+revision = ${page.literal(up_revision)}
+down_revision = ${page.literal(down_revision)}
+phase = ${page.literal(page.of(up_revision).phase)}
+% if branch_labels:
+branch_labels = ${page.literal(branch_labels)}
+% endif
+% if depends_on:
+depends_on = ${page.literal(depends_on)}
+% endif
+
+
+def upgrade() -> None:
+    ${page.body(upgrades)}
+
+
+def downgrade() -> None:
+    ${page.body(downgrades)}

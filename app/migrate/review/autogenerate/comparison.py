@@ -1,0 +1,129 @@
+"""Comparison is what autogenerate knows: the database and the models as two catalogs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.util import to_list
+from sqlalchemy import Column, Connection, MetaData, text
+
+from app.errors import PermissionMissing
+from app.migrate.proof.catalog import Attributes, Catalog, Key, snapshot
+from app.migrate.review.autogenerate.shadow import models_catalog
+from app.migrate.review.autogenerate.wording import Declared, declared
+
+_log = logging.getLogger(__name__)
+_MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
+# Whatever has a text form becomes one of these by assignment.
+_STRINGS = frozenset({"text", "character varying", "character", "name"})
+_CASTS = text("""
+SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
+FROM pg_cast
+""")
+_made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides, and what it takes to go from one to the other."""
+
+    database: Catalog
+    models: Catalog
+    declared: Declared
+    casts: Mapping[tuple[str, str], str]
+    # A column that both have, as it was reflected and as it is declared.
+    columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+
+    @cached_property
+    def kept_tables(self) -> frozenset[str]:
+        """The tables that both have."""
+        return self._tables(self.database) & self._tables(self.models)
+
+    @cached_property
+    def new_tables(self) -> frozenset[str]:
+        """The tables that only the models have."""
+        return self._tables(self.models) - self._tables(self.database)
+
+    @cached_property
+    def gone_tables(self) -> frozenset[str]:
+        """The tables that only the database has."""
+        return self._tables(self.database) - self._tables(self.models)
+
+    def column(self, table: str, column: str) -> tuple[Attributes, Attributes] | None:
+        """A column as the database has it and as the models do, where both do."""
+        name = f"{table}.{column}"
+        found, expected = self.database.get("column", name), self.models.get("column", name)
+        return None if found is None or expected is None else (found, expected)
+
+    def using(self, column: str, old: str, new: str) -> str | None:
+        """How a column's values become a new type, where PostgreSQL wants to be told."""
+        before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
+        if before.endswith("[]") and after.endswith("[]"):
+            before, after = before[:-2], after[:-2]
+        cast = self.casts.get((before, after))
+        if before == after or cast in ("i", "a") or after in _STRINGS:
+            return None
+        by_text = "" if cast is not None or before in _STRINGS else "::text"
+        if by_text and old.endswith("[]"):
+            by_text += "[]"
+        return f"{column}{by_text}::{new}"
+
+    @staticmethod
+    def _tables(catalog: Catalog) -> frozenset[str]:
+        return frozenset(key.name for key, _ in catalog.of_kind("table"))
+
+
+def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
+    """Read both sides, and keep them for the comparators of this run.
+
+    Where the role may make no schema, a warning says what is not compared; when `strict`, that
+    is an error: a check that cannot look must not say yes.
+    """
+    connection, metadata = context.connection, _metadata(context)
+    assert connection is not None
+    schema = connection.dialect.default_schema_name or "public"
+    version_table = context.migration_context.version_table
+    excluded = {*exclude, version_table}
+    try:
+        models = models_catalog(connection, metadata, schema, exclude=excluded)
+    except PermissionMissing as error:
+        if strict:
+            raise
+        _log.warning(
+            "%s. Not compared: views, functions, triggers, values of enums, checks, computed "
+            "columns, and what an index is made of.",
+            error.message,
+        )
+        return
+    _made[context] = Comparison(
+        snapshot(connection, schema, exclude=excluded),
+        models,
+        declared(metadata, connection.dialect),
+        _casts(connection),
+    )
+
+
+def comparison_of(context: AutogenContext) -> Comparison | None:
+    """What `compare` found in this run; None where it could not look."""
+    return _made.get(context)
+
+
+def changed(comparison: Comparison, key: Key) -> frozenset[str]:
+    """The names of the attributes in which an object of both differs."""
+    found, expected = comparison.database.objects[key], comparison.models.objects[key]
+    return frozenset(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+
+
+def _metadata(context: AutogenContext) -> list[MetaData]:
+    return [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
+
+
+def _casts(connection: Connection) -> dict[tuple[str, str], str]:
+    return {(row[0], row[1]): row[2] for row in connection.execute(_CASTS)}

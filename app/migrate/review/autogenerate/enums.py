@@ -1,0 +1,58 @@
+"""Enums: values that are added, renamed, taken away or put in another order."""
+
+from __future__ import annotations
+
+from app.migrate.proof.catalog import Key
+from app.migrate.review.autogenerate.changes import labels, renamed, replaces
+from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.steps import Note, Stage, Step
+from app.migrate.run.operations import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
+
+
+def change_values(comparison: Comparison, key: Key) -> list[Step]:
+    """The steps that give an enum the models' values."""
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    old, new = labels(before), labels(after)
+    if old == new:
+        return []
+    if pair := renamed(old, new):
+        rename = RenameEnumValueOp(key.name, *pair)
+        note = Note(
+            f"Taken for a renaming because one value differs and it stands in its place. "
+            f"If {pair[0]} goes and {pair[1]} is new: "
+            f"op.replace_enum({key.name!r}, ...), after the rows have another value."
+        )
+        return [Step(Stage.TYPES, [note, rename], [rename.reverse()])]
+    columns = used_by(comparison, key)
+    back = ReplaceEnumOp(key.name, old, columns=columns)
+    if replaces(before, after):
+        return [Step(Stage.ENUMS, [ReplaceEnumOp(key.name, new, columns=columns)], [back])]
+    return [Step(Stage.TYPES, _additions(key.name, old, new), [back])]
+
+
+def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
+    """The columns that are of the enum, by table and name."""
+    return [
+        (str(attributes["table"]), str(attributes["name"]))
+        for column, attributes in comparison.database.of_kind("column")
+        if key in comparison.database.uses.get(column, ()) and _is_of(attributes["type"], key.name)
+    ]
+
+
+def _is_of(type_name: object, enum: str) -> bool:
+    # A generated column depends on an enum that its expression names.
+    return str(type_name).removesuffix("[]").strip('"') == enum
+
+
+def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
+    """One operation a value, each after the value before it; the first before the next old one."""
+    operations = []
+    for place, value in enumerate(new):
+        if value in old:
+            continue
+        if place:
+            operations.append(AddEnumValueOp(name, value, after=new[place - 1]))
+        else:
+            following = next((label for label in new if label in old), None)
+            operations.append(AddEnumValueOp(name, value, before=following))
+    return operations

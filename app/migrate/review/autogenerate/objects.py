@@ -1,0 +1,207 @@
+"""Everything but tables and columns: what is dropped first, made last, and changed in place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from alembic.operations import MigrateOperation
+
+from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, statements
+from app.migrate.proof.catalog.statements import quoted
+from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate.changes import (
+    AFTER_TABLES,
+    BEFORE_TABLES,
+    ROUTINES,
+    VIEWS,
+    Changes,
+)
+from app.migrate.review.autogenerate.comparison import Comparison, changed
+from app.migrate.review.autogenerate.enums import change_values
+from app.migrate.review.autogenerate.steps import Stage, Step, sql
+
+# What is made later may need what is made before it; what is known to need it decides first.
+_TURN = (
+    *BEFORE_TABLES,
+    "constraint",
+    "index",
+    *ROUTINES,
+    *reversed(VIEWS),
+    "statistics",
+    "rule",
+    "policy",
+    "trigger",
+)
+
+
+def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
+    """The steps of all objects, each in its stage and there in an order that holds."""
+    found, expected = comparison.database, comparison.models
+    steps = [
+        _drop(comparison, changes, key)
+        for key in reversed(in_order(changes.removed | changes.anew, found.uses))
+    ]
+    steps += [
+        _create(comparison, key) for key in in_order(changes.added | changes.anew, expected.uses)
+    ]
+    for key in in_order(changes.in_place, expected.uses):
+        if key.kind == "enum":
+            steps += change_values(comparison, key)
+        steps += _in_place(comparison, key)
+    for key in sorted(changes.replaced - changes.in_place):
+        steps += change_values(comparison, key)
+    return steps
+
+
+def in_order(keys: Iterable[Key], uses: Mapping[Key, frozenset[Key]]) -> list[Key]:
+    """The objects, each after those that it uses."""
+    wanted = sorted(keys, key=lambda key: (_TURN.index(key.kind), key.name))
+    placed: dict[Key, None] = {}
+
+    def place(key: Key, above: frozenset[Key]) -> None:
+        if key in placed or key in above:
+            return
+        for used in sorted(uses.get(key, ())):
+            place(used, above | {key})
+        if key in wanted:
+            placed[key] = None
+
+    for key in wanted:
+        place(key, frozenset())
+    return list(placed)
+
+
+def needs_tables(catalog: Catalog, key: Key) -> bool:
+    """Whether an object is made after the tables.
+
+    A function is where it says the name of one, unless a table needs it.
+    """
+    if key.kind not in ROUTINES:
+        return key.kind in AFTER_TABLES
+    users = {user.kind for user in catalog.users_of(key)}
+    if users & {"column", "constraint", "index", "domain"}:
+        return False
+    words = set(re.findall(r"\w+", str(catalog.objects[key]["definition"])))
+    tables = {each.name for each, _ in catalog.of_kind("table", *VIEWS)}
+    return bool(words & tables) or any(
+        used.kind in ("table", "column", *VIEWS) for used in catalog.uses.get(key, ())
+    )
+
+
+def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
+    attributes = comparison.database.objects[key]
+    late = needs_tables(comparison.database, key) or key in changes.anew
+    back = wording.create(key, attributes)
+    # A table takes these along; what it does not bring back is made after it.
+    gone = (
+        attributes.get("table") in comparison.gone_tables
+        and key.kind != "trigger"
+        and attributes.get("type") != "foreign key"
+    )
+    return Step(
+        Stage.DROP if late else Stage.CLEAN,
+        [] if gone else wording.drop(key, attributes),
+        back,
+    )
+
+
+def _create(comparison: Comparison, key: Key) -> Step:
+    attributes = comparison.models.objects[key]
+    return Step(
+        Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
+        wording.create(key, attributes, comparison.declared),
+        wording.drop(key, attributes),
+    )
+
+
+def _in_place(comparison: Comparison, key: Key) -> list[Step]:
+    found, expected = comparison.database.objects[key], comparison.models.objects[key]
+    different = changed(comparison, key)
+    steps = []
+    if different & {"definition", "columns", "options", "language"}:
+        stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
+        change = _REPLACE[key.kind]
+        steps.append(Step(stage, change(key, found, expected), change(key, expected, found)))
+    if "validated" in different:
+        steps.append(Step(Stage.STATE, *_validation(key, found, expected)))
+    if "enabled" in different:
+        enable = statements.enable_trigger
+        steps.append(Step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))]))
+    if "owned by" in different:
+        steps.append(Step(Stage.STATE, [_own(expected)], [_own(found)]))
+    if key.kind == "domain" and different - {"comment"}:
+        steps.append(Step(Stage.TYPES, _redomain(found, expected), _redomain(expected, found)))
+    if "comment" in different:
+        steps.append(
+            Step(
+                Stage.STATE,
+                [sql(statements.comment(key, expected))],
+                [sql(statements.comment(key, found))],
+            )
+        )
+    return steps
+
+
+def _replace_view(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
+    made = statements.create(key, after)[0]
+    if len(after["columns"] or ()) < len(before["columns"] or ()):  # type: ignore[arg-type]  # tuples
+        return [sql(statements.drop(key, before)), sql(made)]
+    return [sql(made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))]
+
+
+def _replace_routine(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
+    return [sql(str(after["definition"]))]
+
+
+def _alter_sequence(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
+    cycle = "" if str(after["definition"]).endswith(" CYCLE") else " NO CYCLE"
+    return [sql(f"ALTER SEQUENCE {quoted(after['name'])} {after['definition']}{cycle}")]
+
+
+_REPLACE: Mapping[str, Callable[[Key, Attributes, Attributes], list[MigrateOperation]]] = {
+    "view": _replace_view,
+    "function": _replace_routine,
+    "procedure": _replace_routine,
+    "sequence": _alter_sequence,
+}
+
+
+def _validation(
+    key: Key, found: Attributes, expected: Attributes
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """A constraint is validated in place; to be NOT VALID again it has to be made anew."""
+    validate: list[MigrateOperation] = [sql(statements.validate(expected))]
+
+    def remake(was: Attributes, becomes: Attributes) -> list[MigrateOperation]:
+        return [*wording.drop(key, was), *wording.create(key, becomes)]
+
+    if expected["validated"]:
+        return validate, remake(expected, found)
+    return remake(found, expected), validate
+
+
+def _own(attributes: Attributes) -> MigrateOperation:
+    owner = attributes["owned by"]
+    table, _, column = str(owner).rpartition(".")
+    by = "NONE" if owner is None else f"{quoted(table)}.{quoted(column)}"
+    return sql(f"ALTER SEQUENCE {quoted(attributes['name'])} OWNED BY {by}")
+
+
+def _redomain(before: Attributes, after: Attributes) -> list[MigrateOperation]:
+    domain = f"ALTER DOMAIN {quoted(after['name'])}"
+    said: list[str] = []
+    if before["default"] != after["default"]:
+        said.append(
+            "DROP DEFAULT" if after["default"] is None else f"SET DEFAULT {after['default']}"
+        )
+    if before["not null"] != after["not null"]:
+        said.append(f"{'SET' if after['not null'] else 'DROP'} NOT NULL")
+    old, new = _checks(before["checks"]), _checks(after["checks"])
+    said += [f"DROP CONSTRAINT {check.split(' CHECK ')[0]}" for check in old if check not in new]
+    said += [f"ADD CONSTRAINT {check}" for check in new if check not in old]
+    return [sql(f"{domain} {words}") for words in said]
+
+
+def _checks(value: Value) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()

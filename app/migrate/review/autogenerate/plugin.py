@@ -1,0 +1,86 @@
+"""The comparators that Alembic calls, registered with it as the plugin `vegafs.objects`.
+
+first   both catalogs are read
+then    Alembic's own comparators; whether a column differs is answered from the catalogs
+last    what Alembic found becomes steps, and what it does not see is added
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql
+
+from app.migrate.review.autogenerate import columns
+from app.migrate.review.autogenerate.changes import changes_of
+from app.migrate.review.autogenerate.comparison import compare, comparison_of
+from app.migrate.review.autogenerate.objects import object_steps
+from app.migrate.review.autogenerate.steps import Step
+from app.migrate.review.autogenerate.tables import table_steps
+
+NAME = "vegafs.objects"
+EXCLUDE = "vegafs_exclude"
+
+
+@cache
+def register() -> None:
+    """Make the plugin known to Alembic, once in a process."""
+    plugin = Plugin(NAME)
+    first, last = DispatchPriority.FIRST, DispatchPriority.LAST
+    add = plugin.add_autogenerate_comparator
+    add(_begin, "autogenerate", "vegafs", qualifier="postgresql", priority=first)
+    add(_end, "autogenerate", "vegafs", qualifier="postgresql", priority=last)
+    # In the groups of Alembic's own: what answers here stops those.
+    add(columns.compare_type, "column", "types", qualifier="postgresql", priority=first)
+    add(columns.compare_nullable, "column", "nullable", qualifier="postgresql", priority=first)
+    add(columns.compare_default, "column", "server_default", qualifier="postgresql", priority=first)
+
+
+def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
+    """An enum and a domain by name alone: a revision makes and drops them as themselves."""
+    if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
+        return False
+    rendered = None
+    if isinstance(item, types.Enum) and item.native_enum and item.name:
+        rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
+    elif isinstance(item, postgresql.DOMAIN):
+        base = f"sa.{item.data_type!r}"
+        rendered = f"postgresql.DOMAIN({str(item.name)!r}, {base}, create_type=False)"
+    elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
+        rendered = "postgresql.JSONB()"
+    if rendered is None:
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    return rendered
+
+
+def _begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    compare(context, context.opts.get(EXCLUDE, ()), strict=is_check(context.opts))
+    return PriorityDispatchResult.CONTINUE
+
+
+def _end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    comparison = comparison_of(context)
+    if comparison is None:
+        return PriorityDispatchResult.CONTINUE
+    changes = changes_of(comparison)
+    steps: list[Step] = [
+        *table_steps(comparison, changes, operations.ops),
+        *object_steps(comparison, changes),
+    ]
+    steps.sort(key=lambda step: step.stage)
+    operations.ops[:] = steps
+    operations.info["comparison"] = comparison
+    return PriorityDispatchResult.CONTINUE
+
+
+def is_check(options: dict[str, Any]) -> bool:
+    """Whether `alembic check` asks, which writes nothing."""
+    # Alembic tells its commands apart by nothing else: both compare and hand in a callback.
+    return getattr(options.get("fn"), "__qualname__", "").startswith("check.")

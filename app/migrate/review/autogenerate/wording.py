@@ -1,0 +1,142 @@
+"""How an object is made and dropped in a revision: as Alembic's operation where that says it all.
+
+What the models declare is written as they declare it. What only a catalog knows is written as
+Alembic's operation when it is plain, and as PostgreSQL's own statement when it is not: an
+operator class that is lost on the way is a downgrade that does not come back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from alembic.operations import MigrateOperation, ops
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import CheckConstraint, Constraint, Dialect, Index, MetaData, PrimaryKeyConstraint
+from sqlalchemy.sql.elements import conv
+
+from app.migrate.proof.catalog import Attributes, Key, statements
+from app.migrate.review.autogenerate.steps import CreatePrimaryKey, sql
+
+Declared = Mapping[Key, Constraint | Index]
+
+_NAMES = r"\((\w+(?:, \w+)*)\)"
+_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX \w+ ON \w+ USING btree {_NAMES}")
+_KEY = re.compile(rf"(PRIMARY KEY|UNIQUE) {_NAMES}")
+_ACTION = r"(CASCADE|RESTRICT|SET NULL|SET DEFAULT)"
+_FOREIGN = re.compile(
+    rf"FOREIGN KEY {_NAMES} REFERENCES (\w+){_NAMES}"
+    rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?"
+)
+_REFERENCES = re.compile(r'FOREIGN KEY \(.*?\) REFERENCES (\w+|"[^"]+")\(')
+# A colon before a word would be taken for a parameter, a second clause for part of the condition.
+_CHECK = re.compile(r"CHECK \(((?:[^:]|::|:(?!\w))*)\)", re.DOTALL)
+_ALEMBIC_TYPES = {
+    "foreign key": "foreignkey",
+    "primary key": "primary",
+    "unique": "unique",
+    "check": "check",
+}
+
+
+def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
+    """The constraints and indexes of the models by the names that the database gives them."""
+    found: dict[Key, Constraint | Index] = {}
+    for models in metadata:
+        for table in models.tables.values():
+            if table.schema is not None:
+                continue
+            for constraint in table.constraints:
+                name = _get_constraint_final_name(constraint, dialect)
+                if name is not None:
+                    found[Key("constraint", f"{table.name}.{name}")] = constraint
+            for index in table.indexes:
+                name = _get_constraint_final_name(index, dialect)
+                if name is not None:
+                    found[Key("index", name)] = index
+    return found
+
+
+def create(
+    key: Key, attributes: Attributes, models: Declared | None = None
+) -> list[MigrateOperation]:
+    """The operations that make an object: in the models' words where they are handed in."""
+    operation = None if models is None else _as_declared(models.get(key), attributes)
+    operation = operation or _plain(key, attributes)
+    if operation is None:
+        return [sql(statement) for statement in statements.create(key, attributes)]
+    described = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
+    return [operation, *described]
+
+
+def drop(key: Key, attributes: Attributes) -> list[MigrateOperation]:
+    """The operations that drop an object."""
+    name = str(attributes["name"])
+    if key.kind == "index":
+        return [ops.DropIndexOp(conv(name), table_name=str(attributes["table"]))]
+    if key.kind == "constraint":
+        kind = _ALEMBIC_TYPES.get(str(attributes["type"]))
+        return [_DropConstraint(conv(name), str(attributes["table"]), kind)]
+    return [sql(statements.drop(key, attributes))]
+
+
+def is_plain(key: Key, attributes: Attributes) -> bool:
+    """Whether Alembic's operation says all there is to an object."""
+    return _plain(key, attributes) is not None and not attributes.get("comment")
+
+
+def refers_to(attributes: Attributes) -> str | None:
+    """The table that a foreign key refers to."""
+    match = _REFERENCES.match(str(attributes["definition"]))
+    return None if match is None else match[1].strip('"')
+
+
+class _DropConstraint(ops.DropConstraintOp):
+    """A constraint that is dropped; the way back is a step's and not known here."""
+
+    def to_diff_tuple(self) -> tuple[str, str]:  # type: ignore[override]  # no constraint at hand
+        return ("remove_constraint", f"{self.table_name}.{self.constraint_name}")
+
+
+def _as_declared(
+    item: Constraint | Index | None, attributes: Attributes
+) -> MigrateOperation | None:
+    if isinstance(item, Index):
+        return ops.CreateIndexOp.from_index(item)
+    if isinstance(item, PrimaryKeyConstraint):
+        if item.dialect_kwargs or item.deferrable or item.initially:
+            return None
+        return _primary_key(attributes, [column.name for column in item.columns])
+    if item is None or (isinstance(item, CheckConstraint) and item._type_bound):
+        return None
+    operation = ops.AddConstraintOp.from_constraint(item)
+    # The name that the database has, whatever convention is in force when the revision runs.
+    operation.constraint_name = conv(str(attributes["name"]))  # type: ignore[attr-defined]
+    return operation
+
+
+def _plain(key: Key, attributes: Attributes) -> MigrateOperation | None:
+    if key.kind not in ("index", "constraint") or attributes.get("validated") is False:
+        return None
+    name, table = conv(str(attributes["name"])), str(attributes["table"])
+    definition = str(attributes["definition"])
+    if match := _INDEX.fullmatch(definition):
+        return ops.CreateIndexOp(name, table, match[2].split(", "), unique=bool(match[1]))
+    if match := _KEY.fullmatch(definition):
+        columns = match[2].split(", ")
+        if match[1] == "PRIMARY KEY":
+            return _primary_key(attributes, columns)
+        return ops.CreateUniqueConstraintOp(name, table, columns)
+    if match := _FOREIGN.fullmatch(definition):
+        here, other, there, on_update, on_delete = match.groups()
+        return ops.CreateForeignKeyOp(
+            name, table, other, here.split(", "), there.split(", "),
+            onupdate=on_update, ondelete=on_delete,
+        )  # fmt: skip
+    if match := _CHECK.fullmatch(definition):
+        return ops.CreateCheckConstraintOp(name, table, match[1])
+    return None
+
+
+def _primary_key(attributes: Attributes, columns: list[str]) -> CreatePrimaryKey:
+    return CreatePrimaryKey(conv(str(attributes["name"])), str(attributes["table"]), columns)
