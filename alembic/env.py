@@ -20,4 +20,4 @@ def engine() -> Iterator[AsyncEngine]:
         yield create_engine(settings, "migrate")
 
 
-environment.run(metadata, engine, getattr(autogenerate, "configure_options", dict))
+environment.run(metadata, engine, autogenerate.configure_options)
