@@ -59,7 +59,12 @@ def create_engine(settings: Settings, role: Role) -> AsyncEngine:
         }
     return create_async_engine(
         # For people and logs; the password and all that counts travel in connect_args.
-        URL.create("postgresql+asyncpg", url.user, host=url.address, database=url.database),
+        URL.create(
+            "postgresql+asyncpg",
+            url.user,
+            host=url.address if url.hosts else None,
+            database=url.database,
+        ),
         connect_args=arguments,
         hide_parameters=True,
         **options,

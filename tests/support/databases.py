@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.engine import create_engine
+from app.db.engine import Role, create_engine
 from app.db.url import DatabaseUrl
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
@@ -119,11 +122,8 @@ class Databases:
 
 async def migrate(settings: Settings) -> None:
     """The schema at head, by the revisions."""
-    engine = create_engine(settings, "migrate")
-    try:
-        await upgrade(Target.of(engine), "head")
-    finally:
-        await engine.dispose()
+    async with engine(settings, "migrate") as made:
+        await upgrade(Target.of(made), "head")
 
 
 async def connect(url: str) -> asyncpg.Connection:
@@ -138,6 +138,31 @@ async def value(url: str, statement: str) -> object:
         return await connection.fetchval(statement)
     finally:
         await connection.close()
+
+
+async def execute(url: str, statements: str) -> None:
+    """Several statements, on a connection of their own."""
+    connection = await connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def engine(settings: Settings, role: Role) -> AsyncIterator[AsyncEngine]:
+    """An engine of the factory, whose connections end with the block."""
+    made = create_engine(settings, role)
+    try:
+        yield made
+    finally:
+        await made.dispose()
+
+
+async def scalar(made: AsyncEngine, statement: str) -> object:
+    """What one statement gives, through an engine."""
+    async with made.connect() as connection:
+        return (await connection.execute(text(statement))).scalar_one()
 
 
 def settings_of(url: str) -> Settings:
