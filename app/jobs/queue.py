@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, case, func, insert, or_, select, text, update
+from sqlalchemy import Update, case, func, insert, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.models import Job, JobResult, JobStatus, Volume
@@ -146,7 +146,11 @@ async def fail(
     return await _change(
         engine,
         _held(lease).values(
-            status=case((final, JobStatus.FAILED), else_=JobStatus.PENDING),
+            # Inside CASE a value has no type of its own to PostgreSQL.
+            status=case(
+                (final, literal(JobStatus.FAILED, Job.status.type)),
+                else_=literal(JobStatus.PENDING, Job.status.type),
+            ),
             finished_at=case((final, func.now())),
             error=reason,
             **_NO_WORKER,

@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -120,8 +121,9 @@ def _next(batches: Iterator[list[Found]], work: Work) -> list[Found] | None:
     try:
         return next(batches, None)
     except OSError as error:
-        where = os.path.join(_root(work), work.lease.path)  # noqa: PTH118 - for people
-        raise JobImpossible(f"{where} cannot be read: {error.strerror}") from error
+        raise JobImpossible(
+            f"{_root(work) / work.lease.path} cannot be read: {error.strerror}"
+        ) from error
 
 
 async def _store(engine: AsyncEngine, volume_id: int, rows: list[Found]) -> None:
@@ -170,6 +172,7 @@ def _below(path: str) -> tuple[str, str | None]:
     return (f"{path}/", f"{path}0") if path else ("", None)
 
 
-def _root(work: Work) -> str:
+def _root(work: Work) -> Path:
+    """The root as this process is configured: what the catalogue names may be another machine's."""
     configured = {name.lower(): root for name, root in work.settings.volumes.items()}
-    return str(configured[work.lease.volume.lower()].absolute())
+    return configured[work.lease.volume.lower()].absolute()

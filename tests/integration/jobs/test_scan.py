@@ -1,0 +1,294 @@
+"""Scans and summaries of real folders, done by a worker."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.engine import create_engine
+from app.db.models import File, JobStatus, Volume
+from app.db.session import session_factory
+from app.jobs import repository
+from app.jobs import walk as walk_module
+from app.jobs.location import Location
+from app.jobs.schemas import JobWithResult
+from app.jobs.worker import Worker
+from app.settings import Settings
+from tests.support.databases import Database
+from tests.support.service import plant, with_volumes
+
+
+class Scanner:
+    """A volume, a worker, and what the catalogue holds."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings, root: Path) -> None:
+        self.engine = engine
+        self.root = root
+        self.worker = Worker(engine, settings)
+        self.sessions = session_factory(engine)
+
+    async def do(self, operation: str = "scan", path: str = "", **parameters: Any) -> JobWithResult:
+        """Queue a job, let the worker do it, and show it."""
+        location = Location("data", str(self.root), path)
+        async with self.sessions.begin() as session:
+            job_id = await repository.create(session, operation, location, parameters)
+        assert await self.worker.work_once()
+        async with self.sessions() as session:
+            return await repository.get(session, job_id)
+
+    async def completed(self, path: str = "", **parameters: Any) -> dict[str, Any]:
+        """What a scan found."""
+        job = await self.do("scan", path, **parameters)
+        assert job.status is JobStatus.COMPLETED, job.error
+        assert job.result is not None
+        return job.result
+
+    async def files(self) -> dict[str, File]:
+        async with self.sessions() as session:
+            return {file.path: file for file in await session.scalars(select(File))}
+
+    async def missing(self) -> set[str]:
+        return {path for path, file in (await self.files()).items() if file.missing_since}
+
+
+@pytest.fixture
+async def scanner(database: Database, root: Path) -> AsyncIterator[Scanner]:
+    """On a database of its own: writers have connections, and times differ."""
+    settings = with_volumes(database.settings, volumes={"data": root}, scan_batch_rows=7)
+    engine = create_engine(settings, "app")
+    yield Scanner(engine, settings, root)
+    await engine.dispose()
+
+
+async def test_a_scan_catalogues_a_tree(scanner: Scanner, root: Path) -> None:
+    """Every regular file with what the disk says of it, in several batches."""
+    plant(root, *(f"folder{n % 5}/{n}.txt" for n in range(40)), "top.json")
+    os.utime(root / "top.json", (1_600_000_000, 1_600_000_000.5))
+    (root / "top.json").chmod(0o600)
+    (root / "link").symlink_to("top.json")
+    result = await scanner.completed()
+    files = await scanner.files()
+    size = sum(file.size_bytes for file in files.values())
+    assert result.pop("duration_s") > 0
+    assert result.pop("files_per_s") > 0
+    assert result == {
+        "files": 41,
+        "size_bytes": size,
+        "directories": 6,
+        "missing": 0,
+        "errors": 0,
+        "error_examples": [],
+        "mounts_skipped": 0,
+    }
+    assert set(files) == {*(f"folder{n % 5}/{n}.txt" for n in range(40)), "top.json"}
+    top = files["top.json"]
+    assert (top.name, top.size_bytes, top.mode, top.media_type) == (
+        "top.json",
+        8,
+        0o600,
+        "application/json",
+    )
+    assert top.modified_at.timestamp() == 1_600_000_000.5
+    assert (top.attributes, top.missing_since) == ({}, None)
+    assert top.first_seen_at == top.last_seen_at
+
+
+async def test_the_job_shows_its_progress_and_its_end(scanner: Scanner, root: Path) -> None:
+    """The estimate of a second scan is what the first one found."""
+    plant(root, "a", "b", "c")
+    first = await scanner.do()
+    assert (first.progress.done, first.progress.total) == (3, 3)
+    assert (first.status, first.attempts, first.error) == (JobStatus.COMPLETED, 1, None)
+    assert first.started_at is not None
+    assert first.finished_at is not None
+    assert first.duration_s == pytest.approx(
+        (first.finished_at - first.started_at).total_seconds(), abs=0.001
+    )
+
+
+async def test_a_second_scan_keeps_the_first_sight_and_marks_what_is_gone(
+    scanner: Scanner, root: Path
+) -> None:
+    """And what comes back is there again, with the date of its first sight."""
+    plant(root, "stays", "changes", "goes", "folder/goes_too")
+    await scanner.completed()
+    before = await scanner.files()
+    (root / "changes").write_bytes(b"longer than it was")
+    (root / "goes").unlink()
+    shutil.rmtree(root / "folder")
+    plant(root, "comes")
+    result = await scanner.completed()
+    after = await scanner.files()
+    assert (result["files"], result["missing"]) == (3, 2)
+    assert await scanner.missing() == {"goes", "folder/goes_too"}
+    assert after["changes"].size_bytes == 18
+    for path in ("stays", "changes"):
+        assert after[path].first_seen_at == before[path].first_seen_at
+        assert after[path].last_seen_at > before[path].last_seen_at
+        assert after[path].id == before[path].id
+    assert after["goes"].last_seen_at == before["goes"].last_seen_at
+
+    since = after["goes"].missing_since
+    assert (await scanner.completed())["missing"] == 0
+    assert (await scanner.files())["goes"].missing_since == since
+    plant(root, "goes")
+    await scanner.completed()
+    again = (await scanner.files())["goes"]
+    assert (again.missing_since, again.first_seen_at) == (None, before["goes"].first_seen_at)
+
+
+async def test_a_scan_of_a_part_leaves_the_rest_alone(scanner: Scanner, root: Path) -> None:
+    """Also a folder whose name begins alike; and the volume does not count as scanned."""
+    plant(root, "a/1", "a/2", "a-b/3", "a0/4", "ab", "b/5")
+    await scanner.completed()
+    for path in ("a/1", "a-b/3", "a0/4", "ab", "b/5"):
+        (root / path).unlink()
+    async with scanner.engine.begin() as connection:
+        await connection.execute(update(Volume).values(scanned_at=None))
+    result = await scanner.completed("a")
+    assert (result["files"], result["missing"]) == (1, 1)
+    assert await scanner.missing() == {"a/1"}
+    async with scanner.engine.connect() as connection:
+        assert await connection.scalar(select(Volume.scanned_at)) is None
+    await scanner.completed()
+    assert await scanner.missing() == {"a/1", "a-b/3", "a0/4", "ab", "b/5"}
+    async with scanner.engine.connect() as connection:
+        assert await connection.scalar(select(Volume.scanned_at)) is not None
+
+
+async def test_what_could_not_be_looked_at_is_not_marked_missing(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that cannot be read now was read before; its files may well be there."""
+    plant(root, "locked/a", "locked/deep/b", "locked_not/c", "open/d")
+    await scanner.completed()
+    shutil.rmtree(root / "locked_not")
+    (root / "open/d").unlink()
+    real = os.open
+
+    def opening(path: bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == b"locked":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, dir_fd=dir_fd)
+
+    monkeypatch.setattr(walk_module.os, "open", opening)
+    result = await scanner.completed()
+    assert (result["files"], result["missing"], result["errors"]) == (0, 2, 1)
+    assert result["error_examples"] == [{"path": "locked", "reason": "Permission denied"}]
+    assert await scanner.missing() == {"locked_not/c", "open/d"}
+
+
+async def test_names_that_are_not_utf8_are_catalogued(scanner: Scanner, root: Path) -> None:
+    """Escaped, and a folder can be scanned under its escaped name."""
+    (root / os.fsdecode(b"f\xff")).mkdir()
+    (root / os.fsdecode(b"f\xff/\xe9.txt")).touch()
+    assert (await scanner.completed())["files"] == 1
+    assert set(await scanner.files()) == {r"f\xff/\xe9.txt"}
+    assert (await scanner.completed(r"f\xff"))["files"] == 1
+    file = (await scanner.files())[r"f\xff/\xe9.txt"]
+    assert (file.name, file.media_type) == (r"\xe9.txt", "text/plain")
+
+
+async def test_a_name_that_a_folder_lists_twice_is_written_once(
+    scanner: Scanner, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As file systems may, of a folder that changes while it is read."""
+    plant(root, "a", "b")
+    real = walk_module._list
+
+    def twice(*arguments: Any) -> Any:
+        for found in real(*arguments):
+            yield found
+            yield found
+
+    monkeypatch.setattr(walk_module, "_list", twice)
+    await scanner.completed()
+    assert set(await scanner.files()) == {"a", "b"}
+
+
+@pytest.mark.parametrize("path", ["gone", ""])
+async def test_a_folder_that_is_gone_fails_the_job_at_once(
+    scanner: Scanner, root: Path, path: str
+) -> None:
+    """Trying again would not help, and nothing is marked missing."""
+    plant(root, "gone/a", "b")
+    await scanner.completed()
+    shutil.rmtree(root / path)
+    job = await scanner.do("scan", path)
+    assert (job.status, job.attempts, job.result) == (JobStatus.FAILED, 1, None)
+    assert job.error == f"{root / path} cannot be read: No such file or directory"
+    assert await scanner.missing() == set()
+
+
+async def test_a_summary_adds_up(scanner: Scanner, root: Path) -> None:
+    """By media type, largest first, without what is missing."""
+    plant(root, "a/1.txt", "a/22.txt", "a/x.json", "a/gone", "b/other")
+    await scanner.completed()
+    (root / "a/gone").unlink()
+    await scanner.completed()
+    job = await scanner.do("summarize", "a", largest=2)
+    assert job.result == {
+        "files": 3,
+        "size_bytes": 23,
+        "missing": 1,
+        "media_types": [
+            {"media_type": "text/plain", "files": 2, "size_bytes": 15},
+            {"media_type": "application/json", "files": 1, "size_bytes": 8},
+        ],
+        "media_types_count": 2,
+        "largest": [
+            {"path": "a/22.txt", "size_bytes": 8},
+            {"path": "a/x.json", "size_bytes": 8},
+        ],
+    }
+    whole = await scanner.do("summarize")
+    assert whole.result is not None
+    assert (whole.result["files"], whole.progress.done) == (4, 4)
+    assert len(whole.result["largest"]) == 4
+
+
+async def test_an_empty_volume_is_scanned_and_summarized(scanner: Scanner) -> None:
+    """Nothing is a result."""
+    assert (await scanner.completed())["files"] == 0
+    job = await scanner.do("summarize")
+    assert job.result == {
+        "files": 0,
+        "size_bytes": 0,
+        "missing": 0,
+        "media_types": [],
+        "media_types_count": 0,
+        "largest": [],
+    }
+
+
+async def test_overlapping_scans_do_not_lock_each_other_out(
+    scanner: Scanner, root: Path, database: Database
+) -> None:
+    """Two workers, one on the volume and one on a folder of it, again and again."""
+    plant(root, *(f"a/{n:03}" for n in range(120)))
+    settings = with_volumes(database.settings, volumes={"data": root}, scan_batch_rows=50)
+    workers = [Worker(scanner.engine, settings) for _ in range(2)]
+    for _ in range(5):
+        async with scanner.sessions.begin() as session:
+            for path in ("", "a"):
+                await repository.create(session, "scan", Location("data", str(root), path), {})
+        await asyncio.gather(*(worker.work_once() for worker in workers))
+    async with scanner.engine.connect() as connection:
+        states = await connection.scalars(text("SELECT DISTINCT status::text FROM jobs"))
+        assert states.all() == ["COMPLETED"]
+    assert len(await scanner.files()) == 120
+    assert await scanner.missing() == set()
+
+
+async def test_a_scan_leaves_nothing_in_the_session_it_used(scanner: Scanner, root: Path) -> None:
+    """The staging table is empty after every transaction."""
+    plant(root, "a", "b")
+    await scanner.completed()
+    async with scanner.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM staged_files_1")) == 0
