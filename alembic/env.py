@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+try:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.embedded import database
-from app.db.engine import create_engine
-from app.db.models import metadata
-from app.migrate.review import autogenerate
-from app.migrate.run import environment
-from app.settings import load_settings
+    from app.db.embedded import database
+    from app.db.engine import create_engine
+    from app.db.models import metadata
+    from app.migrate.review import autogenerate
+    from app.migrate.run import environment
+    from app.settings import load_settings
+except ImportError as error:
+    from app.errors import ModelsNotImportable
+    from app.migrate.run.commandline import fail
+
+    fail(ModelsNotImportable(str(error)))
 
 
 @contextmanager

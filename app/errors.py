@@ -50,6 +50,7 @@ interpolated is a database's name and address, never a URL as it was given.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -231,10 +232,10 @@ class ModelsNotImportable(UsageError):
 
     code = "models-not-importable"
 
-    def __init__(self, module: str) -> None:
-        self.module = module
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(
-            f"the module {module!r} cannot be imported by this Python",
+            f"{reason} (this is {sys.executable})",
             help="activate the virtual environment and install the project: pip install -e .",
         )
 

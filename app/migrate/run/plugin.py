@@ -23,11 +23,11 @@ def setup(plugin: Plugin) -> None:
 def _err(message: str, quiet: bool = False) -> NoReturn:
     from alembic.util.exc import CommandError  # noqa: PLC0415 - see above
 
-    from app.migrate.run.commandline import from_alembic, say  # noqa: PLC0415 - see above
+    from app.migrate.run.commandline import fail, from_alembic  # noqa: PLC0415 - see above
 
     # Alembic calls this while it handles the exception, whose cause says more than its text.
     raised = sys.exc_info()[1]
     error = from_alembic(raised if isinstance(raised, CommandError) else CommandError(message))
-    if not quiet:
-        say(error.render())
-    sys.exit(error.exit_code)
+    if quiet:
+        sys.exit(error.exit_code)
+    fail(error)

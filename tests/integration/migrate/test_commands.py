@@ -1,6 +1,7 @@
 """Every command of the guide, as a process on a real database, with what it prints."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,42 @@ def test_check_is_content_at_head(database: Database) -> None:
     """Models and migrated database are the same."""
     result = run_alembic("check", url=database.url)
     assert result == Result(0, "No new upgrade operations detected.\n", "")
+
+
+def test_check_lists_what_differs(database: Database, project: Path) -> None:
+    """One line a difference, exit code 1, and the command that writes them down."""
+    model = project / "app" / "db" / "models" / "jobs.py"
+    source = model.read_text("utf-8")
+    model.write_text(
+        source.replace(
+            "    error: Mapped[str | None]\n",
+            '    error: Mapped[str | None] = mapped_column(comment="Why it failed")\n'
+            "    priority: Mapped[int | None]\n",
+        ),
+        "utf-8",
+    )
+    result = run_alembic("check", url=database.url, cwd=project, env={"PYTHONPATH": str(project)})
+    assert result == Result(
+        1,
+        "",
+        "ERROR [models-differ]  models and database have 2 differences\n"
+        "  add column jobs.priority\n"
+        "  modify comment of jobs.error\n"
+        '  help: alembic revision --autogenerate -m "…" writes them as a revision\n',
+    )
+
+
+def test_a_module_that_is_missing_is_named(database: Database, project: Path) -> None:
+    """Instead of a traceback: what cannot be imported, by which Python, and what helps."""
+    package = project / "app" / "db" / "models" / "__init__.py"
+    package.write_text("import nonesuch\n" + package.read_text("utf-8"), "utf-8")
+    result = run_alembic("current", url=database.url, cwd=project, env={"PYTHONPATH": str(project)})
+    assert result == Result(
+        2,
+        "",
+        f"ERROR [models-not-importable]  No module named 'nonesuch' (this is {sys.executable})\n"
+        "  help: activate the virtual environment and install the project: pip install -e .\n",
+    )
 
 
 def test_commands_work_from_any_folder(database: Database, tmp_path: Path) -> None:
