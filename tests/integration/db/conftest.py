@@ -1,45 +1,5 @@
-"""What the tests of the embedded server share: folders for it."""
+"""Folders for embedded servers."""
 
-from __future__ import annotations
+from tests.support.state import data_that_was_used, empty_state_dir, state_dir
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from app.db.embedded import EmbeddedServer
-from app.errors import ServerStartFailed
-from tests.support.processes import eventually, quick
-from tests.support.server import memory_folder
-
-
-@pytest.fixture
-def empty_state_dir() -> Iterator[Path]:
-    """A state folder that is still to be made; a server that is left in it goes with the test."""
-    with tempfile.TemporaryDirectory(prefix="vegafs-embedded-", dir=memory_folder()) as parent:
-        directory = Path(parent) / "state"
-        yield directory
-        with contextlib.suppress(ServerStartFailed):
-            EmbeddedServer(directory).stop(now=True)
-
-
-@pytest.fixture
-def state_dir(empty_state_dir: Path, data: Path) -> Path:
-    """A state folder in which a server ran before: copying its data is faster than initdb."""
-    empty_state_dir.mkdir(mode=0o700)
-    shutil.copytree(data, empty_state_dir / "data")
-    return empty_state_dir
-
-
-@pytest.fixture(scope="session")
-def data() -> Iterator[Path]:
-    """The data folder of a server that was started and stopped once."""
-    with tempfile.TemporaryDirectory(prefix="vegafs-embedded-", dir=memory_folder()) as parent:
-        server = quick(Path(parent) / "state")
-        with server.use():
-            pass
-        assert eventually(lambda: not server.status().has_supervisor)
-        yield server.place.data
+__all__ = ["data_that_was_used", "empty_state_dir", "state_dir"]
