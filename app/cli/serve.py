@@ -28,9 +28,6 @@ from app.db.embedded import database
 from app.db.engine import create_engine
 from app.errors import PortBusy
 from app.main import create_app
-from app.migrate.run.report import duration
-from app.migrate.run.upgrade import upgrade
-from app.migrate.target import Target
 from app.settings import Settings, load_settings
 
 GRACE_S = 5
@@ -133,6 +130,11 @@ async def _announce(app: FastAPI, url: str) -> None:
 
 
 async def _upgrade(settings: Settings) -> None:
+    # A service that only serves does not pay for Alembic.
+    from app.migrate.run.report import duration  # noqa: PLC0415
+    from app.migrate.run.upgrade import upgrade  # noqa: PLC0415
+    from app.migrate.target import Target  # noqa: PLC0415
+
     engine = create_engine(settings, "migrate")
     try:
         report = await upgrade(Target.of(engine), "head")

@@ -1,9 +1,13 @@
-"""The service for tests: its application asked in process, without a port."""
+"""The service for tests: asked in process without a port, or started as a process of its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from app.health import Probe
 from app.keys import repository as keys
 from app.main import create_app
 from app.settings import Settings
+from tests.support.processes import VEGAFS
+from tests.support.server import ROOT
 
 URL = "http://service.test"
 
@@ -59,3 +65,51 @@ def plant(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(b"." * len(path))
+
+
+class Served:
+    """`vegafs serve` as a process, and what it says on stderr."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [str(VEGAFS), *(arguments or ("serve",))],
+            cwd=ROOT,
+            env={**os.environ, "VEGAFS_PORT": "0", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said: list[str] = []
+
+    def wait_until_it_serves(self) -> str:
+        """Where it serves."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line.rstrip("\n"))
+            found = re.search(r"serving on (\S+),", line)
+            if found:
+                return found[1]
+        raise AssertionError(f"it does not serve: {self.said}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """The exit code after the signal."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code of a service that ends; all that it said is in `said`."""
+        _, rest = self.process.communicate(timeout=30)
+        self.said += rest.splitlines()
+        return self.process.returncode
+
+
+@contextmanager
+def served(*arguments: str, **environment: str) -> Iterator[Served]:
+    """A service that is gone when the block ends, whatever happened."""
+    started = Served(*arguments, **environment)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.wait()

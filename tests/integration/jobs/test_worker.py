@@ -317,7 +317,7 @@ async def test_a_worker_waits_for_a_database_that_is_away(
     job_id = await office.queue()
     task = asyncio.create_task(office.worker(nothing).run())
     with anyio.fail_after(5):
-        while (await office.job(job_id)).status.value != "COMPLETED":  # noqa: ASYNC110
+        while (await office.job(job_id)).status.value != "COMPLETED":
             await asyncio.sleep(0.02)
     await stop(task)
     assert caplog.messages[:2] == [

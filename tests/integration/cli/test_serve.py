@@ -1,0 +1,278 @@
+"""`vegafs serve` as a process."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.db.engine import create_engine
+from app.db.session import session_factory
+from app.jobs.worker import Worker
+from app.keys import repository as keys
+from app.migrate.history.revisions import read_lock
+from app.settings import REVISIONS_LOCK
+from tests.support.databases import Database, connect
+from tests.support.processes import VEGAFS, run
+from tests.support.server import ROOT
+from tests.support.service import Served, served, with_volumes
+
+IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
+HEAD = IDS[-1]
+QUIET = {"VEGAFS_WORKER": "false"}
+
+
+async def execute(database: Database, statement: str) -> None:
+    connection = await connect(database.url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def authorization(database: Database) -> dict[str, str]:
+    """The header of a request with a key of that database."""
+    engine = create_engine(database.settings, "app")
+    async with session_factory(engine).begin() as session:
+        key = await keys.create(session, "test")
+    await engine.dispose()
+    return {"Authorization": f"Bearer {key}"}
+
+
+def end(service: Served) -> tuple[int, str]:
+    """The exit code of a service that does not serve, and all that it said."""
+    code = service.wait()
+    return code, "\n".join(service.said)
+
+
+async def test_at_head_it_serves_until_it_is_told_to_stop(database: Database) -> None:
+    """One line says where, one that it stopped; the exit code is 0."""
+    with served(DATABASE_URL=database.url) as service:
+        url = service.wait_until_it_serves()
+        assert httpx.get(f"{url}/livez").json() == {"status": "alive"}
+        assert httpx.get(f"{url}/readyz").json()["code"] == "at-head"
+        assert httpx.get(f"{url}/docs").status_code == 200
+        assert httpx.get(f"{url}/api/v1/files").status_code == 401
+        began_s = time.monotonic()
+        assert service.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began_s < 3
+    assert service.said == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
+
+
+async def test_with_migrate_it_brings_the_database_to_head_first(
+    empty_database: Database,
+) -> None:
+    """Then it serves; a second start finds nothing to do. Ctrl-C stops it as SIGTERM does."""
+    for applied, number in ((len(IDS), signal.SIGTERM), (0, signal.SIGINT)):
+        with served("serve", "--migrate", DATABASE_URL=empty_database.url) as service:
+            url = service.wait_until_it_serves()
+            assert httpx.get(f"{url}/readyz").json()["code"] == "at-head"
+            assert service.stop(number) == 0
+        assert service.said[-1] == "OK  stopped"
+        said = re.sub(r"in [\d.]+ s", "in N s", service.said[0])
+        assert said == (f"OK  {empty_database.name} is at head {HEAD}: {applied} applied in N s")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = '0005'",
+            "ERROR [database-behind]  database '{name}' is at 0005; this build needs "
+            f"{HEAD} (pending: {', '.join(IDS[5:])})\n"
+            "  help: run `alembic upgrade head`",
+        ),
+        (
+            "UPDATE alembic_version SET version_num = '9999'",
+            "ERROR [database-ahead]  database '{name}' is at 9999, which this build does not "
+            f"know; its newest revision is {HEAD}\n"
+            "  help: deploy the build that has 9999, or downgrade the database with that build",
+        ),
+        (
+            "DROP TABLE alembic_version",
+            "ERROR [never-migrated]  database '{name}' was never migrated; this build needs "
+            f"{HEAD}\n"
+            "  help: run `alembic upgrade head`",
+        ),
+    ],
+    ids=["behind", "ahead", "never migrated"],
+)
+async def test_on_another_revision_it_does_not_serve(
+    database: Database, statement: str, message: str
+) -> None:
+    """Exit code 1, one message, no traceback; the port is never open."""
+    await execute(database, statement)
+    with served(DATABASE_URL=database.url) as service:
+        assert end(service) == (1, message.format(name=database.name))
+
+
+async def test_with_migrate_it_does_not_serve_on_a_database_that_is_ahead(
+    database: Database,
+) -> None:
+    """An older image must not touch what a newer one made."""
+    await execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    with served("serve", "--migrate", DATABASE_URL=database.url) as service:
+        assert end(service) == (
+            1,
+            f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build "
+            f"does not know; its newest revision is {HEAD}\n"
+            "  help: deploy the build that has 9999, or downgrade the database with that build",
+        )
+
+
+async def test_a_failing_migration_keeps_it_down(database: Database) -> None:
+    """With that error's message and exit code."""
+    await execute(database, "UPDATE alembic_version SET version_num = '0006'")
+    with served("serve", "--migrate", DATABASE_URL=database.url) as service:
+        code, said = end(service)
+    assert code == 4
+    assert said.startswith("FAILED [run-failed]  0007 failed: ")
+    assert "missing_since" in said
+    assert "Traceback" not in said
+
+
+def test_without_an_answer_from_the_database_it_does_not_serve() -> None:
+    """Exit code 75: trying again is safe."""
+    with served(DATABASE_URL="postgresql://u:secret@127.0.0.1:1/gone") as service:
+        assert end(service) == (
+            75,
+            "ERROR [database-unreachable]  database 'gone' at 127.0.0.1:1 cannot be reached: "
+            "Connection refused\n"
+            "  help: is the server up, and are host and port in DATABASE_URL right?",
+        )
+
+
+async def test_a_port_that_is_taken_is_named(database: Database) -> None:
+    """Before the database is touched."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(
+            VEGAFS,
+            "serve",
+            "--migrate",
+            DATABASE_URL="postgresql://u:secret@127.0.0.1:1/gone",
+            VEGAFS_PORT=str(port),
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"ERROR [port-busy]  the service cannot listen on 127.0.0.1 port {port}: "
+        "Address already in use\n"
+        f"  help: stop what listens there, or set another one: VEGAFS_PORT={port + 1}\n"
+    )
+
+
+async def test_stopped_before_it_serves_it_says_so(
+    empty_database: Database,
+) -> None:
+    """143: here while its migration waits for a lock. Nothing is left behind."""
+    await execute(
+        empty_database, "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
+    )
+    blocker = await connect(empty_database.url)
+    async with blocker.transaction():
+        await blocker.execute("LOCK TABLE alembic_version")
+        with served("serve", "--migrate", DATABASE_URL=empty_database.url) as service:
+            while not await blocker.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
+                "(SELECT oid FROM pg_database WHERE datname = current_database())"
+            ):
+                await asyncio.sleep(0.02)
+            assert service.stop(signal.SIGTERM) == 143
+    assert service.said == ["INTERRUPTED  before it served"]
+    await blocker.close()
+
+
+async def test_a_request_that_is_under_way_is_answered_before_it_stops(
+    database: Database,
+) -> None:
+    """SIGTERM ends the listening at once and the service when the last answer is sent."""
+    headers = await authorization(database)
+    blocker = await connect(database.url)
+    with served(DATABASE_URL=database.url, **QUIET) as service:
+        url = service.wait_until_it_serves()
+        async with httpx.AsyncClient(headers=headers) as client:
+            async with blocker.transaction():
+                await blocker.execute("LOCK TABLE files")
+                request = asyncio.create_task(client.get(f"{url}/api/v1/files", timeout=10))
+                while not await blocker.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                    "AND datname = current_database()"
+                ):
+                    await asyncio.sleep(0.02)
+                service.process.send_signal(signal.SIGTERM)
+                await asyncio.sleep(0.5)
+                assert service.process.poll() is None
+            assert (await request).status_code == 200
+        assert await asyncio.to_thread(service.wait) == 0
+    await blocker.close()
+
+
+async def test_its_worker_puts_its_job_back_when_it_is_stopped(
+    database: Database, tmp_path: Path
+) -> None:
+    """In the middle of a scan, within a second or two, and the next one finishes it."""
+    for number in range(2000):
+        (tmp_path / str(number)).touch()
+    headers = await authorization(database)
+    watcher = await connect(database.url)
+    with served(
+        DATABASE_URL=database.url,
+        VEGAFS_VOLUMES=f"data={tmp_path}",
+        VEGAFS_SCAN_BATCH_ROWS="1",
+        VEGAFS_WORKER_POLL_S="0.05",
+    ) as service:
+        url = service.wait_until_it_serves()
+        job = httpx.post(
+            f"{url}/api/v1/jobs", json={"operation": "scan", "volume": "data"}, headers=headers
+        )
+        assert job.status_code == 201
+        while not await watcher.fetchval("SELECT count(*) FROM files"):
+            await asyncio.sleep(0.02)
+        began_s = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began_s < 3
+    assert await watcher.fetchrow("SELECT status::text, worker, attempts FROM jobs") == (
+        "PENDING",
+        None,
+        0,
+    )
+    engine = create_engine(database.settings, "app")
+    settings = with_volumes(database.settings, volumes={"data": tmp_path})
+    assert await Worker(engine, settings).work_once()
+    await engine.dispose()
+    assert await watcher.fetchval("SELECT status::text FROM jobs") == "COMPLETED"
+    assert await watcher.fetchval("SELECT count(*) FROM files") == 2000
+    await watcher.close()
+
+
+@pytest.mark.slow
+async def test_uvicorn_alone_serves_it_too(database: Database) -> None:
+    """`uvicorn --factory app.main:create_app`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).with_name("uvicorn")),
+            *("--factory", "app.main:create_app", "--port", str(port)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        for _ in range(200):
+            try:
+                answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
+                break
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+        assert answer.status_code == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
