@@ -1,0 +1,111 @@
+"""The service's pool survives a migration that runs beside it."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.databases import Database
+from tests.support.server import ROOT
+from tests.support.service import plant, serving, with_volumes
+
+CLIENTS = 6
+# Each changes what the service's statements read and write: columns, types, an enum.
+REVISIONS = {
+    "8001": [
+        "ALTER TABLE files ADD COLUMN owner text",
+        "ALTER TABLE jobs ADD COLUMN priority integer NOT NULL DEFAULT 5",
+        "ALTER TABLE api_keys ADD COLUMN scope text NOT NULL DEFAULT 'all'",
+    ],
+    "8002": ["ALTER TABLE jobs ALTER COLUMN attempts TYPE bigint"],
+    "8003": ["ALTER TYPE job_status ADD VALUE 'PAUSED' BEFORE 'RUNNING'"],
+    "8004": ["ALTER TABLE files ALTER COLUMN mode TYPE bigint"],
+    "8005": [
+        "ALTER TABLE files ALTER COLUMN media_type TYPE varchar(255)",
+        "CREATE INDEX ix_files_owner ON files (volume_id, owner)",
+    ],
+    "8006": ["ALTER TABLE files DROP COLUMN owner", "ALTER TABLE jobs DROP COLUMN priority"],
+}
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path, database: Database) -> list[str]:
+    """The command that applies REVISIONS, each in a transaction of its own."""
+    project = tmp_path / "project"
+    for name in ("app", "alembic"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "alembic.ini", project)
+    versions = project / "alembic/versions"
+    down = max(versions.glob("[0-9]*.py")).name[:4]
+    for revision, statements in REVISIONS.items():
+        (versions / f"{revision}_change.py").write_text(
+            f'"""Change what is in use."""\n\n'
+            "from alembic import op\n\n"
+            f'revision = "{revision}"\ndown_revision = "{down}"\nphase = "expand"\n\n\n'
+            "def upgrade() -> None:\n"
+            + "".join(f'    op.execute("{statement}")\n' for statement in statements)
+            + "\n\ndef downgrade() -> None:\n    pass\n"
+        )
+        down = revision
+    alembic = str(Path(sys.executable).with_name("alembic"))
+    return [alembic, "-c", str(project / "alembic.ini"), "upgrade", "head"]
+
+
+async def test_no_request_fails_while_another_process_migrates(
+    database: Database, tmp_path: Path, upgrade: list[str]
+) -> None:
+    """Requests of every kind, a worker that scans, and six revisions that alter their tables."""
+    root = tmp_path / "data"
+    plant(root, *(f"folder{n % 5}/{n}.txt" for n in range(200)))
+    settings = with_volumes(database.settings, volumes={"data": root})
+    answers: Counter[tuple[str, int]] = Counter()
+    failures: list[str] = []
+    over = asyncio.Event()
+
+    async with serving(settings) as client:
+
+        async def ask(method: str, path: str, *expected: int, **body: object) -> httpx.Response:
+            answer = await client.request(method, f"/api/v1/{path}", timeout=30, **body)  # type: ignore[arg-type]
+            answers[f"{method} {path.partition('?')[0].partition('/')[0]}", answer.status_code] += 1
+            if answer.status_code not in expected:
+                failures.append(f"{method} {path}: {answer.text}")
+            return answer
+
+        async def keep_asking() -> None:
+            while not over.is_set():
+                await ask("GET", "files?limit=50&name=1", 200)
+                await ask("GET", "volumes", 200)
+                await ask("GET", "jobs?limit=5", 200)
+                job = {"operation": "scan", "volume": "data"}
+                await ask("POST", "jobs", 201, 409, json=job)
+
+        clients = [asyncio.create_task(keep_asking()) for _ in range(CLIENTS)]
+        await asyncio.sleep(0.3)
+        before = sum(answers.values())
+        migration = await asyncio.create_subprocess_exec(
+            *upgrade,
+            env={**os.environ, "DATABASE_URL": database.url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(migration.communicate(), 60)
+        during = sum(answers.values()) - before
+        await asyncio.sleep(0.3)
+        over.set()
+        await asyncio.gather(*clients)
+        assert migration.returncode == 0, said.decode()
+        assert failures == []
+        jobs = (await client.get("/api/v1/jobs?status=FAILED")).json()["jobs"]
+        assert jobs == []
+        completed = (await client.get("/api/v1/jobs?status=COMPLETED")).json()["jobs"]
+        assert all(job["attempts"] == 1 for job in completed)
+    assert before > 0
+    assert during > 50
+    assert len(completed) > 1
+    assert f"{len(REVISIONS)} applied" in said.decode()
