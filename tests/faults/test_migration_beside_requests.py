@@ -16,43 +16,51 @@ from tests.support.server import ROOT
 from tests.support.service import plant, serving, with_volumes
 
 CLIENTS = 6
-# Each changes what the service's statements read and write: columns, types, an enum.
-REVISIONS = {
-    "8001": [
-        "ALTER TABLE files ADD COLUMN owner text",
-        "ALTER TABLE jobs ADD COLUMN priority integer NOT NULL DEFAULT 5",
-        "ALTER TABLE api_keys ADD COLUMN scope text NOT NULL DEFAULT 'all'",
-    ],
-    "8002": ["ALTER TABLE jobs ALTER COLUMN attempts TYPE bigint"],
-    "8003": ["ALTER TYPE job_status ADD VALUE 'PAUSED' BEFORE 'RUNNING'"],
-    "8004": ["ALTER TABLE files ALTER COLUMN mode TYPE bigint"],
-    "8005": [
-        "ALTER TABLE files ALTER COLUMN media_type TYPE varchar(255)",
-        "CREATE INDEX ix_files_owner ON files (volume_id, owner)",
-    ],
-    "8006": ["ALTER TABLE files DROP COLUMN owner", "ALTER TABLE jobs DROP COLUMN priority"],
-}
+# What the service's statements read and write changes: columns, types, an enum. One change a
+# revision, as the project's rules have it: two tables locked in one transaction can deadlock with
+# a request that locks them the other way round.
+STATEMENTS = [
+    "ALTER TABLE files ADD COLUMN owner text",
+    "ALTER TABLE jobs ADD COLUMN priority integer NOT NULL DEFAULT 5",
+    "ALTER TABLE api_keys ADD COLUMN scope text NOT NULL DEFAULT 'all'",
+    "ALTER TABLE jobs ALTER COLUMN attempts TYPE bigint",
+    "ALTER TYPE job_status ADD VALUE 'PAUSED' BEFORE 'RUNNING'",
+    "ALTER TABLE files ALTER COLUMN mode TYPE bigint",
+    "ALTER TABLE files ALTER COLUMN media_type TYPE varchar(255)",
+    "ALTER TABLE files DROP COLUMN owner",
+    "ALTER TABLE jobs DROP COLUMN priority",
+]
 
 
 @pytest.fixture
 def upgrade(tmp_path: Path, database: Database) -> list[str]:
-    """The command that applies REVISIONS, each in a transaction of its own."""
+    """The command that applies STATEMENTS, each in a transaction of its own."""
     project = tmp_path / "project"
     for name in ("app", "alembic"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", project)
     versions = project / "alembic/versions"
     down = max(versions.glob("[0-9]*.py")).name[:4]
-    for revision, statements in REVISIONS.items():
-        (versions / f"{revision}_change.py").write_text(
-            f'"""Change what is in use."""\n\n'
-            "from alembic import op\n\n"
-            f'revision = "{revision}"\ndown_revision = "{down}"\nphase = "expand"\n\n\n'
-            "def upgrade() -> None:\n"
-            + "".join(f'    op.execute("{statement}")\n' for statement in statements)
-            + "\n\ndef downgrade() -> None:\n    pass\n"
+    for number, statement in enumerate(STATEMENTS, start=8001):
+        (versions / f"{number}_change.py").write_text(
+            f'''"""Change what is in use."""
+
+from alembic import op
+
+revision = "{number}"
+down_revision = "{down}"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("{statement}")
+
+
+def downgrade() -> None:
+    pass
+'''
         )
-        down = revision
+        down = str(number)
     alembic = str(Path(sys.executable).with_name("alembic"))
     return [alembic, "-c", str(project / "alembic.ini"), "upgrade", "head"]
 
@@ -60,7 +68,7 @@ def upgrade(tmp_path: Path, database: Database) -> list[str]:
 async def test_no_request_fails_while_another_process_migrates(
     database: Database, tmp_path: Path, upgrade: list[str]
 ) -> None:
-    """Requests of every kind, a worker that scans, and six revisions that alter their tables."""
+    """Requests of every kind, a worker that scans, and nine revisions that alter their tables."""
     root = tmp_path / "data"
     plant(root, *(f"folder{n % 5}/{n}.txt" for n in range(200)))
     settings = with_volumes(database.settings, volumes={"data": root})
@@ -108,4 +116,4 @@ async def test_no_request_fails_while_another_process_migrates(
     assert before > 0
     assert during > 50
     assert len(completed) > 1
-    assert f"{len(REVISIONS)} applied" in said.decode()
+    assert f"{len(STATEMENTS)} applied" in said.decode()
