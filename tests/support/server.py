@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -48,8 +49,7 @@ class Server:
 
     def url_of(self, database: str) -> str:
         """The URL of another of its databases."""
-        head, question, arguments = self.url.partition("?")
-        return f"{head.rpartition('/')[0]}/{database}{question}{arguments}"
+        return re.sub(r"^(\w+(?:\+\w+)?://[^/?]*)(?:/[^?]*)?", rf"\1/{database}", self.url)
 
     def keep(self) -> None:
         """Stay up after the run, for a look at what a failed test left."""

@@ -27,6 +27,7 @@ USER = "vegafs"
 DATABASE = "vegafs_dev"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
+STARTS = 3
 INVALID_CATALOG_NAME = "3D000"
 
 
@@ -152,8 +153,7 @@ class EmbeddedServer:
                     raise place.failed("the server before this one is still stopping")
                 # A throw-away folder may have been removed while we waited.
                 if users.is_current() and start.is_current():
-                    state = self._joinable(deadline) or self._launch(deadline)
-                    running, users = Running(state, users), None
+                    running, users = Running(self._state(deadline), users), None
                     return running
             except FileNotFoundError:
                 pass  # removed between two steps; begin again
@@ -165,6 +165,14 @@ class EmbeddedServer:
                         lock.close()
             if time.monotonic() > deadline:
                 raise place.failed(f"{place.directory} is removed again and again")
+
+    def _state(self, deadline: float) -> State:
+        """The server that is up or is started now. A kill may come at once; then again."""
+        for _ in range(STARTS):
+            state = self._joinable(deadline) or self._launch(deadline)
+            if state is not None:
+                return state
+        raise self.place.failed("it started and did not let us in")
 
     def _make_directory(self) -> None:
         directory = self.place.directory
@@ -223,7 +231,7 @@ class EmbeddedServer:
             raise DatabaseUrlMissing(f"no {wanted} is installed here to start one with")
         return found
 
-    def _launch(self, deadline: float) -> State:
+    def _launch(self, deadline: float) -> State | None:
         binaries = self._binaries()
         place = self.place
         first = "" if place.data.exists() else ", for the first time"
@@ -242,4 +250,4 @@ class EmbeddedServer:
         with contextlib.suppress(OSError):
             if self._has_database(state):
                 return state
-        raise place.failed("it started and then did not let us in")
+        return None
