@@ -13,10 +13,9 @@ import anyio
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.failures import address
+from app.db.failures import DATABASE_ERRORS, address
 from app.errors import DatabaseUnreachable, KeyUnknown, VegafsError
 from app.keys.bearer import scheme
 from app.keys.repository import recognise
@@ -133,6 +132,6 @@ async def _knows(request: Request, key: str) -> bool:
             async with request.app.state.sessions.begin() as session:
                 await recognise(session, key)
                 return True
-    except (KeyUnknown, SQLAlchemyError, OSError):
+    except (KeyUnknown, *DATABASE_ERRORS):
         pass
     return False

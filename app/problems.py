@@ -21,15 +21,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.db.failures import explain
+from app.db.failures import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
 from app.errors import (
     KeyMissing,
     KeyUnknown,
     NotFound,
+    PermissionMissing,
     Refused,
     Temporary,
     UsageError,
@@ -94,6 +94,18 @@ class DatabaseAway(Temporary):
         )
 
 
+class DatabaseBusy(Temporary):
+    """The database has too much to do at the same time."""
+
+    code = "database-busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database is too busy for this request at the moment",
+            help="try again in a few seconds",
+        )
+
+
 class RequestInvalid(UsageError):
     """The request has parts that are missing, unknown or not as they are described."""
 
@@ -113,7 +125,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # A connection that is refused arrives as the system's own error; endpoints open no files.
-    for database_error in (SQLAlchemyError, OSError):
+    for database_error in DATABASE_ERRORS:
         app.add_exception_handler(database_error, _database)
     app.add_exception_handler(Exception, _failed)
 
@@ -171,7 +183,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         raise error
     if isinstance(error, Temporary):
         logger.warning("%s %s: %s", request.method, request.url.path, error)
-        return _away(request)
+        return _later(request, DatabaseAway())
     headers = {}
     if isinstance(error, (KeyMissing, KeyUnknown)):
         # RFC 6750: a request without a key is told no error, only what to send.
@@ -213,12 +225,18 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    """503 where the database is away or every connection to it is busy; else as any failure."""
+    """503 where the database is away or busy; else as any failure."""
     meant = explain(error, request.app.state.engine.url)
-    if meant is None and not isinstance(error, PoolTimeout):
+    if isinstance(error, PoolTimeout) or sqlstate(error) in TRY_AGAIN:
+        logger.warning("%s %s: %s", request.method, request.url.path, describe(error))
+        return _later(request, DatabaseBusy())
+    if isinstance(meant, PermissionMissing):
+        logger.error("%s %s: %s", request.method, request.url.path, meant)
+        return problem(request, ServiceFailed())
+    if meant is None and not getattr(error, "connection_invalidated", False):
         raise error
-    logger.warning("%s %s: %s", request.method, request.url.path, meant or error)
-    return _away(request)
+    logger.warning("%s %s: %s", request.method, request.url.path, meant or describe(error))
+    return _later(request, DatabaseAway())
 
 
 async def _failed(request: Request, _: Exception) -> JSONResponse:
@@ -226,5 +244,5 @@ async def _failed(request: Request, _: Exception) -> JSONResponse:
     return problem(request, ServiceFailed())
 
 
-def _away(request: Request) -> JSONResponse:
-    return problem(request, DatabaseAway(), {"Retry-After": str(RETRY_AFTER_S)})
+def _later(request: Request, error: Temporary) -> JSONResponse:
+    return problem(request, error, {"Retry-After": str(RETRY_AFTER_S)})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.errors import (
     DatabaseMissing,
@@ -25,10 +25,14 @@ LOGIN_REFUSED = ("28000", "28P01")
 DATABASE_MISSING = "3D000"
 PERMISSION_MISSING = "42501"
 UNDEFINED_TABLE = "42P01"
+# Serialization failure and deadlock: the server chose this transaction to end.
+TRY_AGAIN = ("40001", "40P01")
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 # On Python 3.10 asyncio's timeout is an exception of its own.
 _SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
+# What a use of the database can raise, for those who go on without it.
+DATABASE_ERRORS = (SQLAlchemyError, *_SILENCE)
 
 
 def sqlstate(error: BaseException) -> str | None:

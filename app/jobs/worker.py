@@ -16,10 +16,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.failures import describe, explain
+from app.db.failures import DATABASE_ERRORS, describe, explain
 from app.errors import JobImpossible, VegafsError
 from app.jobs import queue
 from app.jobs.queue import Lease
@@ -53,7 +52,7 @@ class Worker:
             while True:
                 try:
                     busy = await self.work_once()
-                except (SQLAlchemyError, OSError) as error:
+                except DATABASE_ERRORS as error:
                     logger.warning("the worker cannot use its queue: %s", describe(error))
                     busy = False
                 except Exception:
@@ -113,7 +112,7 @@ class Worker:
                     total=work.progress.total,
                 )
                 renewed_s = time.monotonic()
-            except (SQLAlchemyError, OSError):
+            except DATABASE_ERRORS:
                 # It may come back; but a lease that ran out is another worker's to take.
                 held = time.monotonic() - renewed_s < lease_s
             if not held:
@@ -125,7 +124,7 @@ class Worker:
         try:
             with anyio.CancelScope(shield=True), anyio.fail_after(PUT_BACK_TIMEOUT_S):
                 count = await queue.put_back(self.engine, self.name)
-        except (SQLAlchemyError, OSError) as error:
+        except DATABASE_ERRORS as error:
             logger.warning("the worker cannot put its job back: %s", describe(error))
         else:
             if count:

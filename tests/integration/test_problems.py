@@ -1,5 +1,6 @@
 """Errors that are nobody's own: what Starlette, the database and a mistake of ours raise."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -87,6 +88,15 @@ AWAY: dict[str, Any] = {
 }
 
 
+BUSY: dict[str, Any] = {
+    **AWAY,
+    "type": "urn:vegafs:database-busy",
+    "title": "The database has too much to do at the same time",
+    "detail": "the database is too busy for this request at the moment",
+    "code": "database-busy",
+}
+
+
 async def test_a_database_that_is_away_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
     """503 to the client, without an address; the log has it."""
     settings = Settings.model_validate({"database_url": "postgresql://u:secret@127.0.0.1:1/gone"})
@@ -113,8 +123,43 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
         service: Any = client._transport.app  # type: ignore[attr-defined]
         async with service.state.engine.connect():
             answer = await client.get("/api/v1/files")
-        assert (answer.status_code, answer.json()) == (503, AWAY)
+        assert (answer.status_code, answer.json()) == (503, BUSY)
         assert (await client.get("/api/v1/files")).status_code == 200
+
+
+async def test_a_request_that_a_deadlock_ended_may_be_sent_again(database: Database) -> None:
+    """503: the server ended it for the sake of another."""
+    async with serving(with_volumes(database.settings, worker=False)) as client:
+        service: Any = client._transport.app  # type: ignore[attr-defined]
+        async with service.state.engine.begin() as other:
+            await other.execute(text("LOCK TABLE files"))
+            request = asyncio.create_task(client.get("/api/v1/files"))
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not await other.scalar(waiting):
+                await asyncio.sleep(0.02)
+            # Who has waited for a second looks for a deadlock and ends itself: the request.
+            await other.execute(text("LOCK TABLE api_keys"))
+        answer = await request
+        assert (answer.status_code, answer.json()) == (503, BUSY)
+
+
+async def test_a_right_that_is_missing_is_ours_to_mend(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500, and the log names what to grant."""
+    async with serving(with_volumes(database.settings, worker=False)) as client:
+        service: Any = client._transport.app  # type: ignore[attr-defined]
+
+        @service.get("/forbidden")
+        async def forbidden() -> None:
+            async with service.state.sessions.begin() as session:
+                await session.execute(text("CREATE ROLE vegafs_test_nobody"))
+                await session.execute(text("SET LOCAL ROLE vegafs_test_nobody"))
+                await session.execute(text("SELECT * FROM files"))
+
+        answer = await client.get("/forbidden")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
+    assert "permission denied for table files" in caplog.messages[-1]
 
 
 async def test_connections_that_the_server_ended_are_replaced(database: Database) -> None:
