@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alembic import context
+
 try:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,9 +16,10 @@ try:
     from app.settings import load_settings
 except ImportError as error:
     from app.errors import ModelsNotImportable
-    from app.migrate.run.commandline import fail
+    from app.migrate.run.commandline import rendered
 
-    fail(ModelsNotImportable(str(error)))
+    with rendered(context.config):
+        raise ModelsNotImportable(str(error)) from error
 
 
 @contextmanager
