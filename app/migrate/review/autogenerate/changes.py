@@ -7,12 +7,12 @@ under the other, and CASCADE would drop what nobody makes again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate import wording
-from app.migrate.review.autogenerate.comparison import Comparison, changed
+from app.migrate.review.autogenerate.comparison import Comparison, changed, labels, renamed
 
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
@@ -63,7 +63,7 @@ class Changes:
 def changes_of(comparison: Comparison) -> Changes:
     """What becomes of every object of `KINDS`, and of generated columns."""
     changes = Changes()
-    found, expected = comparison.database.objects, comparison.models.objects
+    found, expected = comparison.followed, comparison.models.objects
     for key in sorted({*found, *expected}):
         if key.kind == "column" and key in found and key in expected:
             _generated(changes, key, found[key], expected[key])
@@ -81,23 +81,8 @@ def changes_of(comparison: Comparison) -> Changes:
                 changes.anew.add(key)
             if key.kind == "enum" and replaces(found[key], expected[key]):
                 changes.replaced.add(key)
-    _spread(comparison, changes)
+    spread(comparison, changes)
     return changes
-
-
-def labels(attributes: Attributes) -> tuple[str, ...]:
-    """The values of an enum."""
-    found = attributes["labels"]
-    return found if isinstance(found, tuple) else ()
-
-
-def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
-    """The one value that has another name: as many values as before, one place that differs."""
-    old, new = tuple(before), tuple(after)
-    places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
-    if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
-        return None
-    return places[0]
 
 
 def replaces(before: Attributes, after: Attributes) -> bool:
@@ -136,7 +121,7 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
 
 def _loses_columns(comparison: Comparison, key: Key) -> bool:
     """Whether a view cannot be replaced in place: columns may be added at its end only."""
-    before = comparison.database.objects[key]["columns"]
+    before = comparison.followed[key]["columns"]
     after = comparison.models.objects[key]["columns"]
     assert isinstance(before, tuple)
     assert isinstance(after, tuple)
@@ -147,7 +132,8 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
     return bool(used) or after[: len(before)] != before
 
 
-def _spread(comparison: Comparison, changes: Changes) -> None:
+def spread(comparison: Comparison, changes: Changes) -> None:
+    """Add what has to be made anew because something under it changes."""
     uses, kept = comparison.database.uses, comparison.models.objects
     altered = {
         key
@@ -155,13 +141,15 @@ def _spread(comparison: Comparison, changes: Changes) -> None:
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
     altered |= {key for key in uses if key.kind == "column" and uses[key] & changes.replaced}
+    # What is dropped takes nothing along: what stays has to be without it before.
+    leaving = {key for key in comparison.database.objects if key not in kept}
     while True:
         gone = changes.anew | changes.remade | changes.freed
         before = len(gone)
         for user, used in uses.items():
             if user not in kept or user in gone:
                 continue
-            touched, under = used & (altered | changes.replaced), used & gone
+            touched, under = used & (altered | changes.replaced), used & (gone | leaving)
             if user.kind == "column":
                 if (touched or under) and kept[user]["generated"] is not None:
                     changes.remade.add(user)

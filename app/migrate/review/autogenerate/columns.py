@@ -101,7 +101,7 @@ def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
     operation.modify_server_default = operation.existing_server_default = False
     steps = []
     if old is not None:
-        steps.append(Step(Stage.DEFAULTS, [_set(operation, None)], [_set(operation, old)]))
+        steps.append(Step(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
     if operation.has_changes():
         steps.append(Step(Stage.TABLES, [operation], [operation.reverse()]))
     if new is not None:

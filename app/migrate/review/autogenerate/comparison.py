@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,9 @@ from alembic.util import to_list
 from sqlalchemy import Column, Connection, MetaData, text
 
 from app.errors import PermissionMissing
-from app.migrate.proof.catalog import Attributes, Catalog, Key, snapshot
+from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, snapshot
+from app.migrate.proof.catalog.model import frozen
+from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.shadow import models_catalog
 from app.migrate.review.autogenerate.wording import Declared, declared
 
@@ -56,10 +58,28 @@ class Comparison:
         """The tables that only the database has."""
         return self._tables(self.database) - self._tables(self.models)
 
+    @cached_property
+    def followed(self) -> Mapping[Key, Attributes]:
+        """The database's objects once the values of enums have their new names.
+
+        What names such a value follows by itself: a default, a check, an index, a view.
+        """
+        objects = dict(self.database.objects)
+        for enum, found in self.database.of_kind("enum"):
+            expected = self.models.objects.get(enum)
+            pair = expected and renamed(labels(found), labels(expected))
+            if pair:
+                old, new = (f"{literal(value)}::{quoted(enum.name)}" for value in pair)
+                for key in self.database.users_of(enum):
+                    objects[key] = frozen(
+                        {name: _replaced(value, old, new) for name, value in objects[key].items()}
+                    )
+        return objects
+
     def column(self, table: str, column: str) -> tuple[Attributes, Attributes] | None:
         """A column as the database has it and as the models do, where both do."""
-        name = f"{table}.{column}"
-        found, expected = self.database.get("column", name), self.models.get("column", name)
+        key = Key("column", f"{table}.{column}")
+        found, expected = self.followed.get(key), self.models.objects.get(key)
         return None if found is None or expected is None else (found, expected)
 
     def using(self, column: str, old: str, new: str) -> str | None:
@@ -117,8 +137,29 @@ def comparison_of(context: AutogenContext) -> Comparison | None:
 
 def changed(comparison: Comparison, key: Key) -> frozenset[str]:
     """The names of the attributes in which an object of both differs."""
-    found, expected = comparison.database.objects[key], comparison.models.objects[key]
+    found, expected = comparison.followed[key], comparison.models.objects[key]
     return frozenset(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+
+
+def labels(attributes: Attributes) -> tuple[str, ...]:
+    """The values of an enum."""
+    found = attributes["labels"]
+    return found if isinstance(found, tuple) else ()
+
+
+def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
+    """The one value that has another name: as many values as before, one place that differs."""
+    old, new = tuple(before), tuple(after)
+    places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
+    if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
+        return None
+    return places[0]
+
+
+def _replaced(value: Value, old: str, new: str) -> Value:
+    if isinstance(value, tuple):
+        return tuple(item.replace(old, new) for item in value)
+    return value.replace(old, new) if isinstance(value, str) else value
 
 
 def _metadata(context: AutogenContext) -> list[MetaData]:

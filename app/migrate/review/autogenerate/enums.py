@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from alembic.operations import MigrateOperation
+
 from app.migrate.proof.catalog import Key
-from app.migrate.review.autogenerate.changes import labels, renamed, replaces
-from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.changes import Changes, replaces, spread
+from app.migrate.review.autogenerate.comparison import Comparison, labels, renamed
+from app.migrate.review.autogenerate.objects import object_steps
 from app.migrate.review.autogenerate.steps import Note, Stage, Step
+from app.migrate.review.autogenerate.tables import table_steps
 from app.migrate.run.operations import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 
-def change_values(comparison: Comparison, key: Key) -> list[Step]:
-    """The steps that give an enum the models' values."""
+def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
+    """The steps that give the enums the models' values."""
+    changed = sorted({key for key in changes.in_place if key.kind == "enum"} | changes.replaced)
+    return [step for key in changed for step in _change_values(comparison, key)]
+
+
+def _change_values(comparison: Comparison, key: Key) -> list[Step]:
     before, after = comparison.database.objects[key], comparison.models.objects[key]
     old, new = labels(before), labels(after)
     if old == new:
@@ -27,7 +36,32 @@ def change_values(comparison: Comparison, key: Key) -> list[Step]:
     back = ReplaceEnumOp(key.name, old, columns=columns)
     if replaces(before, after):
         return [Step(Stage.ENUMS, [ReplaceEnumOp(key.name, new, columns=columns)], [back])]
-    return [Step(Stage.TYPES, _additions(key.name, old, new), [back])]
+    aside, again = _around(comparison, key)
+    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again])]
+
+
+def _around(
+    comparison: Comparison, key: Key
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """What has to be out of the way of the enum's columns while a value is taken back."""
+    as_it_was = Comparison(
+        comparison.database,
+        comparison.database,
+        {},
+        comparison.casts,
+        {name: (found, found) for name, (found, _) in comparison.columns.items()},
+    )
+    changes = Changes(replaced={key})
+    spread(as_it_was, changes)
+    steps: list[Step] = [
+        *table_steps(as_it_was, changes, ()),
+        *object_steps(as_it_was, changes),
+    ]
+    steps.sort(key=lambda step: step.stage)
+    return (
+        [each for step in steps if step.stage < Stage.ENUMS for each in step.ops],
+        [each for step in steps if step.stage > Stage.ENUMS for each in step.ops],
+    )
 
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:

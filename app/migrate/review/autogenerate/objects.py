@@ -18,7 +18,6 @@ from app.migrate.review.autogenerate.changes import (
     Changes,
 )
 from app.migrate.review.autogenerate.comparison import Comparison, changed
-from app.migrate.review.autogenerate.enums import change_values
 from app.migrate.review.autogenerate.steps import Stage, Step, sql
 
 # What is made later may need what is made before it; what is known to need it decides first.
@@ -46,11 +45,7 @@ def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
         _create(comparison, key) for key in in_order(changes.added | changes.anew, expected.uses)
     ]
     for key in in_order(changes.in_place, expected.uses):
-        if key.kind == "enum":
-            steps += change_values(comparison, key)
         steps += _in_place(comparison, key)
-    for key in sorted(changes.replaced - changes.in_place):
-        steps += change_values(comparison, key)
     return steps
 
 
@@ -116,7 +111,7 @@ def _create(comparison: Comparison, key: Key) -> Step:
 
 
 def _in_place(comparison: Comparison, key: Key) -> list[Step]:
-    found, expected = comparison.database.objects[key], comparison.models.objects[key]
+    found, expected = comparison.followed[key], comparison.models.objects[key]
     different = changed(comparison, key)
     steps = []
     if different & {"definition", "columns", "options", "language"}:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from app.migrate.review.autogenerate import columns
 from app.migrate.review.autogenerate.changes import changes_of
 from app.migrate.review.autogenerate.comparison import compare, comparison_of
+from app.migrate.review.autogenerate.enums import enum_steps
 from app.migrate.review.autogenerate.objects import object_steps
 from app.migrate.review.autogenerate.steps import Step
 from app.migrate.review.autogenerate.tables import table_steps
@@ -50,8 +51,8 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
     if isinstance(item, types.Enum) and item.native_enum and item.name:
         rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
     elif isinstance(item, postgresql.DOMAIN):
-        base = f"sa.{item.data_type!r}"
-        rendered = f"postgresql.DOMAIN({str(item.name)!r}, {base}, create_type=False)"
+        base = type(item.data_type).__name__
+        rendered = f"postgresql.DOMAIN({str(item.name)!r}, sa.{base}(), create_type=False)"
     elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
         rendered = "postgresql.JSONB()"
     if rendered is None:
@@ -73,6 +74,7 @@ def _end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatc
     steps: list[Step] = [
         *table_steps(comparison, changes, operations.ops),
         *object_steps(comparison, changes),
+        *enum_steps(comparison, changes),
     ]
     steps.sort(key=lambda step: step.stage)
     operations.ops[:] = steps

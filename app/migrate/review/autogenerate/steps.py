@@ -31,7 +31,7 @@ class Stage(enum.IntEnum):
 
     DROP = 1  # what needs tables, or stands in the way of a change of theirs
     TYPES = 2  # what tables need: types, sequences, functions
-    DEFAULTS = 3  # a default that names a value that goes
+    AWAY = 3  # defaults and generated columns that stand in the way of what follows
     ENUMS = 4  # types that are replaced under the tables that use them
     TABLES = 5
     CREATE = 6  # what needs tables

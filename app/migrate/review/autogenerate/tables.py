@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Column, Constraint, ForeignKeyConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import NullType
 
-from app.migrate.proof.catalog import Attributes, Key
+from app.migrate.proof.catalog import Attributes, Catalog, Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate import wording
 from app.migrate.review.autogenerate.changes import Changes
@@ -38,11 +40,12 @@ def table_steps(
 
     Constraints and indexes of a table that is there are left out: the catalogs find them all.
     """
+    found = list(flat(found))
     made: list[Step] = []
     changed_columns: list[Step] = []
     dropped: list[tuple[str, Step]] = []
     new: set[str] = set()
-    for operation in flat(found):
+    for operation in found:
         if getattr(operation, "schema", None) is not None:
             # Of another schema the catalogs say nothing.
             changed_columns.append(_as_it_is(operation))
@@ -60,11 +63,13 @@ def table_steps(
     return [
         *made,
         *before,
+        *_identities(comparison, leaving=True),
         *sorted(changed_columns, key=lambda step: _turn(comparison, step)),
-        *_identities(comparison),
+        *_identities(comparison, leaving=False),
         *after,
         *(step for _, step in sorted(dropped, key=lambda each: each[0])),
         *_states(comparison),
+        *_unseen(comparison, found),
     ]
 
 
@@ -74,40 +79,45 @@ def _as_it_is(operation: MigrateOperation) -> Step:
 
 def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Step]:
     """A table with its constraints, but for references to tables that come later."""
-    waiting = [
-        item
-        for item in operation.columns
-        if isinstance(item, ForeignKeyConstraint)
-        and item.referred_table.name in comparison.new_tables - new - {operation.table_name}
-    ]
-    operation.columns = [item for item in operation.columns if item not in waiting]
-    new.add(str(operation.table_name))
+    table = str(operation.table_name)
+    later = comparison.new_tables - new - {table}
+    new.add(table)
+    inline: list[SchemaItem] = []
+    waiting: list[Key] = []
+    for item in operation.columns:
+        if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in later:
+            waiting.append(Key("constraint", f"{table}.{item.name}"))
+            continue
+        inline.append(item)
+        if isinstance(item, Column):
+            inline += [
+                CheckConstraint(check.sqltext, name=check.name)
+                for check in item.constraints
+                if isinstance(check, CheckConstraint) and not check._type_bound
+            ]
+    operation.columns = inline
     steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
-    for constraint in waiting:
-        name = f"{operation.table_name}.{constraint.name}"
-        attributes = comparison.models.objects[Key("constraint", name)]
-        key = Key("constraint", name)
-        steps.append(
-            Step(
-                Stage.CREATE,
-                wording.create(key, attributes, comparison.declared),
-                wording.drop(key, attributes),
-            )
-        )
+    for key in waiting:
+        made = wording.create(key, comparison.models.objects[key], comparison.declared)
+        dropped = wording.drop(key, comparison.models.objects[key])
+        steps.append(Step(Stage.CREATE, made, dropped))
     return steps
 
 
 def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) -> Step:
     table = str(operation.table_name)
     back = operation.reverse()
-    apart: list[Column[object]] = []
-    items = []
+    inline: list[SchemaItem] = []
+    apart: list[str] = []
     for item in back.columns:
-        if isinstance(item, Column) and isinstance(item.type, NullType):
-            apart.append(item)
-        elif not isinstance(item, Constraint) or _inline(changes, table, item):
-            items.append(item)
-    back.columns = items
+        if isinstance(item, Column):
+            if isinstance(item.type, NullType):
+                apart.append(item.name)
+            else:
+                inline.append(_as_read(comparison, table, item, changes))
+        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
+            inline.append(item)
+    back.columns = inline
     attributes = comparison.database.objects[Key("table", table)]
     if attributes["partition key"] is not None:
         back.kw["postgresql_partition_by"] = attributes["partition key"]
@@ -117,33 +127,44 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
         [operation],
         [
             back,
-            *(_add(comparison, table, column.name) for column in apart),
+            *(_add(comparison.database, table, name) for name in apart),
             *_state(table, _PLAIN_TABLE, attributes),
         ],
     )
 
 
-def _inline(changes: Changes, table: str, constraint: Constraint) -> bool:
-    return Key("constraint", f"{table}.{constraint.name}") not in changes.removed
+def _as_read(
+    comparison: Comparison, table: str, column: Column[Any], changes: Changes
+) -> Column[Any]:
+    """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
+    attributes = comparison.database.objects[Key("column", f"{table}.{column.name}")]
+    copy = column._copy()
+    copy.nullable = not attributes["not null"]
+    if any(
+        key in changes.removed and found["type"] == "primary key" and found["table"] == table
+        for key, found in comparison.database.of_kind("constraint")
+    ):
+        # Made by a statement of its own, or there would be two.
+        copy.primary_key = False
+    return copy
 
 
 def _change(comparison: Comparison, changes: Changes, operation: MigrateOperation) -> list[Step]:
     if isinstance(operation, _OF_COLUMNS):
         name = _column_name(operation)
-        if Key("column", f"{operation.table_name}.{name}") in changes.remade:
+        key = Key("column", f"{operation.table_name}.{name}")
+        # A statement beside the metadata may make a column too: then it is no column too many.
+        declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
+        if key in changes.remade or declared:
             return []
         if isinstance(operation, ops.AlterColumnOp):
             return alter(comparison, changes, operation)
         if isinstance(operation, ops.DropColumnOp):
-            back = operation.reverse()
+            table, back = str(operation.table_name), operation.reverse()
             if isinstance(back.column.type, NullType):
-                return [
-                    Step(
-                        Stage.TABLES,
-                        [operation],
-                        [_add(comparison, str(operation.table_name), name)],
-                    )
-                ]
+                return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
+            back.column = _as_read(comparison, table, back.column, changes)
+            return [Step(Stage.TABLES, [operation], [back])]
     return [_as_it_is(operation)]
 
 
@@ -162,9 +183,9 @@ def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
     return (1, -order.index(operation.column_name) if operation.column_name in order else 0)
 
 
-def _add(comparison: Comparison, table: str, name: str) -> MigrateOperation:
+def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
     """A column whose type SQLAlchemy does not know, in PostgreSQL's words."""
-    column = comparison.database.objects[Key("column", f"{table}.{name}")]
+    column = catalog.objects[Key("column", f"{table}.{name}")]
     parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column['type']}"]
     if column["collation"] is not None:
         parts.append(f"COLLATE {column['collation']}")
@@ -188,25 +209,54 @@ def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], li
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
         if key in changes.freed:
             column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(declared.name)}"
-            before.append(Step(Stage.TABLES, [sql(f"{column} DROP EXPRESSION")], [drop, back]))
+            before.append(Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back]))
             continue
         add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
-        before.append(Step(Stage.TABLES, [drop], [back]))
+        before.append(Step(Stage.AWAY, [drop], [back]))
         after.append(Step(Stage.TABLES, [add], [drop]))
     return before, after
 
 
-def _identities(comparison: Comparison) -> Iterator[Step]:
+def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Step]:
+    """An identity goes before a default comes, and comes after one went."""
     for key, found in comparison.database.of_kind("column"):
         expected = comparison.models.objects.get(key)
-        if expected is not None:
+        if expected is not None and (expected["identity"] is None) == leaving:
             step = identity(str(found["table"]), str(found["name"]), found, expected)
             if step is not None:
                 yield step
 
 
+def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Step]:
+    """What statements beside the metadata do to tables, of which Alembic knows nothing."""
+    named = {
+        f"{operation.table_name}.{_column_name(operation)}"
+        for operation in seen
+        if isinstance(operation, _OF_COLUMNS)
+    }
+    created = {each.table_name for each in seen if isinstance(each, ops.CreateTableOp)}
+    for table in sorted(comparison.new_tables - created):
+        words = f"The models make the table {table} by a statement of their own; write it here too."
+        yield Step(Stage.STATE, [Note(words)], [])
+    for key, column in comparison.models.of_kind("column"):
+        table, name = str(column["table"]), str(column["name"])
+        if table not in comparison.kept_tables or key.name in named:
+            continue
+        if key not in comparison.database.objects:
+            drop = ops.DropColumnOp(table, name)
+            yield Step(Stage.TABLES, [_add(comparison.models, table, name)], [drop])
+        elif key not in comparison.columns and changed(comparison, key):
+            yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
+
+
 def _states(comparison: Comparison) -> Iterator[Step]:
     """What a table is, beside its columns. Its comment is Alembic's."""
+    for table in sorted(comparison.new_tables):
+        # Everything else a table is made with.
+        expected = comparison.models.objects[Key("table", table)]
+        made = {**expected, "row security": None}
+        if state := _state(table, made, expected):
+            yield Step(Stage.STATE, state, [])
     for table in sorted(comparison.kept_tables):
         key = Key("table", table)
         found, expected = comparison.database.objects[key], comparison.models.objects[key]

@@ -20,15 +20,16 @@ from app.migrate.review.autogenerate.steps import CreatePrimaryKey, sql
 
 Declared = Mapping[Key, Constraint | Index]
 
-_NAMES = r"\((\w+(?:, \w+)*)\)"
-_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX \w+ ON \w+ USING btree {_NAMES}")
+_NAME = r'(?:\w+|"(?:[^"]|"")+")'
+_NAMES = rf"\(({_NAME}(?:, {_NAME})*)\)"
+_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_NAME} USING btree {_NAMES}")
 _KEY = re.compile(rf"(PRIMARY KEY|UNIQUE) {_NAMES}")
 _ACTION = r"(CASCADE|RESTRICT|SET NULL|SET DEFAULT)"
 _FOREIGN = re.compile(
-    rf"FOREIGN KEY {_NAMES} REFERENCES (\w+){_NAMES}"
+    rf"FOREIGN KEY {_NAMES} REFERENCES ({_NAME}){_NAMES}"
     rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?"
 )
-_REFERENCES = re.compile(r'FOREIGN KEY \(.*?\) REFERENCES (\w+|"[^"]+")\(')
+_REFERENCES = re.compile(rf"FOREIGN KEY {_NAMES} REFERENCES ({_NAME})\(")
 # A colon before a word would be taken for a parameter, a second clause for part of the condition.
 _CHECK = re.compile(r"CHECK \(((?:[^:]|::|:(?!\w))*)\)", re.DOTALL)
 _ALEMBIC_TYPES = {
@@ -46,7 +47,9 @@ def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
         for table in models.tables.values():
             if table.schema is not None:
                 continue
-            for constraint in table.constraints:
+            # Alembic knows nothing of a check that is declared within a column.
+            within = (item for column in table.columns for item in column.constraints)
+            for constraint in (*table.constraints, *within):
                 name = _get_constraint_final_name(constraint, dialect)
                 if name is not None:
                     found[Key("constraint", f"{table.name}.{name}")] = constraint
@@ -61,7 +64,8 @@ def create(
     key: Key, attributes: Attributes, models: Declared | None = None
 ) -> list[MigrateOperation]:
     """The operations that make an object: in the models' words where they are handed in."""
-    operation = None if models is None else _as_declared(models.get(key), attributes)
+    item = None if models is None else models.get(key)
+    operation = None if item is None else _as_declared(item, attributes)
     operation = operation or _plain(key, attributes)
     if operation is None:
         return [sql(statement) for statement in statements.create(key, attributes)]
@@ -88,7 +92,7 @@ def is_plain(key: Key, attributes: Attributes) -> bool:
 def refers_to(attributes: Attributes) -> str | None:
     """The table that a foreign key refers to."""
     match = _REFERENCES.match(str(attributes["definition"]))
-    return None if match is None else match[1].strip('"')
+    return None if match is None else _names(match[2])[0]
 
 
 class _DropConstraint(ops.DropConstraintOp):
@@ -98,20 +102,24 @@ class _DropConstraint(ops.DropConstraintOp):
         return ("remove_constraint", f"{self.table_name}.{self.constraint_name}")
 
 
-def _as_declared(
-    item: Constraint | Index | None, attributes: Attributes
-) -> MigrateOperation | None:
+def _as_declared(item: Constraint | Index, attributes: Attributes) -> MigrateOperation | None:
     if isinstance(item, Index):
         return ops.CreateIndexOp.from_index(item)
     if isinstance(item, PrimaryKeyConstraint):
         if item.dialect_kwargs or item.deferrable or item.initially:
             return None
         return _primary_key(attributes, [column.name for column in item.columns])
-    if item is None or (isinstance(item, CheckConstraint) and item._type_bound):
+    name, table = conv(str(attributes["name"])), str(attributes["table"])
+    if isinstance(item, CheckConstraint):
+        if item._type_bound or item.dialect_kwargs:
+            return None
+        return ops.CreateCheckConstraintOp(name, table, item.sqltext)
+    # Alembic cannot run what it renders of a key with columns beside it.
+    if item.dialect_kwargs.get("postgresql_include"):
         return None
     operation = ops.AddConstraintOp.from_constraint(item)
     # The name that the database has, whatever convention is in force when the revision runs.
-    operation.constraint_name = conv(str(attributes["name"]))  # type: ignore[attr-defined]
+    operation.constraint_name = name  # type: ignore[attr-defined]
     return operation
 
 
@@ -121,21 +129,26 @@ def _plain(key: Key, attributes: Attributes) -> MigrateOperation | None:
     name, table = conv(str(attributes["name"])), str(attributes["table"])
     definition = str(attributes["definition"])
     if match := _INDEX.fullmatch(definition):
-        return ops.CreateIndexOp(name, table, match[2].split(", "), unique=bool(match[1]))
+        return ops.CreateIndexOp(name, table, _names(match[2]), unique=bool(match[1]))
     if match := _KEY.fullmatch(definition):
-        columns = match[2].split(", ")
+        columns = _names(match[2])
         if match[1] == "PRIMARY KEY":
             return _primary_key(attributes, columns)
         return ops.CreateUniqueConstraintOp(name, table, columns)
     if match := _FOREIGN.fullmatch(definition):
         here, other, there, on_update, on_delete = match.groups()
         return ops.CreateForeignKeyOp(
-            name, table, other, here.split(", "), there.split(", "),
+            name, table, _names(other)[0], _names(here), _names(there),
             onupdate=on_update, ondelete=on_delete,
         )  # fmt: skip
     if match := _CHECK.fullmatch(definition):
         return ops.CreateCheckConstraintOp(name, table, match[1])
     return None
+
+
+def _names(listed: str) -> list[str]:
+    found = re.findall(_NAME, listed)
+    return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found]
 
 
 def _primary_key(attributes: Attributes, columns: list[str]) -> CreatePrimaryKey:

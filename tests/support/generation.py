@@ -1,0 +1,131 @@
+"""A folder of revisions that autogenerate writes for models of a test's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.migrate.proof.catalog import Catalog, snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = """\
+from alembic import context
+from app.migrate.review.autogenerate import configure_options
+from app.migrate.run import environment
+
+attributes = context.config.attributes
+environment.run(attributes["metadata"], None, configure_options)
+"""
+EXPECTED = "expected"
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_metadata() -> MetaData:
+    """Metadata with the project's way to name constraints."""
+    return MetaData(naming_convention=NAMING)
+
+
+class Project:
+    """Alembic in a folder of its own, on the connections of one engine."""
+
+    def __init__(self, folder: Path, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.versions = folder / "versions"
+        self.versions.mkdir()
+        (folder / "env.py").write_text(ENV, "utf-8")
+        shutil.copy(ROOT / "alembic" / "script.py.mako", folder)
+        self.config = Config()
+        self.config.set_main_option("script_location", str(folder))
+        self.config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+        self.config.set_main_option("revision_environment", "true")
+
+    async def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """An Alembic command on a connection of its own."""
+        metadata = named.pop("metadata", None)
+
+        def go(connection: Connection) -> Any:
+            self.config.attributes.update(connection=connection, metadata=metadata)
+            return function(self.config, *arguments, **named)
+
+        async with self.engine.connect() as connection:
+            return await connection.run_sync(go)
+
+    async def revise(self, metadata: MetaData, message: str, **named: Any) -> list[Path]:
+        """`alembic revision --autogenerate`; the files that it wrote, formatted."""
+        before = set(self.versions.glob("*.py"))
+        await self.run(command.revision, message, metadata=metadata, autogenerate=True, **named)
+        written = sorted(set(self.versions.glob("*.py")) - before)
+        for path in written:
+            ruff("format", path)
+        return written
+
+    async def upgrade(self) -> None:
+        await self.run(command.upgrade, "head")
+
+    async def downgrade(self, revision: str = "base") -> None:
+        await self.run(command.downgrade, revision)
+
+    async def check(self, metadata: MetaData) -> None:
+        """`alembic check`."""
+        await self.run(command.check, metadata=metadata)
+
+    async def catalog(self) -> Catalog:
+        async with self.engine.connect() as connection:
+            return await connection.run_sync(snapshot)
+
+    async def create(self, metadata: MetaData) -> None:
+        """A database that was never migrated and has what the models say."""
+        async with self.engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+
+    async def models(self, metadata: MetaData) -> Catalog:
+        """What the models give in a schema where nothing else is."""
+        async with self.engine.connect() as connection:
+            return await connection.run_sync(_models, metadata)
+
+    async def execute(self, *statements: str) -> None:
+        async with self.engine.begin() as connection:
+            for statement in statements:
+                await connection.exec_driver_sql(statement)
+
+
+def ruff(*arguments: object) -> None:
+    """Ruff with the project's rules; what it finds fails the test."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ruff")),
+            str(arguments[0]),
+            f"--config={ROOT / 'pyproject.toml'}",
+            "--quiet",
+            *map(str, arguments[1:]),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _models(connection: Connection, metadata: MetaData) -> Catalog:
+    connection.execute(text(f"CREATE SCHEMA {EXPECTED}"))
+    connection.execute(text(f"SET LOCAL search_path = {EXPECTED}, public"))
+    metadata.create_all(connection, checkfirst=False)
+    try:
+        return snapshot(connection, EXPECTED)
+    finally:
+        connection.rollback()
