@@ -1,6 +1,7 @@
 """Whatever is killed, the next start mends it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,16 @@ def test_a_killed_server_ends_its_supervisor_and_the_next_start_mends_it(state_d
             assert running.state.postgres_pid != postgres
             assert running.state.supervisor_pid != supervisor
         assert not is_running(supervisor)
+
+
+def test_a_terminated_supervisor_stops_the_server_properly(state_dir: Path) -> None:
+    """As at the machine's shutdown: a fast stop, and nothing to recover afterwards."""
+    with user(state_dir, durable=True) as left:
+        supervisor, postgres = left.wait_until_up()
+        os.kill(supervisor, signal.SIGTERM)
+        assert eventually(lambda: not is_running(postgres) and not is_running(supervisor))
+    assert "database system is shut down" in (state_dir / "server.log").read_text("utf-8")
+    assert not (state_dir / "data" / "postmaster.pid").exists()
 
 
 async def test_committed_data_survives_all_kills_at_once(state_dir: Path) -> None:

@@ -93,7 +93,7 @@ async def test_no_request_fails_while_another_process_migrates(database: Databas
             async with made.connect() as connection:
                 await connection.execute(text(f"SELECT * FROM {table}"))
             count += 1
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         return count
 
     async def migrate() -> None:
