@@ -24,7 +24,9 @@ MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 1 << 30
 KEEP_AFTER_FAILURE_S = 600.0
 # Two checkouts do not sweep each other's servers away.
-PREFIX = f"vegafs-tests-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]}-"
+CHECKOUT = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]
+PREFIX = f"vegafs-tests-{CHECKOUT}-"
+FOLDER_PREFIX = f"vegafs-folder-{CHECKOUT}-"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ def use(external_url: str | None, run_id: str, major: int) -> Iterator[Server]:
 
 
 def sweep() -> None:
-    """Remove the servers of earlier runs that were kept for a look, or left by a crash."""
+    """Remove what earlier runs kept for a look, or left when they were killed."""
+    for left in memory_folder().glob(f"{FOLDER_PREFIX}*"):
+        if not Path(f"/proc/{left.name.split('-')[3]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
     for folder in memory_folder().glob(f"{PREFIX}*"):
         server = EmbeddedServer(folder)
         try:
@@ -91,7 +96,16 @@ def sweep() -> None:
         server.place.remove()
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder in memory for one test; its name has the process that will remove it."""
+    prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory_folder()) as made:
+        yield Path(made)
+
+
 def memory_folder() -> Path:
+    """Where databases for tests are made: in memory where there is room."""
     usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if usable and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         return MEMORY

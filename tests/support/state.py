@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +12,14 @@ import pytest
 from app.db.embedded import EmbeddedServer
 from app.errors import ServerStartFailed
 from tests.support.processes import eventually, quick
-from tests.support.server import memory_folder
+from tests.support.server import temporary_folder
 
 
 @pytest.fixture
 def empty_state_dir() -> Iterator[Path]:
     """A state folder that is still to be made; a server that is left in it goes with the test."""
-    with tempfile.TemporaryDirectory(prefix="vegafs-embedded-", dir=memory_folder()) as parent:
-        directory = Path(parent) / "state"
+    with temporary_folder() as parent:
+        directory = parent / "state"
         yield directory
         with contextlib.suppress(ServerStartFailed):
             EmbeddedServer(directory).stop(now=True)
@@ -37,8 +36,8 @@ def state_dir(empty_state_dir: Path, data_that_was_used: Path) -> Path:
 @pytest.fixture(scope="session")
 def data_that_was_used() -> Iterator[Path]:
     """The data folder of a server that was started and stopped once."""
-    with tempfile.TemporaryDirectory(prefix="vegafs-embedded-", dir=memory_folder()) as parent:
-        server = quick(Path(parent) / "state")
+    with temporary_folder() as parent:
+        server = quick(parent / "state")
         with server.use():
             pass
         assert eventually(lambda: not server.status().has_supervisor)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from app.db.embedded import EmbeddedServer, find_binaries
 from tests.support.processes import eventually, is_running, quick
-from tests.support.server import ROOT, memory_folder
+from tests.support.server import ROOT, temporary_folder
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can be somebody else"
@@ -52,10 +51,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """A folder that everybody may pass through, with a state folder to be."""
-    with tempfile.TemporaryDirectory(prefix="vegafs-embedded-", dir=memory_folder()) as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
-        server = EmbeddedServer(Path(made) / "state")
+    with temporary_folder() as made:
+        made.chmod(0o711)
+        yield made
+        server = EmbeddedServer(made / "state")
         assert eventually(lambda: not server.status().has_supervisor)
 
 
