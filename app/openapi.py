@@ -52,11 +52,15 @@ def _describe_errors(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         for operation in (item[method] for method in _METHODS if method in item):
             responses = operation["responses"]
+            if path == "/readyz":
+                # A key is welcome and not needed; and what it says is no problem but the answer.
+                operation["security"] = [{}, *operation["security"]]
+                continue
             if "security" in operation:
                 for status, description in _ANY_REQUEST.items():
                     if status == "422" and status not in responses:
                         continue  # It has nothing that could be invalid.
                     responses[status] = {"description": description}
             for status, response in responses.items():
-                if status >= "400" and path != "/readyz":
+                if status >= "400":
                     response["content"] = _PROBLEM

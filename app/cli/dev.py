@@ -45,6 +45,7 @@ def command() -> None:
         async with app.state.sessions.begin() as session:
             key = await _development_key(session, settings)
         root = next(iter(settings.volumes.values()), Path("/"))
+        where = settings.state_dir if settings.database_url is None else "the database"
         body = json.dumps({"operation": "scan", "path": str(root.absolute())})
         output.answer(
             f"\nServing    {url}\n"
@@ -56,7 +57,7 @@ def command() -> None:
             f"-H 'Content-Type: application/json' -d {shlex.quote(body)} {url}/api/v1/jobs\n"
             f"\nWhat it found:\n\n"
             f"  curl -s -H 'Authorization: Bearer {key}' '{url}/api/v1/files?limit=3'\n"
-            f"\nCtrl-C stops it; the data stays in {settings.state_dir}."
+            f"\nCtrl-C stops it; the data stays in {where}."
         )
 
     run(settings, migrate=True, announce=announce)

@@ -40,7 +40,8 @@ CREATE TEMP TABLE IF NOT EXISTS staged_files_1 (
 ) ON COMMIT DELETE ROWS
 """
 # In the order of their paths, so that two scans of the same files cannot lock each other out.
-# A folder that is changed while it is read may list a name twice.
+# A folder that is changed while it is read may list a name twice. A hash is of the content that a
+# file had: it goes when size or time say that there is another.
 _UPSERT = """
 INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type)
 SELECT DISTINCT ON (path) CAST(:volume_id AS bigint), path, size_bytes,
@@ -49,7 +50,11 @@ FROM staged_files_1
 ORDER BY path
 ON CONFLICT (volume_id, path) DO UPDATE
 SET size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, mode = excluded.mode,
-    media_type = excluded.media_type, last_seen_at = excluded.last_seen_at, missing_since = NULL
+    media_type = excluded.media_type, last_seen_at = excluded.last_seen_at, missing_since = NULL,
+    content_sha256 = CASE
+        WHEN (files.size_bytes, files.modified_at) = (excluded.size_bytes, excluded.modified_at)
+        THEN files.content_sha256
+    END
 """
 _MARK_MISSING = """
 UPDATE files SET missing_since = now()

@@ -68,6 +68,14 @@ def test_everything_is_described(document: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_readiness_needs_no_key_and_takes_one(document: dict[str, Any]) -> None:
+    """Its 503 is no problem but the answer."""
+    readiness = document["paths"]["/readyz"]["get"]
+    assert readiness["security"] == [{}, {"bearer": []}]
+    assert set(readiness["responses"]) == {"200", "503"}
+    assert set(readiness["responses"]["503"]["content"]) == {"application/json"}
+
+
 def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
     """And each operation that wants a key says so, and what happens without."""
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

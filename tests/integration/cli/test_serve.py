@@ -147,6 +147,18 @@ def test_without_an_answer_from_the_database_it_does_not_serve() -> None:
         )
 
 
+def test_in_production_it_wants_to_know_its_database() -> None:
+    """There is no embedded one there."""
+    with served(VEGAFS_ENVIRONMENT="production") as service:
+        assert end(service) == (
+            2,
+            "ERROR [database-url-missing]  DATABASE_URL is not set, and the embedded server is "
+            "for development only\n"
+            "  help: set DATABASE_URL=postgresql://user:password@host:5432/database "
+            "(or DATABASE_URL_FILE to a file that holds it)",
+        )
+
+
 async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     """Before the database is touched."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -1,5 +1,6 @@
 """/jobs: queueing, listing, showing, cancelling."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Job, JobResult, JobStatus
+from tests.support.databases import Database
+from tests.support.service import serving, with_volumes
 
 JOBS = "/api/v1/jobs"
 
@@ -79,6 +82,18 @@ async def test_a_folder_is_named_absolutely_or_below_a_volume(
         "volume": "data",
         "path": "a/b",
     }
+
+
+async def test_of_many_requests_for_the_same_work_one_is_queued(
+    database: Database, root: Path
+) -> None:
+    """Also when they come at the same moment."""
+    settings = with_volumes(database.settings, volumes={"data": root}, worker=False)
+    async with serving(settings) as client:
+        answers = await asyncio.gather(*(queue(client) for _ in range(10)))
+        codes = sorted(answer.status_code for answer in answers)
+        assert codes == [201, *[409] * 9], [answer.text for answer in answers]
+        assert len((await client.get(JOBS)).json()["jobs"]) == 1
 
 
 async def test_other_work_is_not_in_the_way(api: httpx.AsyncClient, root: Path) -> None:

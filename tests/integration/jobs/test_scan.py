@@ -143,6 +143,19 @@ async def test_a_second_scan_keeps_the_first_sight_and_marks_what_is_gone(
     assert (again.missing_since, again.first_seen_at) == (None, before["goes"].first_seen_at)
 
 
+async def test_a_hash_goes_with_the_content_it_was_of(scanner: Scanner, root: Path) -> None:
+    """A scan keeps it where neither size nor time of the file changed."""
+    plant(root, "same", "longer", "touched")
+    await scanner.completed()
+    async with scanner.engine.begin() as connection:
+        await connection.execute(update(File).values(content_sha256=bytes(32)))
+    (root / "longer").write_bytes(b"longer than it was")
+    os.utime(root / "touched", (1, 1))
+    await scanner.completed()
+    hashes = {path: file.content_sha256 for path, file in (await scanner.files()).items()}
+    assert hashes == {"same": bytes(32), "longer": None, "touched": None}
+
+
 async def test_a_scan_of_a_part_leaves_the_rest_alone(scanner: Scanner, root: Path) -> None:
     """Also a folder whose name begins alike; and the volume does not count as scanned."""
     plant(root, "a/1", "a/2", "a-b/3", "a0/4", "ab", "b/5")
