@@ -701,7 +701,8 @@ def materialized_view_changed(m: MetaData, new: bool) -> None:
     things(m)
     ddl(
         m,
-        f"CREATE MATERIALIZED VIEW counts AS SELECT count(*) AS n{', 1 AS x' if new else ''} FROM things",
+        "CREATE MATERIALIZED VIEW counts AS "
+        f"SELECT count(*) AS n{', 1 AS x' if new else ''} FROM things",
     )
     ddl(m, "CREATE UNIQUE INDEX ix_counts ON counts (n)")
 
@@ -821,7 +822,7 @@ def policy_and_rule_changed(m: MetaData, new: bool) -> None:
 @change
 def column_type_unknown_to_sqlalchemy(m: MetaData, new: bool) -> None:
     """A composite type made by hand, and a column of a type that reflection names."""
-    things(m, Column("key", UUID, *([] if new else []), unique=new))
+    things(m, Column("key", UUID, unique=new))
     if new:
         ddl(m, "CREATE TYPE pair AS (a integer, b text)", first=True)
         ddl(m, "ALTER TABLE things ADD COLUMN ab pair")

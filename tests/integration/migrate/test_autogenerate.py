@@ -14,7 +14,6 @@ from tests.integration.migrate.model_changes import CHANGES, Change
 from tests.support.databases import Databases
 from tests.support.generation import Project, new_metadata, ruff
 
-
 # Of a composite type SQLAlchemy says that it does not know it, and rightly.
 pytestmark = pytest.mark.filterwarnings("ignore:Did not recognize type")
 

@@ -135,7 +135,8 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> St
             ),
         ]
 
-    return Step(Stage.TABLES, to(new, old), to(old, new))
+    key = Key("column", f"{table}.{name}")
+    return Step(Stage.TABLES, to(new, old), to(old, new), "identity", key)
 
 
 def _retype(

@@ -31,13 +31,14 @@ def _change_values(comparison: Comparison, key: Key) -> list[Step]:
             f"If {pair[0]} goes and {pair[1]} is new: "
             f"op.replace_enum({key.name!r}, ...), after the rows have another value."
         )
-        return [Step(Stage.TYPES, [note, rename], [rename.reverse()])]
+        return [Step(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
     if replaces(before, after):
-        return [Step(Stage.ENUMS, [ReplaceEnumOp(key.name, new, columns=columns)], [back])]
+        replace = ReplaceEnumOp(key.name, new, columns=columns)
+        return [Step(Stage.ENUMS, [replace], [back], "replace", key)]
     aside, again = _around(comparison, key)
-    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again])]
+    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
 
 def _around(

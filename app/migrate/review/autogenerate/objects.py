@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from alembic.operations import MigrateOperation
 
@@ -98,6 +98,8 @@ def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
         Stage.DROP if late else Stage.CLEAN,
         [] if gone else wording.drop(key, attributes),
         back,
+        _word("drop", comparison, key),
+        key,
     )
 
 
@@ -107,34 +109,47 @@ def _create(comparison: Comparison, key: Key) -> Step:
         Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
         wording.create(key, attributes, comparison.declared),
         wording.drop(key, attributes),
+        _word("make", comparison, key),
+        key,
     )
+
+
+def _word(word: str, comparison: Comparison, key: Key) -> str:
+    """An object that both have, and that does not differ, is only put aside and back."""
+    both = key in comparison.followed and key in comparison.models.objects
+    return "remake" if both and not changed(comparison, key) else word
 
 
 def _in_place(comparison: Comparison, key: Key) -> list[Step]:
     found, expected = comparison.followed[key], comparison.models.objects[key]
     different = changed(comparison, key)
     steps = []
+
+    def step(
+        stage: Stage,
+        do: Sequence[MigrateOperation],
+        undo: Sequence[MigrateOperation],
+        word: str = "change",
+    ) -> None:
+        steps.append(Step(stage, do, undo, word, key))
+
     if different & {"definition", "columns", "options", "language"}:
         stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
         change = _REPLACE[key.kind]
-        steps.append(Step(stage, change(key, found, expected), change(key, expected, found)))
+        step(stage, change(key, found, expected), change(key, expected, found))
     if "validated" in different:
-        steps.append(Step(Stage.STATE, *_validation(key, found, expected)))
+        step(Stage.STATE, *_validation(key, found, expected), "validate")
     if "enabled" in different:
         enable = statements.enable_trigger
-        steps.append(Step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))]))
+        step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
     if "owned by" in different:
-        steps.append(Step(Stage.STATE, [_own(expected)], [_own(found)]))
+        step(Stage.STATE, [_own(expected)], [_own(found)])
     if key.kind == "domain" and different - {"comment"}:
-        steps.append(Step(Stage.TYPES, _redomain(found, expected), _redomain(expected, found)))
+        step(Stage.TYPES, _redomain(found, expected), _redomain(expected, found))
     if "comment" in different:
-        steps.append(
-            Step(
-                Stage.STATE,
-                [sql(statements.comment(key, expected))],
-                [sql(statements.comment(key, found))],
-            )
-        )
+        words = (statements.comment(key, attributes) for attributes in (expected, found))
+        do, undo = ([sql(each)] for each in words)
+        step(Stage.STATE, do, undo, "comment")
     return steps
 
 

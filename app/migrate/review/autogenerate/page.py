@@ -11,6 +11,10 @@ from alembic.operations import ops
 
 from app.migrate.review.autogenerate import layout
 from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.facts import facts
+from app.migrate.review.autogenerate.locks import locks
+from app.migrate.review.autogenerate.phase import phase
+from app.migrate.review.autogenerate.undo import undo
 
 _WIDTH = 100
 
@@ -32,7 +36,12 @@ class Pages:
 
     def add(self, script: ops.MigrationScript, comparison: Comparison | None) -> None:
         """Note what a revision is going to do."""
-        self.pages[str(script.rev_id)] = Page()
+        if comparison is None or script.upgrade_ops is None:
+            return
+        found = list(facts(script.upgrade_ops.ops, comparison))
+        self.pages[str(script.rev_id)] = Page(
+            phase(found, comparison), locks(found, comparison), undo(found)
+        )
 
     def of(self, revision: str) -> Page:
         """What is known of a revision; of one that was not noted, nothing."""
@@ -42,6 +51,7 @@ class Pages:
     def title(message: str) -> str:
         """The message as the first lines of a docstring."""
         text = " ".join(message.split())
+        text = text[:1].upper() + text[1:]
         return _docstring(text if text.endswith((".", "!", "?")) else f"{text}.", first=3)
 
     @staticmethod

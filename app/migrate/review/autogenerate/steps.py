@@ -18,6 +18,7 @@ from alembic.autogenerate.render import _alter_column, render_op
 from alembic.operations import MigrateOperation, ops
 from alembic.util import to_list
 
+from app.migrate.proof.catalog import Key
 from app.migrate.run.operations import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 # What SQLAlchemy takes for a parameter in a text.
@@ -40,17 +41,25 @@ class Stage(enum.IntEnum):
 
 
 class Step(ops.OpContainer):
-    """One change. `ops` does it, `undo` takes it back, both in the order in which they run."""
+    """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
+
+    `word` says what becomes of the object `key`: make, drop, change, or remake for one that is
+    dropped and made because of something else. A step of Alembic's own operations says it itself.
+    """
 
     def __init__(
         self,
         stage: Stage,
         do: Sequence[MigrateOperation],
         undo: Sequence[MigrateOperation],
+        word: str = "",
+        key: Key | None = None,
     ) -> None:
         super().__init__(do)
         self.stage = stage
         self.undo = list(undo)
+        self.word = word
+        self.key = key
 
     def reverse(self) -> Step:
         """The way back as a step."""

@@ -100,7 +100,7 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
     for key in waiting:
         made = wording.create(key, comparison.models.objects[key], comparison.declared)
         dropped = wording.drop(key, comparison.models.objects[key])
-        steps.append(Step(Stage.CREATE, made, dropped))
+        steps.append(Step(Stage.CREATE, made, dropped, "make", key))
     return steps
 
 
@@ -165,7 +165,23 @@ def _change(comparison: Comparison, changes: Changes, operation: MigrateOperatio
                 return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
             back.column = _as_read(comparison, table, back.column, changes)
             return [Step(Stage.TABLES, [operation], [back])]
+        note = _rows_stop(comparison, key)
+        return [Step(Stage.TABLES, [*note, operation], [operation.reverse()])]
     return [_as_it_is(operation)]
+
+
+def _rows_stop(comparison: Comparison, key: Key) -> list[MigrateOperation]:
+    """A word of warning where a column is added that no row can have."""
+    column = comparison.models.objects.get(key, {})
+    filled = any(column.get(name) is not None for name in ("default", "generated", "identity"))
+    if not column.get("not null") or filled:
+        return []
+    return [
+        Note(
+            f"Fails where {column['table']} has rows. Give the column a server_default, or add it "
+            "nullable, fill it, and forbid null in a later revision."
+        )
+    ]
 
 
 def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumnOp) -> str:
@@ -209,11 +225,13 @@ def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], li
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
         if key in changes.freed:
             column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(declared.name)}"
-            before.append(Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back]))
+            before.append(
+                Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
+            )
             continue
         add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
-        before.append(Step(Stage.AWAY, [drop], [back]))
-        after.append(Step(Stage.TABLES, [add], [drop]))
+        before.append(Step(Stage.AWAY, [drop], [back], "remake", key))
+        after.append(Step(Stage.TABLES, [add], [drop], "remake", key))
     return before, after
 
 
@@ -244,7 +262,8 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
             continue
         if key not in comparison.database.objects:
             drop = ops.DropColumnOp(table, name)
-            yield Step(Stage.TABLES, [_add(comparison.models, table, name)], [drop])
+            add = _add(comparison.models, table, name)
+            yield Step(Stage.TABLES, [add], [drop], "make", key)
         elif key not in comparison.columns and changed(comparison, key):
             yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
 
@@ -253,10 +272,11 @@ def _states(comparison: Comparison) -> Iterator[Step]:
     """What a table is, beside its columns. Its comment is Alembic's."""
     for table in sorted(comparison.new_tables):
         # Everything else a table is made with.
-        expected = comparison.models.objects[Key("table", table)]
+        key = Key("table", table)
+        expected = comparison.models.objects[key]
         made = {**expected, "row security": None}
         if state := _state(table, made, expected):
-            yield Step(Stage.STATE, state, [])
+            yield Step(Stage.STATE, state, [], "change", key)
     for table in sorted(comparison.kept_tables):
         key = Key("table", table)
         found, expected = comparison.database.objects[key], comparison.models.objects[key]
@@ -266,7 +286,8 @@ def _states(comparison: Comparison) -> Iterator[Step]:
                 words = f"{name} of {table} is {found[name]} and not {expected[name]}"
                 yield Step(Stage.STATE, [Note(f"Not written: {words}.")], [])
         if different & set(_PLAIN_TABLE):
-            yield Step(Stage.STATE, _state(table, found, expected), _state(table, expected, found))
+            do, undo = _state(table, found, expected), _state(table, expected, found)
+            yield Step(Stage.STATE, do, undo, "change", key)
 
 
 def _state(table: str, before: Attributes, after: Attributes) -> list[MigrateOperation]:

@@ -16,6 +16,7 @@ from sqlalchemy import CheckConstraint, Constraint, Dialect, Index, MetaData, Pr
 from sqlalchemy.sql.elements import conv
 
 from app.migrate.proof.catalog import Attributes, Key, statements
+from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.steps import CreatePrimaryKey, sql
 
 Declared = Mapping[Key, Constraint | Index]
@@ -68,9 +69,21 @@ def create(
     operation = None if item is None else _as_declared(item, attributes)
     operation = operation or _plain(key, attributes)
     if operation is None:
-        return [sql(statement) for statement in statements.create(key, attributes)]
+        made = [*statements.create(key, attributes), *_past_rows(key, attributes)]
+        return [sql(statement) for statement in made]
     described = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
     return [operation, *described]
+
+
+def _past_rows(key: Key, attributes: Attributes) -> list[str]:
+    """A sequence of a column goes on after the numbers that the rows have."""
+    table, _, column = str(attributes.get("owned by") or "").rpartition(".")
+    if key.kind != "sequence" or not table:
+        return []
+    sequence, column = literal(quoted(attributes["name"])), quoted(column)
+    return [
+        f"SELECT setval({sequence}, max({column})) FROM {quoted(table)} HAVING count(*) > 0"  # noqa: S608 - names of a catalog, quoted
+    ]
 
 
 def drop(key: Key, attributes: Attributes) -> list[MigrateOperation]:
@@ -93,6 +106,12 @@ def refers_to(attributes: Attributes) -> str | None:
     """The table that a foreign key refers to."""
     match = _REFERENCES.match(str(attributes["definition"]))
     return None if match is None else _names(match[2])[0]
+
+
+def referring_columns(attributes: Attributes) -> list[str] | None:
+    """The columns of a foreign key that refer; None for any other constraint."""
+    match = _REFERENCES.match(str(attributes["definition"]))
+    return None if match is None else _names(match[1])
 
 
 class _DropConstraint(ops.DropConstraintOp):
