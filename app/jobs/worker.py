@@ -77,7 +77,7 @@ class Worker:
             return False
         logger.info("job %d: %s of %s begins", lease.job_id, lease.operation, _where(lease))
         if await self._attempt(Work(self.engine, self.settings, lease)):
-            logger.info("job %d: done with", lease.job_id)
+            logger.info("job %d: over", lease.job_id)
         else:
             logger.info("job %d: cancelled, or taken over by another worker", lease.job_id)
         return True
