@@ -65,14 +65,30 @@ class Project:
         async with self.engine.connect() as connection:
             return await connection.run_sync(go)
 
-    async def revise(self, metadata: MetaData, message: str, **named: Any) -> list[Path]:
-        """`alembic revision --autogenerate`; the files that it wrote, formatted."""
+    async def revise(self, metadata: MetaData, message: str | None, **named: Any) -> list[Path]:
+        """`alembic revision --autogenerate`; the files that it wrote."""
         before = set(self.versions.glob("*.py"))
         await self.run(command.revision, message, metadata=metadata, autogenerate=True, **named)
-        written = sorted(set(self.versions.glob("*.py")) - before)
-        for path in written:
-            ruff("format", path)
-        return written
+        return sorted(set(self.versions.glob("*.py")) - before)
+
+    def text(self) -> str:
+        """All revisions, for a person who wonders why a test failed."""
+        return "\n".join(path.read_text("utf-8") for path in sorted(self.versions.glob("*.py")))
+
+    def ruff(self, *arguments: str) -> None:
+        """Ruff on the revisions with the project's rules; what it finds fails the test."""
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("ruff")),
+                *arguments,
+                f"--config={ROOT / 'pyproject.toml'}",
+                str(self.versions),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     async def upgrade(self) -> None:
         await self.run(command.upgrade, "head")
@@ -102,23 +118,6 @@ class Project:
         async with self.engine.begin() as connection:
             for statement in statements:
                 await connection.exec_driver_sql(statement)
-
-
-def ruff(*arguments: object) -> None:
-    """Ruff with the project's rules; what it finds fails the test."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ruff")),
-            str(arguments[0]),
-            f"--config={ROOT / 'pyproject.toml'}",
-            "--quiet",
-            *map(str, arguments[1:]),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _models(connection: Connection, metadata: MetaData) -> Catalog:
