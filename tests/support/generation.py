@@ -23,7 +23,7 @@ from app.migrate.review.autogenerate import configure_options
 from app.migrate.run import environment
 
 attributes = context.config.attributes
-environment.run(attributes["metadata"], None, configure_options)
+environment.run(attributes["metadata"], None, OPTIONS)
 """
 EXPECTED = "expected"
 NAMING = {
@@ -47,12 +47,17 @@ class Project:
         self.engine = engine
         self.versions = folder / "versions"
         self.versions.mkdir()
-        (folder / "env.py").write_text(ENV, "utf-8")
+        self._env = folder / "env.py"
+        self.configure("configure_options")
         shutil.copy(ROOT / "alembic" / "script.py.mako", folder)
         self.config = Config()
         self.config.set_main_option("script_location", str(folder))
         self.config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         self.config.set_main_option("revision_environment", "true")
+
+    def configure(self, options: str) -> None:
+        """Let env.py hand these options to Alembic."""
+        self._env.write_text(ENV.replace("OPTIONS", options), "utf-8")
 
     async def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """An Alembic command on a connection of its own."""
