@@ -4,7 +4,6 @@ import asyncio
 import socket
 import time
 import traceback
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,26 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.embedded import EmbeddedServer
 from app.db.url import DatabaseUrl
-from tests.support.databases import Database, engine, scalar, settings_of, value
-
-PASSWORD = "p@ss:w/o?r#d%41% '\"\\&=+,;[]☃"
-
-
-@pytest.fixture
-async def guarded(state_dir: Path) -> AsyncIterator[Path]:
-    """The socket folder of a server that asks the role `guarded` for its password."""
-    state_dir.with_name("hba.conf").write_text(
-        "local all vegafs trust\nlocal all all scram-sha-256\n"
-    )
-    server = EmbeddedServer(
-        state_dir, durable=False, options={"hba_file": str(state_dir.with_name("hba.conf"))}
-    )
-    with server.use() as running:
-        quoted = PASSWORD.replace("'", "''")
-        await value(running.url(), f"CREATE ROLE guarded LOGIN PASSWORD '{quoted}'")
-        yield Path(running.state.run)
+from tests.support.databases import Database, engine, scalar, settings_of
+from tests.support.guarded import PASSWORD
 
 
 async def test_a_password_of_reserved_characters_logs_in(guarded: Path) -> None:

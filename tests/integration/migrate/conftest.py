@@ -14,6 +14,10 @@ from app.db.embedded.binaries import find_binaries
 from app.db.engine import create_engine
 from app.migrate.proof.catalog import Catalog, snapshot
 from tests.support.databases import Database
+from tests.support.guarded import guarded
+from tests.support.state import data_that_was_used, empty_state_dir, state_dir
+
+__all__ = ["data_that_was_used", "empty_state_dir", "guarded", "project", "state_dir"]
 
 ROOT = Path(__file__).resolve().parents[3]
 
