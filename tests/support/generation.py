@@ -12,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.migrate.proof.catalog import Catalog, snapshot
 
@@ -41,10 +41,10 @@ def new_metadata() -> MetaData:
 
 
 class Project:
-    """Alembic in a folder of its own, on the connections of one engine."""
+    """Alembic in a folder of its own, on one connection: a warm one answers twice as fast."""
 
-    def __init__(self, folder: Path, engine: AsyncEngine) -> None:
-        self.engine = engine
+    def __init__(self, folder: Path, connection: AsyncConnection) -> None:
+        self.connection = connection
         self.versions = folder / "versions"
         self.versions.mkdir()
         self._env = folder / "env.py"
@@ -60,15 +60,17 @@ class Project:
         self._env.write_text(ENV.replace("OPTIONS", options), "utf-8")
 
     async def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """An Alembic command on a connection of its own."""
+        """An Alembic command."""
         metadata = named.pop("metadata", None)
 
         def go(connection: Connection) -> Any:
             self.config.attributes.update(connection=connection, metadata=metadata)
             return function(self.config, *arguments, **named)
 
-        async with self.engine.connect() as connection:
-            return await connection.run_sync(go)
+        try:
+            return await self.connection.run_sync(go)
+        finally:
+            await self.connection.rollback()
 
     async def revise(self, metadata: MetaData, message: str | None, **named: Any) -> list[Path]:
         """`alembic revision --autogenerate`; the files that it wrote."""
@@ -106,23 +108,21 @@ class Project:
         await self.run(command.check, metadata=metadata)
 
     async def catalog(self) -> Catalog:
-        async with self.engine.connect() as connection:
-            return await connection.run_sync(snapshot)
+        return await self.connection.run_sync(snapshot)
 
     async def create(self, metadata: MetaData) -> None:
         """A database that was never migrated and has what the models say."""
-        async with self.engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        async with self.connection.begin():
+            await self.connection.run_sync(metadata.create_all)
 
     async def models(self, metadata: MetaData) -> Catalog:
         """What the models give in a schema where nothing else is."""
-        async with self.engine.connect() as connection:
-            return await connection.run_sync(_models, metadata)
+        return await self.connection.run_sync(_models, metadata)
 
     async def execute(self, *statements: str) -> None:
-        async with self.engine.begin() as connection:
+        async with self.connection.begin():
             for statement in statements:
-                await connection.exec_driver_sql(statement)
+                await self.connection.exec_driver_sql(statement)
 
 
 def _models(connection: Connection, metadata: MetaData) -> Catalog:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import create_engine
 from app.migrate.proof.catalog import Difference, difference
@@ -14,24 +14,22 @@ from tests.integration.migrate.model_changes import CHANGES, Change
 from tests.support.databases import Databases
 from tests.support.generation import Project, new_metadata
 
-# Of a composite type SQLAlchemy says that it does not know it, and rightly.
-pytestmark = pytest.mark.filterwarnings("ignore:Did not recognize type")
-
 
 @pytest.fixture(scope="module")
-async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
     database = await databases.empty()
     engine = create_engine(database.settings, "migrate")
-    yield engine
+    async with engine.connect() as connection:
+        yield connection
     await engine.dispose()
     await databases.drop(database)
 
 
 @pytest.fixture
-async def project(engine: AsyncEngine, tmp_path: Path) -> Project:
+async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     """A folder without a revision, on an empty database."""
-    project = Project(tmp_path, engine)
+    project = Project(tmp_path, connection)
     await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     return project
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import create_engine
 from app.errors import MessageMissing, PermissionMissing, UsageError
@@ -37,19 +37,20 @@ from tests.support.generation import Project, new_metadata
 
 
 @pytest.fixture(scope="module")
-async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
+async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
     database = await databases.empty()
     engine = create_engine(database.settings, "migrate")
-    yield engine
+    async with engine.connect() as connection:
+        yield connection
     await engine.dispose()
     await databases.drop(database)
 
 
 @pytest.fixture
-async def project(engine: AsyncEngine, tmp_path: Path) -> Project:
+async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     """A folder without a revision, on an empty database."""
-    project = Project(tmp_path, engine)
+    project = Project(tmp_path, connection)
     await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     return project
 
@@ -359,11 +360,11 @@ async def test_nothing_stays_behind_of_a_comparison(project: Project) -> None:
     metadata = things(Column("state", Enum("A", name="state")))
     await project.create(metadata)
     await project.check(metadata)
-    async with project.engine.connect() as connection:
-        schemas = await connection.scalars(
-            text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'vegafs%'")
-        )
-        assert schemas.all() == []
+    schemas = await project.connection.scalars(
+        text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'vegafs%'")
+    )
+    assert schemas.all() == []
+    await project.connection.rollback()
 
 
 async def test_models_that_cannot_be_created_are_an_error(project: Project) -> None:
@@ -395,21 +396,19 @@ async def test_excluded_tables_are_nobody_s(project: Project) -> None:
 
 @pytest.fixture
 async def restricted(project: Project, databases: Databases) -> AsyncIterator[Project]:
-    """The same as a role that may read and make no schema."""
-    name = f"{project.engine.url.database}_reader"
+    """The same as a role that may make tables and no schema."""
+    database = str(project.connection.engine.url.database)
+    name = f"{database}_maker"
     await project.execute(
-        f"DROP ROLE IF EXISTS {name}", f"CREATE ROLE {name} LOGIN PASSWORD 'secret'",
-        f"GRANT ALL ON SCHEMA public TO {name}",
-    )  # fmt: skip
-    url = re.sub(
-        r"//[^@/]*@", f"//{name}:secret@", databases.server.url_of(str(project.engine.url.database))
+        f"CREATE ROLE {name} LOGIN PASSWORD 'secret'", f"GRANT ALL ON SCHEMA public TO {name}"
     )
+    url = re.sub(r"//[^@/]*@", f"//{name}:secret@", databases.server.url_of(database))
     engine = create_engine(settings_of(url), "migrate")
-    mine = project.engine
-    project.engine = engine
-    yield project
+    mine = project.connection
+    async with engine.connect() as project.connection:
+        yield project
+    project.connection = mine
     await engine.dispose()
-    project.engine = mine
     await project.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
