@@ -6,6 +6,7 @@ Every change is tried in both directions, so that what is added in the one is dr
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version as metadata_version
 from typing import Any
 
 from sqlalchemy import (
@@ -123,10 +124,19 @@ def tables_in_a_circle_added(m: MetaData, new: bool) -> None:
         Table("b", m, Column("id", Integer, primary_key=True), Column("a_id", ForeignKey("a.id")))
 
 
+def options(m: MetaData, **named: Any) -> dict[str, Any]:
+    """Storage parameters of a table, which SQLAlchemy takes since 2.1."""
+    if metadata_version("sqlalchemy") >= "2.1":
+        return {"postgresql_with": named}
+    listed = ", ".join(f"{name} = {value}" for name, value in named.items())
+    ddl(m, f"ALTER TABLE things SET ({listed})")
+    return {}
+
+
 @change
 def unlogged_table_with_options_added(m: MetaData, new: bool) -> None:
     if new:
-        things(m, prefixes=["UNLOGGED"], postgresql_with={"fillfactor": 70})
+        things(m, prefixes=["UNLOGGED"], **options(m, fillfactor=70))
 
 
 @change
@@ -142,8 +152,32 @@ def partitioned_table_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def index_and_check_beside_a_new_table_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(m, Column("size", Integer), CheckConstraint("size > 0", name="size"))
+        ddl(m, "CREATE INDEX ix_beside ON things (name) INCLUDE (size)")
+        ddl(m, "ALTER TABLE things ADD CONSTRAINT beside CHECK (name <> '') NOT VALID")
+
+
+@change
+def table_without_names_for_constraints_added(m: MetaData, new: bool) -> None:
+    m.naming_convention = {}  # type: ignore[assignment]  # as SQLAlchemy's own default
+    up = [ForeignKey("things.id")] if new else []
+    things(m, Column("size", Integer), Column("up", BigInteger, *up))
+    if new:
+        Table(
+            "parts",
+            m,
+            Column("id", Integer, primary_key=True),
+            Column("thing_id", ForeignKey("things.id"), unique=True),
+            Column("size", Integer, CheckConstraint("size > 0")),
+            CheckConstraint("size < 9"),
+        )
+
+
+@change
 def table_options_changed(m: MetaData, new: bool) -> None:
-    things(m, postgresql_with={"fillfactor": 70} if new else {"autovacuum_enabled": False})
+    things(m, **(options(m, fillfactor=70) if new else options(m, autovacuum_enabled="false")))
 
 
 @change
@@ -397,8 +431,9 @@ def unique_columns_changed(m: MetaData, new: bool) -> None:
 
 @change
 def unique_options_changed(m: MetaData, new: bool) -> None:
-    extra: Any = {"deferrable": True} if new else {"postgresql_include": ["id"]}
-    things(m, UniqueConstraint("name", **extra))
+    things(m, *([UniqueConstraint("name", name="uq", deferrable=True)] if new else []))
+    if not new:
+        ddl(m, "ALTER TABLE things ADD CONSTRAINT uq UNIQUE (name) INCLUDE (id)")
 
 
 @change
@@ -447,15 +482,14 @@ def primary_key_added(m: MetaData, new: bool) -> None:
 
 
 @change
-def primary_key_under_a_foreign_key_changed(m: MetaData, new: bool) -> None:
-    key: Any = {"deferrable": True} if new else {"postgresql_include": ["b"]}
+def key_under_a_foreign_key_changed(m: MetaData, new: bool) -> None:
     Table(
         "pairs",
         m,
         Column("a", Integer, nullable=False),
-        Column("b", Integer),
-        PrimaryKeyConstraint("a", name="pk", **key),
-        UniqueConstraint("a", "b"),
+        Column("b", Integer, nullable=False),
+        PrimaryKeyConstraint("a", name="pk"),
+        UniqueConstraint(*("a", "b") if new else ("b", "a"), name="uq"),
     )
     Table(
         "users",
@@ -465,6 +499,21 @@ def primary_key_under_a_foreign_key_changed(m: MetaData, new: bool) -> None:
         Column("b", Integer),
         ForeignKeyConstraint(["a", "b"], ["pairs.a", "pairs.b"], match="FULL"),
     )
+
+
+@change
+def key_with_columns_beside_it(m: MetaData, new: bool) -> None:
+    key = [] if new else [PrimaryKeyConstraint("a", name="pk")]
+    Table("pairs", m, Column("a", Integer, nullable=False), Column("b", Integer), *key)
+    if new:
+        ddl(m, "ALTER TABLE pairs ADD CONSTRAINT pk PRIMARY KEY (a) INCLUDE (b)")
+
+
+@change
+def table_with_a_key_with_columns_beside_it_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table("pairs", m, Column("a", Integer, nullable=False), Column("b", Integer))
+        ddl(m, "ALTER TABLE pairs ADD CONSTRAINT pk PRIMARY KEY (a) INCLUDE (b)")
 
 
 @change
@@ -615,7 +664,7 @@ def domain_changed(m: MetaData, new: bool) -> None:
         constraint_name="email_check",
         check=text("VALUE <> 'x'" if new else "VALUE <> 'y'"),
         not_null=new,
-        default=text("'a'") if new else None,
+        default="a" if new else None,
     )
     things(m, Column("mail", email))
 

@@ -35,12 +35,16 @@ def configure_options(exclude: Iterable[str] = ()) -> dict[str, Any]:
     def include_name(name: str | None, kind: str, parents: object) -> bool:
         return kind != "table" or name not in excluded
 
+    def include_object(item: object, name: str | None, kind: str, *_: object) -> bool:
+        return kind != "table" or name not in excluded
+
     return {
         # Checks by name are found by ours, with their conditions.
         "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
         "compare_type": True,
         "compare_server_default": True,
         "include_name": include_name,
+        "include_object": include_object,
         "render_item": render_item,
         "process_revision_directives": process_revision_directives,
         "template_args": {"page": Pages()},

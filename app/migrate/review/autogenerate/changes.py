@@ -106,7 +106,9 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     attributes = found if expected is None else expected
     assert attributes is not None
     if key.kind in ("constraint", "index") and attributes["table"] in comparison.new_tables:
-        return True
+        # One that a statement beside the metadata makes comes after the table.
+        named_by_server = (str(attributes["table"]), str(attributes.get("type")))
+        return key in comparison.declared or named_by_server in comparison.nameless
     if key.kind == "constraint" and attributes["table"] in comparison.gone_tables:
         # Tables go in any order when what they refer to each other by went before.
         referred = wording.refers_to(attributes)

@@ -8,8 +8,8 @@ from typing import Any
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import DefaultClause, text
-from sqlalchemy.types import NullType
+from sqlalchemy import DefaultClause, String, text
+from sqlalchemy.types import NullType, TypeEngine
 
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.proof.catalog.statements import literal, quoted
@@ -33,12 +33,23 @@ def compare_type(
         return PriorityDispatchResult.CONTINUE
     comparison = comparison_of(context)
     assert comparison is not None
+    found.type = collated(found.type, pair[0])
     comparison.columns[Key("column", f"{table}.{name}")] = (found, declared)
     if not isinstance(found.type, NullType):
         operation.existing_type = found.type
     if any(pair[0][part] != pair[1][part] for part in ("type", "collation")):
         operation.modify_type = declared.type
     return PriorityDispatchResult.STOP
+
+
+def collated(kind: TypeEngine[Any], attributes: Attributes) -> TypeEngine[Any]:
+    """A reflected type with its collation, which SQLAlchemy 2.0 leaves out."""
+    collation = attributes["collation"]
+    if collation is None or not isinstance(kind, String) or kind.collation is not None:
+        return kind
+    with_it = kind.copy()
+    with_it.collation = str(collation).strip('"')
+    return with_it
 
 
 def compare_nullable(

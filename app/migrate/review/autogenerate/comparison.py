@@ -19,7 +19,7 @@ from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, snapshot
 from app.migrate.proof.catalog.model import frozen
 from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.shadow import models_catalog
-from app.migrate.review.autogenerate.wording import Declared, declared
+from app.migrate.review.autogenerate.wording import Declared, declared, nameless
 
 _log = logging.getLogger(__name__)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
@@ -39,6 +39,7 @@ class Comparison:
     database: Catalog
     models: Catalog
     declared: Declared
+    nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
     # A column that both have, as it was reflected and as it is declared.
     columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
@@ -126,6 +127,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         snapshot(connection, schema, exclude=excluded),
         models,
         declared(metadata, connection.dialect),
+        nameless(metadata, connection.dialect),
         _casts(connection),
     )
 

@@ -49,6 +49,7 @@ def _around(
         comparison.database,
         comparison.database,
         {},
+        comparison.nameless,
         comparison.casts,
         {name: (found, found) for name, (found, _) in comparison.columns.items()},
     )

@@ -81,6 +81,10 @@ class CreatePrimaryKey(ops.CreatePrimaryKeyOp):
     """Alembic's operation, which Alembic runs and does not render."""
 
 
+class CreateCheck(ops.CreateCheckConstraintOp):
+    """Alembic's operation, which Alembic renders only since 1.19."""
+
+
 class AlterColumnUsing(ops.AlterColumnOp):
     """A change of type that PostgreSQL makes only when it is told how."""
 
@@ -111,6 +115,15 @@ def _render_note(context: AutogenContext, note: Note) -> list[str]:
 def _render_primary_key(context: AutogenContext, operation: CreatePrimaryKey) -> str:
     name, table, columns = operation.constraint_name, operation.table_name, operation.columns
     return f"op.create_primary_key(op.f({str(name)!r}), {str(table)!r}, {list(columns)!r})"
+
+
+@renderers.dispatch_for(CreateCheck)
+def _render_check(context: AutogenContext, operation: CreateCheck) -> str:
+    name, table = operation.constraint_name, operation.table_name
+    condition = operation.condition
+    if not isinstance(condition, str):
+        condition = context.migration_context.impl.render_ddl_sql_expr(condition)
+    return f"op.create_check_constraint(op.f({str(name)!r}), {str(table)!r}, {condition!r})"
 
 
 @renderers.dispatch_for(AlterColumnUsing)

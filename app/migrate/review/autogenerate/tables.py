@@ -10,18 +10,17 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import NullType
 
-from app.migrate.proof.catalog import Attributes, Catalog, Key
+from app.migrate.proof.catalog import Catalog, Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate import wording
 from app.migrate.review.autogenerate.changes import Changes
-from app.migrate.review.autogenerate.columns import alter, identity
+from app.migrate.review.autogenerate.columns import alter, collated, identity
 from app.migrate.review.autogenerate.comparison import Comparison, changed
 from app.migrate.review.autogenerate.steps import Note, Stage, Step, sql
+from app.migrate.review.autogenerate.table_state import PLAIN_TABLE, state, states
 
 _OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
 _OF_COMMENTS = (ops.CreateTableCommentOp, ops.DropTableCommentOp)
-_UNCHANGEABLE = ("kind", "partition key", "inherits")
-_PLAIN_TABLE: Attributes = {"persistence": "permanent", "options": None, "row security": None}
 
 
 def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
@@ -68,7 +67,7 @@ def table_steps(
         *_identities(comparison, leaving=False),
         *after,
         *(step for _, step in sorted(dropped, key=lambda each: each[0])),
-        *_states(comparison),
+        *states(comparison, found),
         *_unseen(comparison, found),
     ]
 
@@ -88,12 +87,15 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
         if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in later:
             waiting.append(Key("constraint", f"{table}.{item.name}"))
             continue
+        if wording.is_bare(item):
+            # Made by the name that the server gave, after the table.
+            continue
         inline.append(item)
         if isinstance(item, Column):
             inline += [
                 CheckConstraint(check.sqltext, name=check.name)
                 for check in item.constraints
-                if isinstance(check, CheckConstraint) and not check._type_bound
+                if isinstance(check, CheckConstraint) and check.name is not None
             ]
     operation.columns = inline
     steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
@@ -128,7 +130,7 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
         [
             back,
             *(_add(comparison.database, table, name) for name in apart),
-            *_state(table, _PLAIN_TABLE, attributes),
+            *state(table, PLAIN_TABLE, attributes),
         ],
     )
 
@@ -140,6 +142,7 @@ def _as_read(
     attributes = comparison.database.objects[Key("column", f"{table}.{column.name}")]
     copy = column._copy()
     copy.nullable = not attributes["not null"]
+    copy.type = collated(copy.type, attributes)
     if any(
         key in changes.removed and found["type"] == "primary key" and found["table"] == table
         for key, found in comparison.database.of_kind("constraint")
@@ -266,50 +269,3 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
             yield Step(Stage.TABLES, [add], [drop], "make", key)
         elif key not in comparison.columns and changed(comparison, key):
             yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
-
-
-def _states(comparison: Comparison) -> Iterator[Step]:
-    """What a table is, beside its columns. Its comment is Alembic's."""
-    for table in sorted(comparison.new_tables):
-        # Everything else a table is made with.
-        key = Key("table", table)
-        expected = comparison.models.objects[key]
-        made = {**expected, "row security": None}
-        if state := _state(table, made, expected):
-            yield Step(Stage.STATE, state, [], "change", key)
-    for table in sorted(comparison.kept_tables):
-        key = Key("table", table)
-        found, expected = comparison.database.objects[key], comparison.models.objects[key]
-        different = changed(comparison, key)
-        for name in _UNCHANGEABLE:
-            if name in different:
-                words = f"{name} of {table} is {found[name]} and not {expected[name]}"
-                yield Step(Stage.STATE, [Note(f"Not written: {words}.")], [])
-        if different & set(_PLAIN_TABLE):
-            do, undo = _state(table, found, expected), _state(table, expected, found)
-            yield Step(Stage.STATE, do, undo, "change", key)
-
-
-def _state(table: str, before: Attributes, after: Attributes) -> list[MigrateOperation]:
-    alter_table = f"ALTER TABLE {quoted(table)}"
-    said = []
-    if before["persistence"] != after["persistence"]:
-        said.append("SET UNLOGGED" if after["persistence"] == "unlogged" else "SET LOGGED")
-    old, new = _options(before), _options(after)
-    if gone := [option.split("=")[0] for option in old if option not in new]:
-        said.append(f"RESET ({', '.join(gone)})")
-    if added := [option for option in new if option not in old]:
-        said.append(f"SET ({', '.join(added)})")
-    if before["row security"] != after["row security"]:
-        said.append(
-            f"{'DISABLE' if after['row security'] is None else 'ENABLE'} ROW LEVEL SECURITY"
-        )
-        forced = after["row security"] == "forced"
-        if forced or before["row security"] == "forced":
-            said.append(f"{'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
-    return [sql(f"{alter_table} {words}") for words in said]
-
-
-def _options(attributes: Attributes) -> tuple[str, ...]:
-    options = attributes["options"]
-    return options if isinstance(options, tuple) else ()

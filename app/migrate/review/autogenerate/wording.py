@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import conv
 
 from app.migrate.proof.catalog import Attributes, Key, statements
 from app.migrate.proof.catalog.statements import literal, quoted
-from app.migrate.review.autogenerate.steps import CreatePrimaryKey, sql
+from app.migrate.review.autogenerate.steps import CreateCheck, CreatePrimaryKey, sql
 
 Declared = Mapping[Key, Constraint | Index]
 
@@ -33,6 +33,14 @@ _FOREIGN = re.compile(
 _REFERENCES = re.compile(rf"FOREIGN KEY {_NAMES} REFERENCES ({_NAME})\(")
 # A colon before a word would be taken for a parameter, a second clause for part of the condition.
 _CHECK = re.compile(r"CHECK \(((?:[^:]|::|:(?!\w))*)\)", re.DOTALL)
+_VISITED = {
+    "foreign_key_constraint": "foreign key",
+    "primary_key_constraint": "primary key",
+    "unique_constraint": "unique",
+    "check_constraint": "check",
+    "column_check_constraint": "check",
+    "table_or_column_check_constraint": "check",
+}
 _ALEMBIC_TYPES = {
     "foreign key": "foreignkey",
     "primary key": "primary",
@@ -59,6 +67,26 @@ def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
                 if name is not None:
                     found[Key("index", name)] = index
     return found
+
+
+def nameless(metadata: Iterable[MetaData], dialect: Dialect) -> frozenset[tuple[str, str]]:
+    """Tables that declare a constraint without a name, with its kind: PostgreSQL names it."""
+    return frozenset(
+        (table.name, _VISITED.get(constraint.__visit_name__, "exclusion"))
+        for models in metadata
+        for table in models.tables.values()
+        if table.schema is None
+        for constraint in (
+            *table.constraints,
+            *(item for column in table.columns for item in column.constraints),
+        )
+        if _get_constraint_final_name(constraint, dialect) is None and not is_bare(constraint)
+    )
+
+
+def is_bare(item: object) -> bool:
+    """Whether this is a check without a name, which the server names by its turn among others."""
+    return isinstance(item, CheckConstraint) and not item._type_bound and item.name is None
 
 
 def create(
@@ -132,7 +160,7 @@ def _as_declared(item: Constraint | Index, attributes: Attributes) -> MigrateOpe
     if isinstance(item, CheckConstraint):
         if item._type_bound or item.dialect_kwargs:
             return None
-        return ops.CreateCheckConstraintOp(name, table, item.sqltext)
+        return CreateCheck(name, table, item.sqltext)
     # Alembic cannot run what it renders of a key with columns beside it.
     if item.dialect_kwargs.get("postgresql_include"):
         return None
@@ -161,7 +189,7 @@ def _plain(key: Key, attributes: Attributes) -> MigrateOperation | None:
             onupdate=on_update, ondelete=on_delete,
         )  # fmt: skip
     if match := _CHECK.fullmatch(definition):
-        return ops.CreateCheckConstraintOp(name, table, match[1])
+        return CreateCheck(name, table, match[1])
     return None
 
 
