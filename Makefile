@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests locks clean
+.PHONY: help run test test-all lint types tests all-tests locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 tests: $(VENV)/.ready
+	$(BIN)/pytest -n auto -m "not slow"
+
+all-tests: $(VENV)/.ready
 	$(BIN)/pytest -n auto
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
@@ -42,10 +45,10 @@ PG_BINDIRS := $(dir $(wildcard /usr/lib/postgresql/*/bin/initdb))
 
 test-all: lint types  ## The tests on every Python and every PostgreSQL that is here
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
-	    $(MAKE) --no-print-directory tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
-	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory tests
+	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
+	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory all-tests
 	@set -e; for bindir in $(PG_BINDIRS); do echo "== $$bindir"; \
-	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory tests; done
+	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory all-tests; done
 
 locks:  ## Resolve the dependencies anew into the lock files
 	$(BIN)/python -m pip install --quiet uv
