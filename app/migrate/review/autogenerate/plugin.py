@@ -1,94 +1,81 @@
-"""The comparators that Alembic calls, registered with it as the plugin `vegafs.objects`.
+"""The plugin `vegafs.objects`: which of our functions Alembic calls, and when.
 
-first   both catalogs are read
-then    Alembic's own comparators; whether a column differs is answered from the catalogs
-last    what Alembic found becomes steps, and what it does not see is added
+The functions are imported when they are called. Every command asks for the options of autogenerate,
+and `alembic upgrade` compares nothing.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable, Iterable
 from functools import cache
+from importlib import import_module
 from typing import Any
 
-from alembic.autogenerate.api import AutogenContext
-from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import types
-from sqlalchemy.dialects import postgresql
-
-from app.migrate.review.autogenerate import columns
-from app.migrate.review.autogenerate.changes import changes_of
-from app.migrate.review.autogenerate.comparison import compare, comparison_of
-from app.migrate.review.autogenerate.enums import enum_steps
-from app.migrate.review.autogenerate.objects import object_steps
-from app.migrate.review.autogenerate.steps import Step
-from app.migrate.review.autogenerate.tables import table_steps
+from alembic.util import DispatchPriority
 
 NAME = "vegafs.objects"
 EXCLUDE = "vegafs_exclude"
-# What SQLAlchemy's reflection says of a check that is NOT VALID and of types that it does not know.
-# The catalogs compare both, and write them.
-_NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
+_COMPARATORS = "app.migrate.review.autogenerate.comparators"
+
+
+def configure_options(exclude: Iterable[str] = ()) -> dict[str, Any]:
+    """What `context.configure` is given, for every command.
+
+    `exclude` names tables that are no model's and no revision's; Alembic's own is known.
+    """
+    register()
+    excluded = frozenset(exclude)
+
+    def include_name(name: str | None, kind: str, parents: object) -> bool:
+        return kind != "table" or name not in excluded
+
+    def include_object(item: object, name: str | None, kind: str, *_: object) -> bool:
+        return kind != "table" or name not in excluded
+
+    return {
+        # Alembic's checks by name stay off: ours compare their conditions.
+        "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_name": include_name,
+        "include_object": include_object,
+        "render_item": _later("render_item"),
+        "process_revision_directives": _later("process_revision_directives"),
+        "template_args": {"page": _PagesLater()},
+        EXCLUDE: excluded,
+    }
 
 
 @cache
 def register() -> None:
     """Make the plugin known to Alembic, once in a process."""
     plugin = Plugin(NAME)
-    first, last = DispatchPriority.FIRST, DispatchPriority.LAST
-    add = plugin.add_autogenerate_comparator
-    add(_begin, "autogenerate", "vegafs", qualifier="postgresql", priority=first)
-    add(_end, "autogenerate", "vegafs", qualifier="postgresql", priority=last)
+
+    def add(name: str, target: str, group: str, priority: DispatchPriority) -> None:
+        plugin.add_autogenerate_comparator(
+            _later(name), target, group, qualifier="postgresql", priority=priority
+        )
+
+    add("begin", "autogenerate", "vegafs", DispatchPriority.FIRST)
+    add("end", "autogenerate", "vegafs", DispatchPriority.LAST)
     # In the groups of Alembic's own: what answers here stops those.
-    add(columns.compare_type, "column", "types", qualifier="postgresql", priority=first)
-    add(columns.compare_nullable, "column", "nullable", qualifier="postgresql", priority=first)
-    add(columns.compare_default, "column", "server_default", qualifier="postgresql", priority=first)
+    add("compare_type", "column", "types", DispatchPriority.FIRST)
+    add("compare_nullable", "column", "nullable", DispatchPriority.FIRST)
+    add("compare_default", "column", "server_default", DispatchPriority.FIRST)
 
 
-def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """An enum and a domain by name alone: a revision makes and drops them as themselves."""
-    if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
-        return False
-    rendered = None
-    if isinstance(item, types.Enum) and item.native_enum and item.name:
-        rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
-    elif isinstance(item, postgresql.DOMAIN):
-        base = type(item.data_type).__name__
-        rendered = f"postgresql.DOMAIN({str(item.name)!r}, sa.{base}(), create_type=False)"
-    elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
-        rendered = "postgresql.JSONB()"
-    if rendered is None:
-        return False
-    context.imports.add("from sqlalchemy.dialects import postgresql")
-    return rendered
+def _later(name: str) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(_COMPARATORS), name)(*arguments)
+
+    return call
 
 
-def _begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    for complaint in _NOT_OURS:
-        warnings.filterwarnings("ignore", complaint)
-    compare(context, context.opts.get(EXCLUDE, ()), strict=is_check(context.opts))
-    return PriorityDispatchResult.CONTINUE
+class _PagesLater:
+    """What a template asks: a Pages of its own for each run, made at the first question."""
 
-
-def _end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    comparison = comparison_of(context)
-    if comparison is None:
-        return PriorityDispatchResult.CONTINUE
-    changes = changes_of(comparison)
-    steps: list[Step] = [
-        *table_steps(comparison, changes, operations.ops),
-        *object_steps(comparison, changes),
-        *enum_steps(comparison, changes),
-    ]
-    steps.sort(key=lambda step: step.stage)
-    operations.ops[:] = steps
-    operations.info["comparison"] = comparison
-    return PriorityDispatchResult.CONTINUE
-
-
-def is_check(options: dict[str, Any]) -> bool:
-    """Whether `alembic check` asks, which writes nothing."""
-    # Alembic tells its commands apart by nothing else: both compare and hand in a callback.
-    return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
+    def __getattr__(self, name: str) -> Any:
+        pages = import_module(_COMPARATORS).Pages()
+        vars(self).update({each: getattr(pages, each) for each in dir(pages) if each[0] != "_"})
+        return getattr(pages, name)
