@@ -368,8 +368,7 @@ async def test_nothing_stays_behind_of_a_comparison(project: Project) -> None:
 
 
 async def test_models_that_cannot_be_created_are_an_error(project: Project) -> None:
-    """What they need must be among them, though the database has it."""
-    await project.execute("CREATE FUNCTION outside() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    """With what PostgreSQL says of them."""
     metadata = things()
     event.listen(metadata, "after_create", DDL("CREATE VIEW v AS SELECT missing FROM things"))
     with pytest.raises(UsageError) as caught:
@@ -377,6 +376,43 @@ async def test_models_that_cannot_be_created_are_an_error(project: Project) -> N
     assert caught.value.message == (
         'the models cannot be created in an empty schema: column "missing" does not exist'
     )
+
+
+@pytest.mark.parametrize(
+    ("has", "needs", "named"),
+    [
+        (
+            "CREATE TABLE other (id int)",
+            "CREATE VIEW v AS SELECT id FROM other",
+            "table other",
+        ),
+        (
+            "CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "CREATE TRIGGER kept AFTER INSERT ON things EXECUTE FUNCTION kept()",
+            "function kept()",
+        ),
+        (
+            "CREATE TYPE mood AS ENUM ('good')",
+            "ALTER TABLE things ADD COLUMN mood mood[]",
+            "type mood[]",
+        ),
+        (
+            "CREATE FUNCTION one() RETURNS int LANGUAGE sql IMMUTABLE RETURN 1",
+            "ALTER TABLE things ADD CHECK (id > one())",
+            "function one()",
+        ),
+    ],
+)
+async def test_models_borrow_nothing_of_the_database(
+    project: Project, has: str, needs: str, named: str
+) -> None:
+    """An empty one would not have it."""
+    await project.execute(has)
+    metadata = things()
+    event.listen(metadata, "after_create", DDL(needs))
+    with pytest.raises(UsageError) as caught:
+        await project.revise(metadata, "Begin")
+    assert caught.value.message == f"the models need what only the database has: {named}"
 
 
 def test_the_plugin_is_registered_once() -> None:

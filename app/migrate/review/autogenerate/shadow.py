@@ -24,6 +24,25 @@ SELECT current_user::text AS "user", current_database()::text AS database,
        current_setting('transaction_read_only')::boolean AS read_only
 """)
 
+_SHADOW_FIRST = text("""
+SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
+                                           nullif(current_setting('search_path'), '')), true)
+""")
+# What was made in the shadow and needs something of the schema beside it, extensions apart.
+_BORROWED = text("""
+SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0)
+FROM pg_depend d,
+     pg_identify_object(d.refclassid, d.refobjid, 0) used,
+     pg_identify_object(d.classid, d.objid, 0) user_,
+     pg_identify_object_as_address(d.classid, d.objid, 0) address
+WHERE d.deptype IN ('n', 'a') AND used.schema = :schema
+  AND d.objid > (SELECT oid FROM pg_namespace WHERE nspname = :shadow)
+  AND coalesce(user_.schema, address.object_names[1]) = :shadow
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e'
+                  AND e.classid = d.refclassid AND e.objid = d.refobjid)
+ORDER BY 1
+""")
+
 
 def models_catalog(
     connection: Connection,
@@ -34,8 +53,8 @@ def models_catalog(
 ) -> Catalog:
     """The catalog that the models give where nothing else is.
 
-    Types and functions that extensions put into `schema` are at hand to them. Tables that name a
-    schema are not made.
+    Types and functions of extensions are found where they are. Tables that name a schema are not
+    made; a reference to one locks it for the moment, as making a reference does.
 
     On failure: PermissionMissing where the role may make no schema; UsageError with what
     PostgreSQL says of the models.
@@ -45,12 +64,10 @@ def models_catalog(
     with connection.begin_nested() as savepoint:
         try:
             connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
-            connection.execute(
-                text("SELECT set_config('search_path', :path, true)"),
-                {"path": f"{quoted(shadow)}, {quoted(schema)}"},
-            )
+            connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
             for models in metadata:
                 _create(connection, models)
+            _refuse_borrowed(connection, shadow, schema)
             return snapshot(connection, shadow, exclude=exclude)
         finally:
             if savepoint.is_active:
@@ -69,6 +86,16 @@ def _refuse_without_permission(connection: Connection) -> None:
     raise PermissionMissing(
         may.user, may.database, f"the models are compared in a schema of their own, and {reason}"
     )
+
+
+def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
+    """What the models need and only the database has would be missing in an empty one."""
+    found = connection.scalars(_BORROWED, {"shadow": shadow, "schema": schema}).all()
+    if found:
+        raise UsageError(
+            f"the models need what only the database has: {', '.join(found)}",
+            help="declare it among the models, as metadata.create_all() has to make it",
+        )
 
 
 def _create(connection: Connection, models: MetaData) -> None:
