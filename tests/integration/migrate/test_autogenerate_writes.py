@@ -215,6 +215,32 @@ async def test_a_renamed_value_says_what_else_it_could_be(project: Project) -> N
     ) in _formatted(project, path)
 
 
+async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
+    """Dropped and made again, it belongs to its owner alone."""
+
+    def models(columns: str) -> MetaData:
+        metadata = things(Column("n", Integer))
+        view = DDL(f"CREATE VIEW v AS SELECT {columns} FROM things")
+        event.listen(metadata, "after_create", view)
+        one = DDL(
+            f"CREATE FUNCTION one() RETURNS {'int' if columns == 'id' else 'text'} "
+            "LANGUAGE sql AS 'SELECT 1'"
+        )
+        event.listen(metadata, "before_create", one)
+        return metadata
+
+    await project.create(models("id"))
+    await project.execute(
+        "GRANT SELECT, UPDATE ON v TO PUBLIC", "REVOKE ALL ON FUNCTION one() FROM PUBLIC"
+    )
+    (path,) = await project.revise(models("n"), "Show n")
+    source = _formatted(project, path)
+    assert (
+        "    # What others may do with it went with it: GRANT SELECT, UPDATE ON v TO PUBLIC.\n"
+    ) in source
+    assert "went with it: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
+
+
 async def test_a_column_that_no_row_can_have_is_warned_of(project: Project) -> None:
     """NOT NULL without a default fails on the first table that is not empty."""
     await project.create(things())

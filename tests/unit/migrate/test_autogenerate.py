@@ -101,7 +101,7 @@ def test_postgresql_is_told_how_where_it_asks(old: str, new: str, using: str | N
     """By assignment where it casts so, else by a cast, else by the text."""
     casts = {("integer", "bigint"): "i", ("boolean", "integer"): "e"}
     nothing = Catalog({})
-    comparison = Comparison(nothing, nothing, {}, frozenset(), casts)
+    comparison = Comparison(nothing, nothing, {}, frozenset(), casts, {})
     assert comparison.using("c", old, new) == using
 
 

@@ -18,6 +18,7 @@ from app.errors import PermissionMissing
 from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, snapshot
 from app.migrate.proof.catalog.model import frozen
 from app.migrate.proof.catalog.statements import literal, quoted
+from app.migrate.review.autogenerate.grants import Grants, read_grants
 from app.migrate.review.autogenerate.shadow import models_catalog
 from app.migrate.review.autogenerate.wording import Declared, declared, nameless
 
@@ -41,6 +42,7 @@ class Comparison:
     declared: Declared
     nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
+    grants: Grants
     # A column that both have, as it was reflected and as it is declared.
     columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
 
@@ -129,6 +131,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
         _casts(connection),
+        read_grants(connection, schema),
     )
 
 

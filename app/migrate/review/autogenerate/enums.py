@@ -51,6 +51,7 @@ def _around(
         {},
         comparison.nameless,
         comparison.casts,
+        comparison.grants,
         {name: (found, found) for name, (found, _) in comparison.columns.items()},
     )
     changes = Changes(replaced={key})

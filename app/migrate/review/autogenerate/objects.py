@@ -9,7 +9,7 @@ from alembic.operations import MigrateOperation
 
 from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, statements
 from app.migrate.proof.catalog.statements import quoted
-from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate import grants, wording
 from app.migrate.review.autogenerate.changes import (
     AFTER_TABLES,
     BEFORE_TABLES,
@@ -18,7 +18,7 @@ from app.migrate.review.autogenerate.changes import (
     Changes,
 )
 from app.migrate.review.autogenerate.comparison import Comparison, changed
-from app.migrate.review.autogenerate.steps import Stage, Step, sql
+from app.migrate.review.autogenerate.steps import Note, Stage, Step, sql
 
 # What is made later may need what is made before it; what is known to need it decides first.
 _TURN = (
@@ -51,20 +51,22 @@ def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
 
 def in_order(keys: Iterable[Key], uses: Mapping[Key, frozenset[Key]]) -> list[Key]:
     """The objects, each after those that it uses."""
-    wanted = sorted(keys, key=lambda key: (_TURN.index(key.kind), key.name))
-    placed: dict[Key, None] = {}
+    wanted = set(keys)
+    placed: list[Key] = []
+    seen: set[Key] = set()
 
-    def place(key: Key, above: frozenset[Key]) -> None:
-        if key in placed or key in above:
+    def place(key: Key) -> None:
+        if key in seen:
             return
+        seen.add(key)
         for used in sorted(uses.get(key, ())):
-            place(used, above | {key})
+            place(used)
         if key in wanted:
-            placed[key] = None
+            placed.append(key)
 
-    for key in wanted:
-        place(key, frozenset())
-    return list(placed)
+    for key in sorted(wanted, key=lambda key: (_TURN.index(key.kind), key.name)):
+        place(key)
+    return placed
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
@@ -105,9 +107,13 @@ def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
 
 def _create(comparison: Comparison, key: Key) -> Step:
     attributes = comparison.models.objects[key]
+    lost = comparison.grants.get(key)
     return Step(
         Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
-        wording.create(key, attributes, comparison.declared),
+        [
+            *wording.create(key, attributes, comparison.declared),
+            *([Note(grants.words(lost))] if lost else []),
+        ],
         wording.drop(key, attributes),
         _word("make", comparison, key),
         key,
