@@ -1,4 +1,4 @@
-"""Pages is what the template of a revision file asks: `page.title(…)`, `page.upgrade(…)`."""
+"""Pages is what the template of a revision file asks: `page.title(…)`, `page.body(…)`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Page:
-    """What can be said of one revision before a person says the rest."""
+    """What can be said of one revision before a person says the rest.
 
-    phase: str = "expand"
+    Of one that a person will write nothing is known: `contract` makes them look.
+    """
+
+    phase: str = "contract"
     locks: str = "<which locks, on what, for how long>"
     undo: str = "<what the downgrade does, and what it cannot bring back>"
 
