@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests all-tests locks clean
+.PHONY: help run test test-all lint types tests all-tests soak locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ tests: $(VENV)/.ready
 all-tests: $(VENV)/.ready
 	$(BIN)/pytest -n auto
 
+# Chains of revisions and faults by chance; a seed that was printed comes again with SEED=….
+CASES ?= 300
+SEED  ?=
+
+soak: $(VENV)/.ready  ## Disturb runs of random revisions in random ways (CASES=300 SEED=…)
+	$(BIN)/python -m tests.soak --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. Then every PostgreSQL: 18 is the default, 16 comes with it, others where installed.
 PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
@@ -43,12 +50,13 @@ PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python
                  2>/dev/null; done | sort -u -t= -k1,1)
 PG_BINDIRS := $(dir $(wildcard /usr/lib/postgresql/*/bin/initdb))
 
-test-all: lint types  ## The tests on every Python and every PostgreSQL that is here
+test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, and a soak
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
 	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
 	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory all-tests
 	@set -e; for bindir in $(PG_BINDIRS); do echo "== $$bindir"; \
 	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory all-tests; done
+	@$(MAKE) --no-print-directory soak CASES=300
 
 locks:  ## Resolve the dependencies anew into the lock files
 	$(BIN)/python -m pip install --quiet uv

@@ -1,32 +1,76 @@
-"""A database and the models in, revisions run. What happens to them is decided in app.migrate."""
+"""A database and the models in, revisions run. What happens to them is decided in app.migrate.
 
-from collections.abc import Iterator
+What only a run needs is imported once the first look has found something for it to do.
+"""
+
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alembic import context
 
-try:
+from app.db.connect import connect_arguments, connect_to_migrate, database_url, shown
+from app.migrate.run import look
+from app.migrate.run.commandline import not_importable
+from app.settings import load_settings
+
+if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from app.db.embedded import database
-    from app.db.engine import create_engine
-    from app.db.models import metadata
-    from app.migrate.review import autogenerate
-    from app.migrate.run import environment
-    from app.settings import load_settings
-except ImportError as error:
-    from app.errors import ModelsNotImportable
-    from app.migrate.run.commandline import rendered
+settings = cache(load_settings)
 
-    with rendered(context.config):
-        raise ModelsNotImportable(str(error)) from error
+
+def way() -> look.Way | None:
+    """To the database that the settings name, without an engine."""
+    if settings().database_url is None and settings().migrate_database_url is None:
+        return None
+    url = database_url(settings(), "migrate")
+    arguments = connect_arguments(settings(), "migrate", url)
+    return look.Way(shown(url), partial(connect_to_migrate, **arguments))
 
 
 @contextmanager
-def engine() -> Iterator[AsyncEngine]:
+def engine() -> Iterator["AsyncEngine"]:
     """The engine to migrate with, where the caller brings no connection."""
-    with database(load_settings()) as settings:
-        yield create_engine(settings, "migrate")
+    if settings().database_url is not None or settings().migrate_database_url is not None:
+        yield create_engine(settings(), "migrate")
+        return
+    from app.db.embedded import database  # noqa: PLC0415 - for whoever has no database
+
+    with database(settings()) as named:
+        yield create_engine(named, "migrate")
 
 
-environment.run(metadata, engine, autogenerate.configure_options)
+def autogenerate() -> Mapping[str, Any]:
+    """What compares the models with a database, for the commands that do."""
+    from app.migrate.review.autogenerate import configure_options  # noqa: PLC0415
+
+    return configure_options()
+
+
+def limits() -> "Limits":
+    """How long a run may wait, by the settings."""
+    return Limits(
+        mutex_wait_s=settings().migrate_mutex_wait_s,
+        lock_timeout_s=settings().migrate_lock_timeout_s,
+        patient_lock_timeout_s=settings().migrate_patient_lock_timeout_s,
+        lock_budget_s=settings().migrate_lock_budget_s,
+        backup_command=settings().migrate_backup_command,
+        backup_waived=settings().migrate_backup_waived,
+        production=settings().environment == "production",
+        build=version("vegafs"),
+    )
+
+
+if not look.at_head(context.config, Path(context.script.versions), way):
+    try:
+        from app.db.engine import create_engine
+        from app.db.models import metadata
+        from app.migrate.run import environment
+        from app.migrate.run.limits import Limits
+    except ImportError as error:
+        not_importable(context.config, error)
+    environment.run(metadata, engine, autogenerate, limits)

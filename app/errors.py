@@ -11,6 +11,7 @@
     |  |- RevisionUnknown        revision-unknown
     |  |- RevisionsBroken        revisions-broken
     |  |- MessageMissing         message-missing
+    |  |- ReasonMissing          reason-missing
     |  |- ModelsNotImportable    models-not-importable
     |  |- ServerBinariesMissing  server-binaries-missing
     |  |- VolumeUnknown          volume-unknown
@@ -27,10 +28,27 @@
     |  |- DatabaseAhead          database-ahead
     |  |- NeverMigrated          never-migrated
     |  |- LockFileStale          lock-file-stale
+    |  |- TargetMissed           target-missed
     |  '- ModelsDiffer           models-differ
     |- Refused                 exit 3   a guard said no; nothing was changed
     |  |- TransactionAlreadyOpen transaction-already-open
     |  |- LoopAlreadyRunning     loop-already-running
+    |  |- LockTimeoutMissing     lock-timeout-missing
+    |  |- StandbyRefused         standby
+    |  |- ReadOnlyRefused        read-only
+    |  |- PoolerRefused          pooler
+    |  |- NotAdopted             not-adopted
+    |  |- MixedRevision          mixed-revision
+    |  |- CommitsByItself        commits-by-itself
+    |  |- IndexDiffers           index-differs
+    |  |- BackupFailed           backup-failed
+    |  |- BackupMissing          backup-missing
+    |  |- DataWouldBeLost        data-would-be-lost
+    |  |- StampRefused           stamp-refused
+    |  |- RevisionEdited         revision-edited
+    |  |- RevisionMissing        revision-missing
+    |  |- RevisionInserted       revision-inserted
+    |  |- LedgerEdited           ledger-edited
     |  |- ServerInUse            server-in-use
     |  |- JobActive              job-active
     |  |- JobFinal               job-final
@@ -39,9 +57,16 @@
     |  '- KeyUnknown             key-unknown
     |- RunFailed               exit 4   stopped part-way; says what was applied
     |  |- UpgradeFailed          run-failed
+    |  |  |- DiskFull              disk-full
+    |  |  '- StepNotPermitted      step-not-permitted
+    |  |- DuplicateRows          duplicate-rows
     |  '- ServerStartFailed      server-start-failed
     '- Temporary               exit 75  trying again is safe
-       '- DatabaseUnreachable    database-unreachable
+       |- DatabaseUnreachable    database-unreachable
+       |- MutexHeld              mutex-held
+       |- LockBlocked            lock-blocked
+       |- ConnectionLost         connection-lost
+       '- Interrupted            interrupted (exit 130 or 143)
 
 Data sits in attributes and wording inside the class, so that a caller, a log and a person read
 the same fact. The exit code belongs to the branch. No message ever holds a password: what is
@@ -51,7 +76,8 @@ interpolated is a database's name and address, never a URL as it was given.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -227,6 +253,18 @@ class MessageMissing(UsageError):
         )
 
 
+class ReasonMissing(UsageError):
+    """What goes against a guard wants a reason."""
+
+    code = "reason-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "--execute wants a reason: the ledger keeps why the guard was passed",
+            help='--execute --reason "why this is right"',
+        )
+
+
 class ModelsNotImportable(UsageError):
     """The models, or a library that they need, cannot be imported."""
 
@@ -373,15 +411,19 @@ class DatabaseBehind(CheckFailed):
 
 
 class DatabaseAhead(CheckFailed):
-    """The database has a revision that this build does not know."""
+    """The database has revisions that this build does not know."""
 
     code = "database-ahead"
 
-    def __init__(self, database: str, current: str, expected: str) -> None:
+    def __init__(
+        self, database: str, current: str, expected: str, phases: Mapping[str, str] | None = None
+    ) -> None:
         self.database, self.current, self.expected = database, current, expected
+        self.phases = dict(phases or {})
+        told = ", ".join(f"{revision} ({phase})" for revision, phase in self.phases.items())
         super().__init__(
             f"database {database!r} is at {current}, which this build does not know; "
-            f"its newest revision is {expected}",
+            f"its newest revision is {expected}" + (f"; ahead of it: {told}" if told else ""),
             help=f"deploy the build that has {current}, or downgrade the database with that build",
         )
 
@@ -428,6 +470,20 @@ class ModelsDiffer(CheckFailed):
         )
 
 
+class TargetMissed(CheckFailed):
+    """After a run the database is not where the run left it."""
+
+    code = "target-missed"
+
+    def __init__(self, database: str, expected: Sequence[str], found: Sequence[str]) -> None:
+        self.database, self.expected, self.found = database, tuple(expected), tuple(found)
+        super().__init__(
+            f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
+            f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
+            help="`vegafs ledger` shows what was done, `alembic current` where it is",
+        )
+
+
 # -- refused by a guard --------------------------------------------------------------------------
 
 
@@ -453,6 +509,236 @@ class LoopAlreadyRunning(Refused):
         super().__init__(
             "an event loop is already running, so this command cannot start one of its own",
             help='use `await upgrade(target, "head")` from app.migrate.run.upgrade',
+        )
+
+
+class LockTimeoutMissing(Refused):
+    """The connection has no lock timeout, or a pooler has dropped it."""
+
+    code = "lock-timeout-missing"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the connection to {database!r} has no lock_timeout: one statement that waits for a "
+            "lock would make the service wait as long",
+            help="use create_engine(settings, 'migrate'); behind a pooler set "
+            "VEGAFS_MIGRATE_DATABASE_URL to the server itself",
+        )
+
+
+class StandbyRefused(Refused):
+    """The server is a standby: nothing can be written there."""
+
+    code = "standby"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the server of {database!r} is a standby, which takes no changes",
+            help="name the primary in DATABASE_URL, or several hosts with "
+            "?target_session_attrs=read-write",
+        )
+
+
+class ReadOnlyRefused(Refused):
+    """The session may only read."""
+
+    code = "read-only"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the sessions of {database!r} are read-only (default_transaction_read_only is on)",
+            help="turn it off for the role that migrates: "
+            "ALTER ROLE … SET default_transaction_read_only = off",
+        )
+
+
+class PoolerRefused(Refused):
+    """Between us and the server is a pooler, which a migration cannot go through."""
+
+    code = "pooler"
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(
+            f"{address} is a pooler ({reason}): the lock that lets one migration run at a time "
+            "would be left in a session of other users'",
+            help="set VEGAFS_MIGRATE_DATABASE_URL to the server itself; the service stays behind "
+            "the pooler",
+        )
+
+
+class NotAdopted(Refused):
+    """There are tables, and no word of where they come from."""
+
+    code = "not-adopted"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"{database!r} has tables and no revision table: it was not made by these revisions, "
+            "or its alembic_version is lost",
+            help="`vegafs ops adopt REV --reason …` compares it with a revision and takes it over",
+        )
+
+
+class MixedRevision(Refused):
+    """A revision mixes a step outside a transaction with others."""
+
+    code = "mixed-revision"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} holds a step that runs outside a transaction, and others beside it: "
+            "what came before it could not be rolled back",
+            help="give that step a revision of its own",
+        )
+
+
+class CommitsByItself(Refused):
+    """A revision ends its own transaction."""
+
+    code = "commits-by-itself"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} ends its transaction by itself: after a failure nobody could tell what of "
+            "it is kept",
+            help="leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
+            "op.create_index_concurrently(…)",
+        )
+
+
+class IndexDiffers(Refused):
+    """A valid index of that name is another one."""
+
+    code = "index-differs"
+
+    def __init__(self, name: str, found: str, wanted: str) -> None:
+        self.name, self.found, self.wanted = name, found, wanted
+        super().__init__(
+            f"there is a valid index {name} with another definition\n"
+            f"found:  {found}\nwanted: {wanted}",
+            help="drop it, or give the new index another name",
+        )
+
+
+class BackupFailed(Refused):
+    """The backup command did not end well, so nothing was dropped."""
+
+    code = "backup-failed"
+
+    def __init__(self, command: str, ended: int, output: str) -> None:
+        self.command, self.ended, self.output = command, ended, output
+        tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
+        super().__init__(
+            f"the backup command ended with {ended}: {command}{tail}",
+            help="correct VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
+            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+        )
+
+
+class BackupMissing(Refused):
+    """In production nothing is dropped without a backup, or a word on who did without one."""
+
+    code = "backup-missing"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} drops tables or columns, and no backup command is configured",
+            help="set VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
+            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+        )
+
+
+class DataWouldBeLost(Refused):
+    """In production a run that drops data wants to be told so."""
+
+    code = "data-would-be-lost"
+
+    def __init__(self, command: str, losses: Sequence[str]) -> None:
+        self.command, self.losses = command, tuple(losses)
+        super().__init__(
+            f"this would drop data: {', '.join(self.losses)}",
+            help=f"if that is meant: `{command} --execute --reason …`",
+        )
+
+
+class StampRefused(Refused):
+    """The schema is not what the revision gives that is to be stamped."""
+
+    code = "stamp-refused"
+
+    def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
+        self.database, self.revision = database, revision
+        self.expected, self.found = expected, found
+        known = f"{expected[:8]}…" if expected else "none is in revisions.lock: run `vegafs lock`"
+        super().__init__(
+            f"the schema of {database!r} is not what {revision} gives "
+            f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
+            help=f"`vegafs ops stamp {revision} --reason …` shows the difference first",
+        )
+
+
+class RevisionEdited(Refused):
+    """A revision's code is not what was applied."""
+
+    code = "revision-edited"
+
+    def __init__(
+        self, name: str, revision: str, when: datetime | None, recorded: str, on_disk: str
+    ) -> None:
+        self.revision, self.recorded, self.on_disk = revision, recorded, on_disk
+        super().__init__(
+            f"{name} changed after it was applied{_on(when)} "
+            f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
+            help="restore the file; if the edit is harmless, "
+            f"`vegafs ops accept-checksum {revision} --reason …`",
+        )
+
+
+class RevisionMissing(Refused):
+    """A revision was applied and has no file."""
+
+    code = "revision-missing"
+
+    def __init__(self, revision: str, when: datetime | None, recorded: str) -> None:
+        self.revision, self.recorded = revision, recorded
+        super().__init__(
+            f"{revision} was applied{_on(when)} (recorded {recorded[:8]}…) and its file is gone",
+            help="restore the file from version control",
+        )
+
+
+class RevisionInserted(Refused):
+    """A revision was put before one that is applied already."""
+
+    code = "revision-inserted"
+
+    def __init__(self, name: str, current: str) -> None:
+        self.name, self.current = name, current
+        super().__init__(
+            f"{name} stands before {current}, which is applied, and was never applied itself: "
+            "no upgrade would run it",
+            help="give it the next number and build it on the newest revision",
+        )
+
+
+class LedgerEdited(Refused):
+    """A row of the ledger is not what was written."""
+
+    code = "ledger-edited"
+
+    def __init__(self, table: str, row: int) -> None:
+        self.table, self.row = table, row
+        super().__init__(
+            f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
+            help="restore the row from a backup; `vegafs ledger` shows it",
         )
 
 
@@ -537,16 +823,52 @@ class KeyUnknown(Refused):
 
 
 class UpgradeFailed(RunFailed):
-    """A revision failed. What came before it stays; of the failed one nothing is kept."""
+    """A revision failed. What came before it stays; `kept` says what of the failed one does."""
 
     code = "run-failed"
+    cure: ClassVar[str] = "correct the cause"
 
-    def __init__(self, revision: str, reason: str, applied: Sequence[str], command: str) -> None:
-        self.revision, self.reason, self.applied = revision, reason, tuple(applied)
+    def __init__(
+        self,
+        revision: str,
+        reason: str,
+        applied: Sequence[str],
+        command: str,
+        kept: str = "nothing",
+    ) -> None:
+        self.revision, self.reason, self.applied, self.kept = revision, reason, tuple(applied), kept
         done = ", ".join(self.applied) or "nothing"
         super().__init__(
-            f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: nothing",
-            help=f"correct the cause, then `{command}` again",
+            f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: {kept}",
+            help=f"{self.cure}, then `{command}` again",
+        )
+
+
+class DiskFull(UpgradeFailed):
+    """The server has no room for what a revision writes."""
+
+    code = "disk-full"
+    cure = "make room on the database server's disk"
+
+
+class StepNotPermitted(UpgradeFailed):
+    """The role may not do what a revision does."""
+
+    code = "step-not-permitted"
+    cure = "run it as the role that owns what it changes, or let that role own it"
+
+
+class DuplicateRows(RunFailed):
+    """A unique index cannot be built over what is there."""
+
+    code = "duplicate-rows"
+
+    def __init__(self, index: str, count: int) -> None:
+        self.index, self.count = index, count
+        rows = "row is a duplicate of another" if count == 1 else "rows are duplicates of others"
+        super().__init__(
+            f"the unique index {index} cannot be built: {count} {rows}; no index is left",
+            help="remove the duplicates, then the same command again",
         )
 
 
@@ -578,3 +900,81 @@ class DatabaseUnreachable(Temporary):
             f"database {database!r} at {address} cannot be reached: {reason}",
             help="is the server up, and are host and port in DATABASE_URL right?",
         )
+
+
+class MutexHeld(Temporary):
+    """Another run has the migration mutex for longer than we wait."""
+
+    code = "mutex-held"
+
+    def __init__(self, holder: str, waited_s: float, limit_s: float) -> None:
+        self.holder, self.waited_s, self.limit_s = holder, waited_s, limit_s
+        super().__init__(
+            f"{holder} has held the migration mutex for {waited_s:.0f} s; gave up after "
+            f"{limit_s:.0f} s; nothing was applied",
+            help="try again when it is done, or wait longer: VEGAFS_MIGRATE_MUTEX_WAIT_S",
+        )
+
+
+class LockBlocked(Temporary):
+    """A revision did not get its lock within the budget."""
+
+    code = "lock-blocked"
+
+    def __init__(
+        self,
+        revision: str,
+        blockers: Sequence[str],
+        attempts: int,
+        applied: Sequence[str],
+        kept: str = "nothing",
+    ) -> None:
+        self.revision, self.blockers, self.attempts = revision, tuple(blockers), attempts
+        self.applied, self.kept = tuple(applied), kept
+        lines = [
+            f"{revision} did not get its lock in {attempts} attempts",
+            *(f"by: {blocker}" for blocker in self.blockers),
+            f"done: {', '.join(self.applied) or 'nothing'}",
+            f"kept of {revision}: {kept}",
+        ]
+        super().__init__(
+            "\n".join(lines), help="end the session that blocks, then the same command again"
+        )
+
+
+class ConnectionLost(Temporary):
+    """The connection ended in the middle of a revision, and its transaction with it."""
+
+    code = "connection-lost"
+
+    def __init__(
+        self, revision: str, reason: str, applied: Sequence[str], command: str, kept: str
+    ) -> None:
+        self.revision, self.reason, self.applied, self.kept = revision, reason, tuple(applied), kept
+        super().__init__(
+            f"the connection was lost in {revision}: {reason}\n"
+            f"done: {', '.join(self.applied) or 'nothing'}\nkept of {revision}: {kept}",
+            help=f"`{command}` goes on from there",
+        )
+
+
+class Interrupted(Temporary):
+    """Somebody asked the run to stop."""
+
+    code = "interrupted"
+
+    def __init__(self, by: int | None = None, applied: Sequence[str] | None = ()) -> None:
+        """`applied` is None for a command that only looked."""
+        self.by, self.applied = by, tuple(applied or ())
+        self.exit_code = 128 + by if by else 130  # type: ignore[misc]  # by the signal, not the class
+        if applied is None:
+            super().__init__("interrupted")
+            return
+        super().__init__(
+            f"interrupted; done: {', '.join(self.applied) or 'nothing'}",
+            help="the same command goes on from there",
+        )
+
+
+def _on(when: datetime | None) -> str:
+    return f" on {when:%Y-%m-%d}" if when else ""

@@ -71,6 +71,14 @@ class Settings(BaseSettings):
         validation_alias="DATABASE_URL",
         description="the database; unset on a development machine: the embedded one",
     )
+    migrate_database_url: SecretStr | None = Field(
+        default=None,
+        description="a direct URL for migrations, where DATABASE_URL leads to a pooler",
+    )
+    scratch_url: SecretStr | None = Field(
+        default=None,
+        description="an empty database to try revisions on; unset: a throw-away server",
+    )
     environment: Literal["development", "test", "production"] = Field(
         default="development", description="production turns the development defaults off"
     )
@@ -93,6 +101,21 @@ class Settings(BaseSettings):
         gt=0,
         le=60,
         description="how long a migration's statement waits for a lock, and others behind it",
+    )
+    migrate_patient_lock_timeout_s: float = Field(
+        default=600.0, gt=0, description="the same for locks that nobody else queues behind"
+    )
+    migrate_lock_budget_s: float = Field(
+        default=600.0, ge=0, description="how long a revision is tried again for a lock, in all"
+    )
+    migrate_mutex_wait_s: float = Field(
+        default=300.0, ge=0, description="how long a run waits for another run to end"
+    )
+    migrate_backup_command: str | None = Field(
+        default=None, description="run in production before the first revision that drops data"
+    )
+    migrate_backup_waived: str | None = Field(
+        default=None, description="who does without that backup, and why"
     )
     migrate_statement_timeout_s: float = Field(
         default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
@@ -152,13 +175,13 @@ def load_with_origins(root: Path = PROJECT_ROOT) -> tuple[Settings, Mapping[str,
         *_unknown(_dotenv(env_file), env_file),
         *_unknown(_names_in(secrets_dir), secrets_dir),
     ]
+    found_in = [(origin, source()) for origin, source in sources]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, field in Settings.model_fields.items():
         alias = field.validation_alias
         keys = {name, alias} if isinstance(alias, str) else {name}
-        for origin, source in sources:
-            found = source()
+        for origin, found in found_in:
             key = next((key for key in keys if found.get(key) not in (None, "")), None)
             if key is not None:
                 values[name], origins[name] = found[key], origin

@@ -15,7 +15,6 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -27,7 +26,6 @@ from tests.support import server as test_server
 from tests.support.databases import Database, Databases, connect
 
 FAILED = pytest.StashKey[bool]()
-OURS = ("VEGAFS_TEST_DATABASE_URL", "VEGAFS_TEST_PG_MAJOR")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,14 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A developer's own configuration must not reach the tests, nor the processes they start."""
-    for name in list(os.environ):
-        if name.startswith(("VEGAFS_", "DATABASE_URL", "PG")) and name not in OURS:
-            del os.environ[name]
-    os.environ["VEGAFS_ENV_FILE"] = os.devnull
-    os.environ["VEGAFS_SECRETS_DIR"] = str(Path(__file__).parent)  # there are none in it
-    # A process that would start the developer's own server fails instead.
-    os.environ["VEGAFS_STATE_DIR"] = f"{os.devnull}/vegafs"
+    """Every worker begins alike, and dies with its run."""
+    test_server.forget_configuration()
     if hasattr(config, "workerinput"):
         # A worker in a long test would outlive a killed run by that test, and the server with it.
         die_with_parent(os.getppid(), signal.SIGKILL)

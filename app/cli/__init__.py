@@ -2,6 +2,8 @@
 
     vegafs serve | dev        run the service
     vegafs db | keys          the developer's database, the service's keys
+    vegafs upgrade|downgrade  as Alembic does, with a report and a reason
+    vegafs ledger | ops       what was done to the database; against a guard, in the open
     vegafs lock | settings    the list of revisions, what is configured
 
 Each command is a module of this package, imported when it is called: help comes at once.
@@ -22,10 +24,14 @@ from app.errors import VegafsError
 COMMANDS = {
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
     "dev": "Start PostgreSQL, migrate to head and serve.",
+    "downgrade": "Revert revisions; in production with leave to drop data.",
     "keys": "API keys: create, list, revoke.",
+    "ledger": "Print what was done to the database.",
     "lock": "Write alembic/revisions.lock from the revision files.",
+    "ops": "Contradict a guard, in the open: stamp, adopt, accept-checksum.",
     "serve": "Serve the API on a database that is at head.",
     "settings": "Print the settings in force and where each came from.",
+    "upgrade": "Apply revisions, with a report as JSON.",
 }
 
 

@@ -17,6 +17,7 @@ from app.errors import (
     DatabaseUnreachable,
     LoginRefused,
     PermissionMissing,
+    PoolerRefused,
     VegafsError,
 )
 
@@ -25,10 +26,14 @@ LOGIN_REFUSED = ("28000", "28P01")
 DATABASE_MISSING = "3D000"
 PERMISSION_MISSING = "42501"
 UNDEFINED_TABLE = "42P01"
+DISK_FULL = "53100"
+PROTOCOL_VIOLATION = "08P01"
 # Serialization failure and deadlock: the server chose this transaction to end.
 TRY_AGAIN = ("40001", "40P01")
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
+# What ends a session from outside: terminated, crashed, a timeout on idle or long transactions.
+SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # On Python 3.10 asyncio's timeout is an exception of its own.
 _SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 # What a use of the database can raise, for those who go on without it.
@@ -44,6 +49,16 @@ def sqlstate(error: BaseException) -> str | None:
     return None
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection that the error came from is gone."""
+    state = sqlstate(error)
+    if state is not None:
+        return state in SESSION_ENDED or state.startswith("08")
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or any(isinstance(c, _SILENCE) for c in _causes(error))
+    )
+
+
 def explain(error: BaseException, url: URL) -> VegafsError | None:
     """The error of ours that says what the driver's means, or None where we know no better."""
     database = url.database or url.username or "(default)"
@@ -51,14 +66,16 @@ def explain(error: BaseException, url: URL) -> VegafsError | None:
     state = sqlstate(error)
     reason = describe(error)
     if state is None:
-        silent = any(isinstance(cause, _SILENCE) for cause in _causes(error))
-        return DatabaseUnreachable(database, address(url), reason) if silent else None
+        gone = is_lost(error) or isinstance(error, _SILENCE)
+        return DatabaseUnreachable(database, address(url), reason) if gone else None
     if state in LOGIN_REFUSED:
         return LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:
         return DatabaseMissing(database, address(url))
     if state == PERMISSION_MISSING:
         return PermissionMissing(user, database, reason)
+    if state == PROTOCOL_VIOLATION and "startup parameter" in reason:
+        return PoolerRefused(address(url), reason)
     if state in UNREACHABLE or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
     return None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.migrate.run.limits import Limits
+
 # Beside the package that holds this one, as in a checkout.
 DEFAULT_INI = Path(__file__).resolve().parents[2] / "alembic.ini"
 
@@ -18,8 +20,11 @@ class Target:
     name: str
     engine: AsyncEngine
     ini: Path = DEFAULT_INI
+    limits: Limits | None = None  # as the settings say
 
     @classmethod
-    def of(cls, engine: AsyncEngine, ini: Path = DEFAULT_INI) -> Target:
+    def of(
+        cls, engine: AsyncEngine, ini: Path = DEFAULT_INI, limits: Limits | None = None
+    ) -> Target:
         """The engine's database under its own name."""
-        return cls(engine.url.database or "(default)", engine, ini)
+        return cls(engine.url.database or "(default)", engine, ini, limits)

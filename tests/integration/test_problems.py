@@ -29,7 +29,7 @@ from tests.support.service import application, asking, serving, with_volumes
         ),
     ],
 )
-async def test_what_the_framework_refuses_is_a_problem(  # noqa: PLR0917 - one row of a table
+async def test_what_the_framework_refuses_is_a_problem(
     api: httpx.AsyncClient, method: str, path: str, status: int, title: str, detail: str
 ) -> None:
     """In the same form as all others."""

@@ -64,6 +64,10 @@ class Databases:
         """A new database at head."""
         return await self._create(await self.template())
 
+    async def copy(self, of: Database) -> Database:
+        """A new database with all that another holds, to which nobody is connected."""
+        return await self._create(of.name)
+
     async def drop(self, database: Database) -> None:
         """Drop a database, whoever still uses it."""
         self._made.discard(database.name)
@@ -126,9 +130,12 @@ async def migrate(settings: Settings) -> None:
         await upgrade(Target.of(made), "head")
 
 
-async def connect(url: str) -> asyncpg.Connection:
+async def connect(url: str, name: str | None = None) -> asyncpg.Connection:
     """A connection of the driver itself, for what is no part of the application."""
-    return await asyncpg.connect(**DatabaseUrl.parse(url).connect_arguments(connect_timeout_s=10))
+    arguments = DatabaseUrl.parse(url).connect_arguments(connect_timeout_s=10)
+    if name is not None:
+        arguments["server_settings"]["application_name"] = name
+    return await asyncpg.connect(**arguments)
 
 
 async def value(url: str, statement: str) -> object:

@@ -19,6 +19,7 @@ from pathlib import Path
 from app.db.embedded import EmbeddedServer
 from app.errors import ServerInUse
 
+OURS = ("VEGAFS_TEST_DATABASE_URL", "VEGAFS_TEST_PG_MAJOR")
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 1 << 30
@@ -69,6 +70,17 @@ def own_server(run_id: str, major: int) -> EmbeddedServer:
         database="postgres",
         options={"max_connections": "200", "max_wal_size": "256MB"},
     )
+
+
+def forget_configuration() -> None:
+    """A developer's own configuration must not reach the tests, nor the processes they start."""
+    for name in list(os.environ):
+        if name.startswith(("VEGAFS_", "DATABASE_URL", "PG")) and name not in OURS:
+            del os.environ[name]
+    os.environ["VEGAFS_ENV_FILE"] = os.devnull
+    os.environ["VEGAFS_SECRETS_DIR"] = str(Path(__file__).parent)  # there are none in it
+    # A process that would start the developer's own server fails instead.
+    os.environ["VEGAFS_STATE_DIR"] = f"{os.devnull}/vegafs"
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
 
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Where a node stands, and hints for type checkers: formatting.
@@ -18,32 +17,31 @@ _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 def checksum(tree: ast.Module) -> str:
     """SHA-256 of the code, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for piece in _spelled(tree):
-        digest.update(piece.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    pieces: list[str] = []
+    _spell(tree, pieces)
+    return hashlib.sha256("".join(pieces).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _spelled(node: object) -> Iterator[str]:
+def _spell(node: object, pieces: list[str]) -> None:
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
+        pieces.append(f"({type(node).__name__}")
         for name, value in ast.iter_fields(node):
             if name == "body" and isinstance(node, _DOCUMENTED):
                 value = _without_docstring(value)  # noqa: PLW2901 - the field as it counts
             # A field that a newer Python adds is empty in code that an older one can read.
             if name in _IGNORED or value is None or value == []:
                 continue
-            yield f" {name}="
-            yield from _spelled(value)
-        yield ")"
+            pieces.append(f" {name}=")
+            _spell(value, pieces)
+        pieces.append(")")
     elif isinstance(node, list):
-        yield "["
+        pieces.append("[")
         for item in node:
-            yield from _spelled(item)
-            yield ","
-        yield "]"
+            _spell(item, pieces)
+            pieces.append(",")
+        pieces.append("]")
     else:
-        yield f"{type(node).__name__}:{node!r}"
+        pieces.append(f"{type(node).__name__}:{node!r}")
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from app.errors import LockFileStale, RevisionsBroken
@@ -18,7 +19,8 @@ from app.migrate.history.checksum import checksum
 
 PHASES = ("expand", "contract")
 LOCK_HEADER = """\
-# One line a revision, in order: id, the one before, phase, slug, sha256 of its code.
+# One line a revision, in order: id, the one before, phase, slug, sha256 of its code, and the
+# fingerprint of the schema that it gives (- where none was taken yet).
 # Two branches that add a revision conflict here before they conflict in a database.
 # Written by `alembic revision`; after an edit by `vegafs lock`.
 """
@@ -33,10 +35,20 @@ class Revision:
     phase: str
     slug: str
     sha256: str
+    # Of the catalog after it; a file does not say, so it does not count as a difference.
+    fingerprint: str | None = field(default=None, compare=False)
+    # Where it was read from; revisions.lock does not say.
+    path: Path | None = field(default=None, compare=False)
+
+    @property
+    def file_name(self) -> str:
+        """The name that `alembic revision` gives its file."""
+        return f"{self.id}_{self.slug}.py"
 
     def line(self) -> str:
         """The revision as it stands in revisions.lock."""
-        return "  ".join((self.id, "+".join(self.down) or "-", self.phase, self.slug, self.sha256))
+        down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
+        return "  ".join((self.id, down, self.phase, self.slug, self.sha256, fingerprint))
 
 
 def read_revisions(versions: Path) -> tuple[Revision, ...]:
@@ -90,6 +102,18 @@ def heads(revisions: Sequence[Revision]) -> frozenset[str]:
     return frozenset(r.id for r in revisions) - {down for r in revisions for down in r.down}
 
 
+def one_head(revisions: Sequence[Revision]) -> None:
+    """On failure: RevisionsBroken names the heads, where there are several."""
+    found = sorted(heads(revisions))
+    if len(found) > 1:
+        names = ", ".join(r.file_name for r in revisions if r.id in found)
+        raise RevisionsBroken(
+            f"the chain has {len(found)} heads: {names}",
+            help="let the newer file build on the other one, under the next number, "
+            "then `vegafs lock`",
+        )
+
+
 def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[str]:
     """The ids themselves and everything that they build on."""
     by_id = {revision.id: revision for revision in revisions}
@@ -119,14 +143,16 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
-        if len(fields) != 5 or fields[2] not in PHASES:
+        if len(fields) != 6 or fields[2] not in PHASES:
             raise RevisionsBroken(
-                f"{path}:{number} does not read as id, predecessor, phase, slug, sha256",
+                f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
+                "fingerprint",
                 help="resolve what git left there in the revision files, then run `vegafs lock`",
             )
-        identifier, down, phase, slug, sha256 = fields
+        identifier, down, phase, slug, sha256, fingerprint = fields
         downs = () if down == "-" else tuple(down.split("+"))
-        revisions.append(Revision(identifier, downs, phase, slug, sha256))
+        known = None if fingerprint == "-" else fingerprint
+        revisions.append(Revision(identifier, downs, phase, slug, sha256, known))
     return tuple(revisions)
 
 
@@ -137,6 +163,21 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
         return False
     path.write_text(text, encoding="utf-8", newline="\n")
     return True
+
+
+def with_fingerprints(
+    revisions: Sequence[Revision], locked: Sequence[Revision]
+) -> tuple[Revision, ...]:
+    """The revisions from disk with the fingerprints of the lock, as far as nothing was edited.
+
+    A schema is the work of all revisions up to it, so after the first difference none is known.
+    """
+    known: list[Revision] = []
+    for revision, former in zip_longest(revisions, locked):
+        if revision is None or revision != former:
+            break
+        known.append(replace(revision, fingerprint=former.fingerprint))
+    return (*known, *revisions[len(known) :])
 
 
 def check_lock(path: Path, revisions: Sequence[Revision]) -> None:
@@ -186,7 +227,7 @@ def _read(path: Path) -> Revision | None:
             help="expand: the previous release keeps working; contract: it would not",
         )
     slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
-    return Revision(identifier, downs, str(phase), slug, checksum(tree))
+    return Revision(identifier, downs, str(phase), slug, checksum(tree), path=path)
 
 
 def _assigned(tree: ast.Module) -> Mapping[str, object]:

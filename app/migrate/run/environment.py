@@ -4,9 +4,9 @@
     await upgrade(target)  env.py -> run -> the connection that was handed in ----+-> _online
     `alembic … --sql`      env.py -> run -> _offline, no database
 
-1. The connection has no open transaction, or Alembic would commit nothing and report success.
-2. Every revision runs in a transaction of its own, and its row in alembic_version with it.
-3. What ran is told on stderr and kept as a Report in `config.attributes["report"]`.
+What writes (upgrade, downgrade, stamp) goes through app.migrate.run.migration; what only looks
+takes no mutex and writes nothing. What ran is told on stderr and kept as a Report in
+`config.attributes["report"]`.
 
 On failure: UpgradeFailed names the revision, the place in its file and what was applied.
 """
@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +31,55 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-from app.db.failures import describe, explained, sqlstate
+from app.db.failures import (
+    DISK_FULL,
+    PERMISSION_MISSING,
+    describe,
+    explained,
+    is_lost,
+    sqlstate,
+)
 from app.errors import (
+    ConnectionLost,
     DatabaseAhead,
+    DiskFull,
+    Interrupted,
     LoopAlreadyRunning,
+    StepNotPermitted,
     TransactionAlreadyOpen,
     UpgradeFailed,
     VegafsError,
 )
-from app.migrate.run import finish, listing
-from app.migrate.run.commandline import command_name, rendered, say
+from app.migrate.run import finish, isolation, listing
+from app.migrate.run.commandline import command_name, quiet_close, rendered, say
+from app.migrate.run.interruption import Interruption
+from app.migrate.run.limits import Limits
+from app.migrate.run.migration import Migration
 from app.migrate.run.report import Planned, Recorder
+from app.migrate.run.watch import Watch
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
 Options = Callable[[], Mapping[str, Any]]
-# These end with a line that says what was done; the others answer on stdout.
-RUNNING = ("upgrade", "downgrade", "stamp")
+# The functions that Alembic's writing commands hand to the environment, by what they do.
+WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
+HEADS = ("head", "heads")
+# What else than a mistake in a revision stops it, by SQLSTATE.
+FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
 DIALECT_URL = "postgresql+asyncpg://"
 
 
-def run(metadata: MetaData, engine: Engine, autogenerate: Options) -> None:
+def run(
+    metadata: MetaData, engine: Engine, autogenerate: Options, limits: Callable[[], Limits]
+) -> None:
     """Do what the Alembic command asks for.
 
     `engine` opens the database when no connection is handed in; `autogenerate` gives the options
-    of `context.configure` that compare models with a database.
+    of `context.configure` that compare models with a database, and is asked only by the commands
+    that do; `limits` bounds the waits, unless the caller of `upgrade()` gave others.
     """
     finish.register()
+    isolation.install()
     config = context.config
     with rendered(config):
         if context.is_offline_mode():
@@ -70,55 +92,134 @@ def run(metadata: MetaData, engine: Engine, autogenerate: Options) -> None:
                 url=DIALECT_URL, as_sql=True, target_metadata=metadata, **autogenerate()
             )
             context.run_migrations()
-        elif (connection := config.attributes.get("connection")) is not None:
-            _online(connection, metadata, autogenerate)
-        elif in_greenlet():
-            await_only(_connect(engine, metadata, autogenerate))
         else:
-            _refuse_running_loop()
-            asyncio.run(_connect(engine, metadata, autogenerate))
+            bounds: Limits = config.attributes.get("limits") or limits()
+            if (connection := config.attributes.get("connection")) is not None:
+                _online(connection, config, metadata, autogenerate, bounds)
+            elif in_greenlet():
+                await_only(_connect(engine, config, metadata, autogenerate, bounds, signals=False))
+            else:
+                _refuse_running_loop()
+                asyncio.run(_connect(engine, config, metadata, autogenerate, bounds, signals=True))
 
 
-async def _connect(engine: Engine, metadata: MetaData, autogenerate: Options) -> None:
-    with engine() as opened, explained(opened.url):
-        async with opened.connect() as connection:
-            await connection.run_sync(_online, metadata, autogenerate)
+async def _connect(
+    engine: Engine,
+    config: Config,
+    metadata: MetaData,
+    autogenerate: Options,
+    limits: Limits,
+    *,
+    signals: bool,
+) -> None:
+    with engine() as opened, explained(opened.url), quiet_close():
+        interruption = Interruption(opened)
+        config.attributes["interruption"] = interruption
+        handled: AbstractContextManager[None] = nullcontext()
+        if signals:
+            looks = command_name(config) not in (None, *WRITING.values())
+            handled = interruption.cancelling() if looks else interruption.on_signals()
+        with handled:
+            try:
+                async with opened.connect() as connection:
+                    await connection.run_sync(_online, config, metadata, autogenerate, limits)
+            finally:
+                await interruption.end()
 
 
-def _online(connection: Connection, metadata: MetaData, autogenerate: Options) -> None:
-    config = context.config
+def _online(
+    connection: Connection,
+    config: Config,
+    metadata: MetaData,
+    autogenerate: Options,
+    limits: Limits,
+) -> None:
     if connection.in_transaction():
         raise TransactionAlreadyOpen
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        transaction_per_migration=True,
-        **autogenerate(),
-    )
-    migration = context.get_context()
-    command = command_name(config)
-    recorder = Recorder(
-        connection.engine.url.database or "(default)", say if command in RUNNING else _silent
-    )
     script = ScriptDirectory.from_config(config)
-    _record(migration, script, recorder)
-    try:
-        with context.begin_transaction():
-            context.run_migrations()
-    except Exception as error:
-        failed = _failure(error, recorder, script, command)
-        if failed is None:
-            raise
-        raise failed from error
+    command = command_name(config)
+
+    def configure(**options: Any) -> MigrationContext:
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            transaction_per_migration=True,
+            **options,
+        )
+        return context.get_context()
+
+    function = configure()._migrations_fn
+    writes = WRITING.get(getattr(function, "__name__", ""))
+    if writes is not None:
+        _write(connection, config, script, writes, configure, limits)
+        return
+    configure(**autogenerate())
+    recorder = Recorder(_name(connection), _silent)
+    _record(context.get_context(), script, recorder)
+    with context.begin_transaction():
+        context.run_migrations()
     if connection.in_transaction():
         # `ensure_version` makes its table outside of any revision's transaction.
         connection.commit()
-    config.attributes["report"] = recorder.report()
-    if command in RUNNING:
-        recorder.end(script.get_heads())
-    elif command == "current" and set(recorder.before) != set(script.get_heads()):
+    if command == "current" and set(recorder.before) != set(script.get_heads()):
         at = ", ".join(recorder.before) or "base: it was never migrated"
         say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
+
+
+def _write(
+    connection: Connection,
+    config: Config,
+    script: ScriptDirectory,
+    command: str,
+    configure: Callable[..., MigrationContext],
+    limits: Limits,
+) -> None:
+    tell = config.attributes.get("say") or (say if command_name(config) else _silent)
+    recorder = Recorder(_name(connection), tell)
+    engine = AsyncEngine(connection.engine)
+    interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
+    destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
+    migration = Migration(
+        connection,
+        Path(script.versions),
+        command=command,
+        to_head=destination in HEADS,
+        limits=limits,
+        recorder=recorder,
+        interruption=interruption,
+        watch=Watch(engine, limits=limits, say=tell),
+        reason=config.attributes.get("reason"),
+        adopt=bool(config.attributes.get("adopt")),
+        say=tell,
+    )
+
+    def attempt() -> None:
+        configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
+        _record(
+            configured,
+            script,
+            recorder,
+            on_plan=migration.planned,
+            on_start=migration.revision_starts,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+    typed = f"alembic {command} {destination or ''}".rstrip()
+
+    def meaning(error: Exception) -> VegafsError | None:
+        kept = migration.kept(lost=is_lost(error))
+        return _failure(error, recorder, script, typed, kept)
+
+    try:
+        migration.run(attempt, meaning)
+    finally:
+        config.attributes["report"] = recorder.report()
+    recorder.end(migration.heads)
+
+
+def _name(connection: Connection) -> str:
+    return connection.engine.url.database or "(default)"
 
 
 def _offline(metadata: MetaData) -> None:
@@ -132,7 +233,14 @@ def _offline(metadata: MetaData) -> None:
         context.run_migrations()
 
 
-def _record(migration: MigrationContext, script: ScriptDirectory, recorder: Recorder) -> None:
+def _record(
+    migration: MigrationContext,
+    script: ScriptDirectory,
+    recorder: Recorder,
+    *,
+    on_plan: Callable[[Sequence[RevisionStep], Sequence[Planned]], None] | None = None,
+    on_start: Callable[[], None] | None = None,
+) -> None:
     """Let the recorder see each step as it starts and as it is committed."""
     # Alembic has a callback after a step and none before the first or around a failure.
     plan_steps = migration._migrations_fn
@@ -146,9 +254,13 @@ def _record(migration: MigrationContext, script: ScriptDirectory, recorder: Reco
             raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
         planned: list[RevisionStep] = list(plan_steps(heads, ctx))
         plan = [_planned(step.info, step.doc) for step in planned]
+        if on_plan is not None:
+            on_plan(planned, plan)
         recorder.begin(tuple(heads), plan)
         for step, about in zip(planned, plan, strict=True):
             recorder.start(about)
+            if on_start is not None:
+                on_start()
             yield step
             recorder.done()
 
@@ -175,12 +287,17 @@ def _known(script: ScriptDirectory, revision: str) -> bool:
 
 
 def _failure(
-    error: Exception, recorder: Recorder, script: ScriptDirectory, command: str | None
+    error: Exception, recorder: Recorder, script: ScriptDirectory, command: str, kept: str
 ) -> VegafsError | None:
     """What stopped a revision, or None where none was running."""
+    applied = [step.revision for step in recorder.steps]
+    if isinstance(error, Interrupted):
+        return Interrupted(error.by, applied)
     running = recorder.running
-    if running is None or isinstance(error, VegafsError):
+    if running is None:
         return None
+    if isinstance(error, VegafsError):
+        return error
     reason = describe(error)
     state = sqlstate(error)
     if state is not None:
@@ -190,10 +307,10 @@ def _failure(
     place = _place(error, Path(script.versions))
     if place:
         reason = f"{place}: {reason}"
-    verb = running.direction if command is None else command
-    return UpgradeFailed(
-        running.revision, reason, [step.revision for step in recorder.steps], f"alembic {verb}"
-    )
+    if is_lost(error):
+        return ConnectionLost(running.revision, reason, applied, command, kept)
+    failed = FAILURES.get(state or "", UpgradeFailed)
+    return failed(running.revision, reason, applied, command, kept)
 
 
 def _place(error: BaseException, versions: Path) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic.script import write_hooks
 
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.revisions import read_lock, read_revisions, with_fingerprints, write_lock
 from app.migrate.run.commandline import say
 
 NAME = "app.migrate.finish"
@@ -29,5 +29,6 @@ def finish(path: str, options: object) -> None:
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
     lock = written.parent.parent / "revisions.lock"
-    write_lock(lock, read_revisions(written.parent))
+    locked = read_lock(lock) if lock.exists() else ()
+    write_lock(lock, with_fingerprints(read_revisions(written.parent), locked))
     say(f"OK  {written.name} written, {lock.name} refreshed. Review, then: alembic upgrade head")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,11 +61,18 @@ class Recorder:
         self.running: Planned | None = None
         self.before: tuple[str, ...] = ()
         self.after: tuple[str, ...] = ()
+        self.verdict_told = False
         self._say = say
         self._started_s = self._step_started_s = time.monotonic()
 
     def begin(self, before: tuple[str, ...], plan: Sequence[Planned]) -> None:
-        """The revisions that the database names, and what is about to run."""
+        """The revisions that the database names, and what is about to run.
+
+        It is called again for each further attempt, which has less to do.
+        """
+        self.running = None
+        if self.steps or self.plan:
+            return
         self.before = self.after = before
         self.plan = plan
         if plan:
@@ -103,8 +110,10 @@ class Recorder:
             time.monotonic() - self._started_s,
         )
 
-    def end(self, heads: Sequence[str]) -> None:
-        """The last line of a run that reached its end."""
+    def end(self, heads: Collection[str]) -> None:
+        """The last line of a run that reached its end, unless its verdict was told already."""
+        if self.verdict_told:
+            return
         took = duration(time.monotonic() - self._started_s)
         if not self.steps:
             at = "at head " if set(self.after) == set(heads) and heads else "at "

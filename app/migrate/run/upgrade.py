@@ -5,41 +5,104 @@ await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a sc
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
 from app.db.failures import explained
+from app.migrate.run import isolation
+from app.migrate.run.interruption import Interruption
 from app.migrate.run.report import Report
 from app.migrate.target import Target
 
+Say = Callable[[str], None]
 
-async def upgrade(target: Target, revision: str = "head") -> Report:
+
+async def upgrade(
+    target: Target,
+    revision: str = "head",
+    *,
+    reason: str | None = None,
+    say: Say | None = None,
+    signals: bool = False,
+) -> Report:
     """Apply what is pending up to `revision`.
 
-    On failure: UpgradeFailed with what was applied; RevisionUnknown; DatabaseAhead; and what
-    connecting can meet: DatabaseUnreachable, LoginRefused, DatabaseMissing, PermissionMissing.
+    `reason` lets it drop data in production, and the ledger keeps it; `say` is told what goes on;
+    with `signals`, SIGTERM and SIGINT end it in an orderly way.
+
+    On failure: UpgradeFailed, LockBlocked and Interrupted with what was applied; MutexHeld; the
+    errors of a guard, with nothing changed; RevisionUnknown; and what connecting can meet.
     """
-    return await _run(target, command.upgrade, revision)
+    return await _run(target, command.upgrade, revision, signals, reason=reason, say=say)
 
 
-async def downgrade(target: Target, revision: str) -> Report:
-    """Revert what was applied after `revision`. On failure: as `upgrade`."""
-    return await _run(target, command.downgrade, revision)
+async def downgrade(
+    target: Target,
+    revision: str,
+    *,
+    reason: str | None = None,
+    say: Say | None = None,
+    signals: bool = False,
+) -> Report:
+    """Revert what was applied after `revision`. Arguments and failures are those of `upgrade`."""
+    return await _run(target, command.downgrade, revision, signals, reason=reason, say=say)
 
 
-async def _run(target: Target, function: Callable[[Config, str], None], revision: str) -> Report:
+async def stamp(
+    target: Target,
+    revision: str,
+    *,
+    reason: str | None = None,
+    adopt: bool = False,
+    say: Say | None = None,
+) -> Report:
+    """Record that the database is at `revision`; with a reason, whatever its schema is.
+
+    On failure: StampRefused, MutexHeld, RevisionUnknown, and what connecting can meet.
+    """
+    return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, say=say)
+
+
+async def _run(
+    target: Target,
+    function: Callable[[Config, str], None],
+    revision: str,
+    signals: bool = False,
+    **attributes: Any,
+) -> Report:
+    isolation.install()
     config = Config(target.ini)
+    config.attributes.update(destination=revision, limits=target.limits, **attributes)
+    interruption = config.attributes["interruption"] = Interruption(target.engine)
 
     def call(connection: Connection) -> None:
         config.attributes["connection"] = connection
         function(config, revision)
 
-    with explained(target.engine.url):
+    async def run() -> None:
         async with target.engine.connect() as connection:
             await connection.run_sync(call)
+
+    with explained(target.engine.url), interruption.on_signals() if signals else nullcontext():
+        running = asyncio.ensure_future(run())
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # The run ends in its own way: statement cancelled, mutex free, outcome recorded.
+            interruption.request()
+            await asyncio.wait([running])
+            with contextlib.suppress(Exception):
+                running.result()
+            raise
+        finally:
+            await interruption.end()
     report = config.attributes["report"]
     if not isinstance(report, Report):
         raise TypeError("alembic/env.py did not call app.migrate.run.environment.run")

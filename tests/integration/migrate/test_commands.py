@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.db.engine import create_engine
-from app.migrate.history.revisions import heads, read_revisions
+from app.migrate.history.revisions import heads, read_revisions, write_lock
 from app.migrate.proof.catalog import difference
 from tests.integration.migrate.conftest import ROOT, Result, psql, run_alembic, snapshot_of
 from tests.support.databases import Database
@@ -16,6 +16,8 @@ from tests.support.databases import Database
 CHAIN = read_revisions(ROOT / "alembic" / "versions")
 IDS = [revision.id for revision in CHAIN]
 HEAD = IDS[-1]
+# What says what was done, and stays when everything else is reverted.
+BOOKKEEPING = {"alembic_version", "alembic_version_ledger"}
 
 
 def timeless(text_: str) -> str:
@@ -66,7 +68,7 @@ async def test_upgrade_to_an_id_and_by_a_step(empty_database: Database) -> None:
     assert timeless(apply(empty_database, "upgrade", "0002").err).splitlines()[0] == (
         f"APPLY  {name}: 2 revisions, base to 0002"
     )
-    assert await tables(empty_database) == {"alembic_version", "volumes", "files"}
+    assert await tables(empty_database) == {*BOOKKEEPING, "volumes", "files"}
     assert timeless(apply(empty_database, "upgrade", "+1").err) == (
         f"APPLY  {name}: 1 revision, 0002 to 0003\n"
         "  1 of 1  0003  Create jobs  N s\n"
@@ -88,7 +90,7 @@ async def test_downgrade_by_a_step_to_an_id_and_to_base(database: Database) -> N
     assert apply(database, "current").out == "0003\n"
     last = apply(database, "downgrade", "base")
     assert timeless(last.err).endswith("OK  3 reverted in N s. Redo: alembic upgrade 0003\n")
-    assert await tables(database) == {"alembic_version"}
+    assert await tables(database) == BOOKKEEPING
 
 
 async def test_current_says_where_the_database_is(empty_database: Database) -> None:
@@ -146,16 +148,34 @@ def test_heads_and_show_need_no_database() -> None:
     assert "Locks: SHARE ROW EXCLUSIVE" in shown.out
 
 
-async def test_stamp_head_leaves_the_schema_untouched(empty_database: Database) -> None:
-    """Only the revision table is written."""
-    result = apply(empty_database, "stamp", "head")
+async def test_stamp_head_leaves_the_schema_untouched(database: Database) -> None:
+    """A restored schema that lost its revision table is told where it is; nothing else changes."""
+    psql(
+        database,
+        "DROP TABLE alembic_version, alembic_version_ledger;"
+        "DROP FUNCTION alembic_version_ledger_append_only",
+    )
+    before = await snapshot_of(database)
+    result = apply(database, "stamp", "head")
     assert timeless(result.err) == (
-        f"STAMP  {empty_database.name}: 1 revision, base to {HEAD}\n"
+        f"STAMP  {database.name}: 1 revision, base to {HEAD}\n"
         f"  1 of 1  {HEAD}  N s\n"
         "OK  1 stamped in N s. The schema is untouched.\n"
     )
-    assert await tables(empty_database) == {"alembic_version"}
-    assert apply(empty_database, "current").out == f"{HEAD} (head)\n"
+    assert difference(before, await snapshot_of(database)) == []
+    assert apply(database, "current").out == f"{HEAD} (head)\n"
+
+
+def test_a_stamp_that_is_not_true_is_refused(empty_database: Database) -> None:
+    """It would hide the difference from every later run; the way to do it anyway is named."""
+    result = run_alembic("stamp", "head", url=empty_database.url)
+    assert result.code == 3
+    lines = result.err.splitlines()
+    assert lines[0].startswith(
+        f"REFUSED [stamp-refused]  the schema of {empty_database.name!r} is not what {HEAD} gives "
+    )
+    assert lines[1] == f"  help: `vegafs ops stamp {HEAD} --reason …` shows the difference first"
+    assert apply(empty_database, "current").out == ""
 
 
 def test_check_is_content_at_head(database: Database) -> None:
@@ -279,6 +299,7 @@ def test_an_ambiguous_id_is_named(project: Path, database: Database) -> None:
             f'revision = "{identifier}"\ndown_revision = "{down}"\nphase = "expand"\n'
             "def upgrade():\n    pass\ndef downgrade():\n    pass\n"
         )
+    lock(project)
     result = run_alembic("upgrade", "abcd", url=database.url, cwd=project)
     assert result.code == 2
     assert result.err.startswith("ERROR [revision-unknown]  ")
@@ -327,16 +348,50 @@ def test_no_database_in_production_is_an_error_that_says_what_to_set() -> None:
     assert "set DATABASE_URL=postgresql://user:password@host:5432/database" in result.err
 
 
-def test_a_database_ahead_of_the_build_is_named(database: Database, project: Path) -> None:
-    """An older build meets a newer database: both revisions, and what to deploy."""
-    (project / "alembic" / "versions" / f"{HEAD}_add_missing_since_to_files.py").unlink()
+def test_a_database_ahead_by_expand_revisions_is_left_alone(
+    database: Database, project: Path
+) -> None:
+    """A rolled back image meets a newer database that its code can work with: exit code 0."""
+    older_build(project)
     result = run_alembic("upgrade", "head", url=database.url, cwd=project)
-    assert result.code == 1
-    assert result.err == (
-        f"ERROR [database-ahead]  database {database.name!r} is at {HEAD}, which this build does "
-        f"not know; its newest revision is {IDS[-2]}\n"
-        f"  help: deploy the build that has {HEAD}, or downgrade the database with that build\n"
+    assert result == Result(
+        0,
+        "",
+        f"OK  {database.name} is ahead of this build: {HEAD} expands what {IDS[-2]} needs. "
+        "Nothing to do.\n",
     )
+    assert apply(database, "current").out == f"{HEAD} (head)\n"
+
+
+def test_a_database_ahead_by_an_unknown_revision_is_refused(
+    database: Database, project: Path
+) -> None:
+    """Both revisions are named, and what to deploy."""
+    older_build(project)
+    psql(
+        database,
+        "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",
+    )
+    result = run_alembic("upgrade", "head", url=database.url, cwd=project)
+    assert result == Result(
+        1,
+        "",
+        f"ERROR [database-ahead]  database {database.name!r} is at {HEAD}, which this build does "
+        f"not know; its newest revision is {IDS[-2]}; ahead of it: {HEAD} (unknown)\n"
+        f"  help: deploy the build that has {HEAD}, or downgrade the database with that build\n",
+    )
+
+
+def older_build(project: Path) -> None:
+    """The project without its newest revision."""
+    (project / "alembic" / "versions" / CHAIN[-1].file_name).unlink()
+    lock(project)
+
+
+def lock(project: Path) -> None:
+    """What `vegafs lock` does, without fingerprints."""
+    folder = project / "alembic"
+    write_lock(folder / "revisions.lock", read_revisions(folder / "versions"))
 
 
 def test_a_failing_revision_says_what_was_applied(database: Database, project: Path) -> None:
@@ -353,6 +408,7 @@ def test_a_failing_revision_says_what_was_applied(database: Database, project: P
         "    op.execute(\"INSERT INTO volumes (name, root) VALUES ('secret', 'no root')\")\n"
         "def downgrade():\n    pass\n"
     )
+    lock(project)
     result = run_alembic("upgrade", "head", url=database.url, cwd=project)
     assert result.code == 4
     assert result.err.splitlines()[2:] == [
@@ -360,7 +416,7 @@ def test_a_failing_revision_says_what_was_applied(database: Database, project: P
         '"volumes" violates check constraint "ck_volumes_root_absolute" (SQLSTATE 23514)',
         "  done: 0008",
         "  kept of 0009: nothing",
-        "  help: correct the cause, then `alembic upgrade` again",
+        "  help: correct the cause, then `alembic upgrade head` again",
     ]
     assert run_alembic("current", url=database.url, cwd=project).out == "0008\n"
 

@@ -14,6 +14,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db.engine import create_engine
 from app.errors import (
     DatabaseUnreachable,
+    LockTimeoutMissing,
     LoopAlreadyRunning,
     RevisionUnknown,
     TransactionAlreadyOpen,
@@ -71,10 +72,12 @@ async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
     assert beats > 10
 
 
-async def test_a_pooled_connection_is_given_back_as_it_was(empty_database: Database) -> None:
-    """The application's own engine can be used too, and no transaction stays open in it."""
+async def test_a_connection_without_a_lock_timeout_is_refused(empty_database: Database) -> None:
+    """The service's own engine has none; a pooler may have dropped it. Nothing is done."""
     engine = create_engine(empty_database.settings, "app")
-    await upgrade(Target.of(engine), "head")
+    with pytest.raises(LockTimeoutMissing) as caught:
+        await upgrade(Target.of(engine), "head")
+    assert caught.value.exit_code == 3
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # a queue pool
     async with engine.connect() as connection:
         idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = :d"
@@ -153,12 +156,13 @@ async def test_errors_reach_a_caller_as_exceptions(empty_database: Database) -> 
     engine = create_engine(empty_database.settings, "migrate")
     with pytest.raises(RevisionUnknown):
         await upgrade(Target.of(engine), "nope")
+    await upgrade(Target.of(engine), "0001")
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE jobs (id int)"))
     with pytest.raises(UpgradeFailed) as caught:
         await upgrade(Target.of(engine), "head")
     assert caught.value.revision == "0003"
-    assert caught.value.applied == ("0001", "0002")
+    assert caught.value.applied == ("0002",)
     assert "(SQLSTATE 42P07)" in caught.value.reason
     await engine.dispose()
     nobody = create_engine(settings_of("postgresql://u@127.0.0.1:1/d"), "migrate")

@@ -14,6 +14,7 @@ foreign servers, event triggers, publications, other schemas, and what belongs t
 """
 
 from app.migrate.proof.catalog.model import (
+    NOTHING,
     Attributes,
     Catalog,
     Difference,
@@ -21,6 +22,16 @@ from app.migrate.proof.catalog.model import (
     Value,
     difference,
 )
-from app.migrate.proof.catalog.reading import snapshot
+from app.migrate.proof.catalog.reading import BOOKKEEPING, snapshot
 
-__all__ = ["Attributes", "Catalog", "Difference", "Key", "Value", "difference", "snapshot"]
+__all__ = [
+    "BOOKKEEPING",
+    "NOTHING",
+    "Attributes",
+    "Catalog",
+    "Difference",
+    "Key",
+    "Value",
+    "difference",
+    "snapshot",
+]

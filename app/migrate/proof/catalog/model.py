@@ -68,6 +68,10 @@ class Catalog:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+# The catalog of a schema in which nothing is.
+NOTHING = Catalog({})
+
+
 @dataclass(frozen=True)
 class Difference:
     """One attribute, or a whole object where `attribute` is None, that is not as expected.

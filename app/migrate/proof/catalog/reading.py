@@ -13,6 +13,13 @@ from app.migrate.proof.catalog.model import Attributes, Catalog, Key, Value, fro
 from app.migrate.proof.catalog.normal import view_definition
 from app.migrate.proof.catalog.queries import OBJECTS
 
+# Alembic's table and the ledger beside it: they say what was done, and are not part of it.
+BOOKKEEPING = (
+    "alembic_version",
+    "alembic_version_ledger",
+    "alembic_version_ledger_append_only()",
+)
+
 # The schema first, so that its names are written bare. What an extension brought is written bare
 # wherever it was put: a citext of `public` reads the same from a schema beside it.
 _SEARCH_PATH = """
@@ -28,7 +35,7 @@ def snapshot(
     connection: Connection,
     schema: str = "public",
     *,
-    exclude: Collection[str] = ("alembic_version",),
+    exclude: Collection[str] = BOOKKEEPING,
 ) -> Catalog:
     """Read everything of one schema that matters, except the relations named in `exclude`.
 

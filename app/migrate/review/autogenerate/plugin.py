@@ -22,10 +22,12 @@ _COMPARATORS = "app.migrate.review.autogenerate.comparators"
 def configure_options(exclude: Iterable[str] = ()) -> dict[str, Any]:
     """What `context.configure` is given, for every command.
 
-    `exclude` names tables that are no model's and no revision's; Alembic's own is known.
+    `exclude` names tables that are no model's and no revision's; the bookkeeping is known.
     """
+    from app.migrate.proof.catalog import BOOKKEEPING  # noqa: PLC0415 - see above
+
     register()
-    excluded = frozenset(exclude)
+    excluded = frozenset((*BOOKKEEPING, *exclude))
 
     def include_name(name: str | None, kind: str, parents: object) -> bool:
         return kind != "table" or name not in excluded

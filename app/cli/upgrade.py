@@ -1,0 +1,35 @@
+"""`vegafs upgrade`: `alembic upgrade` with a report to read by machine, and a word on why."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli import output
+from app.cli.target import on_target
+from app.errors import ReasonMissing
+from app.migrate.run import upgrade
+
+
+@click.command(name="upgrade")
+@click.argument("revision", default="head")
+@click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--execute", is_flag=True, help="In production: also where data is dropped.")
+@click.option("--reason", help="Why; the ledger keeps it.")
+def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
+    """Apply what is pending up to REVISION, as `alembic upgrade` does.
+
+    \b
+    Examples:
+      vegafs upgrade
+      vegafs upgrade head --json
+      vegafs upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
+    """
+    if execute and not reason:
+        raise ReasonMissing
+    report = on_target(
+        lambda target: upgrade.upgrade(
+            target, revision, reason=reason if execute else None, say=output.narrate, signals=True
+        )
+    )
+    if json_:
+        output.answer_json(report.as_json())

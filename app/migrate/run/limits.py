@@ -1,0 +1,27 @@
+"""Limits is how long a run may wait for what, and whose run it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a run. `docs/limits.md` says why the defaults are what they are."""
+
+    mutex_wait_s: float = 300.0
+    # For a lock that readers or writers queue behind: what each of them waits at most.
+    lock_timeout_s: float = 2.0
+    # For a lock that neither queues behind: index builds, validations.
+    patient_lock_timeout_s: float = 600.0
+    # For all attempts at one revision or one step together.
+    lock_budget_s: float = 600.0
+    retry_first_s: float = 0.5
+    retry_longest_s: float = 30.0
+    # Of whose statements and locks nothing is seen for this long, one line is said.
+    warn_after_s: float = 2.0
+    production: bool = False
+    # Run before the first revision that drops data, in production; or who does without, and why.
+    backup_command: str | None = None
+    backup_waived: str | None = None
+    build: str = ""

@@ -1,0 +1,134 @@
+"""The ledger: what it keeps, and that nobody changes it unseen."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.db.engine import create_engine
+from app.migrate.history.ledger import Ledger, Row
+from app.migrate.run.upgrade import downgrade, upgrade
+from app.migrate.target import Target
+from tests.integration.migrate.conftest import psql
+from tests.support.databases import Database
+from tests.support.processes import VEGAFS, run
+
+
+async def rows_of(database: Database) -> tuple[Row, ...]:
+    engine = create_engine(database.settings, "observe")
+    async with engine.connect() as connection:
+        rows = await connection.run_sync(Ledger().read)
+    await engine.dispose()
+    return rows
+
+
+async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
+    empty_database: Database,
+) -> None:
+    """Up and down again: each revision's rows, by the server's clock."""
+    engine = create_engine(empty_database.settings, "migrate")
+    await upgrade(Target.of(engine), "0002")
+    await downgrade(Target.of(engine), "0001")
+    await engine.dispose()
+    rows = await rows_of(empty_database)
+    assert [(row.revision, row.direction, row.outcome) for row in rows] == [
+        ("0001", "upgrade", "applied"),
+        ("0002", "upgrade", "applied"),
+        ("0002", "downgrade", "applied"),
+    ]
+    first = rows[0]
+    assert (first.phase, first.attempts, first.error, first.reason) == ("expand", 1, None, None)
+    assert len(first.checksum) == 64
+    assert first.statements >= 2
+    assert first.started_at is not None
+    assert first.finished_at is not None
+    assert first.duration_s == pytest.approx(
+        (first.finished_at - first.started_at).total_seconds(), abs=1e-6
+    )
+    assert first.actor is not None
+    assert set(first.actor) == {"application", "database_user", "host", "os_user"}
+
+
+async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) -> None:
+    """The first run that writes takes over what the revision table says."""
+    psql(
+        database,
+        "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",
+    )
+    engine = create_engine(database.settings, "migrate")
+    await downgrade(Target.of(engine), "-1")
+    await engine.dispose()
+    rows = await rows_of(database)
+    assert {row.outcome for row in rows[:-1]} == {"adopted"}
+    assert (rows[-1].direction, rows[-1].outcome) == ("downgrade", "applied")
+
+
+async def test_alembic_never_needs_the_ledger(database: Database) -> None:
+    """Dropped, it is made anew."""
+    psql(
+        database,
+        "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",
+    )
+    engine = create_engine(database.settings, "migrate")
+    report = await upgrade(Target.of(engine), "head")
+    assert report.steps == ()
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version_ledger SET checksum = 'x'",
+        "DELETE FROM alembic_version_ledger",
+        "TRUNCATE alembic_version_ledger",
+    ],
+)
+async def test_the_ledger_is_append_only(database: Database, statement: str) -> None:
+    """A plain edit is refused by the table itself."""
+    engine = create_engine(database.settings, "migrate")
+    with pytest.raises(DBAPIError, match="the ledger is append-only"):
+        async with engine.begin() as connection:
+            await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("edit", "row"),
+    [
+        ("UPDATE alembic_version_ledger SET error = 'x' WHERE id = 3", 3),
+        ("DELETE FROM alembic_version_ledger WHERE id = 2", 3),
+        ("UPDATE alembic_version_ledger SET finished_at = now() + '1 s' WHERE id = 1", 1),
+    ],
+)
+def test_an_edit_behind_its_back_is_found(database: Database, edit: str, row: int) -> None:
+    """A run refuses to go on, and `vegafs ledger` says the same."""
+    psql(
+        database,
+        "ALTER TABLE alembic_version_ledger DISABLE TRIGGER append_only;"
+        f"{edit}; ALTER TABLE alembic_version_ledger ENABLE TRIGGER append_only",
+    )
+    message = (
+        "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
+        f"before row {row}: its hash does not fit\n"
+    )
+    alembic = VEGAFS.with_name("alembic")
+    for command in ([alembic, "downgrade", "-1"], [VEGAFS, "ledger"]):
+        result = run(*command, DATABASE_URL=database.url)
+        assert result.returncode == 3
+        assert result.stderr.startswith(message)
+
+
+def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -> None:
+    """For people a line a row, as JSON all of it; an empty one says so."""
+    told = run(VEGAFS, "ledger", "--last", "2", DATABASE_URL=database.url)
+    assert told.returncode == 0
+    assert told.stdout.splitlines()[0].split()[:2] == ["ID", "WHEN"]
+    assert len(told.stdout.splitlines()) == 3
+    assert told.stderr == f"7 rows of {database.name}, every hash fits\n"
+    document = json.loads(run(VEGAFS, "ledger", "--json", DATABASE_URL=database.url).stdout)
+    assert document["schema_version"] == 1
+    assert [row["revision"] for row in document["rows"]][:2] == ["0001", "0002"]
+    nothing = run(VEGAFS, "ledger", DATABASE_URL=empty_database.url)
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert nothing.stderr == f"{empty_database.name} has none\n"

@@ -1,0 +1,283 @@
+"""Runs of `alembic` for tests that do something to them, and chains of revisions to run.
+
+chain = Chain(folder); chain.add("op.execute('CREATE TABLE t (id int)')")
+run = await launcher.start(chain, "upgrade", "head", url=url)
+await run.says("APPLY"); run.signal(signal.SIGTERM); result = await run.end()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.migrate.history.revisions import read_revisions, write_lock
+from tests.support.server import ROOT
+
+LAUNCHER = ROOT / "tests" / "support" / "launcher.py"
+# What a run may take that nothing is done to, with many beside it; only a hang meets it.
+PATIENCE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it exited; below zero by which signal."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Chain:
+    """Revisions in a folder of their own, which the project's environment runs."""
+
+    def __init__(self, folder: Path, *, of_project: bool = False) -> None:
+        self.folder = folder
+        self.versions = folder / "alembic" / "versions"
+        self.versions.mkdir(parents=True)
+        shutil.copy(ROOT / "alembic.ini", folder)
+        for name in ("env.py", "script.py.mako"):
+            shutil.copy(ROOT / "alembic" / name, folder / "alembic")
+        if of_project:
+            for path in sorted((ROOT / "alembic" / "versions").glob("*.py")):
+                shutil.copy(path, self.versions)
+            shutil.copy(ROOT / "alembic" / "revisions.lock", folder / "alembic")
+        else:
+            self.lock()
+
+    @property
+    def ini(self) -> Path:
+        return self.folder / "alembic.ini"
+
+    @property
+    def ids(self) -> list[str]:
+        """The revisions, oldest first."""
+        return [revision.id for revision in read_revisions(self.versions)]
+
+    def add(
+        self,
+        upgrade: str,
+        downgrade: str = "pass",
+        *,
+        phase: str = "expand",
+        down: str | None = None,
+        identifier: str | None = None,
+        lock: bool = True,
+    ) -> str:
+        """Write a revision after the newest, with these bodies; its id."""
+        ids = self.ids if identifier is None or down is None else []
+        identifier = identifier or f"{len(ids) + 1:04}"
+        down = down if down is not None else (ids[-1] if ids else None)
+        self.path(identifier).write_text(
+            f'"""Change {identifier}."""\n\n'
+            "import sqlalchemy as sa\nfrom alembic import op\n\n"
+            f"revision = {identifier!r}\ndown_revision = {down or None!r}\nphase = {phase!r}\n\n\n"
+            f"def upgrade() -> None:\n{_indented(upgrade)}\n\n\n"
+            f"def downgrade() -> None:\n{_indented(downgrade)}\n",
+            "utf-8",
+        )
+        if lock:
+            self.lock()
+        return identifier
+
+    def path(self, identifier: str) -> Path:
+        """The file of a revision that `add` wrote."""
+        return self.versions / f"{identifier}_change.py"
+
+    def lock(self) -> None:
+        """Do what `vegafs lock` does, without fingerprints."""
+        write_lock(self.folder / "alembic" / "revisions.lock", read_revisions(self.versions))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where in a run a signal is sent, and to whom: itself by default."""
+
+    at: int
+    pid: int | None = None
+    signal: int = signal.SIGKILL
+    # To the server's process of the connection instead.
+    backend: bool = False
+    after_s: float = 0.0
+
+
+class Run:
+    """One `alembic` process."""
+
+    def __init__(self, pid: int, output: Path, code: asyncio.Future[int]) -> None:
+        self.pid = pid
+        self.output = output
+        self._code = code
+
+    @property
+    def has_ended(self) -> bool:
+        return self._code.done()
+
+    @property
+    def said(self) -> str:
+        """What it has narrated so far."""
+        return Path(f"{self.output}.err").read_text("utf-8")
+
+    @property
+    def log(self) -> Path:
+        """The points that it came to."""
+        return Path(f"{self.output}.points")
+
+    async def says(self, text: str, *, timeout_s: float = 30.0, times: int = 1) -> None:
+        """Wait until it has said that."""
+        async with _patience(timeout_s, lambda: f"{text!r} was not said:\n{self.said}"):
+            while self.said.count(text) < times:
+                assert not self.has_ended, f"it ended with {self._code.result()}:\n{self.said}"
+                await asyncio.sleep(0.01)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    async def end(self, *, timeout_s: float = PATIENCE_S) -> Result:
+        """Wait for its end."""
+        async with _patience(timeout_s, lambda: f"it has not ended:\n{self.said}"):
+            code = await asyncio.shield(self._code)
+        return Result(code, Path(f"{self.output}.out").read_text("utf-8"), self.said)
+
+
+class Launcher:
+    """Starts runs from one process that has done the imports."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._started: dict[int, asyncio.Future[list[int]]] = {}
+        self._codes: dict[int, asyncio.Future[int]] = {}
+        self._listener = asyncio.create_task(self._listen())
+
+    async def start_many(
+        self,
+        chain: Chain,
+        *arguments: str,
+        count: int,
+        url: str,
+        env: Mapping[str, str] | None = None,
+        points: Points | None = None,
+    ) -> Sequence[Run]:
+        """`count` processes that begin at once."""
+        loop = asyncio.get_running_loop()
+        number = next(self._numbers)
+        output = self._folder / f"run{number}"
+        started = self._started[number] = loop.create_future()
+        log = f"{output}.0.points" if points else None
+        request = {
+            "run": number,
+            "argv": arguments,
+            "cwd": str(chain.folder),
+            "env": {"DATABASE_URL": url, **(env or {})},
+            "output": str(output),
+            "count": count,
+            "points": {"log": log, **vars(points)} if points else None,
+        }
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        runs = []
+        for index, pid in enumerate(await started):
+            path = Path(f"{output}.{index}")
+            for stream in ("out", "err"):
+                Path(f"{path}.{stream}").touch()
+            runs.append(Run(pid, path, self._codes[pid]))
+        return runs
+
+    async def start(self, chain: Chain, *arguments: str, url: str, **options: Any) -> Run:
+        """One process."""
+        (run,) = await self.start_many(chain, *arguments, count=1, url=url, **options)
+        return run
+
+    async def alembic(self, chain: Chain, *arguments: str, url: str, **options: Any) -> Result:
+        """One process, to its end."""
+        run = await self.start(chain, *arguments, url=url, **options)
+        return await run.end()
+
+    async def close(self) -> None:
+        """End the helper, and what still runs with it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+        await self._listener
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        loop = asyncio.get_running_loop()
+        while line := await self._process.stdout.readline():
+            message = json.loads(line)
+            if "run" in message:
+                for pid in message["pids"]:
+                    self._codes[pid] = loop.create_future()
+                self._started.pop(message["run"]).set_result(message["pids"])
+            else:
+                self._codes.pop(message["pid"]).set_result(message["code"])
+
+
+def one_applied(results: Sequence[Result], *, applied: int) -> None:
+    """On failure: AssertionError, unless one applied all, the others nothing, and each said so."""
+    codes = Counter(result.code for result in results)
+    wrong = next((result.err for result in results if result.code != 0), "")
+    assert codes == {0: len(results)}, wrong
+    told = Counter(result.err.splitlines()[-1].partition(" in ")[0] for result in results)
+    assert told.pop(f"OK  {applied} applied") == 1
+    assert sum(told.values()) == len(results) - 1
+    assert all("Nothing to do" in line for line in told), told
+
+
+@asynccontextmanager
+async def launching(folder: Path) -> AsyncIterator[Launcher]:
+    """A launcher for the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(LAUNCHER)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    launcher = Launcher(process, folder)
+    try:
+        yield launcher
+    finally:
+        await launcher.close()
+
+
+@asynccontextmanager
+async def _patience(timeout_s: float, told: Any) -> AsyncIterator[None]:
+    """On failure: AssertionError, with what `told` says, once the time is over."""
+    task = asyncio.current_task()
+    assert task is not None
+    over = False
+
+    def give_up() -> None:
+        nonlocal over
+        over = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(timeout_s, give_up)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not over:
+            raise
+        if hasattr(task, "uncancel"):
+            task.uncancel()
+        raise AssertionError(told()) from None
+    finally:
+        timer.cancel()
+
+
+def _indented(body: str) -> str:
+    return textwrap.indent(textwrap.dedent(body).strip(), "    ")
