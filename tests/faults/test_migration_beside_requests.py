@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.migrate.history.revisions import read_revisions, write_lock
 from tests.support.databases import Database
 from tests.support.server import ROOT
 from tests.support.service import plant, serving, with_volumes
@@ -61,6 +62,7 @@ def downgrade() -> None:
 '''
         )
         down = str(number)
+    write_lock(project / "alembic" / "revisions.lock", read_revisions(versions))
     alembic = str(Path(sys.executable).with_name("alembic"))
     return [alembic, "-c", str(project / "alembic.ini"), "upgrade", "head"]
 

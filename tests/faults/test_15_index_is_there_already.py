@@ -1,0 +1,87 @@
+"""Row 15: an index of the same name is there already: an invalid one, or another one."""
+
+import asyncpg
+import pytest
+
+from tests.support.databases import Database
+from tests.support.runs import Chain, Launcher
+
+INDEX = """
+SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index
+WHERE indexrelid = to_regclass('"T id"')
+"""
+
+
+@pytest.fixture
+async def indexed(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> Chain:
+    """A revision that builds an index on a table that is there."""
+    chain.add("op.execute('CREATE TABLE t AS SELECT g AS a, 1 AS b FROM generate_series(1, 9) g')")
+    first = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert first.code == 0, first.err
+    chain.add("op.create_index_concurrently('T id', 't', ['a'], postgresql_where=sa.text('b > 0'))")
+    return chain
+
+
+WANTED = 'CREATE INDEX "T id" ON public.t USING btree (a) WHERE (b > 0)'
+
+
+async def test_an_invalid_one_is_rebuilt(
+    indexed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Whatever its definition: the leftover of a build that failed is of no use."""
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await watcher.execute('CREATE UNIQUE INDEX CONCURRENTLY "T id" ON t (b)')
+    assert not (await watcher.fetchrow(INDEX))["indisvalid"]
+    result = await launcher.alembic(indexed, "upgrade", "head", url=empty_database.url)
+    assert result.code == 0, result.err
+    assert tuple(await watcher.fetchrow(INDEX)) == (True, WANTED)
+
+
+async def test_the_same_one_is_left_alone(
+    indexed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The build of a run that was killed before it could record it."""
+    await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE 0 < b AND true')
+    await watcher.execute('DROP INDEX "T id"; CREATE INDEX "T id" ON t (a) WHERE b > 0')
+    before = await watcher.fetchval("SELECT '\"T id\"'::regclass::oid")
+    result = await launcher.alembic(indexed, "upgrade", "head", url=empty_database.url)
+    assert result.code == 0, result.err
+    assert await watcher.fetchval("SELECT '\"T id\"'::regclass::oid") == before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'CREATE INDEX "T id" ON public.t USING btree (b) WHERE (b > 0)',
+        'CREATE INDEX "T id" ON public.t USING btree (a)',
+        'CREATE UNIQUE INDEX "T id" ON public.t USING btree (a) WHERE (b > 0)',
+        'CREATE INDEX "T id" ON public.t USING hash (a) WHERE (b > 0)',
+        'CREATE INDEX "T id" ON public.other USING btree (a) WHERE (b > 0)',
+    ],
+    ids=["column", "predicate", "unique", "method", "table"],
+)
+async def test_a_valid_one_with_another_definition_is_refused(
+    indexed: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    other: str,
+) -> None:
+    """Both definitions are shown, it stays as it was, and nothing is recorded as applied."""
+    await watcher.execute("CREATE TABLE other (a int, b int)")
+    await watcher.execute(other)
+    result = await launcher.alembic(indexed, "upgrade", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert result.err.endswith(
+        "REFUSED [index-differs]  there is a valid index T id with another definition\n"
+        f"  found:  {other}\n"
+        f"  wanted: {WANTED}\n"
+        "  help: drop it, or give the new index another name\n"
+    )
+    assert tuple(await watcher.fetchrow(INDEX)) == (True, other)
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
+    assert (
+        await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname = 'alembic_copy'") == 0
+    )
