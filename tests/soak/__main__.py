@@ -1,0 +1,138 @@
+"""A soak: random chains of revisions against random faults, each case checked and replayable.
+
+    python -m tests.soak --cases 300 --seed 1      seeds 1 to 300
+    python -m tests.soak --replay 217              that case alone, with its files kept
+
+The exit code is 1 where a case ended elsewhere than the same command without a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import queue
+import random
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.soak.bench import GROUP_CASES
+from tests.soak.cases import Found
+from tests.soak.worker import work
+from tests.support.server import forget_configuration, own_server, temporary_folder
+
+PROGRESS_CASES = 25
+
+
+def main() -> int:
+    arguments = _arguments()
+    forget_configuration()
+    if arguments.replay is not None:
+        seeds = [arguments.replay]
+    else:
+        seeds = list(range(arguments.seed, arguments.seed + arguments.cases))
+    groups: dict[int, list[int]] = {}
+    for seed in seeds:
+        groups.setdefault(seed // GROUP_CASES, []).append(seed)
+    print(f"soak: {len(seeds)} cases from seed {seeds[0]}, {arguments.workers} workers", flush=True)
+    kept = Path(tempfile.mkdtemp(prefix="vegafs-soak-"))
+    started_s = time.monotonic()
+    found = []
+    embedded = own_server(uuid.uuid4().hex, arguments.pg_major)
+    with embedded.use() as running, temporary_folder() as folder:
+        url = running.url("postgres")
+        for one in _run(list(groups.items()), arguments, url, folder, kept):
+            found.append(one)
+            if one.wrong is not None:
+                print(f"\nseed {one.seed}: {one.fault} on {one.journey}\n{one.wrong}")
+                print(f"files: {kept / str(one.seed)}\nreplay: --replay {one.seed}\n", flush=True)
+            if len(found) % PROGRESS_CASES == 0:
+                _progress(found, len(seeds), started_s)
+    wrong = _summary(found, time.monotonic() - started_s)
+    with contextlib.suppress(OSError):
+        kept.rmdir()
+    return 1 if wrong or len(found) < len(seeds) else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--replay", type=int, help="one seed")
+    parser.add_argument("--workers", type=int, default=2)
+    major = int(os.environ.get("VEGAFS_TEST_PG_MAJOR", "18"))
+    parser.add_argument("--pg-major", type=int, default=major)
+    return parser.parse_args()
+
+
+def _run(
+    groups: list[tuple[int, list[int]]],
+    arguments: argparse.Namespace,
+    url: str,
+    folder: Path,
+    kept: Path,
+) -> Iterator[Found]:
+    """What comes of each case, as it comes."""
+    context = multiprocessing.get_context("spawn")
+    tasks: Any = context.Queue()
+    results: Any = context.Queue()
+    workers = min(arguments.workers, len(groups))
+    for group in groups:
+        tasks.put(group)
+    processes = []
+    for number in range(workers):
+        tasks.put(None)
+        place = folder / str(number)
+        place.mkdir()
+        options = (tasks, results, url, arguments.pg_major, place, kept)
+        processes.append(context.Process(target=work, args=options, daemon=True))
+    for process in processes:
+        process.start()
+    while any(process.is_alive() for process in processes) or not results.empty():
+        with contextlib.suppress(queue.Empty):
+            yield results.get(timeout=0.5)
+
+
+def _progress(found: Sequence[Found], of: int, started_s: float) -> None:
+    seconds = time.monotonic() - started_s
+    wrong = sum(one.wrong is not None for one in found)
+    print(
+        f"{len(found)} of {of} cases, {wrong} wrong, {seconds:.0f} s, "
+        f"{len(found) / seconds:.1f} a second",
+        flush=True,
+    )
+
+
+def _summary(found: Sequence[Found], seconds: float) -> int:
+    """Print what was found; how many cases are wrong."""
+    wrong = [one.seed for one in found if one.wrong is not None]
+    print(f"\n{'fault':<22}{'cases':>6}{'s each':>8}  states, exit codes of the disturbed runs")
+    for name in sorted({one.fault.partition(",")[0] for one in found}):
+        of = [one for one in found if one.fault.partition(",")[0] == name]
+        states = Counter(state for one in of for state in one.states)
+        codes = Counter(code for one in of for code in one.codes[:-1])
+        each_s = sum(one.seconds for one in of) / len(of)
+        print(f"{name:<22}{len(of):>6}{each_s:>8.2f}  {_counted(states)}; {_counted(codes)}")
+    states = Counter(state for one in found for state in one.states)
+    twice = sum("," in one.fault for one in found)
+    print(f"\nstates found: {_counted(states)}; {twice} cases with two faults")
+    print(
+        f"{len(found)} cases in {seconds:.0f} s, {len(found) / seconds:.1f} a second, "
+        f"{len(wrong)} wrong{': seeds ' + ', '.join(map(str, wrong)) if wrong else ''}"
+    )
+    return len(wrong)
+
+
+def _counted(counter: Counter[Any]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in sorted(counter.items(), key=str))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A worker of the soak: takes groups of cases from a queue, and gives back what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import traceback
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.db.embedded.identity import die_with_parent
+from tests.soak.bench import Bench, CrashingServer, Group
+from tests.soak.cases import Found, run_case
+from tests.support.databases import Databases, connect
+from tests.support.runs import launching
+from tests.support.server import Server, own_server
+
+# Cases that a worker has under way: most of one is waiting for processes and locks.
+AT_ONCE = 4
+
+
+def work(tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path) -> None:
+    """A worker process."""
+    die_with_parent(os.getppid(), signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_work_on(tasks, results, url, major, folder, kept))
+    finally:
+        results.close()
+        results.join_thread()
+
+
+async def _work_on(
+    tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path
+) -> None:
+    admin = await connect(url)
+    server = Server(url, own_server("soak", major))
+    databases = Databases(server, admin, prefix=f"vegafs_soak_{uuid.uuid4().hex[:8]}")
+    crashing = CrashingServer(folder / "crashing", major)
+    runs = folder / "runs"
+    runs.mkdir()
+    slots = asyncio.Semaphore(AT_ONCE)
+    try:
+        async with launching(runs) as launcher:
+            bench = Bench(databases, launcher, folder, crashing)
+
+            async def groups() -> None:
+                while (task := await asyncio.to_thread(tasks.get)) is not None:
+                    await _group(bench, *task, slots, results, kept)
+                tasks.put(None)
+
+            # One group is prepared while the cases of another one run.
+            await asyncio.gather(groups(), groups())
+    finally:
+        crashing.stop()
+        await admin.close()
+
+
+async def _group(
+    bench: Bench,
+    number: int,
+    seeds: Sequence[int],
+    slots: asyncio.Semaphore,
+    results: Any,
+    kept: Path,
+) -> None:
+    """The cases of one chain; one of them stands for all where it does not even run undisturbed."""
+    try:
+        group = await Group.make(bench, number)
+    except Exception as error:
+        _keep(bench.folder / f"chain-{number}", [], kept / str(seeds[0]))
+        wrong = f"the chain does not run undisturbed: {error}\n{traceback.format_exc()}"
+        results.put(Found(seeds[0], "none", f"group {number}", wrong=wrong))
+        return
+
+    async def one(seed: int) -> None:
+        async with slots:
+            found = await run_case(bench, group, seed)
+            if found.wrong is not None:
+                _keep(group.chain.folder, found.runs, kept / str(seed))
+            for output in found.runs:
+                for path in Path(output).parent.glob(f"{Path(output).name}.*"):
+                    path.unlink()
+            results.put(found)
+
+    await asyncio.gather(*map(one, seeds))
+    await group.drop(bench)
+
+
+def _keep(chain: Path, runs: Sequence[str], place: Path) -> None:
+    """Copy a chain and what its runs said to where they stay."""
+    place.mkdir(parents=True)
+    shutil.copytree(chain, place / "chain", ignore=shutil.ignore_patterns("__pycache__"))
+    for output in runs:
+        for path in Path(output).parent.glob(f"{Path(output).name}.*"):
+            shutil.copy(path, place)
