@@ -62,7 +62,7 @@ locks:  ## Resolve the dependencies anew into the lock files
 	$(BIN)/python -m pip install --quiet uv
 	for extra in "requirements.lock" "requirements-dev.lock --extra dev"; do \
 	    $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
-	        --no-header --no-annotate --no-emit-index-url pyproject.toml -o $$extra >/dev/null; done
+	        --no-header --no-annotate pyproject.toml -o $$extra >/dev/null; done
 	grep -A2 '^flit-core' requirements-dev.lock | sed '$$s/ \\$$//' > requirements-build.lock
 
 clean:  ## Remove what make created: the environment, the development database and caches
