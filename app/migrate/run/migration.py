@@ -444,6 +444,8 @@ class Migration:
             self._interruption.sleep(wait_s)
             self._attempt += 1
             self._statements = 0
+            # Alembic looks at its table again before it starts the revision.
+            self._outside = self._stepped = False
 
     def _patiently(self, look: Callable[[], _T]) -> _T:
         """A look at the revision table and the ledger, again where somebody has one locked."""
