@@ -6,7 +6,7 @@ import pytest
 from tests.support.databases import Database
 from tests.support.runs import Chain, Launcher, one_applied
 
-PROCESSES = [8, pytest.param(50, marks=pytest.mark.slow)]
+PROCESSES = [6, pytest.param(50, marks=pytest.mark.slow)]
 
 
 def ran(chain: Chain, number: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from tests.support.databases import Database
 from tests.support.runs import Chain, Launcher, one_applied
 
-PROCESSES = [8, pytest.param(50, marks=pytest.mark.slow)]
+PROCESSES = [6, pytest.param(50, marks=pytest.mark.slow)]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def indexed(chain: Chain) -> Chain:
     return chain
 
 
-@pytest.mark.parametrize("start", ["base", "0003"])
+@pytest.mark.parametrize("start", [pytest.param("base", marks=pytest.mark.slow), "0003"])
 @pytest.mark.parametrize("processes", PROCESSES)
 async def test_processes_that_wait_do_not_stand_in_the_index_builds_way(
     indexed: Chain,

@@ -29,7 +29,7 @@ from tests.support.states import (
 )
 
 AT_ONCE = 3
-SAMPLE = 9
+SAMPLE = 5
 Expected = Mapping[tuple[str, ...], State]
 
 
@@ -152,6 +152,7 @@ WAITING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "statement"), WAITING.values(), ids=WAITING)
 async def test_a_step_that_was_killed_in_the_middle_converges(
     chain: Chain,

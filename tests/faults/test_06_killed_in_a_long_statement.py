@@ -1,6 +1,7 @@
 """Row 6: the client is killed while a statement of it runs for a minute."""
 
 import signal
+from functools import partial
 
 import asyncpg
 import pytest
@@ -11,10 +12,11 @@ from tests.support.runs import Chain, Launcher
 from tests.support.states import gone, wait_until
 
 FREE_WITHIN_S = 2.0
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
 STATEMENTS = {
     "sleeps": "SELECT pg_sleep(60)",
-    "computes": "SELECT count(*) FROM generate_series(1, 1000000000)",
-    "waits for a lock": "ALTER TABLE t ADD COLUMN n int",
+    "computes": SLOW("SELECT count(*) FROM generate_series(1, 1000000000)"),
+    "waits for a lock": SLOW("ALTER TABLE t ADD COLUMN n int"),
 }
 
 

@@ -16,7 +16,7 @@ from tests.support.runs import Chain, Launcher
 from tests.support.states import gone, wait_until
 
 CANCELLED_WITHIN_S = 1.0
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+SIGNALS = [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
 SLEEPS = (
     "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() "
     "AND query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"
@@ -70,6 +70,7 @@ async def test_a_signal_cancels_the_statement(
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 async def test_a_signal_ends_the_wait_for_the_mutex(
     sleepy: Chain,

@@ -28,7 +28,7 @@ async def blocked(
     return chain
 
 
-@pytest.mark.parametrize("failing", [1, 3])
+@pytest.mark.parametrize("failing", [1, pytest.param(3, marks=pytest.mark.slow)])
 async def test_the_attempt_after_the_blocker_has_gone_succeeds(
     blocked: Chain,
     launcher: Launcher,

@@ -4,6 +4,7 @@ import re
 import time
 
 import asyncpg
+import pytest
 
 from tests.support.databases import Database, connect
 from tests.support.private import PrivateServer
@@ -60,6 +61,7 @@ async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     assert again.code == 0, again.err
 
 
+@pytest.mark.slow
 async def test_a_blocker_that_the_role_may_not_look_into_is_still_named(
     chain: Chain,
     launcher: Launcher,
@@ -91,6 +93,7 @@ async def test_a_blocker_that_the_role_may_not_look_into_is_still_named(
     await watcher.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_a_prepared_transaction_that_blocks_is_named(
     chain: Chain, launcher: Launcher, private_server: PrivateServer
 ) -> None:

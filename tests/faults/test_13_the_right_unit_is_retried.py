@@ -1,6 +1,7 @@
 """Row 13: lock timeouts in and outside a transaction, and a deadlock."""
 
 import asyncpg
+import pytest
 
 from tests.support.databases import Database
 from tests.support.runs import Chain, Launcher
@@ -86,6 +87,7 @@ async def test_a_lock_timeout_outside_a_transaction_repeats_the_step(
     assert "BLOCKED [lock-blocked]  0003 did not get its lock in time; its step is" in result.err
 
 
+@pytest.mark.slow
 async def test_a_step_outside_a_transaction_gives_up_within_its_budget(
     chain: Chain,
     launcher: Launcher,

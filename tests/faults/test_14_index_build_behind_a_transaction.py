@@ -4,6 +4,7 @@ import re
 import time
 
 import asyncpg
+import pytest
 
 from tests.support.databases import Database
 from tests.support.runs import Chain, Launcher
@@ -43,6 +44,7 @@ async def test_the_session_is_named_and_the_index_is_built_once_it_is_gone(
     ) == [True]
 
 
+@pytest.mark.slow
 async def test_a_transaction_that_only_reads_another_table_is_named_too(
     chain: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
 ) -> None:

@@ -1,16 +1,19 @@
 """Row 16: rows that are alike under a unique index that is built concurrently."""
 
+from functools import partial
+
 import asyncpg
 import pytest
 
 from tests.support.databases import Database
 from tests.support.runs import Chain, Launcher
 
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
 ARGUMENTS = {
     "a column": ("['a']", 6),
     "a predicate": ("['a'], postgresql_where=sa.text(\"b = 'x'\")", 2),
-    "an expression": ("[sa.text('lower(b)')]", 10),
-    "columns": ("['a', 'b']", 2),
+    "an expression": SLOW("[sa.text('lower(b)')]", 10),
+    "columns": SLOW("['a', 'b']", 2),
     "nulls not distinct": ("['n'], postgresql_nulls_not_distinct=True", 11),
 }
 

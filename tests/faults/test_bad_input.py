@@ -138,7 +138,9 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("start", ["base", "0001", "0003"])
+@pytest.mark.parametrize(
+    "start", ["base", *(pytest.param(i, marks=pytest.mark.slow) for i in ("0001", "0003"))]
+)
 @pytest.mark.parametrize(("before", "after", "said"), FILES.values(), ids=FILES)
 async def test_a_chain_that_is_none_is_refused(
     chain: Chain,

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import queue
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,8 @@ PROGRESS_CASES = 25
 def main() -> int:
     arguments = _arguments()
     forget_configuration()
+    # Whoever ends it wants its servers and folders gone.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if arguments.replay is not None:
         seeds = [arguments.replay]
     else:

@@ -14,6 +14,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.migrate.history.revisions import read_revisions, write_lock
 from app.migrate.proof.catalog import Catalog, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,10 +99,16 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
 
     async def upgrade(self) -> None:
+        self.lock()
         await self.run(command.upgrade, "head")
 
     async def downgrade(self, revision: str = "base") -> None:
+        self.lock()
         await self.run(command.downgrade, revision)
+
+    def lock(self) -> None:
+        """What `vegafs lock` does, without fingerprints."""
+        write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
     async def check(self, metadata: MetaData) -> None:
         """`alembic check`."""
@@ -111,8 +118,11 @@ class Project:
         return await self.connection.run_sync(snapshot)
 
     async def create(self, metadata: MetaData) -> None:
-        """A database that was never migrated and has what the models say."""
+        """A database at base that has what the models say, as if a revision had made it."""
         async with self.connection.begin():
+            await self.connection.exec_driver_sql(
+                "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
+            )
             await self.connection.run_sync(metadata.create_all)
 
     async def models(self, metadata: MetaData) -> Catalog:

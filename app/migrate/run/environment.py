@@ -70,7 +70,10 @@ DIALECT_URL = "postgresql+asyncpg://"
 
 
 def run(
-    metadata: MetaData, engine: Engine, autogenerate: Options, limits: Callable[[], Limits]
+    metadata: MetaData,
+    engine: Engine,
+    autogenerate: Options,
+    limits: Callable[[], Limits] = Limits,
 ) -> None:
     """Do what the Alembic command asks for.
 

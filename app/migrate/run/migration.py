@@ -443,9 +443,8 @@ class Migration:
                 raise self._gave_up(unit) from error
             self._interruption.sleep(wait_s)
             self._attempt += 1
-            self._statements = 0
-            # Alembic looks at its table again before it starts the revision.
-            self._outside = self._stepped = False
+            # Alembic looks at its table again before the revision starts anew.
+            self._statements, self._stepped = 0, False
 
     def _patiently(self, look: Callable[[], _T]) -> _T:
         """A look at the revision table and the ledger, again where somebody has one locked."""
