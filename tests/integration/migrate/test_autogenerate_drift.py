@@ -95,7 +95,12 @@ async def project(database: Database, tmp_path: Path) -> AsyncIterator[Project]:
     engine = create_engine(database.settings, "migrate")
     async with engine.connect() as connection:
         project = Project(tmp_path, connection)
-        await project.execute("DROP TABLE alembic_version")
+        # The database begins anew, at the base of a chain of its own.
+        await project.execute(
+            "DROP TABLE alembic_version_ledger",
+            "DROP FUNCTION alembic_version_ledger_append_only",
+            "DELETE FROM alembic_version",
+        )
         yield project
     await engine.dispose()
 
