@@ -120,7 +120,7 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_is_ahead(
         assert end(service) == (
             1,
             f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build "
-            f"does not know; its newest revision is {HEAD}\n"
+            f"does not know; its newest revision is {HEAD}; ahead of it: 9999 (unknown)\n"
             "  help: deploy the build that has 9999, or downgrade the database with that build",
         )
 
