@@ -24,6 +24,7 @@ from app.db.engine import create_engine
 from app.db.session import SessionFactory, session_factory
 from tests.support import server as test_server
 from tests.support.databases import Database, Databases, connect
+from tests.support.forks import end_forks
 
 FAILED = pytest.StashKey[bool]()
 
@@ -45,6 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
         die_with_parent(os.getppid(), signal.SIGKILL)
     else:
         test_server.sweep()
+
+
+def pytest_unconfigure() -> None:
+    end_forks()
 
 
 @pytest.hookimpl(wrapper=True)

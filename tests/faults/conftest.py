@@ -9,15 +9,14 @@ import pytest
 
 from tests.support.databases import Database, connect
 from tests.support.private import PrivateServer, private_servers
-from tests.support.runs import Chain, Launcher, launching
+from tests.support.runs import Chain, Launcher
 from tests.support.server import Server
 
 
-@pytest.fixture(scope="session")
-async def launcher(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launcher]:
+@pytest.fixture
+def launcher() -> Launcher:
     """What starts `alembic` processes."""
-    async with launching(tmp_path_factory.mktemp("runs")) as made:
-        yield made
+    return Launcher()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from app.db.embedded.identity import die_with_parent
 from tests.soak.bench import Bench, CrashingServer, Group
 from tests.soak.cases import Found, run_case
 from tests.support.databases import Databases, connect
-from tests.support.runs import launching
+from tests.support.forks import end_forks
+from tests.support.runs import Launcher
 from tests.support.server import Server, own_server
 
 # Cases that a worker has under way: most of one is waiting for processes and locks.
@@ -41,21 +42,19 @@ async def _work_on(
     server = Server(url, own_server("soak", major))
     databases = Databases(server, admin, prefix=f"vegafs_soak_{uuid.uuid4().hex[:8]}")
     crashing = CrashingServer(folder / "crashing", major)
-    runs = folder / "runs"
-    runs.mkdir()
     slots = asyncio.Semaphore(AT_ONCE)
     try:
-        async with launching(runs) as launcher:
-            bench = Bench(databases, launcher, folder, crashing)
+        bench = Bench(databases, Launcher(), folder, crashing)
 
-            async def groups() -> None:
-                while (task := await asyncio.to_thread(tasks.get)) is not None:
-                    await _group(bench, *task, slots, results, kept)
-                tasks.put(None)
+        async def groups() -> None:
+            while (task := await asyncio.to_thread(tasks.get)) is not None:
+                await _group(bench, *task, slots, results, kept)
+            tasks.put(None)
 
-            # One group is prepared while the cases of another one run.
-            await asyncio.gather(groups(), groups())
+        # One group is prepared while the cases of another one run.
+        await asyncio.gather(groups(), groups())
     finally:
+        end_forks()
         crashing.stop()
         await admin.close()
 

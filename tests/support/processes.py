@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.db.embedded import EmbeddedServer
+from tests.support.forks import Result, forks
 from tests.support.server import ROOT
-
-VEGAFS = Path(sys.executable).with_name("vegafs")
 
 # A user of an embedded server in a process of its own: it says where the server is, and stays.
 USER = """
@@ -69,17 +68,9 @@ def quick(directory: Path) -> EmbeddedServer:
     return EmbeddedServer(directory, durable=False)
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of the project, run as people run it, to its end."""
-    return subprocess.run(
-        [str(argument) for argument in arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def run(program: str, *arguments: str, **environment: str) -> Result:
+    """A command of the project, `alembic` or `vegafs`, to its end."""
+    return forks().start(program, *arguments, env=environment).wait()
 
 
 def is_running(pid: int) -> bool:

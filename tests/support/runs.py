@@ -8,35 +8,20 @@ await run.says("APPLY"); run.signal(signal.SIGTERM); result = await run.end()
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-import os
 import shutil
-import signal
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.migrate.history.revisions import read_revisions, write_lock
+from tests.support.forks import PATIENCE_S, Points, Result, forks
+from tests.support.forks import Run as Process
 from tests.support.server import ROOT
 
-LAUNCHER = ROOT / "tests" / "support" / "launcher.py"
-# What a run may take that nothing is done to, with many beside it; only a hang meets it.
-PATIENCE_S = 240.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command printed and how it exited; below zero by which signal."""
-
-    code: int
-    out: str
-    err: str
+__all__ = ["Chain", "Launcher", "Points", "Result", "Run", "one_applied"]
 
 
 class Chain:
@@ -100,68 +85,41 @@ class Chain:
         write_lock(self.folder / "alembic" / "revisions.lock", read_revisions(self.versions))
 
 
-@dataclass(frozen=True)
-class Points:
-    """Where in a run a signal is sent, and to whom: itself by default."""
-
-    at: int
-    pid: int | None = None
-    signal: int = signal.SIGKILL
-    # To the server's process of the connection instead.
-    backend: bool = False
-    after_s: float = 0.0
-
-
 class Run:
-    """One `alembic` process."""
+    """One `alembic` process, awaited."""
 
-    def __init__(self, pid: int, output: Path, code: asyncio.Future[int]) -> None:
-        self.pid = pid
-        self.output = output
-        self._code = code
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.output = process.output
+        self.log = process.log
+        self.signal = process.signal
 
     @property
     def has_ended(self) -> bool:
-        return self._code.done()
+        return self._process.has_ended
 
     @property
     def said(self) -> str:
         """What it has narrated so far."""
-        return Path(f"{self.output}.err").read_text("utf-8")
-
-    @property
-    def log(self) -> Path:
-        """The points that it came to."""
-        return Path(f"{self.output}.points")
+        return self._process.said
 
     async def says(self, text: str, *, timeout_s: float = 30.0, times: int = 1) -> None:
         """Wait until it has said that."""
         async with _patience(timeout_s, lambda: f"{text!r} was not said:\n{self.said}"):
             while self.said.count(text) < times:
-                assert not self.has_ended, f"it ended with {self._code.result()}:\n{self.said}"
+                assert not self.has_ended, f"it ended with {self._process.wait()}"
                 await asyncio.sleep(0.01)
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
 
     async def end(self, *, timeout_s: float = PATIENCE_S) -> Result:
         """Wait for its end."""
         async with _patience(timeout_s, lambda: f"it has not ended:\n{self.said}"):
-            code = await asyncio.shield(self._code)
-        return Result(code, Path(f"{self.output}.out").read_text("utf-8"), self.said)
+            await asyncio.shield(asyncio.wrap_future(self._process.code))
+        return self._process.wait()
 
 
 class Launcher:
-    """Starts runs from one process that has done the imports."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        self._process = process
-        self._folder = folder
-        self._numbers = itertools.count(1)
-        self._started: dict[int, asyncio.Future[list[int]]] = {}
-        self._codes: dict[int, asyncio.Future[int]] = {}
-        self._listener = asyncio.create_task(self._listen())
+    """Starts `alembic` in a chain's folder."""
 
     async def start_many(
         self,
@@ -173,29 +131,15 @@ class Launcher:
         points: Points | None = None,
     ) -> Sequence[Run]:
         """`count` processes that begin at once."""
-        loop = asyncio.get_running_loop()
-        number = next(self._numbers)
-        output = self._folder / f"run{number}"
-        started = self._started[number] = loop.create_future()
-        log = f"{output}.0.points" if points else None
-        request = {
-            "run": number,
-            "argv": arguments,
-            "cwd": str(chain.folder),
-            "env": {"DATABASE_URL": url, **(env or {})},
-            "output": str(output),
-            "count": count,
-            "points": {"log": log, **vars(points)} if points else None,
-        }
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        runs = []
-        for index, pid in enumerate(await started):
-            path = Path(f"{output}.{index}")
-            for stream in ("out", "err"):
-                Path(f"{path}.{stream}").touch()
-            runs.append(Run(pid, path, self._codes[pid]))
-        return runs
+        processes = forks().start_many(
+            "alembic",
+            *arguments,
+            count=count,
+            env={"DATABASE_URL": url, **(env or {})},
+            cwd=chain.folder,
+            points=points,
+        )
+        return [Run(process) for process in processes]
 
     async def start(self, chain: Chain, *arguments: str, url: str, **options: Any) -> Run:
         """One process."""
@@ -207,25 +151,6 @@ class Launcher:
         run = await self.start(chain, *arguments, url=url, **options)
         return await run.end()
 
-    async def close(self) -> None:
-        """End the helper, and what still runs with it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-        await self._listener
-
-    async def _listen(self) -> None:
-        assert self._process.stdout is not None
-        loop = asyncio.get_running_loop()
-        while line := await self._process.stdout.readline():
-            message = json.loads(line)
-            if "run" in message:
-                for pid in message["pids"]:
-                    self._codes[pid] = loop.create_future()
-                self._started.pop(message["run"]).set_result(message["pids"])
-            else:
-                self._codes.pop(message["pid"]).set_result(message["code"])
-
 
 def one_applied(results: Sequence[Result], *, applied: int) -> None:
     """On failure: AssertionError, unless one applied all, the others nothing, and each said so."""
@@ -236,22 +161,6 @@ def one_applied(results: Sequence[Result], *, applied: int) -> None:
     assert told.pop(f"OK  {applied} applied") == 1
     assert sum(told.values()) == len(results) - 1
     assert all("Nothing to do" in line for line in told), told
-
-
-@asynccontextmanager
-async def launching(folder: Path) -> AsyncIterator[Launcher]:
-    """A launcher for the block."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(LAUNCHER)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    launcher = Launcher(process, folder)
-    try:
-        yield launcher
-    finally:
-        await launcher.close()
 
 
 @asynccontextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,8 +18,8 @@ from app.health import Probe
 from app.keys import repository as keys
 from app.main import create_app
 from app.settings import Settings
-from tests.support.processes import VEGAFS
-from tests.support.server import ROOT
+from tests.support.forks import forks
+from tests.support.processes import eventually
 
 URL = "http://service.test"
 
@@ -68,39 +66,39 @@ def plant(root: Path, *paths: str) -> None:
 
 
 class Served:
-    """`vegafs serve` as a process, and what it says on stderr."""
+    """`vegafs serve` as a process."""
 
     def __init__(self, *arguments: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [str(VEGAFS), *(arguments or ("serve",))],
-            cwd=ROOT,
-            env={**os.environ, "VEGAFS_PORT": "0", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        self.process = forks().start(
+            "vegafs", *(arguments or ("serve",)), env={"VEGAFS_PORT": "0", **environment}
         )
-        self.said: list[str] = []
+
+    @property
+    def said(self) -> list[str]:
+        """Its lines on stderr."""
+        return self.process.said.splitlines()
 
     def wait_until_it_serves(self) -> str:
         """Where it serves."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line.rstrip("\n"))
-            found = re.search(r"serving on (\S+),", line)
-            if found:
-                return found[1]
-        raise AssertionError(f"it does not serve: {self.said}")
+        found = None
+
+        def serves() -> bool:
+            nonlocal found
+            found = re.search(r"serving on (\S+),.*\n", self.process.said)
+            return found is not None or self.process.has_ended
+
+        eventually(serves, timeout_s=30)
+        assert found, f"it does not serve: {self.said}"
+        return found[1]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """The exit code after the signal."""
-        self.process.send_signal(number)
+        self.process.signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """The exit code of a service that ends; all that it said is in `said`."""
-        _, rest = self.process.communicate(timeout=30)
-        self.said += rest.splitlines()
-        return self.process.returncode
+        """The exit code of a service that ends."""
+        return self.process.wait(timeout_s=30).code
 
 
 @contextmanager
@@ -110,6 +108,5 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
     try:
         yield started
     finally:
-        if started.process.poll() is None:
-            started.process.kill()
-            started.wait()
+        if not started.process.has_ended:
+            started.stop(signal.SIGKILL)

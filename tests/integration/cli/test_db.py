@@ -1,6 +1,5 @@
 """`vegafs db`, run as a process."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,17 +8,18 @@ import pytest
 from app.cli.db import libpq_environment
 from app.db.url import DatabaseUrl
 from tests.support.databases import Database, value
-from tests.support.processes import VEGAFS, eventually, quick, run, user
+from tests.support.forks import Result
+from tests.support.processes import eventually, quick, run, user
 
-Vegafs = Callable[..., subprocess.CompletedProcess[str]]
+Vegafs = Callable[..., Result]
 
 
 @pytest.fixture
 def vegafs(state_dir: Path) -> Vegafs:
     """The command, with a state folder of the test's own."""
 
-    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return run(VEGAFS, "db", *arguments, VEGAFS_STATE_DIR=str(state_dir), **environment)
+    def call(*arguments: str, **environment: str) -> Result:
+        return run("vegafs", "db", *arguments, VEGAFS_STATE_DIR=str(state_dir), **environment)
 
     return call
 
@@ -27,27 +27,27 @@ def vegafs(state_dir: Path) -> Vegafs:
 def test_start_keeps_the_server_and_stop_ends_it(vegafs: Vegafs, state_dir: Path) -> None:
     """What is said on the way is enough to go on."""
     started = vegafs("start")
-    assert started.returncode == 0
-    assert started.stderr == (
+    assert started.code == 0
+    assert started.err == (
         f"starting PostgreSQL 18 in {state_dir}\n"
         f"OK  PostgreSQL 18 is up in {state_dir}, and stays up\n"
         "Next: alembic upgrade head\n"
     )
     again = vegafs("start")
-    assert again.stderr.startswith("OK  PostgreSQL 18 is up")
+    assert again.err.startswith("OK  PostgreSQL 18 is up")
     stopped = vegafs("stop")
-    assert (stopped.returncode, stopped.stderr) == (
+    assert (stopped.code, stopped.err) == (
         0,
         f"OK  stopped; the data stays in {state_dir}/data\nNext: vegafs db start\n",
     )
-    assert vegafs("stop").stderr == f"OK  no server runs in {state_dir}\nNext: vegafs db start\n"
+    assert vegafs("stop").err == f"OK  no server runs in {state_dir}\nNext: vegafs db start\n"
 
 
 def test_status_says_what_runs_and_what_keeps_it(vegafs: Vegafs, state_dir: Path) -> None:
     """Up or not, pinned or not, and who uses it."""
-    assert vegafs("status").stdout == f"STOPPED  {state_dir}\n"
+    assert vegafs("status").out == f"STOPPED  {state_dir}\n"
     state = quick(state_dir).start()
-    assert vegafs("status").stdout == (
+    assert vegafs("status").out == (
         f"UP  PostgreSQL 18, {state_dir}\n"
         f"  pid     {state.postgres_pid}\n"
         "  pinned  yes, it stays without users\n"
@@ -62,13 +62,11 @@ def test_stop_refuses_while_another_process_uses_the_server(
     with user(state_dir) as other:
         other.wait_until_up()
         refused = vegafs("stop")
-        assert refused.returncode == 3
-        assert refused.stderr.startswith(
-            "REFUSED [server-in-use]  the embedded server is in use by "
-        )
-        assert f"(pid {other.process.pid})" in refused.stderr
-        assert refused.stderr.endswith("help: wait for them, or `vegafs db stop --now`\n")
-        assert vegafs("stop", "--now").returncode == 0
+        assert refused.code == 3
+        assert refused.err.startswith("REFUSED [server-in-use]  the embedded server is in use by ")
+        assert f"(pid {other.process.pid})" in refused.err
+        assert refused.err.endswith("help: wait for them, or `vegafs db stop --now`\n")
+        assert vegafs("stop", "--now").code == 0
         assert quick(state_dir).status().running is None
 
 
@@ -76,30 +74,30 @@ async def test_url_prints_the_embedded_server_s(vegafs: Vegafs, state_dir: Path)
     """Alone on stdout, so that a shell can take it; it works as long as the server is kept."""
     vegafs("start")
     printed = vegafs("url")
-    assert printed.stdout == f"postgresql://vegafs@/vegafs_dev?host={state_dir}/run\n"
-    assert await value(printed.stdout.strip(), "SELECT current_database()") == "vegafs_dev"
+    assert printed.out == f"postgresql://vegafs@/vegafs_dev?host={state_dir}/run\n"
+    assert await value(printed.out.strip(), "SELECT current_database()") == "vegafs_dev"
 
 
 def test_url_masks_the_password_unless_told_otherwise(vegafs: Vegafs) -> None:
     """A terminal may be watched."""
     url = "postgresql://u:S3cret@h:1/d?sslmode=require"
     masked = vegafs("url", DATABASE_URL=url)
-    assert (masked.stdout, masked.returncode) == ("postgresql://u:***@h:1/d\n", 0)
-    assert "S3cret" not in masked.stderr
-    assert vegafs("url", "--show-password", DATABASE_URL=url).stdout == f"{url}\n"
+    assert (masked.out, masked.code) == ("postgresql://u:***@h:1/d\n", 0)
+    assert "S3cret" not in masked.err
+    assert vegafs("url", "--show-password", DATABASE_URL=url).out == f"{url}\n"
 
 
 def test_psql_runs_on_the_embedded_server(vegafs: Vegafs, state_dir: Path) -> None:
     """It is started for psql, and ends after it."""
     done = vegafs("psql", "-At", "-c", "SELECT current_user, current_database()")
-    assert done.stdout == "vegafs|vegafs_dev\n"
+    assert done.out == "vegafs|vegafs_dev\n"
     assert eventually(lambda: not quick(state_dir).status().has_supervisor)
 
 
 def test_psql_s_exit_code_is_the_command_s(vegafs: Vegafs) -> None:
     """The process is replaced by psql: its signals and codes are psql's."""
-    assert vegafs("psql", "-c", "SELECT nonsense").returncode == 1
-    assert vegafs("psql", "--no-such-option").returncode == 1
+    assert vegafs("psql", "-c", "SELECT nonsense").code == 1
+    assert vegafs("psql", "--no-such-option").code == 1
 
 
 def test_psql_runs_on_the_database_in_force(vegafs: Vegafs, database: Database) -> None:
@@ -108,7 +106,7 @@ def test_psql_runs_on_the_database_in_force(vegafs: Vegafs, database: Database) 
         *("psql", "-At", "-c", "SELECT current_database(), current_setting('application_name')"),
         DATABASE_URL=database.url,
     )
-    assert done.stdout == f"{database.name}|vegafs-psql\n"
+    assert done.out == f"{database.name}|vegafs-psql\n"
 
 
 def test_psql_hides_the_password_from_the_list_of_processes(
@@ -119,8 +117,8 @@ def test_psql_hides_the_password_from_the_list_of_processes(
         *("psql", "-c", "\\! tr '\\0' ' ' </proc/$PPID/cmdline"),
         DATABASE_URL=database.url.replace("vegafs@", "vegafs:S3cret@"),
     )
-    assert done.stdout.startswith("psql -c ")
-    assert "S3cret" not in done.stdout
+    assert done.out.startswith("psql -c ")
+    assert "S3cret" not in done.out
 
 
 def test_the_whole_url_reaches_libpq() -> None:
@@ -152,8 +150,8 @@ def test_production_has_no_server_of_its_own(vegafs: Vegafs) -> None:
     """The command says what to set instead."""
     for command in ("start", "url", "psql"):
         done = vegafs(command, VEGAFS_ENVIRONMENT="production")
-        assert done.returncode == 2
-        assert done.stderr.startswith(
+        assert done.code == 2
+        assert done.err.startswith(
             "ERROR [database-url-missing]  DATABASE_URL is not set, and the embedded server is for "
             "development only\n  help: set DATABASE_URL="
         )

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.support.databases import Database
-from tests.support.processes import VEGAFS, run
+from tests.support.processes import eventually, run
 from tests.support.server import MEMORY
 from tests.support.service import Served, plant, served
 
@@ -24,13 +24,8 @@ class Printed:
     """What `vegafs dev` prints when it serves."""
 
     def __init__(self, service: Served) -> None:
-        assert service.process.stdout is not None
-        lines = []
-        for line in service.process.stdout:
-            lines.append(line)
-            if line.startswith("Ctrl-C"):
-                break
-        self.text = "".join(lines)
+        assert eventually(lambda: "\nCtrl-C" in service.process.out, timeout_s=30), service.said
+        self.text = service.process.out
         self.url = self.word("Serving")
         self.key = self.word("Key")
         self.scan, self.listing = re.findall(r"^  (curl .+)$", self.text, re.MULTILINE)
@@ -91,7 +86,7 @@ def test_from_nothing_to_a_first_scan(state: Path, tmp_path: Path) -> None:
             assert len(pasted(again.listing.replace(printed.url, again.url))["files"]) == 2
             assert service.stop() == 0
     finally:
-        run(VEGAFS, "db", "stop", "--now", VEGAFS_STATE_DIR=str(state))
+        run("vegafs", "db", "stop", "--now", VEGAFS_STATE_DIR=str(state))
         shutil.rmtree(state, ignore_errors=True)
 
 
@@ -118,9 +113,9 @@ def test_without_volumes_it_offers_usr_and_home(empty_database: Database, tmp_pa
 
 def test_it_is_not_for_production() -> None:
     """It would make a key and migrate without being asked to."""
-    done = run(VEGAFS, "dev", VEGAFS_ENVIRONMENT="production")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    done = run("vegafs", "dev", VEGAFS_ENVIRONMENT="production")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
         "ERROR [usage]  `vegafs dev` makes a key and migrates as it likes, which is not for "
         "production\n  help: vegafs serve --migrate\n"
     )

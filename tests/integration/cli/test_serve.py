@@ -20,7 +20,7 @@ from app.keys import repository as keys
 from app.migrate.history.revisions import read_lock
 from app.settings import REVISIONS_LOCK
 from tests.support.databases import Database, connect
-from tests.support.processes import VEGAFS, run
+from tests.support.processes import run
 from tests.support.server import ROOT
 from tests.support.service import Served, served, with_volumes
 
@@ -164,14 +164,14 @@ async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run(
-            VEGAFS,
+            "vegafs",
             "serve",
             "--migrate",
             DATABASE_URL="postgresql://u:secret@127.0.0.1:1/gone",
             VEGAFS_PORT=str(port),
         )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
         f"ERROR [port-busy]  the service cannot listen on 127.0.0.1 port {port}: "
         "Address already in use\n"
         f"  help: stop what listens there, or set another one: VEGAFS_PORT={port + 1}\n"
@@ -216,9 +216,9 @@ async def test_a_request_that_is_under_way_is_answered_before_it_stops(
                     "AND datname = current_database()"
                 ):
                     await asyncio.sleep(0.02)
-                service.process.send_signal(signal.SIGTERM)
+                service.process.signal(signal.SIGTERM)
                 await asyncio.sleep(0.5)
-                assert service.process.poll() is None
+                assert not service.process.has_ended
             assert (await request).status_code == 200
         assert await asyncio.to_thread(service.wait) == 0
     await blocker.close()

@@ -1,14 +1,11 @@
 """Alembic as a person runs it: a process, in a folder, on a database."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,8 +13,8 @@ from app.db.embedded.binaries import find_binaries
 from app.db.engine import create_engine
 from app.migrate.proof.catalog import Catalog, snapshot
 from tests.support.databases import Database
+from tests.support.forks import Result, forks
 from tests.support.guarded import guarded
-from tests.support.runs import LAUNCHER, Result
 from tests.support.state import data_that_was_used, empty_state_dir, state_dir
 
 __all__ = ["data_that_was_used", "empty_state_dir", "guarded", "project", "state_dir"]
@@ -34,7 +31,7 @@ def run_alembic(
     """
     wanted = {**(env or {}), **({} if url is None else {"DATABASE_URL": url})}
     if "PYTHONPATH" not in wanted:
-        return _forked(arguments, cwd, wanted)
+        return forks().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
     done = subprocess.run(
         [str(Path(sys.executable).with_name("alembic")), *arguments],
         cwd=cwd,
@@ -45,42 +42,6 @@ def run_alembic(
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
-
-
-@cache
-def _launcher() -> subprocess.Popen[str]:
-    """The process that forks, for as long as this one lives: it ends with its stdin."""
-    return subprocess.Popen(
-        [sys.executable, str(LAUNCHER)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _forked(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Result:
-    launcher = _launcher()
-    assert launcher.stdin is not None
-    assert launcher.stdout is not None
-    with TemporaryDirectory() as folder:
-        output = f"{folder}/run"
-        request = {
-            "run": 0,
-            "argv": arguments,
-            "cwd": str(cwd),
-            "env": env,
-            "output": output,
-            "count": 1,
-            "points": None,
-        }
-        launcher.stdin.write(json.dumps(request) + "\n")
-        launcher.stdin.flush()
-        code = None
-        while code is None:
-            code = json.loads(launcher.stdout.readline()).get("code")
-        out, err = (Path(f"{output}.0.{name}").read_text("utf-8") for name in ("out", "err"))
-    return Result(code, out, err)
 
 
 def psql(database: Database, script: str) -> None:

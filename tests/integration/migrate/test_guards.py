@@ -1,12 +1,10 @@
 """What is asked in production before data is dropped, and what goes against a guard in the open."""
 
-from subprocess import CompletedProcess
-
 from tests.integration.migrate.conftest import psql
 from tests.support.databases import Database
-from tests.support.processes import VEGAFS, run
+from tests.support.forks import Result
+from tests.support.processes import run
 
-ALEMBIC = VEGAFS.with_name("alembic")
 ROWS = (
     "INSERT INTO volumes (name, root) VALUES ('a', '/a');"
     "INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, missing_since)"
@@ -18,9 +16,9 @@ WITHOUT_BOOKKEEPING = (
 )
 
 
-def production(database: Database, *command: object, **settings: str) -> CompletedProcess[str]:
+def production(database: Database, *command: str, **settings: str) -> Result:
     return run(
-        *[str(word) for word in command],
+        *command,
         DATABASE_URL=database.url,
         VEGAFS_ENVIRONMENT="production",
         **settings,
@@ -30,47 +28,49 @@ def production(database: Database, *command: object, **settings: str) -> Complet
 def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database) -> None:
     """Nothing is changed, and the command that does it anyway is named."""
     psql(database, ROWS)
-    result = production(database, ALEMBIC, "downgrade", "-1")
-    assert result.returncode == 3
-    assert result.stderr == (
+    result = production(database, "alembic", "downgrade", "-1")
+    assert result.code == 3
+    assert result.err == (
         "REFUSED [data-would-be-lost]  this would drop data: "
         "column files.missing_since (12 rows)\n"
         "  help: if that is meant: `vegafs downgrade 0006 --execute --reason …`\n"
     )
-    result = production(database, ALEMBIC, "downgrade", "base")
-    assert "table files (12 rows)" in result.stderr
-    assert "table volumes (1 row)" in result.stderr
-    assert production(database, ALEMBIC, "current").stdout == "0007 (head)\n"
+    result = production(database, "alembic", "downgrade", "base")
+    assert "table files (12 rows)" in result.err
+    assert "table volumes (1 row)" in result.err
+    assert production(database, "alembic", "current").out == "0007 (head)\n"
 
 
 def test_a_downgrade_that_drops_nothing_needs_no_leave(database: Database) -> None:
     """A view holds no data; an empty column holds none either, but wants a backup."""
-    result = production(database, ALEMBIC, "downgrade", "-1", VEGAFS_MIGRATE_BACKUP_WAIVED="a test")
-    assert result.returncode == 0, result.stderr
-    result = production(database, ALEMBIC, "downgrade", "-1")
-    assert result.returncode == 0, result.stderr
+    result = production(
+        database, "alembic", "downgrade", "-1", VEGAFS_MIGRATE_BACKUP_WAIVED="a test"
+    )
+    assert result.code == 0, result.err
+    result = production(database, "alembic", "downgrade", "-1")
+    assert result.code == 0, result.err
 
 
 def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
     """Missing, failing and succeeding; what it printed is in the ledger."""
     psql(database, ROWS)
-    command = (VEGAFS, "downgrade", "0006", "--execute", "--reason", "too slow")
+    command = ("vegafs", "downgrade", "0006", "--execute", "--reason", "too slow")
     missing = production(database, *command)
-    assert missing.returncode == 3
-    assert missing.stderr.startswith("REFUSED [backup-missing]  0007 drops tables or columns")
+    assert missing.code == 3
+    assert missing.err.startswith("REFUSED [backup-missing]  0007 drops tables or columns")
     failing = production(
         database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="sh -c 'echo no; exit 7'"
     )
-    assert failing.returncode == 3
-    assert failing.stderr.splitlines()[:3] == [
+    assert failing.code == 3
+    assert failing.err.splitlines()[:3] == [
         "BACKUP  sh -c 'echo no; exit 7'",
         "REFUSED [backup-failed]  the backup command ended with 7: sh -c 'echo no; exit 7'",
         "  | no",
     ]
-    assert production(database, ALEMBIC, "current").stdout == "0007 (head)\n"
+    assert production(database, "alembic", "current").out == "0007 (head)\n"
     done = production(database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="echo saved")
-    assert done.returncode == 0, done.stderr
-    ledger = production(database, VEGAFS, "ledger", "--last", "2").stdout
+    assert done.code == 0, done.err
+    ledger = production(database, "vegafs", "ledger", "--last", "2").out
     assert "backup" in ledger
     assert "echo saved: exit code 0" in ledger
     assert ledger.count("reason: too slow") == 2
@@ -78,33 +78,33 @@ def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
 
 def test_leave_wants_a_reason(database: Database) -> None:
     """The ledger keeps why a guard was passed."""
-    result = production(database, VEGAFS, "downgrade", "-1", "--execute")
-    assert result.returncode == 2
-    assert result.stderr.startswith("ERROR [reason-missing]")
+    result = production(database, "vegafs", "downgrade", "-1", "--execute")
+    assert result.code == 2
+    assert result.err.startswith("ERROR [reason-missing]")
 
 
 def test_outside_of_production_a_developer_is_not_asked(database: Database) -> None:
     """Their data is theirs."""
     psql(database, ROWS)
-    assert run(ALEMBIC, "downgrade", "base", DATABASE_URL=database.url).returncode == 0
+    assert run("alembic", "downgrade", "base", DATABASE_URL=database.url).code == 0
 
 
 def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Database) -> None:
     """An upgrade refuses; `ops adopt` shows the difference first and does it when told to."""
     psql(database, WITHOUT_BOOKKEEPING + "; DROP INDEX ix_jobs_queue")
-    refused = run(ALEMBIC, "upgrade", "head", DATABASE_URL=database.url)
-    assert refused.returncode == 3
-    assert refused.stderr.startswith(
+    refused = run("alembic", "upgrade", "head", DATABASE_URL=database.url)
+    assert refused.code == 3
+    assert refused.err.startswith(
         f"REFUSED [not-adopted]  {database.name!r} has tables and no revision table"
     )
-    command = (VEGAFS, "ops", "adopt", "0007", "--reason", "made by hand")
+    command = ("vegafs", "ops", "adopt", "0007", "--reason", "made by hand")
     shown = run(*command, DATABASE_URL=database.url)
-    assert shown.returncode == 0, shown.stderr
-    assert shown.stdout == "missing     index ix_jobs_queue\n"
-    assert run(ALEMBIC, "current", DATABASE_URL=database.url).stdout == ""
+    assert shown.code == 0, shown.err
+    assert shown.out == "missing     index ix_jobs_queue\n"
+    assert run("alembic", "current", DATABASE_URL=database.url).out == ""
     done = run(*command, "--execute", DATABASE_URL=database.url)
-    assert done.returncode == 0, done.stderr
-    assert run(ALEMBIC, "current", DATABASE_URL=database.url).stdout == "0007 (head)\n"
-    ledger = run(VEGAFS, "ledger", DATABASE_URL=database.url).stdout
+    assert done.code == 0, done.err
+    assert run("alembic", "current", DATABASE_URL=database.url).out == "0007 (head)\n"
+    ledger = run("vegafs", "ledger", DATABASE_URL=database.url).out
     assert ledger.count("adopted") == 7
     assert ledger.count("reason: made by hand") == 7

@@ -12,7 +12,7 @@ from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
 from tests.integration.migrate.conftest import psql
 from tests.support.databases import Database
-from tests.support.processes import VEGAFS, run
+from tests.support.processes import run
 
 
 async def rows_of(database: Database) -> tuple[Row, ...]:
@@ -112,23 +112,22 @@ def test_an_edit_behind_its_back_is_found(database: Database, edit: str, row: in
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
         f"before row {row}: its hash does not fit\n"
     )
-    alembic = VEGAFS.with_name("alembic")
-    for command in ([alembic, "downgrade", "-1"], [VEGAFS, "ledger"]):
+    for command in (["alembic", "downgrade", "-1"], ["vegafs", "ledger"]):
         result = run(*command, DATABASE_URL=database.url)
-        assert result.returncode == 3
-        assert result.stderr.startswith(message)
+        assert result.code == 3
+        assert result.err.startswith(message)
 
 
 def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -> None:
     """For people a line a row, as JSON all of it; an empty one says so."""
-    told = run(VEGAFS, "ledger", "--last", "2", DATABASE_URL=database.url)
-    assert told.returncode == 0
-    assert told.stdout.splitlines()[0].split()[:2] == ["ID", "WHEN"]
-    assert len(told.stdout.splitlines()) == 3
-    assert told.stderr == f"7 rows of {database.name}, every hash fits\n"
-    document = json.loads(run(VEGAFS, "ledger", "--json", DATABASE_URL=database.url).stdout)
+    told = run("vegafs", "ledger", "--last", "2", DATABASE_URL=database.url)
+    assert told.code == 0
+    assert told.out.splitlines()[0].split()[:2] == ["ID", "WHEN"]
+    assert len(told.out.splitlines()) == 3
+    assert told.err == f"7 rows of {database.name}, every hash fits\n"
+    document = json.loads(run("vegafs", "ledger", "--json", DATABASE_URL=database.url).out)
     assert document["schema_version"] == 1
     assert [row["revision"] for row in document["rows"]][:2] == ["0001", "0002"]
-    nothing = run(VEGAFS, "ledger", DATABASE_URL=empty_database.url)
-    assert (nothing.returncode, nothing.stdout) == (0, "")
-    assert nothing.stderr == f"{empty_database.name} has none\n"
+    nothing = run("vegafs", "ledger", DATABASE_URL=empty_database.url)
+    assert (nothing.code, nothing.out) == (0, "")
+    assert nothing.err == f"{empty_database.name} has none\n"

@@ -1,10 +1,10 @@
-"""Forks `alembic` processes whose imports are done, so that a test can afford hundreds of them.
+"""Forks `alembic` and `vegafs` whose imports are done, so that a test can afford hundreds of them.
 
-    tests.support.runs -- one JSON object a line --> this process -- fork --> alembic … (N of them)
-    tests.support.runs <-- {"run", "pids"}, {"pid", "code"} --'
+    tests.support.forks -- one JSON object a line --> this process -- fork --> alembic … (N of them)
+    tests.support.forks <-- {"run", "pids"}, {"pid", "code"} --'
 
-Each is a process of its own from before Alembic reads its arguments: its own loop, connections,
-environment and signals. Those of one request start from one barrier.
+Each is a process of its own from before the command reads its arguments: its own loop,
+connections, environment and signals. Those of one request start from one barrier.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,15 +83,15 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.chdir(request["cwd"])
+        os.environ.clear()
         os.environ.update(request["env"])
         _redirect(request["output"], number)
         if request["points"] is not None:
             from tests.support import points
 
             points.install(**request["points"])
-        from alembic.config import main as alembic
-
-        alembic(argv=request["argv"], prog="alembic")
+        sys.argv = [request["program"], *request["argv"]]
+        _command(request["program"])(request["argv"])
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
@@ -100,6 +101,17 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _command(program: str) -> Callable[[Sequence[str]], object]:
+    """What the console script of that name calls."""
+    if program == "alembic":
+        from alembic.config import main as alembic
+
+        return lambda argv: alembic(argv=argv, prog="alembic")
+    from app.cli import main as vegafs
+
+    return vegafs
 
 
 def _redirect(output: str, number: int) -> None:
@@ -119,15 +131,16 @@ def _import_all() -> None:
     import asyncpg
     import sqlalchemy.dialects.postgresql.asyncpg
     import sqlalchemy.ext.asyncio
+    import uvicorn
 
+    import app.cli
     import app.db.embedded
-    import app.db.engine
     import app.db.models
+    import app.main
     import app.migrate.review.autogenerate
     import app.migrate.run.environment
-    import app.settings
 
-    _ = (alembic.config, asyncpg, sqlalchemy.ext.asyncio, app.settings)
+    _ = (alembic.config, asyncpg, sqlalchemy.ext.asyncio, uvicorn, app.main)
 
 
 if __name__ == "__main__":
