@@ -48,7 +48,8 @@ async def _work_on(
 
         async def groups() -> None:
             while (task := await asyncio.to_thread(tasks.get)) is not None:
-                await _group(bench, *task, slots, results, kept)
+                number, seeds = task
+                await _group(bench, number, seeds, slots, results, kept)
             tasks.put(None)
 
         # One group is prepared while the cases of another one run.

@@ -109,9 +109,11 @@ def _command(program: str) -> Callable[[Sequence[str]], object]:
         from alembic.config import main as alembic
 
         return lambda argv: alembic(argv=argv, prog="alembic")
-    from app.cli import main as vegafs
+    if program == "vegafs":
+        from app.cli import main as vegafs
 
-    return vegafs
+        return vegafs
+    raise ValueError(f"{program} is no command of the project")
 
 
 def _redirect(output: str, number: int) -> None:

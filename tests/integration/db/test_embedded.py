@@ -1,6 +1,8 @@
 """The embedded server: one for all who use it, gone after the last."""
 
+import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +15,8 @@ from app.db.embedded import EmbeddedServer
 from app.errors import DatabaseUrlMissing, ServerInUse
 from app.settings import Settings
 from tests.support.databases import value
-from tests.support.processes import User, eventually, is_running, quick, run, user
+from tests.support.processes import User, eventually, is_running, quick, user
+from tests.support.server import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -164,7 +167,15 @@ def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) ->
         "binaries.CARRIER, binaries.INSTALLED = 'no_such_carrier', ()\n"
         "with embedded.database(load_settings()): pass"
     )
-    done = run(sys.executable, "-c", script, PATH="/nowhere", VEGAFS_STATE_DIR=str(empty_state_dir))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PATH": "/nowhere", "VEGAFS_STATE_DIR": str(empty_state_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (
         "DATABASE_URL is not set, and no PostgreSQL is installed here to start one with"
     ) in done.stderr
