@@ -1,0 +1,80 @@
+"""Trace: what revisions do, seen by running them on a scratch database.
+
+    scratch database -- upgrade to where the target is -- rows -- upgrade, beside it the Tracer
+                                                                     |
+    revision file -- statement --> State before, State after --> Statement (locks, effects, work)
+
+The statements are those that are executed, so SQL in a string, a DO block and a loop in Python are
+seen alike; and what is said of them was measured on a PostgreSQL, not read from their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from app.db.failures import sqlstate
+from app.errors import DuplicateRows, VegafsError
+from app.migrate.review.trace.gate import Gate
+from app.migrate.review.trace.seed import counted, seed, unseed
+from app.migrate.review.trace.state import STATE, State, read_state
+from app.migrate.review.trace.statement import Statement
+from app.migrate.review.trace.tracer import Tracer
+from app.migrate.run.upgrade import upgrade
+from app.migrate.target import Target
+
+__all__ = ["Statement", "Trace", "trace"]
+
+ROWS = 200
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the pending revisions executed, and what stopped them."""
+
+    statements: tuple[Statement, ...]
+    failure: VegafsError | None = None
+
+
+async def trace(
+    scratch: Target, versions: Path, *, start: Sequence[str], to: str = "head", rows: int = ROWS
+) -> Trace:
+    """Run what is pending after `start` on an empty database, and tell what each statement did.
+
+    Where the rows made for the scratch database are what a revision fails on, it is run once more
+    without them. On failure: what `upgrade` meets on the way to `start`; a revision that fails is
+    the trace's `failure`, and no error.
+    """
+    for revision in start:
+        await upgrade(scratch, revision)
+    engine = scratch.engine
+    async with engine.connect() as opened:
+        session: asyncpg.Connection = (await opened.get_raw_connection()).driver_connection
+        tracer = Tracer(versions, Gate(session))
+        if rows:
+            await seed(session, await _state(session), rows)
+        while True:
+            held = await counted(session, await _state(session))
+            with tracer.on(engine.sync_engine, held):
+                try:
+                    await upgrade(scratch, to)
+                except VegafsError as error:
+                    if not any(held.values()) or not _is_about_rows(error):
+                        return Trace(tuple(tracer.statements), error)
+                else:
+                    return Trace(tuple(tracer.statements))
+            tracer.forget_last_revision()
+            await unseed(session, await _state(session))
+
+
+async def _state(connection: asyncpg.Connection) -> State:
+    return read_state(await connection.fetchval(STATE))
+
+
+def _is_about_rows(error: BaseException) -> bool:
+    """Whether a revision failed on what the rows are: class 23, integrity, and 22, data."""
+    state = sqlstate(error) or ""
+    return state[:2] in ("22", "23") or isinstance(error, DuplicateRows)

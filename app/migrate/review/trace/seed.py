@@ -1,0 +1,151 @@
+"""Rows for the scratch database, made from its catalog, so that work on rows can be seen.
+
+A table gets rows as far as its columns' types, keys and references allow without knowing what they
+mean; one with a condition that such rows do not meet stays empty. Nothing relies on them: a scan is
+counted by the server on an empty table too.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import asyncpg
+
+from app.migrate.review.trace.state import Column, Constraint, Relation, State
+
+# How a value is made of the row's number; by the type's name without its modifier.
+VALUES = {
+    "smallint": "(n % 30000)::smallint",
+    "integer": "n::integer",
+    "bigint": "n",
+    "numeric": "(n % 1000)",
+    "real": "n",
+    "double precision": "n",
+    "boolean": "n % 2 = 0",
+    "text": "'text ' || n",
+    "character varying": "left('t' || n, LENGTH)",
+    "character": "left('t' || n, LENGTH)",
+    "bytea": "sha256(n::text::bytea)",
+    "date": "date '2020-01-01' + n::integer % 1000",
+    "timestamp with time zone": "timestamptz '2020-01-01' + n * interval '1 minute'",
+    "timestamp without time zone": "timestamp '2020-01-01' + n * interval '1 minute'",
+    "time without time zone": "time '12:00'",
+    "interval": "n * interval '1 second'",
+    "uuid": "md5(n::text)::uuid",
+    "json": "'{}'::json",
+    "jsonb": "'{}'::jsonb",
+    "inet": "'10.0.0.0'::inet + n",
+}
+
+
+async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
+    """Put `rows` rows into each table of the State that takes them."""
+    for table in _ordered(state):
+        for required_only in (False, True):
+            statement = _insert(state, table, rows, required_only=required_only)
+            try:
+                async with connection.transaction():
+                    await connection.execute(statement)
+                break
+            except asyncpg.PostgresError:
+                continue
+    await connection.execute("ANALYZE")
+
+
+async def unseed(connection: asyncpg.Connection, state: State) -> None:
+    """Empty every table again, but for what says where the database is."""
+    tables = [_quoted(t) for t in _tables(state)]
+    if tables:
+        await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+
+
+async def counted(connection: asyncpg.Connection, state: State) -> dict[int, int]:
+    """How many rows each table has, by oid."""
+    return {
+        table.oid: await connection.fetchval(f"SELECT count(*) FROM {_quoted(table)}")  # noqa: S608 - quoted
+        for table in _tables(state)
+    }
+
+
+def _tables(state: State) -> Iterator[Relation]:
+    for relation in state.relations.values():
+        if relation.is_table and not relation.name.startswith("alembic_version"):
+            yield relation
+
+
+def _ordered(state: State) -> Sequence[Relation]:
+    """Each table after those that it refers to; partitions are filled through their parents."""
+    tables = {t.oid: t for t in _tables(state) if not t.parents}
+    sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
+    for oid in tables:
+        sorter.add(oid, *(f.references for f in _references(state, oid) if f.references != oid))
+    try:
+        order = list(sorter.static_order())
+    except graphlib.CycleError:
+        order = list(tables)
+    return [tables[oid] for oid in order if oid in tables]
+
+
+def _references(state: State, oid: int) -> Iterator[Constraint]:
+    for constraint in state.constraints.values():
+        if constraint.kind == "f" and constraint.relation == oid:
+            yield constraint
+
+
+def _insert(state: State, table: Relation, rows: int, *, required_only: bool) -> str:
+    columns = [c for (oid, _), c in sorted(state.columns.items()) if oid == table.oid]
+    referring = {n: f for f in _references(state, table.oid) for n in f.columns}
+    values: dict[str, str] = {}
+    for column in columns:
+        if column.generated or column.identity == "a":
+            continue
+        if column.number in referring:
+            values[column.name] = _referred(state, referring[column.number], column)
+        elif column.default is None and (column.required or not required_only):
+            values[column.name] = _value(state, column)
+    source = f"FROM generate_series(1, {rows}) n"
+    if not values:
+        return f"INSERT INTO {_quoted(table)} SELECT {source}"  # noqa: S608 - quoted
+    names = ", ".join(f'"{name}"' for name in values)
+    return f"INSERT INTO {_quoted(table)} ({names}) SELECT {', '.join(values.values())} {source}"  # noqa: S608 - quoted
+
+
+def _value(state: State, column: Column) -> str:
+    name, _, modifier = column.type.partition("(")
+    length = modifier.rstrip(")") if modifier.rstrip(")").isdecimal() else "200"
+    if column.type.endswith("[]"):
+        return "'{}'"
+    if name in VALUES:
+        return VALUES[name].replace("LENGTH", length)
+    labels = [
+        label.label
+        for label in state.labels.values()
+        if state.types.get(label.type) and state.types[label.type].name == name.strip('"')
+    ]
+    return "'" + labels[0].replace("'", "''") + "'" if labels else "NULL"
+
+
+def _referred(state: State, reference: Constraint, column: Column) -> str:
+    """A key of the table that is referred to; the same row for all columns of the reference."""
+    target = state.relations.get(reference.references)
+    key = _key(state, reference)
+    place = reference.columns.index(column.number)
+    if target is None or len(key) <= place or reference.references == reference.relation:
+        return "NULL"
+    columns: Mapping[tuple[int, int], Column] = state.columns
+    name = columns[target.oid, key[place]].name
+    order = ", ".join(f'"{columns[target.oid, number].name}"' for number in key)
+    return (
+        f'(SELECT "{name}" FROM {_quoted(target)} ORDER BY {order} '  # noqa: S608 - quoted
+        f"OFFSET (n - 1) % greatest((SELECT count(*) FROM {_quoted(target)}), 1) LIMIT 1)"
+    )
+
+
+def _key(state: State, reference: Constraint) -> tuple[int, ...]:
+    index = state.indexes.get(reference.index)
+    return index.columns[: len(reference.columns)] if index else ()
+
+
+def _quoted(relation: Relation) -> str:
+    return f'"{relation.schema}"."{relation.name}"'

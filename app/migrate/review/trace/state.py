@@ -1,0 +1,247 @@
+"""What a session can see of a schema and of itself between two statements, in one query.
+
+Everything is by oid, so a rename is a rename and not one thing gone and another come.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+STATE = """
+WITH spaces AS (
+    SELECT oid, nspname FROM pg_namespace
+    WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
+), relations AS (
+    SELECT c.* , s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+)
+SELECT json_build_object(
+    'relations', (SELECT json_agg(json_build_array(
+            oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
+            relowner::bigint, relrowsecurity,
+            (SELECT array_agg(inhparent::bigint) FROM pg_inherits WHERE inhrelid = r.oid
+             AND NOT inhdetachpending))) FROM relations r),
+    'columns', (SELECT json_agg(json_build_array(
+            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
+            pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
+        FROM pg_attribute a JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f')
+        LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
+        WHERE attnum > 0 AND NOT attisdropped),
+    'constraints', (SELECT json_agg(json_build_array(
+            c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
+            conindid::bigint, conkey, contypid::bigint, conparentid::bigint))
+        FROM pg_constraint c JOIN spaces s ON s.oid = connamespace WHERE contype <> 't'),
+    'indexes', (SELECT json_agg(json_build_array(
+            indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
+            indkey::smallint[], indpred IS NOT NULL))
+        FROM pg_index JOIN relations r ON r.oid = indexrelid),
+    'triggers', (SELECT json_agg(json_build_array(t.oid::bigint, tgrelid::bigint, tgname,
+            tgenabled)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid
+        WHERE NOT tgisinternal),
+    'policies', (SELECT json_agg(json_build_array(p.oid::bigint, polrelid::bigint, polname))
+        FROM pg_policy p),
+    'rules', (SELECT json_agg(json_build_array(w.oid::bigint, ev_class::bigint, rulename))
+        FROM pg_rewrite w JOIN relations r ON r.oid = ev_class WHERE rulename <> '_RETURN'),
+    'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
+        FROM pg_enum e),
+    'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype))
+        FROM pg_type t JOIN spaces s ON s.oid = typnamespace WHERE typtype IN ('d', 'e')),
+    'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname)) FROM spaces),
+    'routines', (SELECT json_agg(json_build_array(p.oid::bigint, s.nspname, proname))
+        FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
+        WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass
+                          AND objid = p.oid AND deptype = 'e')),
+    'work', (SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
+            coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))
+        FROM pg_stat_xact_user_tables x),
+    'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
+        WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+        AND relation >= 16384),
+    'lock_timeout_ms', (SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')
+)::text
+"""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, index, view, sequence: one row of pg_class."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    filenode: int
+    persistence: str
+    owner: int
+    row_security: bool
+    parents: tuple[int, ...]
+
+    @property
+    def is_table(self) -> bool:
+        return self.kind in "rp"
+
+    @property
+    def label(self) -> str:
+        """Its name as people say it: without the schema that everything is in."""
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    relation: int
+    number: int
+    name: str
+    type: str
+    required: bool
+    default: str | None
+    identity: str
+    generated: str
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
+
+    oid: int
+    name: str
+    kind: str
+    relation: int
+    references: int
+    validated: bool
+    index: int
+    columns: tuple[int, ...]
+    type: int
+    parent: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """What an index is on."""
+
+    oid: int
+    relation: int
+    unique: bool
+    primary: bool
+    valid: bool
+    columns: tuple[int, ...]
+    partial: bool
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger that somebody made."""
+
+    oid: int
+    relation: int
+    name: str
+    enabled: str
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A policy or a rule of a table."""
+
+    oid: int
+    relation: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A value of an enum."""
+
+    oid: int
+    type: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A type, a routine or a schema."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What this transaction has read and written of a table, in rows."""
+
+    relation: int
+    scans: int = 0
+    scanned: int = 0
+    fetched: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def since(self, before: Work | None) -> Work:
+        """What came after `before`, of the same transaction."""
+        if before is None:
+            return self
+        return Work(
+            self.relation,
+            self.scans - before.scans,
+            self.scanned - before.scanned,
+            self.fetched - before.fetched,
+            self.inserted - before.inserted,
+            self.updated - before.updated,
+            self.deleted - before.deleted,
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """A schema, and what the session that looks holds and did."""
+
+    relations: Mapping[int, Relation]
+    columns: Mapping[tuple[int, int], Column]
+    constraints: Mapping[int, Constraint]
+    indexes: Mapping[int, Index]
+    triggers: Mapping[int, Trigger]
+    policies: Mapping[int, Attached]
+    rules: Mapping[int, Attached]
+    labels: Mapping[int, Label]
+    types: Mapping[int, Named]
+    schemas: Mapping[int, Named]
+    routines: Mapping[int, Named]
+    work: Mapping[int, Work]
+    locks: frozenset[tuple[int, str]]
+    lock_timeout_ms: int
+
+
+def read_state(document: str) -> State:
+    """The State that STATE's answer describes."""
+    found: dict[str, Any] = {k: v or [] for k, v in json.loads(document).items() if k != _TIMEOUT}
+    return State(
+        relations=_by_oid(Relation(*r[:8], tuple(r[8] or ())) for r in found["relations"]),
+        columns={(c[0], c[1]): Column(*c) for c in found["columns"]},
+        constraints=_by_oid(
+            Constraint(*c[:7], tuple(c[7] or ()), *c[8:]) for c in found["constraints"]
+        ),
+        indexes=_by_oid(Index(*i[:5], tuple(i[5] or ()), i[6]) for i in found["indexes"]),
+        triggers=_by_oid(Trigger(*t) for t in found["triggers"]),
+        policies=_by_oid(Attached(*p) for p in found["policies"]),
+        rules=_by_oid(Attached(*r) for r in found["rules"]),
+        labels=_by_oid(Label(*x) for x in found["labels"]),
+        types=_by_oid(Named(*t) for t in found["types"]),
+        schemas=_by_oid(Named(s[0], s[1], s[1]) for s in found["schemas"]),
+        routines=_by_oid(Named(*p) for p in found["routines"]),
+        work={w[0]: Work(*w) for w in found["work"]},
+        locks=frozenset((relation, mode) for relation, mode in found["locks"]),
+        lock_timeout_ms=json.loads(document)[_TIMEOUT],
+    )
+
+
+_TIMEOUT = "lock_timeout_ms"
+
+
+def _by_oid(found: Any) -> dict[int, Any]:
+    return {each.oid: each for each in found}

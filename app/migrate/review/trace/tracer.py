@@ -1,0 +1,214 @@
+"""The tracer stands beside a run and sees every statement that a revision file executes.
+
+Between two statements it asks the run's own session for its State: what the schema looks like
+inside the transaction, which locks the session holds, which rows it has read and written. A
+statement outside a transaction gives its locks back as it ends; it meets a gate instead: locks
+that writers take, held by another session until it is seen to wait behind them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.util.concurrency import await_only
+
+from app.db.failures import sqlstate
+from app.migrate import run
+from app.migrate.review.trace.effects import effects, work
+from app.migrate.review.trace.gate import Gate
+from app.migrate.review.trace.locks import MODES, strongest
+from app.migrate.review.trace.state import STATE, State, read_state
+from app.migrate.review.trace.statement import Statement
+
+# A step of our own looks before it acts; that is not what the revision asked for.
+RUN = Path(run.__file__).parent
+_LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
+_BOOKKEEPING = "alembic_version"
+
+
+class Tracer:
+    """Collects the statements of a run on an engine."""
+
+    def __init__(self, versions: Path, gate: Gate) -> None:
+        self._versions = versions.resolve()
+        self._gate = gate
+        self.statements: list[Statement] = []
+        self._revision: Path | None = None
+        self._known: frozenset[int] = frozenset()
+        # The state after the last statement, as long as nothing else ran.
+        self._last: State | None = None
+        self._running: _Running | None = None
+        self._rows: dict[int, int] = {}
+
+    @contextmanager
+    def on(self, engine: Engine, rows: dict[int, int]) -> Iterator[None]:
+        """Trace what runs on the engine while the block lasts; `rows` are what tables hold."""
+        self._rows = rows
+        listeners = {
+            "before_cursor_execute": self._begins,
+            "after_cursor_execute": self._ends,
+            "handle_error": self._fails,
+            "commit": self._transaction_ends,
+            "rollback": self._transaction_ends,
+        }
+        for name, listener in listeners.items():
+            event.listen(engine, name, listener)
+        try:
+            yield
+        finally:
+            for name, listener in listeners.items():
+                event.remove(engine, name, listener)
+
+    def forget_last_revision(self) -> None:
+        """Drop the statements of the revision that came last: it failed, and runs again."""
+        if self.statements:
+            failed = self.statements[-1].path
+            self.statements = [s for s in self.statements if s.path != failed]
+        self._revision = None
+
+    def _begins(self, _connection: Any, cursor: Any, sql: str, *_: Any) -> None:
+        place = self._place(sql)
+        if place is None or _BOOKKEEPING in sql:
+            self._last = None
+            return
+        path, line = place
+        driver = cursor._adapt_connection._connection
+        before = self._last or _state(driver)
+        if path != self._revision:
+            self._revision = path
+            self._known = frozenset(before.relations)
+        transactional = cursor._adapt_connection.isolation_level != "autocommit"
+        pause = None
+        if not transactional:
+            tables = [r for r in before.relations.values() if r.kind in "rpm"]
+            pause = await_only(self._gate.close(driver.get_server_pid(), tables))
+        self._running = _Running(path, line, sql, transactional, before, driver, pause)
+
+    def _ends(self, *_: Any) -> None:
+        running, self._running = self._running, None
+        if running is None:
+            return
+        seconds = time.monotonic() - running.since_s
+        taken: dict[int, set[str]] = {}
+        if running.pause is not None:
+            seconds, taken = await_only(self._gate.open(running.pause))
+        after = _state(running.driver)
+        self._last = after if running.transactional else None
+        self._add(running, after, seconds, taken)
+
+    def _fails(self, context: Any) -> None:
+        running, self._running = self._running, None
+        self._last = None
+        if running is None:
+            return
+        taken: dict[int, set[str]] = {}
+        if running.pause is not None:
+            _, taken = await_only(self._gate.open(running.pause))
+        state = sqlstate(context.sqlalchemy_exception or context.original_exception)
+        self._add(running, running.before, 0.0, taken, error=state or "?")
+
+    def _transaction_ends(self, _connection: Any) -> None:
+        self._last = None
+
+    def _add(
+        self,
+        running: _Running,
+        after: State,
+        seconds: float,
+        taken: dict[int, set[str]],
+        error: str | None = None,
+    ) -> None:
+        before = running.before
+        held = _by_relation(before)
+        for oid, modes in _by_relation(after, without=before).items():
+            taken.setdefault(oid, set()).update(modes)
+        known = self._known
+
+        def label(oid: int) -> str:
+            found = before.relations.get(oid) or after.relations[oid]
+            return found.label
+
+        revision = running.path.stem.partition("_")[0]
+        self.statements.append(
+            Statement(
+                revision=revision,
+                path=running.path,
+                line=running.line,
+                number=sum(s.path == running.path for s in self.statements) + 1,
+                sql=running.sql.strip(),
+                transactional=running.transactional,
+                effects=effects(before, after, known),
+                locks=_strongest(taken, known, label),
+                held=_strongest(held, known, label),
+                tables={
+                    label(i.oid): label(i.relation)
+                    for i in before.indexes.values()
+                    if i.oid in known and i.relation in known
+                },
+                work={label(o): w for o, w in work(before, after).items() if o in known},
+                rows={label(o): n for o, n in self._rows.items() if o in before.relations},
+                seconds=seconds,
+                lock_timeout_ms=after.lock_timeout_ms,
+                error=error,
+            )
+        )
+
+    def _place(self, sql: str) -> tuple[Path, int] | None:
+        """The line of a revision file that is executing, or None where none is."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            path = Path(frame.f_code.co_filename)
+            if path.parent == self._versions:
+                return path, frame.f_lineno
+            if path.parent == RUN and _LOOKS.match(sql):
+                return None
+            frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        return None
+
+
+class _Running:
+    """A statement that was sent and has not answered."""
+
+    def __init__(
+        self,
+        path: Path,
+        line: int,
+        sql: str,
+        transactional: bool,
+        before: State,
+        driver: Any,
+        pause: Any,
+    ) -> None:
+        self.path = path
+        self.line = line
+        self.sql = sql
+        self.transactional = transactional
+        self.before = before
+        self.driver = driver
+        self.pause = pause
+        self.since_s = time.monotonic()
+
+
+def _state(driver: Any) -> State:
+    return read_state(await_only(driver.fetchval(STATE)))
+
+
+def _by_relation(state: State, without: State | None = None) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for oid, mode in state.locks - (without.locks if without else frozenset()):
+        if oid in state.relations or (without and oid in without.relations):
+            found.setdefault(oid, set()).add(MODES[mode])
+    return found
+
+
+def _strongest(modes: dict[int, set[str]], known: frozenset[int], label: Any) -> dict[str, str]:
+    return {label(o): strongest(m) or "" for o, m in sorted(modes.items()) if o in known}
+
+
