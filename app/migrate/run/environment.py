@@ -242,7 +242,7 @@ def _record(
     recorder: Recorder,
     *,
     on_plan: Callable[[Sequence[RevisionStep], Sequence[Planned]], None] | None = None,
-    on_start: Callable[[], None] | None = None,
+    on_start: Callable[[Planned], None] | None = None,
 ) -> None:
     """Let the recorder see each step as it starts and as it is committed."""
     # Alembic has a callback after a step and none before the first or around a failure.
@@ -263,7 +263,7 @@ def _record(
         for step, about in zip(planned, plan, strict=True):
             recorder.start(about)
             if on_start is not None:
-                on_start()
+                on_start(about)
             yield step
             recorder.done()
 
