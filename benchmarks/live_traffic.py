@@ -30,7 +30,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import asyncpg
 from projects import MEMORY, PATIENCE_S, Project, Took, fresh, ours, server, stock
@@ -41,6 +41,8 @@ from app.db.engine import create_engine
 from app.migrate.proof.catalog import snapshot
 from app.settings import Settings
 
+Kind = Literal["read", "write"]
+KINDS: tuple[Kind, ...] = ("read", "write")
 READERS, WRITERS = 8, 7
 # Between two requests of a client: the machine is to be busy, not full.
 PAUSE_S = 0.02
@@ -98,7 +100,7 @@ OUR_CHAIN = (
 class Request:
     """One request of a client, by the clock that all processes share."""
 
-    kind: str
+    kind: Kind
     began_s: float
     ended_s: float
     failure: str | None
@@ -116,7 +118,7 @@ class Load:
         self.requests: list[Request] = []
         self.stopping = asyncio.Event()
 
-    async def client(self, kind: str) -> None:
+    async def client(self, kind: Kind) -> None:
         """Requests one after the other; a connection that is lost is opened again."""
         connection = None
         while not self.stopping.is_set():
@@ -180,18 +182,40 @@ class Load:
             return
 
 
-def figures(requests: Sequence[Request]) -> dict[str, Any]:
-    """What a table shows of them."""
-    found: dict[str, Any] = {}
-    for kind in ("read", "write"):
-        latencies_s = sorted(r.latency_s for r in requests if r.kind == kind)
-        found[kind] = {
-            "count": len(latencies_s),
-            "longest_s": latencies_s[-1] if latencies_s else 0.0,
-            "p99_s": statistics.quantiles(latencies_s, n=100)[98] if latencies_s[1:] else 0.0,
-        }
+class Latencies(TypedDict):
+    """Of the requests of one kind."""
+
+    count: int
+    longest_s: float
+    p99_s: float
+
+
+class Figures(TypedDict):
+    """What a table shows of requests; it passes as JSON from the clients' process."""
+
+    read: Latencies
+    write: Latencies
+    failed: int
+    failures: list[str]
+
+
+def latencies(requests: Sequence[Request], kind: Kind) -> Latencies:
+    sorted_s = sorted(r.latency_s for r in requests if r.kind == kind)
+    return {
+        "count": len(sorted_s),
+        "longest_s": sorted_s[-1] if sorted_s else 0.0,
+        "p99_s": statistics.quantiles(sorted_s, n=100)[98] if sorted_s[1:] else 0.0,
+    }
+
+
+def figures(requests: Sequence[Request]) -> Figures:
     failures = [r.failure for r in requests if r.failure is not None]
-    return {**found, "failed": len(failures), "failures": sorted(set(failures))[:3]}
+    return {
+        "read": latencies(requests, "read"),
+        "write": latencies(requests, "write"),
+        "failed": len(failures),
+        "failures": sorted(set(failures))[:3],
+    }
 
 
 # -- the comparison ----------------------------------------------------------------------------
@@ -202,8 +226,8 @@ class Outcome:
     """One migration under load."""
 
     took: Took
-    before: dict[str, Any]
-    during: dict[str, Any]
+    before: Figures
+    during: Figures
     fingerprint: str
 
     def longest_s(self) -> float:
@@ -267,8 +291,9 @@ def show(outcomes: Sequence[Outcome]) -> None:
         print(f"{label:<34}" + "".join(f"{value:>16}" for value in values))
 
     row("", ["stock", "this project"])
-    for kind in ("read", "write"):
-        before, during = ([getattr(o, w)[kind] for o in outcomes] for w in ("before", "during"))
+    for kind in KINDS:
+        before = [outcome.before[kind] for outcome in outcomes]
+        during = [outcome.during[kind] for outcome in outcomes]
         row(f"{kind}s: requests while it ran", [f"{d['count']:,}" for d in during])
         row("  longest stall", [f"{d['longest_s']:.3f} s" for d in during])
         row("  p99", [f"{d['p99_s'] * 1000:.1f} ms" for d in during])

@@ -1,6 +1,7 @@
 """Row 19: an applied revision is edited, deleted, or one is put before it."""
 
 import re
+from collections.abc import Callable
 
 import asyncpg
 import pytest
@@ -155,7 +156,7 @@ async def test_what_does_not_run_does_not_matter(
     launcher: Launcher,
     empty_database: Database,
     watcher: asyncpg.Connection,
-    change,
+    change: Callable[[str], str],
 ) -> None:
     """Line ends, comments, docstrings and formatting, with the lock refreshed and without."""
     path = applied.path("0002")

@@ -60,8 +60,8 @@ async def test_the_catalogs_are_equal(
     chain = Chain(tmp_path / "chain", of_project=of_project)
     if not of_project:
         chain.add("op.execute('CREATE TABLE t AS SELECT 1 AS id')", "op.execute('DROP TABLE t')")
-        for up, down in STEPS.values():
-            chain.add(up, down)
+        for step in STEPS.values():
+            chain.add(*step)
 
     async def after(*arguments: str) -> State:
         result = await launcher.alembic(chain, *arguments, url=empty_database.url)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -80,8 +81,8 @@ async def test_no_request_fails_while_another_process_migrates(
 
     async with serving(settings) as client:
 
-        async def ask(method: str, path: str, *expected: int, **body: object) -> httpx.Response:
-            answer = await client.request(method, f"/api/v1/{path}", timeout=30, **body)  # type: ignore[arg-type]
+        async def ask(method: str, path: str, *expected: int, **body: Any) -> httpx.Response:
+            answer = await client.request(method, f"/api/v1/{path}", timeout=30, **body)
             answers[f"{method} {path.partition('?')[0].partition('/')[0]}", answer.status_code] += 1
             if answer.status_code not in expected:
                 failures.append(f"{method} {path}: {answer.text}")

@@ -17,6 +17,7 @@ from app import health
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.migrate.history.revisions import read_lock
+from app.migrate.proof import startup
 from app.settings import REVISIONS_LOCK, Settings
 from tests.support.databases import Database
 from tests.support.server import Server
@@ -200,7 +201,7 @@ async def test_it_looks_once_a_second_at_most(
 ) -> None:
     """Many probes at once are one look; after a second it looks again."""
     looks = 0
-    real = health.check
+    real = startup.check
 
     async def counting(*arguments: Any) -> Any:
         nonlocal looks

@@ -13,7 +13,7 @@ from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.settings import Settings
 from tests.support.databases import Database
-from tests.support.service import application, asking, serving, with_volumes
+from tests.support.service import application, asked, asking, serving, with_volumes
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
         database.settings, pool_size=1, pool_max_overflow=0, pool_timeout_s=0.05, worker=False
     )
     async with serving(settings) as client:
-        service: Any = client._transport.app  # type: ignore[attr-defined]
+        service = asked(client)
         async with service.state.engine.connect():
             answer = await client.get("/api/v1/files")
         assert (answer.status_code, answer.json()) == (503, BUSY)
@@ -130,7 +130,7 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
 async def test_a_request_that_a_deadlock_ended_may_be_sent_again(database: Database) -> None:
     """503: the server ended it for the sake of another."""
     async with serving(with_volumes(database.settings, worker=False)) as client:
-        service: Any = client._transport.app  # type: ignore[attr-defined]
+        service = asked(client)
         async with service.state.engine.begin() as other:
             await other.execute(text("LOCK TABLE files"))
             request = asyncio.create_task(client.get("/api/v1/files"))
@@ -148,7 +148,7 @@ async def test_a_right_that_is_missing_is_ours_to_mend(
 ) -> None:
     """500, and the log names what to grant."""
     async with serving(with_volumes(database.settings, worker=False)) as client:
-        service: Any = client._transport.app  # type: ignore[attr-defined]
+        service = asked(client)
 
         @service.get("/forbidden")
         async def forbidden() -> None:
@@ -166,7 +166,7 @@ async def test_connections_that_the_server_ended_are_replaced(database: Database
     """A restart of the database costs no request that comes after it."""
     async with serving(with_volumes(database.settings, worker=False)) as client:
         assert (await client.get("/api/v1/files")).status_code == 200
-        service: Any = client._transport.app  # type: ignore[attr-defined]
+        service = asked(client)
         killer = create_engine(database.settings, "observe")
         async with killer.connect() as connection:
             await connection.execute(

@@ -103,7 +103,7 @@ class Group:
 
     async def _walk_up(self, bench: Bench, starts: set[int]) -> dict[tuple[str, ...], State]:
         async with bench.copy(None) as walked:
-            found = {(): await state_of(walked)}
+            found: dict[tuple[str, ...], State] = {(): await state_of(walked)}
             async with engine(walked.settings, "migrate") as opened:
                 for number, step in enumerate(self.steps, 1):
                     await upgrade(Target.of(opened, self.chain.ini), step.id)
@@ -116,7 +116,8 @@ class Group:
     async def _walk_down(self, bench: Bench, start: int, end: int) -> dict[tuple[str, ...], State]:
         """The way down is one of its own: what a revision dropped comes back without its rows."""
         async with bench.copy(self.starts[start]) as walked:
-            found = {(self.steps[start - 1].id,): await state_of(walked)}
+            before = (self.steps[start - 1].id,)
+            found: dict[tuple[str, ...], State] = {before: await state_of(walked)}
             async with engine(walked.settings, "migrate") as opened:
                 for number in range(start - 1, end - 1, -1):
                     heads = (self.steps[number - 1].id,) if number else ()

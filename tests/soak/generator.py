@@ -540,8 +540,8 @@ def _transactional(schema: Schema, rng: Random, identifier: str, *, first: bool)
 
 
 def _outside(schema: Schema, rng: Random) -> Outside | None:
-    makers, weights = zip(*CONCURRENT, strict=True)
-    return rng.choices(makers, weights)[0](schema)
+    makers = [maker for maker, _ in CONCURRENT]
+    return rng.choices(makers, [weight for _, weight in CONCURRENT])[0](schema)
 
 
 def _create(name: str) -> str:

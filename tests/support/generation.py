@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import DDL, Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.migrate.history.revisions import read_revisions, write_lock
@@ -39,6 +39,12 @@ NAMING = {
 def new_metadata() -> MetaData:
     """Metadata with the project's way to name constraints."""
     return MetaData(naming_convention=NAMING)
+
+
+def ddl(metadata: MetaData, statement: str, *, first: bool = False) -> None:
+    """A statement beside the tables: before all of them, or after."""
+    made = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    event.listen(metadata, "before_create" if first else "after_create", made)
 
 
 class Project:

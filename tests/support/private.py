@@ -103,10 +103,8 @@ def standby(primary: Running) -> Iterator[str]:
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         log = folder / "log"
         with log.open("wb") as opened:
-            command = [found.bindir / "postgres", "-D", data, *settings]
-            process = programs.start(
-                command, folder, stdout=opened.fileno(), stderr=opened.fileno()
-            )
+            command: list[str | Path] = [found.bindir / "postgres", "-D", data, *settings]
+            process = programs.start(command, folder, output=opened.fileno())
         try:
             deadline = time.monotonic() + 30
             while _status(data) not in ("ready", "standby"):

@@ -12,8 +12,10 @@ from app.db.embedded.binaries import find_binaries
 from app.db.embedded.identity import choose_identity, die_with_parent
 
 
-def start(command: Sequence[str | Path], folder: Path, **options: int) -> subprocess.Popen[bytes]:
-    """A child that owns `folder`, and dies with this process."""
+def start(
+    command: Sequence[str | Path], folder: Path, *, output: int | None = None
+) -> subprocess.Popen[bytes]:
+    """A child that owns `folder`, and dies with this process; it writes where we do, or there."""
     found = find_binaries(None)
     assert found is not None
     identity = choose_identity(folder / "data", found.bindir)
@@ -29,5 +31,6 @@ def start(command: Sequence[str | Path], folder: Path, **options: int) -> subpro
         stdin=subprocess.DEVNULL,
         cwd="/",
         preexec_fn=prepare,  # noqa: PLW1509 - this process has one thread
-        **options,
+        stdout=output,
+        stderr=output,
     )

@@ -42,6 +42,14 @@ async def asking(service: FastAPI, key: str | None = None) -> AsyncIterator[http
         yield client
 
 
+def asked(client: httpx.AsyncClient) -> FastAPI:
+    """The application that a client of asking() asks."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    assert isinstance(transport.app, FastAPI)
+    return transport.app
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client, with a key, of an application that was started as a server starts it."""

@@ -65,7 +65,7 @@ def _rows(connection: Connection) -> Mapping[str, str]:
 
 async def states(chain: Chain, database: Database) -> dict[tuple[str, ...], State]:
     """The state after each revision of a run that nothing happens to, by its heads."""
-    found = {(): await state_of(database)}
+    found: dict[tuple[str, ...], State] = {(): await state_of(database)}
     async with engine(database.settings, "migrate") as made:
         for identifier in chain.ids:
             await upgrade(Target.of(made, chain.ini), identifier)

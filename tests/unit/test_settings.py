@@ -212,7 +212,7 @@ def test_a_place_that_is_missing_is_refused(
 def test_a_misspelt_field_is_refused() -> None:
     """Also in Python: Settings(pool_szie=…) does not pass for a default."""
     with pytest.raises(ValidationError):
-        Settings(pool_szie=7)  # type: ignore[call-arg]
+        Settings(pool_szie=7)  # type: ignore[call-arg]  # the test's point
 
 
 # -- what they are -------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_misspelt_field_is_refused() -> None:
 def test_settings_cannot_be_changed() -> None:
     """What was read at start is what is in force."""
     with pytest.raises(ValidationError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1  # type: ignore[misc]  # the test's point
 
 
 def test_settings_of_one_s_own_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ def test_settings_of_one_s_own_read_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_password_is_in_no_text_of_settings() -> None:
     """str and repr end up in logs."""
-    settings = Settings(database_url=URL)  # type: ignore[arg-type]
+    settings = Settings(database_url=URL)
     assert "S3cret" not in f"{settings} {settings!r} {settings.model_dump()}"
 
 

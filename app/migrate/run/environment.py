@@ -14,9 +14,7 @@ On failure: UpgradeFailed names the revision, the place in its file and what was
 from __future__ import annotations
 
 import asyncio
-import os
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,38 +22,21 @@ from typing import Any
 from alembic import context
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.runtime.migration import MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-from app.db.failures import (
-    DISK_FULL,
-    PERMISSION_MISSING,
-    describe,
-    explained,
-    is_lost,
-    sqlstate,
-)
-from app.errors import (
-    ConnectionLost,
-    DatabaseAhead,
-    DiskFull,
-    Interrupted,
-    LoopAlreadyRunning,
-    StepNotPermitted,
-    TransactionAlreadyOpen,
-    UpgradeFailed,
-    VegafsError,
-)
+from app.db.failures import explained, is_lost
+from app.errors import LoopAlreadyRunning, TransactionAlreadyOpen, VegafsError
 from app.migrate.run import finish, isolation, listing
 from app.migrate.run.commandline import command_name, quiet_close, rendered, say
+from app.migrate.run.diagnosis import diagnose
 from app.migrate.run.interruption import Interruption
 from app.migrate.run.limits import Limits
 from app.migrate.run.migration import Migration
-from app.migrate.run.report import Planned, Recorder
+from app.migrate.run.report import Recorder
+from app.migrate.run.steps import record_steps
 from app.migrate.run.watch import Watch
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
@@ -63,8 +44,6 @@ Options = Callable[[], Mapping[str, Any]]
 # The functions that Alembic's writing commands hand to the environment, by what they do.
 WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
 HEADS = ("head", "heads")
-# What else than a mistake in a revision stops it, by SQLSTATE.
-FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
 DIALECT_URL = "postgresql+asyncpg://"
 
@@ -158,7 +137,7 @@ def _online(
         return
     configure(**autogenerate())
     recorder = Recorder(_name(connection), _silent)
-    _record(context.get_context(), script, recorder)
+    record_steps(context.get_context(), script, recorder)
     with context.begin_transaction():
         context.run_migrations()
     if connection.in_transaction():
@@ -182,9 +161,10 @@ def _write(
     engine = AsyncEngine(connection.engine)
     interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
     destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
+    versions = Path(script.versions)
     migration = Migration(
         connection,
-        Path(script.versions),
+        versions,
         command=command,
         to_head=destination in HEADS,
         limits=limits,
@@ -198,7 +178,7 @@ def _write(
 
     def attempt() -> None:
         configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
-        _record(
+        record_steps(
             configured,
             script,
             recorder,
@@ -212,7 +192,7 @@ def _write(
 
     def meaning(error: Exception) -> VegafsError | None:
         kept = migration.kept(lost=is_lost(error))
-        return _failure(error, recorder, script, typed, kept)
+        return diagnose(error, recorder, versions, typed, kept)
 
     try:
         migration.run(attempt, meaning)
@@ -234,95 +214,6 @@ def _offline(metadata: MetaData) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _record(
-    migration: MigrationContext,
-    script: ScriptDirectory,
-    recorder: Recorder,
-    *,
-    on_plan: Callable[[Sequence[RevisionStep], Sequence[Planned]], None] | None = None,
-    on_start: Callable[[], None] | None = None,
-) -> None:
-    """Let the recorder see each step as it starts and as it is committed."""
-    # Alembic has a callback after a step and none before the first or around a failure.
-    plan_steps = migration._migrations_fn
-    if plan_steps is None:
-        return
-
-    def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
-        unknown = sorted(head for head in heads if not _known(script, head))
-        if unknown:
-            expected = ", ".join(script.get_heads()) or "base"
-            raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
-        planned: list[RevisionStep] = list(plan_steps(heads, ctx))
-        plan = [_planned(step.info, step.doc) for step in planned]
-        if on_plan is not None:
-            on_plan(planned, plan)
-        recorder.begin(tuple(heads), plan)
-        for step, about in zip(planned, plan, strict=True):
-            recorder.start(about)
-            if on_start is not None:
-                on_start()
-            yield step
-            recorder.done()
-
-    migration._migrations_fn = steps
-
-
-def _planned(info: MigrationInfo, doc: str | None) -> Planned:
-    direction = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
-    named = info.destination_revision_ids if info.is_stamp else info.up_revision_ids
-    return Planned(
-        ", ".join(named) or "base",
-        (doc or "").strip().rstrip("."),
-        direction,
-        info.source_revision_ids,
-        info.destination_revision_ids,
-    )
-
-
-def _known(script: ScriptDirectory, revision: str) -> bool:
-    try:
-        return script.get_revision(revision) is not None
-    except CommandError:
-        return False
-
-
-def _failure(
-    error: Exception, recorder: Recorder, script: ScriptDirectory, command: str, kept: str
-) -> VegafsError | None:
-    """What stopped a revision, or None where none was running."""
-    applied = [step.revision for step in recorder.steps]
-    if isinstance(error, Interrupted):
-        return Interrupted(error.by, applied)
-    running = recorder.running
-    if running is None:
-        return None
-    if isinstance(error, VegafsError):
-        return error
-    reason = describe(error)
-    state = sqlstate(error)
-    if state is not None:
-        reason = f"{reason} (SQLSTATE {state})"
-    elif not isinstance(error, CommandError):
-        reason = f"{type(error).__name__}: {reason}"
-    place = _place(error, Path(script.versions))
-    if place:
-        reason = f"{place}: {reason}"
-    if is_lost(error):
-        return ConnectionLost(running.revision, reason, applied, command, kept)
-    failed = FAILURES.get(state or "", UpgradeFailed)
-    return failed(running.revision, reason, applied, command, kept)
-
-
-def _place(error: BaseException, versions: Path) -> str | None:
-    """The last line of a revision file that the error came through."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.parent == versions.resolve():
-            return f"{os.path.relpath(path)}:{frame.lineno}"
-    return None
 
 
 def _autogenerates(config: Config) -> bool:

@@ -7,8 +7,10 @@ by `Migration.outside_transaction` all the same.
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Sequence
 
 from app.errors import CommitsByItself, MixedRevision
+from app.migrate.history.revisions import Revision, ancestors
 from app.migrate.run.concurrently import NAMES
 
 # What of `op` runs no statement.
@@ -16,6 +18,20 @@ _SILENT = frozenset({"f", "get_bind", "get_context", "batch_alter_table", "inlin
 
 # A file that names none of these calls none of them, and need not be parsed.
 _OUTSIDE = tuple(name.encode() for name in (*NAMES, "autocommit_block"))
+
+
+def refuse_mixtures(revisions: Sequence[Revision], before: Collection[str], command: str) -> None:
+    """Look at the source of what may run now, where the database is at `before`.
+
+    On failure: MixedRevision, CommitsByItself; nothing has run.
+    """
+    if command == "stamp":
+        return
+    below = ancestors(revisions, before)
+    for revision in revisions:
+        due = (revision.id in below) == (command == "downgrade")
+        if due and revision.path is not None:
+            refuse_mixture(revision.id, revision.path.read_bytes(), command)
 
 
 def refuse_mixture(identifier: str, source: bytes, direction: str) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.errors import MutexHeld
 from app.migrate.run.blockers import shape
+from app.migrate.run.report import duration
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 _HOLDER = """
@@ -46,6 +47,30 @@ class Holder:
 
     def __str__(self) -> str:
         return f"backend {self.pid} ({self.application or 'no application name'})"
+
+
+class Notice:
+    """Says who has the mutex: after a moment, and again from time to time."""
+
+    def __init__(self, say: Callable[[str], None], *, first_s: float, limit_s: float) -> None:
+        self._say = say
+        self._due_s = first_s
+        self._limit_s = limit_s
+
+    def waiting(self, holder: Holder | None, waited_s: float) -> None:
+        """The run has waited for so long by now."""
+        if waited_s < self._due_s:
+            return
+        self._due_s = waited_s * 2
+        self._say(
+            f"WAIT [mutex-held]  another migration is at work; {duration(waited_s)} so far, "
+            f"gives up at {duration(self._limit_s)}"
+        )
+        if holder is not None:
+            since = holder.connected_s
+            connected = f"connected for {duration(since)}, " if since is not None else ""
+            self._say(f"  holder: {holder}, {connected}on: {holder.query}")
+        self._say("  Ctrl-C is safe: this run has changed nothing")
 
 
 def key(version_table: str, schema: str | None = None) -> int:

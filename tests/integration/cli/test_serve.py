@@ -248,11 +248,8 @@ async def test_its_worker_puts_its_job_back_when_it_is_stopped(
         began_s = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - began_s < 3
-    assert await watcher.fetchrow("SELECT status::text, worker, attempts FROM jobs") == (
-        "PENDING",
-        None,
-        0,
-    )
+    (row,) = await watcher.fetch("SELECT status::text, worker, attempts FROM jobs")
+    assert tuple(row) == ("PENDING", None, 0)
     engine = create_engine(database.settings, "app")
     settings = with_volumes(database.settings, volumes={"data": tmp_path})
     assert await Worker(engine, settings).work_once()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Job, JobResult, JobStatus
 from tests.support.databases import Database
-from tests.support.service import serving, with_volumes
+from tests.support.service import asked, serving, with_volumes
 
 JOBS = "/api/v1/jobs"
 
@@ -296,7 +296,7 @@ async def test_a_volume_follows_its_configured_root(
     """The row is made at first use and keeps up with the settings."""
     await queued(api)
     moved = moved_aside(root)
-    service: Any = api._transport.app  # type: ignore[attr-defined]
+    service = asked(api)
     service.state.settings = service.state.settings.model_copy(update={"volumes": {"DATA": moved}})
     await queued(api, operation="summarize")
     assert [

@@ -190,7 +190,7 @@ async def test_what_could_not_be_looked_at_is_not_marked_missing(
             raise PermissionError(13, "Permission denied")
         return real(path, flags, dir_fd=dir_fd)
 
-    monkeypatch.setattr(walk_module.os, "open", opening)
+    monkeypatch.setattr(os, "open", opening)
     result = await scanner.completed()
     assert (result["files"], result["missing"], result["errors"]) == (0, 2, 1)
     assert result["error_examples"] == [{"path": "locked", "reason": "Permission denied"}]

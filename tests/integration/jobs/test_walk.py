@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from app.jobs import walk as walk_module
 from app.jobs.walk import Found, Tally, walk
 
 
@@ -82,7 +81,7 @@ def after(calls: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) 
             act()
         return real(path, flags, dir_fd=dir_fd)
 
-    monkeypatch.setattr(walk_module.os, "open", opening)
+    monkeypatch.setattr(os, "open", opening)
 
 
 def test_a_folder_swapped_for_a_symlink_is_not_entered(
@@ -151,7 +150,7 @@ def test_folders_that_vanish_or_cannot_be_read_do_not_end_the_walk(
             raise FileNotFoundError(2, "No such file or directory")
         return real(path, flags, dir_fd=dir_fd)
 
-    monkeypatch.setattr(walk_module.os, "open", opening)
+    monkeypatch.setattr(os, "open", opening)
     found, tally = files_below(tmp_path)
     assert set(found) == {"open/file"}
     assert tally.errors == 1
@@ -202,7 +201,7 @@ def test_mounts_are_crossed_on_request(tmp_path: Path, monkeypatch: pytest.Monke
         values[2] += 1  # st_dev
         return os.stat_result(values)
 
-    monkeypatch.setattr(walk_module.os, "fstat", fstat)
+    monkeypatch.setattr(os, "fstat", fstat)
     found, tally = files_below(tmp_path)
     assert (found, tally.mounts_skipped, tally.unseen) == ({}, 1, ["mounted"])
     found, tally = files_below(tmp_path, cross_mounts=True)

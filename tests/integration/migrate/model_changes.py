@@ -10,7 +10,6 @@ from importlib.metadata import version as metadata_version
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -32,7 +31,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
     func,
     text,
 )
@@ -45,6 +43,8 @@ from sqlalchemy.dialects.postgresql import (
     UUID,
     ExcludeConstraint,
 )
+
+from tests.support.generation import ddl
 
 Change = Callable[[MetaData, bool], object]
 CHANGES: list[Change] = []
@@ -65,11 +65,6 @@ def things(metadata: MetaData, *items: Any, **options: Any) -> Table:
         *items,
         **options,
     )
-
-
-def ddl(metadata: MetaData, statement: str, *, first: bool = False) -> None:
-    """A statement beside the tables: before all of them, or after."""
-    event.listen(metadata, "before_create" if first else "after_create", DDL(statement))
 
 
 def state(*labels: str, **options: Any) -> Enum:
@@ -161,7 +156,7 @@ def index_and_check_beside_a_new_table_added(m: MetaData, new: bool) -> None:
 
 @change
 def table_without_names_for_constraints_added(m: MetaData, new: bool) -> None:
-    m.naming_convention = {}  # type: ignore[assignment]  # as SQLAlchemy's own default
+    m.naming_convention = {}  # as SQLAlchemy's own default
     up = [ForeignKey("things.id")] if new else []
     things(m, Column("size", Integer), Column("up", BigInteger, *up))
     if new:
@@ -395,7 +390,8 @@ def index_predicate_changed(m: MetaData, new: bool) -> None:
 
 @change
 def index_predicate_added(m: MetaData, new: bool) -> None:
-    things(m, Index("ix", "name", **({"postgresql_where": text("id > 1")} if new else {})))
+    where: dict[str, Any] = {"postgresql_where": text("id > 1")} if new else {}
+    things(m, Index("ix", "name", **where))
 
 
 @change

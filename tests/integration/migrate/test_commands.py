@@ -10,8 +10,9 @@ from sqlalchemy import text
 from app.db.engine import create_engine
 from app.migrate.history.revisions import heads, read_revisions, write_lock
 from app.migrate.proof.catalog import difference
-from tests.integration.migrate.conftest import ROOT, Result, psql, run_alembic, snapshot_of
+from tests.integration.migrate.conftest import ROOT, psql, run_alembic, snapshot_of
 from tests.support.databases import Database
+from tests.support.forks import Result
 
 CHAIN = read_revisions(ROOT / "alembic" / "versions")
 IDS = [revision.id for revision in CHAIN]

@@ -3,8 +3,9 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.integration.migrate.conftest import Result, run_alembic
+from tests.integration.migrate.conftest import run_alembic
 from tests.support.databases import Database, value
+from tests.support.forks import Result
 from tests.support.guarded import PASSWORD
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import sys
 import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.engine import create_engine
@@ -47,8 +49,6 @@ async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
     empty_database: Database,
 ) -> None:
     """A FastAPI application can migrate while it starts; other tasks go on meanwhile."""
-    from contextlib import asynccontextmanager
-
     beats = 0
 
     async def beat() -> None:
@@ -58,7 +58,7 @@ async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
             await asyncio.sleep(0.001)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI):
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(empty_database.settings, "migrate")
         app.state.report = await upgrade(Target.of(engine), "head")
         await engine.dispose()
@@ -91,7 +91,7 @@ async def test_an_open_transaction_is_refused(empty_database: Database) -> None:
     engine = create_engine(empty_database.settings, "migrate")
     config = Config(INI)
 
-    def call(connection) -> None:
+    def call(connection: Connection) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

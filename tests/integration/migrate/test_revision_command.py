@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 from app.migrate.history.revisions import check_lock, read_revisions
-from tests.integration.migrate.conftest import ROOT, Result, run_alembic
+from tests.integration.migrate.conftest import ROOT, run_alembic
 from tests.support.databases import Database
+from tests.support.forks import Result
 
 HEAD = read_revisions(ROOT / "alembic" / "versions")[-1].id
 NEXT = f"{int(HEAD) + 1:04}"

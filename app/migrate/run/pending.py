@@ -1,0 +1,71 @@
+"""Whether a run has anything to do, found out while it waits for the mutex and before it takes it.
+
+By revisions.lock, the revision table and the ledger: no revision file is read, no lock is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.errors import DatabaseAhead
+from app.migrate.history import plan
+from app.migrate.history.revisions import Revision, heads
+from app.migrate.run.bookkeeping import Bookkeeping
+from app.migrate.run.report import Recorder
+
+
+def nothing_left(
+    bookkeeping: Bookkeeping,
+    versions: Path,
+    locked: Sequence[Revision],
+    recorder: Recorder,
+    *,
+    command: str,
+    to_head: bool,
+    say: Callable[[str], None],
+) -> bool:
+    """Whether the database has what was asked for; the recorder learns where it is.
+
+    On failure: DatabaseAhead, where a newer build was here and this one does not fit; the errors
+    of `plan.check_integrity`.
+    """
+    found = bookkeeping.heads()
+    recorder.begin(tuple(sorted(found)), ())
+    if command != "upgrade" or not found or _files_differ(versions, locked):
+        return False
+    if not found <= {revision.id for revision in locked}:
+        _accept_newer(bookkeeping, locked, found, recorder, to_head=to_head, say=say)
+        return True
+    if not to_head or found != heads(locked):
+        return False
+    plan.check_integrity(locked, found, bookkeeping.recorded())
+    return True
+
+
+def _files_differ(versions: Path, locked: Sequence[Revision]) -> bool:
+    """Whether the folder has other files than the lock names: then the lock cannot be asked."""
+    named = {revision.file_name for revision in locked}
+    return named != {path.name for path in versions.glob("*.py")}
+
+
+def _accept_newer(
+    bookkeeping: Bookkeeping,
+    locked: Sequence[Revision],
+    found: frozenset[str],
+    recorder: Recorder,
+    *,
+    to_head: bool,
+    say: Callable[[str], None],
+) -> None:
+    """A newer build was here: content where it only expanded, refused elsewhere."""
+    strange = plan.ahead(locked, found, bookkeeping.recorded()) or {}
+    current, expected = ", ".join(sorted(found)), ", ".join(sorted(heads(locked))) or "base"
+    breaking = [i for i, phase in strange.items() if phase != "expand"]
+    if breaking or not to_head:
+        raise DatabaseAhead(recorder.database, current, expected, strange)
+    say(
+        f"OK  {recorder.database} is ahead of this build: {current} expands what "
+        f"{expected} needs. Nothing to do."
+    )
+    recorder.verdict_told = True
