@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -52,7 +53,7 @@ async def trace(
         await upgrade(scratch, revision)
     engine = scratch.engine
     async with engine.connect() as opened:
-        session: asyncpg.Connection = (await opened.get_raw_connection()).driver_connection
+        session: Any = (await opened.get_raw_connection()).driver_connection
         tracer = Tracer(versions, Gate(session))
         if rows:
             await seed(session, await _state(session), rows)

@@ -6,11 +6,11 @@ effects say so by `fresh`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from app.migrate.review.trace.state import State, Work
+from app.migrate.review.trace.state import Relation, State, Work
 
 T = TypeVar("T")
 
@@ -25,10 +25,7 @@ class Effect:
     # On something that the revision itself made.
     fresh: bool = False
     # What else there is to know: a column's type, what a constraint refers to.
-    facts: Mapping[str, Any] = None  # type: ignore[assignment]  # replaced below
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "facts", dict(self.facts or {}))
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def effects(before: State, after: State, known: frozenset[int]) -> tuple[Effect, ...]:
@@ -59,7 +56,7 @@ class _Comparison:
     def relations(self) -> Iterator[Effect]:
         for oid, new, old in _pairs(self.before.relations, self.after.relations):
             if new is None:
-                if old.kind != "i" and old.kind != "I":
+                if old.kind not in "iI":
                     yield self.on(oid, "dropped", facts={"kind": old.kind})
             elif old is None:
                 if new.kind not in "iI":
@@ -67,24 +64,26 @@ class _Comparison:
                     for parent in new.parents:
                         yield self.on(parent, "partition_created", new.label)
             else:
-                if (new.name, new.schema) != (old.name, old.schema):
-                    yield self.on(oid, "renamed", old.label, facts={"to": new.label})
-                if new.filenode != old.filenode and new.kind != "S":
-                    yield self.on(oid, "rewritten", facts={"kind": new.kind})
-                if new.persistence != old.persistence:
-                    yield self.on(oid, "persistence_changed", facts={"to": new.persistence})
-                if new.owner != old.owner:
-                    yield self.on(oid, "owner_changed")
-                if new.row_security != old.row_security:
-                    yield self.on(oid, "row_security_changed")
-                for parent in set(new.parents) - set(old.parents):
-                    yield self.on(parent, "attached", new.label)
-                for parent in set(old.parents) - set(new.parents):
-                    yield self.on(parent, "detached", new.label)
-        for oid, now, was in _pairs(self.before.schemas, self.after.schemas):
-            if now is not None and was is not None and now != was:
-                yield Effect("schema_renamed", was.name, facts={"to": now.name}, fresh=False)
-            _ = oid
+                yield from self.relation_changed(oid, new, old)
+        for _, now, was in _pairs(self.before.schemas, self.after.schemas):
+            if now is not None and was is not None:
+                yield Effect("schema_renamed", was.name, facts={"to": now.name})
+
+    def relation_changed(self, oid: int, new: Relation, old: Relation) -> Iterator[Effect]:
+        if new.label != old.label:
+            yield self.on(oid, "renamed", old.label, facts={"to": new.label})
+        if new.filenode != old.filenode and new.kind != "S":
+            yield self.on(oid, "rewritten", facts={"kind": new.kind})
+        if new.persistence != old.persistence:
+            yield self.on(oid, "persistence_changed", facts={"to": new.persistence})
+        if new.owner != old.owner:
+            yield self.on(oid, "owner_changed")
+        if new.row_security != old.row_security:
+            yield self.on(oid, "row_security_changed")
+        for parent in set(new.parents) - set(old.parents):
+            yield self.on(parent, "attached", new.label)
+        for parent in set(old.parents) - set(new.parents):
+            yield self.on(parent, "detached", new.label)
 
     def columns(self) -> Iterator[Effect]:
         for (oid, _), new, old in _pairs(self.before.columns, self.after.columns):
@@ -111,11 +110,14 @@ class _Comparison:
                     yield self.on(oid, "column_required", new.name)
 
     def constraints(self) -> Iterator[Effect]:
-        for oid, new, old in _pairs(self.before.constraints, self.after.constraints):
+        for _, new, old in _pairs(self.before.constraints, self.after.constraints):
             if new is None:
-                if old.relation in self.after.relations:
-                    facts = {"kind": old.kind, "references": self.label(old.references)}
-                    yield self.on(old.relation, "constraint_dropped", old.name, facts=facts)
+                facts = {
+                    "kind": old.kind,
+                    "references": self.label(old.references),
+                    "with_table": old.relation not in self.after.relations,
+                }
+                yield self.on(old.relation, "constraint_dropped", old.name, old.type, facts)
             elif old is None:
                 index = self.before.indexes.get(new.index)
                 facts = {
@@ -147,6 +149,7 @@ class _Comparison:
                     "unique": new.unique,
                     "constraint": oid in made and oid not in self.before.relations,
                     "valid": new.valid,
+                    "columns": tuple(self.column(new.relation, n) for n in new.columns),
                 }
                 label = self.after.relations[oid].label
                 yield self.on(new.relation, "index_created", label, facts=facts)
@@ -229,6 +232,3 @@ def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[An
         old, new = before.get(key), after.get(key)
         if old != new:
             yield key, new, old
-
-
-Compare = Callable[[State, State, frozenset[int]], tuple[Effect, ...]]

@@ -106,9 +106,9 @@ def _insert(state: State, table: Relation, rows: int, *, required_only: bool) ->
             values[column.name] = _value(state, column)
     source = f"FROM generate_series(1, {rows}) n"
     if not values:
-        return f"INSERT INTO {_quoted(table)} SELECT {source}"  # noqa: S608 - quoted
+        return f"INSERT INTO {_quoted(table)} SELECT {source}"
     names = ", ".join(f'"{name}"' for name in values)
-    return f"INSERT INTO {_quoted(table)} ({names}) SELECT {', '.join(values.values())} {source}"  # noqa: S608 - quoted
+    return f"INSERT INTO {_quoted(table)} ({names}) SELECT {', '.join(values.values())} {source}"
 
 
 def _value(state: State, column: Column) -> str:

@@ -6,11 +6,12 @@ Everything is by oid, so a rename is a rename and not one thing gone and another
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
 STATE = """
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
@@ -22,8 +23,8 @@ SELECT json_build_object(
     'relations', (SELECT json_agg(json_build_array(
             oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
             relowner::bigint, relrowsecurity,
-            (SELECT array_agg(inhparent::bigint) FROM pg_inherits WHERE inhrelid = r.oid
-             AND NOT inhdetachpending))) FROM relations r),
+            (SELECT coalesce(array_agg(inhparent::bigint), '{}') FROM pg_inherits
+             WHERE inhrelid = r.oid AND NOT inhdetachpending))) FROM relations r),
     'columns', (SELECT json_agg(json_build_array(
             attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
             pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
@@ -32,7 +33,7 @@ SELECT json_build_object(
         WHERE attnum > 0 AND NOT attisdropped),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
-            conindid::bigint, conkey, contypid::bigint, conparentid::bigint))
+            conindid::bigint, coalesce(conkey, '{}'), contypid::bigint, conparentid::bigint))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace WHERE contype <> 't'),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
@@ -49,7 +50,7 @@ SELECT json_build_object(
         FROM pg_enum e),
     'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype))
         FROM pg_type t JOIN spaces s ON s.oid = typnamespace WHERE typtype IN ('d', 'e')),
-    'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname)) FROM spaces),
+    'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname, nspname)) FROM spaces),
     'routines', (SELECT json_agg(json_build_array(p.oid::bigint, s.nspname, proname))
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass
@@ -219,29 +220,28 @@ class State:
 
 def read_state(document: str) -> State:
     """The State that STATE's answer describes."""
-    found: dict[str, Any] = {k: v or [] for k, v in json.loads(document).items() if k != _TIMEOUT}
+    found: dict[str, Any] = json.loads(document)
+
+    def rows(name: str) -> list[list[Any]]:
+        # A list inside a row is a tuple: States are compared and kept.
+        return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
+
+    def by_oid(name: str, kind: Callable[..., T]) -> dict[int, T]:
+        return {row[0]: kind(*row) for row in rows(name)}
+
     return State(
-        relations=_by_oid(Relation(*r[:8], tuple(r[8] or ())) for r in found["relations"]),
-        columns={(c[0], c[1]): Column(*c) for c in found["columns"]},
-        constraints=_by_oid(
-            Constraint(*c[:7], tuple(c[7] or ()), *c[8:]) for c in found["constraints"]
-        ),
-        indexes=_by_oid(Index(*i[:5], tuple(i[5] or ()), i[6]) for i in found["indexes"]),
-        triggers=_by_oid(Trigger(*t) for t in found["triggers"]),
-        policies=_by_oid(Attached(*p) for p in found["policies"]),
-        rules=_by_oid(Attached(*r) for r in found["rules"]),
-        labels=_by_oid(Label(*x) for x in found["labels"]),
-        types=_by_oid(Named(*t) for t in found["types"]),
-        schemas=_by_oid(Named(s[0], s[1], s[1]) for s in found["schemas"]),
-        routines=_by_oid(Named(*p) for p in found["routines"]),
-        work={w[0]: Work(*w) for w in found["work"]},
-        locks=frozenset((relation, mode) for relation, mode in found["locks"]),
-        lock_timeout_ms=json.loads(document)[_TIMEOUT],
+        relations=by_oid("relations", Relation),
+        columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
+        constraints=by_oid("constraints", Constraint),
+        indexes=by_oid("indexes", Index),
+        triggers=by_oid("triggers", Trigger),
+        policies=by_oid("policies", Attached),
+        rules=by_oid("rules", Attached),
+        labels=by_oid("labels", Label),
+        types=by_oid("types", Named),
+        schemas=by_oid("schemas", Named),
+        routines=by_oid("routines", Named),
+        work=by_oid("work", Work),
+        locks=frozenset((relation, mode) for relation, mode in rows("locks")),
+        lock_timeout_ms=found["lock_timeout_ms"],
     )
-
-
-_TIMEOUT = "lock_timeout_ms"
-
-
-def _by_oid(found: Any) -> dict[int, Any]:
-    return {each.oid: each for each in found}

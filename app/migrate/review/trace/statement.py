@@ -49,9 +49,14 @@ class Statement:
     @property
     def rewrites(self) -> frozenset[str]:
         """The tables that were written anew."""
-        return frozenset(
-            e.relation for e in self.effects if e.kind == "rewritten" and e.facts["kind"] in "rmp"
-        ) - self.fresh
+        return (
+            frozenset(
+                e.relation
+                for e in self.effects
+                if e.kind == "rewritten" and e.facts["kind"] in "rmp"
+            )
+            - self.fresh
+        )
 
     @property
     def rebuilds(self) -> frozenset[str]:

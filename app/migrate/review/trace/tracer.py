@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -162,14 +163,14 @@ class Tracer:
 
     def _place(self, sql: str) -> tuple[Path, int] | None:
         """The line of a revision file that is executing, or None where none is."""
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = Path(frame.f_code.co_filename)
             if path.parent == self._versions:
                 return path, frame.f_lineno
             if path.parent == RUN and _LOOKS.match(sql):
                 return None
-            frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+            frame = frame.f_back
         return None
 
 
@@ -210,5 +211,3 @@ def _by_relation(state: State, without: State | None = None) -> dict[int, set[st
 
 def _strongest(modes: dict[int, set[str]], known: frozenset[int], label: Any) -> dict[str, str]:
     return {label(o): strongest(m) or "" for o, m in sorted(modes.items()) if o in known}
-
-

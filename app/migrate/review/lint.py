@@ -1,0 +1,118 @@
+"""lint: the findings of revisions, by running them on a scratch database and reading their files.
+
+revisions -> trace -> Unit, one a revision -> rules -> Findings - those that the file suppresses
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app.db.failures import sqlstate
+from app.migrate.history.revisions import Revision
+from app.migrate.review.findings import Finding, Unit, examine
+from app.migrate.review.rules import RULES
+from app.migrate.review.suppressions import suppressions
+from app.migrate.review.trace import Trace, trace
+from app.migrate.target import Target
+
+UNUSED = "avoid-unused-suppression"
+
+
+@dataclass(frozen=True)
+class Linted:
+    """What was found, and the trace it was found in."""
+
+    findings: tuple[Finding, ...]
+    trace: Trace
+    # How many findings the files themselves allow.
+    suppressed: int = 0
+
+
+async def lint(
+    scratch: Target, revisions: Sequence[Revision], wanted: Iterable[str] | None = None
+) -> Linted:
+    """Findings of the revisions `wanted` (all by default) of a chain, in its order.
+
+    `scratch` is an empty database that may be filled. On failure: what `trace` meets before the
+    first of them.
+    """
+    ids = set(wanted) if wanted is not None else {r.id for r in revisions}
+    chosen = [r for r in revisions if r.id in ids]
+    if not chosen:
+        return Linted((), Trace(()))
+    traced = await trace(scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id)
+    major = await server_major(scratch)
+    findings: list[Finding] = []
+    suppressed = 0
+    for unit in units(chosen, traced):
+        kept, without = judged(unit, major)
+        findings += kept
+        suppressed += without
+    return Linted(tuple(findings), traced, suppressed)
+
+
+def units(revisions: Iterable[Revision], traced: Trace) -> Sequence[Unit]:
+    """The revisions with the statements that each executed."""
+    found = []
+    stopped = _stopped_in(traced)
+    for revision in revisions:
+        path = revision.path
+        if path is None:
+            raise ValueError(f"{revision.id} was not read from a file")
+        stops = traced.failure is not None and revision.id == stopped
+        found.append(
+            Unit(
+                revision.id,
+                path,
+                revision.phase,
+                tuple(s for s in traced.statements if s.path == path),
+                traced.failure.code if stops and traced.failure else None,
+                sqlstate(traced.failure) if stops and traced.failure else None,
+                path.read_text("utf-8"),
+            )
+        )
+    return found
+
+
+def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
+    """The findings of a revision that its file does not suppress, and how many it does."""
+    found = examine(unit, RULES.values(), major)
+    allowed = {each.rule: each for each in suppressions(unit.source)}
+    kept = [finding for finding in found if finding.rule not in allowed]
+    used = {finding.rule for finding in found}
+    for rule, suppression in allowed.items():
+        if rule not in used:
+            kept.append(
+                Finding(
+                    UNUSED,
+                    "error",
+                    unit.revision,
+                    unit.path,
+                    suppression.line,
+                    f"nothing here breaks {rule}" if rule in RULES else f"there is no rule {rule}",
+                    "delete the comment",
+                )
+            )
+    return kept, len(found) - sum(finding.rule not in allowed for finding in found)
+
+
+async def server_major(target: Target) -> int:
+    """The major version of PostgreSQL."""
+    async with target.engine.connect() as connection:
+        number = await connection.scalar(text("SELECT current_setting('server_version_num')::int"))
+    return int(number) // 10000
+
+
+def _folder(revisions: Sequence[Revision]) -> Path:
+    path = revisions[0].path
+    if path is None:
+        raise ValueError(f"{revisions[0].id} was not read from a file")
+    return path.parent
+
+
+def _stopped_in(traced: Trace) -> str | None:
+    return getattr(traced.failure, "revision", None)
