@@ -3,6 +3,7 @@
     vegafs serve | dev        run the service
     vegafs db | keys          the developer's database, the service's keys
     vegafs upgrade|downgrade  as Alembic does, with a report and a reason
+    vegafs plan|lint|explain  see what a revision does before it does it
     vegafs ledger | ops       what was done to the database; against a guard, in the open
     vegafs lock | settings    the list of revisions, what is configured
 
@@ -25,10 +26,13 @@ COMMANDS = {
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
     "dev": "Start PostgreSQL, migrate to head and serve.",
     "downgrade": "Revert revisions; in production with leave to drop data.",
+    "explain": "Say what a rule is about, and the safe form.",
     "keys": "API keys: create, list, revoke.",
     "ledger": "Print what was done to the database.",
+    "lint": "Refuse revisions that would hurt a database in use.",
     "lock": "Write alembic/revisions.lock from the revision files.",
     "ops": "Contradict a guard, in the open: stamp, adopt, accept-checksum.",
+    "plan": "Say what is pending, which locks it takes, and for how long.",
     "serve": "Serve the API on a database that is at head.",
     "settings": "Print the settings in force and where each came from.",
     "upgrade": "Apply revisions, with a report as JSON.",

@@ -16,7 +16,7 @@ from app.migrate.history.revisions import Revision
 from app.migrate.review.findings import Finding, Unit, examine
 from app.migrate.review.rules import RULES
 from app.migrate.review.suppressions import suppressions
-from app.migrate.review.trace import Trace, trace
+from app.migrate.review.trace import ROWS, Trace, trace
 from app.migrate.target import Target
 
 UNUSED = "avoid-unused-suppression"
@@ -33,7 +33,11 @@ class Linted:
 
 
 async def lint(
-    scratch: Target, revisions: Sequence[Revision], wanted: Iterable[str] | None = None
+    scratch: Target,
+    revisions: Sequence[Revision],
+    wanted: Iterable[str] | None = None,
+    *,
+    rows: int = ROWS,
 ) -> Linted:
     """Findings of the revisions `wanted` (all by default) of a chain, in its order.
 
@@ -44,7 +48,9 @@ async def lint(
     chosen = [r for r in revisions if r.id in ids]
     if not chosen:
         return Linted((), Trace(()))
-    traced = await trace(scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id)
+    traced = await trace(
+        scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id, rows=rows
+    )
     major = await server_major(scratch)
     findings: list[Finding] = []
     suppressed = 0

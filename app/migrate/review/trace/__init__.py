@@ -11,7 +11,7 @@ seen alike; and what is said of them was measured on a PostgreSQL, not read from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ import asyncpg
 
 from app.db.failures import sqlstate
 from app.errors import DuplicateRows, VegafsError
+from app.migrate.review.trace.contents import contents
 from app.migrate.review.trace.gate import Gate
-from app.migrate.review.trace.seed import counted, seed, unseed
+from app.migrate.review.trace.seed import seed, unseed
 from app.migrate.review.trace.state import STATE, State, read_state
 from app.migrate.review.trace.statement import Statement
 from app.migrate.review.trace.tracer import Tracer
+from app.migrate.run.limits import Limits
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
 
@@ -49,6 +51,8 @@ async def trace(
     without them. On failure: what `upgrade` meets on the way to `start`; a revision that fails is
     the trace's `failure`, and no error.
     """
+    # Nothing waits for a scratch database, and nothing on it is anybody's.
+    scratch = replace(scratch, limits=Limits())
     for revision in start:
         await upgrade(scratch, revision)
     engine = scratch.engine
@@ -58,12 +62,12 @@ async def trace(
         if rows:
             await seed(session, await _state(session), rows)
         while True:
-            held = await counted(session, await _state(session))
+            held = await contents(session, await _state(session))
             with tracer.on(engine.sync_engine, held):
                 try:
                     await upgrade(scratch, to)
                 except VegafsError as error:
-                    if not any(held.values()) or not _is_about_rows(error):
+                    if not any(each.rows for each in held.values()) or not _is_about_rows(error):
                         return Trace(tuple(tracer.statements), error)
                 else:
                     return Trace(tuple(tracer.statements))

@@ -60,14 +60,6 @@ async def unseed(connection: asyncpg.Connection, state: State) -> None:
         await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
 
 
-async def counted(connection: asyncpg.Connection, state: State) -> dict[int, int]:
-    """How many rows each table has, by oid."""
-    return {
-        table.oid: await connection.fetchval(f"SELECT count(*) FROM {_quoted(table)}")  # noqa: S608 - quoted
-        for table in _tables(state)
-    }
-
-
 def _tables(state: State) -> Iterator[Relation]:
     for relation in state.relations.values():
         if relation.is_table and not relation.name.startswith("alembic_version"):

@@ -36,6 +36,8 @@ class Statement:
     work: Mapping[str, Work] = field(default_factory=dict)
     # table -> the rows that the scratch database has.
     rows: Mapping[str, int] = field(default_factory=dict)
+    # table -> its bytes there, without indexes.
+    bytes: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     lock_timeout_ms: int = 0
     # The SQLSTATE that it ended with.

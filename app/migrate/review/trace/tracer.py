@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,7 @@ from sqlalchemy.util.concurrency import await_only
 
 from app.db.failures import sqlstate
 from app.migrate import run
+from app.migrate.review.trace.contents import Held
 from app.migrate.review.trace.effects import effects, work
 from app.migrate.review.trace.gate import Gate
 from app.migrate.review.trace.locks import MODES, strongest
@@ -46,12 +47,12 @@ class Tracer:
         # The state after the last statement, as long as nothing else ran.
         self._last: State | None = None
         self._running: _Running | None = None
-        self._rows: dict[int, int] = {}
+        self._held: Mapping[int, Held] = {}
 
     @contextmanager
-    def on(self, engine: Engine, rows: dict[int, int]) -> Iterator[None]:
-        """Trace what runs on the engine while the block lasts; `rows` are what tables hold."""
-        self._rows = rows
+    def on(self, engine: Engine, held: Mapping[int, Held]) -> Iterator[None]:
+        """Trace what runs on the engine while the block lasts; `held` is what the tables hold."""
+        self._held = held
         listeners = {
             "before_cursor_execute": self._begins,
             "after_cursor_execute": self._ends,
@@ -154,7 +155,8 @@ class Tracer:
                     if i.oid in known and i.relation in known
                 },
                 work={label(o): w for o, w in work(before, after).items() if o in known},
-                rows={label(o): n for o, n in self._rows.items() if o in before.relations},
+                rows={label(o): h.rows for o, h in self._held.items() if o in before.relations},
+                bytes={label(o): h.bytes for o, h in self._held.items() if o in before.relations},
                 seconds=seconds,
                 lock_timeout_ms=after.lock_timeout_ms,
                 error=error,

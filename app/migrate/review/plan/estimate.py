@@ -1,0 +1,77 @@
+"""Estimates: how long a statement would take on a table of the target, from how long it took on
+the scratch database's.
+
+The work of a scan, a rewrite, an index build grows with the rows and with the bytes; which of the
+two counts for more depends on the machine, so the estimate is a range between them and beyond.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from app.migrate.review.plan.figures import Figures, Size
+from app.migrate.review.trace.statement import Statement
+
+# What a statement takes that finds no rows: planning, the catalog, the answer. In seconds.
+OVERHEAD_S = 0.002
+# Caches that are cold, disks that are slower than memory, writers beside it.
+LOW, HIGH = 0.6, 1.8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A duration between two, in seconds."""
+
+    low_s: float
+    high_s: float
+
+    @property
+    def middle_s(self) -> float:
+        """What is as far from the one as from the other, as a factor."""
+        return math.sqrt(self.low_s * self.high_s)
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(self.low_s + other.low_s, self.high_s + other.high_s)
+
+
+INSTANT = Estimate(OVERHEAD_S / 2, OVERHEAD_S * 5)
+
+
+def estimate(statement: Statement, figures: Figures) -> Estimate | None:
+    """How long it would take on the target; None where nothing was there to measure it on."""
+    worked = worked_on(statement)
+    if not worked:
+        return INSTANT
+    factors = []
+    for table in worked:
+        size, rows = figures.tables.get(table), statement.rows.get(table, 0)
+        if size is None:
+            return None
+        if not rows:
+            return INSTANT if not size.rows else None
+        factors.append(_factors(size, rows, statement.bytes.get(table, 0)))
+    took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
+    low = min(max(f[0] for f in factors), max(f[1] for f in factors))
+    high = max(max(f) for f in factors)
+    return Estimate(took_s * low * LOW + OVERHEAD_S / 2, took_s * high * HIGH + OVERHEAD_S * 5)
+
+
+def worked_on(statement: Statement) -> frozenset[str]:
+    """The tables that were there before, every row of which the statement looks at or writes."""
+    indexed = {
+        e.relation
+        for e in statement.of("index_created")
+        if e.relation in statement.rows and not e.fresh
+    }
+    rebuilt = {statement.tables[i] for i in statement.rebuilds if i in statement.tables}
+    return frozenset(
+        {*statement.scans, *statement.rewrites, *statement.changes_rows, *indexed, *rebuilt}
+        & set(statement.rows)
+    )
+
+
+def _factors(size: Size, rows: int, scratch_bytes: int) -> tuple[float, float]:
+    by_rows = size.rows / rows
+    by_bytes = size.bytes / scratch_bytes if scratch_bytes else by_rows
+    return by_rows, by_bytes
