@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 import click
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
 from app.cli import output
 from app.cli.scratch import scratch
@@ -13,7 +15,6 @@ from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.failures import explained
 from app.migrate.history.revisions import Revision, ancestors, read_revisions
-from app.migrate.proof.startup import read_heads
 from app.migrate.review.formats import FORMATS
 from app.migrate.review.lint import Linted, lint, units
 from app.migrate.review.plan.figures import Figures, figures
@@ -63,7 +64,7 @@ async def _plan(settings: Settings) -> Forecast:
     try:
         with explained(engine.url):
             async with engine.connect() as connection:
-                heads = await connection.run_sync(read_heads)
+                heads = await connection.run_sync(_heads)
                 now = await connection.run_sync(figures)
     finally:
         await engine.dispose()
@@ -71,6 +72,10 @@ async def _plan(settings: Settings) -> Forecast:
     pending = [revision for revision in chain if revision.id not in applied]
     linted = await _trace(settings, chain, pending)
     return _forecast(engine.url.database or "(default)", heads, pending, linted, now)
+
+
+def _heads(connection: Connection) -> tuple[str, ...]:
+    return MigrationContext.configure(connection).get_current_heads()
 
 
 def _forecast(

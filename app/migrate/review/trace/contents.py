@@ -8,12 +8,10 @@ import asyncpg
 
 from app.migrate.review.trace.state import State
 
-CONTENTS = """
-SELECT oid::bigint, (xpath('/row/c/text()', query_to_xml(
-           format('SELECT count(*) AS c FROM %s', oid::regclass), false, true, '')))[1]::text::bigint,
-       CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
+BYTES = """
+SELECT CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
        ELSE pg_table_size(oid) END::bigint
-FROM pg_class WHERE oid = ANY ($1::bigint[]) AND relkind IN ('r', 'p')
+FROM pg_class WHERE oid = $1::bigint
 """
 
 
@@ -27,5 +25,10 @@ class Held:
 
 async def contents(connection: asyncpg.Connection, state: State) -> dict[int, Held]:
     """What each table holds, by oid."""
-    tables = [r.oid for r in state.relations.values() if r.is_table]
-    return {row[0]: Held(row[1], row[2]) for row in await connection.fetch(CONTENTS, tables)}
+    found = {}
+    for table in state.relations.values():
+        if table.is_table:
+            name = f'"{table.schema}"."{table.name}"'
+            rows = await connection.fetchval(f"SELECT count(*) FROM {name}")  # noqa: S608 - quoted
+            found[table.oid] = Held(rows, await connection.fetchval(BYTES, table.oid))
+    return found
