@@ -16,8 +16,8 @@ from app.db.engine import create_engine
 from app.db.failures import explained
 from app.migrate.history.revisions import Revision, ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
-from app.migrate.review.lint import Linted, lint, units
-from app.migrate.review.plan.figures import Figures, figures
+from app.migrate.review.lint import Linted, lint
+from app.migrate.review.plan.figures import figures
 from app.migrate.review.plan.plan import Forecast, forecast
 from app.migrate.review.plan.text import render, summary
 from app.migrate.target import Target
@@ -71,17 +71,12 @@ async def _plan(settings: Settings) -> Forecast:
     applied = ancestors(chain, heads)
     pending = [revision for revision in chain if revision.id not in applied]
     linted = await _trace(settings, chain, pending)
-    return _forecast(engine.url.database or "(default)", heads, pending, linted, now)
+    name = engine.url.database or "(default)"
+    return forecast(name, heads, pending, linted.units, linted.findings, now)
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:
     return MigrationContext.configure(connection).get_current_heads()
-
-
-def _forecast(
-    name: str, heads: Sequence[str], pending: Sequence[Revision], linted: Linted, now: Figures
-) -> Forecast:
-    return forecast(name, heads, pending, units(pending, linted.trace), linted.findings, now)
 
 
 async def _trace(

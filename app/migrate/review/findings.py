@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from app.migrate.review.squawk import Remark
 from app.migrate.review.trace.locks import blocked
 from app.migrate.review.trace.statement import Statement
 
@@ -31,6 +32,7 @@ class Unit:
     failure: str | None = None
     sqlstate: str | None = None
     source: str = ""
+    remarks: Sequence[Remark] = ()
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Rule:
     # The first and the last major of PostgreSQL for which it holds; None is no bound.
     since: int | None = None
     until: int | None = None
-    # How it is known: seen on a scratch database, or read from the file.
-    seen: Literal["traced", "read"] = "traced"
+    # How it is known: seen on a scratch database, read from the file, or squawk says so.
+    seen: Literal["traced", "read", "squawk"] = "traced"
 
     def holds(self, major: int) -> bool:
         """Whether the rule is about that PostgreSQL."""

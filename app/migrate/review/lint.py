@@ -15,6 +15,7 @@ from app.db.failures import sqlstate
 from app.migrate.history.revisions import Revision
 from app.migrate.review.findings import Finding, Unit, examine
 from app.migrate.review.rules import RULES
+from app.migrate.review.squawk import remarks
 from app.migrate.review.suppressions import suppressions
 from app.migrate.review.trace import ROWS, Trace, trace
 from app.migrate.target import Target
@@ -28,6 +29,7 @@ class Linted:
 
     findings: tuple[Finding, ...]
     trace: Trace
+    units: tuple[Unit, ...] = ()
     # How many findings the files themselves allow.
     suppressed: int = 0
 
@@ -54,31 +56,34 @@ async def lint(
     major = await server_major(scratch)
     findings: list[Finding] = []
     suppressed = 0
-    for unit in units(chosen, traced):
+    found = units(chosen, traced, major)
+    for unit in found:
         kept, without = judged(unit, major)
         findings += kept
         suppressed += without
-    return Linted(tuple(findings), traced, suppressed)
+    return Linted(tuple(findings), traced, tuple(found), suppressed)
 
 
-def units(revisions: Iterable[Revision], traced: Trace) -> Sequence[Unit]:
-    """The revisions with the statements that each executed."""
+def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[Unit]:
+    """The revisions with the statements that each executed, on a PostgreSQL of that major."""
     found = []
     stopped = _stopped_in(traced)
     for revision in revisions:
         path = revision.path
         if path is None:
             raise ValueError(f"{revision.id} was not read from a file")
+        statements = tuple(s for s in traced.statements if s.path == path)
         stops = traced.failure is not None and revision.id == stopped
         found.append(
             Unit(
                 revision.id,
                 path,
                 revision.phase,
-                tuple(s for s in traced.statements if s.path == path),
+                statements,
                 traced.failure.code if stops and traced.failure else None,
                 sqlstate(traced.failure) if stops and traced.failure else None,
                 path.read_text("utf-8"),
+                remarks(statements, major),
             )
         )
     return found

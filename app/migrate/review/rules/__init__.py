@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from app.migrate.review.findings import Rule
-from app.migrate.review.rules import columns, constraints, files, indexes, relations, transactions
+from app.migrate.review.rules import (
+    columns,
+    constraints,
+    design,
+    files,
+    indexes,
+    relations,
+    transactions,
+)
 
 RULES: dict[str, Rule] = {
     rule.id: rule
-    for module in (columns, constraints, indexes, relations, transactions, files)
+    for module in (columns, constraints, indexes, relations, transactions, design, files)
     for rule in module.RULES
 }

@@ -1,0 +1,73 @@
+"""Design: what a schema will be sorry for later, as squawk knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from app.migrate.review.findings import Hit, Rule, Unit
+
+
+def _said(*names: str) -> Callable[[Unit], Iterator[Hit]]:
+    def detect(unit: Unit) -> Iterator[Hit]:
+        for remark in unit.remarks:
+            if remark.rule in names:
+                yield Hit.at(remark.statement)
+
+    return detect
+
+
+RULES = (
+    Rule(
+        id="avoid-serial-key",
+        title="A serial column",
+        consequence="its sequence has privileges and an owner of its own, and anybody may write "
+        "other numbers into the column",
+        help="make it an identity column",
+        rewrite='sa.Column("id", sa.BigInteger(), sa.Identity(always=True))',
+        detect=_said("prefer-identity"),
+        level="warning",
+        seen="squawk",
+    ),
+    Rule(
+        id="avoid-length-limit",
+        title="A text with a limit in its type",
+        consequence="changing the limit takes ACCESS EXCLUSIVE, and making it smaller reads every "
+        "row",
+        help="make it text, with a check on its length if it has one",
+        rewrite='sa.Column("name", sa.Text())',
+        detect=_said("prefer-text-field"),
+        level="warning",
+        seen="squawk",
+    ),
+    Rule(
+        id="avoid-dropping-not-null",
+        title="A column that may be null from now on",
+        consequence="the release that runs was written for a column without nulls",
+        help="deploy a release that can read nulls first, then drop NOT NULL in a contract revision",
+        rewrite='phase = "contract"',
+        detect=lambda unit: (
+            iter(()) if unit.phase == "contract" else _said("ban-drop-not-null")(unit)
+        ),
+        level="warning",
+        seen="squawk",
+    ),
+    Rule(
+        id="avoid-domain-with-constraint",
+        title="A domain with a constraint",
+        consequence="changing the constraint later looks at every row of every table that uses it",
+        help="make the columns text, with a check each",
+        rewrite='sa.CheckConstraint("slug <> \'\'", name="slug_not_empty")',
+        detect=_said("ban-create-domain-with-constraint"),
+        level="warning",
+        seen="squawk",
+    ),
+    Rule(
+        id="avoid-dropping-a-database",
+        title="A database dropped",
+        consequence="all that is in it is gone",
+        help="not in a revision",
+        rewrite="# not in a revision",
+        detect=_said("ban-drop-database"),
+        seen="squawk",
+    ),
+)
