@@ -43,7 +43,7 @@ RULES = (
         id="avoid-dropping-not-null",
         title="A column that may be null from now on",
         consequence="the release that runs was written for a column without nulls",
-        help="deploy a release that can read nulls first, then drop NOT NULL in a contract revision",
+        help="deploy a release that can read nulls first; drop NOT NULL in a contract revision",
         rewrite='phase = "contract"',
         detect=lambda unit: (
             iter(()) if unit.phase == "contract" else _said("ban-drop-not-null")(unit)
