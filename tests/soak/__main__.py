@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def _run(
     url: str,
     folder: Path,
     kept: Path,
-) -> Iterator[Found]:
+) -> Generator[Found, None, None]:
     """What comes of each case, as it comes."""
     context = multiprocessing.get_context("spawn")
     tasks: Any = context.Queue()
