@@ -10,6 +10,7 @@ import socket
 from typing import Any, Literal
 
 import asyncpg
+from asyncpg.transaction import Transaction
 from sqlalchemy import URL
 
 from app.db.url import DatabaseUrl
@@ -49,6 +50,7 @@ def connect_arguments(settings: Settings, role: Role, url: DatabaseUrl) -> dict[
     # stale: a statement is parsed inside the transaction that runs it, where its locks hold the
     # tables as they are. Unnamed statements also need no session of their own behind a pooler.
     arguments["statement_cache_size"] = 0
+    arguments["connection_class"] = Connection
     return arguments
 
 
@@ -73,7 +75,49 @@ async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Rec
         return await asyncpg.connect(**{**arguments, "server_settings": settings})
 
 
-class MigratingConnection(asyncpg.Connection):
+class Connection(asyncpg.Connection):
+    """Its transactions begin and end in the server too where somebody cancels the statement.
+
+    asyncpg takes a transaction whose BEGIN failed for begun, and every later one of the connection
+    for a savepoint in it. One whose COMMIT or ROLLBACK was cancelled it takes for ended.
+    """
+
+    def transaction(self, **options: Any) -> Transaction:
+        """A transaction, or a savepoint in the one that the server is in."""
+        if not self.is_in_transaction():
+            self._top_xact = None
+        defaults = {"isolation": None, "readonly": False, "deferrable": False}
+        return EndingTransaction(self, **{**defaults, **options})
+
+
+class EndingTransaction(Transaction):
+    """After commit() or rollback() the server is out of it, whatever they met."""
+
+    _connection: asyncpg.Connection[asyncpg.Record]
+    _nested: bool
+
+    async def commit(self) -> None:
+        """Keep what was done. On failure: nothing is kept."""
+        try:
+            await super().commit()
+        except asyncpg.QueryCanceledError:
+            await self._leave()
+            raise
+
+    async def rollback(self) -> None:
+        """Keep nothing."""
+        try:
+            await super().rollback()
+        except asyncpg.QueryCanceledError:
+            await self._leave()
+            raise
+
+    async def _leave(self) -> None:
+        if not self._nested and self._connection.is_in_transaction():
+            await self._connection.execute("ROLLBACK")
+
+
+class MigratingConnection(Connection):
     """Sends what gives no rows as one message, where preparing it would be a round trip more.
 
     SQLAlchemy prepares every statement, and most of those of a revision only to forget them.

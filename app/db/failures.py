@@ -18,6 +18,7 @@ from app.errors import (
     LoginRefused,
     PermissionMissing,
     PoolerRefused,
+    StatementCancelled,
     VegafsError,
 )
 
@@ -27,9 +28,11 @@ DATABASE_MISSING = "3D000"
 PERMISSION_MISSING = "42501"
 UNDEFINED_TABLE = "42P01"
 DISK_FULL = "53100"
+# By pg_cancel_backend() or by statement_timeout.
+CANCELLED = "57014"
 PROTOCOL_VIOLATION = "08P01"
-# Serialization failure and deadlock: the server chose this transaction to end.
-TRY_AGAIN = ("40001", "40P01")
+# Serialization failure and deadlock: the server chose this transaction to end, or was told to.
+TRY_AGAIN = ("40001", "40P01", CANCELLED)
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 # What ends a session from outside: terminated, crashed, a timeout on idle or long transactions.
@@ -76,6 +79,8 @@ def explain(error: BaseException, url: URL) -> VegafsError | None:
         return PermissionMissing(user, database, reason)
     if state == PROTOCOL_VIOLATION and "startup parameter" in reason:
         return PoolerRefused(address(url), reason)
+    if state == CANCELLED:
+        return StatementCancelled(database, reason)
     if state in UNREACHABLE or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
     return None

@@ -63,6 +63,7 @@
     |  '- ServerStartFailed      server-start-failed
     '- Temporary               exit 75  trying again is safe
        |- DatabaseUnreachable    database-unreachable
+       |- StatementCancelled     statement-cancelled
        |- MutexHeld              mutex-held
        |- LockBlocked            lock-blocked
        |- ConnectionLost         connection-lost
@@ -126,6 +127,7 @@ from app.errors.temporary import (
     Interrupted,
     LockBlocked,
     MutexHeld,
+    StatementCancelled,
     Temporary,
 )
 from app.errors.usage import (
@@ -213,6 +215,7 @@ __all__ = [
     "SettingsInvalid",
     "StampRefused",
     "StandbyRefused",
+    "StatementCancelled",
     "StepNotPermitted",
     "TargetMissed",
     "Temporary",

@@ -27,6 +27,19 @@ class DatabaseUnreachable(Temporary):
         )
 
 
+class StatementCancelled(Temporary):
+    """Somebody cancelled a statement in the server, or its timeout did, outside of a revision."""
+
+    code = "statement-cancelled"
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"database {database!r} ended a statement: {reason}",
+            help="the same command again: what is committed stays, and nothing else does",
+        )
+
+
 class MutexHeld(Temporary):
     """Another run has the migration mutex for longer than we wait."""
 

@@ -204,6 +204,27 @@ async def test_a_signal_ends_a_command_that_only_looks(
     await gone(empty_database, timeout_s=CANCELLED_WITHIN_S)
 
 
+async def test_ctrl_c_ends_a_command_that_handles_no_signals(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+) -> None:
+    """`alembic history` that waits for a lock stops at once, without a traceback."""
+    await blocker.execute("CREATE TABLE alembic_version (version_num text)")
+    await blocker.execute("BEGIN; LOCK TABLE alembic_version")
+    run = await launcher.start(
+        chain, "history", url=empty_database.url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+    )
+    await wait_until(watcher, "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted")
+    run.signal(signal.SIGINT)
+    result = await run.end(timeout_s=CANCELLED_WITHIN_S)
+    assert (result.code, result.out) == (130, "")
+    assert result.err == "ERROR [interrupted]  interrupted\n"
+    await gone(empty_database, timeout_s=CANCELLED_WITHIN_S)
+
+
 async def test_a_command_runs_in_a_thread(
     sleepy: Chain, empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

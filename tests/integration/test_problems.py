@@ -127,8 +127,19 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
         assert (await client.get("/api/v1/files")).status_code == 200
 
 
-async def test_a_request_that_a_deadlock_ended_may_be_sent_again(database: Database) -> None:
-    """503: the server ended it for the sake of another."""
+@pytest.mark.parametrize(
+    "ends",
+    [
+        # Who has waited for a second looks for a deadlock and ends itself: the request.
+        "LOCK TABLE api_keys",
+        "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted",
+    ],
+    ids=["deadlock", "cancelled"],
+)
+async def test_a_request_that_the_server_ended_may_be_sent_again(
+    database: Database, ends: str
+) -> None:
+    """503: for the sake of another, or because somebody or a timeout said so."""
     async with serving(with_volumes(database.settings, worker=False)) as client:
         service = asked(client)
         async with service.state.engine.begin() as other:
@@ -137,8 +148,7 @@ async def test_a_request_that_a_deadlock_ended_may_be_sent_again(database: Datab
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while not await other.scalar(waiting):
                 await asyncio.sleep(0.02)
-            # Who has waited for a second looks for a deadlock and ends itself: the request.
-            await other.execute(text("LOCK TABLE api_keys"))
+            await other.execute(text(ends))
         answer = await request
         assert (answer.status_code, answer.json()) == (503, BUSY)
 

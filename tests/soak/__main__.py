@@ -20,23 +20,27 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.soak.bench import GROUP_CASES
+from tests.soak.bench import CRASHING, GROUP_CASES, CrashingServer
 from tests.soak.cases import Found
 from tests.soak.worker import work
 from tests.support.server import forget_configuration, own_server, temporary_folder
 
 PROGRESS_CASES = 25
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What a worker may take to end its runs.
+ENDS_WITHIN_S = 20.0
 
 
 def main() -> int:
     arguments = _arguments()
     forget_configuration()
     # Whoever ends it wants its servers and folders gone.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in SIGNALS:
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     if arguments.replay is not None:
         seeds = [arguments.replay]
     else:
@@ -49,9 +53,12 @@ def main() -> int:
     started_s = time.monotonic()
     found = []
     embedded = own_server(uuid.uuid4().hex, arguments.pg_major)
-    with embedded.use() as running, temporary_folder() as folder:
-        url = running.url("postgres")
-        for one in _run(list(groups.items()), arguments, url, folder, kept):
+    with contextlib.ExitStack() as ends:
+        ends.callback(_remove_if_empty, kept)
+        url = ends.enter_context(embedded.use()).url("postgres")
+        folder = ends.enter_context(temporary_folder())
+        cases = _run(list(groups.items()), arguments, url, folder, kept)
+        for one in ends.enter_context(contextlib.closing(cases)):
             found.append(one)
             if one.wrong is not None:
                 print(f"\nseed {one.seed}: {one.fault} on {one.journey}\n{one.wrong}")
@@ -59,8 +66,6 @@ def main() -> int:
             if len(found) % PROGRESS_CASES == 0:
                 _progress(found, len(seeds), started_s)
     wrong = _summary(found, time.monotonic() - started_s)
-    with contextlib.suppress(OSError):
-        kept.rmdir()
     return 1 if wrong or len(found) < len(seeds) else 0
 
 
@@ -81,7 +86,7 @@ def _run(
     url: str,
     folder: Path,
     kept: Path,
-) -> Iterator[Found]:
+) -> Generator[Found, None, None]:
     """What comes of each case, as it comes."""
     context = multiprocessing.get_context("spawn")
     tasks: Any = context.Queue()
@@ -90,17 +95,43 @@ def _run(
     for group in groups:
         tasks.put(group)
     processes = []
-    for number in range(workers):
+    places = [folder / str(number) for number in range(workers)]
+    for place in places:
         tasks.put(None)
-        place = folder / str(number)
         place.mkdir()
         options = (tasks, results, url, arguments.pg_major, place, kept)
         processes.append(context.Process(target=work, args=options, daemon=True))
-    for process in processes:
-        process.start()
-    while any(process.is_alive() for process in processes) or not results.empty():
-        with contextlib.suppress(queue.Empty):
-            yield results.get(timeout=0.5)
+    try:
+        for process in processes:
+            process.start()
+        while any(process.is_alive() for process in processes) or not results.empty():
+            with contextlib.suppress(queue.Empty):
+                yield results.get(timeout=0.5)
+    finally:
+        _end(processes)
+        for place in places:
+            CrashingServer(place / CRASHING, arguments.pg_major).stop()
+        # Nobody takes what is left of it.
+        tasks.cancel_join_thread()
+
+
+def _end(processes: Sequence[Any]) -> None:
+    """End the workers that still work."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    started = [process for process in processes if process.pid is not None]
+    for process in started:
+        process.terminate()
+    until_s = time.monotonic() + ENDS_WITHIN_S
+    for process in started:
+        process.join(max(0.0, until_s - time.monotonic()))
+        process.kill()
+        process.join()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _progress(found: Sequence[Found], of: int, started_s: float) -> None:

@@ -33,6 +33,8 @@ from tests.support.server import Server
 from tests.support.states import State, state_of
 
 GROUP_CASES = 32
+# The folder, in a worker's, of the server that is killed again and again.
+CRASHING = "crashing"
 READY_WITHIN_S = 30.0
 CRASHES_WITHIN_S = 3.0
 

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -22,12 +22,19 @@ import asyncpg
 
 from app.errors import LockBlocked, MutexHeld
 from tests.soak.bench import Bench, Group
-from tests.soak.checks import Journey, Wrong, check_end, check_result, classify
+from tests.soak.checks import (
+    Journey,
+    Wrong,
+    check_end,
+    check_result,
+    classify,
+    died_when_done,
+)
 from tests.support.databases import Database, connect
 from tests.support.runs import Points, Result, Run
 from tests.support.states import gone, state_of
 
-SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130}
+SIGNALS: Mapping[int, int] = {signal.SIGTERM: 143, signal.SIGINT: 130}
 # An error with words; which one depends on where the server ended the session.
 ANY_ERROR = (1, 2, 3, 4, 75)
 QUICK = {
@@ -80,6 +87,13 @@ class Case:
         self.found.codes.append(result.code)
         check_result(result, allowed, self.journey)
         return result
+
+    async def stops(self, run: Run, number: int) -> None:
+        """Wait for the end of a run that was told to stop, or had done its work before."""
+        result = await run.end(timeout_s=90)
+        self.found.codes.append(result.code)
+        if not died_when_done(result, number):
+            check_result(result, (SIGNALS[number], 0), self.journey)
 
     def points(self, **options: object) -> Points:
         """One of the points by chance, or a moment after it."""
@@ -145,7 +159,7 @@ async def told_to_stop(case: Case) -> None:
     """The client gets SIGTERM or SIGINT."""
     number = case.rng.choice(list(SIGNALS))
     run = await case.start(points=case.points(signal=number))
-    await case.end(run, (SIGNALS[number], 0))
+    await case.stops(run, number)
 
 
 async def terminated(case: Case) -> None:
@@ -176,7 +190,7 @@ async def stalled_and_hit(case: Case) -> None:
         elif what == 1:
             number = case.rng.choice(list(SIGNALS))
             run.signal(number)
-            await case.end(run, (SIGNALS[number], 0))
+            await case.stops(run, number)
         else:
             await _ask(case, "pg_terminate_backend(pid)" if what == 2 else "pg_cancel_backend(pid)")
             await case.end(run, (0, *ANY_ERROR))

@@ -109,6 +109,15 @@ async def check_end(end: State, journey: Journey, database: Database) -> None:
         raise Wrong("the mutex is held")
 
 
+def died_when_done(result: Result, number: int) -> bool:
+    """Whether a signal ended a process whose run was over, and had said so.
+
+    It has given the handlers back by then, and 128 + `number` is what a shell makes of it.
+    """
+    said = result.err.splitlines()
+    return result.code == -number and bool(said) and said[-1].startswith("OK  ")
+
+
 def check_result(result: Result, allowed: Sequence[int], journey: Journey) -> None:
     """On failure: Wrong, unless a run exited as it may, with words for people."""
     if result.code not in allowed:

@@ -10,10 +10,10 @@ import traceback
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from app.db.embedded.identity import die_with_parent
-from tests.soak.bench import Bench, CrashingServer, Group
+from tests.soak.bench import CRASHING, Bench, CrashingServer, Group
 from tests.soak.cases import Found, run_case
 from tests.support.databases import Databases, connect
 from tests.support.forks import end_forks
@@ -25,7 +25,7 @@ AT_ONCE = 4
 
 
 def work(tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path) -> None:
-    """A worker process."""
+    """A worker process. SIGTERM ends it where it is, and the runs that it has started."""
     die_with_parent(os.getppid(), signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -38,10 +38,11 @@ def work(tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Pat
 async def _work_on(
     tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path
 ) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _leave)
     admin = await connect(url)
     server = Server(url, own_server("soak", major))
     databases = Databases(server, admin, prefix=f"vegafs_soak_{uuid.uuid4().hex[:8]}")
-    crashing = CrashingServer(folder / "crashing", major)
+    crashing = CrashingServer(folder / CRASHING, major)
     slots = asyncio.Semaphore(AT_ONCE)
     try:
         bench = Bench(databases, Launcher(), folder, crashing)
@@ -58,6 +59,12 @@ async def _work_on(
         end_forks()
         crashing.stop()
         await admin.close()
+
+
+def _leave() -> NoReturn:
+    """No case is brought to its end: the databases go with their server."""
+    end_forks()
+    os._exit(128 + signal.SIGTERM)
 
 
 async def _group(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -19,8 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 
-def main() -> None:
-    """Serve requests until stdin ends; then end what still runs."""
+def main(folder: str) -> None:
+    """Serve requests until stdin ends; then end what still runs, and remove what was printed."""
     _import_all()
     woken, wake = os.pipe()
     for end in (woken, wake):
@@ -31,6 +32,9 @@ def main() -> None:
     _serve(woken, running)
     for pid in running:
         os.kill(pid, signal.SIGKILL)
+    for pid in running:
+        os.waitpid(pid, 0)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(woken: int, running: set[int]) -> None:
@@ -82,6 +86,8 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Whoever asked for it may ignore Ctrl-C, and what it asked for does not.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
@@ -95,12 +101,19 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        # As the interpreter does it: by the signal itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
 
 
 def _command(program: str) -> Callable[[Sequence[str]], object]:
@@ -148,4 +161,4 @@ def _import_all() -> None:
 if __name__ == "__main__":
     # The barrier and the pipes are this process's own; a test's folder is not its place.
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    main()
+    main(sys.argv[1])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -98,11 +97,13 @@ class Forks:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="vegafs-runs-"))
         self._process = subprocess.Popen(
-            [sys.executable, str(FORK_SERVER)],
+            [sys.executable, str(FORK_SERVER), str(self._folder)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # Ctrl-C is for this process, whose end is the server's as well.
+            start_new_session=True,
         )
         self._count = 0
         self._asked: dict[int, tuple[Path, Future[list[Run]]]] = {}
@@ -154,7 +155,6 @@ class Forks:
         """End what still runs, and remove what was printed."""
         self._process.communicate()
         self._listener.join()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _listen(self) -> None:
         codes: dict[int, Future[int]] = {}
