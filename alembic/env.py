@@ -51,6 +51,14 @@ def autogenerate() -> Mapping[str, Any]:
     return configure_options()
 
 
+def review(versions: Path) -> None:
+    """Look for what would hurt in what was written, where there is something to try it on."""
+    from app.db.scratch import scratch  # noqa: PLC0415 - only where a revision is written
+    from app.migrate.review.verdicts import review as look_at  # noqa: PLC0415 - as above
+
+    look_at(versions, partial(scratch, settings()))
+
+
 def limits() -> "Limits":
     """How long a run may wait, by the settings."""
     return Limits(
@@ -60,6 +68,7 @@ def limits() -> "Limits":
         lock_budget_s=settings().migrate_lock_budget_s,
         backup_command=settings().migrate_backup_command,
         backup_waived=settings().migrate_backup_waived,
+        lint=settings().migrate_lint,
         production=settings().environment == "production",
         build=version("vegafs"),
     )
@@ -73,4 +82,4 @@ if not look.at_head(context.config, Path(context.script.versions), way):
         from app.migrate.run.limits import Limits
     except ImportError as error:
         not_importable(context.config, error)
-    environment.run(metadata, engine, autogenerate, limits)
+    environment.run(metadata, engine, autogenerate, limits, review)

@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     migrate_backup_waived: str | None = Field(
         default=None, description="who does without that backup, and why"
     )
+    migrate_lint: Literal["off", "warn", "error"] = Field(
+        default="error",
+        description="in production, what becomes of revisions that lint found to be unsafe",
+    )
     migrate_statement_timeout_s: float = Field(
         default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
     )

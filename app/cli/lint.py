@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from app.cli import output
-from app.cli.scratch import scratch
-from app.db.engine import create_engine
+from app.db.scratch import scratch
 from app.migrate.history.revisions import Revision, read_revisions
 from app.migrate.review.formats import FORMATS
 from app.migrate.review.lint import Linted, lint
@@ -109,9 +108,5 @@ def _git(*arguments: str) -> str:
 
 
 async def _lint(settings: Settings, chain: Sequence[Revision], wanted: Sequence[str]) -> Linted:
-    with scratch(settings) as on_scratch:
-        engine = create_engine(on_scratch, "migrate")
-        try:
-            return await lint(Target.of(engine), chain, wanted)
-        finally:
-            await engine.dispose()
+    async with scratch(settings) as engine:
+        return await lint(Target.of(engine), chain, wanted)

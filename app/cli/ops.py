@@ -7,9 +7,8 @@ import asyncio
 import click
 
 from app.cli import output
-from app.cli.scratch import scratch
 from app.cli.target import in_words, on_target
-from app.db.engine import create_engine
+from app.db.scratch import scratch
 from app.migrate.proof.catalog import Catalog, difference
 from app.migrate.proof.fingerprints import catalog_of
 from app.migrate.run import upgrade
@@ -82,12 +81,8 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
 
 async def _expected(settings: Settings, revision: str) -> Catalog:
     """What the revisions give, on a scratch database."""
-    with scratch(settings) as on_scratch:
-        engine = create_engine(on_scratch, "migrate")
-        try:
-            target = Target.of(engine)
-            if revision != "base":
-                await upgrade.upgrade(target, revision)
-            return await catalog_of(target)
-        finally:
-            await engine.dispose()
+    async with scratch(settings) as engine:
+        target = Target.of(engine)
+        if revision != "base":
+            await upgrade.upgrade(target, revision)
+        return await catalog_of(target)

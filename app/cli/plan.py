@@ -10,10 +10,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from app.cli import output
-from app.cli.scratch import scratch
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.failures import explained
+from app.db.scratch import scratch
 from app.migrate.history.revisions import Revision, ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
 from app.migrate.review.lint import Linted, lint
@@ -82,11 +82,7 @@ def _heads(connection: Connection) -> tuple[str, ...]:
 async def _trace(
     settings: Settings, chain: Sequence[Revision], pending: Sequence[Revision]
 ) -> Linted:
-    with scratch(settings) as on_scratch:
-        engine = create_engine(on_scratch, "migrate")
-        try:
-            return await lint(
-                Target.of(engine), chain, [revision.id for revision in pending], rows=ROWS
-            )
-        finally:
-            await engine.dispose()
+    async with scratch(settings) as engine:
+        return await lint(
+            Target.of(engine), chain, [revision.id for revision in pending], rows=ROWS
+        )

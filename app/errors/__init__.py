@@ -45,6 +45,7 @@
     |  |- BackupMissing          backup-missing
     |  |- DataWouldBeLost        data-would-be-lost
     |  |- StampRefused           stamp-refused
+    |  |- RevisionUnsafe         revision-unsafe
     |  |- RevisionEdited         revision-edited
     |  |- RevisionMissing        revision-missing
     |  |- RevisionInserted       revision-inserted
@@ -108,6 +109,7 @@ from app.errors.refused import (
     RevisionEdited,
     RevisionInserted,
     RevisionMissing,
+    RevisionUnsafe,
     ServerInUse,
     StampRefused,
     StandbyRefused,
@@ -207,6 +209,7 @@ __all__ = [
     "RevisionInserted",
     "RevisionMissing",
     "RevisionUnknown",
+    "RevisionUnsafe",
     "RevisionsBroken",
     "RunFailed",
     "ServerBinariesMissing",

@@ -214,6 +214,20 @@ class StampRefused(Refused):
         )
 
 
+class RevisionUnsafe(Refused):
+    """A revision is to run in production that lint found to hurt a database in use."""
+
+    code = "revision-unsafe"
+
+    def __init__(self, revision: str, rules: Sequence[str]) -> None:
+        self.revision, self.rules = revision, tuple(rules)
+        super().__init__(
+            f"{revision} would hurt a database in use: it breaks {', '.join(rules)}",
+            help=f"`vegafs lint {revision}` shows where, with the safe form; if it is meant, allow "
+            "it in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns",
+        )
+
+
 class RevisionEdited(Refused):
     """A revision's code is not what was applied."""
 

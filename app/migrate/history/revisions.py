@@ -18,9 +18,11 @@ from app.errors import LockFileStale, RevisionsBroken
 from app.migrate.history.checksum import checksum
 
 PHASES = ("expand", "contract")
+CLEAN = "clean"
 LOCK_HEADER = """\
-# One line a revision, in order: id, the one before, phase, slug, sha256 of its code, and the
-# fingerprint of the schema that it gives (- where none was taken yet).
+# One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
+# fingerprint of the schema that it gives, and lint's verdict: clean, or the rules that it breaks
+# (- where nobody has looked yet).
 # Two branches that add a revision conflict here before they conflict in a database.
 # Written by `alembic revision`; after an edit by `vegafs lock`.
 """
@@ -37,6 +39,8 @@ class Revision:
     sha256: str
     # Of the catalog after it; a file does not say, so it does not count as a difference.
     fingerprint: str | None = field(default=None, compare=False)
+    # What lint said of it: CLEAN, or the rules of level error that it breaks, joined by +.
+    verdict: str | None = field(default=None, compare=False)
     # Where it was read from; revisions.lock does not say.
     path: Path | None = field(default=None, compare=False)
 
@@ -48,7 +52,13 @@ class Revision:
     def line(self) -> str:
         """The revision as it stands in revisions.lock."""
         down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
-        return "  ".join((self.id, down, self.phase, self.slug, self.sha256, fingerprint))
+        fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint)
+        return "  ".join((*fields, self.verdict or "-"))
+
+    @property
+    def broken_rules(self) -> tuple[str, ...]:
+        """The rules that lint found broken; none too where it has not looked."""
+        return () if self.verdict in (None, CLEAN) else tuple(self.verdict.split("+"))
 
 
 def read_revisions(versions: Path) -> tuple[Revision, ...]:
@@ -143,16 +153,16 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
-        if len(fields) != 6 or fields[2] not in PHASES:
+        if len(fields) != 7 or fields[2] not in PHASES:
             raise RevisionsBroken(
                 f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
-                "fingerprint",
+                "fingerprint, verdict",
                 help="resolve what git left there in the revision files, then run `vegafs lock`",
             )
-        identifier, down, phase, slug, sha256, fingerprint = fields
+        identifier, down, phase, slug, sha256, *known = fields
         downs = () if down == "-" else tuple(down.split("+"))
-        known = None if fingerprint == "-" else fingerprint
-        revisions.append(Revision(identifier, downs, phase, slug, sha256, known))
+        fingerprint, verdict = (None if each == "-" else each for each in known)
+        revisions.append(Revision(identifier, downs, phase, slug, sha256, fingerprint, verdict))
     return tuple(revisions)
 
 
@@ -165,10 +175,8 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     return True
 
 
-def with_fingerprints(
-    revisions: Sequence[Revision], locked: Sequence[Revision]
-) -> tuple[Revision, ...]:
-    """The revisions from disk with the fingerprints of the lock, as far as nothing was edited.
+def with_known(revisions: Sequence[Revision], locked: Sequence[Revision]) -> tuple[Revision, ...]:
+    """The revisions from disk with fingerprints and verdicts of the lock, up to the first edit.
 
     A schema is the work of all revisions up to it, so after the first difference none is known.
     """
@@ -176,7 +184,7 @@ def with_fingerprints(
     for revision, former in zip_longest(revisions, locked):
         if revision is None or revision != former:
             break
-        known.append(replace(revision, fingerprint=former.fingerprint))
+        known.append(replace(revision, fingerprint=former.fingerprint, verdict=former.verdict))
     return (*known, *revisions[len(known) :])
 
 

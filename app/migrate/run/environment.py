@@ -53,14 +53,16 @@ def run(
     engine: Engine,
     autogenerate: Options,
     limits: Callable[[], Limits] = Limits,
+    review: finish.Review | None = None,
 ) -> None:
     """Do what the Alembic command asks for.
 
     `engine` opens the database when no connection is handed in; `autogenerate` gives the options
     of `context.configure` that compare models with a database, and is asked only by the commands
-    that do; `limits` bounds the waits, unless the caller of `upgrade()` gave others.
+    that do; `limits` bounds the waits, unless the caller of `upgrade()` gave others; `review` is
+    shown the folder of the revisions once a new one was written.
     """
-    finish.register()
+    finish.register(review)
     isolation.install()
     config = context.config
     with rendered(config):

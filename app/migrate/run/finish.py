@@ -5,22 +5,33 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic.script import write_hooks
 
-from app.migrate.history.revisions import read_lock, read_revisions, with_fingerprints, write_lock
+from app.migrate.history.revisions import read_lock, read_revisions, with_known, write_lock
 from app.migrate.run.commandline import say
 
 NAME = "app.migrate.finish"
 
 
-def register() -> None:
-    """Make the hook known under the name that alembic.ini calls."""
-    write_hooks.register(NAME)(finish)
+Review = Callable[[Path], None]
 
 
-def finish(path: str, options: object) -> None:
+def register(review: Review | None = None) -> None:
+    """Make the hook known under the name that alembic.ini calls.
+
+    `review` is shown the folder of the revisions once a new one is in revisions.lock.
+    """
+
+    def hook(path: str, options: object) -> None:
+        finish(path, review)
+
+    write_hooks.register(NAME)(hook)
+
+
+def finish(path: str, review: Review | None) -> None:
     """Format a new revision file where ruff is installed, and add it to revisions.lock."""
     written = Path(path)
     if importlib.util.find_spec("ruff") is not None:
@@ -30,5 +41,7 @@ def finish(path: str, options: object) -> None:
             )
     lock = written.parent.parent / "revisions.lock"
     locked = read_lock(lock) if lock.exists() else ()
-    write_lock(lock, with_fingerprints(read_revisions(written.parent), locked))
+    write_lock(lock, with_known(read_revisions(written.parent), locked))
+    if review is not None:
+        review(written.parent)
     say(f"OK  {written.name} written, {lock.name} refreshed. Review, then: alembic upgrade head")

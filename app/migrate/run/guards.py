@@ -8,7 +8,7 @@ from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
 from sqlalchemy.util.concurrency import await_only
 
-from app.errors import BackupMissing, DataWouldBeLost, StampRefused
+from app.errors import BackupMissing, DataWouldBeLost, RevisionUnsafe, StampRefused
 from app.migrate.history.revisions import Revision
 from app.migrate.proof.catalog import NOTHING, snapshot
 from app.migrate.run import backup
@@ -31,6 +31,30 @@ def compare_with_stamp(
     found = snapshot(connection).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
+
+
+def refuse_unsafe(
+    locked: Sequence[Revision], plan: Sequence[Planned], limits: Limits, say: Callable[[str], None]
+) -> None:
+    """Look up what lint said of the revisions that are to be applied.
+
+    On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
+    it.
+    """
+    if limits.lint == "off":
+        return
+    by_id = {revision.id: revision for revision in locked}
+    for about in plan:
+        revision = by_id.get(about.revision)
+        if about.direction != "upgrade" or revision is None:
+            continue
+        if revision.broken_rules and limits.lint == "error":
+            raise RevisionUnsafe(revision.id, revision.broken_rules)
+        if revision.broken_rules:
+            rules = ", ".join(revision.broken_rules)
+            say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
+        elif revision.verdict is None:
+            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
 
 
 def protect_data(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,6 @@ class Limits:
     # Run before the first revision that drops data, in production; or who does without, and why.
     backup_command: str | None = None
     backup_waived: str | None = None
+    # In production, what becomes of a revision that breaks rules of level error.
+    lint: Literal["off", "warn", "error"] = "error"
     build: str = ""

@@ -35,7 +35,7 @@ from app.migrate.run import mutex
 from app.migrate.run.admission import admit
 from app.migrate.run.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
 from app.migrate.run.concurrently import OutsideTransaction
-from app.migrate.run.guards import compare_with_stamp, protect_data
+from app.migrate.run.guards import compare_with_stamp, protect_data, refuse_unsafe
 from app.migrate.run.interruption import Interruption
 from app.migrate.run.limits import Limits
 from app.migrate.run.mixture import refuse_mixtures
@@ -201,7 +201,7 @@ class Migration:
     def planned(self, steps: Sequence[RevisionStep], plan: Sequence[Planned]) -> None:
         """Alembic has chosen what to run; the guards look at it before the first step.
 
-        On failure: StampRefused, DataWouldBeLost, BackupMissing, BackupFailed.
+        On failure: StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing, BackupFailed.
         """
         if not plan or self._guarded:
             return
@@ -211,6 +211,7 @@ class Migration:
             locked = read_lock(self._lock_path)
             compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)
         elif self._command != "stamp" and limits.production:
+            refuse_unsafe(read_lock(self._lock_path), plan, limits, self._say)
             phases = {revision.id: revision.phase for revision in self._revisions}
             kept = protect_data(connection, steps, plan, phases, limits, told, self._say)
             if kept is not None:

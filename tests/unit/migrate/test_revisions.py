@@ -125,7 +125,7 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
 def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:
     """What git leaves behind is named by file and line."""
     lock = tmp_path / "revisions.lock"
-    lock.write_text("0001  -  expand  a  00  -\n<<<<<<< HEAD\n", "utf-8")
+    lock.write_text("0001  -  expand  a  00  -  -\n<<<<<<< HEAD\n", "utf-8")
     with pytest.raises(RevisionsBroken, match=r"revisions\.lock:2 does not read as id"):
         read_lock(lock)
 
