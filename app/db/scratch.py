@@ -1,4 +1,6 @@
-"""A database to try things on: beside the one of VEGAFS_SCRATCH_URL, or on a throw-away server."""
+"""A database to try things on, in the order of preference: beside the one that VEGAFS_SCRATCH_URL
+names, on the developer's embedded server, on a throw-away server.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connect import connect_arguments, connect_to_migrate, database_url, shown
-from app.db.embedded import EmbeddedServer
+from app.db.embedded import EmbeddedServer, database
 from app.db.engine import create_engine
 from app.db.failures import explained
 from app.settings import Settings
@@ -32,6 +34,12 @@ async def scratch(settings: Settings) -> AsyncIterator[AsyncEngine]:
     if settings.scratch_url is not None:
         async with _beside(settings, settings.scratch_url.get_secret_value()) as engine:
             yield engine
+        return
+    if settings.database_url is None and settings.migrate_database_url is None:
+        with database(settings) as named:
+            assert named.database_url is not None
+            async with _beside(named, named.database_url.get_secret_value()) as engine:
+                yield engine
         return
     with tempfile.TemporaryDirectory(prefix="vegafs-scratch-", dir=PARENT) as folder:
         server = EmbeddedServer(
