@@ -54,6 +54,8 @@ def command(json_: bool, format_: str | None) -> None:
         output.narrate(summary(found.findings))
     else:
         output.answer(render(found))
+    if found.stopped_by is not None:
+        raise found.stopped_by
     if any(finding.level == "error" for finding in found.findings):
         raise SystemExit(1)
 
@@ -72,7 +74,7 @@ async def _plan(settings: Settings) -> Forecast:
     pending = [revision for revision in chain if revision.id not in applied]
     linted = await _trace(settings, chain, pending)
     name = engine.url.database or "(default)"
-    return forecast(name, heads, pending, linted.units, linted.findings, now)
+    return forecast(name, heads, pending, linted, now)
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:

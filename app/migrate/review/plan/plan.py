@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.errors import VegafsError
 from app.migrate.history.revisions import Revision
-from app.migrate.review.findings import Finding, Unit
+from app.migrate.review.findings import Finding
+from app.migrate.review.lint import Linted
 from app.migrate.review.plan.estimate import Estimate, estimate, worked_on
 from app.migrate.review.plan.figures import Figures
 from app.migrate.review.trace.locks import STRENGTH
@@ -54,6 +56,8 @@ class Forecast:
     revisions: tuple[Planned, ...]
     findings: tuple[Finding, ...]
     figures: Figures
+    # What a revision failed with on the scratch database; those after it were not traced.
+    stopped_by: VegafsError | None = None
 
     def as_json(self) -> Mapping[str, Any]:
         """The forecast as one JSON object."""
@@ -64,6 +68,7 @@ class Forecast:
             "oldest_transaction": asdict(self.figures.oldest) if self.figures.oldest else None,
             "revisions": [_revision_json(p, self.figures) for p in self.revisions],
             "findings": [finding.as_json() for finding in self.findings],
+            "stopped_by": self.stopped_by.as_json() if self.stopped_by else None,
         }
 
 
@@ -71,16 +76,16 @@ def forecast(
     database: str,
     before: Sequence[str],
     pending: Sequence[Revision],
-    units: Sequence[Unit],
-    findings: Sequence[Finding],
+    linted: Linted,
     figures: Figures,
 ) -> Forecast:
     """Join what was traced with the figures of the target."""
     planned = [
         Planned(revision, _steps(unit.statements, figures), _loses(unit.statements))
-        for revision, unit in zip(pending, units, strict=True)
+        for revision, unit in zip(pending, linted.units, strict=True)
     ]
-    return Forecast(database, tuple(before), tuple(planned), tuple(findings), figures)
+    stopped = linted.trace.failure
+    return Forecast(database, tuple(before), tuple(planned), linted.findings, figures, stopped)
 
 
 def _steps(statements: Sequence[Statement], figures: Figures) -> tuple[Step, ...]:
