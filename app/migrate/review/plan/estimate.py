@@ -50,7 +50,7 @@ def estimate(statement: Statement, figures: Figures) -> Estimate | None:
             return None
         if not rows:
             return INSTANT if not size.rows else None
-        factors.append(_factors(size, rows, statement.bytes.get(table, 0)))
+        factors.append(_factors(size, rows, statement.bytes.get(table, 0), _sorts(statement)))
     took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
     low = min(max(f[0] for f in factors), max(f[1] for f in factors))
     high = max(max(f) for f in factors)
@@ -71,7 +71,13 @@ def worked_on(statement: Statement) -> frozenset[str]:
     )
 
 
-def _factors(size: Size, rows: int, scratch_bytes: int) -> tuple[float, float]:
+def _sorts(statement: Statement) -> bool:
+    """Whether it builds an index: sorting grows faster than the rows do."""
+    return any(statement.of("index_created")) or bool(statement.rebuilds)
+
+
+def _factors(size: Size, rows: int, scratch_bytes: int, sorts: bool) -> tuple[float, float]:
     by_rows = size.rows / rows
     by_bytes = size.bytes / scratch_bytes if scratch_bytes else by_rows
-    return by_rows, by_bytes
+    deeper = math.log2(max(size.rows, 2)) / math.log2(max(rows, 2)) if sorts else 1.0
+    return by_rows * max(deeper, 1.0), by_bytes * max(deeper, 1.0)
