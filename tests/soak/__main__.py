@@ -27,7 +27,7 @@ from typing import Any
 from tests.soak.bench import CRASHING, GROUP_CASES, CrashingServer
 from tests.soak.cases import Found
 from tests.soak.worker import work
-from tests.support.server import forget_configuration, own_server, temporary_folder
+from tests.support.server import forget_configuration, own_server, sweep, temporary_folder
 
 PROGRESS_CASES = 25
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -38,6 +38,7 @@ ENDS_WITHIN_S = 20.0
 def main() -> int:
     arguments = _arguments()
     forget_configuration()
+    sweep()
     # Whoever ends it wants its servers and folders gone.
     for number in SIGNALS:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
