@@ -1,9 +1,15 @@
 """Row 15: an index of the same name is there already: an invalid one, or another one."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 
-from tests.support.databases import Database
+from app.db.connect import Connection
+from app.errors import ConnectionLost
+from app.migrate.run.upgrade import upgrade
+from app.migrate.target import Target
+from tests.support.databases import Database, engine
 from tests.support.runs import Chain, Launcher
 
 INDEX = """
@@ -56,6 +62,30 @@ async def test_the_same_one_is_left_alone(
     result = await launcher.alembic(indexed, "upgrade", "head", url=empty_database.url)
     assert result.code == 0, result.err
     assert await watcher.fetchval("SELECT '\"T id\"'::regclass::oid") == before
+
+
+async def test_a_session_that_ends_in_the_comparison_is_said_to_have_ended(
+    indexed: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The copy of the table goes with it, and the same command goes on."""
+    execute = Connection.execute
+
+    async def ended(self: Any, query: str, *arguments: Any, **options: Any) -> str:
+        if "ON pg_temp" in query:
+            query = "SELECT pg_terminate_backend(pg_backend_pid())"
+        return await execute(self, query, *arguments, **options)
+
+    await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE b > 0')
+    async with engine(empty_database.settings, "migrate") as made:
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "execute", ended)
+            with pytest.raises(ConnectionLost, match="terminating connection"):
+                await upgrade(Target.of(made, indexed.ini))
+        assert (await upgrade(Target.of(made, indexed.ini))).after == ("0002",)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.connect import Connection
+from app.db import connect
 from app.db.engine import Role
 from app.errors import UpgradeFailed
+from app.migrate.run import mutex
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
 from tests.support.databases import Database, engine, execute, value
@@ -23,20 +24,19 @@ INSERT = text("INSERT INTO t VALUES (1)")
 
 
 class Canceller:
-    """Cancels, in the server, the statement that begins so: the one of that number."""
+    """Cancels, in the server, the next statement that begins so."""
 
     def __init__(self) -> None:
-        self.beginning = "nothing"
-        self.left = 0
+        self.beginning: str | None = None
 
-    def cancel(self, beginning: str, number: int = 1) -> None:
-        self.beginning, self.left = beginning, number
+    def cancel(self, beginning: str) -> None:
+        self.beginning = beginning
 
     def instead(self, query: str) -> str:
-        if not query.startswith(self.beginning):
+        if self.beginning is None or not query.startswith(self.beginning):
             return query
-        self.left -= 1
-        return query if self.left else CANCELS_ITSELF
+        self.beginning = None
+        return CANCELS_ITSELF
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def canceller(monkeypatch: pytest.MonkeyPatch) -> Canceller:
     async def instead(self: Any, query: str, *arguments: Any, **options: Any) -> str:
         return await original(self, made.instead(query), *arguments, **options)
 
-    monkeypatch.setattr(Connection, "execute", instead)
+    monkeypatch.setattr(connect.Connection, "execute", instead)
     return made
 
 
@@ -89,6 +89,26 @@ async def test_a_cancelled_end_is_an_end(
     await connection.execute(INSERT)
     await connection.commit()
     assert await value(empty_database.url, "SELECT count(*) FROM t") == 1
+
+
+@pytest.mark.parametrize("of", ["BEGIN", "COMMIT", "ROLLBACK"])
+async def test_the_mutex_is_given_back_by_a_second_try(
+    canceller: Canceller, empty_database: Database, of: str
+) -> None:
+    """Whichever part of the first one was cancelled."""
+    number = mutex.key("alembic_version")
+
+    def give_back(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({number})")
+        if of == "BEGIN":
+            connection.commit()
+        canceller.cancel(of)
+        mutex.release(connection, number)
+
+    async with engine(empty_database.settings, "migrate") as made, made.connect() as connection:
+        await connection.run_sync(give_back)
+        assert canceller.beginning is None
+        assert await value(empty_database.url, f"SELECT pg_try_advisory_lock({number})")
 
 
 @pytest.mark.parametrize("of", ["BEGIN", "COMMIT"])

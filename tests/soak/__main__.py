@@ -27,7 +27,7 @@ from typing import Any
 from tests.soak.bench import CRASHING, GROUP_CASES, CrashingServer
 from tests.soak.cases import Found
 from tests.soak.worker import work
-from tests.support.server import forget_configuration, own_server, temporary_folder
+from tests.support.server import forget_configuration, own_server, sweep, temporary_folder
 
 PROGRESS_CASES = 25
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -38,6 +38,7 @@ ENDS_WITHIN_S = 20.0
 def main() -> int:
     arguments = _arguments()
     forget_configuration()
+    sweep()
     # Whoever ends it wants its servers and folders gone.
     for number in SIGNALS:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
@@ -89,17 +90,14 @@ def _run(
 ) -> Generator[Found, None, None]:
     """What comes of each case, as it comes."""
     context = multiprocessing.get_context("spawn")
-    tasks: Any = context.Queue()
+    taken = context.Value("i", 0)
     results: Any = context.Queue()
     workers = min(arguments.workers, len(groups))
-    for group in groups:
-        tasks.put(group)
     processes = []
     places = [folder / str(number) for number in range(workers)]
     for place in places:
-        tasks.put(None)
         place.mkdir()
-        options = (tasks, results, url, arguments.pg_major, place, kept)
+        options = (groups, taken, results, url, arguments.pg_major, place, kept)
         processes.append(context.Process(target=work, args=options, daemon=True))
     try:
         for process in processes:
@@ -111,8 +109,6 @@ def _run(
         _end(processes)
         for place in places:
             CrashingServer(place / CRASHING, arguments.pg_major).stop()
-        # Nobody takes what is left of it.
-        tasks.cancel_join_thread()
 
 
 def _end(processes: Sequence[Any]) -> None:

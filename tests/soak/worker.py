@@ -1,4 +1,4 @@
-"""A worker of the soak: takes groups of cases from a queue, and gives back what it found."""
+"""A worker of the soak: takes one group of cases after the other, and gives back what it found."""
 
 from __future__ import annotations
 
@@ -22,21 +22,37 @@ from tests.support.server import Server, own_server
 
 # Cases that a worker has under way: most of one is waiting for processes and locks.
 AT_ONCE = 4
+# A group's number, and the seeds of its cases.
+Numbered = tuple[int, Sequence[int]]
 
 
-def work(tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path) -> None:
+def work(
+    groups: Sequence[Numbered],
+    taken: Any,
+    results: Any,
+    url: str,
+    major: int,
+    folder: Path,
+    kept: Path,
+) -> None:
     """A worker process. SIGTERM ends it where it is, and the runs that it has started."""
     die_with_parent(os.getppid(), signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_work_on(tasks, results, url, major, folder, kept))
+        asyncio.run(_work_on(groups, taken, results, url, major, folder, kept))
     finally:
         results.close()
         results.join_thread()
 
 
 async def _work_on(
-    tasks: Any, results: Any, url: str, major: int, folder: Path, kept: Path
+    groups: Sequence[Numbered],
+    taken: Any,
+    results: Any,
+    url: str,
+    major: int,
+    folder: Path,
+    kept: Path,
 ) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _leave)
     admin = await connect(url)
@@ -47,18 +63,25 @@ async def _work_on(
     try:
         bench = Bench(databases, Launcher(), folder, crashing)
 
-        async def groups() -> None:
-            while (task := await asyncio.to_thread(tasks.get)) is not None:
-                number, seeds = task
+        async def take() -> None:
+            while (group := _next(groups, taken)) is not None:
+                number, seeds = group
                 await _group(bench, number, seeds, slots, results, kept)
-            tasks.put(None)
 
         # One group is prepared while the cases of another one run.
-        await asyncio.gather(groups(), groups())
+        await asyncio.gather(take(), take())
     finally:
         end_forks()
         crashing.stop()
         await admin.close()
+
+
+def _next(groups: Sequence[Numbered], taken: Any) -> Numbered | None:
+    """The first group that no worker has taken, which is this one's then."""
+    with taken.get_lock():
+        index: int = taken.value
+        taken.value += 1
+    return groups[index] if index < len(groups) else None
 
 
 def _leave() -> NoReturn:

@@ -46,6 +46,10 @@ class Points:
     signal: int = signal.SIGKILL
     # To the server's process of the connection instead.
     backend: bool = False
+    # At so many points in a row.
+    times: int = 1
+    # Once the statement of the point has been sent.
+    sent: bool = False
     after_s: float = 0.0
 
 

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import itertools
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,31 +24,41 @@ def install(
     signal: int,
     *,
     backend: bool = False,
+    times: int = 1,
+    sent: bool = False,
     after_s: float = 0.0,
 ) -> None:
     """Send `signal` to `pid` (this process by default) at point number `at`; list all in `log`.
 
-    With `backend` it is the server's process of the connection that came to the point; with
-    `after_s` it is sent so much later, while the loop goes on.
+    With `backend` it is the server's process of the connection that came to the point; with `times`
+    it is sent at as many points in a row; with `after_s` so much later, and with `sent` so much
+    after the next statement was sent.
     """
     from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
     numbers = itertools.count(1)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def send(target: int) -> None:
+    def send(target: int, wait_s: float = 0.0) -> None:
+        # No sleep is as short as a statement.
+        until_s = time.perf_counter() + wait_s
+        while time.perf_counter() < until_s:
+            pass
         with contextlib.suppress(ProcessLookupError):
             os.kill(target, signal)
 
     def point(place: str, of: Any) -> None:
         number = next(numbers)
         os.write(descriptor, f"{number} {place}\n".encode())
-        if number != at:
+        if not at <= number < at + times:
             return
         # What SQLAlchemy executes or commits on knows asyncpg's connection.
         target = of._connection.get_server_pid() if backend else pid or os.getpid()
-        if after_s:
-            asyncio.get_running_loop().call_later(after_s, send, target)
+        if sent:
+            asyncio.get_running_loop().call_soon(send, target, after_s)
+        elif after_s:
+            # Not by the loop: its timers wait for the answer of a statement that is quick.
+            threading.Timer(after_s, send, [target]).start()
         else:
             send(target)
 

@@ -156,7 +156,8 @@ class CreateIndexConcurrently(OutsideTransaction):
             on = f" ON {table.scalar()} "
             return _ON_COPY.sub(lambda _: on, definition, count=1)
         finally:
-            connection.exec_driver_sql("DROP TABLE pg_temp.alembic_copy")
+            if not connection.invalidated:
+                connection.exec_driver_sql("DROP TABLE pg_temp.alembic_copy")
 
 
 @Operations.register_operation("drop_index_concurrently")

@@ -136,8 +136,8 @@ def release(connection: Connection, number: int) -> None:
         if connection.closed or connection.invalidated:
             return
         try:
-            if connection.in_transaction():
-                connection.rollback()
+            # Also where there is none: a commit that failed has to be rolled back as well.
+            connection.rollback()
             connection.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
             connection.commit()
         except DBAPIError:
