@@ -33,14 +33,15 @@ CREATE INDEX ix_results_job_id ON results (job_id);
 CREATE TABLE tags (job_id bigint, label text, kind text);
 CREATE INDEX ix_tags_job_id ON tags (job_id);
 CREATE TABLE cache (key text PRIMARY KEY, value text);
+CREATE UNIQUE INDEX ux_cache_value ON cache (value);
 CREATE TABLE archive.jobs (id bigint PRIMARY KEY, note text);
 CREATE TABLE events (at timestamptz NOT NULL, job_id bigint) PARTITION BY RANGE (at);
 CREATE TABLE events_2020 PARTITION OF events
     FOR VALUES FROM ('2020-01-01+00') TO ('2021-01-01+00');
 CREATE TABLE events_2026 (at timestamptz NOT NULL, job_id bigint);
-CREATE MATERIALIZED VIEW usage AS SELECT status, count(*) AS jobs FROM jobs GROUP BY status;
-CREATE UNIQUE INDEX ux_usage_status ON usage (status);
-CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE status = 'RUNNING';
+CREATE MATERIALIZED VIEW usage AS SELECT job_id, count(*) AS n FROM results GROUP BY job_id;
+CREATE UNIQUE INDEX ux_usage_job_id ON usage (job_id);
+CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE size_bytes > 0;
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER touch_results BEFORE UPDATE ON results FOR EACH ROW EXECUTE FUNCTION touch()
 """

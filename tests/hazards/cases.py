@@ -1,7 +1,8 @@
 """The cases: a folder a rule, with revisions that break it and revisions that do the same well.
 
 bad.py bad_2.py …       one revision each, on top of base.py
-good.py, good_1.py …    one chain, on top of base.py
+good.py, good_x.py …    one revision each, on top of base.py
+good_1.py good_2.py …   one chain, on top of base.py
 
 A comment above a line names each rule that finds it: `# finds: rule-id`. `since` and `until` in a
 file are the majors of PostgreSQL that it is for.
@@ -16,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 _FINDS = re.compile(r"\s*# finds: ([a-z-]+)$")
+_STEP = re.compile(r"good_\d")
 _BOUND = re.compile(r"^(since|until) = (\d+)$", re.MULTILINE)
 
 
@@ -57,8 +59,9 @@ class Case:
 def cases() -> Iterator[Case]:
     """Every case of every rule."""
     for folder in sorted(path for path in HERE.iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("bad*.py")):
-            yield Case(f"{folder.name}/{path.stem}", [path])
-        good = sorted(folder.glob("good*.py"))
-        if good:
-            yield Case(f"{folder.name}/good", good)
+        for path in sorted(folder.glob("*.py")):
+            if not _STEP.match(path.name):
+                yield Case(f"{folder.name}/{path.stem}", [path])
+        steps = sorted(path for path in folder.glob("*.py") if _STEP.match(path.name))
+        if steps:
+            yield Case(f"{folder.name}/good_steps", steps)

@@ -13,4 +13,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE status = 'RUNNING'")
+    op.execute("CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE size_bytes > 0")

@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass  # nothing was inserted
+    """Nothing was inserted."""

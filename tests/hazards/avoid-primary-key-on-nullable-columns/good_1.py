@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     op.create_check_constraint(
-        "ck_tags_label", "tags", "label IS NOT NULL", postgresql_not_valid=True
+        op.f("ck_tags_label"), "tags", "label IS NOT NULL", postgresql_not_valid=True
     )
 
 

@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     op.create_check_constraint(
-        "ck_events_2026",
+        op.f("ck_events_2026"),
         "events_2026",
         "at >= '2026-01-01+00' AND at < '2027-01-01+00'",
         postgresql_not_valid=True,

@@ -12,4 +12,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass  # it stays as it is
+    """It stays as it is."""

@@ -13,4 +13,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass  # they are the same indexes
+    """They are the same indexes."""

@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: require-not-valid-check
-    op.create_check_constraint("ck_jobs_rank", "jobs", "rank >= 0")
+    op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank >= 0")
 
 
 def downgrade() -> None:

@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: require-not-valid-check
-    op.create_check_constraint("ck_events_job", "events", "job_id > 0")
+    op.create_check_constraint(op.f("ck_events_job"), "events", "job_id > 0")
 
 
 def downgrade() -> None:

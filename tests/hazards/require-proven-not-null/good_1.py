@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     op.create_check_constraint(
-        "ck_jobs_rank_known", "jobs", "rank IS NOT NULL", postgresql_not_valid=True
+        op.f("ck_jobs_rank_known"), "jobs", "rank IS NOT NULL", postgresql_not_valid=True
     )
 
 

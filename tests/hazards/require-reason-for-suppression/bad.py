@@ -9,7 +9,6 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: require-reason-for-suppression
-
     # allow avoid-truncate
     op.execute("TRUNCATE cache")
 

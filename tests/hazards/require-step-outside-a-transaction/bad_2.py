@@ -13,4 +13,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass  # they stay as they are
+    """They stay as they are."""

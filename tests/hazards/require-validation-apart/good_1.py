@@ -8,7 +8,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    op.create_check_constraint("ck_jobs_rank", "jobs", "rank >= 0", postgresql_not_valid=True)
+    op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank >= 0", postgresql_not_valid=True)
 
 
 def downgrade() -> None:

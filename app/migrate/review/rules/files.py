@@ -33,7 +33,7 @@ def _no_downgrade(unit: Unit) -> Iterator[Hit]:
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None or _does_nothing(upgrade):
         return
-    if downgrade is None or _does_nothing(downgrade) or _raises_without_reason(downgrade):
+    if downgrade is None or _says_nothing(downgrade) or _raises_without_reason(downgrade):
         yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)
 
 
@@ -43,6 +43,11 @@ def _does_nothing(function: ast.FunctionDef) -> bool:
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in function.body
     )
+
+
+def _says_nothing(function: ast.FunctionDef) -> bool:
+    """Whether it does nothing, and no docstring says why that is right."""
+    return _does_nothing(function) and ast.get_docstring(function) is None
 
 
 def _raises_without_reason(function: ast.FunctionDef) -> bool:
@@ -72,7 +77,8 @@ RULES = (
         id="require-downgrade",
         title="A revision that cannot be undone and does not say why",
         consequence="nobody can go back over it, and learns that when it matters",
-        help="write downgrade(), or raise with the reason why there is none",
+        help="write downgrade(), or raise with the reason why there is none; where nothing is to "
+        "be undone, let its docstring say so",
         rewrite="def downgrade() -> None:\n"
         '    raise NotImplementedError("the former values are not kept")',
         detect=_no_downgrade,

@@ -79,7 +79,7 @@ class Tracer:
         if place is None or _BOOKKEEPING in sql:
             self._last = None
             return
-        path, line = place
+        path, line, revision = place
         driver = cursor._adapt_connection._connection
         before = self._last or _state(driver)
         if path != self._revision:
@@ -90,7 +90,7 @@ class Tracer:
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
             pause = await_only(self._gate.close(driver.get_server_pid(), tables))
-        self._running = _Running(path, line, sql, transactional, before, driver, pause)
+        self._running = _Running(path, line, revision, sql, transactional, before, driver, pause)
 
     def _ends(self, *_: Any) -> None:
         running, self._running = self._running, None
@@ -136,10 +136,9 @@ class Tracer:
             found = before.relations.get(oid) or after.relations[oid]
             return found.label
 
-        revision = running.path.stem.partition("_")[0]
         self.statements.append(
             Statement(
-                revision=revision,
+                revision=running.revision,
                 path=running.path,
                 line=running.line,
                 number=sum(s.path == running.path for s in self.statements) + 1,
@@ -153,6 +152,12 @@ class Tracer:
                     for i in before.indexes.values()
                     if i.oid in known and i.relation in known
                 },
+                parents={
+                    label(r.oid): label(parent)
+                    for r in {**after.relations, **before.relations}.values()
+                    for parent in r.parents
+                    if parent in before.relations or parent in after.relations
+                },
                 work={label(o): w for o, w in work(before, after).items() if o in known},
                 rows={label(o): n for o, n in self._rows.items() if o in before.relations},
                 seconds=seconds,
@@ -161,13 +166,13 @@ class Tracer:
             )
         )
 
-    def _place(self, sql: str) -> tuple[Path, int] | None:
-        """The line of a revision file that is executing, or None where none is."""
+    def _place(self, sql: str) -> tuple[Path, int, str] | None:
+        """The line of a revision file that is executing and its id, or None where none is."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = Path(frame.f_code.co_filename)
             if path.parent == self._versions:
-                return path, frame.f_lineno
+                return path, frame.f_lineno, str(frame.f_globals.get("revision"))
             if path.parent == RUN and _LOOKS.match(sql):
                 return None
             frame = frame.f_back
@@ -181,6 +186,7 @@ class _Running:
         self,
         path: Path,
         line: int,
+        revision: str,
         sql: str,
         transactional: bool,
         before: State,
@@ -189,6 +195,7 @@ class _Running:
     ) -> None:
         self.path = path
         self.line = line
+        self.revision = revision
         self.sql = sql
         self.transactional = transactional
         self.before = before
