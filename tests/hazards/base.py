@@ -39,8 +39,8 @@ CREATE TABLE events (at timestamptz NOT NULL, job_id bigint) PARTITION BY RANGE 
 CREATE TABLE events_2020 PARTITION OF events
     FOR VALUES FROM ('2020-01-01+00') TO ('2021-01-01+00');
 CREATE TABLE events_2026 (at timestamptz NOT NULL, job_id bigint);
-CREATE MATERIALIZED VIEW usage AS SELECT job_id, count(*) AS n FROM results GROUP BY job_id;
-CREATE UNIQUE INDEX ux_usage_job_id ON usage (job_id);
+CREATE MATERIALIZED VIEW usage AS SELECT kind, count(*) AS n FROM tags GROUP BY kind;
+CREATE UNIQUE INDEX ux_usage_kind ON usage (kind);
 CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE size_bytes > 0;
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER touch_results BEFORE UPDATE ON results FOR EACH ROW EXECUTE FUNCTION touch()

@@ -11,15 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.migrate.history.revisions import read_revisions
 from app.migrate.review.lint import Linted, lint
+from app.migrate.review.trace import ROWS
 from app.migrate.review.trace.seed import seed
 from app.migrate.review.trace.state import STATE, read_state
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
-from tests.hazards.cases import HERE
+from tests.hazards.cases import HERE, Case
 from tests.support.databases import Database, Databases, connect, engine
 from tests.support.runs import Chain
-
-ROWS = 200
 
 
 class Bench:
@@ -30,6 +29,7 @@ class Bench:
         self._folder = folder
         self._empty, self._full = empty, full
         self._chains = 0
+        self._linted: dict[str, Linted] = {}
 
     @classmethod
     async def set_up(cls, databases: Databases, folder: Path) -> Bench:
@@ -64,6 +64,12 @@ class Bench:
         made = await self._databases.copy(self._full if rows else self._empty)
         yield made
         await self._databases.drop(made)
+
+    async def of(self, case: Case) -> Linted:
+        """What lint finds in a case; it is asked once."""
+        if case.name not in self._linted:
+            self._linted[case.name] = await self.lint(case.paths)
+        return self._linted[case.name]
 
     async def lint(self, paths: Sequence[Path]) -> Linted:
         """What lint finds in these files on top of the base."""

@@ -37,6 +37,11 @@ class Case:
     def is_bad(self) -> bool:
         return self.paths[0].stem.startswith("bad")
 
+    @property
+    def phase(self) -> str:
+        """The phase of its first revision."""
+        return "contract" if 'phase = "contract"' in self.paths[0].read_text("utf-8") else "expand"
+
     def holds(self, major: int) -> bool:
         """Whether it is for that PostgreSQL."""
         bounds = {k: int(v) for path in self.paths for k, v in _BOUND.findall(path.read_text())}
