@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -13,8 +13,6 @@ from tests.hazards.bench import Bench, found
 from tests.hazards.cases import Case, cases
 from tests.hazards.disguises import DISGUISES, disguised
 from tests.hazards.measure import measured, traced
-from tests.support.databases import Databases
-from tests.support.server import temporary_folder
 
 CASES = list(cases())
 BAD = [case for case in CASES if case.is_bad]
@@ -22,18 +20,6 @@ BAD = [case for case in CASES if case.is_bad]
 REFUSED = {"require-step-outside-a-transaction", "require-committed-enum-value"}
 TRACED = [case for case in BAD if RULES[case.rule].seen == "traced"]
 GOOD = [case for case in CASES if not case.is_bad]
-
-
-@pytest.fixture(scope="session")
-async def bench(databases: Databases) -> AsyncIterator[Bench]:
-    with temporary_folder() as folder:
-        yield await Bench.set_up(databases, folder)
-
-
-@pytest.fixture
-def major(request: pytest.FixtureRequest) -> int:
-    """The PostgreSQL that the tests run on."""
-    return int(request.config.getoption("--pg-major"))
 
 
 @pytest.fixture

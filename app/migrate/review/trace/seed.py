@@ -30,7 +30,7 @@ VALUES = {
     "character": "left('t' || n, LENGTH)",
     "bytea": "sha256(n::text::bytea)",
     "date": "date '2020-01-01' + n::integer % 1000",
-    "timestamp with time zone": "timestamptz '2020-01-01' + n * interval '1 minute'",
+    "timestamp with time zone": "timestamptz '2020-01-02+00' + n * interval '1 minute'",
     "timestamp without time zone": "timestamp '2020-01-01' + n * interval '1 minute'",
     "time without time zone": "time '12:00'",
     "interval": "n * interval '1 second'",

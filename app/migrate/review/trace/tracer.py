@@ -46,6 +46,9 @@ class Tracer:
         # The state after the last statement, as long as nothing else ran.
         self._last: State | None = None
         self._running: _Running | None = None
+        # Where that revision runs, and whether its transaction was rolled back.
+        self._connection: Any = None
+        self._undone = False
         self._rows: dict[int, int] = {}
 
     @contextmanager
@@ -56,8 +59,8 @@ class Tracer:
             "before_cursor_execute": self._begins,
             "after_cursor_execute": self._ends,
             "handle_error": self._fails,
-            "commit": self._transaction_ends,
-            "rollback": self._transaction_ends,
+            "commit": self._commits,
+            "rollback": self._rolls_back,
         }
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
@@ -69,19 +72,22 @@ class Tracer:
 
     def forget_last_revision(self) -> None:
         """Drop the statements of the revision that came last: it failed, and runs again."""
-        if self.statements:
-            failed = self.statements[-1].path
-            self.statements = [s for s in self.statements if s.path != failed]
+        self.statements = [s for s in self.statements if s.path != self._revision]
         self._revision = None
 
-    def _begins(self, _connection: Any, cursor: Any, sql: str, *_: Any) -> None:
+    def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
         place = self._place(sql)
         if place is None or _BOOKKEEPING in sql:
             self._last = None
             return
         path, line, revision = place
+        self._connection = connection
         driver = cursor._adapt_connection._connection
         before = self._last or _state(driver)
+        if path == self._revision and self._undone:
+            # It did not get a lock, and is run again.
+            self.forget_last_revision()
+        self._undone = False
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
@@ -115,8 +121,13 @@ class Tracer:
         state = sqlstate(context.sqlalchemy_exception or context.original_exception)
         self._add(running, running.before, 0.0, taken, error=state or "?")
 
-    def _transaction_ends(self, _connection: Any) -> None:
+    def _commits(self, _connection: Any) -> None:
         self._last = None
+
+    def _rolls_back(self, connection: Any) -> None:
+        self._last = None
+        # Not what somebody else does beside the run, who watches it.
+        self._undone = self._undone or connection is self._connection
 
     def _add(
         self,
