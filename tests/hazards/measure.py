@@ -105,7 +105,7 @@ async def _inside(
     session: asyncpg.Connection, looker: asyncpg.Connection, sql: str, there: frozenset[int]
 ) -> Measured:
     before = {row["oid"]: row for row in await session.fetch(TABLES)}
-    scans = dict(await session.fetch(SCANS))
+    scans = {row["relid"]: row["seq_scan"] for row in await session.fetch(SCANS)}
     await session.execute(sql)
     scanned = {oid for oid, n in await session.fetch(SCANS) if n > scans.get(oid, 0)}
     after = {row["oid"]: row for row in await session.fetch(TABLES)}

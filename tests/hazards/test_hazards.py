@@ -19,6 +19,14 @@ BAD = [case for case in CASES if case.is_bad]
 # What the server does not let pass at all.
 REFUSED = {"require-step-outside-a-transaction", "require-committed-enum-value"}
 TRACED = [case for case in BAD if RULES[case.rule].seen == "traced"]
+# One of each module of rules, for those who do not run what is slow.
+SAMPLE = {
+    "avoid-volatile-default",
+    "require-validation-apart",
+    "require-concurrent-reindex",
+    "avoid-truncate",
+    "require-lock-timeout",
+}
 GOOD = [case for case in CASES if not case.is_bad]
 
 
@@ -65,7 +73,14 @@ async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -
             assert await measured(database, statements) == said
 
 
-@every(TRACED)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if case.rule in SAMPLE else pytest.mark.slow)
+        for case in TRACED
+    ],
+    indirect=True,
+)
 @pytest.mark.parametrize("disguise", DISGUISES)
 async def test_a_hazard_is_found_in_disguise(
     bench: Bench, case: Case, disguise: str, tmp_path: Path

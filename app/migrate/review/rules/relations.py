@@ -167,6 +167,7 @@ RULES = (
         help="op.detach_partition_concurrently, in a revision of its own",
         rewrite='op.detach_partition_concurrently("events", "events_2020")',
         detect=_detached,
+        since=14,
     ),
     Rule(
         id="avoid-vacuum-full",

@@ -14,14 +14,13 @@ LONGEST_S = 10
 
 
 def _timeout(unit: Unit) -> Iterator[Hit]:
-    former_ms = None
     for statement in unit.statements:
         now_ms = statement.lock_timeout_ms
         unbounded = now_ms == 0 or now_ms > LONGEST_S * 1000
+        changed = now_ms != statement.former_lock_timeout_ms and statement.transactional
         # The environment gives a patient statement its time by itself.
-        if unbounded and now_ms != former_ms and lock_class(statement.sql) == "short":
+        if unbounded and changed and lock_class(statement.sql) == "short":
             yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
-        former_ms = now_ms
 
 
 def _under_lock(unit: Unit) -> Iterator[Hit]:

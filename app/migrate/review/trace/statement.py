@@ -42,7 +42,9 @@ class Statement:
     # table -> the rows that the scratch database has.
     rows: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    # The lock timeout after it, and the one before it.
     lock_timeout_ms: int = 0
+    former_lock_timeout_ms: int = 0
     # The SQLSTATE that it ended with.
     error: str | None = None
 

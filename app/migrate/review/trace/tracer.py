@@ -173,6 +173,7 @@ class Tracer:
                 rows={label(o): n for o, n in self._rows.items() if o in before.relations},
                 seconds=seconds,
                 lock_timeout_ms=after.lock_timeout_ms,
+                former_lock_timeout_ms=before.lock_timeout_ms,
                 error=error,
             )
         )
