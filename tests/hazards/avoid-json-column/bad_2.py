@@ -12,7 +12,7 @@ def upgrade() -> None:
     # finds: avoid-json-column
     op.create_table(
         "extras",
-        sa.Column("id", sa.BigInteger(), primary_key=True),
+        sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
         sa.Column("more", sa.JSON()),
     )
 

@@ -9,7 +9,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    op.create_table("logs", sa.Column("job_id", sa.BigInteger(), primary_key=True))
+    op.create_table("logs", sa.Column("job_id", sa.BigInteger(), sa.Identity(), primary_key=True))
     op.create_table(
         "lines",
         sa.Column("log_id", sa.BigInteger(), sa.ForeignKey("logs.job_id"), primary_key=True),

@@ -10,7 +10,7 @@ phase = "expand"
 
 def upgrade() -> None:
     op.drop_constraint("ck_jobs_code", "jobs")
-    op.alter_column("jobs", "code", type_=sa.String(40))
+    op.alter_column("jobs", "code", type_=sa.Text())
     op.create_check_constraint(
         op.f("ck_jobs_code"), "jobs", "code <> ''", postgresql_not_valid=True
     )

@@ -61,13 +61,4 @@ RULES = (
         level="warning",
         seen="squawk",
     ),
-    Rule(
-        id="avoid-dropping-a-database",
-        title="A database dropped",
-        consequence="all that is in it is gone",
-        help="not in a revision",
-        rewrite="# not in a revision",
-        detect=_said("ban-drop-database"),
-        seen="squawk",
-    ),
 )

@@ -15,6 +15,7 @@ _VALUE = re.compile(r"\{(\w+)\}")
 _SEEN = {
     "traced": "in what the revision does on a scratch database",
     "read": "in the text of the revision",
+    "squawk": "by squawk, in the statements that the revision executes",
 }
 _HEAD = """\
 # The rules

@@ -1,0 +1,15 @@
+"""Let a job be without a code."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "contract"
+
+
+def upgrade() -> None:
+    op.alter_column("jobs", "code", nullable=True)
+
+
+def downgrade() -> None:
+    op.alter_column("jobs", "code", nullable=False)
