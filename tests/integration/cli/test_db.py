@@ -55,6 +55,7 @@ def test_status_says_what_runs_and_what_keeps_it(vegafs: Vegafs, state_dir: Path
     )
 
 
+@pytest.mark.slow
 def test_stop_refuses_while_another_process_uses_the_server(
     vegafs: Vegafs, state_dir: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_psql_runs_on_the_embedded_server(vegafs: Vegafs, state_dir: Path) -> No
     assert eventually(lambda: not quick(state_dir).status().has_supervisor)
 
 
+@pytest.mark.slow
 def test_psql_s_exit_code_is_the_command_s(vegafs: Vegafs) -> None:
     """The process is replaced by psql: its signals and codes are psql's."""
     assert vegafs("psql", "-c", "SELECT nonsense").code == 1
@@ -109,6 +111,7 @@ def test_psql_runs_on_the_database_in_force(vegafs: Vegafs, database: Database) 
     assert done.out == f"{database.name}|vegafs-psql\n"
 
 
+@pytest.mark.slow
 def test_psql_hides_the_password_from_the_list_of_processes(
     vegafs: Vegafs, database: Database
 ) -> None:

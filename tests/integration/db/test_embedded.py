@@ -43,6 +43,7 @@ def test_the_last_user_ends_the_server(state_dir: Path) -> None:
     assert not (state_dir / "server.json").exists()
 
 
+@pytest.mark.slow
 def test_users_that_come_and_go_always_get_a_server(state_dir: Path) -> None:
     """Whoever arrives while the server stops waits for that and has a new one."""
     for _ in range(8):
@@ -61,6 +62,7 @@ async def test_data_is_kept_between_runs(state_dir: Path) -> None:
         assert await value(running.url(), "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.slow
 async def test_the_database_is_made_again_after_it_was_dropped(state_dir: Path) -> None:
     """A developer who drops the database begins with an empty one."""
     with quick(state_dir).use() as running:
@@ -81,6 +83,7 @@ def test_nobody_else_can_enter_the_folders(state_dir: Path) -> None:
         assert mode(Path(running.state.run)) == mode(state_dir) == 0o700
 
 
+@pytest.mark.slow
 async def test_the_development_server_survives_a_crash_of_the_machine(state_dir: Path) -> None:
     """Pages and log are synced; only the wait for it at commit is saved."""
     with EmbeddedServer(state_dir).use() as running:
@@ -115,6 +118,7 @@ def test_stop_refuses_while_others_use_the_server(state_dir: Path) -> None:
         assert not is_running(postgres)
 
 
+@pytest.mark.slow
 def test_a_pin_with_an_end_ends(state_dir: Path) -> None:
     """A server that is kept for a look goes by itself."""
     server = quick(state_dir)
@@ -158,6 +162,7 @@ def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) -> None:
     """As in the container image: no carrier, no installed server."""
     script = (

@@ -75,6 +75,7 @@ def test_root_runs_it_in_a_namespace_and_owns_the_files(parent: Path) -> None:
         assert namespace == [str(NOBODY), "0", "1"]
 
 
+@pytest.mark.slow
 def test_root_runs_it_as_the_owner_of_the_data(parent: Path) -> None:
     """Data that an ordinary user made stays theirs when root starts the server."""
     with quick(parent / "state").use() as running:
@@ -97,6 +98,7 @@ def test_root_without_namespaces_runs_it_as_nobody(parent: Path) -> None:
     assert (parent / "state").stat().st_mode & 0o777 == 0o711
 
 
+@pytest.mark.slow
 def test_a_folder_that_nobody_can_reach_is_a_clear_error(parent: Path) -> None:
     """It says who was tried and what is missing, and opens no folder by itself."""
     parent.chmod(0o700)
@@ -119,6 +121,7 @@ def test_a_state_folder_of_somebody_else_is_a_clear_error(parent: Path) -> None:
     ) in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_outside_the_state_folder_changes(parent: Path) -> None:
     """No user is added and no mode or owner is changed."""
     watched = [parent, *parent.parents, *programs().parents, Path("/etc/passwd"), Path.home()]

@@ -16,6 +16,7 @@ from tests.support.server import ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
+@pytest.mark.slow
 def test_a_killed_user_leaves_no_server(state_dir: Path) -> None:
     """The lock goes with the process, and the server with the lock."""
     killed = User(state_dir)
@@ -48,6 +49,7 @@ def test_a_killed_server_ends_its_supervisor_and_the_next_start_mends_it(state_d
         assert not is_running(supervisor)
 
 
+@pytest.mark.slow
 def test_a_terminated_supervisor_stops_the_server_properly(state_dir: Path) -> None:
     """As at the machine's shutdown: a fast stop, and nothing to recover afterwards."""
     with user(state_dir, durable=True) as left:
@@ -72,6 +74,7 @@ async def test_committed_data_survives_all_kills_at_once(state_dir: Path) -> Non
         assert await value(running.url(), "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.slow
 def test_a_user_killed_in_the_first_start_leaves_a_folder_that_the_next_can_use(
     empty_state_dir: Path,
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_user_killed_in_the_first_start_leaves_a_folder_that_the_next_can_use(
         assert is_running(running.state.postgres_pid)
 
 
+@pytest.mark.slow
 def test_a_supervisor_killed_in_the_first_start_leaves_a_folder_that_the_next_can_use(
     empty_state_dir: Path,
 ) -> None:
@@ -97,6 +101,7 @@ def test_a_supervisor_killed_in_the_first_start_leaves_a_folder_that_the_next_ca
     assert not list(empty_state_dir.glob("data.new-*"))
 
 
+@pytest.mark.slow
 def test_a_stale_process_id_of_another_program_does_not_block_the_start(state_dir: Path) -> None:
     """After a reboot the id in the server's lock file may be anybody's, also a running one's."""
     with quick(state_dir).use() as running:

@@ -32,12 +32,14 @@ async def test_a_path_with_reserved_characters_works(state_dir: Path) -> None:
         assert await value(running.url(), "SELECT 1") == 1
 
 
+@pytest.mark.slow
 async def test_a_path_with_a_comma_works(state_dir: Path) -> None:
     """A comma would name two hosts in a URL, so the socket lies elsewhere."""
     with quick(state_dir / "a,b").use() as running:
         assert await value(running.url(), "SELECT 1") == 1
 
 
+@pytest.mark.slow
 def test_a_socket_folder_that_is_open_to_others_is_refused(empty_state_dir: Path) -> None:
     """Its name can be guessed, so whoever made it first must have been us."""
     deep = empty_state_dir / ("long-" * 30)
@@ -59,6 +61,7 @@ def test_a_removed_state_folder_ends_its_server(state_dir: Path) -> None:
     state_dir.with_name("removed").rename(state_dir)
 
 
+@pytest.mark.slow
 async def test_data_is_read_by_the_major_that_made_it(empty_state_dir: Path) -> None:
     """Where several are installed, the folder chooses."""
     older = find_binaries(major=16)
@@ -72,6 +75,7 @@ async def test_data_is_read_by_the_major_that_made_it(empty_state_dir: Path) -> 
         assert str(await value(running.url(), "SHOW server_version")).startswith("16.")
 
 
+@pytest.mark.slow
 def test_data_that_no_installed_major_can_read_is_a_clear_error(empty_state_dir: Path) -> None:
     """Both majors are named, and what to do."""
     (empty_state_dir / "data").mkdir(parents=True)

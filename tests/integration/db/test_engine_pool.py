@@ -83,6 +83,7 @@ async def use_the_whole_pool(made: AsyncEngine) -> None:
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_no_request_fails_while_another_process_migrates(database: Database) -> None:
     """The last revisions go down and up under a pool that reads whole tables all the time."""
     done = asyncio.Event()

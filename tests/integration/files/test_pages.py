@@ -5,6 +5,7 @@ import random
 from datetime import datetime, timezone
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, insert
 
 from app.db.engine import create_engine
@@ -18,6 +19,7 @@ from tests.support.service import with_volumes
 KEPT = 600
 
 
+@pytest.mark.slow
 async def test_what_is_there_all_the_while_is_listed_exactly_once(database: Database) -> None:
     """While others insert and delete before, behind and at the cursor."""
     settings = with_volumes(database.settings)

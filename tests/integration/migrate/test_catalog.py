@@ -79,6 +79,7 @@ async def test_two_schemas_compare_equal(connection: AsyncConnection) -> None:
     assert public.uses == other.uses
 
 
+@pytest.mark.slow
 async def test_every_object_can_be_dropped_and_made_again(connection: AsyncConnection) -> None:
     """The statements come from the catalog alone, and what an object takes along comes back too."""
     before = await read(connection)
