@@ -174,8 +174,8 @@ RULES = (
         "waits",
         help="from PostgreSQL 18 on make it VIRTUAL; else add a column that a trigger fills, and "
         "fill the rows in batches",
-        rewrite='op.execute("ALTER TABLE jobs ADD COLUMN size_mb bigint '
-        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL")',
+        rewrite='op.execute(\n    "ALTER TABLE jobs ADD COLUMN size_mb bigint '
+        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL"\n)',
         detect=_generated,
     ),
     Rule(
@@ -221,7 +221,8 @@ RULES = (
         title="A column dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads or writes {table}.{column}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_column("jobs", "rank")',
+        rewrite='phase = "contract"\n\n\n'
+        'def upgrade() -> None:\n    op.drop_column("jobs", "rank")',
         detect=_dropped,
     ),
     Rule(

@@ -118,8 +118,8 @@ RULES = (
         title="A foreign key that is proven as it is added",
         consequence="{table} and {to} are read to prove {name}, and writers of both wait",
         help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)\n# the next revision\n"
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
         detect=_foreign_keys,
     ),
@@ -130,8 +130,8 @@ RULES = (
         "that the revision does",
         help="create the table or the column without it, and add the foreign key NOT VALID in a "
         "revision of its own",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)",
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)',
         detect=_new_references,
         level="warning",
     ),

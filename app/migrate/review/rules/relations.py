@@ -127,7 +127,7 @@ RULES = (
         title="A table or view dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads the {kind} {name}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
         detect=_dropped,
     ),
     Rule(
@@ -147,8 +147,8 @@ RULES = (
         help="create the table, add a check that says which rows it holds, then ATTACH it",
         rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
         "# with a check on its bounds, and in the next revision\n"
-        'op.execute("ALTER TABLE events ATTACH PARTITION events_2027 '
-        "FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\")",
+        'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
+        "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
         detect=_partition_created,
     ),
     Rule(
@@ -156,8 +156,10 @@ RULES = (
         title="A partition attached without a check that says what it holds",
         consequence="{name} is read from end to end to see that its rows belong into {table}",
         help="add a check on its bounds NOT VALID, validate it, then attach",
-        rewrite='op.execute("ALTER TABLE events_2026 ADD CONSTRAINT ck_events_2026 CHECK ('
-        "at IS NOT NULL AND at >= '2026-01-01' AND at < '2027-01-01') NOT VALID\")",
+        rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
+        "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
+        "# the next revision\n"
+        'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
         detect=_attached,
     ),
     Rule(
