@@ -87,9 +87,12 @@ def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
 def _dropped(unit: Unit) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
+    own: set[tuple[str, str]] = set()
     for statement in unit.statements:
+        own |= {(e.relation, e.name) for e in statement.of("column_added")}
         for effect in statement.of("column_dropped"):
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+            if (effect.relation, effect.name) not in own:
+                yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
