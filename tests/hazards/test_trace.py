@@ -17,8 +17,8 @@ FILE = '''\
 
 from alembic import op
 
-revision = "0001"
-down_revision = "0000"
+revision = "{number:04}"
+down_revision = "{former:04}"
 phase = "expand"
 
 
@@ -29,16 +29,71 @@ def downgrade() -> None:
     raise NotImplementedError("it is not what is looked at")
 '''
 
+# A revision each, in one chain.
+HARMLESS = (
+    ["CREATE TRIGGER touch_jobs BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION touch()"],
+    ["ALTER TABLE jobs DISABLE TRIGGER touch_jobs"],
+    ["DROP TRIGGER touch_jobs ON jobs"],
+    ["ALTER TABLE jobs ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON jobs USING (true)"],
+    ["ALTER TABLE jobs OWNER TO CURRENT_USER", "GRANT SELECT ON jobs TO PUBLIC"],
+    ["CREATE RULE r AS ON DELETE TO cache DO ALSO NOTHING", "DROP RULE r ON cache"],
+    ["ALTER TABLE jobs ALTER COLUMN rank SET DEFAULT 1", "COMMENT ON COLUMN jobs.rank IS 'x'"],
+    ["ALTER TABLE jobs ALTER COLUMN code DROP NOT NULL"],
+    ["ALTER TABLE jobs ADD COLUMN a integer NOT NULL DEFAULT 7"],
+    ["ALTER TABLE jobs ADD COLUMN b timestamptz NOT NULL DEFAULT now()"],
+    [
+        "ALTER TABLE jobs ALTER COLUMN note TYPE varchar(200)",
+        "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(14, 2)",
+    ],
+    ["ALTER TABLE results DROP CONSTRAINT fk_results_job_id"],
+    ["ALTER INDEX ix_jobs_rank RENAME TO jobs_by_rank"],
+    ["ALTER TABLE jobs RENAME CONSTRAINT ck_jobs_code TO code_known"],
+    ["ALTER TABLE jobs ALTER COLUMN rank SET STATISTICS 500", "ANALYZE jobs"],
+    ["CREATE STATISTICS s (dependencies) ON rank, ref FROM jobs"],
+    ["CREATE OR REPLACE VIEW running AS SELECT id, size_bytes, rank FROM jobs"],
+    ["CREATE MATERIALIZED VIEW kinds AS SELECT DISTINCT kind FROM tags"],
+    ["CREATE TYPE colour AS ENUM ('RED')", "ALTER TABLE tags ADD COLUMN colour colour"],
+    ["ALTER TYPE colour ADD VALUE 'BLUE' BEFORE 'RED'"],
+    [
+        "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN new; END'"
+    ],
+    ["INSERT INTO cache SELECT 'key ' || n, 'value ' || n FROM generate_series(1, 9) n"],
+    ["UPDATE cache SET value = 'x' WHERE key = 'key 1'", "DELETE FROM cache WHERE key = 'key 2'"],
+    ["ALTER TABLE events ADD COLUMN c integer DEFAULT 1", "ALTER TABLE events DROP COLUMN c"],
+    [
+        "CREATE TABLE made (id bigint PRIMARY KEY, n integer, at timestamptz)",
+        "INSERT INTO made SELECT n, n FROM generate_series(1, 99) n",
+        "UPDATE made SET n = n + 1",
+        "CREATE INDEX ON made (n)",
+        "ALTER TABLE made ALTER COLUMN n TYPE bigint, ALTER COLUMN n SET NOT NULL",
+        "ALTER TABLE made ADD CHECK (n > 0)",
+        "ALTER TABLE made RENAME COLUMN n TO m",
+        "ALTER TABLE made DROP COLUMN at",
+        "TRUNCATE made",
+        "CREATE TABLE refers (id bigint PRIMARY KEY REFERENCES made)",
+        "DROP TABLE made, refers",
+    ],
+    [
+        "CREATE TABLE parts (id bigint, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+        "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)",
+        "CREATE INDEX ON parts (id)",
+        "ALTER TABLE parts DETACH PARTITION parts_1",
+        "ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES FROM (1) TO (9)",
+    ],
+)
+
 
 @pytest.fixture
 def revision(tmp_path: Path) -> Path:
     return tmp_path / "0001_change.py"
 
 
-def write(path: Path, *sql: str) -> None:
+def write(path: Path, *sql: str, number: int = 1) -> None:
     """A revision that executes the statements."""
     body = "".join(f"    op.execute({each!r})\n" for each in sql)
-    path.write_text(FILE.format(body=body), "utf-8")
+    text = FILE.format(body=body, number=number, former=number - 1)
+    path.write_text(text, "utf-8")
 
 
 async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revision: Path) -> None:
@@ -113,3 +168,15 @@ async def test_several_hazards_of_one_block_are_all_found(bench: Bench, revision
         "avoid-type-change",
         "avoid-truncate",
     }
+
+
+async def test_what_is_harmless_is_not_found(bench: Bench, tmp_path: Path) -> None:
+    """Short locks, changes of the catalog alone, and whatever is done to what is new."""
+    paths = []
+    for number, statements in enumerate(HARMLESS, start=1):
+        paths.append(tmp_path / f"{number}.py")
+        write(paths[-1], *statements, number=number)
+    linted = await bench.lint(paths)
+    assert linted.trace.failure is None
+    assert [f.render() for f in linted.findings] == []
+    assert len(linted.trace.statements) == sum(map(len, HARMLESS))

@@ -87,9 +87,12 @@ def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
 def _dropped(unit: Unit) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
+    own: set[tuple[str, str]] = set()
     for statement in unit.statements:
+        own |= {(e.relation, e.name) for e in statement.of("column_added")}
         for effect in statement.of("column_dropped"):
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+            if (effect.relation, effect.name) not in own:
+                yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
@@ -174,8 +177,8 @@ RULES = (
         "waits",
         help="from PostgreSQL 18 on make it VIRTUAL; else add a column that a trigger fills, and "
         "fill the rows in batches",
-        rewrite='op.execute("ALTER TABLE jobs ADD COLUMN size_mb bigint '
-        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL")',
+        rewrite='op.execute(\n    "ALTER TABLE jobs ADD COLUMN size_mb bigint '
+        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL"\n)',
         detect=_generated,
     ),
     Rule(
@@ -184,7 +187,8 @@ RULES = (
         consequence="{table} is read from end to end to see that {column} has no null, and "
         "everybody waits",
         help="add a check NOT VALID, validate it in the next revision, then SET NOT NULL (which "
-        "takes the check's word) and drop it",
+        "takes the check's word) and drop it; from PostgreSQL 18 on NOT NULL itself can be NOT "
+        "VALID",
         rewrite='op.execute("ALTER TABLE jobs ADD CONSTRAINT ck_jobs_rank CHECK (rank IS NOT NULL) '
         'NOT VALID")\n'
         "# the next revision\n"
@@ -221,7 +225,8 @@ RULES = (
         title="A column dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads or writes {table}.{column}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_column("jobs", "rank")',
+        rewrite='phase = "contract"\n\n\n'
+        'def upgrade() -> None:\n    op.drop_column("jobs", "rank")',
         detect=_dropped,
     ),
     Rule(

@@ -75,10 +75,17 @@ def _validated_at_once(unit: Unit) -> Iterator[Hit]:
 
 def _domain_checks(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if effect.facts.get("domain") and effect.facts["validated"] and statement.locks:
-                tables = ", ".join(sorted(statement.scans or statement.locks))
-                yield Hit.at(statement, domain=effect.relation, name=effect.name, tables=tables)
+        proven = [
+            (effect.relation, effect.name)
+            for effect in statement.of("constraint_added")
+            if effect.facts.get("domain")
+            and effect.facts["validated"]
+            and effect.facts["kind"] == "c"
+        ]
+        proven += [(e.relation, "NOT NULL") for e in statement.of("domain_required")]
+        tables = ", ".join(sorted(statement.scans))
+        for domain, name in proven if tables else ():
+            yield Hit.at(statement, domain=domain, name=name, tables=tables)
 
 
 def _without_index(unit: Unit) -> Iterator[Hit]:
@@ -118,8 +125,8 @@ RULES = (
         title="A foreign key that is proven as it is added",
         consequence="{table} and {to} are read to prove {name}, and writers of both wait",
         help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)\n# the next revision\n"
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
         detect=_foreign_keys,
     ),
@@ -130,8 +137,8 @@ RULES = (
         "that the revision does",
         help="create the table or the column without it, and add the foreign key NOT VALID in a "
         "revision of its own",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)",
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)',
         detect=_new_references,
         level="warning",
     ),
@@ -187,7 +194,7 @@ RULES = (
         id="require-not-valid-domain-check",
         title="A check of a domain that is proven as it is added",
         consequence="{tables} is read to prove {name} of {domain}, and writers wait",
-        help="add it NOT VALID, and validate it in the next revision",
+        help="add it NOT VALID (NOT NULL as a check), and validate it in the next revision",
         rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
         'NOT VALID")\n# the next revision\n'
         'op.execute("ALTER DOMAIN slug VALIDATE CONSTRAINT ck_slug")',

@@ -49,12 +49,18 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
 
 
 def _locks_referenced(unit: Unit) -> Iterator[Hit]:
+    """A table that is dropped with a foreign key from it, or by CASCADE with one to it."""
     for statement in unit.statements:
         for effect in statement.of("constraint_dropped"):
-            other = effect.facts["references"]
-            lost = effect.facts["kind"] == "f" and effect.facts["with_table"]
-            if lost and other != effect.relation and statement.locks.get(other) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, other=other)
+            facts = effect.facts
+            if facts["kind"] != "f":
+                continue
+            pair = (effect.relation, facts["references"])
+            if facts["with_referenced"]:
+                pair = pair[::-1]
+            dropped = facts["with_table"] != facts["with_referenced"]
+            if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
+                yield Hit.at(statement, table=pair[0], other=pair[1])
 
 
 def _partition_created(unit: Unit) -> Iterator[Hit]:
@@ -67,8 +73,12 @@ def _partition_created(unit: Unit) -> Iterator[Hit]:
 def _attached(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("attached"):
-            if statement.within(effect.name, statement.scans):
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+            # Itself, or the default partition, whose rows may be the new one's.
+            for read in sorted(statement.scans):
+                if statement.within(effect.relation, frozenset({read})) or statement.within(
+                    effect.name, frozenset({read})
+                ):
+                    yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
 
 
 def _detached(unit: Unit) -> Iterator[Hit]:
@@ -127,7 +137,7 @@ RULES = (
         title="A table or view dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads the {kind} {name}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
         detect=_dropped,
     ),
     Rule(
@@ -147,17 +157,20 @@ RULES = (
         help="create the table, add a check that says which rows it holds, then ATTACH it",
         rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
         "# with a check on its bounds, and in the next revision\n"
-        'op.execute("ALTER TABLE events ATTACH PARTITION events_2027 '
-        "FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\")",
+        'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
+        "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
         detect=_partition_created,
     ),
     Rule(
         id="require-check-before-attach",
         title="A partition attached without a check that says what it holds",
-        consequence="{name} is read from end to end to see that its rows belong into {table}",
-        help="add a check on its bounds NOT VALID, validate it, then attach",
-        rewrite='op.execute("ALTER TABLE events_2026 ADD CONSTRAINT ck_events_2026 CHECK ('
-        "at IS NOT NULL AND at >= '2026-01-01' AND at < '2027-01-01') NOT VALID\")",
+        consequence="{read} is read from end to end to see which of its rows belong into {name}, "
+        "and everybody who uses it waits",
+        help="add a check to {read} that says so NOT VALID, validate it, then attach {name}",
+        rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
+        "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
+        "# the next revision\n"
+        'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
         detect=_attached,
     ),
     Rule(
