@@ -115,22 +115,24 @@ class Finding:
 def examine(unit: Unit, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
     """What the rules find in a revision, in the order of its lines."""
     found = [
-        Finding(
-            rule.id,
-            rule.level,
-            unit.revision,
-            unit.path,
-            hit.line,
-            rule.consequence.format(**hit.values),
-            rule.help.format(**hit.values),
-            measured(hit.statement) if hit.statement else None,
-        )
-        for rule in rules
-        if rule.holds(major)
-        for hit in rule.detect(unit)
+        finding(unit, rule, hit) for rule in rules if rule.holds(major) for hit in rule.detect(unit)
     ]
     # Several statements of one line may do the same to the same.
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule)))
+
+
+def finding(unit: Unit, rule: Rule, hit: Hit) -> Finding:
+    """What a rule says of a hit."""
+    return Finding(
+        rule.id,
+        rule.level,
+        unit.revision,
+        unit.path,
+        hit.line,
+        rule.consequence.format(**hit.values),
+        rule.help.format(**hit.values),
+        measured(hit.statement) if hit.statement else None,
+    )
 
 
 def measured(statement: Statement) -> str | None:

@@ -13,13 +13,12 @@ from sqlalchemy import text
 
 from app.db.failures import sqlstate
 from app.migrate.history.revisions import Revision
-from app.migrate.review.findings import Finding, Unit, examine
+from app.migrate.review.findings import Finding, Hit, Unit, examine, finding
 from app.migrate.review.rules import RULES
-from app.migrate.review.suppressions import suppressions
+from app.migrate.review.rules.files import UNUSED
+from app.migrate.review.suppressions import Suppression, suppressions
 from app.migrate.review.trace import ROWS, Trace, trace
 from app.migrate.target import Target
-
-UNUSED = "avoid-unused-suppression"
 
 
 @dataclass(frozen=True)
@@ -88,22 +87,25 @@ def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
     """The findings of a revision that its file does not suppress, and how many it does."""
     found = examine(unit, RULES.values(), major)
     allowed = {each.rule: each for each in suppressions(unit.source)}
-    kept = [finding for finding in found if finding.rule not in allowed]
-    used = {finding.rule for finding in found}
-    for rule, suppression in allowed.items():
-        if rule not in used:
-            kept.append(
-                Finding(
-                    UNUSED,
-                    "error",
-                    unit.revision,
-                    unit.path,
-                    suppression.line,
-                    f"nothing here breaks {rule}" if rule in RULES else f"there is no rule {rule}",
-                    "delete the comment",
-                )
-            )
-    return kept, len(found) - sum(finding.rule not in allowed for finding in found)
+    kept = [each for each in found if each.rule not in allowed]
+    used = {each.rule for each in found}
+    kept += [
+        _unused(unit, each) for each in allowed.values() if _is_unused(unit, each, used, major)
+    ]
+    return sorted(kept, key=lambda f: (f.line, f.rule)), sum(f.rule in allowed for f in found)
+
+
+def _is_unused(unit: Unit, suppression: Suppression, used: set[str], major: int) -> bool:
+    rule = RULES.get(suppression.rule)
+    # A revision that failed did not come to all its statements.
+    return rule is None or (rule.id not in used and rule.holds(major) and unit.failure is None)
+
+
+def _unused(unit: Unit, suppression: Suppression) -> Finding:
+    known = suppression.rule in RULES
+    why = "which nothing here breaks" if known else "and there is no such rule"
+    hit = Hit(line=suppression.line, values={"rule": suppression.rule, "why": why})
+    return finding(unit, UNUSED, hit)
 
 
 async def server_major(target: Target) -> int:

@@ -17,7 +17,15 @@ def _added(unit: Unit) -> Iterator[tuple[Statement, Effect]]:
 
 def _rewriting(unit: Unit, kind: str) -> Iterator[Hit]:
     for statement, effect in _added(unit):
-        if effect.relation in statement.rewrites and _kind(effect) == kind:
+        rewritten = statement.within(effect.relation, statement.rewrites)
+        if rewritten and _kind(effect) == kind:
+            yield Hit.at(statement, table=effect.relation, column=effect.name)
+
+
+def _generated(unit: Unit) -> Iterator[Hit]:
+    yield from _rewriting(unit, "generated")
+    for statement in unit.statements:
+        for effect in statement.of("column_recomputed"):
             yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
@@ -38,36 +46,23 @@ def _required(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
-def _became_required(unit: Unit) -> Iterator[Hit]:
+def _not_null(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        if any(statement.of("constraint_added", "constraint_validated")) or statement.rewrites:
+        if statement.rewrites or any(_keys(statement)):
             continue
         for effect in statement.of("column_required"):
-            if effect.relation in statement.scans:
+            if statement.within(effect.relation, statement.scans):
                 yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
-def _required_with_constraint(unit: Unit) -> Iterator[Hit]:
-    # From 18 on NOT NULL is a constraint in the catalog; a valid one was proven by a scan.
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            facts = effect.facts
-            scanned = effect.relation in statement.scans
-            required = {e.relation for e in statement.of("column_required")}
-            proven = facts["kind"] == "n" and facts["validated"] and scanned
-            if proven and effect.relation in required:
-                yield Hit.at(statement, table=effect.relation, column=facts["columns"][0])
-
-
-def _not_null(unit: Unit) -> Iterator[Hit]:
-    yield from _became_required(unit)
-    yield from _required_with_constraint(unit)
+def _keys(statement: Statement) -> Iterator[Effect]:
+    return (e for e in statement.of("constraint_added") if e.facts["kind"] == "p")
 
 
 def _retyped(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("column_retyped"):
-            if effect.relation in statement.rewrites:
+            if statement.within(effect.relation, statement.rewrites):
                 facts = effect.facts
                 yield Hit.at(
                     statement,
@@ -80,11 +75,11 @@ def _retyped(unit: Unit) -> Iterator[Hit]:
 
 def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
+        indexed = frozenset(statement.tables[index] for index in statement.rebuilds)
         for effect in statement.of("column_retyped"):
             table = effect.relation
-            if table not in statement.rewrites and (
-                table in statement.scans
-                or any(statement.tables.get(index) == table for index in statement.rebuilds)
+            if not statement.within(table, statement.rewrites) and (
+                statement.within(table, statement.scans) or statement.within(table, indexed)
             ):
                 yield Hit.at(statement, table=table, column=effect.name)
 
@@ -92,9 +87,12 @@ def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
 def _dropped(unit: Unit) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
+    own: set[tuple[str, str]] = set()
     for statement in unit.statements:
+        own |= {(e.relation, e.name) for e in statement.of("column_added")}
         for effect in statement.of("column_dropped"):
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+            if (effect.relation, effect.name) not in own:
+                yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
@@ -119,10 +117,10 @@ def _typed(unit: Unit, *types: str) -> Iterator[Hit]:
 
 
 def _small_keys(unit: Unit) -> Iterator[Hit]:
+    added: dict[tuple[str, str], str] = {}
     for statement in unit.statements:
-        added = {
-            (e.relation, e.name): e.facts["type"] for e in statement.of("column_added", fresh=True)
-        }
+        for effect in statement.of("column_added", fresh=True):
+            added[effect.relation, effect.name] = effect.facts["type"]
         for effect in statement.of("constraint_added", fresh=True):
             if effect.facts["kind"] != "p" or len(effect.facts["columns"]) != 1:
                 continue
@@ -179,9 +177,9 @@ RULES = (
         "waits",
         help="from PostgreSQL 18 on make it VIRTUAL; else add a column that a trigger fills, and "
         "fill the rows in batches",
-        rewrite='op.execute("ALTER TABLE jobs ADD COLUMN size_mb bigint '
-        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL")',
-        detect=lambda unit: _rewriting(unit, "generated"),
+        rewrite='op.execute(\n    "ALTER TABLE jobs ADD COLUMN size_mb bigint '
+        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL"\n)',
+        detect=_generated,
     ),
     Rule(
         id="require-proven-not-null",
@@ -226,7 +224,8 @@ RULES = (
         title="A column dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads or writes {table}.{column}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_column("jobs", "rank")',
+        rewrite='phase = "contract"\n\n\n'
+        'def upgrade() -> None:\n    op.drop_column("jobs", "rank")',
         detect=_dropped,
     ),
     Rule(

@@ -8,8 +8,6 @@ from app.migrate.review.findings import Hit, Rule, Unit
 from app.migrate.review.trace.effects import Effect
 from app.migrate.review.trace.statement import Statement
 
-NAMES = {"c": "check", "f": "foreign key", "u": "unique", "p": "primary key", "x": "exclusion"}
-
 
 def _added(unit: Unit, kind: str) -> Iterator[tuple[Statement, Effect]]:
     for statement in unit.statements:
@@ -20,14 +18,14 @@ def _added(unit: Unit, kind: str) -> Iterator[tuple[Statement, Effect]]:
 
 def _checks(unit: Unit) -> Iterator[Hit]:
     for statement, effect in _added(unit, "c"):
-        if effect.facts["validated"] and effect.relation in statement.scans:
+        if effect.facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
 def _foreign_keys(unit: Unit) -> Iterator[Hit]:
     for statement, effect in _added(unit, "f"):
         facts = effect.facts
-        if facts["validated"] and effect.relation in statement.scans and not facts["inherited"]:
+        if facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name, to=facts["references"])
 
 
@@ -39,7 +37,8 @@ def _new_references(unit: Unit) -> Iterator[Hit]:
             facts = effect.facts
             if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
                 continue
-            with_column = effect.relation in added and effect.relation not in statement.scans
+            scanned = statement.within(effect.relation, statement.scans)
+            with_column = effect.relation in added and not scanned
             if effect.fresh or with_column:
                 yield Hit.at(
                     statement, table=effect.relation, name=effect.name, to=facts["references"]
@@ -49,7 +48,7 @@ def _new_references(unit: Unit) -> Iterator[Hit]:
 def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
     def detect(unit: Unit) -> Iterator[Hit]:
         for statement, effect in _added(unit, kind):
-            if not effect.facts["used_index"] and not effect.facts["inherited"]:
+            if not effect.facts["used_index"]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
     return detect
@@ -57,7 +56,9 @@ def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
 
 def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
     for statement, effect in _added(unit, "p"):
-        if effect.facts["used_index"] and effect.relation in statement.scans:
+        required = {e.relation for e in statement.of("column_required")}
+        scanned = statement.within(effect.relation, statement.scans)
+        if scanned and effect.relation in required:
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
@@ -84,7 +85,7 @@ def _without_index(unit: Unit) -> Iterator[Hit]:
     last = {}
     for statement in unit.statements:
         for effect in statement.of("constraint_added", fresh=True):
-            if effect.facts["kind"] == "f" and not effect.facts["inherited"]:
+            if effect.facts["kind"] == "f":
                 last[effect.relation, effect.facts["columns"]] = (statement, effect)
         for effect in statement.of("index_created", fresh=True):
             columns = effect.facts["columns"]
@@ -107,7 +108,7 @@ RULES = (
         title="A check that is proven as it is added",
         consequence="{table} is read from end to end to prove {name}, and everybody waits",
         help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
-        rewrite='op.create_check_constraint("ck_jobs_rank", "jobs", "rank > 0", '
+        rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
         "postgresql_not_valid=True)\n# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
         detect=_checks,
@@ -117,8 +118,8 @@ RULES = (
         title="A foreign key that is proven as it is added",
         consequence="{table} and {to} are read to prove {name}, and writers of both wait",
         help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)\n# the next revision\n"
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
         detect=_foreign_keys,
     ),
@@ -129,8 +130,8 @@ RULES = (
         "that the revision does",
         help="create the table or the column without it, and add the foreign key NOT VALID in a "
         "revision of its own",
-        rewrite='op.create_foreign_key("fk_results_job_id", "results", "jobs", ["job_id"], ["id"], '
-        "postgresql_not_valid=True)",
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)',
         detect=_new_references,
         level="warning",
     ),

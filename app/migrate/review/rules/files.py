@@ -33,7 +33,7 @@ def _no_downgrade(unit: Unit) -> Iterator[Hit]:
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None or _does_nothing(upgrade):
         return
-    if downgrade is None or _does_nothing(downgrade) or _raises_without_reason(downgrade):
+    if downgrade is None or _says_nothing(downgrade) or _raises_without_reason(downgrade):
         yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)
 
 
@@ -43,6 +43,11 @@ def _does_nothing(function: ast.FunctionDef) -> bool:
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in function.body
     )
+
+
+def _says_nothing(function: ast.FunctionDef) -> bool:
+    """Whether it does nothing, and no docstring says why that is right."""
+    return _does_nothing(function) and ast.get_docstring(function) is None
 
 
 def _raises_without_reason(function: ast.FunctionDef) -> bool:
@@ -58,6 +63,20 @@ def _suppressed_without_reason(unit: Unit) -> Iterator[Hit]:
             yield Hit(line=found.line, values={"rule": found.rule})
 
 
+def _never(unit: Unit) -> Iterator[Hit]:
+    """Only who knows all findings of a revision can say: app.migrate.review.lint does."""
+    yield from ()
+
+
+UNUSED = Rule(
+    id="avoid-unused-suppression",
+    title="A rule suppressed that the revision does not break",
+    consequence="the comment allows {rule}, {why}",
+    help="delete the comment",
+    rewrite="# without the comment",
+    detect=_never,
+    seen="read",
+)
 RULES = (
     Rule(
         id="avoid-importing-the-application",
@@ -72,7 +91,8 @@ RULES = (
         id="require-downgrade",
         title="A revision that cannot be undone and does not say why",
         consequence="nobody can go back over it, and learns that when it matters",
-        help="write downgrade(), or raise with the reason why there is none",
+        help="write downgrade(), or raise with the reason why there is none; where nothing is to "
+        "be undone, let its docstring say so",
         rewrite="def downgrade() -> None:\n"
         '    raise NotImplementedError("the former values are not kept")',
         detect=_no_downgrade,
@@ -87,4 +107,5 @@ RULES = (
         detect=_suppressed_without_reason,
         seen="read",
     ),
+    UNUSED,
 )

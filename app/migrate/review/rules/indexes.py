@@ -23,7 +23,7 @@ def _created(unit: Unit) -> Iterator[Hit]:
 
 def _dropped(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        if any(statement.of("constraint_dropped", "column_dropped", "column_retyped")):
+        if any(statement.of("constraint_dropped", "column_dropped")):
             continue
         for effect in statement.of("index_dropped"):
             if statement.locks.get(effect.relation) == EXCLUSIVE:

@@ -6,16 +6,36 @@ from collections.abc import Iterator
 
 from app.migrate.review.findings import Hit, Rule, Unit
 from app.migrate.review.trace.locks import EXCLUSIVE
+from app.migrate.review.trace.statement import Statement
 
+# What a release knows by name: all but indexes.
+NAMED = "rpvmfSc"
+# Why else a table is written anew; each has a rule of its own.
+REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
 TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("renamed"):
-            yield Hit.at(statement, what=effect.name, to=effect.facts["to"])
-        for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed"):
-            yield Hit.at(statement, what=effect.relation, to=effect.facts["to"])
+    for number, statement in enumerate(unit.statements):
+        renames = [
+            (effect.name, effect.facts["to"])
+            for effect in statement.of("renamed")
+            if effect.facts["kind"] in NAMED
+        ]
+        renames += [
+            (effect.relation, effect.facts["to"])
+            for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed")
+        ]
+        for what, to in renames:
+            if not any(_gives(later, what) for later in unit.statements[number:]):
+                yield Hit.at(statement, what=what, to=to)
+
+
+def _gives(statement: Statement, name: str) -> bool:
+    """Whether there is something of that name after the statement that was not before it."""
+    created = statement.of("created", "type_created", fresh=True)
+    renamed = statement.of("renamed", "type_renamed", "routine_renamed", fresh=True)
+    return any(e.relation == name for e in created) or any(e.facts["to"] == name for e in renamed)
 
 
 def _dropped(unit: Unit) -> Iterator[Hit]:
@@ -47,7 +67,7 @@ def _partition_created(unit: Unit) -> Iterator[Hit]:
 def _attached(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("attached"):
-            if effect.name in statement.scans:
+            if statement.within(effect.name, statement.scans):
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
@@ -60,11 +80,11 @@ def _detached(unit: Unit) -> Iterator[Hit]:
 
 def _vacuum(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        if any(statement.of("column_retyped", "column_added", "persistence_changed")):
+        if any(statement.of(*REWRITING)):
             continue
-        for table in sorted(statement.rewrites):
-            if not statement.sql.upper().lstrip().startswith(("TRUNCATE", "REFRESH")):
-                yield Hit.at(statement, table=table)
+        tables = {e.relation for e in statement.of("rewritten") if e.facts["kind"] == "r"}
+        for table in sorted(tables - statement.emptied):
+            yield Hit.at(statement, table=table)
 
 
 def _persistence(unit: Unit) -> Iterator[Hit]:
@@ -107,7 +127,7 @@ RULES = (
         title="A table or view dropped while the release that runs may read it",
         consequence="the release that runs fails where it reads the {kind} {name}",
         help="deploy a release without it first, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
         detect=_dropped,
     ),
     Rule(
@@ -127,8 +147,8 @@ RULES = (
         help="create the table, add a check that says which rows it holds, then ATTACH it",
         rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
         "# with a check on its bounds, and in the next revision\n"
-        'op.execute("ALTER TABLE events ATTACH PARTITION events_2027 '
-        "FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\")",
+        'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
+        "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
         detect=_partition_created,
     ),
     Rule(
@@ -136,8 +156,10 @@ RULES = (
         title="A partition attached without a check that says what it holds",
         consequence="{name} is read from end to end to see that its rows belong into {table}",
         help="add a check on its bounds NOT VALID, validate it, then attach",
-        rewrite='op.execute("ALTER TABLE events_2026 ADD CONSTRAINT ck_events_2026 CHECK ('
-        "at IS NOT NULL AND at >= '2026-01-01' AND at < '2027-01-01') NOT VALID\")",
+        rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
+        "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
+        "# the next revision\n"
+        'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
         detect=_attached,
     ),
     Rule(
@@ -147,6 +169,7 @@ RULES = (
         help="op.detach_partition_concurrently, in a revision of its own",
         rewrite='op.detach_partition_concurrently("events", "events_2020")',
         detect=_detached,
+        since=14,
     ),
     Rule(
         id="avoid-vacuum-full",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from app.migrate.review.findings import Hit, Rule, Unit
 from app.migrate.review.trace.locks import EXCLUSIVE, blocks_writers
 from app.migrate.review.trace.statement import Statement
+from app.migrate.run.lockclass import lock_class
 
 # The longest that a statement may make others wait, in seconds, whatever a revision sets.
 LONGEST_S = 10
@@ -14,36 +15,35 @@ LONGEST_S = 10
 
 def _timeout(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        milliseconds = statement.lock_timeout_ms
-        unbounded = milliseconds == 0 or milliseconds > LONGEST_S * 1000
-        if unbounded and statement.transactional and "lock_timeout" in statement.sql.lower():
-            value = f"{milliseconds / 1000:g} s" if milliseconds else "none"
-            yield Hit.at(statement, value=value)
+        now_ms = statement.lock_timeout_ms
+        unbounded = now_ms == 0 or now_ms > LONGEST_S * 1000
+        changed = now_ms != statement.former_lock_timeout_ms and statement.transactional
+        # The environment gives a patient statement its time by itself.
+        if unbounded and changed and lock_class(statement.sql) == "short":
+            yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
 
 
 def _under_lock(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         held = [t for t, m in statement.held.items() if m == EXCLUSIVE and _is_table(statement, t)]
-        works = statement.scans | statement.rewrites | statement.changes_rows
+        works = statement.scans | statement.rewrites | statement.sweeps
         if held and works:
             yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
 
 
 def _two_tables(unit: Unit) -> Iterator[Hit]:
-    first: Statement | None = None
     for statement in unit.statements:
         if not statement.transactional:
             continue
-        held = _exclusive(statement, statement.held)
-        taken = _exclusive(statement, statement.locks) - held
-        if taken and held and first is None:
-            first = statement
+        held = _blocking(statement, statement.held)
+        taken = _blocking(statement, statement.locks) - held
+        if taken and held:
             yield Hit.at(statement, held=", ".join(sorted(held)), taken=", ".join(sorted(taken)))
+            return
 
 
-def _exclusive(statement: Statement, locks: object) -> set[str]:
-    found = locks if isinstance(locks, dict) else {}
-    return {t for t, mode in found.items() if mode == EXCLUSIVE and _is_table(statement, t)}
+def _blocking(statement: Statement, locks: Mapping[str, str]) -> set[str]:
+    return {t for t, mode in locks.items() if blocks_writers(mode) and _is_table(statement, t)}
 
 
 def _is_table(statement: Statement, relation: str) -> bool:
@@ -52,7 +52,7 @@ def _is_table(statement: Statement, relation: str) -> bool:
 
 def _whole_table(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        for table in sorted(statement.changes_rows):
+        for table in sorted(statement.sweeps):
             yield Hit.at(statement, table=table)
 
 
@@ -60,15 +60,14 @@ def _beside_ddl(unit: Unit) -> Iterator[Hit]:
     if not any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
         return
     for statement in unit.statements:
-        for table in sorted(statement.changes_rows):
+        for table in sorted(statement.sweeps):
             yield Hit.at(statement, table=table)
 
 
 def _truncated(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        if statement.sql.lstrip().upper().startswith("TRUNCATE"):
-            for table in sorted(statement.rewrites):
-                yield Hit.at(statement, table=table)
+        for table in sorted(statement.emptied):
+            yield Hit.at(statement, table=table)
 
 
 RULES = (
@@ -91,7 +90,7 @@ RULES = (
     ),
     Rule(
         id="avoid-locking-two-tables",
-        title="ACCESS EXCLUSIVE on two tables in one transaction",
+        title="Two tables locked in one transaction",
         consequence="{held} stays locked while {taken} is waited for; whoever uses them in the "
         "other order deadlocks with it",
         help="one revision for each table",

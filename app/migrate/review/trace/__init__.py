@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.failures import sqlstate
 from app.errors import DuplicateRows, VegafsError
@@ -31,7 +33,9 @@ from app.migrate.target import Target
 
 __all__ = ["Statement", "Trace", "trace"]
 
-ROWS = 200
+# So many that the server would rather use an index for one of them.
+ROWS = 1000
+ZONE = "Etc/GMT-1"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ async def trace(
     for revision in start:
         await upgrade(scratch, revision)
     engine = scratch.engine
+    await _leave_utc(engine)
     async with engine.connect() as opened:
         session: Any = (await opened.get_raw_connection()).driver_connection
         tracer = Tracer(versions, Gate(session))
@@ -73,6 +78,16 @@ async def trace(
                     return Trace(tuple(tracer.statements))
             tracer.forget_last_revision()
             await unseed(session, await _state(session))
+
+
+async def _leave_utc(engine: AsyncEngine) -> None:
+    """Put the sessions that come into a time zone where a timestamp is not what it is in UTC.
+
+    A server in UTC would hide what a change to timestamptz does on another one.
+    """
+    async with engine.begin() as connection:
+        name = await connection.scalar(text("SELECT quote_ident(current_database())"))
+        await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO '{ZONE}'"))
 
 
 async def _state(connection: asyncpg.Connection) -> State:

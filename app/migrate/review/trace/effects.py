@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from app.migrate.review.trace.state import Relation, State, Work
+from app.migrate.review.trace.state import Column, Constraint, Relation, State, Work
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ class _Comparison:
         self.before = before
         self.after = after
         self.known = known
+        self.renamed_schemas = {
+            was.name
+            for _, now, was in _pairs(before.schemas, after.schemas)
+            if now is not None and was is not None
+        }
 
     def all(self) -> Iterator[Effect]:
         yield from self.relations()
@@ -70,16 +75,20 @@ class _Comparison:
                 yield Effect("schema_renamed", was.name, facts={"to": now.name})
 
     def relation_changed(self, oid: int, new: Relation, old: Relation) -> Iterator[Effect]:
-        if new.label != old.label:
-            yield self.on(oid, "renamed", old.label, facts={"to": new.label})
+        moved = new.schema != old.schema and old.schema not in self.renamed_schemas
+        if new.name != old.name or moved:
+            yield self.on(oid, "renamed", old.label, facts={"to": new.label, "kind": new.kind})
         if new.filenode != old.filenode and new.kind != "S":
-            yield self.on(oid, "rewritten", facts={"kind": new.kind})
+            facts = {"kind": new.kind, "bytes": (old.size_bytes, new.size_bytes)}
+            yield self.on(oid, "rewritten", facts=facts)
         if new.persistence != old.persistence:
             yield self.on(oid, "persistence_changed", facts={"to": new.persistence})
         if new.owner != old.owner:
             yield self.on(oid, "owner_changed")
         if new.row_security != old.row_security:
             yield self.on(oid, "row_security_changed")
+        if new.kind in "iI":
+            return
         for parent in set(new.parents) - set(old.parents):
             yield self.on(parent, "attached", new.label)
         for parent in set(old.parents) - set(new.parents):
@@ -91,6 +100,8 @@ class _Comparison:
                 if oid in self.after.relations:
                     yield self.on(oid, "column_dropped", old.name)
             elif old is None:
+                if self.after.relations[oid].kind in "vm":
+                    continue
                 facts = {
                     "type": new.type,
                     "required": new.required,
@@ -103,15 +114,21 @@ class _Comparison:
             else:
                 if new.name != old.name:
                     yield self.on(oid, "column_renamed", old.name, facts={"to": new.name})
-                if new.type != old.type:
-                    facts = {"from": old.type, "to": new.type}
+                if _typed(new) != _typed(old) or new.type_oid != old.type_oid:
+                    facts = {"from": _typed(old), "to": _typed(new)}
                     yield self.on(oid, "column_retyped", new.name, facts=facts)
+                if new.generated == old.generated == "s" and new.default != old.default:
+                    yield self.on(oid, "column_recomputed", new.name)
                 if new.required and not old.required:
                     yield self.on(oid, "column_required", new.name)
 
     def constraints(self) -> Iterator[Effect]:
-        for _, new, old in _pairs(self.before.constraints, self.after.constraints):
-            if new is None:
+        remade = self.remade_constraints()
+        for oid, new, old in _pairs(self.before.constraints, self.after.constraints):
+            if oid in remade:
+                if old is None:
+                    yield self.on(new.relation, "constraint_remade", new.name, new.type)
+            elif new is None:
                 facts = {
                     "kind": old.kind,
                     "references": self.label(old.references),
@@ -137,10 +154,31 @@ class _Comparison:
             elif new.name != old.name:
                 yield self.on(new.relation, "constraint_renamed", old.name, new.type)
 
+    def remade_constraints(self) -> frozenset[int]:
+        """Those that were dropped and made again in one step, before and after."""
+
+        def named(constraints: Mapping[int, Constraint]) -> Mapping[object, int]:
+            return {(c.relation, c.type, c.name, c.kind): oid for oid, c in constraints.items()}
+
+        return _exchanged(named(self.before.constraints), named(self.after.constraints))
+
+    def remade_indexes(self) -> frozenset[int]:
+        """Those that were dropped and made again in one step, before and after."""
+
+        def named(state: State) -> Mapping[object, int]:
+            return {(i.relation, state.relations[o].label): o for o, i in state.indexes.items()}
+
+        return _exchanged(named(self.before), named(self.after))
+
     def indexes(self) -> Iterator[Effect]:
+        remade = self.remade_indexes()
         made = {each.index for each in self.after.constraints.values() if each.index}
         for oid, new, old in _pairs(self.before.indexes, self.after.indexes):
-            if new is None:
+            if oid in remade:
+                if old is None:
+                    label = self.after.relations[oid].label
+                    yield self.on(new.relation, "index_remade", label)
+            elif new is None:
                 label = self.before.relations[oid].label
                 if old.relation in self.after.relations:
                     yield self.on(old.relation, "index_dropped", label)
@@ -150,6 +188,7 @@ class _Comparison:
                     "constraint": oid in made and oid not in self.before.relations,
                     "valid": new.valid,
                     "columns": tuple(self.column(new.relation, n) for n in new.columns),
+                    "inherited": bool(self.after.relations[oid].parents),
                 }
                 label = self.after.relations[oid].label
                 yield self.on(new.relation, "index_created", label, facts=facts)
@@ -224,6 +263,17 @@ class _Comparison:
             for index in self.after.indexes.values()
             if index.relation == relation and index.valid and not index.partial
         )
+
+
+def _typed(column: Column) -> str:
+    """A column's type, with its collation where it has one of its own."""
+    return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
+
+
+def _exchanged(before: Mapping[object, int], after: Mapping[object, int]) -> frozenset[int]:
+    """The oids, of both sides, that have the same name and not the same oid."""
+    pairs = ((before[name], after[name]) for name in before.keys() & after.keys())
+    return frozenset(oid for pair in pairs if pair[0] != pair[1] for oid in pair)
 
 
 def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:

@@ -8,6 +8,8 @@ counted by the server on an empty table too.
 from __future__ import annotations
 
 import graphlib
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
@@ -28,7 +30,7 @@ VALUES = {
     "character": "left('t' || n, LENGTH)",
     "bytea": "sha256(n::text::bytea)",
     "date": "date '2020-01-01' + n::integer % 1000",
-    "timestamp with time zone": "timestamptz '2020-01-01' + n * interval '1 minute'",
+    "timestamp with time zone": "timestamptz '2020-01-02+00' + n * interval '1 minute'",
     "timestamp without time zone": "timestamp '2020-01-01' + n * interval '1 minute'",
     "time without time zone": "time '12:00'",
     "interval": "n * interval '1 second'",
@@ -37,20 +39,28 @@ VALUES = {
     "jsonb": "'{}'::jsonb",
     "inet": "'10.0.0.0'::inet + n",
 }
+# What pg_get_constraintdef writes for LIKE 'x%', for a text and for a number.
+_PREFIX = re.compile(r"(?<!!)~~ '([^'%_]+)%'")
+_TEXT = re.compile(r"'(?:[^']|'')+'")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 
 
 async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
     """Put `rows` rows into each table of the State that takes them."""
+    filled = []
     for table in _ordered(state):
-        for required_only in (False, True):
-            statement = _insert(state, table, rows, required_only=required_only)
+        for required_only, from_checks in itertools.product((False, True), repeat=2):
+            statement = _insert(state, table, rows, required_only, from_checks)
             try:
                 async with connection.transaction():
                     await connection.execute(statement)
-                break
             except asyncpg.PostgresError:
                 continue
-    await connection.execute("ANALYZE")
+            filled.append(_quoted(table))
+            break
+    if filled:
+        # Not the others: the server takes a table for small that it knows to be empty.
+        await connection.execute(f"ANALYZE {', '.join(filled)}")
 
 
 async def unseed(connection: asyncpg.Connection, state: State) -> None:
@@ -85,7 +95,9 @@ def _references(state: State, oid: int) -> Iterator[Constraint]:
             yield constraint
 
 
-def _insert(state: State, table: Relation, rows: int, *, required_only: bool) -> str:
+def _insert(
+    state: State, table: Relation, rows: int, required_only: bool, from_checks: bool
+) -> str:
     columns = [c for (oid, _), c in sorted(state.columns.items()) if oid == table.oid]
     referring = {n: f for f in _references(state, table.oid) for n in f.columns}
     values: dict[str, str] = {}
@@ -93,9 +105,10 @@ def _insert(state: State, table: Relation, rows: int, *, required_only: bool) ->
         if column.generated or column.identity == "a":
             continue
         if column.number in referring:
-            values[column.name] = _referred(state, referring[column.number], column)
+            values[column.name] = _referred(state, referring[column.number], column, rows)
         elif column.default is None and (column.required or not required_only):
-            values[column.name] = _value(state, column)
+            checked = _checked(state, column) if from_checks else None
+            values[column.name] = checked or _value(state, column)
     source = f"FROM generate_series(1, {rows}) n"
     if not values:
         return f"INSERT INTO {_quoted(table)} SELECT {source}"
@@ -118,7 +131,22 @@ def _value(state: State, column: Column) -> str:
     return "'" + labels[0].replace("'", "''") + "'" if labels else "NULL"
 
 
-def _referred(state: State, reference: Constraint, column: Column) -> str:
+def _checked(state: State, column: Column) -> str | None:
+    """What a check of the column names: how it begins, a value of several, or a bound."""
+    for constraint in state.constraints.values():
+        if constraint.relation != column.relation or constraint.columns != (column.number,):
+            continue
+        check = constraint.check or ""
+        if prefix := _PREFIX.search(check):
+            return f"'{prefix[1]}' || n"
+        if texts := _TEXT.findall(check):
+            return str(texts[0])
+        if numbers := _NUMBER.findall(check):
+            return str(numbers[-1])
+    return None
+
+
+def _referred(state: State, reference: Constraint, column: Column, rows: int) -> str:
     """A key of the table that is referred to; the same row for all columns of the reference."""
     target = state.relations.get(reference.references)
     key = _key(state, reference)
@@ -128,9 +156,10 @@ def _referred(state: State, reference: Constraint, column: Column) -> str:
     columns: Mapping[tuple[int, int], Column] = state.columns
     name = columns[target.oid, key[place]].name
     order = ", ".join(f'"{columns[target.oid, number].name}"' for number in key)
+    count = f"greatest((SELECT count(*) FROM {_quoted(target)}), 1)"  # noqa: S608 - quoted
     return (
-        f'(SELECT "{name}" FROM {_quoted(target)} ORDER BY {order} '  # noqa: S608 - quoted
-        f"OFFSET (n - 1) % greatest((SELECT count(*) FROM {_quoted(target)}), 1) LIMIT 1)"
+        f'(ARRAY(SELECT "{name}" FROM {_quoted(target)} '  # noqa: S608 - quoted
+        f"ORDER BY {order} LIMIT {rows}))[1 + (n - 1) % {count}]"
     )
 
 

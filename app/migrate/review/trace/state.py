@@ -24,16 +24,21 @@ SELECT json_build_object(
             oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
             relowner::bigint, relrowsecurity,
             (SELECT coalesce(array_agg(inhparent::bigint), '{}') FROM pg_inherits
-             WHERE inhrelid = r.oid AND NOT inhdetachpending))) FROM relations r),
+             WHERE inhrelid = r.oid AND NOT inhdetachpending),
+            CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
+        FROM relations r),
     'columns', (SELECT json_agg(json_build_array(
-            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
-            pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
-        FROM pg_attribute a JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f')
+            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), atttypid::bigint,
+            n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
+        FROM pg_attribute a
+        JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
+        LEFT JOIN pg_collation n ON n.oid = attcollation AND n.collname <> 'default'
         WHERE attnum > 0 AND NOT attisdropped),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
-            conindid::bigint, coalesce(conkey, '{}'), contypid::bigint, conparentid::bigint))
+            conindid::bigint, coalesce(conkey, '{}'), contypid::bigint, conparentid::bigint,
+            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace WHERE contype <> 't'),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
@@ -47,7 +52,8 @@ SELECT json_build_object(
     'rules', (SELECT json_agg(json_build_array(w.oid::bigint, ev_class::bigint, rulename))
         FROM pg_rewrite w JOIN relations r ON r.oid = ev_class WHERE rulename <> '_RETURN'),
     'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
-        FROM pg_enum e),
+        FROM pg_enum e JOIN pg_type t ON t.oid = enumtypid
+        JOIN spaces s ON s.oid = typnamespace),
     'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype))
         FROM pg_type t JOIN spaces s ON s.oid = typnamespace WHERE typtype IN ('d', 'e')),
     'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname, nspname)) FROM spaces),
@@ -79,6 +85,7 @@ class Relation:
     owner: int
     row_security: bool
     parents: tuple[int, ...]
+    size_bytes: int
 
     @property
     def is_table(self) -> bool:
@@ -92,12 +99,15 @@ class Relation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table."""
+    """A column of a table or a view."""
 
     relation: int
     number: int
     name: str
     type: str
+    type_oid: int
+    # Where it is not the default one.
+    collation: str | None
     required: bool
     default: str | None
     identity: str
@@ -118,6 +128,8 @@ class Constraint:
     columns: tuple[int, ...]
     type: int
     parent: int
+    # The definition of a check.
+    check: str | None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ class Tracer:
         # The state after the last statement, as long as nothing else ran.
         self._last: State | None = None
         self._running: _Running | None = None
+        # Where that revision runs, and whether its transaction was rolled back.
+        self._connection: Any = None
+        self._undone = False
         self._held: Mapping[int, Held] = {}
 
     @contextmanager
@@ -57,8 +60,8 @@ class Tracer:
             "before_cursor_execute": self._begins,
             "after_cursor_execute": self._ends,
             "handle_error": self._fails,
-            "commit": self._transaction_ends,
-            "rollback": self._transaction_ends,
+            "commit": self._commits,
+            "rollback": self._rolls_back,
         }
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
@@ -70,19 +73,22 @@ class Tracer:
 
     def forget_last_revision(self) -> None:
         """Drop the statements of the revision that came last: it failed, and runs again."""
-        if self.statements:
-            failed = self.statements[-1].path
-            self.statements = [s for s in self.statements if s.path != failed]
+        self.statements = [s for s in self.statements if s.path != self._revision]
         self._revision = None
 
-    def _begins(self, _connection: Any, cursor: Any, sql: str, *_: Any) -> None:
+    def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
         place = self._place(sql)
         if place is None or _BOOKKEEPING in sql:
             self._last = None
             return
-        path, line = place
+        path, line, revision = place
+        self._connection = connection
         driver = cursor._adapt_connection._connection
         before = self._last or _state(driver)
+        if path == self._revision and self._undone:
+            # It did not get a lock, and is run again.
+            self.forget_last_revision()
+        self._undone = False
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
@@ -91,7 +97,7 @@ class Tracer:
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
             pause = await_only(self._gate.close(driver.get_server_pid(), tables))
-        self._running = _Running(path, line, sql, transactional, before, driver, pause)
+        self._running = _Running(path, line, revision, sql, transactional, before, driver, pause)
 
     def _ends(self, *_: Any) -> None:
         running, self._running = self._running, None
@@ -116,8 +122,13 @@ class Tracer:
         state = sqlstate(context.sqlalchemy_exception or context.original_exception)
         self._add(running, running.before, 0.0, taken, error=state or "?")
 
-    def _transaction_ends(self, _connection: Any) -> None:
+    def _commits(self, _connection: Any) -> None:
         self._last = None
+
+    def _rolls_back(self, connection: Any) -> None:
+        self._last = None
+        # Not what somebody else does beside the run, who watches it.
+        self._undone = self._undone or connection is self._connection
 
     def _add(
         self,
@@ -137,10 +148,9 @@ class Tracer:
             found = before.relations.get(oid) or after.relations[oid]
             return found.label
 
-        revision = running.path.stem.partition("_")[0]
         self.statements.append(
             Statement(
-                revision=revision,
+                revision=running.revision,
                 path=running.path,
                 line=running.line,
                 number=sum(s.path == running.path for s in self.statements) + 1,
@@ -154,22 +164,29 @@ class Tracer:
                     for i in before.indexes.values()
                     if i.oid in known and i.relation in known
                 },
+                parents={
+                    label(r.oid): label(parent)
+                    for r in {**after.relations, **before.relations}.values()
+                    for parent in r.parents
+                    if parent in before.relations or parent in after.relations
+                },
                 work={label(o): w for o, w in work(before, after).items() if o in known},
                 rows={label(o): h.rows for o, h in self._held.items() if o in before.relations},
                 bytes={label(o): h.bytes for o, h in self._held.items() if o in before.relations},
                 seconds=seconds,
                 lock_timeout_ms=after.lock_timeout_ms,
+                former_lock_timeout_ms=before.lock_timeout_ms,
                 error=error,
             )
         )
 
-    def _place(self, sql: str) -> tuple[Path, int] | None:
-        """The line of a revision file that is executing, or None where none is."""
+    def _place(self, sql: str) -> tuple[Path, int, str] | None:
+        """The line of a revision file that is executing and its id, or None where none is."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = Path(frame.f_code.co_filename)
             if path.parent == self._versions:
-                return path, frame.f_lineno
+                return path, frame.f_lineno, str(frame.f_globals.get("revision"))
             if path.parent == RUN and _LOOKS.match(sql):
                 return None
             frame = frame.f_back
@@ -183,6 +200,7 @@ class _Running:
         self,
         path: Path,
         line: int,
+        revision: str,
         sql: str,
         transactional: bool,
         before: State,
@@ -191,6 +209,7 @@ class _Running:
     ) -> None:
         self.path = path
         self.line = line
+        self.revision = revision
         self.sql = sql
         self.transactional = transactional
         self.before = before

@@ -1,0 +1,16 @@
+"""Drop the results."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+phase = "contract"
+
+
+def upgrade() -> None:
+    op.drop_table("results")
+
+
+def downgrade() -> None:
+    op.create_table("results", sa.Column("id", sa.BigInteger(), primary_key=True))

@@ -1,0 +1,16 @@
+"""Drop the cache, which nothing reads any more."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "contract"
+
+
+def upgrade() -> None:
+    op.drop_table("cache")
+
+
+def downgrade() -> None:
+    op.create_table("cache", sa.Column("key", sa.Text(), primary_key=True))

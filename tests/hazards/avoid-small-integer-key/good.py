@@ -1,0 +1,16 @@
+"""Create owners."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.create_table("owners", sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True))
+
+
+def downgrade() -> None:
+    op.drop_table("owners")

@@ -1,0 +1,19 @@
+"""Count the events of 2026 among the events."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # finds: require-check-before-attach
+    op.execute(
+        "ALTER TABLE events ATTACH PARTITION events_2026 FOR VALUES FROM "
+        "('2026-01-01+00') TO ('2027-01-01+00')"
+    )
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE events DETACH PARTITION events_2026")

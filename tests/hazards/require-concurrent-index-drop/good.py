@@ -1,0 +1,15 @@
+"""Nobody asks for jobs by rank."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.drop_index_concurrently("ix_jobs_rank")
+
+
+def downgrade() -> None:
+    op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])

@@ -1,0 +1,15 @@
+"""Count the jobs anew."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")
+
+
+def downgrade() -> None:
+    """It is counted."""

@@ -1,0 +1,17 @@
+"""Number jobs, and never say why not."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.add_column("jobs", sa.Column("number", sa.Integer()))
+
+
+# finds: require-downgrade
+def downgrade() -> None:
+    raise NotImplementedError

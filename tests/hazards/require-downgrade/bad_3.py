@@ -1,0 +1,13 @@
+"""Number jobs, for good."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+# finds: require-downgrade
+def upgrade() -> None:
+    op.add_column("jobs", sa.Column("number", sa.Integer()))

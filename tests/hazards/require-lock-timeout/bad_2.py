@@ -1,0 +1,18 @@
+"""Wait for half an hour."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # finds: require-lock-timeout
+    op.execute("SELECT set_config('lock_timeout', '30min', true)")
+    op.add_column("jobs", sa.Column("number", sa.Integer()))
+
+
+def downgrade() -> None:
+    op.drop_column("jobs", "number")

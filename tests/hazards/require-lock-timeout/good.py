@@ -1,0 +1,17 @@
+"""Wait for less than is usual."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '500ms'")
+    op.add_column("jobs", sa.Column("number", sa.Integer()))
+
+
+def downgrade() -> None:
+    op.drop_column("jobs", "number")

@@ -1,0 +1,16 @@
+"""A tag is of a job."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # finds: require-not-valid-foreign-key
+    op.create_foreign_key("fk_tags_job_id", "tags", "jobs", ["job_id"], ["id"])
+
+
+def downgrade() -> None:
+    op.drop_constraint("fk_tags_job_id", "tags")

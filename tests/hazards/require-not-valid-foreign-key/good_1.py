@@ -1,0 +1,17 @@
+"""A new tag is of a job."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.create_foreign_key(
+        "fk_tags_job_id", "tags", "jobs", ["job_id"], ["id"], postgresql_not_valid=True
+    )
+
+
+def downgrade() -> None:
+    op.drop_constraint("fk_tags_job_id", "tags")

@@ -1,0 +1,16 @@
+"""Empty the cache."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # allow avoid-truncate: it is filled again at every start
+    op.execute("TRUNCATE cache")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("the rows are not kept")

@@ -1,0 +1,18 @@
+"""No rank is negative."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank >= 0", postgresql_not_valid=True)
+    # finds: require-validation-apart
+    # finds: avoid-work-under-access-exclusive
+    op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")
+
+
+def downgrade() -> None:
+    op.drop_constraint("ck_jobs_rank", "jobs")

@@ -1,0 +1,93 @@
+"""Every rule finds what it is about, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.migrate.review.rules import RULES
+from tests.hazards.bench import Bench, found
+from tests.hazards.cases import Case, cases
+from tests.hazards.disguises import DISGUISES, disguised
+from tests.hazards.measure import measured, traced
+
+CASES = list(cases())
+BAD = [case for case in CASES if case.is_bad]
+# What the server does not let pass at all.
+REFUSED = {"require-step-outside-a-transaction", "require-committed-enum-value"}
+TRACED = [case for case in BAD if RULES[case.rule].seen == "traced"]
+# One of each module of rules, for those who do not run what is slow.
+SAMPLE = {
+    "avoid-volatile-default",
+    "require-validation-apart",
+    "require-concurrent-reindex",
+    "avoid-truncate",
+    "require-lock-timeout",
+}
+GOOD = [case for case in CASES if not case.is_bad]
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, major: int) -> Case:
+    """A case, where it is for this PostgreSQL."""
+    found: Case = request.param
+    if not found.holds(major):
+        pytest.skip(f"not for PostgreSQL {major}")
+    return found
+
+
+def every(cases: Sequence[Case]) -> pytest.MarkDecorator:
+    """A test for each of the cases."""
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name, indirect=True)
+
+
+def test_every_rule_has_a_pair() -> None:
+    """And every folder is a rule's."""
+    assert {case.rule for case in BAD} == set(RULES)
+    assert {case.rule for case in GOOD} == set(RULES)
+    assert all(case.rule in {rule for _, _, rule in case.expected()} for case in BAD)
+
+
+@every(CASES)
+async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case) -> None:
+    """Also in a chain that does the same well."""
+    linted = await bench.of(case)
+    assert found(linted) == case.expected()
+    refused = not REFUSED.isdisjoint(finding.rule for finding in linted.findings)
+    assert (linted.trace.failure is not None) == refused
+
+
+@every([case for case in CASES if RULES[case.rule].seen == "traced"])
+async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -> None:
+    """Locks, tables written anew and tables read, of every statement: 100 % the same."""
+    statements = (await bench.of(case)).trace.statements
+    said = [traced(statement) for statement in statements if not statement.error]
+    try:
+        async with bench.clone(rows=True) as database:
+            assert await measured(database, statements) == said
+    except asyncpg.IntegrityConstraintViolationError:
+        async with bench.clone(rows=False) as database:
+            assert await measured(database, statements) == said
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if case.rule in SAMPLE else pytest.mark.slow)
+        for case in TRACED
+    ],
+    indirect=True,
+)
+@pytest.mark.parametrize("disguise", DISGUISES)
+async def test_a_hazard_is_found_in_disguise(
+    bench: Bench, case: Case, disguise: str, tmp_path: Path
+) -> None:
+    """The rules are the same however the SQL came to be executed."""
+    plain = await bench.of(case)
+    path = tmp_path / "bad.py"
+    path.write_text(disguised(disguise, plain.trace.statements, case.phase), "utf-8")
+    linted = await bench.lint([path])
+    assert {f.rule for f in linted.findings} == {f.rule for f in plain.findings}
