@@ -1,6 +1,6 @@
 """${page.title(message or "Without a name")}
 
-<Why, and what whoever reads this file cannot see in it.>
+${page.of(up_revision).why}
 
 ${page.line("Locks", page.of(up_revision).locks)}
 ${page.line("Undo", page.of(up_revision).undo)}

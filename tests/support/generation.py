@@ -24,7 +24,7 @@ from app.migrate.review.autogenerate import configure_options
 from app.migrate.run import environment
 
 attributes = context.config.attributes
-environment.run(attributes["metadata"], None, OPTIONS)
+environment.run(attributes.get("metadata"), None, OPTIONS)
 """
 EXPECTED = "expected"
 NAMING = {

@@ -111,6 +111,10 @@ class CreateIndexConcurrently(OutsideTransaction):
         made = SchemaObjects(ctx).index(
             index_name, table_name, list(columns), schema=schema, unique=unique, **options
         )
+        table = made.table
+        for name in options.get("postgresql_include") or ():
+            if table is not None and name not in table.c:
+                table.append_column(sa.Column(name, sa.types.NullType))
         operations.invoke(cls(made))
 
     def statements(self) -> Sequence[str]:

@@ -31,7 +31,7 @@ from app.migrate.history.revisions import (
     read_lock,
     read_revisions,
 )
-from app.migrate.run import mutex
+from app.migrate.run import constraints, mutex, rows  # noqa: F401 - two for their operations
 from app.migrate.run.admission import admit
 from app.migrate.run.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
 from app.migrate.run.concurrently import OutsideTransaction

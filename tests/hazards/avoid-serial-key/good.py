@@ -8,9 +8,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    op.execute(
-        "CREATE TABLE labels (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)"
-    )
+    op.execute("CREATE TABLE labels (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)")
 
 
 def downgrade() -> None:

@@ -7,17 +7,16 @@ under the other, and CASCADE would drop what nobody makes again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate import wording
 from app.migrate.review.autogenerate.comparison import Comparison, changed, labels, renamed
+from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
-# PostgreSQL makes these again by itself when a column that they use gets another type.
-_REBUILT_BY_SERVER = ("constraint", "index")
 _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
 # Made after tables and dropped before them; the others of these kinds the other way round.
 AFTER_TABLES = (
@@ -110,9 +109,9 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
         named_by_server = (str(attributes["table"]), str(attributes.get("type")))
         return key in comparison.declared or named_by_server in comparison.nameless
     if key.kind == "constraint" and attributes["table"] in comparison.gone_tables:
-        # Tables go in any order when what they refer to each other by went before.
+        # Tables go in any order, and lock no other, when what they refer by went before.
         referred = wording.refers_to(attributes)
-        other = referred in comparison.gone_tables and referred != attributes["table"]
+        other = referred is not None and referred != attributes["table"]
         return wording.is_plain(key, attributes) and not other
     owner = attributes.get("owned by")
     if key.kind == "sequence" and owner is not None and (found is None or expected is None):
@@ -137,12 +136,14 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
 def spread(comparison: Comparison, changes: Changes) -> None:
     """Add what has to be made anew because something under it changes."""
     uses, kept = comparison.database.uses, comparison.models.objects
-    altered = {
+    retyped = {
         key
         for key, _ in comparison.database.of_kind("column")
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
-    altered |= {key for key in uses if key.kind == "column" and uses[key] & changes.replaced}
+    altered = retyped | {
+        key for key in uses if key.kind == "column" and uses[key] & changes.replaced
+    }
     # What is dropped takes nothing along: what stays has to be without it before.
     leaving = {key for key in comparison.database.objects if key not in kept}
     while True:
@@ -155,8 +156,30 @@ def spread(comparison: Comparison, changes: Changes) -> None:
             if user.kind == "column":
                 if (touched or under) and kept[user]["generated"] is not None:
                     changes.remade.add(user)
-            elif user.kind in KINDS and (under or (touched and user.kind in _REFUSED)):
+            elif user.kind in KINDS and (
+                under
+                or (touched and user.kind in _REFUSED)
+                or _is_read_again(comparison, user, used & retyped)
+            ):
                 changes.anew.add(user)
         if before == len(changes.anew | changes.remade | changes.freed):
             break
     changes.in_place -= changes.anew
+
+
+def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:
+    """Whether PostgreSQL would read the table for the user alone, and leave the rows as they are.
+
+    A check is proven again under a new type; an index has another order by a new collation. Where
+    the rows are written anew it makes both by itself.
+    """
+    found, expected = comparison.database.objects, comparison.models.objects
+    if not columns or not all(
+        needs_no_rewrite(str(found[column]["type"]), str(expected[column]["type"]))
+        for column in columns
+    ):
+        return False
+    if user.kind == "constraint" and found[user]["type"] == "check":
+        return True
+    sorted_anew = any(found[each]["collation"] != expected[each]["collation"] for each in columns)
+    return sorted_anew and user.kind == "index"

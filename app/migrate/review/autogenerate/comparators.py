@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import warnings
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import types
+from sqlalchemy import NestedTransaction, types
 from sqlalchemy.dialects import postgresql
 
 from app.migrate.review.autogenerate.changes import changes_of
@@ -28,6 +29,7 @@ from app.migrate.review.autogenerate.enums import enum_steps
 from app.migrate.review.autogenerate.objects import object_steps
 from app.migrate.review.autogenerate.page import Pages
 from app.migrate.review.autogenerate.plugin import EXCLUDE
+from app.migrate.review.autogenerate.renames import Rename, carry_out, following, told
 from app.migrate.review.autogenerate.steps import Step
 from app.migrate.review.autogenerate.tables import table_steps
 
@@ -46,29 +48,63 @@ __all__ = [
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 
 
+_renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
+    WeakKeyDictionary()
+)
+
+
 def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
     """Read the database and the models, before anything is compared."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    compare(context, context.opts.get(EXCLUDE, ()), strict=is_check(context.opts))
+    strict = is_check(context.opts)
+    renames = [] if strict else told(_arguments(context))
+    if renames:
+        _rename(context, renames)
+    compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
+    comparison = comparison_of(context)
+    if renames and comparison is not None:
+        more = following(comparison.database, comparison.models, renames)
+        if more:
+            _rename(context, more)
+            compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
     return PriorityDispatchResult.CONTINUE
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
     """Put steps in the place of what Alembic found, after everything was compared."""
     comparison = comparison_of(context)
+    savepoint, renames = _renamed.pop(context, (None, []))
+    if savepoint is not None:
+        savepoint.rollback()
     if comparison is None:
         return PriorityDispatchResult.CONTINUE
     changes = changes_of(comparison)
     steps: list[Step] = [
+        *(rename.step() for rename in renames),
         *table_steps(comparison, changes, operations.ops),
         *object_steps(comparison, changes),
         *enum_steps(comparison, changes),
     ]
     steps.sort(key=lambda step: step.stage)
     operations.ops[:] = steps
-    operations.info["comparison"] = comparison
+    operations.info.update(comparison=comparison, changes=changes)
     return PriorityDispatchResult.CONTINUE
+
+
+def _arguments(context: AutogenContext) -> list[str]:
+    """What was given by `-x`."""
+    environment = context.migration_context.environment_context
+    return [] if environment is None else list(environment.get_x_argument())
+
+
+def _rename(context: AutogenContext, renames: list[Rename]) -> None:
+    """Rename in the database until `end` takes it back."""
+    connection = context.connection
+    assert connection is not None
+    savepoint, known = _renamed.get(context, (None, []))
+    _renamed[context] = (savepoint or connection.begin_nested(), [*known, *renames])
+    carry_out(connection, renames, connection.dialect.default_schema_name or "public")
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:

@@ -30,6 +30,7 @@ _CASTS = text("""
 SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
 FROM pg_cast
 """)
+_VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
 _made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
 
 
@@ -43,6 +44,10 @@ class Comparison:
     nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
     grants: Grants
+    # Names of functions whose value may differ from one row to the next.
+    volatile: frozenset[str] = frozenset()
+    # The major version of the server that both sides were read from.
+    major: int = 0
     # A column that both have, as it was reflected and as it is declared.
     columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
 
@@ -60,6 +65,14 @@ class Comparison:
     def gone_tables(self) -> frozenset[str]:
         """The tables that only the database has."""
         return self._tables(self.database) - self._tables(self.models)
+
+    def is_in_use(self, table: str) -> bool:
+        """Whether a table is there already, and is one that can be changed beside its users.
+
+        A partitioned one takes none of the forms that make nobody wait.
+        """
+        found = self.database.objects.get(Key("table", table))
+        return table in self.kept_tables and found is not None and found["kind"] == "table"
 
     @cached_property
     def followed(self) -> Mapping[Key, Attributes]:
@@ -132,6 +145,8 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         nameless(metadata, connection.dialect),
         _casts(connection),
         read_grants(connection, schema),
+        frozenset(connection.scalars(_VOLATILE)),
+        int((connection.dialect.server_version_info or (0,))[0]),
     )
 
 

@@ -1,13 +1,12 @@
 """What `alembic revision` writes: the number, the name, the parts of the file.
 
-Values that an enum gains are a revision of their own, before the one that may use them: they can
-be used only once the transaction that adds them is committed.
+One change of the models may become several revisions, see app.migrate.review.autogenerate.planner.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from alembic.migration import MigrationContext
@@ -15,9 +14,10 @@ from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
 from app.errors import MessageMissing
-from app.migrate.review.autogenerate.page import Pages
+from app.migrate.review.autogenerate.page import Page, Pages
+from app.migrate.review.autogenerate.planner import Planned, plan
+from app.migrate.review.autogenerate.renames import questions
 from app.migrate.review.autogenerate.steps import Step
-from app.migrate.run.operations import AddEnumValueOp
 
 
 def process_revision_directives(
@@ -40,11 +40,22 @@ def process_revision_directives(
         raise MessageMissing
     if asked["rev_id"] is None:
         script.rev_id = _next_number(cast("ScriptDirectory", context.script))
-    if asked["autogenerate"]:
-        _split(script, directives)
     pages: Pages = context.opts["template_args"]["page"]
-    for each in directives:
-        pages.add(each, operations.info.get("comparison"))
+    comparison = operations.info.get("comparison")
+    if comparison is None:
+        # Nobody has compared, or nobody could: it is written as Alembic found it.
+        return
+    directives.clear()
+    for made, planned in _planned(script, operations):
+        directives.append(made)
+        pages.add(made, comparison, _why(planned))
+    for question in questions(comparison.database, comparison.models):
+        sys.stderr.write(f"?   {question}\n")
+
+
+def _why(planned: Planned) -> Sequence[str]:
+    """Why there is such a revision: a person says it of their change, the plan of what follows."""
+    return planned.about if planned.title and planned.about else (Page.why, *planned.about)
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
@@ -63,47 +74,38 @@ def _next_number(script: ScriptDirectory) -> str:
     return f"{max(numbers, default=0) + 1:04d}"
 
 
-def _split(script: ops.MigrationScript, directives: list[ops.MigrationScript]) -> None:
-    """Put the values that enums gain into a revision before the rest, where there is a rest."""
-    operations = cast("ops.UpgradeOps", script.upgrade_ops)
-    values = [step for step in operations.ops if _adds_values(step)]
-    rest = [step for step in operations.ops if not _adds_values(step)]
-    if not values or not rest:
-        return
-    first = ops.MigrationScript(
-        rev_id=script.rev_id,
-        message=_of_values(cast("Iterable[Step]", values)),
-        upgrade_ops=ops.UpgradeOps(values),
-        downgrade_ops=ops.DowngradeOps(),
-        head=script.head,
-        splice=script.splice,
-        branch_label=script.branch_label,
-        version_path=script.version_path,
-        depends_on=script.depends_on,
+def _planned(
+    script: ops.MigrationScript, operations: ops.UpgradeOps
+) -> Iterator[tuple[ops.MigrationScript, Planned]]:
+    """One script for each revision that the change becomes; each builds on the one before."""
+    planned = plan(
+        cast("list[Step]", operations.ops),
+        operations.info["comparison"],
+        operations.info["changes"],
     )
-    number = str(script.rev_id)
-    second = ops.MigrationScript(
-        rev_id=f"{int(number) + 1:04d}" if number.isdecimal() else f"{number}_2",
-        message=script.message,
-        upgrade_ops=ops.UpgradeOps(rest),
-        downgrade_ops=ops.DowngradeOps(),
-        head=first.rev_id,
-        version_path=script.version_path,
-    )
-    directives[:] = [first, second]
-    for each in directives:
-        upgrade = cast("ops.UpgradeOps", each.upgrade_ops)
-        upgrade.reverse_into(cast("ops.DowngradeOps", each.downgrade_ops))
+    first, before = str(script.rev_id), None
+    for number, each in enumerate(planned):
+        upgrade = ops.UpgradeOps(list(each.steps))
+        downgrade = ops.DowngradeOps()
+        upgrade.reverse_into(downgrade)
+        begins = before is None
+        made = ops.MigrationScript(
+            rev_id=_following(first, number),
+            message=each.title or script.message,
+            upgrade_ops=upgrade,
+            downgrade_ops=downgrade,
+            head=script.head if before is None else before,
+            splice=script.splice if begins else None,
+            branch_label=script.branch_label if begins else None,
+            version_path=script.version_path,
+            depends_on=script.depends_on if begins else None,
+        )
+        before = made.rev_id
+        yield made, each
 
 
-def _adds_values(step: object) -> bool:
-    return isinstance(step, Step) and any(isinstance(each, AddEnumValueOp) for each in step.ops)
-
-
-def _of_values(steps: Iterable[Step]) -> str:
-    added: dict[str, list[str]] = {}
-    for step in steps:
-        for operation in step.ops:
-            if isinstance(operation, AddEnumValueOp):
-                added.setdefault(operation.type_name, []).append(operation.value)
-    return "Add " + " and ".join(f"{', '.join(values)} to {name}" for name, values in added.items())
+def _following(first: str, number: int) -> str:
+    """The id of a revision by its place after the first."""
+    if not number:
+        return first
+    return f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"

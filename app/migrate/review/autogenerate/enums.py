@@ -52,7 +52,7 @@ def _around(
         comparison.nameless,
         comparison.casts,
         comparison.grants,
-        {name: (found, found) for name, (found, _) in comparison.columns.items()},
+        columns={name: (found, found) for name, (found, _) in comparison.columns.items()},
     )
     changes = Changes(replaced={key})
     spread(as_it_was, changes)

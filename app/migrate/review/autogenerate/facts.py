@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import MigrateOperation, ops
 
@@ -12,8 +11,7 @@ from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.steps import Note, Step
 
-_MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$")
-_INTEGERS = ("smallint", "integer", "bigint")
+_OF_COLUMN = ("not null", "default", "generated", "identity")
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,8 @@ class Fact:
     def table(self) -> str:
         """The table that the object belongs to, or the object itself."""
         attributes = self.after or self.before or {}
+        if self.key.kind == "column":
+            return self.key.name.rpartition(".")[0]
         return str(attributes.get("table") or self.key.name)
 
 
@@ -39,30 +39,32 @@ def facts(steps: Iterable[MigrateOperation], comparison: Comparison) -> Iterator
             yield _fact(comparison, step.word, step.key)
         elif isinstance(step, ops.OpContainer):
             for operation in step.ops:
-                yield from _of_operation(comparison, operation)
-
-
-def is_widening(old: str, new: str) -> bool:
-    """Whether a type takes every value of another, and stays what code takes it for."""
-    if old in _INTEGERS and new in _INTEGERS:
-        return _INTEGERS.index(old) < _INTEGERS.index(new)
-    return needs_no_rewrite(old, new)
-
-
-def needs_no_rewrite(old: str, new: str) -> bool:
-    """Whether PostgreSQL changes the type in its catalogue and leaves the rows alone."""
-    before, after = _MODIFIER.match(old), _MODIFIER.match(new)
-    if before is None or after is None:
-        return old == new
-    if before[1] == "character varying" and new in ("text", "character varying"):
-        return True
-    if before[1] != after[1] or before[4] != after[4] or before[3] != after[3]:
-        return False
-    return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
+                for fact in _of_operation(comparison, operation):
+                    yield _as_left(fact, step)
 
 
 def _fact(comparison: Comparison, word: str, key: Key) -> Fact:
     return Fact(word, key, comparison.followed.get(key), comparison.models.objects.get(key))
+
+
+def _as_left(fact: Fact, step: MigrateOperation) -> Fact:
+    """A column that goes as an earlier revision has left it: its way back says so."""
+    back = step.undo[0] if isinstance(step, Step) and step.undo else None
+    if fact.word == "drop" and isinstance(back, ops.AddColumnOp) and back.column.nullable:
+        return replace(fact, before={**(fact.before or {}), "not null": False})
+    return fact
+
+
+def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Fact:
+    """A column as it is added, which may be less than it is to become."""
+    column = operation.column
+    fact = _fact(comparison, "make", Key("column", f"{operation.table_name}.{column.name}"))
+    after = dict(fact.after or dict.fromkeys(_OF_COLUMN))
+    if column.nullable:
+        after["not null"] = False
+    if column.server_default is None:
+        after["default"] = None
+    return replace(fact, after=after)
 
 
 def _of_operation(comparison: Comparison, operation: MigrateOperation) -> Iterator[Fact]:
@@ -73,8 +75,7 @@ def _of_operation(comparison: Comparison, operation: MigrateOperation) -> Iterat
         made = isinstance(operation, ops.CreateTableOp)
         yield _fact(comparison, "make" if made else "drop", Key("table", table))
     elif isinstance(operation, ops.AddColumnOp):
-        name = Key("column", f"{table}.{operation.column.name}")
-        yield _fact(comparison, "make", name)
+        yield _added(comparison, operation)
     elif isinstance(operation, ops.DropColumnOp):
         yield _fact(comparison, "drop", Key("column", f"{table}.{operation.column_name}"))
     elif isinstance(operation, ops.AlterColumnOp):

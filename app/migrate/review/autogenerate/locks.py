@@ -7,15 +7,16 @@ longest of what is done under any.
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from app.migrate.proof.catalog import Attributes
 from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate.additions import is_volatile
 from app.migrate.review.autogenerate.changes import VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.enums import used_by
-from app.migrate.review.autogenerate.facts import Fact, needs_no_rewrite
+from app.migrate.review.autogenerate.facts import Fact
+from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 
 
 class Mode(enum.IntEnum):
@@ -44,14 +45,12 @@ _WORDS = {
 }
 Lock = tuple[str, Mode, Work]
 _ACCESS = Mode.ACCESS_EXCLUSIVE
-# Functions whose value is one for a whole statement: a column's rows need not be written.
-_STABLE = frozenset({"now", "transaction_timestamp", "statement_timestamp", "timezone", "array"})
-_CALL = re.compile(r"(\w+)\(")
-
 _CHANGED = (_ACCESS, Work.CATALOGUE)
 # By kind and word; any other word of the kind stands under the empty one.
 _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("index", "make"): (Mode.SHARE, Work.INDEX),
+    ("index", "build"): (Mode.SHARE_UPDATE_EXCLUSIVE, Work.INDEX),
+    ("index", "unbuild"): (Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE),
     ("index", "drop"): _CHANGED,
     ("index", ""): (_ACCESS, Work.INDEX),
     ("trigger", "make"): (Mode.SHARE_ROW_EXCLUSIVE, Work.CATALOGUE),
@@ -93,7 +92,9 @@ def locks(facts: Iterable[Fact], comparison: Comparison) -> str:
 
 def _locks(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
     kind, table = fact.key.kind, fact.table
-    if kind == "table":
+    if fact.word == "rename" and kind in ("table", "column", "constraint", "index"):
+        yield table, _ACCESS, Work.CATALOGUE
+    elif kind == "table":
         yield from _of_table(fact, comparison)
     elif kind == "column":
         yield table, *_of_column(fact, comparison)
@@ -139,8 +140,10 @@ def _of_table(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
 def _of_column(fact: Fact, comparison: Comparison) -> tuple[Mode, Work]:
     if fact.word == "comment":
         return Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
+    if fact.word == "proven":
+        return Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
     work = Work.CATALOGUE
-    if fact.word == "remake" or (fact.word == "make" and _fills_rows(fact.after or {})):
+    if fact.word == "remake" or (fact.word == "make" and _fills_rows(fact.after or {}, comparison)):
         work = Work.REWRITE
     elif fact.word == "not null":
         work = Work.READ
@@ -160,11 +163,11 @@ def _retyping(fact: Fact, comparison: Comparison) -> Work:
     return Work.READ if "constraint" in kinds else Work.CATALOGUE
 
 
-def _fills_rows(column: Attributes) -> bool:
+def _fills_rows(column: Attributes, comparison: Comparison) -> bool:
     """Whether every row is written because its value in the new column may be its own."""
     if column.get("identity") or str(column.get("generated") or "").endswith(" STORED"):
         return True
-    return bool(set(_CALL.findall(str(column.get("default") or "").lower())) - _STABLE)
+    return is_volatile(comparison, column)
 
 
 def _of_constraint(fact: Fact) -> Iterator[Lock]:
@@ -172,13 +175,14 @@ def _of_constraint(fact: Fact) -> Iterator[Lock]:
     referred = wording.refers_to(attributes)
     if fact.word == "comment":
         return
-    if fact.word == "validate":
-        yield fact.table, Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
+    if fact.word in ("validate", "build"):
+        work = Work.READ if fact.word == "validate" else Work.INDEX
+        yield fact.table, Mode.SHARE_UPDATE_EXCLUSIVE, work
         return
     mode, work = _ACCESS, Work.CATALOGUE
-    if fact.word != "drop" and attributes.get("validated"):
+    if fact.word in ("make", "remake") and attributes.get("validated"):
         work = Work.READ if attributes["type"] in ("check", "foreign key") else Work.INDEX
-    if fact.word == "make" and referred is not None:
+    if fact.word in ("make", "promise") and referred is not None:
         mode = Mode.SHARE_ROW_EXCLUSIVE
     yield fact.table, mode, work
     if referred is not None:

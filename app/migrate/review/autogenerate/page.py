@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ class Page:
     Of one that a person will write nothing is known: `contract` makes them look.
     """
 
+    why: str = "<Why, and what whoever reads this file cannot see in it.>"
     phase: str = "contract"
     locks: str = "<which locks, on what, for how long>"
     undo: str = "<what the downgrade does, and what it cannot bring back>"
@@ -37,13 +39,18 @@ class Pages:
 
     pages: dict[str, Page] = field(default_factory=dict)
 
-    def add(self, script: ops.MigrationScript, comparison: Comparison | None) -> None:
-        """Note what a revision is going to do."""
+    def add(
+        self, script: ops.MigrationScript, comparison: Comparison | None, why: Sequence[str] = ()
+    ) -> None:
+        """Note what a revision is going to do, and what is known of why."""
         if comparison is None or script.upgrade_ops is None:
             return
         found = list(facts(script.upgrade_ops.ops, comparison))
         self.pages[str(script.rev_id)] = Page(
-            phase(found, comparison), locks(found, comparison), undo(found)
+            "\n\n".join(_docstring(words) for words in why) or Page.why,
+            phase(found, comparison),
+            locks(found, comparison),
+            undo(found),
         )
 
     def of(self, revision: str) -> Page:

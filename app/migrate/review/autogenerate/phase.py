@@ -12,10 +12,13 @@ from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate import wording
 from app.migrate.review.autogenerate.changes import ROUTINES, VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
-from app.migrate.review.autogenerate.facts import Fact, is_widening
+from app.migrate.review.autogenerate.facts import Fact
+from app.migrate.review.autogenerate.retyping import is_widening
 
 # Nobody fails because one of these is gone, or because they are in the way of fewer rows.
 _MAY_GO = ("statistics", "sequence", "policy", "rule")
+# What rows have to keep to from then on.
+_BINDS = ("make", "promise", "build")
 _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics", "trigger")
 
 
@@ -59,16 +62,16 @@ def _column_narrows(fact: Fact) -> bool:
     if fact.word == "identity":
         identity = str(_attribute(after, "identity") or "ALWAYS")
         return identity.startswith("ALWAYS")
-    return fact.word in ("drop", "not null")
+    return fact.word in ("drop", "not null", "promised", "remake", "exchanged", "rename")
 
 
 def _key_narrows(fact: Fact, comparison: Comparison) -> bool:
     unique = fact.key.kind == "index" and bool(_attribute(fact.after or fact.before, "unique"))
     kind = _attribute(fact.after or fact.before, "type")
-    if fact.word == "drop":
+    if fact.word in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
-    if fact.word != "make" or (fact.key.kind == "index" and not unique):
+    if fact.word not in _BINDS or (fact.key.kind == "index" and not unique):
         return False
     columns = {key for key in comparison.models.uses.get(fact.key, ()) if key.kind == "column"}
     if fact.after is not None and (referring := wording.referring_columns(fact.after)):

@@ -13,6 +13,7 @@ from sqlalchemy.types import NullType
 from app.migrate.proof.catalog import Catalog, Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate.additions import added
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.columns import alter, collated, identity
 from app.migrate.review.autogenerate.comparison import Comparison, changed
@@ -116,7 +117,7 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
             if isinstance(item.type, NullType):
                 apart.append(item.name)
             else:
-                inline.append(_as_read(comparison, table, item, changes))
+                inline.append(as_read(comparison, table, item, changes))
         elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
             inline.append(item)
     back.columns = inline
@@ -135,7 +136,7 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
     )
 
 
-def _as_read(
+def as_read(
     comparison: Comparison, table: str, column: Column[Any], changes: Changes
 ) -> Column[Any]:
     """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
@@ -166,25 +167,10 @@ def _change(comparison: Comparison, changes: Changes, operation: MigrateOperatio
             table, back = str(operation.table_name), operation.reverse()
             if isinstance(back.column.type, NullType):
                 return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
-            back.column = _as_read(comparison, table, back.column, changes)
+            back.column = as_read(comparison, table, back.column, changes)
             return [Step(Stage.TABLES, [operation], [back])]
-        note = _rows_stop(comparison, key)
-        return [Step(Stage.TABLES, [*note, operation], [operation.reverse()])]
+        return added(comparison, operation)
     return [_as_it_is(operation)]
-
-
-def _rows_stop(comparison: Comparison, key: Key) -> list[MigrateOperation]:
-    """A word of warning where a column is added that no row can have."""
-    column = comparison.models.objects.get(key, {})
-    filled = any(column.get(name) is not None for name in ("default", "generated", "identity"))
-    if not column.get("not null") or filled:
-        return []
-    return [
-        Note(
-            f"Fails where {column['table']} has rows. Give the column a server_default, or add it "
-            "nullable, fill it, and forbid null in a later revision."
-        )
-    ]
 
 
 def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumnOp) -> str:

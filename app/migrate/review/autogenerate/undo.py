@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from app.migrate.review.autogenerate.facts import Fact, is_widening
+from app.migrate.review.autogenerate.facts import Fact
+from app.migrate.review.autogenerate.retyping import is_widening
 
 
 class Phrase(NamedTuple):
@@ -26,9 +28,18 @@ _STOPPED = "which a row that breaks {} stops"
 def undo(facts: Iterable[Fact]) -> str:
     """The way back in words, the last change first as it is taken back."""
     known = list(facts)
-    whole = {fact.key.name for fact in known if fact.key.kind == "table" and fact.word != "comment"}
+    whole = {
+        fact.key.name
+        for fact in known
+        if fact.key.kind == "table" and fact.word in ("make", "drop")
+    }
     said: dict[Phrase, dict[str, None]] = {}
-    for fact in reversed(known):
+    made = {fact.key for fact in known if fact.word in ("make", "promise")}
+    for each in reversed(known):
+        if each.key.kind == "column" and each.key in made and each.word != "make":
+            continue
+        # What is made again by another revision is gone by this one.
+        fact = each if each.word != "drop" or each.key in made else replace(each, after=None)
         # What a table brings and takes along goes without saying.
         if fact.key.kind == "table" and fact.word == "change" and fact.before is None:
             continue
@@ -47,7 +58,9 @@ def undo(facts: Iterable[Fact]) -> str:
 
 
 def _phrases(fact: Fact) -> Iterator[Phrase]:
-    if fact.key.kind == "column":
+    if fact.word == "rename" and fact.key.kind != "enum":
+        yield Phrase("give", " its former name", " their former names")
+    elif fact.key.kind == "column":
         yield from _of_column(fact)
     elif fact.key.kind == "enum" and fact.word in ("add", "replace"):
         what = " former values, for which {} rewritten and which a row with one that goes stops"
@@ -56,9 +69,16 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
             " its" + what.format("its tables are"),
             " their" + what.format("their tables are"),
         )
-    elif fact.word == "make" and fact.before is None:
+    elif fact.word == "build" and fact.key.kind == "constraint":
+        yield Phrase("drop the index of")
+    elif fact.word == "attach":
+        yield Phrase(
+            "drop", " and build its index again while writers wait",
+            " and build their indexes again while writers wait",
+        )  # fmt: skip
+    elif fact.word == "build" or (fact.word in ("make", "promise") and fact.before is None):
         yield _DROP_WITH_CONTENT if fact.key.kind == "table" else _DROP
-    elif fact.word == "drop" and fact.after is None:
+    elif fact.word == "unbuild" or (fact.word == "drop" and fact.after is None):
         if fact.key.kind == "table":
             yield Phrase("make", " again, without its rows", " again, without their rows")
         elif fact.key.kind == "constraint" or (fact.before or {}).get("unique"):
@@ -67,8 +87,10 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
             yield Phrase("make", again.format("it"), again.format("one of them"))
         else:
             yield _MAKE
-    elif fact.word in ("make", "rename", "change", "comment", "validate"):
+    elif fact.word in ("make", "promise", "rename", "change", "comment"):
         yield _BACK
+    elif fact.word == "validate":
+        yield Phrase("take", " for not proven again", " for not proven again")
 
 
 def _of_column(fact: Fact) -> Iterator[Phrase]:
@@ -81,6 +103,10 @@ def _of_column(fact: Fact) -> Iterator[Phrase]:
         if before.get("not null") and not filled:
             stopped = ", which any row stops because null is forbidden"
         yield Phrase("add", f" again, empty{stopped}", f" again, empty{stopped}")
+    elif fact.word == "exchanged":
+        stopped = ", which any row stops because null is forbidden"
+        empty = f" empty{stopped if before.get('not null') else ''}"
+        yield Phrase("give", f" its former type,{empty}", f" their former types,{empty}")
     elif fact.word == "retype":
         fits = is_widening(str(after.get("type")), str(before.get("type")))
         stopped = "" if fits else ", which a value that does not fit stops"
@@ -88,8 +114,10 @@ def _of_column(fact: Fact) -> Iterator[Phrase]:
     elif fact.word == "nullable":
         stopped = " again, which a row without a value stops"
         yield Phrase("forbid null in", stopped, stopped)
-    elif fact.word == "not null":
+    elif fact.word in ("not null", "promised", "required"):
         yield Phrase("allow null in", " again", " again")
+    elif fact.word == "proven":
+        yield Phrase("forbid no more than new nulls in")
     elif fact.word in ("default", "identity", "comment"):
         yield Phrase("give", f" its former {fact.word}", f" their former {fact.word}")
     else:

@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import conv
 
 from app.migrate.proof.catalog import Attributes, Key, statements
 from app.migrate.proof.catalog.statements import literal, quoted
+from app.migrate.review.autogenerate.definitions import names
 from app.migrate.review.autogenerate.steps import CreateCheck, CreatePrimaryKey, sql
 
 Declared = Mapping[Key, Constraint | Index]
@@ -133,13 +134,13 @@ def is_plain(key: Key, attributes: Attributes) -> bool:
 def refers_to(attributes: Attributes) -> str | None:
     """The table that a foreign key refers to."""
     match = _REFERENCES.match(str(attributes["definition"]))
-    return None if match is None else _names(match[2])[0]
+    return None if match is None else names(match[2])[0]
 
 
 def referring_columns(attributes: Attributes) -> list[str] | None:
     """The columns of a foreign key that refer; None for any other constraint."""
     match = _REFERENCES.match(str(attributes["definition"]))
-    return None if match is None else _names(match[1])
+    return None if match is None else names(match[1])
 
 
 class _DropConstraint(ops.DropConstraintOp):
@@ -176,26 +177,21 @@ def _plain(key: Key, attributes: Attributes) -> MigrateOperation | None:
     name, table = conv(str(attributes["name"])), str(attributes["table"])
     definition = str(attributes["definition"])
     if match := _INDEX.fullmatch(definition):
-        return ops.CreateIndexOp(name, table, _names(match[2]), unique=bool(match[1]))
+        return ops.CreateIndexOp(name, table, names(match[2]), unique=bool(match[1]))
     if match := _KEY.fullmatch(definition):
-        columns = _names(match[2])
+        columns = names(match[2])
         if match[1] == "PRIMARY KEY":
             return _primary_key(attributes, columns)
         return ops.CreateUniqueConstraintOp(name, table, columns)
     if match := _FOREIGN.fullmatch(definition):
         here, other, there, on_update, on_delete = match.groups()
         return ops.CreateForeignKeyOp(
-            name, table, _names(other)[0], _names(here), _names(there),
+            name, table, names(other)[0], names(here), names(there),
             onupdate=on_update, ondelete=on_delete,
         )  # fmt: skip
     if match := _CHECK.fullmatch(definition):
         return CreateCheck(name, table, match[1])
     return None
-
-
-def _names(listed: str) -> list[str]:
-    found = re.findall(_NAME, listed)
-    return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found]
 
 
 def _primary_key(attributes: Attributes, columns: list[str]) -> CreatePrimaryKey:

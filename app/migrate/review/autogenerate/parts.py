@@ -1,0 +1,54 @@
+"""Part is what one step comes to in one revision, and when that revision has its turn."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from app.migrate.review.autogenerate.steps import Step
+
+
+class Turn(enum.IntEnum):
+    """The order of the revisions that one change of the models becomes.
+
+    Up to LATE_VALIDATE nothing goes that a release could miss, but for what has to be out of the
+    way of a change.
+    """
+
+    RENAME = 0  # what everything else is called
+    VALUES = 1  # values of enums, which can be used once they are committed
+    BEFORE = 2  # what stands in the way of an index that is dropped
+    UNINDEX = 3
+    MAIN = 4  # everything that is a change of the catalogue, and what is made together
+    REWRITE = 5  # what PostgreSQL does only by writing every row
+    INDEX = 6
+    KEYS = 7  # keys of the indexes that were built, and what refers to them
+    VALIDATE = 8
+    PROMISE = 9  # no null from now on
+    PROVE = 10  # nor before
+    REQUIRE = 11
+    LATE_KEYS = 12  # keys on columns that had to be NOT NULL first
+    LATE_VALIDATE = 13
+    CONTRACT = 14  # views, functions and triggers that go
+    COLUMNS = 15
+    UNREFER = 16  # references of tables that go
+    TABLES = 17
+
+
+@dataclass(frozen=True)
+class Part:
+    """A step of one revision. Parts of one turn and one group share a revision.
+
+    `title` is what the revision says that it does, where the developer's message says it of
+    another; `about` is what has to happen before it runs, or what follows from it.
+    """
+
+    step: Step
+    turn: Turn
+    group: str = ""
+    title: str = ""
+    about: str = ""
+
+    def at(self, turn: Turn) -> Part:
+        """The same at another turn."""
+        return replace(self, turn=turn)
