@@ -125,7 +125,7 @@ def _value_renamed(unit: Unit) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="avoid-renaming",
-        title="A table, view, type or schema renamed",
+        title="A table, view, type, function or schema renamed",
         consequence="every release knows one of {what} and {to}, so one of them fails",
         help="create {to} as a view of {what} (or the other way round) until no release uses the "
         "former name",
@@ -184,9 +184,10 @@ RULES = (
     ),
     Rule(
         id="avoid-vacuum-full",
-        title="A table written anew to make it smaller",
+        title="A table written anew as it is",
         consequence="{table} is written anew, and everybody waits",
-        help="use pg_repack, or REPACK CONCURRENTLY from PostgreSQL 19 on, outside of revisions",
+        help="to make it smaller or to order it use pg_repack, or REPACK CONCURRENTLY from "
+        "PostgreSQL 19 on, outside of revisions",
         rewrite="# not in a revision",
         detect=_vacuum,
     ),
