@@ -39,6 +39,9 @@ CREATE TABLE events (at timestamptz NOT NULL, job_id bigint) PARTITION BY RANGE 
 CREATE TABLE events_2020 PARTITION OF events
     FOR VALUES FROM ('2020-01-01+00') TO ('2021-01-01+00');
 CREATE TABLE events_2026 (at timestamptz NOT NULL, job_id bigint);
+CREATE TABLE shards (id bigint) PARTITION BY LIST (id);
+CREATE TABLE shards_rest PARTITION OF shards DEFAULT;
+CREATE TABLE shards_1 (id bigint NOT NULL CHECK (id = 1));
 CREATE MATERIALIZED VIEW usage AS SELECT kind, count(*) AS n FROM tags GROUP BY kind;
 CREATE UNIQUE INDEX ux_usage_kind ON usage (kind);
 CREATE VIEW running AS SELECT id, size_bytes FROM jobs WHERE size_bytes > 0;

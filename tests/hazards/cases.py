@@ -2,7 +2,7 @@
 
 bad.py bad_2.py …       one revision each, on top of base.py
 good.py, good_x.py …    one revision each, on top of base.py
-good_1.py good_2.py …   one chain, on top of base.py
+good_1.py good_2.py …   one chain, on top of base.py; so is good_x_1.py good_x_2.py …
 
 A comment above a line names each rule that finds it: `# finds: rule-id`. `since` and `until` in a
 file are the majors of PostgreSQL that it is for.
@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 HERE = Path(__file__).parent
 _FINDS = re.compile(r"\s*# finds: ([a-z-]+)$")
-_STEP = re.compile(r"good_\d")
+_STEP = re.compile(r"(good.*)_\d$")
 _BOUND = re.compile(r"^(since|until) = (\d+)$", re.MULTILINE)
 
 
@@ -64,9 +65,15 @@ class Case:
 def cases() -> Iterator[Case]:
     """Every case of every rule."""
     for folder in sorted(path for path in HERE.iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("*.py")):
-            if not _STEP.match(path.name):
-                yield Case(f"{folder.name}/{path.stem}", [path])
-        steps = sorted(path for path in folder.glob("*.py") if _STEP.match(path.name))
-        if steps:
-            yield Case(f"{folder.name}/good_steps", steps)
+        for name, paths in groupby(sorted(folder.glob("*.py"), key=_order), _group):
+            yield Case(f"{folder.name}/{name}", list(paths))
+
+
+def _group(path: Path) -> str:
+    """A bad revision for itself, good ones in the chain that they are steps of."""
+    step = _STEP.match(path.stem)
+    return step[1] if step else path.stem
+
+
+def _order(path: Path) -> tuple[str, str]:
+    return _group(path), path.stem

@@ -45,7 +45,8 @@ def test_a_finding_says_place_rule_consequence_help_and_what_was_traced() -> Non
     assert finding().render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:21\n"
         "  error [require-concurrent-index]  writers of jobs wait until ix_jobs_rank is built\n"
-        "    help: op.create_index_concurrently, in a revision of its own\n"
+        "    help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
+        "one for each partition, attached to one that is made ON ONLY the table\n"
         "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs"
     )
 
@@ -59,7 +60,8 @@ def test_a_finding_is_one_json_object() -> None:
         "path": "alembic/versions/0009_find_jobs_by_rank.py",
         "line": 21,
         "consequence": "writers of jobs wait until ix_jobs_rank is built",
-        "help": "op.create_index_concurrently, in a revision of its own",
+        "help": "op.create_index_concurrently, in a revision of its own; for a partitioned table "
+        "one for each partition, attached to one that is made ON ONLY the table",
         "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs",
     }
 

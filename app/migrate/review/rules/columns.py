@@ -187,7 +187,8 @@ RULES = (
         consequence="{table} is read from end to end to see that {column} has no null, and "
         "everybody waits",
         help="add a check NOT VALID, validate it in the next revision, then SET NOT NULL (which "
-        "takes the check's word) and drop it",
+        "takes the check's word) and drop it; from PostgreSQL 18 on NOT NULL itself can be NOT "
+        "VALID",
         rewrite='op.execute("ALTER TABLE jobs ADD CONSTRAINT ck_jobs_rank CHECK (rank IS NOT NULL) '
         'NOT VALID")\n'
         "# the next revision\n"

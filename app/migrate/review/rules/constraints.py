@@ -75,10 +75,17 @@ def _validated_at_once(unit: Unit) -> Iterator[Hit]:
 
 def _domain_checks(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if effect.facts.get("domain") and effect.facts["validated"] and statement.locks:
-                tables = ", ".join(sorted(statement.scans or statement.locks))
-                yield Hit.at(statement, domain=effect.relation, name=effect.name, tables=tables)
+        proven = [
+            (effect.relation, effect.name)
+            for effect in statement.of("constraint_added")
+            if effect.facts.get("domain")
+            and effect.facts["validated"]
+            and effect.facts["kind"] == "c"
+        ]
+        proven += [(e.relation, "NOT NULL") for e in statement.of("domain_required")]
+        tables = ", ".join(sorted(statement.scans))
+        for domain, name in proven if tables else ():
+            yield Hit.at(statement, domain=domain, name=name, tables=tables)
 
 
 def _without_index(unit: Unit) -> Iterator[Hit]:
@@ -187,7 +194,7 @@ RULES = (
         id="require-not-valid-domain-check",
         title="A check of a domain that is proven as it is added",
         consequence="{tables} is read to prove {name} of {domain}, and writers wait",
-        help="add it NOT VALID, and validate it in the next revision",
+        help="add it NOT VALID (NOT NULL as a check), and validate it in the next revision",
         rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
         'NOT VALID")\n# the next revision\n'
         'op.execute("ALTER DOMAIN slug VALIDATE CONSTRAINT ck_slug")',

@@ -16,9 +16,12 @@ _OVER_INVALID = re.compile(
 def _created(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("index_created"):
-            lock = statement.locks.get(effect.relation) or statement.held.get(effect.relation, "")
-            if not effect.facts["constraint"] and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+            table = effect.relation
+            lock = statement.locks.get(table) or statement.held.get(table, "")
+            # One ON ONLY a partitioned table reads nothing, and is there at once.
+            built = statement.within(table, statement.scans) and not effect.facts["constraint"]
+            if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
+                yield Hit.at(statement, table=table, name=effect.name)
 
 
 def _dropped(unit: Unit) -> Iterator[Hit]:
@@ -55,7 +58,8 @@ RULES = (
         id="require-concurrent-index",
         title="An index built while writers wait",
         consequence="writers of {table} wait until {name} is built",
-        help="op.create_index_concurrently, in a revision of its own",
+        help="op.create_index_concurrently, in a revision of its own; for a partitioned table one "
+        "for each partition, attached to one that is made ON ONLY the table",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
         detect=_created,
     ),

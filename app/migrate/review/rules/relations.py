@@ -49,12 +49,18 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
 
 
 def _locks_referenced(unit: Unit) -> Iterator[Hit]:
+    """A table that is dropped with a foreign key from it, or by CASCADE with one to it."""
     for statement in unit.statements:
         for effect in statement.of("constraint_dropped"):
-            other = effect.facts["references"]
-            lost = effect.facts["kind"] == "f" and effect.facts["with_table"]
-            if lost and other != effect.relation and statement.locks.get(other) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, other=other)
+            facts = effect.facts
+            if facts["kind"] != "f":
+                continue
+            pair = (effect.relation, facts["references"])
+            if facts["with_referenced"]:
+                pair = pair[::-1]
+            dropped = facts["with_table"] != facts["with_referenced"]
+            if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
+                yield Hit.at(statement, table=pair[0], other=pair[1])
 
 
 def _partition_created(unit: Unit) -> Iterator[Hit]:
@@ -67,8 +73,12 @@ def _partition_created(unit: Unit) -> Iterator[Hit]:
 def _attached(unit: Unit) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("attached"):
-            if statement.within(effect.name, statement.scans):
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+            # Itself, or the default partition, whose rows may be the new one's.
+            for read in sorted(statement.scans):
+                if statement.within(effect.relation, frozenset({read})) or statement.within(
+                    effect.name, frozenset({read})
+                ):
+                    yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
 
 
 def _detached(unit: Unit) -> Iterator[Hit]:
@@ -115,7 +125,7 @@ def _value_renamed(unit: Unit) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="avoid-renaming",
-        title="A table, view, type or schema renamed",
+        title="A table, view, type, function or schema renamed",
         consequence="every release knows one of {what} and {to}, so one of them fails",
         help="create {to} as a view of {what} (or the other way round) until no release uses the "
         "former name",
@@ -154,8 +164,9 @@ RULES = (
     Rule(
         id="require-check-before-attach",
         title="A partition attached without a check that says what it holds",
-        consequence="{name} is read from end to end to see that its rows belong into {table}",
-        help="add a check on its bounds NOT VALID, validate it, then attach",
+        consequence="{read} is read from end to end to see which of its rows belong into {name}, "
+        "and everybody who uses it waits",
+        help="add a check to {read} that says so NOT VALID, validate it, then attach {name}",
         rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
         "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
         "# the next revision\n"
@@ -173,9 +184,10 @@ RULES = (
     ),
     Rule(
         id="avoid-vacuum-full",
-        title="A table written anew to make it smaller",
+        title="A table written anew as it is",
         consequence="{table} is written anew, and everybody waits",
-        help="use pg_repack, or REPACK CONCURRENTLY from PostgreSQL 19 on, outside of revisions",
+        help="to make it smaller or to order it use pg_repack, or REPACK CONCURRENTLY from "
+        "PostgreSQL 19 on, outside of revisions",
         rewrite="# not in a revision",
         detect=_vacuum,
     ),

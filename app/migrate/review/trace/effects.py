@@ -133,6 +133,7 @@ class _Comparison:
                     "kind": old.kind,
                     "references": self.label(old.references),
                     "with_table": old.relation not in self.after.relations,
+                    "with_referenced": old.references not in self.after.relations,
                 }
                 yield self.on(old.relation, "constraint_dropped", old.name, old.type, facts)
             elif old is None:
@@ -227,6 +228,8 @@ class _Comparison:
                 yield Effect("type_created", new.name, fresh=True, facts={"kind": new.kind})
             elif new.name != old.name:
                 yield Effect("type_renamed", old.name, facts={"to": new.name})
+            elif new.required and not old.required:
+                yield Effect("domain_required", new.name)
         for _, new, old in _pairs(self.before.routines, self.after.routines):
             if new is not None and old is not None and new.name != old.name:
                 yield Effect("routine_renamed", old.name, facts={"to": new.name})

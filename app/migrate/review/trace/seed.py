@@ -11,6 +11,7 @@ import graphlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import asyncpg
 
@@ -123,6 +124,9 @@ def _value(state: State, column: Column) -> str:
         return "'{}'"
     if name in VALUES:
         return VALUES[name].replace("LENGTH", length)
+    for named in state.types.values():
+        if named.base and named.name == name.strip('"'):
+            return _value(state, replace(column, type=named.base))
     labels = [
         label.label
         for label in state.labels.values()

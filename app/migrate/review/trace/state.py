@@ -54,7 +54,8 @@ SELECT json_build_object(
     'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
         FROM pg_enum e JOIN pg_type t ON t.oid = enumtypid
         JOIN spaces s ON s.oid = typnamespace),
-    'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype))
+    'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype,
+            typnotnull, CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END))
         FROM pg_type t JOIN spaces s ON s.oid = typnamespace WHERE typtype IN ('d', 'e')),
     'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname, nspname)) FROM spaces),
     'routines', (SELECT json_agg(json_build_array(p.oid::bigint, s.nspname, proname))
@@ -181,6 +182,9 @@ class Named:
     schema: str
     name: str
     kind: str = ""
+    # Of a domain: whether it may be null, and what it is one of.
+    required: bool = False
+    base: str | None = None
 
 
 @dataclass(frozen=True)
