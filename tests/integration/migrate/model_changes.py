@@ -340,6 +340,11 @@ def identity_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def identity_on_a_nullable_column_added(m: MetaData, new: bool) -> None:
+    things(m, Column("n", BigInteger, *([Identity()] if new else [])))
+
+
+@change
 def identity_changed(m: MetaData, new: bool) -> None:
     options: Any = {"always": True, "start": 5, "increment": 2, "cycle": True} if new else {}
     things(m, Column("n", BigInteger, Identity(**options)))

@@ -96,6 +96,7 @@ ALLOWED: Mapping[str, Rules] = {
     },
     "identity_added": NUMBERED,
     "identity_in_place_of_a_default": NUMBERED,
+    "identity_on_a_nullable_column_added": NUMBERED,
     "key_with_columns_beside_it": {**NUMBERED, **TOGETHER},
     "primary_key_added": TOGETHER,
     "primary_key_changed": {**NUMBERED, **TOGETHER, **UNINDEXED},

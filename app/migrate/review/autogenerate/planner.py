@@ -13,14 +13,24 @@ from dataclasses import dataclass
 
 from alembic.operations import ops
 
-from app.migrate.proof.catalog import Key
+from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.online import Online
 from app.migrate.review.autogenerate.parts import Part, Turn
 from app.migrate.review.autogenerate.steps import Stage, Step
 
-_MADE = ("make", "remake", "promise", "attach", "build")
+_MADE = ("make", "remake", "promise", "attach")
+# The groups of these need nothing of each other.
+_BY_GROUP = (
+    Turn.VALIDATE,
+    Turn.PROMISE,
+    Turn.PROVE,
+    Turn.REQUIRE,
+    Turn.LATE_VALIDATE,
+    Turn.COLUMNS,
+    Turn.TABLES,
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,6 @@ def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> lis
         )
         for group in grouped
     ]
-
-
-# The groups of these need nothing of each other.
-_BY_GROUP = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE,
-             Turn.COLUMNS, Turn.TABLES)  # fmt: skip
 
 
 def _moved(steps: Iterable[Step], changes: Changes) -> Collection[Key]:
@@ -100,59 +105,54 @@ def _last(parts: list[Part]) -> list[Part]:
 def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
     """What is made comes no earlier than what it needs."""
     ready: dict[Key, Turn] = {}
-    indexed = {comparison_table(comparison, part) for part in parts if part.turn is Turn.INDEX}
+    indexed = {_table(part, comparison) for part in parts if part.turn is Turn.INDEX}
     required = {part.step.key for part in parts if part.turn is Turn.PROMISE}
     placed: list[Part] = []
     for part in parts:
-        key = part.step.key
-        if key is None or part.step.word not in (*_MADE, "validate"):
-            placed.append(part)
-            continue
-        turn = part.turn
-        uses = comparison.models.uses.get(key, frozenset())
-        if part.step.word == "promise" and _refers(comparison, key):
-            turn = Turn.KEYS if comparison_table(comparison, part) in indexed else turn
-        if part.step.word == "attach" and uses & required:
-            turn = Turn.LATE_KEYS
-        if part.step.word == "validate" and ready.get(key, turn) > turn:
-            turn = Turn.LATE_VALIDATE
-        if part.step.word in _MADE and part.turn is not Turn.INDEX:
-            turn = max([turn, *(ready[used] for used in uses if used in ready)])
-            ready[key] = turn
-        placed.append(_moved_to(part, turn))
+        key, turn, word = part.step.key, part.turn, part.step.word
+        if key is not None:
+            attributes = comparison.models.objects.get(key, {})
+            uses = comparison.models.uses.get(key, frozenset())
+            if word == "promise" and attributes.get("type") == "foreign key":
+                turn = Turn.KEYS if _table(part, comparison) in indexed else turn
+            elif required.intersection(_demands(part, attributes, uses)):
+                turn = Turn.LATE_KEYS
+            elif word == "validate" and ready.get(key, turn) > turn:
+                turn = Turn.LATE_VALIDATE
+            if word in _MADE and turn is not Turn.INDEX:
+                turn = max([turn, *(ready[used] for used in uses if used in ready)])
+                ready[key] = turn
+        placed.append(part.at(turn))
     return placed
 
 
-def _moved_to(part: Part, turn: Turn) -> Part:
-    return part if part.turn is turn else part.at(turn)
+def _demands(part: Part, attributes: Attributes, uses: frozenset[Key]) -> Collection[Key | None]:
+    """What has to be NOT NULL before: a column that is numbered, those of a primary key."""
+    if part.step.word == "identity":
+        return {part.step.key}
+    return uses if part.step.word == "attach" and attributes["type"] == "primary key" else ()
 
 
-def comparison_table(comparison: Comparison, part: Part) -> object:
+def _table(part: Part, comparison: Comparison) -> object:
     """The table of a part's object."""
-    return (comparison.models.objects.get(part.step.key or Key("", "")) or {}).get("table")
-
-
-def _refers(comparison: Comparison, key: Key) -> bool:
-    return comparison.models.objects[key].get("type") == "foreign key"
+    return comparison.models.objects.get(part.step.key or Key("", ""), {}).get("table")
 
 
 def _named(grouped: Sequence[Sequence[Part]]) -> Sequence[Part]:
     """The revision that the developer's message is about."""
-    for group in grouped:
-        if group[0].turn is Turn.MAIN:
-            return group
-    for group in grouped:
-        if group[0].turn > Turn.MAIN:
-            return group
-    return grouped[0]
+    for turn in (Turn.RENAME, Turn.MAIN):
+        for group in grouped:
+            if group[0].turn is turn:
+                return group
+    return next((group for group in grouped if group[0].turn > Turn.MAIN), grouped[0])
 
 
-def _title(group: Sequence[Part]) -> str | None:
-    titles = list(dict.fromkeys(part.title for part in group if part.title))
-    if not titles:
-        return None
-    return titles[0] if len(titles) == 1 else f"{titles[0]}, {_rest(titles[1:])}"
+def _title(group: Sequence[Part]) -> str:
+    """What a revision does, in the words of its parts."""
+    titles = list(dict.fromkeys(part.title or _said(part.step) for part in group))
+    return ", ".join((titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])))
 
 
-def _rest(titles: Sequence[str]) -> str:
-    return ", ".join(title[:1].lower() + title[1:] for title in titles)
+def _said(step: Step) -> str:
+    what = f"the {step.key.kind} {step.key.name}" if step.key is not None else "a table"
+    return f"{'Drop' if step.word == 'drop' else 'Change'} {what}"
