@@ -106,7 +106,7 @@ async def project(database: Database, tmp_path: Path) -> AsyncIterator[Project]:
 
 
 # One of each family; all of them together take half a minute.
-QUICK = ("column", "default", "generated", "predicate", "check", "value", "function", "view")
+QUICK = ("column", "predicate", "view")
 PARAMETERS = [
     pytest.param(change, marks=[] if change in QUICK else [pytest.mark.slow])
     for change in HAND_MADE

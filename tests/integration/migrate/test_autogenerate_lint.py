@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db.engine import create_engine
 from app.migrate.history.revisions import read_revisions
 from app.migrate.review.lint import lint
+from app.migrate.review.rules import RULES
 from app.migrate.target import Target
-from tests.integration.migrate.model_changes import CHANGES, QUICK, Change
+from tests.integration.migrate.model_changes import CHANGES, Change
 from tests.support.databases import Databases
 from tests.support.generation import Project, new_metadata
 
@@ -149,11 +150,12 @@ async def project(connection: AsyncConnection, scratch: AsyncEngine, tmp_path: P
     return project
 
 
+QUICK_HERE = {"index_added", "foreign_key_changed", "enum_value_added_and_used"}
 PARAMETERS = [
     pytest.param(
         change,
         id=change.__name__,
-        marks=[] if change.__name__ in QUICK else [pytest.mark.slow],
+        marks=[] if change.__name__ in QUICK_HERE else [pytest.mark.slow],
     )
     for change in CHANGES
 ]
@@ -182,7 +184,8 @@ async def test_lint_finds_nothing_in_what_is_written(
 
     assert linted.trace.failure is None, project.text()
     assert linted.suppressed == 0
-    found = {finding.rule for finding in linted.findings}
+    # What squawk says is about the models' own choice of types.
+    found = {each.rule for each in linted.findings if RULES[each.rule].seen != "squawk"}
     said = "\n".join(finding.render() for finding in linted.findings)
     assert found == set(ALLOWED.get(change.__name__, ())), f"{said}\n{project.text()}"
 

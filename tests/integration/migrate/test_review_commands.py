@@ -121,6 +121,7 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
     assert applied.code == 0, applied.err
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_would_be_locked_and_writes_nothing(
     project: Path, command: Command, database: Database
 ) -> None:

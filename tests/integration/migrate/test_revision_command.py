@@ -16,6 +16,9 @@ NEXT = f"{int(HEAD) + 1:04}"
 def revision(project: Path, database: Database | None, *arguments: str) -> Result:
     url = database.url if database else "postgresql://nobody@127.0.0.1:1/none"
     environment = {"PYTHONPATH": str(project)}
+    if database:
+        # What is written is tried on the server that there is.
+        environment["VEGAFS_SCRATCH_URL"] = database.url
     return run_alembic("revision", *arguments, url=url, cwd=project, env=environment)
 
 
