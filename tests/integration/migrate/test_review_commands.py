@@ -50,7 +50,8 @@ ALLOWED = UNSAFE.replace(LINE, f"{LINE}  # allow require-concurrent-index: jobs 
 FOUND = """\
 alembic/versions/0008_index_jobs.py:15
   error [require-concurrent-index]  writers of jobs wait until ix_jobs_attempts is built
-    help: op.create_index_concurrently, in a revision of its own
+    help: op.create_index_concurrently, in a revision of its own; for a partitioned table one for \
+each partition, attached to one that is made ON ONLY the table
     traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs
 
 """
@@ -181,7 +182,8 @@ def test_every_rule_is_explained() -> None:
     assert one.out == (
         "error [require-concurrent-index]  An index built while writers wait\n"
         "  writers of {table} wait until {name} is built\n"
-        "  help: op.create_index_concurrently, in a revision of its own\n\n"
+        "  help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
+        "one for each partition, attached to one that is made ON ONLY the table\n\n"
         "Safe form:\n\n"
         '    op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])\n'
     )
