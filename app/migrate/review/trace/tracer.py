@@ -169,7 +169,10 @@ class Tracer:
                     for parent in r.parents
                     if parent in before.relations or parent in after.relations
                 },
-                work={label(o): w for o, w in work(before, after).items() if o in known},
+                # The counters are of one transaction.
+                work={label(o): w for o, w in work(before, after).items() if o in known}
+                if running.transactional
+                else {},
                 rows={label(o): n for o, n in self._rows.items() if o in before.relations},
                 seconds=seconds,
                 lock_timeout_ms=after.lock_timeout_ms,
