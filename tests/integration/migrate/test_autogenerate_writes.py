@@ -406,7 +406,7 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "index changed": (
         lambda: [Column("n", Integer), Index("ix", "n")],
         lambda: [Column("n", Integer), Index("ix", "n", postgresql_where=text("n > 0"))],
-        [("expand", UNBUILT), ("expand", BUILT)],
+        [("expand", BUILT), ("expand", UNBUILT), ("expand", UNBUILT)],
     ),
     "index added": (
         lambda: [Column("n", Integer)],

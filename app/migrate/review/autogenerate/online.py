@@ -14,6 +14,11 @@ from sqlalchemy.sql.elements import conv
 
 from app.migrate.proof.catalog import Attributes, Key, statements
 from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate.anew import (
+    exchanged_index,
+    exchanged_key,
+    is_exchanged,
+)
 from app.migrate.review.autogenerate.changes import ROUTINES, VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.definitions import index_of, key_index_of
@@ -149,6 +154,10 @@ class Online:
         if not self.comparison.is_in_use(str(attributes["table"])) or index is None:
             yield Part(step, Turn.MAIN)
             return
+        if is_exchanged(key, self.comparison, self.moved):
+            if not leaving:
+                yield from exchanged_index(key, index, self.comparison)
+            return
         name = str(attributes["name"])
         build, unbuild = BuildIndex(index), UnbuildIndex(name)
         said = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
@@ -171,7 +180,8 @@ class Online:
             yield from self._validated(step, key)
             return
         if step.stage in (Stage.DROP, Stage.CLEAN):
-            yield Part(step, Turn.MAIN, about=self._without(key))
+            if not is_exchanged(key, self.comparison, self.moved):
+                yield Part(step, Turn.MAIN, about=self._without(key))
             return
         attributes = self.comparison.models.objects[key]
         table = str(attributes["table"])
@@ -220,6 +230,9 @@ class Online:
         found = key_index_of(attributes)
         if found is None:
             yield Part(step, Turn.MAIN)
+            return
+        if is_exchanged(key, self.comparison, self.moved):
+            yield from exchanged_key(key, found, self.comparison)
             return
         name, table = str(attributes["name"]), str(attributes["table"])
         build = Step(step.stage, [BuildIndex(found.index)], [UnbuildIndex(name)], "build", key)
