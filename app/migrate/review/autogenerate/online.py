@@ -25,6 +25,7 @@ from app.migrate.review.autogenerate.definitions import index_of, key_index_of
 from app.migrate.review.autogenerate.exchange import exchange
 from app.migrate.review.autogenerate.nulls import dropped_column, forbid_null
 from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.renaming import renamed
 from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 from app.migrate.review.autogenerate.spelling import (
     BuildIndex,
@@ -51,12 +52,14 @@ class Online:
 
     comparison: Comparison
     moved: Collection[Key]
+    # Whether that tables are renamed is all there is.
+    only_tables_renamed: bool = False
 
     def parts(self, step: Step) -> Iterator[Part]:
         """The parts of a step, in their order."""
         operation, key = step.ops[0] if step.ops else None, step.key
         if step.word == "rename" and isinstance(operation, RenameColumn | RenameTable):
-            yield _renamed(step, operation)
+            yield from renamed(step, operation, covered=self.only_tables_renamed)
         elif step.word == "rename" and key is not None and key.kind != "enum":
             yield Part(step, Turn.RENAME)
         elif any(isinstance(each, AddEnumValueOp) for each in step.ops):
@@ -251,19 +254,6 @@ class Online:
             f"Make {name} of its index",
             "The index was built in the revision before: no row is read.",
         )
-
-
-def _renamed(step: Step, operation: RenameColumn | RenameTable) -> Part:
-    of = f"{operation.table}." if isinstance(operation, RenameColumn) else ""
-    old, new = f"{of}{operation.old}", f"{of}{operation.new}"
-    about = (
-        f"Every release knows one of {old} and {new}: one that uses the former name fails from "
-        "here on, and one that uses the new name until then. Before this runs: have the next "
-        "release ready, and replace the one that runs at the same time. Without such a moment: "
-        f"add {new} beside {old}, write both, fill the rows in batches, and drop {old} in a "
-        "contract revision."
-    )
-    return Part(step, Turn.RENAME, "", f"Rename {old} to {new}", about)
 
 
 def _unfilled(key: Key) -> str:

@@ -44,7 +44,7 @@ def _narrows(fact: Fact, comparison: Comparison) -> bool:
         return fact.key.kind == "domain" or (
             fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
         )
-    return fact.word in ("rename", "replace")
+    return fact.word in ("rename", "replace") and fact.key.kind not in _MAY_GO
 
 
 def _column_narrows(fact: Fact) -> bool:

@@ -59,7 +59,7 @@ def undo(facts: Iterable[Fact]) -> str:
 
 
 def _phrases(fact: Fact) -> Iterator[Phrase]:
-    if fact.word == "rename" and fact.key.kind != "enum":
+    if fact.word in ("rename", "cover") and fact.key.kind != "enum":
         yield Phrase("give", " its former name", " their former names")
     elif fact.key.kind == "column":
         yield from _of_column(fact)
