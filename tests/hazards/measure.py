@@ -1,7 +1,8 @@
 """Measuring what a statement does, without the tracer: by hand, on a database of its own.
 
 In a transaction: run it, and ask a second session for the first one's locks. Outside of one: let a
-writer stand in the way, and ask a third session for the locks once the statement waits.
+writer stand in the way, then a reader of a partition, and ask another session for the locks
+whenever the statement waits.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ IN_SQL = (
     "ACCESS EXCLUSIVE",
 )
 TABLES = """
-SELECT c.oid, relfilenode, relkind::text AS kind,
+SELECT c.oid, relfilenode, relkind::text AS kind, relispartition AND relkind = 'r' AS part,
        CASE nspname WHEN 'public' THEN relname ELSE nspname || '.' || relname END AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind NOT IN ('i', 'I') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
 """
 SCANS = "SELECT relid, seq_scan FROM pg_stat_xact_all_tables"
 LOCKS = "SELECT relation, mode, granted FROM pg_locks WHERE pid = $1 AND locktype = 'relation'"
-WAITS = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND NOT granted"
+WAITS = "SELECT l::text FROM pg_locks l WHERE pid = $1 AND NOT granted"
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,10 @@ async def measured(database: Database, statements: Sequence[Statement]) -> list[
 
 def traced(statement: Statement) -> Measured:
     """The same, as the tracer says it."""
-    names = {*statement.held, *statement.locks} - set(statement.tables)
     locks = {
-        name: max(
-            (m for m in (statement.held.get(name), statement.locks.get(name)) if m),
-            key=IN_SQL.index,
-        )
-        for name in names
+        name: mode
+        for name, mode in strongest_of(statement.held, statement.locks).items()
+        if name not in statement.tables
     }
     if not statement.transactional:
         return Measured(locks)
@@ -129,23 +127,41 @@ async def _outside(
     there: frozenset[int],
 ) -> Measured:
     tables = await session.fetch(TABLES)
-    writer = await connect(database.url)
+    names = {row["oid"]: row["name"] for row in tables if row["oid"] in there}
+    ours = [row for row in tables if row["kind"] in "rp" and not row["name"].startswith("alembic")]
+    pid = session.get_server_pid()
+    seen: list[Mapping[str, str]] = []
+    writer, reader = await connect(database.url), await connect(database.url)
     try:
-        await writer.execute("BEGIN")
-        for table in tables:
-            if table["kind"] in "rp" and not table["name"].startswith("alembic"):
-                await writer.execute(f"DELETE FROM {table['name']} WHERE false")
+        for gate in (writer, reader):
+            await gate.execute("BEGIN")
+        for table in ours:
+            await writer.execute(f"DELETE FROM {table['name']} WHERE false")
+            if table["part"]:
+                await reader.execute(f"SELECT FROM {table['name']} LIMIT 0")
         running = asyncio.ensure_future(session.execute(sql))
-        pid = session.get_server_pid()
-        while not running.done() and not await looker.fetchval(WAITS, pid):
-            await asyncio.sleep(0.002)
-        names = {row["oid"]: row["name"] for row in tables if row["oid"] in there}
-        locks = await _locks(looker, pid, names)
-        await writer.execute("ROLLBACK")
+        former = ""
+        for gate in (writer, reader):
+            waits = ""
+            while not running.done() and waits in ("", former):
+                waits = await looker.fetchval(WAITS, pid) or ""
+                await asyncio.sleep(0.002)
+            former = waits
+            seen.append(await _locks(looker, pid, names))
+            await gate.execute("ROLLBACK")
         await running
     finally:
         await writer.close()
-    return Measured(locks)
+        await reader.close()
+    return Measured(strongest_of(*seen))
+
+
+def strongest_of(*locks: Mapping[str, str]) -> Mapping[str, str]:
+    """The strongest lock on each table."""
+    found: dict[str, str] = {}
+    for name, mode in (pair for each in locks for pair in each.items()):
+        found[name] = max(found.get(name, mode), mode, key=IN_SQL.index)
+    return found
 
 
 async def _locks(

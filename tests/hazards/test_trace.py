@@ -10,6 +10,7 @@ import pytest
 from app.migrate.history.revisions import read_revisions
 from app.migrate.review.lint import lint
 from tests.hazards.bench import Bench
+from tests.hazards.cases import cases
 from tests.support.databases import connect, engine
 
 FILE = '''\
@@ -180,3 +181,11 @@ async def test_what_is_harmless_is_not_found(bench: Bench, tmp_path: Path) -> No
     assert linted.trace.failure is None
     assert [f.render() for f in linted.findings] == []
     assert len(linted.trace.statements) == sum(map(len, HARMLESS))
+
+
+async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) -> None:
+    """It locks the partition's readers out, once everybody who began before has ended."""
+    (good,) = (case for case in cases() if case.name == "require-concurrent-detach/good")
+    (detach,) = (await bench.of(good)).trace.statements
+    assert detach.locks == {"events": "SHARE UPDATE EXCLUSIVE", "events_2020": "ACCESS EXCLUSIVE"}
+    assert not detach.transactional

@@ -61,9 +61,10 @@ async def trace(
         await upgrade(scratch, revision)
     engine = scratch.engine
     await _leave_utc(engine)
-    async with engine.connect() as opened:
+    async with engine.connect() as opened, engine.connect() as beside:
         session: Any = (await opened.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, Gate(session))
+        reader: Any = (await beside.get_raw_connection()).driver_connection
+        tracer = Tracer(versions, Gate(session, reader))
         if rows:
             await seed(session, await _state(session), rows)
         while True:

@@ -1,9 +1,10 @@
-"""The gate: what a statement outside a transaction meets, so that its locks can be seen.
+"""The gates: what a statement outside a transaction meets, so that its locks can be seen.
 
 Such a statement (CREATE INDEX CONCURRENTLY, VACUUM) commits by itself and leaves no lock to look
-at. The gate holds ROW EXCLUSIVE, a writer's lock, on every table. The statement comes to wait,
+at. The first gate is a writer: it holds ROW EXCLUSIVE on every table. The statement comes to wait,
 for a lock that writers stand in the way of or for the writer's transaction to end; what it holds
-and wants then is read, and the gate opens.
+and wants then is read, and the gate opens. The second is a reader of every partition, whom a
+statement meets that goes on to lock readers out, as detaching a partition does in its second half.
 """
 
 from __future__ import annotations
@@ -19,55 +20,78 @@ from app.migrate.review.trace.locks import MODES
 from app.migrate.review.trace.state import Relation
 
 LOOK_EVERY_S = 0.005
+GONE_ON_AFTER_S = 0.1
 LOCKS = """
-SELECT relation::bigint, mode, granted, locktype FROM pg_locks WHERE pid = $1
+SELECT relation::bigint, mode, granted, locktype, virtualxid, transactionid::text
+FROM pg_locks WHERE pid = $1
 """
 FIRST_OF_USERS = 16384
 
 
 @dataclass
 class Pause:
-    """A statement at the gate."""
+    """A statement at the gates."""
 
     taken: dict[int, set[str]]
     # Set as the statement ends.
     over: asyncio.Event
-    # The task that looks; its result is when the gate opened.
+    # The task that looks; its result is when the last gate opened.
     opened_s: asyncio.Task[float]
 
 
 class Gate:
-    """A session of its own on the scratch database."""
+    """Two sessions of its own on the scratch database."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
+    def __init__(self, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
+        self._writer, self._reader = writer, reader
 
     async def close(self, pid: int, tables: Sequence[Relation]) -> Pause:
         """Stand in the way of what that session does next."""
-        await self._connection.execute("BEGIN")
-        for table in tables:
-            if table.is_table:
-                name = f'"{table.schema}"."{table.name}"'
-                await self._connection.execute(f"LOCK TABLE {name} IN ROW EXCLUSIVE MODE")
+        parts = [table for table in tables if table.parents and table.kind == "r"]
+        await _lock(self._writer, [table for table in tables if table.is_table], "ROW EXCLUSIVE")
+        await _lock(self._reader, parts, "ACCESS SHARE")
         taken: dict[int, set[str]] = {}
         over = asyncio.Event()
         return Pause(taken, over, asyncio.ensure_future(self._look(pid, taken, over)))
 
     async def open(self, pause: Pause) -> tuple[float, dict[int, set[str]]]:
-        """How long the statement went on without the gate, in seconds, and its locks."""
+        """How long the statement went on without the gates, in seconds, and its locks."""
         ended_s = time.monotonic()
         pause.over.set()
         return max(0.0, ended_s - await pause.opened_s), pause.taken
 
     async def _look(self, pid: int, taken: dict[int, set[str]], over: asyncio.Event) -> float:
-        since_s = time.monotonic()
-        waits = False
-        while not waits and not over.is_set():
-            for row in await self._connection.fetch(LOCKS, pid):
-                if row["locktype"] == "relation" and row["relation"] >= FIRST_OF_USERS:
-                    taken.setdefault(row["relation"], set()).add(MODES[row["mode"]])
-                waits = waits or not row["granted"]
-            await asyncio.sleep(LOOK_EVERY_S)
-        opened_s = time.monotonic() if waits else since_s
-        await self._connection.execute("ROLLBACK")
+        opened_s = time.monotonic()
+        former: object = None
+        for gate in (self._writer, self._reader):
+            waits: object = None
+            while not over.is_set() and (
+                waits is None
+                # It goes on from the first gate a moment after that has opened, or finds that the
+                # other one stands in the way of the same lock.
+                or (waits == former and time.monotonic() < opened_s + GONE_ON_AFTER_S)
+            ):
+                waits = await self._wait(pid, taken)
+                await asyncio.sleep(LOOK_EVERY_S)
+            if waits is not None:
+                opened_s = time.monotonic()
+            former = waits
+            await gate.execute("ROLLBACK")
         return opened_s
+
+    async def _wait(self, pid: int, taken: dict[int, set[str]]) -> object:
+        """Note its locks; what it waits for, or None."""
+        waits = None
+        # By the session that stands at the last gate: it is there as long as anybody looks.
+        for row in await self._reader.fetch(LOCKS, pid):
+            if row["locktype"] == "relation" and row["relation"] >= FIRST_OF_USERS:
+                taken.setdefault(row["relation"], set()).add(MODES[row["mode"]])
+            if not row["granted"]:
+                waits = tuple(row)
+        return waits
+
+
+async def _lock(session: asyncpg.Connection, tables: Sequence[Relation], mode: str) -> None:
+    await session.execute("BEGIN")
+    for table in tables:
+        await session.execute(f'LOCK TABLE "{table.schema}"."{table.name}" IN {mode} MODE')

@@ -170,7 +170,10 @@ class Tracer:
                     for parent in r.parents
                     if parent in before.relations or parent in after.relations
                 },
-                work={label(o): w for o, w in work(before, after).items() if o in known},
+                # The counters are of one transaction.
+                work={label(o): w for o, w in work(before, after).items() if o in known}
+                if running.transactional
+                else {},
                 rows={label(o): h.rows for o, h in self._held.items() if o in before.relations},
                 bytes={label(o): h.bytes for o, h in self._held.items() if o in before.relations},
                 seconds=seconds,
