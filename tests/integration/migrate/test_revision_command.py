@@ -22,15 +22,20 @@ def revision(project: Path, database: Database | None, *arguments: str) -> Resul
     return run_alembic("revision", *arguments, url=url, cwd=project, env=environment)
 
 
-def add_priority(project: Path) -> None:
+def add_priority(project: Path, options: str = "") -> None:
     """A developer changes a model."""
+    replace_error(
+        project,
+        "    error: Mapped[str | None]\n"
+        f'    priority: Mapped[int] = mapped_column(server_default="0"{options})\n',
+    )
+
+
+def replace_error(project: Path, lines: str) -> None:
+    """Other lines in the place of a column's."""
     model = project / "app" / "db" / "models" / "jobs.py"
     source = model.read_text("utf-8")
-    changed = source.replace(
-        "    error: Mapped[str | None]\n",
-        "    error: Mapped[str | None]\n"
-        '    priority: Mapped[int] = mapped_column(server_default="0")\n',
-    )
+    changed = source.replace("    error: Mapped[str | None]\n", lines)
     assert changed != source
     model.write_text(changed, "utf-8")
 
@@ -64,6 +69,50 @@ def test_autogenerate_writes_the_next_number(database: Database, project: Path) 
         "OK  models and database are equal; no revision written\n",
     )
     assert read_revisions(project / "alembic" / "versions") == chain
+
+
+def test_every_file_is_named_and_in_the_lock(database: Database, project: Path) -> None:
+    """An index takes a revision of its own, with the next number and a name that says so."""
+    add_priority(project, ", index=True")
+    result = revision(project, database, "--autogenerate", "-m", "Add priority to jobs")
+    following = f"{int(NEXT) + 1:04}"
+    names = (
+        f"{NEXT}_add_priority_to_jobs.py",
+        f"{following}_build_ix_jobs_priority_on_jobs.py",
+    )
+    assert result.err == "".join(
+        f"OK  {name} written, revisions.lock refreshed. Review, then: alembic upgrade head\n"
+        for name in names
+    )
+    chain = read_revisions(project / "alembic" / "versions")
+    check_lock(project / "alembic" / "revisions.lock", chain)
+    assert [each.id for each in chain[-2:]] == [NEXT, following]
+    environment = {"PYTHONPATH": str(project)}
+    up = run_alembic("upgrade", "head", url=database.url, cwd=project, env=environment)
+    assert up.code == 0, up
+    check = run_alembic("check", url=database.url, cwd=project, env=environment)
+    assert check.code == 0, check
+
+
+def test_a_rename_is_asked_about_and_written_when_told(database: Database, project: Path) -> None:
+    """The command that is shown is the one that writes it."""
+    replace_error(project, "    failure: Mapped[str | None]\n")
+    asked = revision(project, database, "--autogenerate", "-m", "Say failure")
+    told = "alembic -x rename=jobs.error:jobs.failure revision --autogenerate -m "
+    assert told in asked.err
+    versions = project / "alembic" / "versions"
+    for written in read_revisions(versions)[-2:]:
+        assert written.path is not None
+        written.path.unlink()
+
+    result = run_alembic(
+        "-x", "rename=jobs.error:jobs.failure", "revision", "--autogenerate", "-m", "Say failure",
+        url=database.url, cwd=project, env={"PYTHONPATH": str(project)},
+    )  # fmt: skip
+    assert result.code == 0, result
+    source = (versions / f"{NEXT}_say_failure.py").read_text("utf-8")
+    assert 'op.alter_column("jobs", "error", new_column_name="failure")' in source
+    assert 'phase = "contract"' in source
 
 
 def test_autogenerate_wants_a_database_at_head(empty_database: Database, project: Path) -> None:

@@ -92,7 +92,9 @@ def locks(facts: Iterable[Fact], comparison: Comparison) -> str:
 
 def _locks(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
     kind, table = fact.key.kind, fact.table
-    if fact.word == "rename" and kind in ("table", "column", "constraint", "index"):
+    if fact.word == "rename" and kind == "index":
+        yield table, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
+    elif fact.word in ("rename", "cover") and kind in ("table", "column", "constraint"):
         yield table, _ACCESS, Work.CATALOGUE
     elif kind == "table":
         yield from _of_table(fact, comparison)

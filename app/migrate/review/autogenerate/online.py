@@ -14,12 +14,18 @@ from sqlalchemy.sql.elements import conv
 
 from app.migrate.proof.catalog import Attributes, Key, statements
 from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate.anew import (
+    exchanged_index,
+    exchanged_key,
+    is_exchanged,
+)
 from app.migrate.review.autogenerate.changes import ROUTINES, VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.definitions import index_of, key_index_of
 from app.migrate.review.autogenerate.exchange import exchange
 from app.migrate.review.autogenerate.nulls import dropped_column, forbid_null
 from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.renaming import renamed
 from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 from app.migrate.review.autogenerate.spelling import (
     BuildIndex,
@@ -46,12 +52,14 @@ class Online:
 
     comparison: Comparison
     moved: Collection[Key]
+    # Whether that tables are renamed is all there is.
+    only_tables_renamed: bool = False
 
     def parts(self, step: Step) -> Iterator[Part]:
         """The parts of a step, in their order."""
         operation, key = step.ops[0] if step.ops else None, step.key
         if step.word == "rename" and isinstance(operation, RenameColumn | RenameTable):
-            yield _renamed(step, operation)
+            yield from renamed(step, operation, covered=self.only_tables_renamed)
         elif step.word == "rename" and key is not None and key.kind != "enum":
             yield Part(step, Turn.RENAME)
         elif any(isinstance(each, AddEnumValueOp) for each in step.ops):
@@ -149,6 +157,10 @@ class Online:
         if not self.comparison.is_in_use(str(attributes["table"])) or index is None:
             yield Part(step, Turn.MAIN)
             return
+        if is_exchanged(key, self.comparison, self.moved):
+            if not leaving:
+                yield from exchanged_index(key, index, self.comparison)
+            return
         name = str(attributes["name"])
         build, unbuild = BuildIndex(index), UnbuildIndex(name)
         said = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
@@ -171,7 +183,8 @@ class Online:
             yield from self._validated(step, key)
             return
         if step.stage in (Stage.DROP, Stage.CLEAN):
-            yield Part(step, Turn.MAIN, about=self._without(key))
+            if not is_exchanged(key, self.comparison, self.moved):
+                yield Part(step, Turn.MAIN, about=self._without(key))
             return
         attributes = self.comparison.models.objects[key]
         table = str(attributes["table"])
@@ -221,6 +234,9 @@ class Online:
         if found is None:
             yield Part(step, Turn.MAIN)
             return
+        if is_exchanged(key, self.comparison, self.moved):
+            yield from exchanged_key(key, found, self.comparison)
+            return
         name, table = str(attributes["name"]), str(attributes["table"])
         build = Step(step.stage, [BuildIndex(found.index)], [UnbuildIndex(name)], "build", key)
         yield Part(build, Turn.INDEX, name, f"Build the index of {name}")
@@ -238,19 +254,6 @@ class Online:
             f"Make {name} of its index",
             "The index was built in the revision before: no row is read.",
         )
-
-
-def _renamed(step: Step, operation: RenameColumn | RenameTable) -> Part:
-    of = f"{operation.table}." if isinstance(operation, RenameColumn) else ""
-    old, new = f"{of}{operation.old}", f"{of}{operation.new}"
-    about = (
-        f"Every release knows one of {old} and {new}: one that uses the former name fails from "
-        "here on, and one that uses the new name until then. Before this runs: have the next "
-        "release ready, and replace the one that runs at the same time. Without such a moment: "
-        f"add {new} beside {old}, write both, fill the rows in batches, and drop {old} in a "
-        "contract revision."
-    )
-    return Part(step, Turn.RENAME, "", f"Rename {old} to {new}", about)
 
 
 def _unfilled(key: Key) -> str:

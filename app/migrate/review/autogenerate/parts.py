@@ -22,17 +22,18 @@ class Turn(enum.IntEnum):
     MAIN = 4  # everything that is a change of the catalogue, and what is made together
     REWRITE = 5  # what PostgreSQL does only by writing every row
     INDEX = 6
-    KEYS = 7  # keys of the indexes that were built, and what refers to them
-    VALIDATE = 8
-    PROMISE = 9  # no null from now on
-    PROVE = 10  # nor before
-    REQUIRE = 11
-    LATE_KEYS = 12  # keys on columns that had to be NOT NULL first
-    LATE_VALIDATE = 13
-    CONTRACT = 14  # views, functions and triggers that go
-    COLUMNS = 15
-    UNREFER = 16  # references of tables that go
-    TABLES = 17
+    EXCHANGE = 7  # indexes that others were built beside
+    KEYS = 8  # keys of the indexes that were built, and what refers to them
+    VALIDATE = 9
+    PROMISE = 10  # no null from now on
+    PROVE = 11  # nor before
+    REQUIRE = 12
+    LATE_KEYS = 13  # keys on columns that had to be NOT NULL first
+    LATE_VALIDATE = 14
+    CONTRACT = 15  # views, functions and triggers that go
+    COLUMNS = 16
+    UNREFER = 17  # references of tables that go
+    TABLES = 18
 
 
 @dataclass(frozen=True)

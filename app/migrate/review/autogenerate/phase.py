@@ -44,7 +44,7 @@ def _narrows(fact: Fact, comparison: Comparison) -> bool:
         return fact.key.kind == "domain" or (
             fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
         )
-    return fact.word in ("rename", "replace")
+    return fact.word in ("rename", "replace") and fact.key.kind not in _MAY_GO
 
 
 def _column_narrows(fact: Fact) -> bool:
@@ -71,6 +71,8 @@ def _key_narrows(fact: Fact, comparison: Comparison) -> bool:
     if fact.word in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
+    if fact.word == "attach":
+        return fact.before is not None
     if fact.word not in _BINDS or (fact.key.kind == "index" and not unique):
         return False
     columns = {key for key in comparison.models.uses.get(fact.key, ()) if key.kind == "column"}

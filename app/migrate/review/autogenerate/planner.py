@@ -18,6 +18,7 @@ from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.online import Online
 from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.spelling import RenameColumn
 from app.migrate.review.autogenerate.steps import Stage, Step
 
 _MADE = ("make", "remake", "promise", "attach")
@@ -45,7 +46,7 @@ class Planned:
 
 def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> list[Planned]:
     """The revisions of a change of the models."""
-    online = Online(comparison, _moved(steps, changes))
+    online = Online(comparison, _moved(steps, changes), _only_tables_renamed(steps))
     parts = [part for step in steps for part in online.parts(step)]
     parts = _after_needs(_last(_before_needs(parts, comparison)), comparison)
     parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
@@ -73,6 +74,14 @@ def _moved(steps: Iterable[Step], changes: Changes) -> Collection[Key]:
     }
     anew = {key for key in changes.anew if key.kind not in ("index", "constraint")}
     return retyped | anew | changes.remade | changes.freed | changes.replaced
+
+
+def _only_tables_renamed(steps: Iterable[Step]) -> bool:
+    return all(
+        step.word == "rename" and not isinstance(operation, RenameColumn)
+        for step in steps
+        for operation in step.ops
+    )
 
 
 def _before_needs(parts: list[Part], comparison: Comparison) -> list[Part]:

@@ -22,6 +22,7 @@ _DROP = Phrase("drop")
 _DROP_WITH_CONTENT = Phrase("drop", " and what is in it", " and what is in them")
 _MAKE = Phrase("make", " again", " again")
 _BACK = Phrase("put", " back as it was", " back as they were")
+_KEY_BUILT = ("build", "constraint")
 _STOPPED = "which a row that breaks {} stops"
 
 
@@ -58,7 +59,7 @@ def undo(facts: Iterable[Fact]) -> str:
 
 
 def _phrases(fact: Fact) -> Iterator[Phrase]:
-    if fact.word == "rename" and fact.key.kind != "enum":
+    if fact.word in ("rename", "cover") and fact.key.kind != "enum":
         yield Phrase("give", " its former name", " their former names")
     elif fact.key.kind == "column":
         yield from _of_column(fact)
@@ -69,13 +70,8 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
             " its" + what.format("its tables are"),
             " their" + what.format("their tables are"),
         )
-    elif fact.word == "build" and fact.key.kind == "constraint":
-        yield Phrase("drop the index of")
-    elif fact.word == "attach":
-        yield Phrase(
-            "drop", " and build its index again while writers wait",
-            " and build their indexes again while writers wait",
-        )  # fmt: skip
+    elif fact.word in ("attach", "validate") or (fact.word, fact.key.kind) == _KEY_BUILT:
+        yield _of_constraint(fact)
     elif fact.word == "build" or (fact.word in ("make", "promise") and fact.before is None):
         yield _DROP_WITH_CONTENT if fact.key.kind == "table" else _DROP
     elif fact.word == "unbuild" or (fact.word == "drop" and fact.after is None):
@@ -89,8 +85,18 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
             yield _MAKE
     elif fact.word in ("make", "promise", "rename", "change", "comment"):
         yield _BACK
-    elif fact.word == "validate":
-        yield Phrase("take", " for not proven again", " for not proven again")
+
+
+def _of_constraint(fact: Fact) -> Phrase:
+    if fact.word == "validate":
+        return Phrase("take", " for not proven again", " for not proven again")
+    if fact.word == "build":
+        return Phrase("drop the index of")
+    if fact.before is not None:
+        again = " as {} while everybody waits"
+        return Phrase("build", again.format("it was"), again.format("they were"))
+    again = " and build {} again while writers wait"
+    return Phrase("drop", again.format("its index"), again.format("their indexes"))
 
 
 def _of_column(fact: Fact) -> Iterator[Phrase]:
