@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-STATE = """
+# What the transaction has read and written so far, by table.
+WORK = """
+SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
+    coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
+FROM pg_stat_xact_user_tables x
+"""
+STATE = f"""
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
@@ -23,7 +29,7 @@ SELECT json_build_object(
     'relations', (SELECT json_agg(json_build_array(
             oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
             relowner::bigint, relrowsecurity,
-            (SELECT coalesce(array_agg(inhparent::bigint), '{}') FROM pg_inherits
+            (SELECT coalesce(array_agg(inhparent::bigint), '{{}}') FROM pg_inherits
              WHERE inhrelid = r.oid AND NOT inhdetachpending),
             CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
         FROM relations r),
@@ -37,7 +43,7 @@ SELECT json_build_object(
         WHERE attnum > 0 AND NOT attisdropped),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
-            conindid::bigint, coalesce(conkey, '{}'), contypid::bigint, conparentid::bigint,
+            conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
             CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace WHERE contype <> 't'),
     'indexes', (SELECT json_agg(json_build_array(
@@ -62,15 +68,13 @@ SELECT json_build_object(
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass
                           AND objid = p.oid AND deptype = 'e')),
-    'work', (SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
-            coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))
-        FROM pg_stat_xact_user_tables x),
+    'work', ({WORK})::json,
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation >= 16384),
     'lock_timeout_ms', (SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')
 )::text
-"""
+"""  # noqa: S608 - both parts are constants
 
 
 @dataclass(frozen=True)
@@ -232,6 +236,11 @@ class State:
     work: Mapping[int, Work]
     locks: frozenset[tuple[int, str]]
     lock_timeout_ms: int
+
+
+def read_work(document: str | None) -> Mapping[int, Work]:
+    """What WORK's answer says, by table."""
+    return {row[0]: Work(*row) for row in json.loads(document or "[]")}
 
 
 def read_state(document: str) -> State:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +27,7 @@ from app.migrate.review.trace.contents import Held
 from app.migrate.review.trace.effects import effects, work
 from app.migrate.review.trace.gate import Gate
 from app.migrate.review.trace.locks import MODES, strongest
-from app.migrate.review.trace.state import STATE, State, read_state
+from app.migrate.review.trace.state import STATE, WORK, State, read_state, read_work
 from app.migrate.review.trace.statement import Statement
 
 # A step of our own looks before it acts; that is not what the revision asked for.
@@ -44,8 +45,14 @@ class Tracer:
         self.statements: list[Statement] = []
         self._revision: Path | None = None
         self._known: frozenset[int] = frozenset()
-        # The state after the last statement, as long as nothing else ran.
+        # The state after the last statement, where nothing else has changed it since.
         self._last: State | None = None
+        # The session's own lock timeout, which a transaction's end brings back.
+        self._lock_timeout_ms = 0
+        # Whether its counts of rows are of a transaction that is over.
+        self._counts_are_old = False
+        # The question for the state, prepared on the connection that it is asked on.
+        self._prepared: tuple[Any, Any] | None = None
         self._running: _Running | None = None
         self._held: Mapping[int, Held] = {}
         # Where that revision runs, and whether its transaction was rolled back.
@@ -79,12 +86,14 @@ class Tracer:
     def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
         place = self._place(sql)
         if place is None or _BOOKKEEPING in sql:
-            self._last = None
+            # The run's own rows come last in a transaction and change no schema, the ledger's
+            # table before the first revision.
             return
         path, line, revision = place
         self._connection = connection
         driver = cursor._adapt_connection._connection
-        before = self._last or _state(driver)
+        transactional = cursor._adapt_connection.isolation_level != "autocommit"
+        before = self._before(cursor, driver, transactional=transactional)
         if path == self._revision and self._undone:
             # It did not get a lock, and is run again.
             self.forget_last_revision()
@@ -92,7 +101,6 @@ class Tracer:
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
-        transactional = cursor._adapt_connection.isolation_level != "autocommit"
         pause = None
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
@@ -107,7 +115,7 @@ class Tracer:
         taken: dict[int, set[str]] = {}
         if running.pause is not None:
             seconds, taken = await_only(self._gate.open(running.pause))
-        after = _state(running.driver)
+        after = self._state(running.driver)
         self._last = after if running.transactional else None
         self._add(running, after, seconds, taken)
 
@@ -123,12 +131,41 @@ class Tracer:
         self._add(running, running.before, 0.0, taken, error=state or "?")
 
     def _commits(self, _connection: Any) -> None:
-        self._last = None
+        if self._last is not None:
+            self._last = replace(
+                self._last, locks=frozenset(), lock_timeout_ms=self._lock_timeout_ms
+            )
+            self._counts_are_old = True
 
     def _rolls_back(self, connection: Any) -> None:
         self._last = None
         # Not what somebody else does beside the run, who watches it.
         self._undone = self._undone or connection is self._connection
+
+    def _before(self, cursor: Any, driver: Any, *, transactional: bool) -> State:
+        """The state that the next statement finds."""
+        last = self._last
+        if last is None:
+            last = self._state(driver)
+            if not driver.is_in_transaction():
+                self._lock_timeout_ms = last.lock_timeout_ms
+                self._counts_are_old = True
+        if self._counts_are_old and transactional:
+            # In the statement's own transaction: between two of them the server may begin to
+            # count anew. SQLAlchemy's cursor begins it.
+            own = cursor._adapt_connection.cursor()
+            own.execute(WORK)
+            last = replace(last, work=read_work(own.fetchone()[0]))
+            own.close()
+            self._counts_are_old = False
+        self._last = last
+        return last
+
+    def _state(self, driver: Any) -> State:
+        """What the run's session sees now. Planning the question would take longer than it does."""
+        if self._prepared is None or self._prepared[0] is not driver:
+            self._prepared = driver, await_only(driver.prepare(STATE))
+        return read_state(await_only(self._prepared[1].fetchval()))
 
     def _add(
         self,
@@ -219,10 +256,6 @@ class _Running:
         self.driver = driver
         self.pause = pause
         self.since_s = time.monotonic()
-
-
-def _state(driver: Any) -> State:
-    return read_state(await_only(driver.fetchval(STATE)))
 
 
 def _by_relation(state: State, without: State | None = None) -> dict[int, set[str]]:
