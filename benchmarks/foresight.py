@@ -138,7 +138,9 @@ async def hundred(databases: Databases, folder: Path, rounds: int) -> float:
                 if what == "upgrade":
                     await upgrade(target)
                 else:
-                    await trace(target, chain.versions, start=())
+                    said = await trace(target, chain.versions, start=())
+                    if said.failure is not None or len(said.statements) != len(HUNDRED):
+                        raise SystemExit(f"the trace stopped: {said.failure}")
                 if number:
                     times.append(time.perf_counter() - since_s)
             await databases.drop(database)

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.migrate.review.lint import Linted
 from app.migrate.review.rules import RULES
 from tests.hazards.bench import Bench, found
 from tests.hazards.cases import Case, cases
@@ -90,4 +91,9 @@ async def test_a_hazard_is_found_in_disguise(
     path = tmp_path / "bad.py"
     path.write_text(disguised(disguise, plain.trace.statements, case.phase), "utf-8")
     linted = await bench.lint([path])
-    assert {f.rule for f in linted.findings} == {f.rule for f in plain.findings}
+    assert _traced(linted) == _traced(plain)
+
+
+def _traced(linted: Linted) -> set[str]:
+    """The rules that were seen by running it; squawk does not read into a string."""
+    return {f.rule for f in linted.findings if RULES[f.rule].seen == "traced"}

@@ -40,10 +40,6 @@ NEW_TYPE_BELOW: Rules = {
     **NEW_TYPE,
     "avoid-work-under-access-exclusive": "what the type is used by is put aside before",
 }
-EXCHANGED: Rules = {
-    "avoid-renaming-a-column": "a column takes the place of the one that is dropped beside it, in "
-    "a contract revision; the rule does not ask for the phase",
-}
 NUMBERED: Rules = {
     "avoid-work-under-access-exclusive": "a sequence goes on after the highest number, which is "
     "read while nobody can take the next",
@@ -54,13 +50,6 @@ SMALL_KEY: Rules = {"avoid-small-integer-key": "the models' own choice of a type
 WITH_TABLE: Rules = {"avoid-reference-with-its-column": "a new table is proven without a row"}
 
 ALLOWED: Mapping[str, Rules] = {
-    "array_type_changed": EXCHANGED,
-    "enum_in_place_of_another": EXCHANGED,
-    "enum_in_place_of_text": EXCHANGED,
-    "length_changed": EXCHANGED,
-    "type_that_needs_using": EXCHANGED,
-    "type_to_text_and_back": EXCHANGED,
-    "type_widened": EXCHANGED,
     "type_changed_under_index_check_and_view": {
         **STORED_ANEW,
         **TOGETHER,

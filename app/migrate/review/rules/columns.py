@@ -96,11 +96,19 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
+    # A column that takes the place of one that this contract revision drops keeps a name that
+    # every release knows.
+    replaced = {
+        (effect.relation, effect.name)
+        for statement in unit.statements
+        for effect in statement.of("column_dropped")
+        if unit.phase == "contract"
+    }
     for statement in unit.statements:
         for effect in statement.of("column_renamed"):
-            yield Hit.at(
-                statement, table=effect.relation, column=effect.name, to=effect.facts["to"]
-            )
+            to = effect.facts["to"]
+            if (effect.relation, to) not in replaced:
+                yield Hit.at(statement, table=effect.relation, column=effect.name, to=to)
 
 
 def _typed(unit: Unit, *types: str) -> Iterator[Hit]:

@@ -51,8 +51,9 @@ class Tracer:
         self._lock_timeout_ms = 0
         # Whether its counts of rows are of a transaction that is over.
         self._counts_are_old = False
-        # The question for the state, prepared on the connection that it is asked on.
-        self._prepared: tuple[Any, Any] | None = None
+        # The questions that are prepared, on the connection that was asked.
+        self._asked: Any = None
+        self._prepared: dict[str, Any] = {}
         self._running: _Running | None = None
         self._held: Mapping[int, Held] = {}
         # Where that revision runs, and whether its transaction was rolled back.
@@ -152,20 +153,25 @@ class Tracer:
                 self._counts_are_old = True
         if self._counts_are_old and transactional:
             # In the statement's own transaction: between two of them the server may begin to
-            # count anew. SQLAlchemy's cursor begins it.
-            own = cursor._adapt_connection.cursor()
-            own.execute(WORK)
-            last = replace(last, work=read_work(own.fetchone()[0]))
-            own.close()
+            # count anew.
+            if not driver.is_in_transaction():
+                await_only(cursor._adapt_connection._start_transaction())
+            last = replace(last, work=read_work(self._ask(driver, WORK)))
             self._counts_are_old = False
         self._last = last
         return last
 
     def _state(self, driver: Any) -> State:
-        """What the run's session sees now. Planning the question would take longer than it does."""
-        if self._prepared is None or self._prepared[0] is not driver:
-            self._prepared = driver, await_only(driver.prepare(STATE))
-        return read_state(await_only(self._prepared[1].fetchval()))
+        """What the run's session sees now."""
+        return read_state(self._ask(driver, STATE))
+
+    def _ask(self, driver: Any, question: str) -> Any:
+        """The answer in one value. To plan such a question takes longer than to answer it."""
+        if self._asked is not driver:
+            self._asked, self._prepared = driver, {}
+        if question not in self._prepared:
+            self._prepared[question] = await_only(driver.prepare(question))
+        return await_only(self._prepared[question].fetchval())
 
     def _add(
         self,
