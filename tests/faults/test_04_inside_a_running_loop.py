@@ -147,6 +147,7 @@ uvloop.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_uvloop_can_upgrade(small: Chain, empty_database: Database) -> None:
     """Four upgrades of one database under uvloop: one applies."""
     pytest.importorskip("uvloop", reason="uvloop is not installed")

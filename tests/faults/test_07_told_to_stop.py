@@ -97,6 +97,7 @@ async def test_a_signal_ends_the_wait_for_the_mutex(
     assert await watcher.fetchval("SELECT to_regclass('alembic_version') IS NULL")
 
 
+@pytest.mark.slow
 async def test_a_signal_ends_the_pause_between_two_attempts(
     chain: Chain,
     launcher: Launcher,

@@ -114,6 +114,7 @@ async def test_a_step_outside_a_transaction_gives_up_within_its_budget(
     )
 
 
+@pytest.mark.slow
 async def test_a_deadlock_repeats_the_revision(
     chain: Chain,
     launcher: Launcher,

@@ -59,6 +59,7 @@ async def test_the_run_is_unaffected(
     )
 
 
+@pytest.mark.slow
 async def test_waiting_for_the_mutex_is_not_idling(
     chain: Chain, launcher: Launcher, url: str, watcher: asyncpg.Connection
 ) -> None:

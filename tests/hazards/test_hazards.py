@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -40,9 +40,18 @@ def case(request: pytest.FixtureRequest, major: int) -> Case:
     return found
 
 
-def every(cases: Sequence[Case]) -> pytest.MarkDecorator:
-    """A test for each of the cases."""
-    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name, indirect=True)
+def every(cases: Sequence[Case], quick: Callable[[Case], bool]) -> pytest.MarkDecorator:
+    """A test for each of the cases; those that are not quick are marked as slow."""
+    parameters = [
+        pytest.param(case, id=case.name, marks=() if quick(case) else pytest.mark.slow)
+        for case in cases
+    ]
+    return pytest.mark.parametrize("case", parameters, indirect=True)
+
+
+def in_sample(case: Case) -> bool:
+    """Whether it is among those that stand for all in a quick run."""
+    return case.rule in SAMPLE
 
 
 def test_every_rule_has_a_pair() -> None:
@@ -52,7 +61,7 @@ def test_every_rule_has_a_pair() -> None:
     assert all(case.rule in {rule for _, _, rule in case.expected()} for case in BAD)
 
 
-@every(CASES)
+@every(CASES, lambda case: case.name.endswith("/bad") or in_sample(case))
 async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case) -> None:
     """Also in a chain that does the same well."""
     linted = await bench.of(case)
@@ -61,7 +70,7 @@ async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case)
     assert (linted.trace.failure is not None) == refused
 
 
-@every([case for case in CASES if RULES[case.rule].seen == "traced"])
+@every([case for case in CASES if RULES[case.rule].seen == "traced"], in_sample)
 async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -> None:
     """Locks, tables written anew and tables read, of every statement: 100 % the same."""
     statements = (await bench.of(case)).trace.statements
@@ -74,14 +83,7 @@ async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -
             assert await measured(database, statements) == said
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=case.name, marks=() if case.rule in SAMPLE else pytest.mark.slow)
-        for case in TRACED
-    ],
-    indirect=True,
-)
+@every(TRACED, in_sample)
 @pytest.mark.parametrize("disguise", DISGUISES)
 async def test_a_hazard_is_found_in_disguise(
     bench: Bench, case: Case, disguise: str, tmp_path: Path

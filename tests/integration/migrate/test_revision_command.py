@@ -4,6 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from app.migrate.history.revisions import check_lock, read_revisions
 from tests.integration.migrate.conftest import ROOT, run_alembic
 from tests.support.databases import Database
@@ -71,6 +73,7 @@ def test_autogenerate_writes_the_next_number(database: Database, project: Path) 
     assert read_revisions(project / "alembic" / "versions") == chain
 
 
+@pytest.mark.slow
 def test_every_file_is_named_and_in_the_lock(database: Database, project: Path) -> None:
     """An index takes a revision of its own, with the next number and a name that says so."""
     add_priority(project, ", index=True")
@@ -94,6 +97,7 @@ def test_every_file_is_named_and_in_the_lock(database: Database, project: Path) 
     assert check.code == 0, check
 
 
+@pytest.mark.slow
 def test_a_rename_is_asked_about_and_written_when_told(database: Database, project: Path) -> None:
     """The command that is shown is the one that writes it."""
     replace_error(project, "    failure: Mapped[str | None]\n")
@@ -143,6 +147,7 @@ def test_a_revision_without_a_message_is_refused(database: Database, project: Pa
     )
 
 
+@pytest.mark.slow
 def test_two_branches_conflict_in_git_before_they_do_in_a_database(project: Path) -> None:
     """Both add a line at the same place of revisions.lock."""
 
