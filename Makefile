@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# One worker more than cores: tests wait for servers and timeouts, too.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all lint types tests all-tests soak locks clean
@@ -30,10 +33,10 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 tests: $(VENV)/.ready
-	$(BIN)/pytest -n auto -m "not slow"
+	$(PYTEST) -m "not slow"
 
 all-tests: $(VENV)/.ready
-	$(BIN)/pytest -n auto
+	$(PYTEST)
 
 # Chains of revisions and faults by chance; a seed that was printed comes again with SEED=….
 CASES ?= 300
