@@ -52,13 +52,9 @@ CHANGES: list[Change] = []
 QUICK = {
     "table_added",
     "columns_added_with_all_they_can_have",
-    "type_changed_under_index_check_and_view",
     "index_added",
-    "check_changed",
     "foreign_key_changed",
-    "primary_key_changed",
     "enum_value_added_and_used",
-    "trigger_changed",
     "table_with_everything_on_it_added",
 }
 

@@ -1,9 +1,16 @@
 """What is asked in production before data is dropped, and what goes against a guard in the open."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.migrate.history.revisions import CLEAN, read_revisions, write_lock
 from tests.integration.migrate.conftest import psql
 from tests.support.databases import Database
-from tests.support.forks import Result
+from tests.support.forks import Result, forks
 from tests.support.processes import run
+from tests.support.runs import Chain
 
 ROWS = (
     "INSERT INTO volumes (name, root) VALUES ('a', '/a');"
@@ -108,3 +115,38 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     ledger = run("vegafs", "ledger", DATABASE_URL=database.url).out
     assert ledger.count("adopted") == 7
     assert ledger.count("reason: made by hand") == 7
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lint", "code", "said"),
+    [
+        (
+            "avoid-truncate+require-concurrent-index",
+            "error",
+            3,
+            "REFUSED [revision-unsafe]  0001 would hurt a database in use: it breaks "
+            "avoid-truncate, require-concurrent-index\n"
+            "  help: `vegafs lint 0001` shows where, with the safe form; if it is meant, allow it "
+            "in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
+        ),
+        ("avoid-truncate", "warn", 0, "WARNING [revision-unsafe]  0001 breaks avoid-truncate\n"),
+        (None, "error", 0, "WARNING [revision-unsafe]  0001 was never linted: vegafs lock\n"),
+        ("avoid-truncate", "off", 0, "APPLY"),
+        (CLEAN, "error", 0, "APPLY"),
+    ],
+)
+def test_production_goes_by_the_verdict_in_the_lock(
+    empty_database: Database, tmp_path: Path, verdict: str | None, lint: str, code: int, said: str
+) -> None:
+    """Nothing is tried when a container starts."""
+    chain = Chain(tmp_path / "chain")
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    revisions = [replace(each, verdict=verdict) for each in read_revisions(chain.versions)]
+    write_lock(chain.folder / "alembic" / "revisions.lock", revisions)
+    environment = {
+        "DATABASE_URL": empty_database.url,
+        "VEGAFS_ENVIRONMENT": "production",
+        "VEGAFS_MIGRATE_LINT": lint,
+    }
+    result = forks().start("alembic", "upgrade", "head", env=environment, cwd=chain.folder).wait()
+    assert (result.code, result.err.startswith(said)) == (code, True), result.err

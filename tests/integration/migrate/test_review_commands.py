@@ -89,6 +89,7 @@ def write(project: Path, text: str) -> None:
     write_lock(lock, with_known(read_revisions(versions), read_lock(lock)))
 
 
+@pytest.mark.slow
 def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
     project: Path, command: Command, database: Database
 ) -> None:
