@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -91,7 +92,8 @@ def explained(url: URL) -> Iterator[None]:
     """Driver errors of the block as errors of ours, where we know better than the driver."""
     try:
         yield
-    except (DBAPIError, *_SILENCE) as error:
+    except (DBAPIError, asyncpg.PostgresError, *_SILENCE) as error:
+        # SQLAlchemy 2.0 hands on what connecting met as the driver said it.
         meant = explain(error, url)
         if meant is None:
             raise
