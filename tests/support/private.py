@@ -99,11 +99,13 @@ def standby(primary: Running) -> Iterator[str]:
             capture_output=True,
             timeout=60,
         )
+        of_primary = find_binaries(None, major=int((data / "PG_VERSION").read_text("utf-8")))
+        assert of_primary is not None
         options = {"unix_socket_directories": str(run), "listen_addresses": "", "hot_standby": "on"}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         log = folder / "log"
         with log.open("wb") as opened:
-            command: list[str | Path] = [found.bindir / "postgres", "-D", data, *settings]
+            command: list[str | Path] = [of_primary.bindir / "postgres", "-D", data, *settings]
             process = programs.start(command, folder, output=opened.fileno())
         try:
             deadline = time.monotonic() + 30
