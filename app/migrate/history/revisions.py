@@ -166,6 +166,11 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
     return tuple(revisions)
 
 
+def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
+    """Whether the folder has the files that the lock names; else the lock cannot speak for them."""
+    return {revision.file_name for revision in locked} == {p.name for p in versions.glob("*.py")}
+
+
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; whether that changed it."""
     text = LOCK_HEADER + "".join(f"{revision.line()}\n" for revision in revisions)

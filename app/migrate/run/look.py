@@ -22,7 +22,7 @@ from app.db.failures import explained
 from app.errors import Interrupted, VegafsError
 from app.migrate.history import plan
 from app.migrate.history.ledger import Row, applied
-from app.migrate.history.revisions import heads, read_lock
+from app.migrate.history.revisions import heads, names_all_files, read_lock
 from app.migrate.run.commandline import command_name, rendered, say
 from app.migrate.run.report import Recorder
 
@@ -81,7 +81,7 @@ def _look(versions: Path, way: Way) -> frozenset[str] | None:
     """The newest revisions, where the database has them."""
     try:
         locked = read_lock(versions.parent / "revisions.lock")
-        if {revision.file_name for revision in locked} != {p.name for p in versions.glob("*.py")}:
+        if not names_all_files(locked, versions):
             return None
         in_database, rows = asyncio.run(_read(way))
         if not in_database or in_database != heads(locked):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.errors import DatabaseAhead
 from app.migrate.history import plan
-from app.migrate.history.revisions import Revision, heads
+from app.migrate.history.revisions import Revision, heads, names_all_files
 from app.migrate.run.bookkeeping import Bookkeeping
 from app.migrate.run.report import Recorder
 
@@ -32,7 +32,7 @@ def nothing_left(
     """
     found = bookkeeping.heads()
     recorder.begin(tuple(sorted(found)), ())
-    if command != "upgrade" or not found or _files_differ(versions, locked):
+    if command != "upgrade" or not found or not names_all_files(locked, versions):
         return False
     if not found <= {revision.id for revision in locked}:
         _accept_newer(bookkeeping, locked, found, recorder, to_head=to_head, say=say)
@@ -41,12 +41,6 @@ def nothing_left(
         return False
     plan.check_integrity(locked, found, bookkeeping.recorded())
     return True
-
-
-def _files_differ(versions: Path, locked: Sequence[Revision]) -> bool:
-    """Whether the folder has other files than the lock names: then the lock cannot be asked."""
-    named = {revision.file_name for revision in locked}
-    return named != {path.name for path in versions.glob("*.py")}
 
 
 def _accept_newer(
