@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     )
     scratch_url: SecretStr | None = Field(
         default=None,
-        description="an empty database to try revisions on; unset: a throw-away server",
+        description="a server to try revisions on, in databases of their own; unset: one of ours",
     )
     environment: Literal["development", "test", "production"] = Field(
         default="development", description="production turns the development defaults off"

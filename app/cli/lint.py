@@ -13,7 +13,7 @@ from app.cli import output
 from app.db.scratch import scratch
 from app.migrate.history.revisions import Revision, read_revisions
 from app.migrate.review.formats import FORMATS
-from app.migrate.review.lint import Linted, lint
+from app.migrate.review.lint import NOTHING, Linted, lint
 from app.migrate.review.plan.text import summary
 from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings, load_settings
@@ -108,5 +108,7 @@ def _git(*arguments: str) -> str:
 
 
 async def _lint(settings: Settings, chain: Sequence[Revision], wanted: Sequence[str]) -> Linted:
+    if not wanted:
+        return NOTHING
     async with scratch(settings) as engine:
         return await lint(Target.of(engine), chain, wanted)

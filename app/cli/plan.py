@@ -16,7 +16,7 @@ from app.db.failures import explained
 from app.db.scratch import scratch
 from app.migrate.history.revisions import Revision, ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
-from app.migrate.review.lint import Linted, lint
+from app.migrate.review.lint import NOTHING, Linted, lint
 from app.migrate.review.plan.figures import figures
 from app.migrate.review.plan.plan import Forecast, forecast
 from app.migrate.review.plan.text import render, summary
@@ -84,6 +84,8 @@ def _heads(connection: Connection) -> tuple[str, ...]:
 async def _trace(
     settings: Settings, chain: Sequence[Revision], pending: Sequence[Revision]
 ) -> Linted:
+    if not pending:
+        return NOTHING
     async with scratch(settings) as engine:
         return await lint(
             Target.of(engine), chain, [revision.id for revision in pending], rows=ROWS

@@ -58,12 +58,13 @@ async def _beside(settings: Settings, url: str) -> AsyncIterator[AsyncEngine]:
     name = f"vegafs_scratch_{uuid.uuid4().hex[:12]}"
     with explained(shown(address)):
         admin = await connect_to_migrate(**connect_arguments(named, "migrate", address))
-        await admin.execute(f"CREATE DATABASE {name}")
     try:
+        with explained(shown(address)):
+            await admin.execute(f"CREATE DATABASE {name}")
         async with _engine(settings, urlsplit(url)._replace(path=f"/{name}").geturl()) as engine:
             yield engine
     finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
 
 

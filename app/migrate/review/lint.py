@@ -33,6 +33,10 @@ class Linted:
     suppressed: int = 0
 
 
+# Of no revision.
+NOTHING = Linted((), Trace(()))
+
+
 async def lint(
     scratch: Target,
     revisions: Sequence[Revision],
@@ -48,7 +52,7 @@ async def lint(
     ids = set(wanted) if wanted is not None else {r.id for r in revisions}
     chosen = [r for r in revisions if r.id in ids]
     if not chosen:
-        return Linted((), Trace(()))
+        return NOTHING
     traced = await trace(
         scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id, rows=rows
     )
