@@ -28,7 +28,6 @@ async def contents(connection: asyncpg.Connection, state: State) -> dict[int, He
     found = {}
     for table in state.relations.values():
         if table.is_table:
-            name = f'"{table.schema}"."{table.name}"'
-            rows = await connection.fetchval(f"SELECT count(*) FROM {name}")  # noqa: S608 - quoted
+            rows = await connection.fetchval(f"SELECT count(*) FROM {table.quoted}")  # noqa: S608 - quoted
             found[table.oid] = Held(rows, await connection.fetchval(BYTES, table.oid))
     return found

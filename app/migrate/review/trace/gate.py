@@ -94,4 +94,4 @@ class Gate:
 async def _lock(session: asyncpg.Connection, tables: Sequence[Relation], mode: str) -> None:
     await session.execute("BEGIN")
     for table in tables:
-        await session.execute(f'LOCK TABLE "{table.schema}"."{table.name}" IN {mode} MODE')
+        await session.execute(f"LOCK TABLE {table.quoted} IN {mode} MODE")

@@ -16,6 +16,7 @@ from dataclasses import replace
 import asyncpg
 
 from app.migrate.review.trace.state import Column, Constraint, Relation, State
+from app.migrate.run.bookkeeping import VERSION_TABLE
 
 # How a value is made of the row's number; by the type's name without its modifier.
 VALUES = {
@@ -57,7 +58,7 @@ async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
                     await connection.execute(statement)
             except asyncpg.PostgresError:
                 continue
-            filled.append(_quoted(table))
+            filled.append(table.quoted)
             break
     if filled:
         # Not the others: the server takes a table for small that it knows to be empty.
@@ -66,14 +67,14 @@ async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
 
 async def unseed(connection: asyncpg.Connection, state: State) -> None:
     """Empty every table again, but for what says where the database is."""
-    tables = [_quoted(t) for t in _tables(state)]
+    tables = [t.quoted for t in _tables(state)]
     if tables:
         await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
 
 
 def _tables(state: State) -> Iterator[Relation]:
     for relation in state.relations.values():
-        if relation.is_table and not relation.name.startswith("alembic_version"):
+        if relation.is_table and not relation.name.startswith(VERSION_TABLE):
             yield relation
 
 
@@ -112,9 +113,9 @@ def _insert(
             values[column.name] = checked or _value(state, column)
     source = f"FROM generate_series(1, {rows}) n"
     if not values:
-        return f"INSERT INTO {_quoted(table)} SELECT {source}"
+        return f"INSERT INTO {table.quoted} SELECT {source}"
     names = ", ".join(f'"{name}"' for name in values)
-    return f"INSERT INTO {_quoted(table)} ({names}) SELECT {', '.join(values.values())} {source}"
+    return f"INSERT INTO {table.quoted} ({names}) SELECT {', '.join(values.values())} {source}"
 
 
 def _value(state: State, column: Column) -> str:
@@ -160,9 +161,9 @@ def _referred(state: State, reference: Constraint, column: Column, rows: int) ->
     columns: Mapping[tuple[int, int], Column] = state.columns
     name = columns[target.oid, key[place]].name
     order = ", ".join(f'"{columns[target.oid, number].name}"' for number in key)
-    count = f"greatest((SELECT count(*) FROM {_quoted(target)}), 1)"  # noqa: S608 - quoted
+    count = f"greatest((SELECT count(*) FROM {target.quoted}), 1)"  # noqa: S608 - quoted
     return (
-        f'(ARRAY(SELECT "{name}" FROM {_quoted(target)} '  # noqa: S608 - quoted
+        f'(ARRAY(SELECT "{name}" FROM {target.quoted} '  # noqa: S608 - quoted
         f"ORDER BY {order} LIMIT {rows}))[1 + (n - 1) % {count}]"
     )
 
@@ -170,7 +171,3 @@ def _referred(state: State, reference: Constraint, column: Column, rows: int) ->
 def _key(state: State, reference: Constraint) -> tuple[int, ...]:
     index = state.indexes.get(reference.index)
     return index.columns[: len(reference.columns)] if index else ()
-
-
-def _quoted(relation: Relation) -> str:
-    return f'"{relation.schema}"."{relation.name}"'

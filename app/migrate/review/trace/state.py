@@ -97,6 +97,11 @@ class Relation:
         return self.kind in "rp"
 
     @property
+    def quoted(self) -> str:
+        """Its name in SQL, whatever is in it."""
+        return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
+
+    @property
     def label(self) -> str:
         """Its name as people say it: without the schema that everything is in."""
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"

@@ -29,11 +29,11 @@ from app.migrate.review.trace.gate import Gate
 from app.migrate.review.trace.locks import MODES, strongest
 from app.migrate.review.trace.state import STATE, WORK, State, read_state, read_work
 from app.migrate.review.trace.statement import Statement
+from app.migrate.run.bookkeeping import VERSION_TABLE
 
 # A step of our own looks before it acts; that is not what the revision asked for.
 RUN = Path(run.__file__).parent
 _LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
-_BOOKKEEPING = "alembic_version"
 
 
 class Tracer:
@@ -86,7 +86,7 @@ class Tracer:
 
     def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
         place = self._place(sql)
-        if place is None or _BOOKKEEPING in sql:
+        if place is None or VERSION_TABLE in sql:
             # The run's own rows come last in a transaction and change no schema, the ledger's
             # table before the first revision.
             return
