@@ -93,11 +93,6 @@ from app.errors.refused import (
     CommitsByItself,
     DataWouldBeLost,
     IndexDiffers,
-    JobActive,
-    JobFinal,
-    KeyMissing,
-    KeyNameTaken,
-    KeyUnknown,
     LedgerEdited,
     LockTimeoutMissing,
     LoopAlreadyRunning,
@@ -114,6 +109,13 @@ from app.errors.refused import (
     StampRefused,
     StandbyRefused,
     TransactionAlreadyOpen,
+)
+from app.errors.refused_requests import (
+    JobActive,
+    JobFinal,
+    KeyMissing,
+    KeyNameTaken,
+    KeyUnknown,
 )
 from app.errors.run_failed import (
     DiskFull,
