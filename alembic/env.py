@@ -73,6 +73,7 @@ def limits() -> "Limits":
         lock_timeout_s=settings().migrate_lock_timeout_s,
         patient_lock_timeout_s=settings().migrate_patient_lock_timeout_s,
         lock_budget_s=settings().migrate_lock_budget_s,
+        services_wait_s=settings().migrate_services_wait_s,
         backup_command=settings().migrate_backup_command,
         backup_waived=settings().migrate_backup_waived,
         lint=settings().migrate_lint,

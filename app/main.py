@@ -1,23 +1,28 @@
 """create_app() is the service: `uvicorn --factory app.main:create_app`, or `vegafs serve`.
 
-    lifespan: database -> engine -> start-up check -> sessions, probe, worker -> requests
+    lifespan: database -> engine -> start-up check -> watch, sessions, worker -> requests
 
 1. Where DATABASE_URL is unset, the embedded PostgreSQL is joined or started.
-2. The start-up check compares the database with this build. Unless the database is at head the
-   lifespan raises what is wrong, and nothing is served.
-3. The worker runs beside the requests, and puts its job back when the service stops.
+2. The start-up check compares the database with this build. Where this build cannot serve on it
+   the lifespan raises what is wrong. A database that is behind is waited for, refused or migrated,
+   as VEGAFS_STARTUP_SCHEMA says; while the service waits, it answers /livez and /readyz alone.
+3. The schema is watched for as long as the service runs. Requests and the worker go on only while
+   this build can serve on it.
+4. The worker runs beside the requests, and puts its job back when the service stops.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 from anyio.to_thread import run_sync
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,10 +32,14 @@ from app import health, openapi, problems
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.session import session_factory
+from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
-from app.migrate.proof.startup import check
+from app.migrate.proof.startup import Build
+from app.migrate.proof.watch import Watch
 from app.settings import REVISIONS_LOCK, Settings, load_settings
+
+logger = logging.getLogger(__name__)
 
 API = "/api/v1"
 
@@ -58,7 +67,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(service)
     service.include_router(health.router)
     for router in (app.files.endpoints.router, app.jobs.endpoints.router):
-        service.include_router(router, prefix=API, dependencies=[Depends(require_key)])
+        service.include_router(
+            router, prefix=API, dependencies=[Depends(require_schema), Depends(require_key)]
+        )
     return service
 
 
@@ -72,27 +83,83 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
             stack.push_async_callback(run_sync, opened.__exit__, None, None, None)
         engine = create_engine(settings, "app")
         stack.push_async_callback(engine.dispose)
-        verdict = await check(engine, REVISIONS_LOCK)
-        error = verdict.error()
-        if error is not None:
-            raise error
+        watching = create_engine(settings, "watch")
+        stack.push_async_callback(watching.dispose)
+        watch = Watch(watching, Build.read(REVISIONS_LOCK))
+        await _settle(watch, settings)
         service.state.engine = engine
         service.state.sessions = session_factory(engine)
-        service.state.probe = health.Probe(engine)
+        service.state.watch = watch
+        await stack.enter_async_context(watch.on())
         if settings.worker:
-            await stack.enter_async_context(_working(engine, settings))
+            await stack.enter_async_context(_working(engine, settings, watch))
         yield
 
 
+async def _settle(watch: Watch, settings: Settings) -> None:
+    """Look at the schema; migrate it where the settings say so.
+
+    On failure: why this build does not serve on it, unless that is waited for; what `upgrade`
+    meets.
+    """
+    verdict = await watch.look()
+    is_late = verdict.state in ("behind", "never-migrated")
+    if is_late and settings.startup_schema == "upgrade":
+        await _upgrade(settings)
+        verdict = await watch.look()
+    if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
+        raise verdict.error
+
+
+async def _upgrade(settings: Settings) -> None:
+    # A service that only serves does not pay for Alembic.
+    from app.migrate.run.report import duration  # noqa: PLC0415
+    from app.migrate.run.upgrade import upgrade  # noqa: PLC0415
+    from app.migrate.target import Target  # noqa: PLC0415
+
+    engine = create_engine(settings, "migrate")
+    try:
+        report = await upgrade(Target.of(engine), "head")
+    finally:
+        await engine.dispose()
+    logger.info(
+        "%s is at head %s: %d applied in %s",
+        report.database,
+        ", ".join(report.after),
+        len(report.steps),
+        duration(report.duration_s),
+    )
+
+
+async def require_schema(request: Request) -> None:
+    """Let the request through while this build can serve on the schema.
+
+    On failure: NotReady. A database that does not answer is for the request to meet.
+    """
+    watch: Watch = request.app.state.watch
+    if not watch.usable:
+        raise NotReady(watch.verdict.state)
+
+
 @asynccontextmanager
-async def _working(engine: AsyncEngine, settings: Settings) -> AsyncIterator[None]:
+async def _working(engine: AsyncEngine, settings: Settings, watch: Watch) -> AsyncIterator[None]:
     """A worker for as long as the block lasts."""
-    task = asyncio.create_task(Worker(engine, settings).run(), name="worker")
+    task = asyncio.create_task(_work(engine, settings, watch), name="worker")
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def _work(engine: AsyncEngine, settings: Settings, watch: Watch) -> None:
+    """Work while the schema is one to work on."""
+    while True:
+        await watch.until(usable=True)
+        async with anyio.create_task_group() as group:
+            group.start_soon(Worker(engine, settings).run)
+            await watch.until(usable=False)
+            group.cancel_scope.cancel()
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -121,6 +121,18 @@ class Settings(BaseSettings):
         default="error",
         description="in production, what becomes of revisions that lint found to be unsafe",
     )
+    migrate_services_wait_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="how long a contract revision waits for services that it would break to end",
+    )
+    startup_schema: Literal["wait", "refuse", "upgrade"] = Field(
+        default="wait",
+        description="what a service does that starts on a database that is behind",
+    )
+    startup_wait_s: float = Field(
+        default=300.0, gt=0, description="how long it waits for the migration, if it waits"
+    )
     migrate_statement_timeout_s: float = Field(
         default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
     )

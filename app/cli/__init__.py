@@ -5,6 +5,7 @@
     vegafs upgrade|downgrade  as Alembic does, with a report and a reason
     vegafs plan|lint|explain  see what a revision does before it does it
     vegafs ledger | ops       what was done to the database; against a guard, in the open
+    vegafs services           which builds live on the database
     vegafs lock | settings    the list of revisions, what is configured
 
 Each command is a module of this package, imported when it is called: help comes at once.
@@ -34,6 +35,7 @@ COMMANDS = {
     "ops": "Contradict a guard, in the open: stamp, adopt, accept-checksum.",
     "plan": "Say what is pending, which locks it takes, and for how long.",
     "serve": "Serve the API on a database that is at head.",
+    "services": "List the services that live, and the revisions of their code.",
     "settings": "Print the settings in force and where each came from.",
     "upgrade": "Apply revisions, with a report as JSON.",
 }

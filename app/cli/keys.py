@@ -17,7 +17,7 @@ from app.db.failures import explained
 from app.db.models import ApiKey
 from app.db.session import session_factory
 from app.keys import repository
-from app.migrate.proof.startup import check
+from app.migrate.proof.startup import Build, check
 from app.settings import REVISIONS_LOCK, Settings, load_settings
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def revoke(name: str) -> None:
 
 
 def _with_session(ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    """The answer from the settings' database, which has to be at head."""
+    """The answer from the settings' database, which has to be at head or ahead of it."""
     with database(load_settings(), narrate=output.narrate) as settings:
         return asyncio.run(_ask(settings, ask))
 
@@ -88,9 +88,9 @@ def _with_session(ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
 async def _ask(settings: Settings, ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
     engine = create_engine(settings, "app")
     try:
-        error = (await check(engine, REVISIONS_LOCK)).error()
-        if error is not None:
-            raise error
+        verdict = await check(engine, Build.read(REVISIONS_LOCK))
+        if verdict.error is not None:
+            raise verdict.error
         with explained(engine.url):
             async with session_factory(engine).begin() as session:
                 return await ask(session)

@@ -1,9 +1,10 @@
 """`vegafs serve`, and what it shares with `vegafs dev`: from settings to a service that stops well.
 
-    bind the port -> database -> migrate, if asked -> start-up check -> listen -> requests
+    bind the port -> database -> start-up check, migrate if asked -> listen -> requests
 
 The port is bound first, so that a busy one costs nothing, and listens last, so that nobody
-connects to a service that will not serve. SIGTERM and SIGINT end the requests that are under way
+connects to a service that will not serve; one that waits for a migration answers /livez and
+/readyz meanwhile. SIGTERM and SIGINT end the requests that are under way
 and put the worker's job back: that is exit code 0. Before the service serves they end the command
 with 143 and 130; a second one does not wait for requests.
 """
@@ -19,15 +20,16 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import anyio
 import click
 import uvicorn
 from fastapi import FastAPI
 
 from app.cli import output
 from app.db.embedded import database
-from app.db.engine import create_engine
 from app.errors import PortBusy
 from app.main import create_app
+from app.migrate.proof.watch import Watch
 from app.settings import Settings, load_settings
 
 GRACE_S = 5
@@ -38,7 +40,9 @@ Announce = Callable[[FastAPI, str], Awaitable[None]]
 @click.command(name="serve")
 @click.option("--migrate", is_flag=True, help="First do what `alembic upgrade head` does.")
 def command(migrate: bool) -> None:
-    """Serve the API on a database that is at head; on any other, say why not.
+    """Serve the API on a database that this build's code works with.
+
+    One that is behind is waited for, refused or migrated: VEGAFS_STARTUP_SCHEMA.
 
     \b
     Examples:
@@ -47,7 +51,8 @@ def command(migrate: bool) -> None:
                                 keeps the service down and gives the exit code
 
     \b
-    Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the database is not at head;
+    Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the database is behind, or does
+    not fit this build;
     2 configuration, or the port is taken; 4 a migration failed;
     75 the database does not answer; 130, 143 stopped before it served.
     """
@@ -60,11 +65,13 @@ def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
     On failure: PortBusy, what the database can meet, and what the start-up check says.
     """
     _log_plainly()
+    if migrate:
+        settings = settings.model_copy(update={"startup_schema": "upgrade"})
     with (
         _bound(settings) as listener,
         database(settings, narrate=output.narrate) as settings_in_force,
     ):
-        asyncio.run(_Service(settings_in_force, listener).run(migrate, announce))
+        asyncio.run(_Service(settings_in_force, listener).run(announce))
 
 
 class _Server(uvicorn.Server):
@@ -95,11 +102,11 @@ class _Service:
         self.task: asyncio.Task[None] | None = None
         self.interrupted_by: int | None = None
 
-    async def run(self, migrate: bool, announce: Announce) -> None:
+    async def run(self, announce: Announce) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
-        self.task = asyncio.ensure_future(self._serve(migrate, announce))
+        self.task = asyncio.ensure_future(self._serve(announce))
         await asyncio.wait([self.task])
         if self.interrupted_by is not None:
             output.narrate("INTERRUPTED  before it served")
@@ -107,13 +114,33 @@ class _Service:
         self.task.result()
         output.narrate("OK  stopped")
 
-    async def _serve(self, migrate: bool, announce: Announce) -> None:
-        if migrate:
-            await _upgrade(self.settings)
+    async def _serve(self, announce: Announce) -> None:
         async with self.app.router.lifespan_context(self.app):
             _listen(self.listener)
-            await announce(self.app, _url(self.listener))
-            await self.server.serve(sockets=[self.listener])
+            serving = asyncio.ensure_future(self.server.serve(sockets=[self.listener]))
+            waiting = asyncio.ensure_future(self._until_it_serves(announce))
+            try:
+                await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    waiting.result()
+                await serving
+            finally:
+                waiting.cancel()
+                self.server.should_exit = True
+                await asyncio.wait([serving, waiting])
+
+    async def _until_it_serves(self, announce: Announce) -> None:
+        """On failure: why it cannot serve, where that has not changed in time."""
+        watch: Watch = self.app.state.watch
+        if not watch.usable:
+            limit_s = self.settings.startup_wait_s
+            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; /readyz says more")
+            with anyio.move_on_after(self.settings.startup_wait_s):
+                await watch.until(usable=True)
+        if not watch.usable:
+            assert watch.verdict.error is not None
+            raise watch.verdict.error
+        await announce(self.app, _url(self.listener))
 
     def _stop(self, number: int) -> None:
         if self.server.should_exit:
@@ -127,23 +154,6 @@ class _Service:
 
 async def _announce(app: FastAPI, url: str) -> None:
     output.narrate(f"OK  serving on {url}, documented at {url}/docs")
-
-
-async def _upgrade(settings: Settings) -> None:
-    # A service that only serves does not pay for Alembic.
-    from app.migrate.run.report import duration  # noqa: PLC0415
-    from app.migrate.run.upgrade import upgrade  # noqa: PLC0415
-    from app.migrate.target import Target  # noqa: PLC0415
-
-    engine = create_engine(settings, "migrate")
-    try:
-        report = await upgrade(Target.of(engine), "head")
-    finally:
-        await engine.dispose()
-    output.narrate(
-        f"OK  {report.database} is at head {', '.join(report.after)}: "
-        f"{len(report.steps)} applied in {duration(report.duration_s)}"
-    )
 
 
 @contextmanager

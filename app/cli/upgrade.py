@@ -9,13 +9,25 @@ from app.cli.target import on_target
 from app.errors import ReasonMissing
 from app.migrate.run import upgrade
 
+WAIT_S = 300.0
+
 
 @click.command(name="upgrade")
 @click.argument("revision", default="head")
 @click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
-@click.option("--execute", is_flag=True, help="In production: also where data is dropped.")
+@click.option(
+    "--execute",
+    is_flag=True,
+    help="In production: also where data is dropped, or a service that lives would break.",
+)
 @click.option("--reason", help="Why; the ledger keeps it.")
-def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
+@click.option(
+    "--wait-for-services",
+    "wait",
+    is_flag=True,
+    help=f"Wait {WAIT_S:g} s for services to end whose code a contract revision breaks.",
+)
+def command(revision: str, json_: bool, execute: bool, reason: str | None, wait: bool) -> None:
     """Apply what is pending up to REVISION, as `alembic upgrade` does.
 
     \b
@@ -28,7 +40,12 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
         raise ReasonMissing
     report = on_target(
         lambda target: upgrade.upgrade(
-            target, revision, reason=reason if execute else None, say=output.narrate, signals=True
+            target,
+            revision,
+            reason=reason if execute else None,
+            services_wait_s=WAIT_S if wait else None,
+            say=output.narrate,
+            signals=True,
         )
     )
     if json_:

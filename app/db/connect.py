@@ -17,7 +17,7 @@ from app.db.url import DatabaseUrl
 from app.errors import DatabaseUrlMissing
 from app.settings import Settings
 
-Role = Literal["app", "migrate", "observe"]
+Role = Literal["app", "watch", "migrate", "observe"]
 MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 
 # DDL and writes, without parameters and without rows in answer. A semicolon may hide a second
@@ -158,6 +158,9 @@ def _server_settings(settings: Settings, url: DatabaseUrl, role: Role) -> dict[s
         # Nothing but the name: a pooler refuses most other settings at connect.
         return {"application_name": name}
     application = f"{name}-{role}@{socket.gethostname()}"[:MAX_APPLICATION_NAME]
+    if role == "watch":
+        # As the application's: it takes the same way, which may lead through a pooler.
+        return {"application_name": application}
     if role == "observe":
         return {"application_name": application, "default_transaction_read_only": "on"}
     return {

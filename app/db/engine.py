@@ -3,6 +3,7 @@
 settings + role -> AsyncEngine
 
 app       what requests and the worker use: pooled, checked before use
+watch     what a service watches its schema with, beside its pool: one connection that it keeps
 migrate   what Alembic uses: no pool, its own name, timeouts set by the server at connect
 observe   what only looks: no pool, every transaction read-only
 """

@@ -26,6 +26,7 @@
     |- CheckFailed             exit 1   a check said no
     |  |- DatabaseBehind         database-behind
     |  |- DatabaseAhead          database-ahead
+    |  |- DatabaseDiverged       database-diverged
     |  |- NeverMigrated          never-migrated
     |  |- LockFileStale          lock-file-stale
     |  |- TargetMissed           target-missed
@@ -46,6 +47,7 @@
     |  |- DataWouldBeLost        data-would-be-lost
     |  |- StampRefused           stamp-refused
     |  |- RevisionUnsafe         revision-unsafe
+    |  |- ServicesAlive          services-alive
     |  |- RevisionEdited         revision-edited
     |  |- RevisionMissing        revision-missing
     |  |- RevisionInserted       revision-inserted
@@ -65,6 +67,7 @@
     '- Temporary               exit 75  trying again is safe
        |- DatabaseUnreachable    database-unreachable
        |- StatementCancelled     statement-cancelled
+       |- NotReady               not-ready
        |- MutexHeld              mutex-held
        |- LockBlocked            lock-blocked
        |- ConnectionLost         connection-lost
@@ -82,6 +85,7 @@ from app.errors.check_failed import (
     CheckFailed,
     DatabaseAhead,
     DatabaseBehind,
+    DatabaseDiverged,
     LockFileStale,
     ModelsDiffer,
     NeverMigrated,
@@ -106,6 +110,7 @@ from app.errors.refused import (
     RevisionMissing,
     RevisionUnsafe,
     ServerInUse,
+    ServicesAlive,
     StampRefused,
     StandbyRefused,
     TransactionAlreadyOpen,
@@ -131,6 +136,7 @@ from app.errors.temporary import (
     Interrupted,
     LockBlocked,
     MutexHeld,
+    NotReady,
     StatementCancelled,
     Temporary,
 )
@@ -169,6 +175,7 @@ __all__ = [
     "DataWouldBeLost",
     "DatabaseAhead",
     "DatabaseBehind",
+    "DatabaseDiverged",
     "DatabaseMissing",
     "DatabaseUnreachable",
     "DatabaseUrlInvalid",
@@ -199,6 +206,7 @@ __all__ = [
     "NeverMigrated",
     "NotAdopted",
     "NotFound",
+    "NotReady",
     "PathNotAFolder",
     "PathOutsideVolumes",
     "PermissionMissing",
@@ -217,6 +225,7 @@ __all__ = [
     "ServerBinariesMissing",
     "ServerInUse",
     "ServerStartFailed",
+    "ServicesAlive",
     "SettingsInvalid",
     "StampRefused",
     "StandbyRefused",

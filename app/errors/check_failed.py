@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from app.errors.base import VegafsError
 
@@ -35,16 +35,27 @@ class DatabaseAhead(CheckFailed):
     code = "database-ahead"
 
     def __init__(
-        self, database: str, current: str, expected: str, phases: Mapping[str, str] | None = None
+        self, database: str, current: str, expected: str, strangers: Sequence[str] = ()
     ) -> None:
+        """`strangers` are the revisions that the build does not know, each with its phase."""
         self.database, self.current, self.expected = database, current, expected
-        self.phases = dict(phases or {})
-        told = ", ".join(f"{revision} ({phase})" for revision, phase in self.phases.items())
+        self.strangers = tuple(strangers)
+        told = f"; ahead of it: {', '.join(self.strangers)}" if self.strangers else ""
         super().__init__(
             f"database {database!r} is at {current}, which this build does not know; "
-            f"its newest revision is {expected}" + (f"; ahead of it: {told}" if told else ""),
+            f"its newest revision is {expected}{told}",
             help=f"deploy the build that has {current}, or downgrade the database with that build",
         )
+
+
+class DatabaseDiverged(CheckFailed):
+    """The database and this build contradict each other."""
+
+    code = "database-diverged"
+
+    def __init__(self, database: str, why: str, help: str) -> None:  # noqa: A002 - as its base's
+        self.database, self.why = database, why
+        super().__init__(f"database {database!r} and this build contradict: {why}", help=help)
 
 
 class NeverMigrated(CheckFailed):

@@ -228,6 +228,24 @@ class RevisionUnsafe(Refused):
         )
 
 
+class ServicesAlive(Refused):
+    """A contract revision is to run while services live whose code it breaks."""
+
+    code = "services-alive"
+
+    def __init__(self, revision: str, needed: str, services: Sequence[object]) -> None:
+        self.revision, self.needed = revision, needed
+        self.services = tuple(str(service) for service in services)
+        super().__init__(
+            f"{revision} needs the code of {needed}, and {len(self.services)} older "
+            f"{'service lives' if len(self.services) == 1 else 'services live'}: "
+            + "; ".join(self.services),
+            help=f"end them, or `vegafs upgrade {revision} --wait-for-services`; what comes before "
+            f"it runs by its own id; against all this: `vegafs upgrade {revision} --execute "
+            "--reason …`",
+        )
+
+
 class RevisionEdited(Refused):
     """A revision's code is not what was applied."""
 

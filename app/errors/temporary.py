@@ -27,6 +27,19 @@ class DatabaseUnreachable(Temporary):
         )
 
 
+class NotReady(Temporary):
+    """The service does not serve on the schema that its database has."""
+
+    code = "not-ready"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(
+            f"the service cannot serve on its database's schema at the moment: {state}",
+            help="GET /readyz says more to those who have a key",
+        )
+
+
 class StatementCancelled(Temporary):
     """Somebody cancelled a statement in the server, or its timeout did, outside of a revision."""
 

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app import health
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.migrate.history.revisions import read_lock
@@ -25,6 +24,7 @@ from tests.support.service import application, asking
 
 IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
 HEAD = IDS[-1]
+NO_LEDGER = "DROP TABLE alembic_version_ledger"
 
 
 @pytest.fixture
@@ -38,11 +38,12 @@ async def own(database: Database) -> AsyncIterator[FastAPI]:
 
 async def execute(service: FastAPI, statement: str) -> None:
     async with service.state.engine.begin() as connection:
-        await connection.execute(text(statement))
+        for part in statement.split(";"):
+            await connection.execute(text(part))
 
 
 async def readiness(service: FastAPI) -> tuple[int, dict[str, Any]]:
-    service.state.probe = health.Probe(service.state.engine)
+    await service.state.watch.look()
     async with asking(service) as client:
         answer = await client.get("/readyz")
     return answer.status_code, answer.json()
@@ -67,6 +68,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             "current": HEAD,
             "expected": HEAD,
             "pending": [],
+            "ahead": [],
             "fix": None,
         },
     )
@@ -76,7 +78,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
     ("statement", "expected"),
     [
         (
-            "UPDATE alembic_version SET version_num = '0005'",
+            f"{NO_LEDGER}; UPDATE alembic_version SET version_num = '0005'",
             {
                 "code": "database-behind",
                 "summary": f"database '{{name}}' is at 0005; this build needs {HEAD} "
@@ -89,16 +91,17 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
         (
             "UPDATE alembic_version SET version_num = '9999'",
             {
-                "code": "database-ahead",
-                "summary": "database '{name}' is at 9999, which this build does not know; its "
-                f"newest revision is {HEAD}",
+                "code": "database-diverged",
+                "summary": "database '{name}' and this build contradict: it is at 9999, which "
+                "neither this build nor its ledger knows",
                 "current": "9999",
                 "pending": [],
-                "fix": "deploy the build that has 9999, or downgrade the database with that build",
+                "fix": "deploy the build that has it, or restore the database that belongs to "
+                "this one",
             },
         ),
         (
-            "DROP TABLE alembic_version",
+            f"{NO_LEDGER}; DROP TABLE alembic_version",
             {
                 "code": "never-migrated",
                 "summary": f"database '{{name}}' was never migrated; this build needs {HEAD}",
@@ -108,7 +111,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             },
         ),
     ],
-    ids=["behind", "ahead", "never migrated"],
+    ids=["behind", "diverged", "never migrated"],
 )
 async def test_on_another_revision_it_is_not_ready(
     own: FastAPI, database: Database, statement: str, expected: dict[str, Any]
@@ -120,7 +123,7 @@ async def test_on_another_revision_it_is_not_ready(
     summary = expected["summary"].format(name=database.name)
     assert (status, body) == (
         503,
-        {"status": "not-ready", "expected": HEAD, **expected, "summary": summary},
+        {"status": "not-ready", "expected": HEAD, "ahead": [], **expected, "summary": summary},
     )
 
 
@@ -140,8 +143,9 @@ async def test_a_database_that_refuses_is_named(database: Database) -> None:
             "code": "database-unreachable",
             "summary": "database 'gone' at 127.0.0.1:1 cannot be reached: Connection refused",
             "current": None,
-            "expected": None,
+            "expected": HEAD,
             "pending": [],
+            "ahead": [],
             "fix": "is the server up, and are host and port in DATABASE_URL right?",
         },
     )
@@ -178,7 +182,7 @@ async def test_a_server_that_stands_still_does_not_make_it_hang(
     own: FastAPI, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is there and was fine a moment ago."""
-    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(startup.check, "__kwdefaults__", {"timeout_s": 0.5})
     if not server.is_ours:
         pytest.skip("the server's processes are not ours to stop")
     async with own.state.engine.connect() as connection:
@@ -196,32 +200,11 @@ async def test_a_server_that_stands_still_does_not_make_it_hang(
     assert (await readiness(own))[0] == 200
 
 
-async def test_it_looks_once_a_second_at_most(
-    own: FastAPI, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Many probes at once are one look; after a second it looks again."""
-    looks = 0
-    real = startup.check
-
-    async def counting(*arguments: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        return await real(*arguments)
-
-    monkeypatch.setattr(health, "check", counting)
-    own.state.probe = health.Probe(own.state.engine)
-    async with asking(own) as client:
-        await asyncio.gather(*(client.get("/readyz") for _ in range(10)))
-        assert looks == 1
-        monkeypatch.setattr(health, "KEPT_S", 0.0)
-        await client.get("/readyz")
-    assert looks == 2
-
-
 async def test_strangers_are_told_the_state_alone(
-    api: httpx.AsyncClient, stranger: httpx.AsyncClient
+    service: FastAPI, api: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:
     """Names, addresses and revisions are for those who have a key."""
+    await service.state.watch.look()
     assert (await stranger.get("/readyz")).json() == {"status": "ready", "code": "at-head"}
     wrong = {"Authorization": "Bearer nonsense"}
     assert (await stranger.get("/readyz", headers=wrong)).json().keys() == {"status", "code"}
@@ -232,6 +215,7 @@ async def test_strangers_are_told_the_state_alone(
         "current",
         "expected",
         "pending",
+        "ahead",
         "checked_at",
         "fix",
     }

@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.session import SessionFactory
-from app.health import Probe
 from app.keys import repository as keys
 from app.main import create_app
-from app.settings import Settings
+from app.migrate.proof.startup import Build
+from app.migrate.proof.watch import Watch
+from app.settings import REVISIONS_LOCK, Settings
 from tests.support.forks import forks
 from tests.support.processes import eventually
 
@@ -29,7 +30,7 @@ def application(settings: Settings, engine: AsyncEngine, sessions: SessionFactor
     service = create_app(settings)
     service.state.engine = engine
     service.state.sessions = sessions
-    service.state.probe = Probe(engine)
+    service.state.watch = Watch(engine, Build.read(REVISIONS_LOCK))
     return service
 
 

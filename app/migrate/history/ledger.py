@@ -9,12 +9,13 @@ is found, and a trigger refuses the plain ones. Times are the server's.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -22,12 +23,16 @@ from sqlalchemy import Connection, text
 from app.errors import LedgerEdited
 
 SUFFIX = "_ledger"
+# Told of every row as it commits.
+CHANNEL = "alembic_version_ledger"
 # What was written to the columns, in one text; the same expression makes a hash and checks it.
+# A column that came later stands at the end: concat_ws leaves NULL out, so older rows keep theirs.
 _HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
     {p}phase, {p}outcome, {p}checksum,
     extract(epoch FROM {p}started_at), extract(epoch FROM {p}finished_at),
     {p}statements, {p}attempts, {p}actor::text, {p}build, coalesce({p}fingerprint, ''),
-    coalesce({p}error, ''), coalesce({p}reason, ''), {p}previous_sha256), 'UTF8')), 'hex')"""
+    coalesce({p}error, ''), coalesce({p}reason, ''), {p}previous_sha256, {p}requires_code),
+    'UTF8')), 'hex')"""
 
 _CREATE = """
 CREATE TABLE {table} (
@@ -50,6 +55,7 @@ CREATE TABLE {table} (
     fingerprint text,
     error text,
     reason text,
+    requires_code text,
     previous_sha256 text NOT NULL,
     row_sha256 text NOT NULL
 )
@@ -67,7 +73,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 """
 _APPEND = """
 INSERT INTO {table} (id, revision, direction, phase, outcome, checksum, started_at, finished_at,
-    statements, attempts, actor, build, fingerprint, error, reason, previous_sha256, row_sha256)
+    statements, attempts, actor, build, fingerprint, error, reason, requires_code,
+    previous_sha256, row_sha256)
 WITH last AS (SELECT id, row_sha256 FROM {table} ORDER BY id DESC LIMIT 1),
 entry AS (
     SELECT coalesce((SELECT id FROM last), 0) + 1 AS id,
@@ -78,15 +85,37 @@ entry AS (
            CAST({attempts} AS integer) AS attempts, CAST({actor} AS jsonb) AS actor,
            CAST({build} AS text) AS build, CAST({fingerprint} AS text) AS fingerprint,
            CAST({error} AS text) AS error, CAST({reason} AS text) AS reason,
+           CAST({requires_code} AS text) AS requires_code,
            coalesce((SELECT row_sha256 FROM last), '') AS previous_sha256
 )
-SELECT entry.*, {hashed} FROM entry
+SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
-_READ = """
-SELECT id, revision, direction, phase, outcome, checksum, started_at, finished_at, duration_s,
-       statements, attempts, actor, build, fingerprint, error, reason
-FROM {table} ORDER BY id
+_READ = "SELECT * FROM {table} ORDER BY id"
+_LACKS = """
+SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('{table}')
+                   AND attname = 'requires_code')
 """
+_EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
+# What a row says that counts for what is in the database, see `applied`.
+_TELLING = ("applied", "adopted", "stamped", "accepted")
+# Two tables in one statement, for whoever has no time: the revision table's ids, and the ledger's
+# rows in force, oldest first, unless their digest is the one that is expected.
+_GLANCE = f"""
+WITH last AS (
+    SELECT max(id) AS id FROM {{table}} WHERE outcome IN {_TELLING} GROUP BY revision
+), in_force AS MATERIALIZED (
+    SELECT l.* FROM {{table}} l JOIN last USING (id) WHERE direction <> 'downgrade'
+), compared AS (
+    SELECT encode(sha256(convert_to(string_agg(revision || ' ' || checksum, ';' ORDER BY id),
+                                    'UTF8')), 'hex') = $1 AS as_expected FROM in_force
+)
+SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, as_expected,
+    CASE WHEN as_expected THEN NULL ELSE (
+        SELECT json_agg(json_build_array(revision, direction, phase, outcome, checksum,
+            extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)
+        FROM in_force)::text END
+FROM compared
+"""  # noqa: S608 - constants and the names of our own tables
 _VERIFY = """
 SELECT min(id) FROM (
     SELECT id, row_sha256 IS DISTINCT FROM {hashed}
@@ -112,6 +141,8 @@ class Entry:
     fingerprint: str | None = None
     error: str | None = None
     reason: str | None = None
+    # Of a contract revision: the oldest one whose code goes on working after it.
+    requires_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +156,20 @@ class Row(Entry):
     actor: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What the revision table names, and what the ledger holds to be in force.
+
+    `recorded` is None where it is what the digest stands for, empty where there is no ledger.
+    """
+
+    heads: frozenset[str]
+    recorded: Mapping[str, Row] | None
+
+
+_FIELDS = frozenset(field.name for field in fields(Row))
+
+
 class Ledger:
     """The ledger beside one revision table."""
 
@@ -134,6 +179,7 @@ class Ledger:
         self._names = {
             "table": f'{prefix}"{self.name}"',
             "function": f'{prefix}"{self.name}_append_only"',
+            "version_table": f'{prefix}"{version_table}"',
         }
 
     def exists(self, connection: Connection) -> bool:
@@ -148,18 +194,39 @@ class Ledger:
         for statement in (_CREATE, _GUARD, _TRIGGER):
             connection.exec_driver_sql(statement.format(**self._names))
 
+    def extend(self, connection: Connection) -> None:
+        """Give a table that an older build made the column that came later."""
+        if connection.exec_driver_sql(_LACKS.format(**self._names)).scalar():
+            connection.exec_driver_sql(_EXTEND.format(**self._names))
+
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row. It is started when the transaction was, and finished now."""
         values = {**asdict(entry), "actor": json.dumps(actor(connection))}
         # Without parameters it is one message: every revision waits for it.
         literals = {name: _literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
-        connection.exec_driver_sql(_APPEND.format(hashed=hashed, **self._names, **literals))
+        connection.exec_driver_sql(
+            _APPEND.format(hashed=hashed, channel=CHANNEL, **self._names, **literals)
+        )
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first."""
         rows = connection.exec_driver_sql(_READ.format(**self._names))
-        return tuple(Row(**dict(row)) for row in rows.mappings())
+        return tuple(
+            Row(**{name: value for name, value in row.items() if name in _FIELDS})
+            for row in rows.mappings()
+        )
+
+    def glance(self, connection: Connection, expected: str) -> Glance:
+        """Both tables in one statement; the rows only where `expected` is not their digest.
+
+        On failure: ProgrammingError, where one of the tables is not there.
+        """
+        heads, as_expected, rows = connection.exec_driver_sql(
+            _GLANCE.format(**self._names), (expected,)
+        ).one()
+        recorded = None if as_expected else dict(map(_glanced, json.loads(rows or "[]")))
+        return Glance(frozenset(json.loads(heads or "[]")), recorded)
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
@@ -168,6 +235,26 @@ class Ledger:
         ).scalar()
         if edited is not None:
             raise LedgerEdited(self.name, int(edited))
+
+
+def digest(checksums: Iterable[tuple[str, str]]) -> str:
+    """What stands for rows in force: revisions and their checksums, oldest first."""
+    listing = ";".join(f"{revision} {checksum}" for revision, checksum in checksums)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _glanced(values: list[Any]) -> tuple[str, Row]:
+    revision, direction, phase, outcome, checksum, finished_s, requires_code = values
+    finished_at = datetime.fromtimestamp(finished_s, timezone.utc)
+    return revision, Row(
+        revision,
+        direction,
+        phase,
+        outcome,
+        checksum,
+        requires_code=requires_code,
+        finished_at=finished_at,
+    )
 
 
 def actor(connection: Connection) -> dict[str, str]:
@@ -190,7 +277,7 @@ def applied(rows: Iterable[Row]) -> dict[str, Row]:
     """For each revision that the ledger holds to be in the database, the row that says so last."""
     found: dict[str, Row] = {}
     for row in rows:
-        if row.outcome in ("applied", "adopted", "stamped", "accepted"):
+        if row.outcome in _TELLING:
             if row.direction == "downgrade":
                 found.pop(row.revision, None)
             else:

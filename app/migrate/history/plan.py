@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from app.errors import RevisionEdited, RevisionInserted, RevisionMissing
 from app.migrate.history.ledger import Row
@@ -34,17 +35,43 @@ def check_integrity(
             raise RevisionEdited(name, known.id, row.finished_at, row.checksum, known.sha256)
 
 
-def ahead(
+def strangers(
     revisions: Sequence[Revision], in_database: Collection[str], recorded: Mapping[str, Row]
-) -> dict[str, str] | None:
-    """The revisions that this build does not know, each with its phase by the ledger.
+) -> tuple[Stranger, ...]:
+    """The revisions in the database that this build does not know, oldest first.
 
-    None where it knows all; a revision that the ledger does not know either is `unknown`.
+    What was applied on the way to the newest counts as much as the newest.
     """
     known = {revision.id for revision in revisions}
-    strange = {i for i in in_database if i not in known}
-    if not strange:
-        return None
-    # What was applied on the way there, and is not in this build, counts as much as the newest.
-    strange |= {identifier for identifier in recorded if identifier not in known}
-    return {i: recorded[i].phase if i in recorded else "unknown" for i in sorted(strange)}
+    unrecorded = sorted(i for i in in_database if i not in known and i not in recorded)
+    return (
+        *(
+            Stranger(identifier, row.phase, row.requires_code)
+            for identifier, row in recorded.items()
+            if identifier not in known
+        ),
+        *(Stranger(identifier, "unknown") for identifier in unrecorded),
+    )
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A revision of the database that a build does not know, by what the ledger says of it.
+
+    One that the ledger does not know either has the phase `unknown`.
+    """
+
+    id: str
+    phase: str
+    requires_code: str | None = None
+
+    def tolerates(self, revisions: Sequence[Revision]) -> bool:
+        """Whether the code of a build with these revisions works after it."""
+        return self.phase == "expand" or (
+            self.requires_code is not None
+            and any(revision.id == self.requires_code for revision in revisions)
+        )
+
+    def __str__(self) -> str:
+        needs = f", needs the code of {self.requires_code}" if self.requires_code else ""
+        return f"{self.id} ({self.phase}{needs})"

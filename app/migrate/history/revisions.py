@@ -41,6 +41,9 @@ class Revision:
     fingerprint: str | None = field(default=None, compare=False)
     # What lint said of it: CLEAN, or the rules of level error that it breaks, joined by +.
     verdict: str | None = field(default=None, compare=False)
+    # Of a contract revision: the oldest revision whose code goes on working after it. The ledger
+    # keeps it for builds that do not have the file; revisions.lock does not say.
+    requires_code: str | None = field(default=None, compare=False)
     # Where it was read from; revisions.lock does not say.
     path: Path | None = field(default=None, compare=False)
 
@@ -95,6 +98,11 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
                     f"{revision.id} builds on {down}, which no file has",
                     help="restore the file of that revision, or correct down_revision",
                 )
+        if revision.requires_code is not None and revision.requires_code not in known:
+            raise RevisionsBroken(
+                f"{revision.id} requires the code of {revision.requires_code}, which no file has",
+                help="name a revision in requires_code that comes before it",
+            )
     while waiting:
         ready = [r for r in waiting.values() if all(down in done for down in r.down)]
         if not ready:
@@ -239,8 +247,22 @@ def _read(path: Path) -> Revision | None:
             f"{path.name}: phase is {phase!r}; it is expand or contract",
             help="expand: the previous release keeps working; contract: it would not",
         )
+    requires_code = values.get("requires_code")
+    if requires_code is not None and (phase != "contract" or not isinstance(requires_code, str)):
+        raise RevisionsBroken(
+            f"{path.name}: requires_code is {requires_code!r} in a revision of phase {phase}",
+            help='a contract revision names the oldest revision whose code survives it: "0007"',
+        )
     slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
-    return Revision(identifier, downs, str(phase), slug, checksum(tree), path=path)
+    return Revision(
+        identifier,
+        downs,
+        str(phase),
+        slug,
+        checksum(tree),
+        requires_code=requires_code,
+        path=path,
+    )
 
 
 def _assigned(tree: ast.Module) -> Mapping[str, object]:

@@ -1,82 +1,210 @@
 """The start-up check: does the database have what this build's code works with?
 
-    newest revisions of the build (revisions.lock)  x  revisions of the database  ->  Verdict
+    Build (revisions.lock)  x  Glance (revision table, ledger)  ->  Verdict
 
-It reads one small file and one row, imports neither Alembic nor a revision, takes no lock and
-writes nothing.
+    current         serves
+    ahead           serves, where all that this build does not know only expanded, or tolerates it
+    behind          not; what is pending is listed
+    never-migrated  not
+    diverged        not: an edited or inserted revision, one that nobody knows, two heads
+    unreachable     not: down, refused, locked, silent
+
+Sets are compared, never one row. It is one statement that reads, imports neither Alembic nor a
+revision, takes no lock that anybody waits for and writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import text
+import anyio
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.failures import UNDEFINED_TABLE, explained, sqlstate
-from app.errors import DatabaseAhead, DatabaseBehind, NeverMigrated, VegafsError
-from app.migrate.history.revisions import Revision, ancestors, heads, read_lock
+from app.db.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
+from app.errors import (
+    DatabaseAhead,
+    DatabaseBehind,
+    DatabaseDiverged,
+    DatabaseUnreachable,
+    NeverMigrated,
+    Refused,
+    VegafsError,
+)
+from app.migrate.history import plan
+from app.migrate.history.ledger import Glance, Ledger, digest
+from app.migrate.history.plan import Stranger
+from app.migrate.history.revisions import Revision, ancestors, heads, one_head, read_lock
 
-State = Literal["current", "behind", "ahead", "never-migrated"]
+State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
+
+# To close a connection that hangs takes up to two seconds more; a probe's patience is about five.
+TIMEOUT_S = 2.0
+_BY_HAND = "`vegafs ledger` shows what was done; alembic_version was written by somebody else"
+_LOST = "deploy the build that has it, or restore the database that belongs to this one"
+_BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build knows: its revisions, each after those that it builds on."""
+
+    revisions: Sequence[Revision]
+    heads: frozenset[str]
+    # What the ledger's digest is where all of them were applied as they are.
+    digest: str
+
+    @classmethod
+    def of(cls, revisions: Sequence[Revision]) -> Build:
+        """The build that has these revisions."""
+        return cls(revisions, heads(revisions), digest((r.id, r.sha256) for r in revisions))
+
+    @classmethod
+    def read(cls, lock_path: Path) -> Build:
+        """The build by its revisions.lock. On failure: RevisionsBroken."""
+        revisions = read_lock(lock_path)
+        one_head(revisions)
+        return cls.of(revisions)
+
+    @property
+    def newest(self) -> str:
+        """Its newest revision, for people."""
+        return ", ".join(sorted(self.heads)) or "base"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check found."""
+    """What the check found, and why this build does not serve: None where it does."""
 
     state: State
     database: str
     current: str | None
     expected: str
+    error: VegafsError | None = None
     pending: tuple[str, ...] = ()
+    # What is in the database and not in this build.
+    ahead: tuple[Stranger, ...] = ()
 
-    def error(self) -> VegafsError | None:
-        """Why this build does not serve on the database; None where it does."""
-        if self.state == "behind":
-            return DatabaseBehind(
-                self.database, self.current or "base", self.expected, self.pending
-            )
-        if self.state == "ahead":
-            return DatabaseAhead(self.database, self.current or "base", self.expected)
-        if self.state == "never-migrated":
-            return NeverMigrated(self.database, self.expected)
-        return None
+    def __str__(self) -> str:
+        if self.error is not None:
+            return self.error.message
+        if self.ahead:
+            told = ", ".join(str(stranger) for stranger in self.ahead)
+            return f"database {self.database!r} is ahead of {self.expected}: {told}"
+        return f"database {self.database!r} is at head {self.current}"
 
 
-async def check(engine: AsyncEngine, lock_path: Path) -> Verdict:
-    """Compare the database with the revisions in `lock_path`.
-
-    On failure: DatabaseUnreachable, LoginRefused, DatabaseMissing or PermissionMissing where the
-    database does not answer, RevisionsBroken where the file cannot be read.
-    """
-    revisions = read_lock(lock_path)
-    with explained(engine.url):
-        async with engine.connect() as connection:
-            try:
-                rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
-                found = frozenset(rows.scalars())
-            except ProgrammingError as error:
-                if sqlstate(error) != UNDEFINED_TABLE:
-                    raise
-                found = frozenset()
-    return decide(engine.url.database or "(default)", revisions, found)
+async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT_S) -> Verdict:
+    """Compare the database with the build; whatever the database does, within about `timeout_s`."""
+    try:
+        with anyio.fail_after(timeout_s):
+            async with engine.connect() as connection:
+                return await look(connection, build)
+    except DATABASE_ERRORS as error:
+        return unreachable(engine.url, build, error, timeout_s=timeout_s)
 
 
-def decide(database: str, revisions: Sequence[Revision], found: frozenset[str]) -> Verdict:
-    """The verdict, from the build's revisions and the ids that the database names."""
-    newest = heads(revisions)
-    expected = ", ".join(sorted(newest)) or "base"
-    current = ", ".join(sorted(found)) or None
-    if found == newest:
-        return Verdict("current", database, current, expected)
-    if not found:
-        return Verdict("never-migrated", database, None, expected, tuple(r.id for r in revisions))
-    if not found <= {revision.id for revision in revisions}:
-        return Verdict("ahead", database, current, expected)
-    applied = ancestors(revisions, found)
-    pending = tuple(revision.id for revision in revisions if revision.id not in applied)
-    return Verdict("behind", database, current, expected, pending)
+async def look(connection: AsyncConnection, build: Build) -> Verdict:
+    """Compare the connection's database with the build. On failure: DATABASE_ERRORS."""
+    # Without BEGIN and ROLLBACK, which are round trips.
+    await connection.execution_options(isolation_level="AUTOCOMMIT")
+    found = await connection.run_sync(_glance, build)
+    return decide(connection.engine.url.database or "(default)", build, found)
+
+
+def unreachable(
+    url: URL, build: Build, error: Exception, *, timeout_s: float = TIMEOUT_S
+) -> Verdict:
+    """What an error of the database says. It is raised where that is nothing that we know."""
+    database = url.database or "(default)"
+    meant: VegafsError | None
+    if isinstance(error, TimeoutError):
+        silence = f"no answer within {timeout_s:g} s"
+        meant = DatabaseUnreachable(database, address(url), silence)
+    else:
+        meant = explain(error, url)
+    if meant is None:
+        raise error
+    return Verdict("unreachable", database, None, build.newest, meant)
+
+
+def decide(database: str, build: Build, found: Glance) -> Verdict:
+    """The verdict, from what the build and the database name."""
+    current = ", ".join(sorted(found.heads)) or None
+
+    def verdict(state: State, error: VegafsError | None = None, **more: Any) -> Verdict:
+        return Verdict(state, database, current, build.newest, error, **more)
+
+    if found.recorded is None and found.heads == build.heads:
+        return verdict("current")
+    contradiction = _contradiction(build, found)
+    if contradiction is not None:
+        return verdict("diverged", DatabaseDiverged(database, *contradiction))
+    applied = ancestors(build.revisions, found.heads)
+    pending = tuple(r.id for r in build.revisions if r.id not in applied)
+    if not found.heads:
+        return verdict("never-migrated", NeverMigrated(database, build.newest), pending=pending)
+    strangers = plan.strangers(build.revisions, found.heads, found.recorded or {})
+    if strangers:
+        error = DatabaseAhead(database, current or "", build.newest, [str(s) for s in strangers])
+        tolerated = all(stranger.tolerates(build.revisions) for stranger in strangers)
+        return verdict("ahead", None if tolerated else error, ahead=strangers)
+    if pending:
+        behind = DatabaseBehind(database, current or "base", build.newest, pending)
+        return verdict("behind", behind, pending=pending)
+    return verdict("current")
+
+
+def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
+    """Why neither of the two can be right, and what helps; None where they fit together."""
+    ids = {revision.id for revision in build.revisions}
+    in_force = ids if found.recorded is None else set(found.recorded)
+    if unknown := found.heads - ids - in_force:
+        return f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
+    if in_force and not found.heads:
+        newest = list(found.recorded)[-1] if found.recorded else build.newest
+        return f"alembic_version is empty, and the ledger is at {newest}", _BY_HAND
+    known = found.heads & ids
+    if in_force - ids:
+        lacking = ids - in_force
+        if lacking or len(found.heads) > 1:
+            has = f"it is at {_listed(found.heads)}"
+            return (f"{has} and lacks {_listed(lacking)}" if lacking else has), _BRANCHED
+        known = frozenset(ids & in_force)
+    else:
+        below = ancestors(build.revisions, known)
+        above = in_force - below
+        if above:
+            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", _BY_HAND
+        if any(head in ancestors(build.revisions, known - {head}) for head in known):
+            return f"of its rows {_listed(known)} one builds on another", _BY_HAND
+    recorded = {i: row for i, row in (found.recorded or {}).items() if i in ids}
+    try:
+        plan.check_integrity(build.revisions, known, recorded)
+    except Refused as error:
+        return error.message, error.help or _BY_HAND
+    return None
+
+
+def _listed(identifiers: Iterable[str]) -> str:
+    return ", ".join(sorted(identifiers))
+
+
+def _glance(connection: Connection, build: Build) -> Glance:
+    try:
+        return Ledger().glance(connection, build.digest)
+    except ProgrammingError as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise
+    # Managed by an ordinary Alembic so far, or by nobody.
+    try:
+        names = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+        return Glance(frozenset(names), {})
+    except ProgrammingError as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise
+        return Glance(frozenset(), {})

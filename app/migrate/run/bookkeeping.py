@@ -74,6 +74,7 @@ class Bookkeeping:
             for revision in revisions:
                 if revision.id in below:
                     self.append(revision.id, "upgrade", "adopted")
+        self._ledger.extend(connection)
         self._ledger.verify(connection)
         recorded = applied(self._ledger.read(connection))
         connection.commit()
@@ -97,6 +98,7 @@ class Bookkeeping:
                 build=self._build,
                 error=error,
                 reason=self._reason,
+                requires_code=revision.requires_code if revision else None,
             ),
         )
 

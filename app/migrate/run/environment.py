@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def run(
             context.run_migrations()
         else:
             bounds: Limits = config.attributes.get("limits") or limits()
+            if (wait_s := config.attributes.get("services_wait_s")) is not None:
+                bounds = replace(bounds, services_wait_s=wait_s)
             if (connection := config.attributes.get("connection")) is not None:
                 _online(connection, config, metadata, autogenerate, bounds)
             elif in_greenlet():

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
 from sqlalchemy.util.concurrency import await_only
 
-from app.errors import BackupMissing, DataWouldBeLost, RevisionUnsafe, StampRefused
+from app.errors import BackupMissing, DataWouldBeLost, RevisionUnsafe, ServicesAlive, StampRefused
 from app.migrate.history.revisions import Revision
+from app.migrate.history.services import Service, intolerant, living
 from app.migrate.proof.catalog import NOTHING, snapshot
 from app.migrate.run import backup
 from app.migrate.run.limits import Limits
 from app.migrate.run.loss import destructive, losses
 from app.migrate.run.report import Planned
+
+SERVICES_POLL_S = 0.2
 
 
 def compare_with_stamp(
@@ -55,6 +59,43 @@ def refuse_unsafe(
             say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
         elif revision.verdict is None:
             say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
+
+
+def spare_services(
+    connection: Connection,
+    revisions: Sequence[Revision],
+    plan: Sequence[Planned],
+    limits: Limits,
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> None:
+    """Look for living services whose code a contract revision of the plan breaks; wait for them.
+
+    On failure: ServicesAlive, where one still lives after `limits.services_wait_s`. Outside of
+    production that is only said.
+    """
+    applied = {about.revision for about in plan if about.direction == "upgrade"}
+    contracts = [r for r in revisions if r.id in applied and r.phase == "contract"]
+    until_s = time.monotonic() + limits.services_wait_s
+    told: tuple[Service, ...] = ()
+    while contracts:
+        services = living(connection, revisions)
+        # Nothing is held while this waits.
+        connection.commit()
+        met = ((contract, intolerant(services, revisions, contract)) for contract in contracts)
+        contract, broken = next((pair for pair in met if pair[1]), (contracts[0], ()))
+        if not broken:
+            return
+        error = ServicesAlive(contract.id, contract.requires_code or contract.id, broken)
+        if not limits.production:
+            say(f"WARNING [{error.code}]  {error.message}")
+            return
+        if time.monotonic() >= until_s:
+            raise error
+        if broken != told:
+            say(f"WAIT [{error.code}]  {error.message}")
+            told = broken
+        sleep(SERVICES_POLL_S)
 
 
 def protect_data(

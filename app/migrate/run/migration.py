@@ -35,7 +35,12 @@ from app.migrate.run import constraints, mutex, rows  # noqa: F401 - two for the
 from app.migrate.run.admission import admit
 from app.migrate.run.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
 from app.migrate.run.concurrently import OutsideTransaction
-from app.migrate.run.guards import compare_with_stamp, protect_data, refuse_unsafe
+from app.migrate.run.guards import (
+    compare_with_stamp,
+    protect_data,
+    refuse_unsafe,
+    spare_services,
+)
 from app.migrate.run.interruption import Interruption
 from app.migrate.run.limits import Limits
 from app.migrate.run.mixture import refuse_mixtures
@@ -201,12 +206,16 @@ class Migration:
     def planned(self, steps: Sequence[RevisionStep], plan: Sequence[Planned]) -> None:
         """Alembic has chosen what to run; the guards look at it before the first step.
 
-        On failure: StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing, BackupFailed.
+        On failure: ServicesAlive, StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing,
+        BackupFailed.
         """
         if not plan or self._guarded:
             return
         self._guarded = True
         connection, limits, told = self._connection, self._limits, self._told
+        if self._command == "upgrade" and not told:
+            sleep = self._interruption.sleep
+            spare_services(connection, self._revisions, plan, limits, sleep, self._say)
         if self._command == "stamp" and not told:
             locked = read_lock(self._lock_path)
             compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)

@@ -53,11 +53,10 @@ def _accept_newer(
     say: Callable[[str], None],
 ) -> None:
     """A newer build was here: content where it only expanded, refused elsewhere."""
-    strange = plan.ahead(locked, found, bookkeeping.recorded()) or {}
+    strangers = plan.strangers(locked, found, bookkeeping.recorded())
     current, expected = ", ".join(sorted(found)), ", ".join(sorted(heads(locked))) or "base"
-    breaking = [i for i, phase in strange.items() if phase != "expand"]
-    if breaking or not to_head:
-        raise DatabaseAhead(recorder.database, current, expected, strange)
+    if not to_head or not all(stranger.tolerates(locked) for stranger in strangers):
+        raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in strangers])
     say(
         f"OK  {recorder.database} is ahead of this build: {current} expands what "
         f"{expected} needs. Nothing to do."

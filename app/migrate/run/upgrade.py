@@ -29,18 +29,28 @@ async def upgrade(
     revision: str = "head",
     *,
     reason: str | None = None,
+    services_wait_s: float | None = None,
     say: Say | None = None,
     signals: bool = False,
 ) -> Report:
     """Apply what is pending up to `revision`.
 
-    `reason` lets it drop data in production, and the ledger keeps it; `say` is told what goes on;
-    with `signals`, SIGTERM and SIGINT end it in an orderly way.
+    `reason` lets it drop data in production and break services that live, and the ledger keeps it;
+    `services_wait_s` is how long it waits for these to end, unless the limits say; `say` is told
+    what goes on; with `signals`, SIGTERM and SIGINT end it in an orderly way.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with what was applied; MutexHeld; the
     errors of a guard, with nothing changed; RevisionUnknown; and what connecting can meet.
     """
-    return await _run(target, command.upgrade, revision, signals, reason=reason, say=say)
+    return await _run(
+        target,
+        command.upgrade,
+        revision,
+        signals,
+        reason=reason,
+        services_wait_s=services_wait_s,
+        say=say,
+    )
 
 
 async def downgrade(

@@ -1,12 +1,13 @@
 """Revisions x ledger: what contradicts what was applied."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
 
 from app.errors import RevisionEdited, RevisionInserted, RevisionMissing
 from app.migrate.history.ledger import Row, applied
-from app.migrate.history.plan import ahead, check_integrity
+from app.migrate.history.plan import Stranger, check_integrity, strangers
 from app.migrate.history.revisions import Revision
 
 WHEN = datetime(2026, 8, 1, tzinfo=timezone.utc)
@@ -69,9 +70,18 @@ def test_the_last_word_of_the_ledger_counts() -> None:
     assert set(applied(rows)) == {"0001"}
 
 
-def test_ahead_tells_the_phases_of_what_is_unknown() -> None:
-    """By the ledger; what that does not know either is unknown."""
-    recorded = applied([row(1), row(2), row(3), row(4, phase="contract"), row(5)])
-    assert ahead(CHAIN, {"0003"}, recorded) is None
-    assert ahead(CHAIN, {"0005"}, recorded) == {"0004": "contract", "0005": "expand"}
-    assert ahead(CHAIN, {"00ff"}, {}) == {"00ff": "unknown"}
+def test_strangers_are_told_with_what_the_ledger_says_of_them() -> None:
+    """Oldest first; what the ledger does not know either is unknown, and no build tolerates it."""
+    fourth = replace(row(4, phase="contract"), requires_code="0002")
+    recorded = applied([row(1), row(2), row(3), fourth, row(5)])
+    assert strangers(CHAIN, {"0003"}, applied([row(1), row(2), row(3)])) == ()
+    found = strangers(CHAIN, {"0005"}, recorded)
+    assert [str(each) for each in found] == [
+        "0004 (contract, needs the code of 0002)",
+        "0005 (expand)",
+    ]
+    assert [each.tolerates(CHAIN) for each in found] == [True, True]
+    assert [each.tolerates(CHAIN[:1]) for each in found] == [False, True]
+    (unknown,) = strangers(CHAIN, {"00ff"}, {})
+    assert (str(unknown), unknown.tolerates(CHAIN)) == ("00ff (unknown)", False)
+    assert not Stranger("0004", "contract").tolerates(CHAIN)

@@ -1,0 +1,137 @@
+"""A running service watches the schema that it was started on.
+
+    start -> look -> announce, LISTEN -> look at each notification and every POLL_S -> Verdict
+
+A downgrade, or a contract revision that does not tolerate this build, is known within two seconds,
+and so is the upgrade after it. The watch has a session of its own: it does not wait for the
+service's pool, and it is how a migration sees which builds live. Notifications do not pass a
+pooler; the poll does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+import anyio
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db.failures import DATABASE_ERRORS
+from app.migrate.history.ledger import CHANNEL
+from app.migrate.history.services import announce
+from app.migrate.proof.startup import TIMEOUT_S, Build, Verdict, check, look, unreachable
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 1.0
+
+
+class Watch:
+    """What the database is now, for a service of one build."""
+
+    def __init__(self, engine: AsyncEngine, build: Build) -> None:
+        """`engine` has a session for nobody else: it is kept."""
+        self.build = build
+        # Whether migrations can see this service; not behind a pooler.
+        self.announced = False
+        self.checked_at = datetime.now(timezone.utc)
+        self._engine = engine
+        self._verdict: Verdict | None = None
+        self._usable = True
+        self._changed = asyncio.Event()
+        self._notified = asyncio.Event()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The last one. On failure: RuntimeError before the first look."""
+        if self._verdict is None:
+            raise RuntimeError("the watch has not looked yet")
+        return self._verdict
+
+    @property
+    def usable(self) -> bool:
+        """Whether the build's code works with the schema: nothing is known that says no.
+
+        A database that does not answer has the schema that it had; whoever asks it will see.
+        """
+        return self._usable
+
+    async def look(self) -> Verdict:
+        """Look now, on a connection for this once."""
+        self._note(await check(self._engine, self.build))
+        return self.verdict
+
+    async def until(self, *, usable: bool) -> None:
+        """Wait until the schema is usable, or is not any more."""
+        while self.usable != usable:
+            await self._changed.wait()
+
+    @asynccontextmanager
+    async def on(self) -> AsyncIterator[None]:
+        """Watch while the block lasts."""
+        task = asyncio.create_task(self._watch(), name="schema watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _watch(self) -> None:
+        while True:
+            connection = self._engine.connect()
+            try:
+                with anyio.fail_after(TIMEOUT_S):
+                    await connection.start()
+                await self._attend(connection)
+            except DATABASE_ERRORS as error:
+                self._note(unreachable(self._engine.url, self.build, error))
+            except Exception:
+                logger.exception("the watch of the schema met an error of its own, and goes on")
+            finally:
+                self.announced = False
+                with contextlib.suppress(*DATABASE_ERRORS):
+                    await connection.close()
+            await anyio.sleep(POLL_S)
+
+    async def _attend(self, connection: AsyncConnection) -> None:
+        """Look again and again on one session, until it is lost."""
+        with anyio.fail_after(TIMEOUT_S):
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            self.announced = await connection.run_sync(announce, self.build.newest)
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
+        if not self.announced:
+            logger.warning(
+                "a pooler is in between: migrations cannot see this service, "
+                "and a change of the schema is seen at the next poll"
+            )
+        while True:
+            self._notified.clear()
+            with anyio.fail_after(TIMEOUT_S):
+                self._note(await look(connection, self.build))
+            with anyio.move_on_after(POLL_S):
+                await self._notified.wait()
+
+    def _note(self, verdict: Verdict) -> None:
+        """Keep the verdict; say it where it is another one."""
+        before, self._verdict = self._verdict, verdict
+        self.checked_at = datetime.now(timezone.utc)
+        if verdict.state != "unreachable":
+            self._usable = verdict.error is None
+        if before is not None and _said(before) == _said(verdict):
+            return
+        if verdict.error is not None:
+            logger.warning("not ready [%s]: %s", verdict.error.code, verdict.error.message)
+        elif before is not None or verdict.ahead:
+            logger.info("%s", verdict)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _said(verdict: Verdict) -> tuple[object, ...]:
+    return (verdict.state, verdict.current, verdict.error and verdict.error.message)
