@@ -109,26 +109,20 @@ async def _settle(watch: Watch, settings: Settings) -> None:
         verdict = await watch.look()
     if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
         raise verdict.error
+    if verdict.ahead:
+        logger.info("%s", verdict)
 
 
 async def _upgrade(settings: Settings) -> None:
     # A service that only serves does not pay for Alembic.
-    from app.migrate.run.report import duration  # noqa: PLC0415
     from app.migrate.run.upgrade import upgrade  # noqa: PLC0415
     from app.migrate.target import Target  # noqa: PLC0415
 
     engine = create_engine(settings, "migrate")
     try:
-        report = await upgrade(Target.of(engine), "head")
+        await upgrade(Target.of(engine), "head", say=logger.info)
     finally:
         await engine.dispose()
-    logger.info(
-        "%s is at head %s: %d applied in %s",
-        report.database,
-        ", ".join(report.after),
-        len(report.steps),
-        duration(report.duration_s),
-    )
 
 
 async def require_schema(request: Request) -> None:

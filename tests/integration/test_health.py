@@ -24,7 +24,7 @@ from tests.support.service import application, asking
 
 IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
 HEAD = IDS[-1]
-NO_LEDGER = "DROP TABLE alembic_version_ledger"
+NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only"
 
 
 @pytest.fixture

@@ -102,16 +102,19 @@ async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT
     """Compare the database with the build; whatever the database does, within about `timeout_s`."""
     try:
         with anyio.fail_after(timeout_s):
-            async with engine.connect() as connection:
+            async with autocommitting(engine).connect() as connection:
                 return await look(connection, build)
     except DATABASE_ERRORS as error:
         return unreachable(engine.url, build, error, timeout_s=timeout_s)
 
 
+def autocommitting(engine: AsyncEngine) -> AsyncEngine:
+    """The engine without BEGIN and ROLLBACK, which are round trips."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 async def look(connection: AsyncConnection, build: Build) -> Verdict:
     """Compare the connection's database with the build. On failure: DATABASE_ERRORS."""
-    # Without BEGIN and ROLLBACK, which are round trips.
-    await connection.execution_options(isolation_level="AUTOCOMMIT")
     found = await connection.run_sync(_glance, build)
     return decide(connection.engine.url.database or "(default)", build, found)
 

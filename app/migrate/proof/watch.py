@@ -24,7 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db.failures import DATABASE_ERRORS
 from app.migrate.history.ledger import CHANNEL
 from app.migrate.history.services import announce
-from app.migrate.proof.startup import TIMEOUT_S, Build, Verdict, check, look, unreachable
+from app.migrate.proof.startup import (
+    TIMEOUT_S,
+    Build,
+    Verdict,
+    autocommitting,
+    check,
+    look,
+    unreachable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +48,7 @@ class Watch:
         # Whether migrations can see this service; not behind a pooler.
         self.announced = False
         self.checked_at = datetime.now(timezone.utc)
-        self._engine = engine
+        self._engine = autocommitting(engine)
         self._verdict: Verdict | None = None
         self._usable = True
         self._changed = asyncio.Event()
@@ -83,25 +91,29 @@ class Watch:
 
     async def _watch(self) -> None:
         while True:
-            connection = self._engine.connect()
             try:
-                with anyio.fail_after(TIMEOUT_S):
-                    await connection.start()
-                await self._attend(connection)
-            except DATABASE_ERRORS as error:
-                self._note(unreachable(self._engine.url, self.build, error))
+                await self._session()
             except Exception:
                 logger.exception("the watch of the schema met an error of its own, and goes on")
-            finally:
-                self.announced = False
-                with contextlib.suppress(*DATABASE_ERRORS):
-                    await connection.close()
             await anyio.sleep(POLL_S)
 
+    async def _session(self) -> None:
+        """Watch on one session, until it is lost."""
+        connection = self._engine.connect()
+        try:
+            with anyio.fail_after(TIMEOUT_S):
+                await connection.start()
+            await self._attend(connection)
+        except DATABASE_ERRORS as error:
+            self._note(unreachable(self._engine.url, self.build, error))
+        finally:
+            self.announced = False
+            with contextlib.suppress(*DATABASE_ERRORS):
+                await connection.close()
+
     async def _attend(self, connection: AsyncConnection) -> None:
-        """Look again and again on one session, until it is lost."""
+        """Announce the build, then look at every notification and every POLL_S."""
         with anyio.fail_after(TIMEOUT_S):
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
             self.announced = await connection.run_sync(announce, self.build.newest)
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
@@ -118,17 +130,17 @@ class Watch:
                 await self._notified.wait()
 
     def _note(self, verdict: Verdict) -> None:
-        """Keep the verdict; say it where it is another one."""
+        """Keep the verdict; say how it changed. The first is for its caller to say."""
         before, self._verdict = self._verdict, verdict
         self.checked_at = datetime.now(timezone.utc)
         if verdict.state != "unreachable":
             self._usable = verdict.error is None
-        if before is not None and _said(before) == _said(verdict):
+        if before is None or _said(before) == _said(verdict):
             return
         if verdict.error is not None:
-            logger.warning("not ready [%s]: %s", verdict.error.code, verdict.error.message)
-        elif before is not None or verdict.ahead:
-            logger.info("%s", verdict)
+            logger.warning("not ready [%s]: %s", verdict.error.code, verdict)
+        else:
+            logger.info("ready: %s", verdict)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

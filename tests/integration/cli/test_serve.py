@@ -26,6 +26,7 @@ from tests.support.service import Served, served, with_volumes
 
 IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
 HEAD = IDS[-1]
+NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only"
 QUIET = {"VEGAFS_WORKER": "false"}
 
 
@@ -68,50 +69,55 @@ async def test_with_migrate_it_brings_the_database_to_head_first(
     empty_database: Database,
 ) -> None:
     """Then it serves; a second start finds nothing to do. Ctrl-C stops it as SIGTERM does."""
-    for applied, number in ((len(IDS), signal.SIGTERM), (0, signal.SIGINT)):
+    for number in (signal.SIGTERM, signal.SIGINT):
         with served("serve", "--migrate", DATABASE_URL=empty_database.url) as service:
             url = service.wait_until_it_serves()
             assert httpx.get(f"{url}/readyz").json()["code"] == "at-head"
             assert service.stop(number) == 0
-        assert service.said[-1] == "OK  stopped"
-        said = re.sub(r"in [\d.]+ s", "in N s", service.said[0])
-        assert said == (f"OK  {empty_database.name} is at head {HEAD}: {applied} applied in N s")
+        told = [re.sub(r"^[\d-]+ [\d:,]+  ", "", line) for line in service.said]
+        assert told[-2:] == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
+        if number == signal.SIGTERM:
+            assert told[0] == f"APPLY  {empty_database.name}: {len(IDS)} revisions, base to {HEAD}"
+            assert re.fullmatch(f"OK  {len(IDS)} applied in .* s. Undo: .*", told[-4])
+            assert told[-3] == f"ready: database {empty_database.name!r} is at head {HEAD}"
+        else:
+            assert len(told) == 2
 
 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
         (
-            "UPDATE alembic_version SET version_num = '0005'",
+            f"{NO_LEDGER}; UPDATE alembic_version SET version_num = '0005'",
             "ERROR [database-behind]  database '{name}' is at 0005; this build needs "
             f"{HEAD} (pending: {', '.join(IDS[5:])})\n"
             "  help: run `alembic upgrade head`",
         ),
         (
             "UPDATE alembic_version SET version_num = '9999'",
-            "ERROR [database-ahead]  database '{name}' is at 9999, which this build does not "
-            f"know; its newest revision is {HEAD}\n"
-            "  help: deploy the build that has 9999, or downgrade the database with that build",
+            "ERROR [database-diverged]  database '{name}' and this build contradict: it is at "
+            "9999, which neither this build nor its ledger knows\n"
+            "  help: deploy the build that has it, or restore the database that belongs to this one",
         ),
         (
-            "DROP TABLE alembic_version",
+            f"{NO_LEDGER}; DROP TABLE alembic_version",
             "ERROR [never-migrated]  database '{name}' was never migrated; this build needs "
             f"{HEAD}\n"
             "  help: run `alembic upgrade head`",
         ),
     ],
-    ids=["behind", "ahead", "never migrated"],
+    ids=["behind", "diverged", "never migrated"],
 )
 async def test_on_another_revision_it_does_not_serve(
     database: Database, statement: str, message: str
 ) -> None:
     """Exit code 1, one message, no traceback; the port is never open."""
     await execute(database, statement)
-    with served(DATABASE_URL=database.url) as service:
+    with served(DATABASE_URL=database.url, VEGAFS_STARTUP_SCHEMA="refuse") as service:
         assert end(service) == (1, message.format(name=database.name))
 
 
-async def test_with_migrate_it_does_not_serve_on_a_database_that_is_ahead(
+async def test_with_migrate_it_does_not_serve_on_a_database_that_nobody_knows(
     database: Database,
 ) -> None:
     """An older image must not touch what a newer one made."""
@@ -119,19 +125,19 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_is_ahead(
     with served("serve", "--migrate", DATABASE_URL=database.url) as service:
         assert end(service) == (
             1,
-            f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build "
-            f"does not know; its newest revision is {HEAD}; ahead of it: 9999 (unknown)\n"
-            "  help: deploy the build that has 9999, or downgrade the database with that build",
+            f"ERROR [database-diverged]  database '{database.name}' and this build contradict: it "
+            "is at 9999, which neither this build nor its ledger knows\n"
+            "  help: deploy the build that has it, or restore the database that belongs to this one",
         )
 
 
 async def test_a_failing_migration_keeps_it_down(database: Database) -> None:
     """With that error's message and exit code."""
-    await execute(database, "UPDATE alembic_version SET version_num = '0006'")
+    await execute(database, f"{NO_LEDGER}; UPDATE alembic_version SET version_num = '0006'")
     with served("serve", "--migrate", DATABASE_URL=database.url) as service:
         code, said = end(service)
     assert code == 4
-    assert said.startswith("FAILED [run-failed]  0007 failed: ")
+    assert "\nFAILED [run-failed]  0007 failed: " in said
     assert "missing_since" in said
     assert "Traceback" not in said
 
@@ -212,8 +218,8 @@ async def test_a_request_that_is_under_way_is_answered_before_it_stops(
                 await blocker.execute("LOCK TABLE files")
                 request = asyncio.create_task(client.get(f"{url}/api/v1/files", timeout=10))
                 while not await blocker.fetchval(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                    "AND datname = current_database()"
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
+                    "(SELECT oid FROM pg_database WHERE datname = current_database())"
                 ):
                     await asyncio.sleep(0.02)
                 service.process.signal(signal.SIGTERM)
