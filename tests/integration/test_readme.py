@@ -30,11 +30,13 @@ def test_the_transcript_is_true(empty_database: Database) -> None:
     assert len(commands) >= 5
     environment = {**os.environ, "DATABASE_URL": empty_database.url}
     for command, expected in commands:
-        program, *arguments = shlex.split(command)
+        words = shlex.split(command)
+        settings = [word for word in words if re.match(r"[A-Z_]+=", word)]
+        program, *arguments = words[len(settings) :]
         done = subprocess.run(
             [str(Path(sys.executable).with_name(program)), *arguments],
             cwd=ROOT,
-            env=environment,
+            env={**environment, **dict(word.split("=", 1) for word in settings)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
