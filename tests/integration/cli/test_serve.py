@@ -97,7 +97,8 @@ async def test_with_migrate_it_brings_the_database_to_head_first(
             "UPDATE alembic_version SET version_num = '9999'",
             "ERROR [database-diverged]  database '{name}' and this build contradict: it is at "
             "9999, which neither this build nor its ledger knows\n"
-            "  help: deploy the build that has it, or restore the database that belongs to this one",
+            "  help: deploy the build that has it, or restore the database that belongs to this "
+            "one",
         ),
         (
             f"{NO_LEDGER}; DROP TABLE alembic_version",
@@ -127,7 +128,8 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_nobody_knows(
             1,
             f"ERROR [database-diverged]  database '{database.name}' and this build contradict: it "
             "is at 9999, which neither this build nor its ledger knows\n"
-            "  help: deploy the build that has it, or restore the database that belongs to this one",
+            "  help: deploy the build that has it, or restore the database that belongs to this "
+            "one",
         )
 
 
