@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from app.migrate.review.trace.locks import MODES
-from app.migrate.review.trace.state import Relation
+from app.migrate.review.trace.state import LAST_OF_SERVER, Relation
 
 LOOK_EVERY_S = 0.005
 GONE_ON_AFTER_S = 0.1
@@ -25,7 +25,6 @@ LOCKS = """
 SELECT relation::bigint, mode, granted, locktype, virtualxid, transactionid::text
 FROM pg_locks WHERE pid = $1
 """
-FIRST_OF_USERS = 16384
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Gate:
         waits = None
         # By the session that stands at the last gate: it is there as long as anybody looks.
         for row in await self._reader.fetch(LOCKS, pid):
-            if row["locktype"] == "relation" and row["relation"] >= FIRST_OF_USERS:
+            if row["locktype"] == "relation" and row["relation"] > LAST_OF_SERVER:
                 taken.setdefault(row["relation"], set()).add(MODES[row["mode"]])
             if not row["granted"]:
                 waits = tuple(row)

@@ -8,6 +8,8 @@ that writers take, held by another session until it is seen to wait behind them.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import sys
 import time
@@ -31,8 +33,10 @@ from app.migrate.review.trace.state import STATE, WORK, State, read_state, read_
 from app.migrate.review.trace.statement import Statement
 from app.migrate.run.bookkeeping import VERSION_TABLE
 
+# The question about a schema is planned anew once the answer has grown so many times.
+GROWN = 2
 # A step of our own looks before it acts; that is not what the revision asked for.
-RUN = Path(run.__file__).parent
+RUN = str(Path(run.__file__).parent)
 _LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
 
 
@@ -40,7 +44,7 @@ class Tracer:
     """Collects the statements of a run on an engine."""
 
     def __init__(self, versions: Path, gate: Gate) -> None:
-        self._versions = versions.resolve()
+        self._versions = str(versions.resolve())
         self._gate = gate
         self.statements: list[Statement] = []
         self._revision: Path | None = None
@@ -49,11 +53,14 @@ class Tracer:
         self._last: State | None = None
         # The session's own lock timeout, which a transaction's end brings back.
         self._lock_timeout_ms = 0
-        # Whether its counts of rows are of a transaction that is over.
-        self._counts_are_old = False
+        # Whether something that is not the revision's has read since.
+        self._looked = False
         # The questions that are prepared, on the connection that was asked.
         self._asked: Any = None
         self._prepared: dict[str, Any] = {}
+        self._names = itertools.count()
+        # The length of the answer that the longest of them was planned for.
+        self._planned_for = 0
         self._running: _Running | None = None
         self._held: Mapping[int, Held] = {}
         # Where that revision runs, and whether its transaction was rolled back.
@@ -85,16 +92,19 @@ class Tracer:
         self._revision = None
 
     def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
-        place = self._place(sql)
-        if place is None or VERSION_TABLE in sql:
+        if VERSION_TABLE in sql:
             # The run's own rows come last in a transaction and change no schema, the ledger's
             # table before the first revision.
+            return
+        place = self._place(sql)
+        if place is None:
+            self._looked = True
             return
         path, line, revision = place
         self._connection = connection
         driver = cursor._adapt_connection._connection
         transactional = cursor._adapt_connection.isolation_level != "autocommit"
-        before = self._before(cursor, driver, transactional=transactional)
+        before = self._before(driver)
         if path == self._revision and self._undone:
             # It did not get a lock, and is run again.
             self.forget_last_revision()
@@ -134,43 +144,44 @@ class Tracer:
     def _commits(self, _connection: Any) -> None:
         if self._last is not None:
             self._last = replace(
-                self._last, locks=frozenset(), lock_timeout_ms=self._lock_timeout_ms
+                self._last, locks=frozenset(), work={}, lock_timeout_ms=self._lock_timeout_ms
             )
-            self._counts_are_old = True
 
     def _rolls_back(self, connection: Any) -> None:
         self._last = None
         # Not what somebody else does beside the run, who watches it.
         self._undone = self._undone or connection is self._connection
 
-    def _before(self, cursor: Any, driver: Any, *, transactional: bool) -> State:
+    def _before(self, driver: Any) -> State:
         """The state that the next statement finds."""
-        last = self._last
-        if last is None:
+        last, inside = self._last, driver.is_in_transaction()
+        if last is None or (self._looked and not inside):
             last = self._state(driver)
-            if not driver.is_in_transaction():
+            if not inside:
                 self._lock_timeout_ms = last.lock_timeout_ms
-                self._counts_are_old = True
-        if self._counts_are_old and transactional:
-            # In the statement's own transaction: between two of them the server may begin to
-            # count anew.
-            if not driver.is_in_transaction():
-                await_only(cursor._adapt_connection._start_transaction())
+                last = replace(last, work={})
+        elif self._looked:
             last = replace(last, work=read_work(self._ask(driver, WORK)))
-            self._counts_are_old = False
-        self._last = last
+        self._looked, self._last = False, last
         return last
 
     def _state(self, driver: Any) -> State:
         """What the run's session sees now."""
-        return read_state(self._ask(driver, STATE))
+        document = self._ask(driver, STATE)
+        if len(document) > GROWN * self._planned_for:
+            # A plan for a few tables joins hundreds of them with each other, row by row.
+            self._prepared.pop(STATE, None)
+            self._planned_for = len(document)
+        return read_state(document)
 
     def _ask(self, driver: Any, question: str) -> Any:
         """The answer in one value. To plan such a question takes longer than to answer it."""
         if self._asked is not driver:
             self._asked, self._prepared = driver, {}
         if question not in self._prepared:
-            self._prepared[question] = await_only(driver.prepare(question))
+            # With a name: the server forgets a statement without one at the next that has none.
+            name = f"trace_{next(self._names)}"
+            self._prepared[question] = await_only(driver.prepare(question, name=name))
         return await_only(self._prepared[question].fetchval())
 
     def _add(
@@ -230,13 +241,20 @@ class Tracer:
         """The line of a revision file that is executing and its id, or None where none is."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            path = Path(frame.f_code.co_filename)
-            if path.parent == self._versions:
+            folder = _folder(frame.f_code.co_filename)
+            if folder == self._versions:
+                path = Path(frame.f_code.co_filename)
                 return path, frame.f_lineno, str(frame.f_globals.get("revision"))
-            if path.parent == RUN and _LOOKS.match(sql):
+            if folder == RUN and _LOOKS.match(sql):
                 return None
             frame = frame.f_back
         return None
+
+
+@functools.lru_cache(maxsize=1000)
+def _folder(path: str) -> str:
+    """The folder of a file of code; every statement asks, and some fifty files are asked for."""
+    return str(Path(path).parent)
 
 
 class _Running:
