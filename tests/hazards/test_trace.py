@@ -120,6 +120,37 @@ async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revisio
     assert not any(s.error for s in linted.trace.statements)
 
 
+async def test_what_a_revision_reads_and_writes_is_its_own(bench: Bench, tmp_path: Path) -> None:
+    """The server counts for the session; a revision begins at none, a statement at the last."""
+    paths = [tmp_path / f"{number}.py" for number in (1, 2)]
+    write(paths[0], "UPDATE tags SET kind = 'x'", number=1)
+    write(
+        paths[1],
+        "DELETE FROM tags WHERE job_id = 1",
+        "UPDATE tags SET kind = 'y' WHERE job_id = 2",
+        number=2,
+    )
+    linted = await bench.lint(paths)
+    found = [
+        (work.updated, work.deleted) for s in linted.trace.statements for work in s.work.values()
+    ]
+    assert found == [(1000, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.slow
+async def test_a_statement_that_takes_long_is_judged(bench: Bench, revision: Path) -> None:
+    """The run watches it from a second connection, whose questions are not the revision's."""
+    write(
+        revision,
+        "DO $$ BEGIN ALTER TABLE jobs DROP COLUMN note; PERFORM pg_sleep(1); END $$",
+        "ALTER TABLE jobs DROP COLUMN rank",
+    )
+    linted = await bench.lint([revision])
+    assert linted.trace.failure is None
+    assert [s.number for s in linted.trace.statements] == [1, 2]
+    assert [f.rule for f in linted.findings] == ["avoid-dropping-a-column"] * 2
+
+
 async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path) -> None:
     """A revision that fails is a failure of the trace, and its statements are there."""
     write(revision, "ALTER TABLE jobs DROP COLUMN note", "SELECT nonsense")

@@ -9,11 +9,10 @@ that writers take, held by another session until it is seen to wait behind them.
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +28,11 @@ from app.migrate.review.trace.contents import Held
 from app.migrate.review.trace.effects import effects, work
 from app.migrate.review.trace.gate import Gate
 from app.migrate.review.trace.locks import MODES, strongest
-from app.migrate.review.trace.state import STATE, WORK, State, read_state, read_work
+from app.migrate.review.trace.questions import Questions
+from app.migrate.review.trace.state import State
 from app.migrate.review.trace.statement import Statement
 from app.migrate.run.bookkeeping import VERSION_TABLE
 
-# The question about a schema is planned anew once the answer has grown so many times.
-GROWN = 2
 # A step of our own looks before it acts; that is not what the revision asked for.
 RUN = str(Path(run.__file__).parent)
 _LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
@@ -55,15 +53,11 @@ class Tracer:
         self._lock_timeout_ms = 0
         # Whether something that is not the revision's has read since.
         self._looked = False
-        # The questions that are prepared, on the connection that was asked.
-        self._asked: Any = None
-        self._prepared: dict[str, Any] = {}
-        self._names = itertools.count()
-        # The length of the answer that the longest of them was planned for.
-        self._planned_for = 0
+        self._questions: Questions | None = None
         self._running: _Running | None = None
         self._held: Mapping[int, Held] = {}
-        # Where that revision runs, and whether its transaction was rolled back.
+        # Where that revision runs, and whether its transaction was rolled back. On the other
+        # connections of the engine the run is watched.
         self._connection: Any = None
         self._undone = False
 
@@ -71,7 +65,7 @@ class Tracer:
     def on(self, engine: Engine, held: Mapping[int, Held]) -> Iterator[None]:
         """Trace what runs on the engine while the block lasts; `held` is what the tables hold."""
         self._held = held
-        listeners = {
+        listeners: Mapping[str, Callable[..., None]] = {
             "before_cursor_execute": self._begins,
             "after_cursor_execute": self._ends,
             "handle_error": self._fails,
@@ -98,13 +92,16 @@ class Tracer:
             return
         place = self._place(sql)
         if place is None:
-            self._looked = True
+            self._looked = self._looked or connection is self._connection
             return
         path, line, revision = place
-        self._connection = connection
+        if connection is not self._connection:
+            self._connection, self._last = connection, None
         driver = cursor._adapt_connection._connection
         transactional = cursor._adapt_connection.isolation_level != "autocommit"
-        before = self._before(driver)
+        if self._questions is None or self._questions.driver is not driver:
+            self._questions = Questions(driver)
+        before = self._before(self._questions)
         if path == self._revision and self._undone:
             # It did not get a lock, and is run again.
             self.forget_last_revision()
@@ -116,9 +113,13 @@ class Tracer:
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
             pause = await_only(self._gate.close(driver.get_server_pid(), tables))
-        self._running = _Running(path, line, revision, sql, transactional, before, driver, pause)
+        self._running = _Running(
+            path, line, revision, sql, transactional, before, self._questions, pause
+        )
 
-    def _ends(self, *_: Any) -> None:
+    def _ends(self, connection: Any, *_: Any) -> None:
+        if connection is not self._connection:
+            return
         running, self._running = self._running, None
         if running is None:
             return
@@ -126,11 +127,13 @@ class Tracer:
         taken: dict[int, set[str]] = {}
         if running.pause is not None:
             seconds, taken = await_only(self._gate.open(running.pause))
-        after = self._state(running.driver)
+        after = running.session.state()
         self._last = after if running.transactional else None
         self._add(running, after, seconds, taken)
 
     def _fails(self, context: Any) -> None:
+        if context.connection is not self._connection:
+            return
         running, self._running = self._running, None
         self._last = None
         if running is None:
@@ -141,48 +144,28 @@ class Tracer:
         state = sqlstate(context.sqlalchemy_exception or context.original_exception)
         self._add(running, running.before, 0.0, taken, error=state or "?")
 
-    def _commits(self, _connection: Any) -> None:
-        if self._last is not None:
+    def _commits(self, connection: Any) -> None:
+        if self._last is not None and connection is self._connection:
             self._last = replace(
                 self._last, locks=frozenset(), work={}, lock_timeout_ms=self._lock_timeout_ms
             )
 
     def _rolls_back(self, connection: Any) -> None:
-        self._last = None
-        # Not what somebody else does beside the run, who watches it.
-        self._undone = self._undone or connection is self._connection
+        if connection is self._connection:
+            self._last, self._undone = None, True
 
-    def _before(self, driver: Any) -> State:
+    def _before(self, session: Questions) -> State:
         """The state that the next statement finds."""
-        last, inside = self._last, driver.is_in_transaction()
+        last, inside = self._last, session.driver.is_in_transaction()
         if last is None or (self._looked and not inside):
-            last = self._state(driver)
+            last = session.state()
             if not inside:
                 self._lock_timeout_ms = last.lock_timeout_ms
                 last = replace(last, work={})
         elif self._looked:
-            last = replace(last, work=read_work(self._ask(driver, WORK)))
+            last = replace(last, work=session.work())
         self._looked, self._last = False, last
         return last
-
-    def _state(self, driver: Any) -> State:
-        """What the run's session sees now."""
-        document = self._ask(driver, STATE)
-        if len(document) > GROWN * self._planned_for:
-            # A plan for a few tables joins hundreds of them with each other, row by row.
-            self._prepared.pop(STATE, None)
-            self._planned_for = len(document)
-        return read_state(document)
-
-    def _ask(self, driver: Any, question: str) -> Any:
-        """The answer in one value. To plan such a question takes longer than to answer it."""
-        if self._asked is not driver:
-            self._asked, self._prepared = driver, {}
-        if question not in self._prepared:
-            # With a name: the server forgets a statement without one at the next that has none.
-            name = f"trace_{next(self._names)}"
-            self._prepared[question] = await_only(driver.prepare(question, name=name))
-        return await_only(self._prepared[question].fetchval())
 
     def _add(
         self,
@@ -268,7 +251,7 @@ class _Running:
         sql: str,
         transactional: bool,
         before: State,
-        driver: Any,
+        session: Questions,
         pause: Any,
     ) -> None:
         self.path = path
@@ -277,7 +260,7 @@ class _Running:
         self.sql = sql
         self.transactional = transactional
         self.before = before
-        self.driver = driver
+        self.session = session
         self.pause = pause
         self.since_s = time.monotonic()
 
