@@ -4,9 +4,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import event
 
 from app.db.connect import Connection
-from app.errors import ConnectionLost
+from app.errors import ConnectionLost, Interrupted
+from app.migrate.run.interruption import Interruption
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
 from tests.support.databases import Database, engine
@@ -86,6 +91,37 @@ async def test_a_session_that_ends_in_the_comparison_is_said_to_have_ended(
             with pytest.raises(ConnectionLost, match="terminating connection"):
                 await upgrade(Target.of(made, indexed.ini))
         assert (await upgrade(Target.of(made, indexed.ini))).after == ("0002",)
+
+
+async def test_a_comparison_that_was_interrupted_is_repeated_in_the_same_session(
+    indexed: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The run sent nothing more, so the copy of the table was still there."""
+    await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE b > 0')
+    config = Config(indexed.ini)
+    async with engine(empty_database.settings, "migrate") as made:
+        interruption = Interruption(made)
+
+        def stop(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+            if "TEMPORARY TABLE" in sql and not interruption.requested:
+                interruption.request()
+
+        def call(connection: SyncConnection) -> None:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+        event.listen(made.sync_engine, "after_cursor_execute", stop)
+        async with made.connect() as connection:
+            config.attributes["interruption"] = interruption
+            with pytest.raises(Interrupted):
+                await connection.run_sync(call)
+            await interruption.end()
+            copies = "SELECT count(*) FROM pg_class WHERE relname = 'alembic_copy'"
+            assert await watcher.fetchval(copies) == 1
+            del config.attributes["interruption"]
+            await connection.run_sync(call)
+    assert await found(watcher) == (True, WANTED)
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0002"
 
 
 @pytest.mark.parametrize(

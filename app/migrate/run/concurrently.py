@@ -145,6 +145,8 @@ class CreateIndexConcurrently(OutsideTransaction):
 
     def _definition(self, connection: Connection) -> str:
         """What the index would be, by the server: built on an empty copy of the table."""
+        # A run that was told to stop sends nothing more; the copy stays as long as its session.
+        connection.exec_driver_sql("DROP TABLE IF EXISTS pg_temp.alembic_copy")
         connection.exec_driver_sql(
             f"CREATE TEMPORARY TABLE alembic_copy (LIKE {self.table} INCLUDING GENERATED)"
         )
