@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from app.db.engine import create_engine
+from app.cli.plan import ROWS
 from app.migrate.history.revisions import read_revisions
 from app.migrate.review.lint import lint
 from app.migrate.review.plan.estimate import estimate
 from app.migrate.review.plan.figures import figures
+from app.migrate.review.trace import Statement
 from app.migrate.target import Target
-from tests.support.databases import Database, Databases, connect
+from tests.support.databases import Database, Databases, connect, engine
 from tests.support.runs import Chain
 
-ROWS = 20_000
+TIMES = 3
 TABLE = """
 CREATE TABLE events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -42,37 +45,63 @@ STATEMENTS = {
 async def test_an_estimate_is_within_a_factor_of_three(
     databases: Databases, empty_database: Database, tmp_path: Path, rows: int
 ) -> None:
-    """Measured on a table of that many rows, with what the statistics say of it."""
+    """Measured on a table of that many rows, with what the statistics say of it.
+
+    Each the shortest of several times: it is the estimate that is judged, and not what else the
+    machine does just then.
+    """
     chain = Chain(tmp_path / "chain")
     chain.add(f'op.execute("""{TABLE}""")', "op.execute('DROP TABLE events')")
     for sql in STATEMENTS.values():
         chain.add(f"op.execute('{sql}')")
-    scratch = await databases.empty()
-    target = Target.of(create_engine(scratch.settings, "migrate"), chain.ini)
-    wanted = chain.ids[1:]
-    linted = await lint(target, read_revisions(chain.versions), wanted, rows=ROWS)
-    assert linted.trace.failure is None
+    traced = [await traced_statements(databases, chain) for _ in range(TIMES)]
 
     session = await connect(empty_database.url)
     await session.execute(TABLE)
     await session.execute(FILL.replace("$1", str(rows)))
     await session.execute("VACUUM ANALYZE events")
-    engine = create_engine(empty_database.settings, "observe")
-    async with engine.connect() as connection:
+    async with (
+        engine(empty_database.settings, "observe") as made,
+        made.connect() as connection,
+    ):
         now = await connection.run_sync(figures)
-    await engine.dispose()
     wrong = []
-    for statement in linted.trace.statements:
+    for same in zip(*traced, strict=True):
+        statement = min(same, key=lambda each: each.seconds)
         expected = estimate(statement, now)
         assert expected is not None
-        since_s = time.perf_counter()
-        await session.execute(statement.sql)
-        took_s = time.perf_counter() - since_s
+        took_s = min([await rolled_back(session, statement.sql) for _ in range(TIMES - 1)])
+        took_s = min(took_s, await timed(session, statement.sql))
         factor = took_s / expected.middle_s
         if not 1 / 3 <= factor <= 3:
             wrong.append((statement.sql, took_s, expected))
         print(statement.sql, f"{took_s:.2f} s", expected, f"{factor:.2f}")
     await session.close()
-    await target.engine.dispose()
-    await databases.drop(scratch)
     assert wrong == []
+
+
+async def traced_statements(databases: Databases, chain: Chain) -> Sequence[Statement]:
+    """What a trace says of the chain, but for its first revision."""
+    scratch = await databases.empty()
+    async with engine(scratch.settings, "migrate") as made:
+        target = Target.of(made, chain.ini)
+        linted = await lint(target, read_revisions(chain.versions), chain.ids[1:], rows=ROWS)
+    await databases.drop(scratch)
+    assert linted.trace.failure is None
+    return linted.trace.statements
+
+
+async def rolled_back(session: asyncpg.Connection, sql: str) -> float:
+    """The seconds that it takes, and it has not happened."""
+    transaction = session.transaction()
+    await transaction.start()
+    took_s = await timed(session, sql)
+    await transaction.rollback()
+    return took_s
+
+
+async def timed(session: asyncpg.Connection, sql: str) -> float:
+    """The seconds that it takes."""
+    since_s = time.perf_counter()
+    await session.execute(sql)
+    return time.perf_counter() - since_s

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from app.migrate.review.plan.figures import Figures, Size
 from app.migrate.review.trace.statement import Statement
 
-# What a statement takes that finds no rows: planning, the catalog, the answer. In seconds.
-OVERHEAD_S = 0.002
+# What a statement takes on the scratch database that finds no rows: planning, the catalog, the
+# answer. A scan of the rows there takes hardly longer, so more would hide it.
+OVERHEAD_S = 0.0005
 # Caches that are cold, disks that are slower than memory, writers beside it.
 LOW, HIGH = 0.6, 1.8
 
@@ -35,7 +36,7 @@ class Estimate:
         return Estimate(self.low_s + other.low_s, self.high_s + other.high_s)
 
 
-INSTANT = Estimate(OVERHEAD_S / 2, OVERHEAD_S * 5)
+INSTANT = Estimate(0.001, 0.01)
 
 
 def estimate(statement: Statement, figures: Figures) -> Estimate | None:
@@ -54,7 +55,7 @@ def estimate(statement: Statement, figures: Figures) -> Estimate | None:
     took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
     low = min(max(f[0] for f in factors), max(f[1] for f in factors))
     high = max(max(f) for f in factors)
-    return Estimate(took_s * low * LOW + OVERHEAD_S / 2, took_s * high * HIGH + OVERHEAD_S * 5)
+    return INSTANT + Estimate(took_s * low * LOW, took_s * high * HIGH)
 
 
 def worked_on(statement: Statement) -> frozenset[str]:
