@@ -51,14 +51,13 @@ PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python
                  $(HOME)/.pyenv/versions/3.1?*/bin/python3; do \
                  $$p -c 'import sys; print("%d.%d=%s" % (*sys.version_info[:2], sys.executable))' \
                  2>/dev/null; done | sort -u -t= -k1,1)
-PG_BINDIRS := $(dir $(wildcard /usr/lib/postgresql/*/bin/initdb))
+PG_MAJORS := $(sort 16 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, and a soak
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
 	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
-	@echo "== PostgreSQL 16"; VEGAFS_TEST_PG_MAJOR=16 $(MAKE) --no-print-directory all-tests
-	@set -e; for bindir in $(PG_BINDIRS); do echo "== $$bindir"; \
-	    VEGAFS_PG_BINDIR=$$bindir $(MAKE) --no-print-directory all-tests; done
+	@set -e; for major in $(PG_MAJORS); do echo "== PostgreSQL $$major"; \
+	    VEGAFS_TEST_PG_MAJOR=$$major $(MAKE) --no-print-directory all-tests; done
 	@$(MAKE) --no-print-directory soak CASES=300
 
 locks:  ## Resolve the dependencies anew into the lock files
