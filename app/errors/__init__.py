@@ -30,7 +30,16 @@
     |  |- NeverMigrated          never-migrated
     |  |- LockFileStale          lock-file-stale
     |  |- TargetMissed           target-missed
-    |  '- ModelsDiffer           models-differ
+    |  |- ModelsDiffer           models-differ
+    |  |- RevisionMisnamed       revision-misnamed
+    |  |- RevisionImports        revision-imports
+    |  |- RoundTripDiffers       round-trip-differs
+    |  |- BaseNotEmpty           base-not-empty
+    |  |- RowsRefused            rows-refused
+    |  |- RowsLost               rows-lost
+    |  |- RowsMissing            rows-missing
+    |  |- OfflineDiffers         offline-differs
+    |  '- OfflineImpossible      offline-impossible
     |- Refused                 exit 3   a guard said no; nothing was changed
     |  |- TransactionAlreadyOpen transaction-already-open
     |  |- LoopAlreadyRunning     loop-already-running
@@ -90,6 +99,17 @@ from app.errors.check_failed import (
     ModelsDiffer,
     NeverMigrated,
     TargetMissed,
+)
+from app.errors.check_failed_history import (
+    BaseNotEmpty,
+    OfflineDiffers,
+    OfflineImpossible,
+    RevisionImports,
+    RevisionMisnamed,
+    RoundTripDiffers,
+    RowsLost,
+    RowsMissing,
+    RowsRefused,
 )
 from app.errors.refused import (
     BackupFailed,
@@ -168,6 +188,7 @@ from app.errors.usage import (
 __all__ = [
     "BackupFailed",
     "BackupMissing",
+    "BaseNotEmpty",
     "CheckFailed",
     "CommitsByItself",
     "ConnectionLost",
@@ -207,6 +228,8 @@ __all__ = [
     "NotAdopted",
     "NotFound",
     "NotReady",
+    "OfflineDiffers",
+    "OfflineImpossible",
     "PathNotAFolder",
     "PathOutsideVolumes",
     "PermissionMissing",
@@ -216,11 +239,17 @@ __all__ = [
     "ReasonMissing",
     "Refused",
     "RevisionEdited",
+    "RevisionImports",
     "RevisionInserted",
+    "RevisionMisnamed",
     "RevisionMissing",
     "RevisionUnknown",
     "RevisionUnsafe",
     "RevisionsBroken",
+    "RoundTripDiffers",
+    "RowsLost",
+    "RowsMissing",
+    "RowsRefused",
     "RunFailed",
     "ServerBinariesMissing",
     "ServerInUse",

@@ -40,6 +40,23 @@ VALUES = {
     "json": "'{}'::json",
     "jsonb": "'{}'::jsonb",
     "inet": "'10.0.0.0'::inet + n",
+    "cidr": "('10.0.0.0'::inet + n)::cidr",
+    "macaddr": "('08:00:00:00:00:' || lpad(to_hex(n % 256), 2, '0'))::macaddr",
+    "money": "n::numeric::money",
+    "name": "('t' || n)::name",
+    "citext": "'text ' || n",
+    "oid": "n::oid",
+    "bit varying": "n::integer::bit(32)",
+    "tsvector": "to_tsvector('simple', 'text ' || n)",
+    "point": "point(n, n)",
+    "int4range": "int4range(n::integer, n::integer + 1)",
+    "int8range": "int8range(n, n + 1)",
+    "numrange": "numrange(n, n + 1)",
+    "daterange": "daterange(date '2020-01-01' + n::integer, date '2020-01-02' + n::integer)",
+    "tsrange": "tsrange(timestamp '2020-01-01' + n * interval '1 hour', "
+    "timestamp '2020-01-01' + (n + 1) * interval '1 hour')",
+    "tstzrange": "tstzrange(timestamptz '2020-01-01+00' + n * interval '1 hour', "
+    "timestamptz '2020-01-01+00' + (n + 1) * interval '1 hour')",
 }
 # What pg_get_constraintdef writes for LIKE 'x%', for a text and for a number.
 _PREFIX = re.compile(r"(?<!!)~~ '([^'%_]+)%'")
@@ -50,7 +67,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
     """Put `rows` rows into each table of the State that takes them."""
     filled = []
-    for table in _ordered(state):
+    for table in in_order(state):
         for required_only, from_checks in itertools.product((False, True), repeat=2):
             statement = _insert(state, table, rows, required_only, from_checks)
             try:
@@ -67,31 +84,33 @@ async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
 
 async def unseed(connection: asyncpg.Connection, state: State) -> None:
     """Empty every table again, but for what says where the database is."""
-    tables = [t.quoted for t in _tables(state)]
-    if tables:
-        await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+    names = [table.quoted for table in tables(state)]
+    if names:
+        await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
-def _tables(state: State) -> Iterator[Relation]:
+def tables(state: State) -> Iterator[Relation]:
+    """Those of the State, but for what says where the database is."""
     for relation in state.relations.values():
         if relation.is_table and not relation.name.startswith(VERSION_TABLE):
             yield relation
 
 
-def _ordered(state: State) -> Sequence[Relation]:
+def in_order(state: State) -> Sequence[Relation]:
     """Each table after those that it refers to; partitions are filled through their parents."""
-    tables = {t.oid: t for t in _tables(state) if not t.parents}
+    whole = {t.oid: t for t in tables(state) if not t.parents}
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
-    for oid in tables:
-        sorter.add(oid, *(f.references for f in _references(state, oid) if f.references != oid))
+    for oid in whole:
+        sorter.add(oid, *(f.references for f in references(state, oid) if f.references != oid))
     try:
         order = list(sorter.static_order())
     except graphlib.CycleError:
-        order = list(tables)
-    return [tables[oid] for oid in order if oid in tables]
+        order = list(whole)
+    return [whole[oid] for oid in order if oid in whole]
 
 
-def _references(state: State, oid: int) -> Iterator[Constraint]:
+def references(state: State, oid: int) -> Iterator[Constraint]:
+    """The foreign keys of a table."""
     for constraint in state.constraints.values():
         if constraint.kind == "f" and constraint.relation == oid:
             yield constraint
@@ -101,7 +120,7 @@ def _insert(
     state: State, table: Relation, rows: int, required_only: bool, from_checks: bool
 ) -> str:
     columns = [c for (oid, _), c in sorted(state.columns.items()) if oid == table.oid]
-    referring = {n: f for f in _references(state, table.oid) for n in f.columns}
+    referring = {n: f for f in references(state, table.oid) for n in f.columns}
     values: dict[str, str] = {}
     for column in columns:
         if column.generated or column.identity == "a":
@@ -110,7 +129,7 @@ def _insert(
             values[column.name] = _referred(state, referring[column.number], column, rows)
         elif column.default is None and (column.required or not required_only):
             checked = _checked(state, column) if from_checks else None
-            values[column.name] = checked or _value(state, column)
+            values[column.name] = checked or value(state, column)
     source = f"FROM generate_series(1, {rows}) n"
     if not values:
         return f"INSERT INTO {table.quoted} SELECT {source}"
@@ -118,7 +137,8 @@ def _insert(
     return f"INSERT INTO {table.quoted} ({names}) SELECT {', '.join(values.values())} {source}"
 
 
-def _value(state: State, column: Column) -> str:
+def value(state: State, column: Column) -> str:
+    """How a value of the column's type is made of `n`; NULL where that is not known."""
     name, _, modifier = column.type.partition("(")
     length = modifier.rstrip(")") if modifier.rstrip(")").isdecimal() else "200"
     if column.type.endswith("[]"):
@@ -127,7 +147,7 @@ def _value(state: State, column: Column) -> str:
         return VALUES[name].replace("LENGTH", length)
     for named in state.types.values():
         if named.base and named.name == name.strip('"'):
-            return _value(state, replace(column, type=named.base))
+            return value(state, replace(column, type=named.base))
     labels = [
         label.label
         for label in state.labels.values()

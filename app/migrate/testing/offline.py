@@ -1,0 +1,106 @@
+"""`alembic upgrade … --sql`, run statement by statement as a client does, beside the upgrade."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.failures import describe
+from app.errors import OfflineDiffers, OfflineImpossible, VegafsError
+from app.migrate.history.revisions import heads
+from app.migrate.proof.catalog import Catalog, difference
+from app.migrate.proof.fingerprints import catalog_of
+from app.migrate.testing.project import Project, Scratch, Walk
+
+# What a semicolon in does not end a statement, and one that does.
+_PIECE = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/
+      | \bBEGIN\s+ATOMIC\b.*?\bEND\b | [^;'"$/-]+ | .""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Offline(Walk):
+    """Also what was wrong with the way from base to head as one script."""
+
+    whole: list[VegafsError] = field(default_factory=list)
+
+
+async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
+    """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
+    walk = Offline()
+    revisions = project.revisions()
+    async with scratch() as engine:
+        for revision in revisions:
+            if len(revision.down) > 1 or revision.id not in online:
+                break  # where branches meet, a range has no one beginning
+            asked = f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
+            try:
+                await _check(project, engine, asked, revision.id, online[revision.id])
+            except VegafsError as error:
+                walk.failed(revision, error)
+                break
+            walk.reached.append(revision.id)
+    (head,) = heads(revisions)
+    if head in online:
+        async with scratch() as engine:
+            try:
+                await _check(project, engine, "head", head, online[head])
+            except VegafsError as error:
+                walk.whole.append(error)
+    return walk
+
+
+async def _check(
+    project: Project, engine: AsyncEngine, asked: str, revision: str, online: Catalog
+) -> None:
+    """On failure: OfflineImpossible, OfflineDiffers."""
+    try:
+        script = sql(project, asked)
+    except Exception as error:  # whatever a revision does that finds no database
+        raise OfflineImpossible(asked, f"{type(error).__name__}: {error}") from error
+    async with engine.connect() as opened:
+        session: Any = (await opened.get_raw_connection()).driver_connection
+        statement = ""
+        try:
+            for statement in statements(script):
+                await session.execute(statement)
+        except asyncpg.PostgresError as error:
+            shown = " ".join(statement.split())[:200]
+            raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
+        written = await session.fetch("SELECT version_num FROM alembic_version")
+    differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
+    if [row[0] for row in written] != [revision]:
+        said = ", ".join(row[0] for row in written) or "nothing"
+        differences.append(f"alembic_version: expected {revision}, found {said}")
+    if differences:
+        raise OfflineDiffers(asked, differences)
+
+
+def sql(project: Project, revisions: str) -> str:
+    """What `alembic upgrade REVISIONS --sql` prints."""
+    written = io.StringIO()
+    command.upgrade(Config(project.ini, output_buffer=written), revisions, sql=True)
+    return written.getvalue()
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, as a client sends them: one at a time, without the semicolon."""
+    pieces: list[str] = []
+    for found in (*(match[0] for match in _PIECE.finditer(script)), ";"):
+        if found != ";":
+            pieces.append("" if found.startswith(("--", "/*")) else found)
+            continue
+        statement = "".join(pieces).strip()
+        pieces = []
+        if statement:
+            yield statement

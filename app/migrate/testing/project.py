@@ -1,0 +1,77 @@
+"""Project is what is handed to the tests: the chain, the models, and what no catalog says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import VegafsError
+from app.migrate.history.revisions import Revision, read_revisions
+from app.migrate.run.limits import Limits
+from app.migrate.target import Target
+
+# Opens an empty database that may be filled, and is gone after the block.
+Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A chain of revisions and the models that it leads to."""
+
+    ini: Path
+    metadata: MetaData
+    # What a column holds where its type and its checks do not tell: {"jobs.kind": "'scan'"}, as SQL
+    # in which n is the number of the row.
+    values: Mapping[str, str] = field(default_factory=dict)
+    # What happens between two revisions: {"0008": "UPDATE …"}, statements to run after that one.
+    between: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def versions(self) -> Path:
+        """The folder of the revisions."""
+        return Path(ScriptDirectory.from_config(Config(self.ini)).versions)
+
+    @property
+    def lock(self) -> Path:
+        """revisions.lock, beside them."""
+        return self.versions.parent / "revisions.lock"
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """The chain, in its order. On failure: RevisionsBroken."""
+        return read_revisions(self.versions)
+
+    def target(self, engine: AsyncEngine) -> Target:
+        """A scratch database of the chain: nothing on it is worth a guard."""
+        return Target.of(engine, self.ini, Limits())
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a way along the chain met, by revision."""
+
+    reached: list[str] = field(default_factory=list)
+    errors: dict[str, VegafsError] = field(default_factory=dict)
+
+    def failed(self, revision: Revision, error: VegafsError) -> None:
+        """Keep what a revision met; the first of it says most."""
+        self.errors.setdefault(revision.id, error)
+
+    def check(self, revision: Revision) -> str | None:
+        """Why nothing is known of a revision, or None where nothing is wrong with it.
+
+        On failure: what was met there.
+        """
+        if revision.id in self.errors:
+            raise self.errors[revision.id]
+        if revision.id not in self.reached:
+            stopped = next(reversed(self.errors), "a revision before it")
+            return f"not reached: {stopped} stopped the way"
+        return None

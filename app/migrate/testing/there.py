@@ -1,0 +1,91 @@
+"""Up, down and up again: each revision, on empty tables, and at last all the way down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.errors import BaseNotEmpty, RoundTripDiffers, VegafsError
+from app.migrate.history.revisions import Revision
+from app.migrate.proof.catalog import Catalog, difference
+from app.migrate.proof.fingerprints import catalog_of
+from app.migrate.review.autogenerate.shadow import models_catalog
+from app.migrate.run.upgrade import downgrade, upgrade
+from app.migrate.target import Target
+from app.migrate.testing.files import path_of
+from app.migrate.testing.project import Project, Scratch, Walk
+
+
+@dataclass(frozen=True)
+class ThereAndBack(Walk):
+    """The catalogs on the way, and what was found at its end."""
+
+    catalogs: dict[str, Catalog] = field(default_factory=dict)
+    # Revisions that raise where they would be undone, with the reason.
+    one_way: dict[str, str] = field(default_factory=dict)
+    # How the models differ from head.
+    models: list[str] = field(default_factory=list)
+    base: list[VegafsError] = field(default_factory=list)
+
+
+async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
+    """Walk the chain; what is wrong with a revision stands under its id."""
+    walk = ThereAndBack()
+    revisions = project.revisions()
+    async with scratch() as engine:
+        target = project.target(engine)
+        before = await catalog_of(target)
+        for revision in revisions:
+            if not await _round(walk, target, revision, before):
+                return walk
+            before = walk.catalogs[revision.id]
+        async with engine.connect() as connection:
+            given = await connection.run_sync(models_catalog, [project.metadata], "public")
+        walk.models.extend(str(each) for each in difference(given, before))
+        if not walk.one_way and not walk.errors:
+            await _to_base(walk, target)
+    return walk
+
+
+async def _round(walk: ThereAndBack, target: Target, revision: Revision, before: Catalog) -> bool:
+    """Whether the way goes on after this revision."""
+    try:
+        await upgrade(target, revision.id)
+        after = walk.catalogs[revision.id] = await catalog_of(target)
+        if len(revision.down) > 1:
+            # Down from where branches meet there are several ways.
+            walk.reached.append(revision.id)
+            return True
+        try:
+            await downgrade(target, f"{revision.id}-1" if revision.down else "base")
+        except VegafsError as error:
+            if not isinstance(error.__cause__, NotImplementedError):
+                raise
+            walk.one_way[revision.id] = str(error.__cause__)
+        else:
+            _compare(walk, revision, before, await catalog_of(target), "after up and down")
+            await upgrade(target, revision.id)
+        _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
+    except VegafsError as error:
+        walk.failed(revision, error)
+        return False
+    walk.reached.append(revision.id)
+    return True
+
+
+def _compare(
+    walk: ThereAndBack, revision: Revision, expected: Catalog, found: Catalog, way: str
+) -> None:
+    differences = [str(each) for each in difference(expected, found)]
+    if differences:
+        walk.failed(revision, RoundTripDiffers(path_of(revision).name, way, differences))
+
+
+async def _to_base(walk: ThereAndBack, target: Target) -> None:
+    try:
+        await downgrade(target, "base")
+        left = (await catalog_of(target)).objects
+    except VegafsError as error:
+        walk.base.append(error)
+        return
+    if left:
+        walk.base.append(BaseNotEmpty([f"{key.kind} {key.name}" for key in left]))
