@@ -34,7 +34,6 @@
     |  |- RevisionMisnamed       revision-misnamed
     |  |- RevisionImports        revision-imports
     |  |- RoundTripDiffers       round-trip-differs
-    |  |- BaseNotEmpty           base-not-empty
     |  |- RowsRefused            rows-refused
     |  |- RowsLost               rows-lost
     |  |- RowsMissing            rows-missing
@@ -101,7 +100,6 @@ from app.errors.check_failed import (
     TargetMissed,
 )
 from app.errors.check_failed_history import (
-    BaseNotEmpty,
     OfflineDiffers,
     OfflineImpossible,
     RevisionImports,
@@ -188,7 +186,6 @@ from app.errors.usage import (
 __all__ = [
     "BackupFailed",
     "BackupMissing",
-    "BaseNotEmpty",
     "CheckFailed",
     "CommitsByItself",
     "ConnectionLost",

@@ -117,16 +117,3 @@ class OfflineImpossible(CheckFailed):
             f"`alembic upgrade {revisions} --sql` does not work: {reason}",
             help="a revision that is written as SQL has no database to ask: say it in SQL",
         )
-
-
-class BaseNotEmpty(CheckFailed):
-    """The way from head down to base leaves something behind."""
-
-    code = "base-not-empty"
-
-    def __init__(self, objects: Sequence[str]) -> None:
-        self.objects = tuple(objects)
-        super().__init__(
-            "\n".join(["the way down to base leaves something behind", *self.objects]),
-            help="let the downgrade() of the revision that makes it drop it",
-        )

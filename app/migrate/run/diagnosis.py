@@ -45,7 +45,7 @@ def diagnose(
         reason = f"{reason} (SQLSTATE {state})"
     elif not isinstance(error, CommandError):
         reason = f"{type(error).__name__}: {reason}"
-    place = _place(error, versions)
+    place = place_of(error, versions)
     if place:
         reason = f"{place}: {reason}"
     if is_lost(error):
@@ -54,7 +54,7 @@ def diagnose(
     return failed(running.revision, reason, applied, command, kept)
 
 
-def _place(error: BaseException, versions: Path) -> str | None:
+def place_of(error: BaseException, versions: Path) -> str | None:
     """The last line of a revision file that the error came through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)

@@ -68,8 +68,9 @@ def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]
     for number, column in columns.items():
         where, now = f"{name}.{column.name}", after.state.columns[oid, number]
         if _kind(column) == _kind(now):
-            # A value of an enum may have got another name; it is the same value.
-            was, named = (_labels(each.state, column.type_oid) for each in (before, after))
+            # A value of the same enum may have got another name.
+            enum = column.type_oid if column.type_oid == now.type_oid else None
+            was, named = (_labels(each.state, enum) for each in (before, after))
             kept = Counter(named.get(row[number], row[number]) for row in rows)
             held = Counter(was.get(row[number], row[number]) for row in former)
             changed = sum((held - kept).values())
@@ -85,6 +86,6 @@ def _kind(column: Column) -> str:
     return _ALIKE.get(name, name)
 
 
-def _labels(state: State, enum: int) -> Mapping[str | None, str]:
+def _labels(state: State, enum: int | None) -> Mapping[str | None, str]:
     """What an enum's labels stand for, by the label; nothing for another type."""
     return {each.label: f"value {each.oid}" for each in state.labels.values() if each.type == enum}

@@ -18,12 +18,13 @@ from app.errors import OfflineDiffers, OfflineImpossible, VegafsError
 from app.migrate.history.revisions import heads
 from app.migrate.proof.catalog import Catalog, difference
 from app.migrate.proof.fingerprints import catalog_of
+from app.migrate.run.diagnosis import place_of
 from app.migrate.testing.project import Project, Scratch, Walk
 
 # What a semicolon in does not end a statement, and one that does.
 _PIECE = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/
-      | \bBEGIN\s+ATOMIC\b.*?\bEND\b | [^;'"$/-]+ | .""",
+    r"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
+      | --[^\n]* | /\*.*?\*/ | \bBEGIN\s+ATOMIC\b.*?\bEND\b(?=\s*(?:;|\Z)) | \w+ | .""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
@@ -67,7 +68,9 @@ async def _check(
     try:
         script = sql(project, asked)
     except Exception as error:  # whatever a revision does that finds no database
-        raise OfflineImpossible(asked, f"{type(error).__name__}: {error}") from error
+        place = place_of(error, project.versions)
+        reason = f"{type(error).__name__}: {error}"
+        raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
     async with engine.connect() as opened:
         session: Any = (await opened.get_raw_connection()).driver_connection
         statement = ""

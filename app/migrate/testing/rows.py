@@ -10,6 +10,7 @@ where they may: a revision has to expect what the schema allows.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -103,10 +104,12 @@ class _Maker:
             if found is None or not found["leaves"]:
                 return None  # nothing can lie in it
             bounds = found["bounds"] or ""
-        for required_only in (False, True):
+        # A constraint that is deferrable knows no ON CONFLICT, and a row without it may be refused.
+        for required_only, end in itertools.product((False, True), (" ON CONFLICT DO NOTHING", "")):
+            statement = await self._insert(bounds, required_only)
             try:
                 async with self._connection.transaction():
-                    await self._connection.execute(await self._insert(bounds, required_only))
+                    await self._connection.execute(statement + end)
             except asyncpg.PostgresError as error:
                 reason = reason or str(error)
                 continue
@@ -158,7 +161,7 @@ class _Maker:
             f"INSERT INTO {self._table.quoted} ({names}) SELECT {names} FROM "  # noqa: S608 - quoted
             f"(SELECT {name}.*{more} FROM (SELECT {made} FROM generate_series(1::bigint, {TRIES}) "
             f"AS tries(i)) AS {name}) AS {name} "
-            f"WHERE {' AND '.join(conditions) or 'true'} LIMIT {ROWS} ON CONFLICT DO NOTHING"
+            f"WHERE {' AND '.join(conditions) or 'true'} LIMIT {ROWS}"
         )
 
     async def _chosen(self, column: Column, bounds: str) -> str:
@@ -273,4 +276,4 @@ def _mentioned(condition: str) -> Iterator[str]:
     for text in _TEXT.findall(condition):
         yield f"'{text}'"
     for number in _NUMBER.findall(condition):
-        yield from (number, f"{number} + 1", f"{number} - 1")
+        yield from (number, f"{number} + 1", f"{number} - 1", f"{number} + 0.5")

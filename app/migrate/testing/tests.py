@@ -24,7 +24,6 @@ __all__ = [
     "test_sql_of_the_chain_does_what_the_upgrade_does",
     "test_the_chain_has_one_head",
     "test_the_lock_is_fresh",
-    "test_the_way_to_base_leaves_nothing",
 ]
 
 pytest_plugins = ["app.migrate.testing.plugin"]
@@ -55,15 +54,6 @@ def test_a_revision_goes_up_down_and_up(migrations_there: ThereAndBack, revision
     _check(migrations_there, revision)
     if revision.id in migrations_there.one_way:
         pytest.skip(f"there is no way back: {migrations_there.one_way[revision.id]}")
-
-
-def test_the_way_to_base_leaves_nothing(migrations_there: ThereAndBack) -> None:
-    """No table, type, function or sequence stays behind."""
-    if migrations_there.one_way or migrations_there.errors:
-        one = next(iter({**migrations_there.one_way, **migrations_there.errors}))
-        pytest.skip(f"there is no way back over {one}")
-    for error in migrations_there.base:
-        raise error
 
 
 def test_head_is_what_the_models_say(migrations: Project, migrations_there: ThereAndBack) -> None:
@@ -98,6 +88,8 @@ def test_sql_of_the_chain_does_what_the_upgrade_does(
 ) -> None:
     """`alembic upgrade head --sql` too, on an empty database."""
     _reached_head(migrations, migrations_there)
+    if migrations_offline.errors:
+        pytest.skip(f"{next(iter(migrations_offline.errors))} shows it")
     for error in migrations_offline.whole:
         raise error
 
