@@ -11,33 +11,14 @@ where they may: a revision has to expect what the schema allows.
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 import asyncpg
 
-from app.migrate.proof.catalog.statements import literal, quoted
-from app.migrate.review.trace.seed import in_order, references, value
-from app.migrate.review.trace.state import STATE, Column, Constraint, Relation, State, read_state
+from app.migrate.review.trace.seed import in_order
+from app.migrate.review.trace.state import STATE, Column, Relation, State, read_state
+from app.migrate.testing.recipe import Recipe
 
-ROWS = 20
-# Rows of candidates that are looked at for these.
-TRIES = 4000
-_STRINGS = ("text", "character varying", "character", "citext")
-_SPELLINGS = (
-    "'text ' || n",
-    "'t' || n",
-    "encode(sha256(n::text::bytea), 'hex')",
-    "n::text",
-    "'/' || n",
-    "'T' || n",
-    "'t' || n || '@example.org'",
-    "md5(n::text)::uuid::text",
-)
-_CHECK = re.compile(r"CHECK (\(.*\))(?: NO INHERIT)?(?: NOT VALID)?(?: NOT ENFORCED)?", re.DOTALL)
-_TEXT = re.compile(r"(?<!~~ )'((?:[^']|'')*)'")
-_PREFIX = re.compile(r"(?<!!)~~ '([^'%_]+)%'")
-_NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?![\w.'])")
 _PARTITIONS = """
 SELECT count(*) AS leaves,
        -- One without a condition takes every row.
@@ -57,223 +38,71 @@ async def fill(
     state = read_state(await connection.fetchval(STATE))
     missing = {}
     for table in in_order(state):
-        maker = _Maker(connection, state, table, values)
-        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.quoted})"):  # noqa: S608 - quoted
-            known = former.columns if former else state.columns
-            for column in maker.columns:
-                if (table.oid, column.number) not in known and not column.required:
-                    await maker.add(column)
-        elif reason := await maker.make():
+        if await _has_rows(connection, table):
+            recipe = Recipe(state, table, values)
+            for column in recipe.columns:
+                if former and (table.oid, column.number) not in former.columns:
+                    await _add(connection, recipe, column)
+        elif reason := await _make(connection, state, table, values):
             missing[table.label] = reason
     return state, missing
 
 
-class _Maker:
-    """What makes rows for one table."""
-
-    def __init__(
-        self,
-        connection: asyncpg.Connection,
-        state: State,
-        table: Relation,
-        values: Mapping[str, str],
-    ) -> None:
-        self._connection = connection
-        self._state = state
-        self._table = table
-        self._values = values
-        self._all = [c for (oid, _), c in sorted(state.columns.items()) if oid == table.oid]
-        # What a row is given; a column that counts by itself makes its own.
-        self.columns = [c for c in self._all if not c.generated and not c.identity]
-        self._unique = {
-            number
-            for index in state.indexes.values()
-            if index.relation == table.oid and index.unique
-            for number in index.columns
-        }
-        # By column the reference that it is part of; the widest, whose columns belong together.
-        found = sorted(references(state, table.oid), key=lambda f: len(f.columns))
-        self._references = {number: f for f in found for number in f.columns}
-
-    async def make(self) -> str | None:
-        """Put rows into the empty table; else say why there are none."""
-        reason = None
-        bounds = ""
-        if self._table.kind == "p":
-            found = await self._connection.fetchrow(_PARTITIONS, self._table.oid)
-            if found is None or not found["leaves"]:
-                return None  # nothing can lie in it
-            bounds = found["bounds"] or ""
-        # A constraint that is deferrable knows no ON CONFLICT, and a row without it may be refused.
-        for required_only, end in itertools.product((False, True), (" ON CONFLICT DO NOTHING", "")):
-            statement = await self._insert(bounds, required_only)
-            try:
-                async with self._connection.transaction():
-                    await self._connection.execute(statement + end)
-            except asyncpg.PostgresError as error:
-                reason = reason or str(error)
-                continue
-            if await self._connection.fetchval(
-                f"SELECT EXISTS (SELECT FROM {self._table.quoted})"  # noqa: S608 - quoted
-            ):
-                return None
-        return reason or "no row that was tried met its conditions"
-
-    async def add(self, column: Column) -> None:
-        """Give every second row a value in a column that came to it; none where none is allowed."""
-        for candidate in self._candidates(column, ""):
-            statement = (
-                f"UPDATE {self._table.quoted} AS given SET {quoted(column.name)} = "  # noqa: S608 - quoted
-                f"({candidate})::{column.type} FROM (SELECT tableoid AS leaf, ctid AS place, "
-                f"row_number() OVER (ORDER BY tableoid, ctid) AS n FROM {self._table.quoted}) AS r "
-                "WHERE given.tableoid = r.leaf AND given.ctid = r.place AND n % 2 = 0"
-            )
-            if await self._works(statement):
-                return
-
-    async def _insert(self, bounds: str, required_only: bool) -> str:
-        given, conditions = [], [f"({bounds})"] if bounds else []
-        for column in self.columns:
-            if required_only and (not column.required or column.default is not None):
-                continue
-            given.append((column, await self._chosen(column, bounds)))
-            if column.required:
-                conditions.append(f"{quoted(column.name)} IS NOT NULL")
-        if not given:
-            return f"INSERT INTO {self._table.quoted} SELECT FROM generate_series(1, {ROWS})"
-        known = {column.number for column, _ in given}
-        # What is computed needs all that it is computed from.
-        computed = [c for c in self._all if c.generated and c.default and not required_only]
-        known |= {column.number for column in computed}
-        conditions += [
-            f"{match[1]} IS NOT FALSE"
-            for check in self._checks()
-            if set(check.columns) <= known and (match := _CHECK.fullmatch(check.check or ""))
+async def _make(
+    connection: asyncpg.Connection, state: State, table: Relation, values: Mapping[str, str]
+) -> str | None:
+    """Put rows into an empty table; else say why there are none."""
+    bounds = ""
+    if table.kind == "p":
+        found = await connection.fetchrow(_PARTITIONS, table.oid)
+        if found is None or not found["leaves"]:
+            return None  # nothing can lie in it
+        bounds = found["bounds"] or ""
+    recipe = Recipe(state, table, values, bounds)
+    given = {
+        column: [
+            candidate
+            for candidate in recipe.candidates(column)
+            # What somebody said is tried as it is, so that the server says what is wrong with it.
+            if recipe.told(column) or await _works(connection, _sample(column, candidate))
         ]
-        conditions += self._found({column.number for column, _ in given})
-        names = ", ".join(quoted(column.name) for column, _ in given)
-        made = ", ".join(
-            f"({chosen})::{column.type} AS {quoted(column.name)}" for column, chosen in given
-        )
-        more = "".join(f", ({c.default})::{c.type} AS {quoted(c.name)}" for c in computed)
-        name = quoted(self._table.name)
-        return (
-            f"INSERT INTO {self._table.quoted} ({names}) SELECT {names} FROM "  # noqa: S608 - quoted
-            f"(SELECT {name}.*{more} FROM (SELECT {made} FROM generate_series(1::bigint, {TRIES}) "
-            f"AS tries(i)) AS {name}) AS {name} "
-            f"WHERE {' AND '.join(conditions) or 'true'} LIMIT {ROWS}"
-        )
-
-    async def _chosen(self, column: Column, bounds: str) -> str:
-        """One of the column's candidates, by the number of the row."""
-        candidates = [c for c in self._candidates(column, bounds) if await self._fits(column, c)]
-        number = "i" if column.number in self._unique else "1 + i % 7"
-        cases = " ".join(
-            f"WHEN {place} THEN ({candidate})::{column.type}"
-            for place, candidate in enumerate(candidates)
-        )
-        # Of each column another one: what columns say together comes in every mixture.
-        choice = f"(hashint8(i * 64 + {column.number}) & 2147483647) % {max(len(candidates), 1)}"
-        return (
-            f"SELECT CASE {choice} {cases} END FROM (SELECT {number} AS n) AS numbered"  # noqa: S608 - quoted
-            if cases
-            else "NULL"
-        )
-
-    async def _fits(self, column: Column, candidate: str) -> bool:
-        """Whether the candidate is a value of the column's type."""
-        return await self._works(
-            f"SELECT ({candidate})::{column.type} FROM (SELECT 1::bigint AS n) AS r"  # noqa: S608 - made here
-        )
-
-    async def _works(self, statement: str) -> bool:
+        for column in recipe.columns
+    }
+    required = {c: given[c] for c in given if c.required and c.default is None}
+    reason = None
+    # A constraint that is deferrable knows no ON CONFLICT, and a row without it may be refused.
+    for columns, end in itertools.product((given, required), (" ON CONFLICT DO NOTHING", "")):
         try:
-            async with self._connection.transaction():
-                await self._connection.execute(statement)
-        except asyncpg.PostgresError:
-            return False
-        return True
-
-    def _candidates(self, column: Column, bounds: str) -> Sequence[str]:
-        told = self._values.get(f"{self._table.label}.{column.name}")
-        if told is not None:
-            return [told]
-        if column.default is not None and "nextval(" in column.default:
-            return [column.default]
-        optional = [] if column.required else ["NULL"]
-        if column.number in self._references:
-            return [self._referred(self._references[column.number], column), *optional]
-        labels = [
-            each.label for each in self._state.labels.values() if each.type == column.type_oid
-        ]
-        if labels:
-            return [*map(literal, labels), *optional]
-        checks = [check for check in self._checks() if column.number in check.columns]
-        checks += [c for c in self._state.constraints.values() if c.type == column.type_oid]
-        texts = [check.check or "" for check in checks]
-        if re.search(rf"\b{re.escape(column.name)}\b", bounds):
-            texts.append(bounds)
-        found = [candidate for text in texts for candidate in _mentioned(text)]
-        own = value(self._state, column)
-        if column.default is not None:
-            found.append(column.default)
-        if own != "NULL":
-            found.append(own)
-        if self._base(column) in _STRINGS and texts:
-            found += _SPELLINGS
-        return [*dict.fromkeys(found), *optional]
-
-    def _base(self, column: Column) -> str:
-        named = self._state.types.get(column.type_oid)
-        return (named.base if named and named.base else column.type).partition("(")[0]
-
-    def _checks(self) -> Iterator[Constraint]:
-        for constraint in self._state.constraints.values():
-            if constraint.kind == "c" and constraint.relation == self._table.oid:
-                yield constraint
-
-    def _target(self, reference: Constraint) -> tuple[Relation, Sequence[str]] | None:
-        """The table that is referred to, and the columns of its key in the reference's order."""
-        index = self._state.indexes.get(reference.index)
-        target = self._state.relations.get(reference.references)
-        if index is None or target is None:
+            async with connection.transaction():
+                await connection.execute(recipe.insert(columns) + end)
+        except asyncpg.PostgresError as error:
+            reason = reason or str(error)
+            continue
+        if await _has_rows(connection, table):
             return None
-        key = index.columns[: len(reference.columns)]
-        return target, [quoted(self._state.columns[target.oid, n].name) for n in key]
-
-    def _referred(self, reference: Constraint, column: Column) -> str:
-        """A key of the table that is referred to; for all columns of the reference the same row."""
-        found = self._target(reference)
-        if found is None:
-            return "NULL"
-        target, key = found
-        name = key[reference.columns.index(column.number)]
-        return (
-            f"(ARRAY(SELECT {name} FROM {target.quoted} ORDER BY {', '.join(key)}))"  # noqa: S608 - quoted
-            f"[(1 + n % greatest((SELECT count(*) FROM {target.quoted}), 1))::integer]"
-        )
-
-    def _found(self, given: set[int]) -> Iterator[str]:
-        """Conditions: what a reference names is there."""
-        for reference in references(self._state, self._table.oid):
-            target = self._target(reference)
-            if target is None or not set(reference.columns) <= given:
-                continue
-            names = [
-                quoted(self._state.columns[self._table.oid, n].name) for n in reference.columns
-            ]
-            own = quoted(self._table.name)
-            pairs = zip(target[1], names, strict=True)
-            equal = " AND ".join(f"referred.{key} = {own}.{name}" for key, name in pairs)
-            null = " OR ".join(f"{own}.{name} IS NULL" for name in names)
-            yield f"({null} OR EXISTS (SELECT FROM {target[0].quoted} AS referred WHERE {equal}))"
+    return reason or "no row that was tried met its conditions"
 
 
-def _mentioned(condition: str) -> Iterator[str]:
-    """What a condition names: how a text begins, a text, a number and its neighbours."""
-    for prefix in _PREFIX.findall(condition):
-        yield f"'{prefix}' || n"
-    for text in _TEXT.findall(condition):
-        yield f"'{text}'"
-    for number in _NUMBER.findall(condition):
-        yield from (number, f"{number} + 1", f"{number} - 1", f"{number} + 0.5")
+async def _add(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> None:
+    """Give every second row a value in a column that came to it; none where none is allowed."""
+    for candidate in recipe.candidates(column):
+        if await _works(connection, recipe.add(column, candidate)):
+            return
+
+
+def _sample(column: Column, candidate: str) -> str:
+    """The statement that fails where the candidate is no value of the column's type."""
+    return f"SELECT ({candidate})::{column.type} FROM (SELECT 1::bigint AS n) AS first"  # noqa: S608 - made here
+
+
+async def _works(connection: asyncpg.Connection, statement: str) -> bool:
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+    except asyncpg.PostgresError:
+        return False
+    return True
+
+
+async def _has_rows(connection: asyncpg.Connection, table: Relation) -> bool:
+    return bool(await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.quoted})"))  # noqa: S608 - quoted
