@@ -251,6 +251,38 @@ def test_a_healthy_project_passes(server: Server, shop: Shop, options: list[str]
 
 
 @pytest.mark.slow
+def test_a_long_chain_is_walked_from_where_it_says(server: Server, shop: Shop) -> None:
+    """What is older is applied in one go, and only its files are looked at."""
+    forgetful_downgrade(shop)
+    shop.revise("0004_count_visits", "pass")
+    shop.tell(', since="0004"')
+    results = shop.test(server.url)
+    assert failures(results) == {}
+    walked = [name for name in results if name.startswith((ROUND_TRIP, ROWS, SQL))]
+    assert walked == [f"{test}[0004_count_visits]" for test in sorted((ROUND_TRIP, ROWS, SQL))]
+    assert f"{NAMED}[0001_create_customers]" in results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ('since="0009"', "which is no revision of"),
+        ('between={"0009": "SELECT 1"}', "which is no revision of"),
+        ('between={"0003": "SELECT wrong"}', 'says of 0003 fails: column "wrong" does not exist'),
+    ],
+)
+def test_what_is_told_and_cannot_be_is_refused(
+    server: Server, shop: Shop, told: str, message: str
+) -> None:
+    """Instead of being left alone."""
+    shop.tell(f", {told}")
+    done = shop.pytest(server.url)
+    assert done.returncode != 0
+    assert message in done.stdout
+
+
+@pytest.mark.slow
 def test_a_module_that_names_no_project_is_told_so(server: Server, shop: Shop) -> None:
     """Before any test runs."""
     path = shop.folder / "test_migrations.py"

@@ -7,10 +7,10 @@ from typing import Any
 
 import asyncpg
 
-from app.errors import RowsLost, RowsRefused, UpgradeFailed, VegafsError
+from app.db.failures import describe
+from app.errors import RowsLost, RowsRefused, UpgradeFailed, UsageError, VegafsError
 from app.migrate.history.revisions import Revision
 from app.migrate.review.trace.seed import unseed
-from app.migrate.review.trace.state import State
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
 from app.migrate.testing.contents import lost, read
@@ -29,18 +29,35 @@ class WithRows(Walk):
 async def with_rows(project: Project, scratch: Scratch) -> WithRows:
     """Walk the chain up; rows that were made stay to meet all revisions that come later."""
     walk = WithRows()
+    start, revisions = project.parts()
     async with scratch() as engine, engine.connect() as opened:
+        target = project.target(engine)
         session: Any = (await opened.get_raw_connection()).driver_connection
-        state: State | None = None
-        for revision in project.revisions():
-            if not await _step(walk, project.target(engine), session, revision):
+        for revision in start:
+            await upgrade(target, revision)
+        state, missing = await fill(session, project.values)
+        walk.missing.update(missing)
+        for tried in revisions:
+            if not await _step(walk, target, session, tried):
                 return walk
-            if revision.id in project.between:
-                await session.execute(project.between[revision.id])
+            await _between(project, session, tried)
             state, missing = await fill(session, project.values, state)
-            for table, reason in missing.items():
-                walk.missing.setdefault(table, reason)
+            walk.missing.update(missing)
     return walk
+
+
+async def _between(project: Project, session: asyncpg.Connection, revision: Revision) -> None:
+    """On failure: UsageError."""
+    told = project.between.get(revision.id)
+    if told is None:
+        return
+    try:
+        await session.execute(told)
+    except asyncpg.PostgresError as error:
+        raise UsageError(
+            f"what Project(between=…) says of {revision.id} fails: {describe(error)}",
+            help="it runs right after that revision, on rows that were made",
+        ) from error
 
 
 async def _step(

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.failures import describe
 from app.errors import OfflineDiffers, OfflineImpossible, VegafsError
-from app.migrate.history.revisions import heads
+from app.migrate.history.revisions import Revision
 from app.migrate.proof.catalog import Catalog, difference
 from app.migrate.proof.fingerprints import catalog_of
 from app.migrate.run.diagnosis import place_of
@@ -39,19 +39,20 @@ class Offline(Walk):
 async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
     """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
     walk = Offline()
-    revisions = project.revisions()
+    start, revisions = project.parts()
     async with scratch() as engine:
+        for older in start:
+            await _run(project, engine, f"base:{older}")
         for revision in revisions:
             if len(revision.down) > 1 or revision.id not in online:
                 break  # where branches meet, a range has no one beginning
-            asked = f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
             try:
-                await _check(project, engine, asked, revision.id, online[revision.id])
+                await _check(project, engine, _range(revision), revision.id, online[revision.id])
             except VegafsError as error:
                 walk.failed(revision, error)
                 break
             walk.reached.append(revision.id)
-    (head,) = heads(revisions)
+    head = revisions[-1].id if revisions else ""
     if head in online:
         async with scratch() as engine:
             try:
@@ -61,10 +62,25 @@ async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catal
     return walk
 
 
+def _range(revision: Revision) -> str:
+    return f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
+
+
 async def _check(
     project: Project, engine: AsyncEngine, asked: str, revision: str, online: Catalog
 ) -> None:
     """On failure: OfflineImpossible, OfflineDiffers."""
+    written = await _run(project, engine, asked)
+    differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
+    if written != [revision]:
+        said = ", ".join(written) or "nothing"
+        differences.append(f"alembic_version: expected {revision}, found {said}")
+    if differences:
+        raise OfflineDiffers(asked, differences)
+
+
+async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
+    """Run what `--sql` writes; what alembic_version says then. On failure: OfflineImpossible."""
     try:
         script = sql(project, asked)
     except Exception as error:  # whatever a revision does that finds no database
@@ -81,12 +97,7 @@ async def _check(
             shown = " ".join(statement.split())[:200]
             raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
         written = await session.fetch("SELECT version_num FROM alembic_version")
-    differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
-    if [row[0] for row in written] != [revision]:
-        said = ", ".join(row[0] for row in written) or "nothing"
-        differences.append(f"alembic_version: expected {revision}, found {said}")
-    if differences:
-        raise OfflineDiffers(asked, differences)
+    return [row["version_num"] for row in written]
 
 
 def sql(project: Project, revisions: str) -> str:

@@ -26,11 +26,14 @@ TESTS = "app.migrate.testing.tests"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case for each revision."""
+    """One case for each revision; for a walk, each that it tries."""
     if metafunc.function.__module__ != TESTS or "revision" not in metafunc.fixturenames:
         return
     try:
-        revisions = _project(metafunc.module).revisions()
+        project = _project(metafunc.module)
+        walks = {"migrations_there", "migrations_kept", "migrations_offline"}
+        walked = not walks.isdisjoint(metafunc.fixturenames)
+        revisions = project.parts()[1] if walked else project.revisions()
     except RevisionsBroken:
         revisions = ()  # the test of the chain says so
     metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import VegafsError
-from app.migrate.history.revisions import Revision, read_revisions
+from app.errors import UsageError, VegafsError
+from app.migrate.history.revisions import Revision, heads, read_revisions
 from app.migrate.run.limits import Limits
 from app.migrate.target import Target
 
@@ -33,6 +33,8 @@ class Project:
     values: Mapping[str, str] = field(default_factory=dict)
     # What happens between two revisions: {"0008": "UPDATE …"}, statements to run after that one.
     between: Mapping[str, str] = field(default_factory=dict)
+    # Where the walks begin, in a long chain: what is older is applied in one go.
+    since: str | None = None
 
     @cached_property
     def versions(self) -> Path:
@@ -47,6 +49,22 @@ class Project:
     def revisions(self) -> tuple[Revision, ...]:
         """The chain, in its order. On failure: RevisionsBroken."""
         return read_revisions(self.versions)
+
+    def parts(self) -> tuple[frozenset[str], tuple[Revision, ...]]:
+        """Where the walks begin, and the revisions that they try one by one.
+
+        On failure: UsageError where `since` or `between` name what is no revision; RevisionsBroken.
+        """
+        revisions = self.revisions()
+        ids = [revision.id for revision in revisions]
+        for name in (*([self.since] if self.since else []), *self.between):
+            if name not in ids:
+                raise UsageError(
+                    f"Project names {name}, which is no revision of {self.versions}",
+                    help="correct since=… or between=…",
+                )
+        first = ids.index(self.since) if self.since else 0
+        return heads(revisions[:first]), revisions[first:]
 
     def target(self, engine: AsyncEngine) -> Target:
         """A scratch database of the chain: nothing on it is worth a guard."""

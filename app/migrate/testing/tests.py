@@ -101,5 +101,5 @@ def _check(walk: Walk, revision: Revision) -> None:
 
 
 def _reached_head(project: Project, walk: Walk) -> None:
-    if len(walk.reached) < len(project.revisions()):
+    if len(walk.reached) < len(project.parts()[1]):
         pytest.skip("head was not reached")

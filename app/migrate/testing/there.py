@@ -29,14 +29,16 @@ class ThereAndBack(Walk):
 async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
     """Walk the chain; what is wrong with a revision stands under its id."""
     walk = ThereAndBack()
-    revisions = project.revisions()
+    start, revisions = project.parts()
     async with scratch() as engine:
         target = project.target(engine)
+        for revision in start:
+            await upgrade(target, revision)
         before = await catalog_of(target)
-        for revision in revisions:
-            if not await _round(walk, target, revision, before):
+        for tried in revisions:
+            if not await _round(walk, target, tried, before):
                 return walk
-            before = walk.catalogs[revision.id]
+            before = walk.catalogs[tried.id]
         async with engine.connect() as connection:
             given = await connection.run_sync(models_catalog, [project.metadata], "public")
         walk.models.extend(str(each) for each in difference(given, before))
