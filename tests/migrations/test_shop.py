@@ -38,6 +38,16 @@ def two_heads(shop: Shop) -> dict[str, str]:
     }
 
 
+def branches(shop: Shop) -> dict[str, str]:
+    shop.revise("0004_count_visits", "pass", down="0002")
+    shop.revise("0005_merge", "pass", down=("0003", "0004"))
+    return {
+        "test_the_chain_has_one_head": "ERROR [revisions-broken]  0004_count_visits.py does not "
+        "build on 0003 alone, and no run stops between branches\n"
+        "  help: begin where they have met: Project(since=…)"
+    }
+
+
 def unreadable(shop: Shop) -> dict[str, str]:
     path = shop.versions / "0003_add_city_to_customers.py"
     path.write_text("revision = ", "utf-8")
@@ -121,6 +131,7 @@ def alters_what_is_not_there(shop: Shop) -> dict[str, str]:
     "fault",
     [
         two_heads,
+        branches,
         unreadable,
         stale_lock,
         forgetful_downgrade,
@@ -254,12 +265,13 @@ def test_a_healthy_project_passes(server: Server, shop: Shop, options: list[str]
 def test_a_long_chain_is_walked_from_where_it_says(server: Server, shop: Shop) -> None:
     """What is older is applied in one go, and only its files are looked at."""
     forgetful_downgrade(shop)
-    shop.revise("0004_count_visits", "pass")
-    shop.tell(', since="0004"')
+    branches(shop)
+    shop.revise("0006_rest", "pass")
+    shop.tell(', since="0006"')
     results = shop.test(server.url)
     assert failures(results) == {}
     walked = [name for name in results if name.startswith((ROUND_TRIP, ROWS, SQL))]
-    assert walked == [f"{test}[0004_count_visits]" for test in sorted((ROUND_TRIP, ROWS, SQL))]
+    assert walked == [f"{test}[0006_rest]" for test in sorted((ROUND_TRIP, ROWS, SQL))]
     assert f"{NAMED}[0001_create_customers]" in results
 
 

@@ -131,7 +131,7 @@ class Shop:
         upgrade: str,
         downgrade: str = "pass",
         *,
-        down: str | None = None,
+        down: str | tuple[str, ...] | None = None,
         docstring: str = "Change the shop.",
         imports: str = "",
         lock: bool = True,

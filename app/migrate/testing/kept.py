@@ -29,18 +29,18 @@ class WithRows(Walk):
 async def with_rows(project: Project, scratch: Scratch) -> WithRows:
     """Walk the chain up; rows that were made stay to meet all revisions that come later."""
     walk = WithRows()
-    start, revisions = project.parts()
+    start, revisions = project.line()
     async with scratch() as engine, engine.connect() as opened:
         target = project.target(engine)
         session: Any = (await opened.get_raw_connection()).driver_connection
-        for revision in start:
-            await upgrade(target, revision)
+        if start is not None:
+            await upgrade(target, start)
         state, missing = await fill(session, project.values)
         walk.missing.update(missing)
-        for tried in revisions:
-            if not await _step(walk, target, session, tried):
+        for revision in revisions:
+            if not await _step(walk, target, session, revision):
                 return walk
-            await _between(project, session, tried)
+            await _between(project, session, revision)
             state, missing = await fill(session, project.values, state)
             walk.missing.update(missing)
     return walk

@@ -39,13 +39,13 @@ class Offline(Walk):
 async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
     """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
     walk = Offline()
-    start, revisions = project.parts()
+    start, revisions = project.line()
     async with scratch() as engine:
-        for older in start:
-            await _run(project, engine, f"base:{older}")
+        if start is not None:
+            await _run(project, engine, f"base:{start}")
         for revision in revisions:
-            if len(revision.down) > 1 or revision.id not in online:
-                break  # where branches meet, a range has no one beginning
+            if revision.id not in online:
+                break
             try:
                 await _check(project, engine, _range(revision), revision.id, online[revision.id])
             except VegafsError as error:

@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from app.errors import RevisionsBroken, VegafsError
-from app.migrate.history.revisions import check_lock, one_head
+from app.migrate.history.revisions import check_lock
 from app.migrate.testing.kept import WithRows, with_rows
 from app.migrate.testing.offline import Offline, offline
 from app.migrate.testing.project import Project, Scratch
@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         project = _project(metafunc.module)
         walks = {"migrations_there", "migrations_kept", "migrations_offline"}
         walked = not walks.isdisjoint(metafunc.fixturenames)
-        revisions = project.parts()[1] if walked else project.revisions()
+        revisions = project.line()[1] if walked else project.revisions()
     except RevisionsBroken:
         revisions = ()  # the test of the chain says so
     metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])
@@ -91,9 +91,8 @@ def _project(module: object) -> Project:
 def _skip_what_no_run_accepts(project: Project) -> None:
     """A run refuses such a chain, and a test of its own says why."""
     try:
-        revisions = project.revisions()
-        one_head(revisions)
-        check_lock(project.lock, revisions)
+        project.check()
+        check_lock(project.lock, project.revisions())
     except VegafsError as error:
         pytest.skip(f"no run accepts this chain: {error.message}")
 

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import UsageError, VegafsError
-from app.migrate.history.revisions import Revision, heads, read_revisions
+from app.errors import RevisionsBroken, UsageError, VegafsError
+from app.migrate.history.revisions import Revision, one_head, read_revisions
 from app.migrate.run.limits import Limits
 from app.migrate.target import Target
 
@@ -50,7 +50,7 @@ class Project:
         """The chain, in its order. On failure: RevisionsBroken."""
         return read_revisions(self.versions)
 
-    def parts(self) -> tuple[frozenset[str], tuple[Revision, ...]]:
+    def line(self) -> tuple[str | None, tuple[Revision, ...]]:
         """Where the walks begin, and the revisions that they try one by one.
 
         On failure: UsageError where `since` or `between` name what is no revision; RevisionsBroken.
@@ -63,8 +63,21 @@ class Project:
                     f"Project names {name}, which is no revision of {self.versions}",
                     help="correct since=… or between=…",
                 )
-        first = ids.index(self.since) if self.since else 0
-        return heads(revisions[:first]), revisions[first:]
+        tried = revisions[ids.index(self.since) if self.since else 0 :]
+        return (tried[0].down[0] if tried and tried[0].down else None), tried
+
+    def check(self) -> None:
+        """On failure: RevisionsBroken where the chain has several heads, or branches on the way."""
+        one_head(self.revisions())
+        former, tried = self.line()
+        for revision in tried:
+            if revision.down != ((former,) if former else ()):
+                raise RevisionsBroken(
+                    f"{revision.file_name} does not build on {former} alone, and no run stops "
+                    "between branches",
+                    help="begin where they have met: Project(since=…)",
+                )
+            former = revision.id
 
     def target(self, engine: AsyncEngine) -> Target:
         """A scratch database of the chain: nothing on it is worth a guard."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import ModelsDiffer, RowsMissing
-from app.migrate.history.revisions import Revision, check_lock, one_head
+from app.migrate.history.revisions import Revision, check_lock
 from app.migrate.testing import files
 from app.migrate.testing.kept import WithRows
 from app.migrate.testing.offline import Offline
@@ -31,7 +31,7 @@ pytest_plugins = ["app.migrate.testing.plugin"]
 
 def test_the_chain_has_one_head(migrations: Project) -> None:
     """Every file can be read, and they are one line of revisions."""
-    one_head(migrations.revisions())
+    migrations.check()
 
 
 def test_the_lock_is_fresh(migrations: Project) -> None:
@@ -101,5 +101,5 @@ def _check(walk: Walk, revision: Revision) -> None:
 
 
 def _reached_head(project: Project, walk: Walk) -> None:
-    if len(walk.reached) < len(project.parts()[1]):
+    if len(walk.reached) < len(project.line()[1]):
         pytest.skip("head was not reached")

@@ -29,16 +29,16 @@ class ThereAndBack(Walk):
 async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
     """Walk the chain; what is wrong with a revision stands under its id."""
     walk = ThereAndBack()
-    start, revisions = project.parts()
+    start, revisions = project.line()
     async with scratch() as engine:
         target = project.target(engine)
-        for revision in start:
-            await upgrade(target, revision)
+        if start is not None:
+            await upgrade(target, start)
         before = await catalog_of(target)
-        for tried in revisions:
-            if not await _round(walk, target, tried, before):
+        for revision in revisions:
+            if not await _round(walk, target, revision, before):
                 return walk
-            before = walk.catalogs[tried.id]
+            before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
             given = await connection.run_sync(models_catalog, [project.metadata], "public")
         walk.models.extend(str(each) for each in difference(given, before))
@@ -50,12 +50,8 @@ async def _round(walk: ThereAndBack, target: Target, revision: Revision, before:
     try:
         await upgrade(target, revision.id)
         after = walk.catalogs[revision.id] = await catalog_of(target)
-        if len(revision.down) > 1:
-            # Down from where branches meet there are several ways.
-            walk.reached.append(revision.id)
-            return True
         try:
-            await downgrade(target, f"{revision.id}-1" if revision.down else "base")
+            await downgrade(target, "-1")
         except VegafsError as error:
             if not isinstance(error.__cause__, NotImplementedError):
                 raise
