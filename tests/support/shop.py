@@ -1,12 +1,13 @@
 """A shop: a project of somebody else's, with models and revisions of its own, in a folder.
 
-It has the package installed, hands its models to the environment in its env.py, and imports the
-tests of app.migrate.testing; they run as its owner runs them, in a process.
+It has the package installed and does what docs/testing.md says; its tests run as its owner runs
+them, in a process.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -22,39 +23,9 @@ script_location = %(here)s/migrations
 prepend_sys_path = %(here)s
 path_separator = os
 """
-ENV = """\
-from contextlib import contextmanager
-
-from app.migrate.run import environment
-from shop_models import metadata
-
-
-@contextmanager
-def engine():
-    raise RuntimeError("no test asks for the shop's own database")
-    yield
-
-
-environment.run(metadata, engine, dict)
-"""
-TESTS = """\
-from functools import partial
-from pathlib import Path
-
-import pytest
-from app.db.scratch import scratch
-from app.migrate.testing import Project
-from app.migrate.testing.tests import *
-from app.settings import load_settings
-from shop_models import metadata
-
-MIGRATIONS = Project(Path(__file__).parent / "alembic.ini", metadata{told})
-
-
-@pytest.fixture(scope="session")
-def migrations_scratch():
-    return partial(scratch, load_settings())
-"""
+# What docs/testing.md tells the owner of a project to write, by the path of the file.
+_FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
+TOLD = dict(_FILE.findall((ROOT / "docs" / "testing.md").read_text("utf-8")))
 MODELS = """\
 import sqlalchemy as sa
 
@@ -113,17 +84,31 @@ class Shop:
         self.folder = folder
         self.versions = folder / "migrations" / "versions"
         self.versions.mkdir(parents=True)
-        (folder / "alembic.ini").write_text(INI, "utf-8")
-        (folder / "migrations" / "env.py").write_text(ENV, "utf-8")
-        (folder / "shop_models.py").write_text(MODELS, "utf-8")
-        (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
-        self.tell("")
+        for path, text in {
+            **TOLD,
+            "alembic.ini": INI,
+            "pytest.ini": "[pytest]\npythonpath = .\n",
+            "shop/models.py": MODELS,
+        }.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text, "utf-8")
         for name, (upgrade, downgrade) in REVISIONS.items():
             self.revise(name, upgrade, downgrade)
 
     def tell(self, told: str) -> None:
-        """Write the module that imports the tests, with these arguments of Project."""
-        (self.folder / "test_migrations.py").write_text(TESTS.format(told=told), "utf-8")
+        """Give Project these arguments more."""
+        self.edit("tests/test_migrations.py", "metadata)\n", f"metadata, {told})\n")
+
+    def model(self, before: str, after: str) -> None:
+        """Change the models."""
+        self.edit("shop/models.py", before, after)
+
+    def edit(self, name: str, before: str, after: str) -> None:
+        """Change a file."""
+        path = self.folder / name
+        text = path.read_text("utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after), "utf-8")
 
     def revise(
         self,
@@ -155,13 +140,6 @@ class Shop:
     def lock(self) -> None:
         """Do what `vegafs lock` does, without fingerprints and verdicts."""
         write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
-
-    def model(self, before: str, after: str) -> None:
-        """Change the models."""
-        path = self.folder / "shop_models.py"
-        models = path.read_text("utf-8")
-        assert before in models
-        path.write_text(models.replace(before, after), "utf-8")
 
     def pytest(self, server_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run pytest in the folder."""

@@ -1,11 +1,14 @@
 """What the files of a chain show, and how a script falls into statements."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import MetaData
 
-from app.errors import RevisionImports, RevisionMisnamed
+from app.errors import RevisionImports, RevisionMisnamed, UsageError
 from app.migrate.history.revisions import Revision, read_revisions
+from app.migrate.testing import Project
 from app.migrate.testing.files import check_imports, check_name, declared_losses
 from app.migrate.testing.offline import statements
 
@@ -111,6 +114,20 @@ def test_a_docstring_declares_losses(tmp_path: Path, docstring: str, names: set[
     """Tables and columns, from `Loses:` to the end of its paragraph."""
     declared = declared_losses(revision(tmp_path, "0001_start", docstring))
     assert declared - {"and", "as", "told"} == names
+
+
+@pytest.mark.parametrize("told", [{"since": "0009"}, {"between": {"0009": "SELECT 1"}}])
+def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, Any]) -> None:
+    """What would never happen is refused."""
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
+    revision(tmp_path / "versions", "0001_start")
+    with pytest.raises(UsageError) as caught:
+        Project(tmp_path / "alembic.ini", MetaData(), **told).line()
+    assert caught.value.message == (
+        f"Project names 0009, which is no revision of {tmp_path / 'versions'}"
+    )
+    assert caught.value.help == "correct since=… or between=…"
 
 
 @pytest.mark.parametrize(
