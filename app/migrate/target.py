@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.migrate.run.limits import Limits
+
+# Opens an empty database that may be filled, and is gone after the block.
+Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
 
 # Beside the package that holds this one, as in a checkout.
 DEFAULT_INI = Path(__file__).resolve().parents[2] / "alembic.ini"

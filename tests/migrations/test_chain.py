@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from app.db.models import metadata
 from app.db.scratch import scratch
 from app.migrate.history.revisions import Revision
+from app.migrate.target import Scratch
 from app.migrate.testing import Project
-from app.migrate.testing.project import Scratch
 from app.migrate.testing.tests import *  # noqa: F403 - the tests of any chain
 from app.settings import Settings
 from tests.support.server import Server

@@ -79,6 +79,19 @@ def forgetful_downgrade(shop: Shop) -> dict[str, str]:
     }
 
 
+def failing_downgrade(shop: Shop) -> dict[str, str]:
+    path = shop.versions / "0003_add_city_to_customers.py"
+    path.write_text(path.read_text().replace("op.drop_column('customers', 'city')", "1 / 0"))
+    shop.revise("0004_count_visits", "pass")
+    return {
+        f"{ROUND_TRIP}[0003_add_city_to_customers]": "FAILED [run-failed]  0003 failed: "
+        "migrations/versions/0003_add_city_to_customers.py:16: ZeroDivisionError: division by "
+        "zero\n"
+        "  done: nothing\n  kept of 0003: nothing\n"
+        "  help: correct the cause, then `alembic downgrade -1` again"
+    }
+
+
 def other_models(shop: Shop) -> dict[str, str]:
     shop.model('"city", sa.Text', '"city", sa.Date')
     return {
@@ -135,6 +148,7 @@ def alters_what_is_not_there(shop: Shop) -> dict[str, str]:
         unreadable,
         stale_lock,
         forgetful_downgrade,
+        failing_downgrade,
         other_models,
         not_offline,
         not_in_one_script,
@@ -271,6 +285,19 @@ def test_a_long_chain_is_walked_from_where_it_says(server: Server, shop: Shop) -
     walked = [name for name in results if name.startswith((ROUND_TRIP, ROWS, SQL))]
     assert walked == [f"{test}[0006_rest]" for test in sorted((ROUND_TRIP, ROWS, SQL))]
     assert f"{NAMED}[0001_create_customers]" in results
+
+
+@pytest.mark.slow
+def test_what_cannot_be_is_not_left_alone(server: Server, shop: Shop) -> None:
+    """A column that is told and never comes, in full."""
+    shop.tell('values={"customers.town": "\'Ulm\'"}')
+    message = (
+        "ERROR [usage]  Project(values=…) names customers.town, which no revision makes\n"
+        "  help: write it as table.column"
+    )
+    told = failures(shop.test(server.url))
+    assert {name.partition("[")[0] for name in told} == {ROWS, "test_rows_are_made_for_every_table"}
+    assert all(message in text for text in told.values())
 
 
 @pytest.mark.slow

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import VegafsError
 from app.migrate.history.revisions import (
@@ -22,9 +19,7 @@ from app.migrate.history.revisions import (
 from app.migrate.review.findings import Finding
 from app.migrate.review.lint import Linted, lint
 from app.migrate.run.commandline import say
-from app.migrate.target import Target
-
-Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
+from app.migrate.target import Scratch, Target
 
 
 async def with_verdicts(

@@ -12,10 +12,10 @@ from app.errors import RowsLost, RowsRefused, UpgradeFailed, UsageError, VegafsE
 from app.migrate.history.revisions import Revision
 from app.migrate.review.trace.seed import unseed
 from app.migrate.run.upgrade import upgrade
-from app.migrate.target import Target
+from app.migrate.target import Scratch, Target
 from app.migrate.testing.contents import lost, read
 from app.migrate.testing.files import declared_losses, path_of
-from app.migrate.testing.project import Project, Scratch, Walk
+from app.migrate.testing.project import Project, Walk
 from app.migrate.testing.rows import fill
 
 
@@ -27,7 +27,10 @@ class WithRows(Walk):
 
 
 async def with_rows(project: Project, scratch: Scratch) -> WithRows:
-    """Walk the chain up; rows that were made stay to meet all revisions that come later."""
+    """Walk the chain up; rows that were made stay to meet all revisions that come later.
+
+    On failure: UsageError, where something that the project tells cannot be.
+    """
     walk = WithRows()
     start, revisions = project.line()
     async with scratch() as engine, engine.connect() as opened:
@@ -37,12 +40,19 @@ async def with_rows(project: Project, scratch: Scratch) -> WithRows:
             await upgrade(target, start)
         state, missing = await fill(session, project.values)
         walk.missing.update(missing)
+        unknown = set(project.values) - state.column_names
         for revision in revisions:
             if not await _step(walk, target, session, revision):
                 return walk
             await _between(project, session, revision)
             state, missing = await fill(session, project.values, state)
             walk.missing.update(missing)
+            unknown -= state.column_names
+    if unknown:
+        raise UsageError(
+            f"Project(values=…) names {', '.join(sorted(unknown))}, which no revision makes",
+            help="write it as table.column",
+        )
     return walk
 
 

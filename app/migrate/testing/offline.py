@@ -19,7 +19,8 @@ from app.migrate.history.revisions import Revision
 from app.migrate.proof.catalog import Catalog, difference
 from app.migrate.proof.fingerprints import catalog_of
 from app.migrate.run.diagnosis import place_of
-from app.migrate.testing.project import Project, Scratch, Walk
+from app.migrate.target import Scratch
+from app.migrate.testing.project import Project, Walk
 
 # What a semicolon in does not end a statement, and one that does.
 _PIECE = re.compile(

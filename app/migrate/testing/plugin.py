@@ -16,9 +16,10 @@ import pytest
 
 from app.errors import RevisionsBroken, VegafsError
 from app.migrate.history.revisions import check_lock
+from app.migrate.target import Scratch
 from app.migrate.testing.kept import WithRows, with_rows
 from app.migrate.testing.offline import Offline, offline
-from app.migrate.testing.project import Project, Scratch
+from app.migrate.testing.project import Project
 from app.migrate.testing.there import ThereAndBack, there_and_back
 
 T = TypeVar("T")
@@ -98,5 +99,8 @@ def _skip_what_no_run_accepts(project: Project) -> None:
 
 
 def _done(work: Callable[[], Awaitable[T]]) -> T:
-    # A loop that is made for this and set for nobody: other tests' plugins keep theirs.
-    return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
+    try:
+        # A loop that is made for this and set for nobody: other tests' plugins keep theirs.
+        return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
+    except VegafsError as error:
+        raise pytest.fail.Exception(error.render(), pytrace=False) from None

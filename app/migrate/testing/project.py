@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +16,6 @@ from app.errors import RevisionsBroken, UsageError, VegafsError
 from app.migrate.history.revisions import Revision, one_head, read_revisions
 from app.migrate.run.limits import Limits
 from app.migrate.target import Target
-
-# Opens an empty database that may be filled, and is gone after the block.
-Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
 
 
 @dataclass(frozen=True)

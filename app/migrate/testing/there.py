@@ -10,9 +10,9 @@ from app.migrate.proof.catalog import Catalog, difference
 from app.migrate.proof.fingerprints import catalog_of
 from app.migrate.review.autogenerate.shadow import models_catalog
 from app.migrate.run.upgrade import downgrade, upgrade
-from app.migrate.target import Target
+from app.migrate.target import Scratch, Target
 from app.migrate.testing.files import path_of
-from app.migrate.testing.project import Project, Scratch, Walk
+from app.migrate.testing.project import Project, Walk
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ async def _round(walk: ThereAndBack, target: Target, revision: Revision, before:
         try:
             await downgrade(target, "-1")
         except VegafsError as error:
-            if not isinstance(error.__cause__, NotImplementedError):
-                raise
-            walk.one_way[revision.id] = str(error.__cause__)
+            if isinstance(error.__cause__, NotImplementedError):
+                walk.one_way[revision.id] = str(error.__cause__)
+            else:
+                walk.failed(revision, error)
         else:
             _compare(walk, revision, before, await catalog_of(target), "after up and down")
-            await upgrade(target, revision.id)
+        await upgrade(target, revision.id)
         _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
     except VegafsError as error:
         walk.failed(revision, error)

@@ -255,6 +255,13 @@ class State:
     locks: frozenset[tuple[int, str]]
     lock_timeout_ms: int
 
+    @property
+    def column_names(self) -> frozenset[str]:
+        """Every column as people say it: `jobs.status`."""
+        return frozenset(
+            f"{self.relations[c.relation].label}.{c.name}" for c in self.columns.values()
+        )
+
 
 def read_work(document: str | None) -> Mapping[int, Work]:
     """What WORK's answer says, by table."""
