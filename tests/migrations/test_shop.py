@@ -139,20 +139,19 @@ def alters_what_is_not_there(shop: Shop) -> dict[str, str]:
     return dict.fromkeys((f"{ROUND_TRIP}[{path.stem}]", f"{ROWS}[{path.stem}]"), message)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
-        two_heads,
-        branches,
-        unreadable,
-        stale_lock,
         forgetful_downgrade,
-        failing_downgrade,
-        other_models,
-        not_offline,
-        not_in_one_script,
-        alters_what_is_not_there,
+        pytest.param(two_heads, marks=pytest.mark.slow),
+        pytest.param(branches, marks=pytest.mark.slow),
+        pytest.param(unreadable, marks=pytest.mark.slow),
+        pytest.param(stale_lock, marks=pytest.mark.slow),
+        pytest.param(failing_downgrade, marks=pytest.mark.slow),
+        pytest.param(other_models, marks=pytest.mark.slow),
+        pytest.param(not_offline, marks=pytest.mark.slow),
+        pytest.param(not_in_one_script, marks=pytest.mark.slow),
+        pytest.param(alters_what_is_not_there, marks=pytest.mark.slow),
     ],
     ids=lambda fault: fault.__name__,
 )
@@ -164,6 +163,7 @@ def test_a_fault_of_the_chain_is_told_once(
     assert failures(shop.test(server.url)) == expected
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop) -> None:
     """In full, and the revisions after it are looked at all the same."""
     shop.revise("0004_CountVisits", "pass")
