@@ -59,15 +59,7 @@ async def _make(
             return None  # nothing can lie in it
         bounds = found["bounds"] or ""
     recipe = Recipe(state, table, values, bounds)
-    given = {
-        column: [
-            candidate
-            for candidate in recipe.candidates(column)
-            # What somebody said is tried as it is, so that the server says what is wrong with it.
-            if recipe.told(column) or await _works(connection, _sample(column, candidate))
-        ]
-        for column in recipe.columns
-    }
+    given = {column: await _fitting(connection, recipe, column) for column in recipe.columns}
     required = {c: given[c] for c in given if c.required and c.default is None}
     reason = None
     # A constraint that is deferrable knows no ON CONFLICT, and a row without it may be refused.
@@ -81,6 +73,17 @@ async def _make(
         if await _has_rows(connection, table):
             return None
     return reason or "no row that was tried met its conditions"
+
+
+async def _fitting(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> list[str]:
+    """The candidates that are values of the column's type.
+
+    What somebody said is taken as it is, so that the server says what is wrong with it.
+    """
+    candidates = recipe.candidates(column)
+    if recipe.told(column) is not None:
+        return list(candidates)
+    return [each for each in candidates if await _works(connection, _sample(column, each))]
 
 
 async def _add(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> None:
