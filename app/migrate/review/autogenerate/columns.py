@@ -17,7 +17,7 @@ from app.migrate.review.autogenerate.additions import not_null
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison, comparison_of
 from app.migrate.review.autogenerate.retyping import needs_no_rewrite
-from app.migrate.review.autogenerate.steps import AlterColumnUsing, Stage, Step, sql
+from app.migrate.review.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
 
 _OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
@@ -183,10 +183,11 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> St
         # Rows that are there have their numbers: the sequence goes on after them.
         return [
             sql(f"{column} ADD GENERATED {kind} AS IDENTITY ({options})"),
-            sql(
-                "SELECT setval("  # noqa: S608 - names of a catalog, quoted
-                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)}), "
-                f"max({quoted(name)})) FROM {quoted(table)} HAVING count(*) > 0"
+            GoOn(
+                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
+                f"{column} RESTART",
+                quoted(table),
+                quoted(name),
             ),
         ]
 

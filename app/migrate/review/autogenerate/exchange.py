@@ -10,6 +10,7 @@ from sqlalchemy import DefaultClause
 from app.migrate.proof.catalog import Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate.additions import not_null
+from app.migrate.review.autogenerate.allowances import as_declared, of_column
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.columns import exchanged_name
 from app.migrate.review.autogenerate.comparison import Comparison
@@ -41,6 +42,7 @@ def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
         f"To make {key.name} {kind} in place would write every row while everybody waits. After "
         f"this revision: deploy a release that writes {there} beside {key.name}, and fill the rows "
         f"that are there, in batches and outside of a revision.",
+        tuple(as_declared(of_column(there, attributes))),
     )  # fmt: skip
     if attributes["not null"]:
         yield from forbid_null(

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import conv
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate.comparison import Comparison
-from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.parts import PROVEN, Part, Turn
 from app.migrate.review.autogenerate.spelling import NotValid
 from app.migrate.review.autogenerate.steps import CreateCheck, Stage, Step, sql
 from app.migrate.run.constraints import ValidateConstraint
@@ -18,7 +18,6 @@ from app.migrate.run.constraints import ValidateConstraint
 # The first major of PostgreSQL whose NOT NULL may be promised before it is proven.
 NOT_NULL_NOT_VALID = 18
 _LONGEST_NAME = 63
-_PROVEN = "Reads the rows that were there before; readers and writers go on."
 
 
 def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
@@ -55,7 +54,7 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
     )  # fmt: skip
     yield Part(
         Step(Stage.TABLES, [ValidateConstraint(name, table)], [free, promise], "proven", key),
-        Turn.PROVE, table, f"Forbid null in {key.name}", _PROVEN,
+        Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN,
     )  # fmt: skip
 
 
@@ -72,7 +71,7 @@ def _by_check(step: Step, table: str, column: str, key: Key, about: str) -> Iter
             Stage.TABLES, [ValidateConstraint(name, table)], [drop, NotValid(check)],
             "proven", key,
         ),
-        Turn.PROVE, table, f"Validate that {key.name} has no null", _PROVEN,
+        Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN,
     )  # fmt: skip
     yield Part(
         Step(Stage.TABLES, [*step.ops, drop], [check, *step.undo], "required", key),
