@@ -29,6 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import create_engine
@@ -358,18 +359,30 @@ UNBUILT = "SHARE UPDATE EXCLUSIVE on things, catalogue change only."
 REWRITE = "ACCESS EXCLUSIVE on things while rows are rewritten."
 CLOCK = text("clock_timestamp()::text")
 Declared = Callable[[], list[Any]]
+
+
+def apart(column: str) -> ExcludeConstraint:
+    """What cannot be made beside: it is built under the lock."""
+    return ExcludeConstraint((column, "="), name="ex", using="btree")
+
+
 Known = list[tuple[str, str]]
 # What each revision is, in their order.
 KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "type in place": (
-        lambda: [Column("n", Integer), Index("ix", "n")],
-        lambda: [Column("n", BigInteger), Index("ix", "n")],
+        lambda: [Column("n", Integer), apart("n")],
+        lambda: [Column("n", BigInteger), apart("n")],
         [("expand", REWRITE)],
     ),
     "narrowed in place": (
-        lambda: [Column("n", BigInteger), Index("ix", "n")],
-        lambda: [Column("n", Integer), Index("ix", "n")],
+        lambda: [Column("n", BigInteger), apart("n")],
+        lambda: [Column("n", Integer), apart("n")],
         [("contract", REWRITE)],
+    ),
+    "another type under an index": (
+        lambda: [Column("n", Integer), Index("ix", "n")],
+        lambda: [Column("n", BigInteger), Index("ix", "n")],
+        [("expand", CATALOGUE), ("expand", BUILT), ("contract", CATALOGUE)],
     ),
     "another type": (
         lambda: [Column("n", Integer)],
@@ -426,6 +439,11 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "value gone": (
         lambda: [Column("s", Enum("A", "B", name="s"))],
         lambda: [Column("s", Enum("A", name="s"))],
+        [("expand", CATALOGUE), ("contract", CATALOGUE)],
+    ),
+    "value gone in place": (
+        lambda: [Column("s", Enum("A", "B", name="s")), apart("s")],
+        lambda: [Column("s", Enum("A", name="s")), apart("s")],
         [("contract", REWRITE)],
     ),
     "value added": (

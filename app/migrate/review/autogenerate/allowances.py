@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
 from app.migrate.proof.catalog import Attributes, Key
-from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate import no_other_way, wording
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.definitions import leading_columns
 from app.migrate.review.autogenerate.domains import is_constrained
@@ -44,10 +44,12 @@ def declared_so(
     steps: Iterable[MigrateOperation], facts: Iterable[Fact], comparison: Comparison
 ) -> Iterator[Allowance]:
     """What the rules of design find in a revision, as the models' decisions."""
+    steps = list(steps)
     found = [said for fact in facts for said in _of_fact(fact, comparison)]
     for step in steps:
         for table, columns in _references(step, comparison):
             found += _unindexed(comparison, table, columns)
+        yield from _inline(step, comparison)
     yield from as_declared(found)
 
 
@@ -118,6 +120,19 @@ def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> It
     if not any(set(leading_columns(each)[: len(wanted)]) == set(wanted) for each in indexes):
         named = f"{table}.{wanted[0]}" if len(wanted) == 1 else f"{table} ({', '.join(wanted)})"
         yield "require-index-for-foreign-key", f"no index on {named}"
+
+
+def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
+    """References to a table in use that are made together with their own."""
+    for operation in step.ops if isinstance(step, Step) else ():
+        if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
+            referred = {
+                item.referred_table.name
+                for item in operation.columns
+                if isinstance(item, ForeignKeyConstraint)
+            }
+            if referred & comparison.kept_tables:
+                yield from no_other_way.partitioned(operation.table_name)
 
 
 def _references(

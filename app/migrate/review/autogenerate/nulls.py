@@ -33,14 +33,24 @@ def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
     )
     if not new:
         about = about.replace("writes", "never leaves out", 1)
-    if comparison.major >= NOT_NULL_NOT_VALID:
+    if promised_by_itself(comparison):
         yield from _by_itself(table, column, key, about)
     else:
         yield from _by_check(step, table, column, key, about)
 
 
+def promised_by_itself(comparison: Comparison) -> bool:
+    """Whether the server takes NOT NULL for what is written from now on."""
+    return comparison.major >= NOT_NULL_NOT_VALID
+
+
+def not_null_name(table: str, column: str) -> str:
+    """What a NOT NULL is called that is promised by itself."""
+    return f"{table}_{column}_not_null"[:_LONGEST_NAME]
+
+
 def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
-    name = f"{table}_{column}_not_null"[:_LONGEST_NAME]
+    name = not_null_name(table, column)
     altered = f"ALTER TABLE {quoted(table)}"
     free = sql(f"{altered} ALTER COLUMN {quoted(column)} DROP NOT NULL")
     promise = sql(f"{altered} ADD CONSTRAINT {quoted(name)} NOT NULL {quoted(column)} NOT VALID")

@@ -24,7 +24,7 @@ from app.migrate.review.autogenerate.constraints import Constraints
 from app.migrate.review.autogenerate.definitions import index_of
 from app.migrate.review.autogenerate.domains import checked_domain
 from app.migrate.review.autogenerate.enums import used_by
-from app.migrate.review.autogenerate.exchange import exchange
+from app.migrate.review.autogenerate.exchange import exchange, exchanged_enum
 from app.migrate.review.autogenerate.nulls import dropped_column, forbid_null
 from app.migrate.review.autogenerate.parts import REWRITE, Allowance, Part, Turn
 from app.migrate.review.autogenerate.renaming import renamed
@@ -75,7 +75,8 @@ class Online:
         elif step.word == "not null" and key is not None:
             yield from forbid_null(step, key, self.comparison)
         elif step.word == "exchange" and key is not None:
-            yield from exchange(key, self.comparison)
+            of = exchanged_enum if key.kind == "enum" else exchange
+            yield from of(key, self.comparison)
         elif key is None:
             about = self._rewritten(operation)
             table = str(getattr(operation, "table_name", ""))
