@@ -48,8 +48,8 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
     parts = list(parts)
     known = [list(facts([part.step], comparison)) for part in parts]
     coming = Counter(key for found in known for key in {fact.key for fact in found})
-    # What went and has not come back: how often it is still to be met.
-    away: dict[Key, int] = {}
+    # What went and has not come back.
+    away: set[Key] = set()
     revisions = [_Revision()]
     for part, found in zip(parts, known):  # noqa: B905 - one is made of the other
         current = revisions[-1]
@@ -59,12 +59,12 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
             current = _Revision()
             revisions.append(current)
             locks, broken = _locks(part, found, comparison, current.made), []
-        for fact in found:
-            coming[fact.key] -= 1
-            if _leaves(part) and coming[fact.key] > 0:
-                away[fact.key] = coming[fact.key]
+        for key in {fact.key for fact in found}:
+            coming[key] -= 1
+            if _leaves(part) and coming[key] > 0:
+                away.add(key)
         allow = tuple(Allowance(rule, _reason(away)) for rule in broken)
-        away = {key: coming[key] for key in away if coming[key] > 0}
+        away = {key for key in away if coming[key] > 0}
         current.parts.append(replace(part, allow=(*part.allow, *allow)))
         for table, mode, _ in locks:
             current.held[table] = max(mode, current.held.get(table, mode))
