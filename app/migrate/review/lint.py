@@ -16,7 +16,7 @@ from app.migrate.history.revisions import Revision
 from app.migrate.review.findings import Finding, Hit, Unit, examine, finding
 from app.migrate.review.rules import RULES
 from app.migrate.review.rules.files import UNUSED
-from app.migrate.review.squawk import remarks
+from app.migrate.review.squawk import is_installed, remarks
 from app.migrate.review.suppressions import Suppression, suppressions
 from app.migrate.review.trace import ROWS, Trace, trace
 from app.migrate.target import Target
@@ -106,8 +106,11 @@ def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
 
 def _is_unused(unit: Unit, suppression: Suppression, used: set[str], major: int) -> bool:
     rule = RULES.get(suppression.rule)
-    # A revision that failed did not come to all its statements.
-    return rule is None or (rule.id not in used and rule.holds(major) and unit.failure is None)
+    if rule is None:
+        return True
+    # A revision that failed did not come to all its statements, and squawk may not be here.
+    looked = unit.failure is None and (rule.seen != "squawk" or is_installed())
+    return rule.id not in used and rule.holds(major) and looked
 
 
 def _unused(unit: Unit, suppression: Suppression) -> Finding:

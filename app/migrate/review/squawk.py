@@ -54,6 +54,11 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
     ]
 
 
+def is_installed() -> bool:
+    """Whether squawk can be asked."""
+    return _program() is not None
+
+
 def _program() -> str | None:
     beside = Path(sys.executable).with_name("squawk")
     return str(beside) if beside.exists() else shutil.which("squawk")

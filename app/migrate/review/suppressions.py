@@ -1,17 +1,23 @@
 """Suppressions: comments in a revision file that name a rule and the reason why it may be broken.
 
 # allow avoid-dropping-a-column: nothing has read it since release 12
+#   and the last row that had a value is gone
+
+A reason goes on in the lines below it that are set in.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import textwrap
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _COMMENT = re.compile(r"#\s*allow\s+((?:avoid|require)-[a-z-]+)\s*(?::\s*(.*?)\s*)?$")
+_MORE = re.compile(r"#\s{2,}(\S.*?)\s*$")
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,29 @@ class Suppression:
 
 def suppressions(source: str) -> Sequence[Suppression]:
     """Those of a file; each counts for the whole of it, which is one change."""
-    found = []
+    found: list[Suppression] = []
+    last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            match = _COMMENT.match(token.string)
-            if match:
-                found.append(Suppression(match[1], match[2] or "", token.start[0]))
+        if token.type != tokenize.COMMENT:
+            continue
+        line = token.start[0]
+        if match := _COMMENT.match(token.string):
+            found.append(Suppression(match[1], match[2] or "", line))
+            last = line
+        elif last == line - 1 and (more := _MORE.match(token.string)):
+            found[-1] = replace(found[-1], reason=f"{found[-1].reason} {more[1]}".strip())
+            last = line
     return found
+
+
+def comment(rule: str, reason: str) -> str:
+    """The comment that suppresses a rule, over as many lines as it takes."""
+    return "\n".join(
+        textwrap.wrap(
+            f"# allow {rule}: {reason}",
+            _WIDTH,
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )

@@ -10,6 +10,7 @@ from importlib.metadata import version as metadata_version
 from typing import Any
 
 from sqlalchemy import (
+    CHAR,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -273,6 +274,63 @@ def type_changed_under_index_check_and_view(m: MetaData, new: bool) -> None:
         "CREATE TRIGGER on_size BEFORE UPDATE OF size ON things FOR EACH ROW "
         "WHEN (old.size > new.size) EXECUTE FUNCTION nothing()",
     )
+
+
+@change
+def type_changed_under_index_check_and_key(m: MetaData, new: bool) -> None:
+    """All of which can be made beside it."""
+    things(
+        m,
+        Column("size", BigInteger if new else Integer, server_default=text("0"), nullable=False),
+        Index(None, "size"),
+        Index("ix_big", text("(size * 3)"), postgresql_where=text("size > 10")),
+        CheckConstraint("size >= 0 OR name = 'size'", name="size"),
+        UniqueConstraint("size", "id"),
+    )
+
+
+@change
+def two_tables_changed(m: MetaData, new: bool) -> None:
+    added = [Column("size", Integer), Index(None, "size"), CheckConstraint("size > 0", name="size")]
+    kept: list[Any] = [Column("old", Text)]
+    things(m, *(added if new else kept))
+    others = [Column("thing_id", ForeignKey("things.id"), index=True), Column("code", Integer)]
+    Table(
+        "others",
+        m,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        *(others if new else [Column("code", BigInteger)]),
+    )
+
+
+@change
+def columns_that_one_would_declare_otherwise_added(m: MetaData, new: bool) -> None:
+    columns = [
+        Column("at", DateTime()),
+        Column("letter", CHAR(3)),
+        Column("codes", ARRAY(String(20))),
+        Column("n", BigInteger, Identity(), nullable=False),
+    ]
+    things(m, *(columns if new else []))
+
+
+@change
+def column_of_a_known_domain_added(m: MetaData, new: bool) -> None:
+    email = DOMAIN("email", Text(), constraint_name="email_check", check=text("VALUE <> 'x'"))
+    things(m, Column("mail", email), *([Column("other_mail", email)] if new else []))
+
+
+@change
+def partitioned_table_that_refers_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Table(
+            "events",
+            m,
+            Column("at", Date, primary_key=True),
+            Column("thing_id", ForeignKey("things.id"), primary_key=True, index=True),
+            postgresql_partition_by="RANGE (at)",
+        )
 
 
 @change

@@ -29,6 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import create_engine
@@ -83,10 +84,7 @@ phase = "expand"
 def upgrade() -> None:
     op.create_table(
         "parts",
-        sa.Column("thing_id", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["thing_id"], ["things.id"], name=op.f("fk_parts_thing_id_things"), ondelete="CASCADE"
-        ),
+        sa.Column("thing_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("thing_id", name=op.f("pk_parts")),
     )
     op.add_column("things", sa.Column("size", sa.Integer(), nullable=True, comment="in bytes"))
@@ -131,13 +129,15 @@ async def test_the_whole_files(project: Project) -> None:
         Column("thing_id", ForeignKey("things.id", ondelete="CASCADE"), primary_key=True),
     )
 
-    path, index = await project.revise(metadata, "add size and  parts to things")
+    path, index, reference, proof = await project.revise(metadata, "add size and  parts to things")
     project.ruff("format", "--quiet")
 
     assert path.name == "0001_add_size_and_parts_to_things.py"
     assert path.read_text("utf-8") == FILE
     assert index.name == "0002_build_ix_things_size_on_things.py"
     assert index.read_text("utf-8") == INDEX_FILE
+    assert reference.name == "0003_add_fk_parts_thing_id_things.py"
+    assert proof.name == "0004_validate_fk_parts_thing_id_things_of_.py"
 
 
 async def test_no_difference_writes_nothing_and_says_so(
@@ -343,7 +343,7 @@ async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project)
     ]
     sources = [_formatted(project, path) for path in written]
     phases = [re.findall(r'^phase = "(\w+)"', source, re.MULTILINE)[0] for source in sources]
-    assert phases == ["expand", "expand", "contract", "expand", "contract"]
+    assert phases == ["expand", "contract", "contract", "expand", "contract"]
     # A release that does not know the column can write rows before it is gone.
     assert (
         'op.alter_column("things", "size", existing_type=sa.INTEGER(), nullable=True)'
@@ -359,18 +359,30 @@ UNBUILT = "SHARE UPDATE EXCLUSIVE on things, catalogue change only."
 REWRITE = "ACCESS EXCLUSIVE on things while rows are rewritten."
 CLOCK = text("clock_timestamp()::text")
 Declared = Callable[[], list[Any]]
+
+
+def apart(column: str) -> ExcludeConstraint:
+    """What cannot be made beside: it is built under the lock."""
+    return ExcludeConstraint((column, "="), name="ex", using="btree")
+
+
 Known = list[tuple[str, str]]
 # What each revision is, in their order.
 KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "type in place": (
-        lambda: [Column("n", Integer), Index("ix", "n")],
-        lambda: [Column("n", BigInteger), Index("ix", "n")],
+        lambda: [Column("n", Integer), apart("n")],
+        lambda: [Column("n", BigInteger), apart("n")],
         [("expand", REWRITE)],
     ),
     "narrowed in place": (
-        lambda: [Column("n", BigInteger), Index("ix", "n")],
-        lambda: [Column("n", Integer), Index("ix", "n")],
+        lambda: [Column("n", BigInteger), apart("n")],
+        lambda: [Column("n", Integer), apart("n")],
         [("contract", REWRITE)],
+    ),
+    "another type under an index": (
+        lambda: [Column("n", Integer), Index("ix", "n")],
+        lambda: [Column("n", BigInteger), Index("ix", "n")],
+        [("expand", CATALOGUE), ("expand", BUILT), ("contract", CATALOGUE)],
     ),
     "another type": (
         lambda: [Column("n", Integer)],
@@ -427,6 +439,11 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "value gone": (
         lambda: [Column("s", Enum("A", "B", name="s"))],
         lambda: [Column("s", Enum("A", name="s"))],
+        [("expand", CATALOGUE), ("contract", CATALOGUE)],
+    ),
+    "value gone in place": (
+        lambda: [Column("s", Enum("A", "B", name="s")), apart("s")],
+        lambda: [Column("s", Enum("A", name="s")), apart("s")],
         [("contract", REWRITE)],
     ),
     "value added": (
@@ -664,11 +681,11 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     renames = ["rename=things:items", "rename=items.rank:items.priority"]
     project.config.cmd_opts = Namespace(x=renames)
     wanted = models("items", "priority")
-    (path,) = await project.revise(wanted, "Rename things")
+    path, sequence = await project.revise(wanted, "Rename things")
     source = _formatted(project, path)
     assert 'phase = "contract"' in source
     assert '    op.rename_table("things", "items")\n' in source
-    assert "ALTER SEQUENCE things_id_seq RENAME TO items_id_seq" in source
+    assert "ALTER SEQUENCE things_id_seq RENAME TO items_id_seq" in sequence.read_text("utf-8")
     assert "Locks: ACCESS EXCLUSIVE on items, catalogue change only.\n" in source
     assert '    op.alter_column("items", "rank", new_column_name="priority")\n' in source
     assert "ALTER INDEX ix_things_rank RENAME TO ix_items_priority" in source
@@ -689,10 +706,11 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
     wanted = new_metadata()
     Table("items", wanted, Column("id", BigInteger, primary_key=True))
     project.config.cmd_opts = Namespace(x=["rename=things:items"])
-    renamed, contract = await project.revise(wanted, "Rename things")
+    renamed, sequence, contract = await project.revise(wanted, "Rename things")
+    assert sequence.name == "0002_rename_the_sequence_items_id_seq.py"
     assert 'phase = "expand"' in renamed.read_text("utf-8")
     assert 'phase = "contract"' in contract.read_text("utf-8")
-    assert contract.name == "0002_drop_the_view_things.py"
+    assert contract.name == "0003_drop_the_view_things.py"
 
     project.lock()
     await project.run(command.upgrade, "0001")

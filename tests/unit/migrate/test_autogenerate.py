@@ -7,8 +7,7 @@ import ast
 import pytest
 
 from app.migrate.proof.catalog import Catalog, Key
-from app.migrate.review.autogenerate.changes import replaces
-from app.migrate.review.autogenerate.comparison import Comparison, renamed
+from app.migrate.review.autogenerate.comparison import Comparison, renamed, replaces
 from app.migrate.review.autogenerate.enums import _additions
 from app.migrate.review.autogenerate.layout import body, imports
 from app.migrate.review.autogenerate.objects import in_order

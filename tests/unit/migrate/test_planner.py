@@ -13,6 +13,7 @@ from app.migrate.proof.catalog import Attributes, Catalog, Key
 from app.migrate.review.autogenerate import wording
 from app.migrate.review.autogenerate.additions import not_null
 from app.migrate.review.autogenerate.changes import Changes
+from app.migrate.review.autogenerate.columns import identity
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.definitions import index_of, key_index_of
 from app.migrate.review.autogenerate.planner import Planned, plan
@@ -239,3 +240,51 @@ def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     step = Step(Stage.TABLES, [alter], [alter.reverse()])
     (found,) = planned(step, models={Key("column", "t.c"): wide})
     assert "writes no row" in found.about[0]
+
+
+def added_to(table: str) -> Step:
+    add = ops.AddColumnOp(table, Column("n", Integer))
+    return Step(Stage.TABLES, [add], [add.reverse()])
+
+
+OTHER = {Key("table", "u"): {**TABLE, "name": "u"}}
+
+
+def test_a_revision_holds_one_table() -> None:
+    """Who holds one while waiting for another may wait crosswise with a release."""
+    found = planned(
+        added_to("t"), added_to("t"), added_to("u"), database=OTHER, models=OTHER
+    )  # fmt: skip
+    assert titles(found) == [None, "Add u.n"]
+    assert [len(each.steps) for each in found] == [2, 1]
+
+
+VIEW: Attributes = {"name": "v", "definition": "SELECT", "columns": ("c",), "comment": None}
+SEEN = Key("view", "v")
+
+
+def remade(stage: Stage) -> Step:
+    add = ops.ExecuteSQLOp("SELECT 1")
+    return Step(stage, [add], [add], "remake", SEEN)
+
+
+def test_what_goes_and_comes_back_is_one_revision() -> None:
+    """Although two are held: in between it would be missing, and the file says so."""
+    there = {**OTHER, SEEN: VIEW}
+    (found,) = planned(
+        remade(Stage.DROP), added_to("t"), added_to("u"), remade(Stage.CREATE),
+        database=there, models=there,
+    )  # fmt: skip
+    (allowed,) = found.allow
+    assert allowed.rule == "avoid-locking-two-tables"
+    assert "the view v would be missing" in allowed.reason
+
+
+def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
+    """All rows may be read for it, which nobody is to wait for."""
+    numbered = {**COLUMN, "identity": "ALWAYS START WITH 1"}
+    step = identity("t", "c", COLUMN, numbered)
+    assert step is not None
+    found = planned(step, models={Key("column", "t.c"): numbered})
+    assert titles(found) == [None, "Number t.c after its rows"]
+    assert not any(each.allow for each in found)

@@ -9,7 +9,7 @@ import pytest
 
 from app.migrate.review.findings import Finding, Unit
 from app.migrate.review.lint import judged
-from app.migrate.review.suppressions import Suppression, suppressions
+from app.migrate.review.suppressions import Suppression, comment, suppressions
 
 PATH = Path("0009_change.py")
 BREAKS = "import app\n"  # avoid-importing-the-application
@@ -28,11 +28,27 @@ BREAKS = "import app\n"  # avoid-importing-the-application
         ("# allow truncate: that is no rule's name", []),
         ("# we allow avoid-truncate: here", []),
         ("x = '# allow avoid-truncate: in a string'", []),
+        (
+            "# allow avoid-truncate: it is\n#   a cache\n\n#   of nothing",
+            [Suppression("avoid-truncate", "it is a cache", 1)],
+        ),
+        (
+            "# allow avoid-truncate: a cache\n# that is no more of it",
+            [Suppression("avoid-truncate", "a cache", 1)],
+        ),
     ],
 )
 def test_a_comment_names_a_rule_and_a_reason(source: str, expected: Sequence[Suppression]) -> None:
     """Anywhere in the file, but in a comment."""
     assert suppressions(source) == expected
+
+
+def test_a_long_reason_is_read_as_it_was_written() -> None:
+    """Over as many lines as it takes, none of them too long."""
+    reason = "all of it is written anew, " * 12 + "once"
+    written = comment("avoid-truncate", reason)
+    assert max(len(line) for line in written.splitlines()) <= 100
+    assert suppressions(written) == [Suppression("avoid-truncate", reason, 1)]
 
 
 def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:

@@ -8,6 +8,7 @@ from alembic.operations import ops
 
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.domains import checked_domain
 from app.migrate.review.autogenerate.steps import Stage, Step
 
 _CALL = re.compile(r"(\w+)\(")
@@ -28,7 +29,8 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
         attributes.get("default") is not None and not by_row
     )
     required = bool(attributes.get("not null")) and not filled
-    if attributes.get("identity") or str(attributes.get("generated") or "").endswith("STORED"):
+    checked = key in comparison.models.uses and checked_domain(comparison, key)
+    if fills_rows(attributes) or (checked and not by_row and not required):
         return [Step(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
         return [Step(Stage.TABLES, [operation], [operation.reverse()])]
@@ -47,6 +49,11 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
     if required:
         steps.append(not_null(table, str(column.name), column.type))
     return steps
+
+
+def fills_rows(column: Attributes) -> bool:
+    """Whether a column has a value of its own in each row as it is added."""
+    return bool(column.get("identity")) or str(column.get("generated") or "").endswith(" STORED")
 
 
 def not_null(table: str, name: str, kind: object) -> Step:

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import conv
 from app.migrate.proof.catalog import Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate import wording
-from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.comparison import Comparison, beside
 from app.migrate.review.autogenerate.definitions import KeyIndex, index_of, key_index_of
 from app.migrate.review.autogenerate.parts import Part, Turn
 from app.migrate.review.autogenerate.spelling import BuildIndex, UnbuildIndex
@@ -29,34 +29,34 @@ def exchanged_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -
     """The new index beside the old, the old away, the new under the old one's name."""
     former = index_of(comparison.database.objects[key])
     assert former is not None
-    name, beside = key.name, _beside(key.name)
+    name, there = key.name, beside(key.name)
     table = str(made.table_name)
     build = Step(
-        Stage.CREATE, [BuildIndex(_named(made, beside))], [UnbuildIndex(beside)], "build", key
+        Stage.CREATE, [BuildIndex(named(made, there))], [UnbuildIndex(there)], "build", key
     )
     about = f"It takes the place of {name}, which is used until then."
-    yield Part(build, Turn.INDEX, name, f"Build {beside} on {table}", about)
+    yield Part(build, Turn.INDEX, name, f"Build {there} on {table}", about)
     away = Step(Stage.CREATE, [UnbuildIndex(name)], [BuildIndex(former)], "unbuild", key)
     yield Part(away, Turn.EXCHANGE, name, f"Drop the former {name}")
-    there, back = (
+    do, undo = (
         sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
-        for old, new in ((beside, name), (name, beside))
+        for old, new in ((there, name), (name, there))
     )
-    rename = Step(Stage.CREATE, [there], [back], "rename", key)
-    yield Part(rename, Turn.KEYS, "", f"Call {beside} {name}")
+    rename = Step(Stage.CREATE, [do], [undo], "rename", key)
+    yield Part(rename, Turn.KEYS, "", f"Call {there} {name}")
 
 
 def exchanged_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Part]:
     """The new key's index beside the old key, then one for the other in one transaction."""
     before, after = comparison.database.objects[key], comparison.models.objects[key]
     name, table = str(after["name"]), str(after["table"])
-    beside = _beside(name)
-    index = _named(found.index, beside)
-    build = Step(Stage.CREATE, [BuildIndex(index)], [UnbuildIndex(beside)], "build", key)
+    there = beside(name)
+    index = named(found.index, there)
+    build = Step(Stage.CREATE, [BuildIndex(index)], [UnbuildIndex(there)], "build", key)
     about = f"{name} keeps the rows apart until it is made of this index."
     yield Part(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
     kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
-    using = kind(conv(name), table, beside, deferrable=found.deferrable, initially=found.initially)
+    using = kind(conv(name), table, there, deferrable=found.deferrable, initially=found.initially)
     attach = Step(
         Stage.CREATE,
         [*wording.drop(key, before), using, *wording.create(key, after)[1:]],
@@ -84,7 +84,7 @@ def is_exchanged(key: Key, comparison: Comparison, moved: Collection[Key]) -> bo
         and not uses & set(moved)
         and all(each in comparison.models.objects for each in uses)
         and (after.get("type") != "primary key" or _stay_required(uses, comparison))
-        and len(_beside(str(after["name"])).encode()) <= _LONGEST_NAME
+        and len(beside(str(after["name"])).encode()) <= _LONGEST_NAME
     )
 
 
@@ -93,11 +93,8 @@ def _stay_required(columns: Collection[Key], comparison: Comparison) -> bool:
     return all(comparison.models.objects[each].get("not null", True) for each in columns)
 
 
-def _beside(name: str) -> str:
-    return f"{name}_new"
-
-
-def _named(index: ops.CreateIndexOp, name: str) -> ops.CreateIndexOp:
+def named(index: ops.CreateIndexOp, name: str) -> ops.CreateIndexOp:
+    """The same index under another name."""
     other = copy(index)
     other.index_name = conv(name)
     return other

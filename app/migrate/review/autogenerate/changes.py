@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate import wording
-from app.migrate.review.autogenerate.comparison import Comparison, changed, labels, renamed
+from app.migrate.review.autogenerate.comparison import Comparison, changed, replaces
+from app.migrate.review.autogenerate.exchangeable import is_exchanged_enum
 from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 
 VIEWS = ("view", "materialized view")
@@ -57,6 +58,8 @@ class Changes:
     freed: set[Key] = field(default_factory=set)
     # Enums whose values go or move, and with them a type.
     replaced: set[Key] = field(default_factory=set)
+    # The others of these: their columns are filled beside the former.
+    exchanged: set[Key] = field(default_factory=set)
 
 
 def changes_of(comparison: Comparison) -> Changes:
@@ -79,15 +82,13 @@ def changes_of(comparison: Comparison) -> Changes:
             else:
                 changes.anew.add(key)
             if key.kind == "enum" and replaces(found[key], expected[key]):
-                changes.replaced.add(key)
+                if is_exchanged_enum(comparison, key):
+                    changes.in_place.discard(key)
+                    changes.exchanged.add(key)
+                else:
+                    changes.replaced.add(key)
     spread(comparison, changes)
     return changes
-
-
-def replaces(before: Attributes, after: Attributes) -> bool:
-    """Whether an enum loses a value or changes their order, which only a new type can."""
-    old, new = labels(before), labels(after)
-    return renamed(old, new) is None and tuple(label for label in new if label in old) != old
 
 
 def _generated(changes: Changes, key: Key, found: Attributes, expected: Attributes) -> None:

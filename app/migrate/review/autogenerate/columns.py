@@ -16,8 +16,8 @@ from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.additions import not_null
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison, comparison_of
-from app.migrate.review.autogenerate.retyping import needs_no_rewrite
-from app.migrate.review.autogenerate.steps import AlterColumnUsing, Stage, Step, sql
+from app.migrate.review.autogenerate.exchangeable import is_exchanged
+from app.migrate.review.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
 
 _OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
@@ -105,31 +105,6 @@ def alter(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp
     return _altered(comparison, changes, operation)
 
 
-def is_exchanged(comparison: Comparison, key: Key) -> bool:
-    """Whether a column of another type can be filled beside it and then take its place.
-
-    Nothing may stand on it, or that would have to be made beside it too.
-    """
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
-    table, taken = str(after["table"]), Key("column", exchanged_name(key.name))
-    free = taken not in comparison.database.objects and taken not in comparison.models.objects
-    plain = not any(each[part] for each in (before, after) for part in ("generated", "identity"))
-    known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
-    return (
-        not needs_no_rewrite(str(before["type"]), str(after["type"]))
-        and comparison.is_in_use(table)
-        and free
-        and plain
-        and known
-        and not (comparison.database.users_of(key) | comparison.models.users_of(key))
-    )
-
-
-def exchanged_name(name: str) -> str:
-    """What the column beside another is called."""
-    return f"{name}_new"
-
-
 def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
     if operation.modify_nullable is False:
         operation.modify_nullable = None
@@ -183,10 +158,11 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> St
         # Rows that are there have their numbers: the sequence goes on after them.
         return [
             sql(f"{column} ADD GENERATED {kind} AS IDENTITY ({options})"),
-            sql(
-                "SELECT setval("  # noqa: S608 - names of a catalog, quoted
-                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)}), "
-                f"max({quoted(name)})) FROM {quoted(table)} HAVING count(*) > 0"
+            GoOn(
+                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
+                f"{column} RESTART",
+                quoted(table),
+                quoted(name),
             ),
         ]
 

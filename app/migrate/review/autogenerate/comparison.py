@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,8 @@ class Comparison:
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
     major: int = 0
+    # The models once more, with what has another type under the name that it has beside the former.
+    beside: Catalog = field(default_factory=lambda: Catalog({}))
     # A column that both have, as it was reflected and as it is declared.
     columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
 
@@ -127,8 +129,12 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     schema = connection.dialect.default_schema_name or "public"
     version_table = context.migration_context.version_table
     excluded = {*exclude, version_table}
+    database = snapshot(connection, schema, exclude=excluded)
     try:
-        models = models_catalog(connection, metadata, schema, exclude=excluded)
+        models, beside = models_catalog(
+            connection, metadata, schema, exclude=excluded,
+            beside=lambda found: _set_beside(database, found),
+        )  # fmt: skip
     except PermissionMissing as error:
         if strict:
             raise
@@ -139,7 +145,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         )
         return
     _made[context] = Comparison(
-        snapshot(connection, schema, exclude=excluded),
+        database,
         models,
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
@@ -147,7 +153,45 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         read_grants(connection, schema),
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
+        beside,
     )
+
+
+def beside(name: str) -> str:
+    """What takes the place of something is called this until it does."""
+    return f"{name}_new"
+
+
+def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
+    """The statements that rename what has another type, and enums that lose a value."""
+    for key, column in models.of_kind("column"):
+        found = database.objects.get(key)
+        enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
+        if found and (enums or found["type"] != column["type"]):
+            new = quoted(beside(str(column["name"])))
+            if Key("column", beside(key.name)) not in models.objects:
+                yield (
+                    f"ALTER TABLE {quoted(column['table'])} "
+                    f"RENAME COLUMN {quoted(column['name'])} TO {new}"
+                )
+    for key, enum in models.of_kind("enum"):
+        if (
+            is_replaced(database, models, key)
+            and Key("enum", beside(key.name)) not in models.objects
+        ):
+            yield f"ALTER TYPE {quoted(enum['name'])} RENAME TO {quoted(beside(key.name))}"
+
+
+def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
+    """Whether this is an enum that only a new type can take the place of."""
+    before, after = database.objects.get(key), models.objects.get(key)
+    return key.kind == "enum" and bool(before and after) and replaces(before or {}, after or {})
+
+
+def replaces(before: Attributes, after: Attributes) -> bool:
+    """Whether an enum loses a value or changes their order, which only a new type can."""
+    old, new = labels(before), labels(after)
+    return renamed(old, new) is None and tuple(label for label in new if label in old) != old
 
 
 def comparison_of(context: AutogenContext) -> Comparison | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,26 @@ def key_index_of(attributes: Attributes) -> KeyIndex | None:
         **given,
     )
     return KeyIndex(index, kind == "PRIMARY KEY", bool(deferrable), initially)
+
+
+def leading_columns(attributes: Attributes) -> list[str]:
+    """The columns that a whole index or a key begins with, up to its first expression.
+
+    Nothing where it is no index, or one of some rows only.
+    """
+    definition = str(attributes["definition"])
+    head = _HEAD.match(definition)
+    if head is None:
+        key = _KEY.fullmatch(definition)
+        return [] if key is None else names(key[3])
+    items, end = _items(definition, head.end())
+    tail = _TAIL.fullmatch(definition[end:])
+    if tail is None or tail[4]:
+        return []
+    # What follows a name, an operator class or an order, does not change what is found by it.
+    matched = (re.match(rf"{_NAME}(?=$| [^(]*$)", item) for item in items)
+    plain = itertools.takewhile(lambda match: match is not None, matched)
+    return [names(match[0])[0] for match in plain if match is not None]
 
 
 def names(listed: str) -> list[str]:

@@ -48,7 +48,9 @@ def process_revision_directives(
     directives.clear()
     for made, planned in _planned(script, operations):
         directives.append(made)
-        pages.add(made, comparison, _why(planned))
+        pages.add(made, comparison, _why(planned), planned.allow)
+        for comment in pages.of(str(made.rev_id)).allow:
+            sys.stderr.write(f"{made.rev_id}  {comment}\n")
     for question in questions(comparison.database, comparison.models):
         sys.stderr.write(f"?   {question}\n")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from alembic.operations import MigrateOperation
 
 from app.migrate.proof.catalog import Key
-from app.migrate.review.autogenerate.changes import Changes, replaces, spread
-from app.migrate.review.autogenerate.comparison import Comparison, labels, renamed
+from app.migrate.review.autogenerate.changes import Changes, spread
+from app.migrate.review.autogenerate.comparison import Comparison, labels, renamed, replaces
+from app.migrate.review.autogenerate.exchangeable import columns_of
 from app.migrate.review.autogenerate.objects import object_steps
 from app.migrate.review.autogenerate.steps import Note, Stage, Step
 from app.migrate.review.autogenerate.tables import table_steps
@@ -15,11 +16,12 @@ from app.migrate.run.operations import AddEnumValueOp, RenameEnumValueOp, Replac
 
 def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
     """The steps that give the enums the models' values."""
-    changed = sorted({key for key in changes.in_place if key.kind == "enum"} | changes.replaced)
-    return [step for key in changed for step in _change_values(comparison, key)]
+    in_place = {key for key in changes.in_place if key.kind == "enum"}
+    changed = sorted(in_place | changes.replaced | changes.exchanged)
+    return [step for key in changed for step in _change_values(comparison, changes, key)]
 
 
-def _change_values(comparison: Comparison, key: Key) -> list[Step]:
+def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[Step]:
     before, after = comparison.database.objects[key], comparison.models.objects[key]
     old, new = labels(before), labels(after)
     if old == new:
@@ -36,7 +38,8 @@ def _change_values(comparison: Comparison, key: Key) -> list[Step]:
     back = ReplaceEnumOp(key.name, old, columns=columns)
     if replaces(before, after):
         replace = ReplaceEnumOp(key.name, new, columns=columns)
-        return [Step(Stage.ENUMS, [replace], [back], "replace", key)]
+        word = "exchange" if key in changes.exchanged else "replace"
+        return [Step(Stage.ENUMS, [replace], [back], word, key)]
     aside, again = _around(comparison, key)
     return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
@@ -69,16 +72,8 @@ def _around(
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
     """The columns that are of the enum, by table and name."""
-    return [
-        (str(attributes["table"]), str(attributes["name"]))
-        for column, attributes in comparison.database.of_kind("column")
-        if key in comparison.database.uses.get(column, ()) and _is_of(attributes["type"], key.name)
-    ]
-
-
-def _is_of(type_name: object, enum: str) -> bool:
-    # A generated column depends on an enum that its expression names.
-    return str(type_name).removesuffix("[]").strip('"') == enum
+    of = (comparison.database.objects[column] for column in columns_of(comparison, key))
+    return [(str(each["table"]), str(each["name"])) for each in of]
 
 
 def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from app.migrate.proof.catalog import Attributes
 from app.migrate.review.autogenerate import wording
-from app.migrate.review.autogenerate.additions import is_volatile
+from app.migrate.review.autogenerate.additions import fills_rows, is_volatile
 from app.migrate.review.autogenerate.changes import VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.enums import used_by
@@ -61,6 +61,11 @@ _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("view", ""): _CHANGED,
     ("materialized view", ""): _CHANGED,
     ("statistics", ""): (Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE),
+    ("sequence", "drop"): _CHANGED,
+    ("sequence", "change"): (Mode.SHARE_ROW_EXCLUSIVE, Work.CATALOGUE),
+    ("sequence", "rename"): _CHANGED,
+    # One of several columns, which PostgreSQL keeps as it keeps a table.
+    ("type", "drop"): _CHANGED,
 }
 
 
@@ -70,7 +75,7 @@ def locks(facts: Iterable[Fact], comparison: Comparison) -> str:
     strongest: dict[str, tuple[Mode, Work]] = {}
     new = {fact.key.name for fact in facts if fact.word == "make" and fact.key.kind == "table"}
     for fact in facts:
-        for table, mode, work in _locks(fact, comparison):
+        for table, mode, work in locked(fact, comparison):
             if table not in new:
                 known = strongest.get(table, (mode, work))
                 strongest[table] = (max(known[0], mode), max(known[1], work))
@@ -90,7 +95,8 @@ def locks(facts: Iterable[Fact], comparison: Comparison) -> str:
     )
 
 
-def _locks(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
+def locked(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
+    """The locks that come with a fact."""
     kind, table = fact.key.kind, fact.table
     if fact.word == "rename" and kind == "index":
         yield table, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
@@ -98,6 +104,9 @@ def _locks(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
         yield table, _ACCESS, Work.CATALOGUE
     elif kind == "table":
         yield from _of_table(fact, comparison)
+    elif fact.word == "number":
+        # The rows are read as any query reads them.
+        return
     elif kind == "column":
         yield table, *_of_column(fact, comparison)
     elif kind == "constraint":
@@ -114,10 +123,16 @@ def _of_type(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
     if fact.key.kind == "enum" and fact.word == "replace":
         for table, _ in used_by(comparison, fact.key):
             yield table, _ACCESS, Work.REWRITE
-    elif fact.key.kind == "domain" and fact.word == "change":
-        for user in comparison.database.users_of(fact.key):
-            if user.kind == "column":
-                yield str(comparison.database.objects[user]["table"]), Mode.SHARE, Work.READ
+    elif fact.key.kind == "domain" and fact.word in ("change", "validate", "required"):
+        yield from _of_domain(fact, comparison)
+
+
+def _of_domain(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
+    for user in comparison.models.users_of(fact.key):
+        if user.kind == "column":
+            table = str(comparison.models.objects[user]["table"])
+            if table in comparison.kept_tables:
+                yield table, Mode.SHARE, Work.READ
 
 
 def _of_table(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
@@ -167,9 +182,7 @@ def _retyping(fact: Fact, comparison: Comparison) -> Work:
 
 def _fills_rows(column: Attributes, comparison: Comparison) -> bool:
     """Whether every row is written because its value in the new column may be its own."""
-    if column.get("identity") or str(column.get("generated") or "").endswith(" STORED"):
-        return True
-    return is_volatile(comparison, column)
+    return fills_rows(column) or is_volatile(comparison, column)
 
 
 def _of_constraint(fact: Fact) -> Iterator[Lock]:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import conv
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate.comparison import Comparison
-from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.parts import PROVEN, Part, Turn
 from app.migrate.review.autogenerate.spelling import NotValid
 from app.migrate.review.autogenerate.steps import CreateCheck, Stage, Step, sql
 from app.migrate.run.constraints import ValidateConstraint
@@ -18,7 +18,6 @@ from app.migrate.run.constraints import ValidateConstraint
 # The first major of PostgreSQL whose NOT NULL may be promised before it is proven.
 NOT_NULL_NOT_VALID = 18
 _LONGEST_NAME = 63
-_PROVEN = "Reads the rows that were there before; readers and writers go on."
 
 
 def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
@@ -34,14 +33,24 @@ def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
     )
     if not new:
         about = about.replace("writes", "never leaves out", 1)
-    if comparison.major >= NOT_NULL_NOT_VALID:
+    if promised_by_itself(comparison):
         yield from _by_itself(table, column, key, about)
     else:
         yield from _by_check(step, table, column, key, about)
 
 
+def promised_by_itself(comparison: Comparison) -> bool:
+    """Whether the server takes NOT NULL for what is written from now on."""
+    return comparison.major >= NOT_NULL_NOT_VALID
+
+
+def not_null_name(table: str, column: str) -> str:
+    """What a NOT NULL is called that is promised by itself."""
+    return f"{table}_{column}_not_null"[:_LONGEST_NAME]
+
+
 def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
-    name = f"{table}_{column}_not_null"[:_LONGEST_NAME]
+    name = not_null_name(table, column)
     altered = f"ALTER TABLE {quoted(table)}"
     free = sql(f"{altered} ALTER COLUMN {quoted(column)} DROP NOT NULL")
     promise = sql(f"{altered} ADD CONSTRAINT {quoted(name)} NOT NULL {quoted(column)} NOT VALID")
@@ -55,7 +64,7 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
     )  # fmt: skip
     yield Part(
         Step(Stage.TABLES, [ValidateConstraint(name, table)], [free, promise], "proven", key),
-        Turn.PROVE, table, f"Forbid null in {key.name}", _PROVEN,
+        Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN,
     )  # fmt: skip
 
 
@@ -72,7 +81,7 @@ def _by_check(step: Step, table: str, column: str, key: Key, about: str) -> Iter
             Stage.TABLES, [ValidateConstraint(name, table)], [drop, NotValid(check)],
             "proven", key,
         ),
-        Turn.PROVE, table, f"Validate that {key.name} has no null", _PROVEN,
+        Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN,
     )  # fmt: skip
     yield Part(
         Step(Stage.TABLES, [*step.ops, drop], [check, *step.undo], "required", key),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from alembic.operations import MigrateOperation
 
-from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, statements
+from app.migrate.proof.catalog import Attributes, Catalog, Key, statements
 from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate import grants, wording
 from app.migrate.review.autogenerate.changes import (
@@ -18,6 +18,7 @@ from app.migrate.review.autogenerate.changes import (
     Changes,
 )
 from app.migrate.review.autogenerate.comparison import Comparison, changed
+from app.migrate.review.autogenerate.domains import redefined
 from app.migrate.review.autogenerate.steps import Note, Stage, Step, sql
 
 # What is made later may need what is made before it; what is known to need it decides first.
@@ -151,7 +152,7 @@ def _in_place(comparison: Comparison, key: Key) -> list[Step]:
     if "owned by" in different:
         step(Stage.STATE, [_own(expected)], [_own(found)])
     if key.kind == "domain" and different - {"comment"}:
-        step(Stage.TYPES, _redomain(found, expected), _redomain(expected, found))
+        step(Stage.TYPES, redefined(found, expected), redefined(expected, found))
     if "comment" in different:
         words = (statements.comment(key, attributes) for attributes in (expected, found))
         do, undo = ([sql(each)] for each in words)
@@ -202,22 +203,3 @@ def _own(attributes: Attributes) -> MigrateOperation:
     table, _, column = str(owner).rpartition(".")
     by = "NONE" if owner is None else f"{quoted(table)}.{quoted(column)}"
     return sql(f"ALTER SEQUENCE {quoted(attributes['name'])} OWNED BY {by}")
-
-
-def _redomain(before: Attributes, after: Attributes) -> list[MigrateOperation]:
-    domain = f"ALTER DOMAIN {quoted(after['name'])}"
-    said: list[str] = []
-    if before["default"] != after["default"]:
-        said.append(
-            "DROP DEFAULT" if after["default"] is None else f"SET DEFAULT {after['default']}"
-        )
-    if before["not null"] != after["not null"]:
-        said.append(f"{'SET' if after['not null'] else 'DROP'} NOT NULL")
-    old, new = _checks(before["checks"]), _checks(after["checks"])
-    said += [f"DROP CONSTRAINT {check.split(' CHECK ')[0]}" for check in old if check not in new]
-    said += [f"ADD CONSTRAINT {check}" for check in new if check not in old]
-    return [sql(f"{domain} {words}") for words in said]
-
-
-def _checks(value: Value) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else ()

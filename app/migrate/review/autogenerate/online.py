@@ -9,41 +9,41 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from alembic.operations import MigrateOperation, ops
-from sqlalchemy.sql.elements import conv
+from alembic.operations import ops
 
 from app.migrate.proof.catalog import Attributes, Key, statements
-from app.migrate.review.autogenerate import wording
+from app.migrate.review.autogenerate import domains, no_other_way
+from app.migrate.review.autogenerate.additions import fills_rows
 from app.migrate.review.autogenerate.anew import (
     exchanged_index,
-    exchanged_key,
     is_exchanged,
 )
 from app.migrate.review.autogenerate.changes import ROUTINES, VIEWS
 from app.migrate.review.autogenerate.comparison import Comparison
-from app.migrate.review.autogenerate.definitions import index_of, key_index_of
-from app.migrate.review.autogenerate.exchange import exchange
+from app.migrate.review.autogenerate.constraints import Constraints
+from app.migrate.review.autogenerate.definitions import index_of
+from app.migrate.review.autogenerate.domains import checked_domain
+from app.migrate.review.autogenerate.enums import used_by
+from app.migrate.review.autogenerate.exchange import exchange, exchanged_enum
 from app.migrate.review.autogenerate.nulls import dropped_column, forbid_null
-from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.parts import REWRITE, Allowance, Part, Turn
 from app.migrate.review.autogenerate.renaming import renamed
 from app.migrate.review.autogenerate.retyping import needs_no_rewrite
 from app.migrate.review.autogenerate.spelling import (
     BuildIndex,
-    NotValid,
     RenameColumn,
     RenameTable,
     UnbuildIndex,
 )
-from app.migrate.review.autogenerate.steps import CreateCheck, Stage, Step, sql
-from app.migrate.run.constraints import PrimaryKeyUsingIndex, UniqueUsingIndex, ValidateConstraint
+from app.migrate.review.autogenerate.steps import GoOn, Stage, Step, sql
 from app.migrate.run.operations import AddEnumValueOp
 
-_NOT_VALID = (CreateCheck, ops.CreateForeignKeyOp)
-_REWRITE = (
-    "There is no way to this that writes no row: run it where the table is small, or while nobody "
-    "uses it."
+_VALUE = (
+    "Every release knows one of the two names, and fails where it meets the other. Before this "
+    "runs: have the next release ready, and replace the one that runs at the same time. Without "
+    "such a moment: add the new value, let the releases write it, change the rows in batches, and "
+    "take the former away in a contract revision."
 )
-_PROVEN = "Reads the rows that were there before; readers and writers go on."
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Online:
         if step.word == "rename" and isinstance(operation, RenameColumn | RenameTable):
             yield from renamed(step, operation, covered=self.only_tables_renamed)
         elif step.word == "rename" and key is not None and key.kind != "enum":
-            yield Part(step, Turn.RENAME)
+            allow = no_other_way.sequence(key.name) if key.kind == "sequence" else ()
+            yield Part(step, Turn.RENAME, allow=allow)
         elif any(isinstance(each, AddEnumValueOp) for each in step.ops):
             yield Part(step, Turn.VALUES, "", _values(step))
         elif getattr(operation, "schema", None) is not None:
@@ -74,9 +75,14 @@ class Online:
         elif step.word == "not null" and key is not None:
             yield from forbid_null(step, key, self.comparison)
         elif step.word == "exchange" and key is not None:
-            yield from exchange(key, self.comparison)
+            of = exchanged_enum if key.kind == "enum" else exchange
+            yield from of(key, self.comparison)
         elif key is None:
-            yield Part(step, Turn.MAIN, about=self._rewritten(operation))
+            about = self._rewritten(operation)
+            table = str(getattr(operation, "table_name", ""))
+            written = about and self.comparison.is_in_use(table)
+            allow = no_other_way.retyped(table) if written else ()
+            yield Part(step, Turn.MAIN, about=about, allow=allow)
         else:
             yield from self._of_object(step, key)
 
@@ -84,16 +90,37 @@ class Online:
         if self._of(key).get("table") in self.comparison.gone_tables:
             yield self._with_its_table(step, key)
         elif key.kind == "column" and step.word == "make" and self._writes_rows(key):
-            yield Part(step, Turn.REWRITE, key.name, f"Add {key.name}", _REWRITE)
+            allow = self._written_for(key)
+            yield Part(step, Turn.REWRITE, key.name, f"Add {key.name}", REWRITE, allow)
+        elif key.kind == "column" and step.word == "remake" and self._writes_rows(key):
+            allow = self._written_for(key) if step.stage is Stage.TABLES else ()
+            yield Part(step, Turn.MAIN, allow=allow)
+        elif key.kind in ("domain", "enum"):
+            yield from self._type(step, key)
+        elif number := self._number(step, key):
+            yield from _numbered(step, key, number)
         elif key.kind == "column" and step.word == "default":
             yield Part(step, Turn.MAIN, about=_unfilled(key))
         elif key.kind == "index":
             yield from self._index(step, key)
         elif key.kind == "constraint":
-            yield from self._constraint(step, key)
+            yield from Constraints(self.comparison, self.moved).parts(step, key)
         elif self._can_wait(step, key):
             title = f"Drop the {key.kind} {key.name}"
             yield Part(step, Turn.CONTRACT, "", title, _unused(f"the {key.kind} {key.name}"))
+        else:
+            yield Part(step, Turn.MAIN)
+
+    def _type(self, step: Step, key: Key) -> Iterator[Part]:
+        if key.kind == "domain" and step.word == "make":
+            yield from domains.made(step, key, self.comparison)
+        elif key.kind == "domain" and step.word == "change":
+            yield from domains.changed(step, key, self.comparison)
+        elif step.word == "replace":
+            tables = sorted({table for table, _ in used_by(self.comparison, key)})
+            yield Part(step, Turn.MAIN, allow=no_other_way.enum(key.name, tables))
+        elif key.kind == "enum" and step.word == "rename":
+            yield Part(step, Turn.MAIN, about=_VALUE, allow=no_other_way.value())
         else:
             yield Part(step, Turn.MAIN)
 
@@ -109,14 +136,31 @@ class Online:
         pair = self.comparison.column(str(operation.table_name), str(operation.column_name))
         if pair is None or needs_no_rewrite(str(pair[0]["type"]), str(pair[1]["type"])):
             return ""
-        return _REWRITE
+        return REWRITE
 
     def _writes_rows(self, key: Key) -> bool:
-        """Whether a new column is filled as it is added, which only writing every row can."""
+        """Whether every row is written as a column is added."""
         column = self.comparison.models.objects[key]
         if not self.comparison.is_in_use(str(column["table"])):
             return False
-        return bool(column["identity"]) or str(column["generated"] or "").endswith(" STORED")
+        return fills_rows(column) or checked_domain(self.comparison, key)
+
+    def _number(self, step: Step, key: Key) -> GoOn | None:
+        """What lets a sequence go on after the rows, where that is the last of the step."""
+        owner = str(self._of(key).get("owned by") or "").rpartition(".")[0]
+        if step.word == "identity" or (
+            key.kind == "sequence" and step.word == "make" and self.comparison.is_in_use(owner)
+        ):
+            last = step.ops[-1]
+            return last if isinstance(last, GoOn) else None
+        return None
+
+    def _written_for(self, key: Key) -> tuple[Allowance, ...]:
+        column = self.comparison.models.objects[key]
+        table = str(column["table"])
+        if column["identity"]:
+            return no_other_way.identity(table)
+        return no_other_way.stored(table) if column["generated"] else no_other_way.checked(table)
 
     def _with_its_table(self, step: Step, key: Key) -> Part:
         attributes = self.comparison.database.objects.get(key, {})
@@ -178,82 +222,20 @@ class Online:
             if said:
                 yield Part(Step(step.stage, said, unsaid, "comment", key), Turn.KEYS)
 
-    def _constraint(self, step: Step, key: Key) -> Iterator[Part]:
-        if step.word == "validate":
-            yield from self._validated(step, key)
-            return
-        if step.stage in (Stage.DROP, Stage.CLEAN):
-            if not is_exchanged(key, self.comparison, self.moved):
-                yield Part(step, Turn.MAIN, about=self._without(key))
-            return
-        attributes = self.comparison.models.objects[key]
-        table = str(attributes["table"])
-        if not self.comparison.is_in_use(table) or not attributes["validated"]:
-            yield Part(step, Turn.MAIN)
-        elif attributes["type"] in ("check", "foreign key"):
-            name = str(attributes["name"])
-            yield Part(self._promised(step, key, attributes), Turn.MAIN, "", f"Add {name}")
-            yield self._proof(key, attributes)
-        else:
-            yield from self._key(step, key, attributes)
 
-    def _without(self, key: Key) -> str:
-        """What it means that a key is dropped in one revision and made again in another."""
-        found = self.comparison.models.objects.get(key)
-        if found is None or found["type"] not in ("unique", "primary key"):
-            return ""
-        name, table = found["name"], found["table"]
-        return f"Until {name} is made again, nothing keeps the rows of {table} apart by it."
-
-    def _validated(self, step: Step, key: Key) -> Iterator[Part]:
-        attributes = self.comparison.models.objects[key]
-        if attributes["validated"] and self.comparison.is_in_use(str(attributes["table"])):
-            yield self._proof(key, attributes)
-        else:
-            yield Part(step, Turn.MAIN)
-
-    def _proof(self, key: Key, attributes: Attributes) -> Part:
-        name, table = str(attributes["name"]), str(attributes["table"])
-        back = [*wording.drop(key, attributes), *self._not_valid(key, attributes)]
-        step = Step(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
-        return Part(step, Turn.VALIDATE, table, f"Validate {name} of {table}", _PROVEN)
-
-    def _promised(self, step: Step, key: Key, attributes: Attributes) -> Step:
-        return Step(step.stage, self._not_valid(key, attributes), step.undo, "promise", key)
-
-    def _not_valid(self, key: Key, attributes: Attributes) -> list[MigrateOperation]:
-        """The operations that make a constraint for what is written from now on."""
-        made, *rest = wording.create(key, attributes, self.comparison.declared)
-        if isinstance(made, _NOT_VALID):
-            return [NotValid(made), *rest]
-        not_valid: Attributes = {**attributes, "validated": False}
-        return [sql(each) for each in statements.create(key, not_valid)]
-
-    def _key(self, step: Step, key: Key, attributes: Attributes) -> Iterator[Part]:
-        found = key_index_of(attributes)
-        if found is None:
-            yield Part(step, Turn.MAIN)
-            return
-        if is_exchanged(key, self.comparison, self.moved):
-            yield from exchanged_key(key, found, self.comparison)
-            return
-        name, table = str(attributes["name"]), str(attributes["table"])
-        build = Step(step.stage, [BuildIndex(found.index)], [UnbuildIndex(name)], "build", key)
-        yield Part(build, Turn.INDEX, name, f"Build the index of {name}")
-        kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
-        using = kind(
-            conv(name), table, name, deferrable=found.deferrable, initially=found.initially
-        )
-        # Alembic's own takes no part of the key's index with it; the constraint does.
-        do = [using, *step.ops[1:]]
-        attach = Step(step.stage, do, [*step.undo, found.index], "attach", key)
-        yield Part(
-            attach,
-            Turn.KEYS,
-            table,
-            f"Make {name} of its index",
-            "The index was built in the revision before: no row is read.",
-        )
+def _numbered(step: Step, key: Key, number: GoOn) -> Iterator[Part]:
+    """A sequence, and then its first number: to find that, all rows may have to be read."""
+    yield Part(
+        Step(step.stage, step.ops[:-1], step.undo, step.word, key), Turn.MAIN,
+        about=f"Its numbers begin anew until the revision that numbers {key.name} after its rows: "
+        "before that, no release may leave the number to the database.",
+    )  # fmt: skip
+    yield Part(
+        Step(Stage.STATE, [number], [number.reverse()], "number", key),
+        Turn.VALIDATE, key.name, f"Number {key.name} after its rows",
+        "Reads the rows for the highest number; readers and writers go on. What a release writes "
+        "by itself after this is not known to the sequence.",
+    )  # fmt: skip
 
 
 def _unfilled(key: Key) -> str:

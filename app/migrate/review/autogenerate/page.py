@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.operations import ops
 
 from app.migrate.review.autogenerate import layout
+from app.migrate.review.autogenerate.allowances import declared_so, merged
 from app.migrate.review.autogenerate.comparison import Comparison
 from app.migrate.review.autogenerate.facts import facts
 from app.migrate.review.autogenerate.locks import locks
+from app.migrate.review.autogenerate.parts import Allowance
 from app.migrate.review.autogenerate.phase import phase
 from app.migrate.review.autogenerate.undo import undo
+from app.migrate.review.suppressions import comment
 
 _WIDTH = 100
 
@@ -31,6 +34,8 @@ class Page:
     phase: str = "contract"
     locks: str = "<which locks, on what, for how long>"
     undo: str = "<what the downgrade does, and what it cannot bring back>"
+    # The comments that name the rules which it breaks, with the reasons.
+    allow: tuple[str, ...] = ()
 
 
 @dataclass
@@ -40,17 +45,24 @@ class Pages:
     pages: dict[str, Page] = field(default_factory=dict)
 
     def add(
-        self, script: ops.MigrationScript, comparison: Comparison | None, why: Sequence[str] = ()
+        self,
+        script: ops.MigrationScript,
+        comparison: Comparison | None,
+        why: Sequence[str] = (),
+        allow: Iterable[Allowance] = (),
     ) -> None:
         """Note what a revision is going to do, and what is known of why."""
         if comparison is None or script.upgrade_ops is None:
             return
-        found = list(facts(script.upgrade_ops.ops, comparison))
+        steps = script.upgrade_ops.ops
+        found = list(facts(steps, comparison))
+        allowed = merged((*allow, *declared_so(steps, found, comparison)))
         self.pages[str(script.rev_id)] = Page(
             "\n\n".join(_docstring(words) for words in why) or Page.why,
             phase(found, comparison),
             locks(found, comparison),
             undo(found),
+            tuple(comment(*each) for each in allowed),
         )
 
     def of(self, revision: str) -> Page:

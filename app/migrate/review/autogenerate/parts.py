@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from app.migrate.review.autogenerate.steps import Step
+
+PROVEN = "Reads the rows that were there before; readers and writers go on."
+REWRITE = (
+    "There is no way to this that writes no row: run it where the table is small, or while nobody "
+    "uses it."
+)
 
 
 class Turn(enum.IntEnum):
@@ -36,12 +43,20 @@ class Turn(enum.IntEnum):
     TABLES = 18
 
 
+class Allowance(NamedTuple):
+    """A rule that a revision breaks all the same, and why."""
+
+    rule: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Part:
     """A step of one revision. Parts of one turn and one group share a revision.
 
     `title` is what the revision says that it does, where the developer's message says it of
-    another; `about` is what has to happen before it runs, or what follows from it.
+    another; `about` is what has to happen before it runs, or what follows from it; `allow` is
+    which rules it breaks because there is no other way.
     """
 
     step: Step
@@ -49,6 +64,7 @@ class Part:
     group: str = ""
     title: str = ""
     about: str = ""
+    allow: tuple[Allowance, ...] = ()
 
     def at(self, turn: Turn) -> Part:
         """The same at another turn."""

@@ -1,7 +1,8 @@
 """The phase of a revision: `contract` where the release that runs could fail on it.
 
-Something that it may read is gone, or something that it may write is no longer taken. In doubt it
-is `contract`: that asks a person to look, `expand` asks nobody.
+Something that it may read is gone, something that it may write is no longer taken, or a null comes
+where it never read one. In doubt it is `contract`: that asks a person to look, `expand` asks
+nobody.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ def _narrows(fact: Fact, comparison: Comparison) -> bool:
         return fact.key.kind not in (*_MAY_COME, *VIEWS, *ROUTINES)
     if fact.word == "drop":
         return fact.key.kind not in _MAY_GO
+    if fact.key.kind == "domain":
+        known = fact.before is not None and fact.word in ("change", "promise")
+        return known or fact.word == "required"
     if fact.word == "change":
-        return fact.key.kind == "domain" or (
-            fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
-        )
+        return fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
     return fact.word in ("rename", "replace") and fact.key.kind not in _MAY_GO
 
 
@@ -62,7 +64,9 @@ def _column_narrows(fact: Fact) -> bool:
     if fact.word == "identity":
         identity = str(_attribute(after, "identity") or "ALWAYS")
         return identity.startswith("ALWAYS")
-    return fact.word in ("drop", "not null", "promised", "remake", "exchanged", "rename")
+    return fact.word in (
+        "drop", "not null", "nullable", "promised", "remake", "exchanged", "rename",
+    )  # fmt: skip
 
 
 def _key_narrows(fact: Fact, comparison: Comparison) -> bool:

@@ -1,6 +1,7 @@
 """From the steps of a change to the revisions that it becomes, in their order.
 
-    steps -> parts, each at its turn -> lifted over what they need -> one revision a turn and group
+    steps -> parts, each at its turn -> lifted over what they need -> one revision a turn and group,
+    and one more for each table that it locks
 
 Nothing here looks at a database or a file.
 """
@@ -16,11 +17,14 @@ from alembic.operations import ops
 from app.migrate.proof.catalog import Attributes, Key
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison
+from app.migrate.review.autogenerate.division import divided
+from app.migrate.review.autogenerate.facts import facts
 from app.migrate.review.autogenerate.online import Online
-from app.migrate.review.autogenerate.parts import Part, Turn
+from app.migrate.review.autogenerate.parts import Allowance, Part, Turn
 from app.migrate.review.autogenerate.spelling import RenameColumn
 from app.migrate.review.autogenerate.steps import Stage, Step
 
+_VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these need nothing of each other.
 _BY_GROUP = (
@@ -42,6 +46,7 @@ class Planned:
     # None where the developer's message is the title.
     title: str | None
     about: tuple[str, ...] = ()
+    allow: tuple[Allowance, ...] = ()
 
 
 def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> list[Planned]:
@@ -51,14 +56,17 @@ def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> lis
     parts = _after_needs(_last(_before_needs(parts, comparison)), comparison)
     parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
     grouped = [
-        list(group) for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
+        revision
+        for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
+        for revision in divided(group, comparison)
     ]
     named = _named(grouped)
     return [
         Planned(
             tuple(part.step for part in group),
-            None if group is named else _title(group),
+            None if group is named else _title(group, comparison),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
+            tuple(dict.fromkeys(each for part in group for each in part.allow)),
         )
         for group in grouped
     ]
@@ -126,7 +134,9 @@ def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
                 turn = Turn.KEYS if _table(part, comparison) in indexed else turn
             elif required.intersection(_demands(part, attributes, uses)):
                 turn = Turn.LATE_KEYS
-            elif word == "validate" and ready.get(key, turn) > turn:
+            elif (word == "validate" and ready.get(key, turn) > turn) or (
+                word == "number" and key in required
+            ):
                 turn = Turn.LATE_VALIDATE
             if word in _MADE and turn is not Turn.INDEX:
                 turn = max([turn, *(ready[used] for used in uses if used in ready)])
@@ -156,12 +166,15 @@ def _named(grouped: Sequence[Sequence[Part]]) -> Sequence[Part]:
     return next((group for group in grouped if group[0].turn > Turn.MAIN), grouped[0])
 
 
-def _title(group: Sequence[Part]) -> str:
+def _title(group: Sequence[Part], comparison: Comparison) -> str:
     """What a revision does, in the words of its parts."""
-    titles = list(dict.fromkeys(part.title or _said(part.step) for part in group))
+    titles = list(dict.fromkeys(part.title or _said(part.step, comparison) for part in group))
     return ", ".join((titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])))
 
 
-def _said(step: Step) -> str:
-    what = f"the {step.key.kind} {step.key.name}" if step.key is not None else "a table"
-    return f"{'Drop' if step.word == 'drop' else 'Change'} {what}"
+def _said(step: Step, comparison: Comparison) -> str:
+    fact = next(facts([step], comparison), None)
+    if fact is None:
+        return "Change a table"
+    kind = "" if fact.key.kind in ("table", "column") else f"the {fact.key.kind} "
+    return f"{_VERBS.get(fact.word, 'Change')} {kind}{fact.key.name}"

@@ -108,7 +108,7 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
     """What is named after what was renamed: nothing but the name of it differs."""
     tables = {rename.key.name.partition(".")[0] for rename in renames}
     found = []
-    for kind, table in itertools.product(("sequence", "constraint", "index"), sorted(tables)):
+    for kind, table in itertools.product(("constraint", "index", "sequence"), sorted(tables)):
         before, after = _of(database, kind, table), _of(models, kind, table)
         free = {name: each for name, each in after.items() if name not in before}
         for old, attributes in before.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from app.migrate.proof.catalog import Key
 from app.migrate.proof.catalog.statements import quoted
+from app.migrate.review.autogenerate import no_other_way
 from app.migrate.review.autogenerate.parts import Part, Turn
 from app.migrate.review.autogenerate.spelling import RenameColumn, RenameTable
 from app.migrate.review.autogenerate.steps import Stage, Step, sql
@@ -28,7 +29,9 @@ def renamed(step: Step, rename: RenameColumn | RenameTable, *, covered: bool) ->
         f"add {new} beside {old}, write both, fill the rows in batches, and drop {old} in a "
         "contract revision."
     )
-    yield Part(step, Turn.RENAME, "", f"Rename {old} to {new}", about)
+    rule = "avoid-renaming-a-column" if of else "avoid-renaming"
+    title = f"Rename {old} to {new}"
+    yield Part(step, Turn.RENAME, "", title, about, no_other_way.told(rule))
 
 
 def _covered(step: Step, rename: RenameTable) -> Iterator[Part]:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
@@ -50,8 +50,11 @@ def models_catalog(
     schema: str,
     *,
     exclude: Collection[str] = (),
-) -> Catalog:
-    """The catalog that the models give where nothing else is.
+    beside: Callable[[Catalog], Iterable[str]] = lambda _: (),
+) -> tuple[Catalog, Catalog]:
+    """The catalog that the models give where nothing else is, and the one after `beside`.
+
+    What `beside` says of the first are statements; PostgreSQL then spells all that they touch.
 
     Types and functions of extensions are found where they are. Tables that name a schema are not
     made; a reference to one locks it for the moment, as making a reference does.
@@ -68,7 +71,12 @@ def models_catalog(
             for models in metadata:
                 _create(connection, models)
             _refuse_borrowed(connection, shadow, schema)
-            return snapshot(connection, shadow, exclude=exclude)
+            found = again = snapshot(connection, shadow, exclude=exclude)
+            if statements := list(beside(found)):
+                for statement in statements:
+                    connection.execute(text(statement.replace(":", r"\:")))
+                again = snapshot(connection, shadow, exclude=exclude)
+            return found, again
         finally:
             if savepoint.is_active:
                 savepoint.rollback()

@@ -89,6 +89,19 @@ class AlterColumnUsing(ops.AlterColumnOp):
     """A change of type that PostgreSQL makes only when it is told how."""
 
 
+class GoOn(ops.ExecuteSQLOp):
+    """A sequence that goes on after the highest number among the rows."""
+
+    def __init__(self, sequence: str, again: str, table: str, column: str) -> None:
+        # Nothing is set where there is no row: setval takes no null.
+        super().__init__(f"SELECT setval({sequence}, max({column})) FROM {table}")  # noqa: S608 - names of a catalog, quoted
+        self.again = again
+
+    def reverse(self) -> ops.ExecuteSQLOp:
+        """The first number again."""
+        return sql(self.again)
+
+
 def sql(statement: str) -> ops.ExecuteSQLOp:
     """A statement as `op.execute`. One of several lines is indented with the code around it.
 

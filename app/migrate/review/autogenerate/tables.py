@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
@@ -78,15 +78,20 @@ def _as_it_is(operation: MigrateOperation) -> Step:
 
 
 def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Step]:
-    """A table with its constraints, but for references to tables that come later."""
+    """A table with its constraints, but for references to tables that come later or are there.
+
+    A partitioned table takes references as it is made alone: before PostgreSQL 18 they cannot be
+    promised first.
+    """
     table = str(operation.table_name)
     later = comparison.new_tables - new - {table}
     new.add(table)
     inline: list[SchemaItem] = []
     waiting: list[Key] = []
+    apart = later if operation.kw.get("postgresql_partition_by") else later | comparison.kept_tables
     for item in operation.columns:
-        if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in later:
-            waiting.append(Key("constraint", f"{table}.{item.name}"))
+        if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in apart:
+            waiting.append(_key_of(comparison, table, item))
             continue
         if wording.is_bare(item):
             # Made by the name that the server gave, after the table.
@@ -98,13 +103,41 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
                 for check in item.constraints
                 if isinstance(check, CheckConstraint) and check.name is not None
             ]
-    operation.columns = inline
+    referring = {
+        name
+        for key in waiting
+        for name in wording.referring_columns(comparison.models.objects[key]) or ()
+    }
+    operation.columns = [_as_key_alone(item, referring) for item in inline]
     steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
     for key in waiting:
         made = wording.create(key, comparison.models.objects[key], comparison.declared)
         dropped = wording.drop(key, comparison.models.objects[key])
         steps.append(Step(Stage.CREATE, made, dropped, "make", key))
     return steps
+
+
+def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
+    """A key's column without its reference, which SQLAlchemy would number by a sequence."""
+    if isinstance(item, Column) and item.primary_key and item.name in referring:
+        copy = item._copy()
+        copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
+        return copy
+    return item
+
+
+def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
+    """What the models' schema calls a reference, which PostgreSQL names where nobody did."""
+    if item.name is not None:
+        return Key("constraint", f"{table}.{item.name}")
+    columns, other = list(item.column_keys), item.referred_table.name
+    return next(
+        key
+        for key, attributes in comparison.models.of_kind("constraint")
+        if attributes["table"] == table
+        and wording.refers_to(attributes) == other
+        and wording.referring_columns(attributes) == columns
+    )
 
 
 def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) -> Step:

@@ -61,6 +61,12 @@ def undo(facts: Iterable[Fact]) -> str:
 def _phrases(fact: Fact) -> Iterator[Phrase]:
     if fact.word in ("rename", "cover") and fact.key.kind != "enum":
         yield Phrase("give", " its former name", " their former names")
+    elif fact.word == "number":
+        yield Phrase(
+            "let", " begin at its first number again", " begin at their first numbers again"
+        )
+    elif fact.key.kind == "domain" and fact.word in ("promise", "validate", "required"):
+        yield _BACK
     elif fact.key.kind == "column":
         yield from _of_column(fact)
     elif fact.key.kind == "enum" and fact.word in ("add", "replace"):
@@ -72,7 +78,9 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
         )
     elif fact.word in ("attach", "validate") or (fact.word, fact.key.kind) == _KEY_BUILT:
         yield _of_constraint(fact)
-    elif fact.word == "build" or (fact.word in ("make", "promise") and fact.before is None):
+    elif fact.word == "build" or (
+        fact.word in ("make", "promise", "begin") and fact.before is None
+    ):
         yield _DROP_WITH_CONTENT if fact.key.kind == "table" else _DROP
     elif fact.word == "unbuild" or (fact.word == "drop" and fact.after is None):
         if fact.key.kind == "table":

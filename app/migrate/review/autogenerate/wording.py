@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import conv
 from app.migrate.proof.catalog import Attributes, Key, statements
 from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.definitions import names
-from app.migrate.review.autogenerate.steps import CreateCheck, CreatePrimaryKey, sql
+from app.migrate.review.autogenerate.steps import CreateCheck, CreatePrimaryKey, GoOn, sql
 
 Declared = Mapping[Key, Constraint | Index]
 
@@ -98,21 +98,20 @@ def create(
     operation = None if item is None else _as_declared(item, attributes)
     operation = operation or _plain(key, attributes)
     if operation is None:
-        made = [*statements.create(key, attributes), *_past_rows(key, attributes)]
-        return [sql(statement) for statement in made]
+        made = [sql(statement) for statement in statements.create(key, attributes)]
+        return [*made, *_past_rows(key, attributes)]
     described = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
     return [operation, *described]
 
 
-def _past_rows(key: Key, attributes: Attributes) -> list[str]:
+def _past_rows(key: Key, attributes: Attributes) -> list[GoOn]:
     """A sequence of a column goes on after the numbers that the rows have."""
     table, _, column = str(attributes.get("owned by") or "").rpartition(".")
     if key.kind != "sequence" or not table:
         return []
-    sequence, column = literal(quoted(attributes["name"])), quoted(column)
-    return [
-        f"SELECT setval({sequence}, max({column})) FROM {quoted(table)} HAVING count(*) > 0"  # noqa: S608 - names of a catalog, quoted
-    ]
+    sequence = quoted(attributes["name"])
+    again = f"ALTER SEQUENCE {sequence} RESTART"
+    return [GoOn(literal(sequence), again, quoted(table), quoted(column))]
 
 
 def drop(key: Key, attributes: Attributes) -> list[MigrateOperation]:

@@ -95,6 +95,8 @@ def _without_index(unit: Unit) -> Iterator[Hit]:
             if effect.facts["kind"] == "f":
                 last[effect.relation, effect.facts["columns"]] = (statement, effect)
         for effect in statement.of("index_created", fresh=True):
+            if effect.facts.get("partial"):
+                continue
             columns = effect.facts["columns"]
             for table, keys in list(last):
                 if table == effect.relation and set(columns[: len(keys)]) == set(keys):

@@ -16,6 +16,15 @@ def _said(*names: str) -> Callable[[Unit], Iterator[Hit]]:
     return detect
 
 
+def _constrained_domain(unit: Unit) -> Iterator[Hit]:
+    """Not one that has no more than a default, of which squawk says the same."""
+    for hit in _said("ban-create-domain-with-constraint")(unit):
+        assert hit.statement is not None
+        created = hit.statement.of("type_created", "constraint_added", fresh=True)
+        if any(e.facts.get("required") or e.facts.get("domain") for e in created):
+            yield hit
+
+
 RULES = (
     Rule(
         id="avoid-serial-key",
@@ -57,7 +66,7 @@ RULES = (
         consequence="changing the constraint later looks at every row of every table that uses it",
         help="make the columns text, with a check each",
         rewrite='sa.CheckConstraint("slug <> \'\'", name="slug_not_empty")',
-        detect=_said("ban-create-domain-with-constraint"),
+        detect=_constrained_domain,
         level="warning",
         seen="squawk",
     ),

@@ -16,6 +16,13 @@ TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
 def _renamed(unit: Unit) -> Iterator[Hit]:
+    # A type that takes the place of one that this contract revision drops keeps its name.
+    replaced = {
+        effect.relation
+        for statement in unit.statements
+        for effect in statement.of("type_dropped")
+        if unit.phase == "contract"
+    }
     for number, statement in enumerate(unit.statements):
         renames = [
             (effect.name, effect.facts["to"])
@@ -25,6 +32,7 @@ def _renamed(unit: Unit) -> Iterator[Hit]:
         renames += [
             (effect.relation, effect.facts["to"])
             for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed")
+            if effect.kind != "type_renamed" or effect.facts["to"] not in replaced
         ]
         for what, to in renames:
             if not any(_gives(later, what) for later in unit.statements[number:]):

@@ -188,6 +188,7 @@ class _Comparison:
                     "unique": new.unique,
                     "constraint": oid in made and oid not in self.before.relations,
                     "valid": new.valid,
+                    "partial": new.partial,
                     "columns": tuple(self.column(new.relation, n) for n in new.columns),
                     "inherited": bool(self.after.relations[oid].parents),
                 }
@@ -225,7 +226,8 @@ class _Comparison:
             if new is None:
                 yield Effect("type_dropped", old.name)
             elif old is None:
-                yield Effect("type_created", new.name, fresh=True, facts={"kind": new.kind})
+                facts = {"kind": new.kind, "required": new.required}
+                yield Effect("type_created", new.name, fresh=True, facts=facts)
             elif new.name != old.name:
                 yield Effect("type_renamed", old.name, facts={"to": new.name})
             elif new.required and not old.required:
