@@ -40,7 +40,7 @@ async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
                 return walk
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
-            given = await connection.run_sync(models_catalog, [project.metadata], "public")
+            given, _ = await connection.run_sync(models_catalog, [project.metadata], "public")
         walk.models.extend(str(each) for each in difference(given, before))
     return walk
 
