@@ -641,6 +641,20 @@ async def test_a_revision_without_that_permission_says_what_was_not_compared(
     )
 
 
+async def test_without_that_permission_a_rename_is_asked_about_and_not_taken(
+    project: Project, restricted: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tables and columns that Alembic compares by itself are enough for the question."""
+    await restricted.create(things(Column("rank", Integer), Column("note", Text)))
+    wanted = things(Column("priority", Integer), Column("note", Text))
+    restricted.config.cmd_opts = Namespace(rename=["things.rank:things.priority"])
+    with pytest.raises(PermissionMissing):
+        await restricted.revise(wanted, "Rank")
+    restricted.config.cmd_opts = Namespace()
+    await restricted.revise(wanted, "Rank")
+    assert "--rename things.rank:things.priority" in capsys.readouterr().err
+
+
 def _formatted(project: Project, path: Path) -> str:
     project.ruff("format", "--quiet")
     return path.read_text("utf-8")
@@ -657,7 +671,7 @@ async def test_what_may_be_a_rename_is_asked_about(
     assert capsys.readouterr().err == (
         "?   things.rank is dropped and things.priority added; if that is a rename: delete what "
         "was written, and\n"
-        "  alembic -x rename=things.rank:things.priority revision --autogenerate "
+        "  alembic revision --autogenerate --rename things.rank:things.priority "
         '-m "Rename things.rank to things.priority"\n'
     )
 
@@ -678,8 +692,8 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     await project.create(models("things", "rank"))
     await project.execute("INSERT INTO things VALUES (1, 5)")
     before = await project.catalog()
-    renames = ["rename=things:items", "rename=items.rank:items.priority"]
-    project.config.cmd_opts = Namespace(x=renames)
+    renames = ["things:items", "items.rank:items.priority"]
+    project.config.cmd_opts = Namespace(rename=renames)
     wanted = models("items", "priority")
     path, sequence = await project.revise(wanted, "Rename things")
     source = _formatted(project, path)
@@ -705,7 +719,7 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
     before = await project.catalog()
     wanted = new_metadata()
     Table("items", wanted, Column("id", BigInteger, primary_key=True))
-    project.config.cmd_opts = Namespace(x=["rename=things:items"])
+    project.config.cmd_opts = Namespace(rename=["things:items"])
     renamed, sequence, contract = await project.revise(wanted, "Rename things")
     assert sequence.name == "0002_rename_the_sequence_items_id_seq.py"
     assert 'phase = "expand"' in renamed.read_text("utf-8")
@@ -716,7 +730,7 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
     await project.run(command.upgrade, "0001")
     await project.execute("INSERT INTO things (id) VALUES (1)", "INSERT INTO items VALUES (2)")
     await project.upgrade()
-    project.config.cmd_opts = Namespace(x=[])
+    project.config.cmd_opts = Namespace(rename=None)
     await project.check(wanted)
     await project.downgrade()
     assert await project.catalog() == before
@@ -725,10 +739,10 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("rename=things.rank", "'rename=things.rank' is no rename"),
-        ("rename=things.rank:items.priority", "is no rename"),
-        ("rename=things.size:things.bytes", "there is no column things.size"),
-        ("rename=things.rank:things.id", "there is a column things.id already"),
+        ("things.rank", "'things.rank' is no rename"),
+        ("things.rank:items.priority", "is no rename"),
+        ("things.size:things.bytes", "there is no column things.size"),
+        ("things.rank:things.id", "there is a column things.id already"),
     ],
 )
 async def test_a_rename_that_cannot_be_is_refused(
@@ -736,7 +750,7 @@ async def test_a_rename_that_cannot_be_is_refused(
 ) -> None:
     """With the form that it has, and nothing written."""
     await project.create(things(Column("rank", Integer)))
-    project.config.cmd_opts = Namespace(x=[argument])
+    project.config.cmd_opts = Namespace(rename=[argument])
     with pytest.raises(UsageError, match=complaint):
         await project.revise(things(Column("priority", Integer)), "Rename")
     assert project.text() == ""

@@ -102,21 +102,32 @@ def test_a_rename_is_asked_about_and_written_when_told(database: Database, proje
     """The command that is shown is the one that writes it."""
     replace_error(project, "    failure: Mapped[str | None]\n")
     asked = revision(project, database, "--autogenerate", "-m", "Say failure")
-    told = "alembic -x rename=jobs.error:jobs.failure revision --autogenerate -m "
+    told = "alembic revision --autogenerate --rename jobs.error:jobs.failure -m "
     assert told in asked.err
     versions = project / "alembic" / "versions"
     for written in read_revisions(versions)[-2:]:
         assert written.path is not None
         written.path.unlink()
 
-    result = run_alembic(
-        "-x", "rename=jobs.error:jobs.failure", "revision", "--autogenerate", "-m", "Say failure",
-        url=database.url, cwd=project, env={"PYTHONPATH": str(project)},
-    )  # fmt: skip
+    result = revision(
+        project, database, "--autogenerate", "--rename", "jobs.error:jobs.failure", "-m", "Failure"
+    )
     assert result.code == 0, result
-    source = (versions / f"{NEXT}_say_failure.py").read_text("utf-8")
+    source = (versions / f"{NEXT}_failure.py").read_text("utf-8")
     assert 'op.alter_column("jobs", "error", new_column_name="failure")' in source
     assert 'phase = "contract"' in source
+
+
+def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
+    """Without --autogenerate it would be forgotten; the option is in the command's help."""
+    result = revision(project, None, "--rename", "jobs.error:jobs.failure", "-m", "Say failure")
+    assert (result.code, result.err) == (
+        2,
+        "ERROR [usage]  --rename says what a difference means, and without --autogenerate none is "
+        "looked for\n"
+        "  help: add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file\n",
+    )
+    assert "--rename OLD:NEW" in revision(project, None, "--help").out
 
 
 def test_autogenerate_wants_a_database_at_head(empty_database: Database, project: Path) -> None:

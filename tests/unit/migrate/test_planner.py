@@ -226,8 +226,8 @@ def test_the_index_of_a_key_has_all_of_it() -> None:
 
 
 def test_renames_are_told_by_their_form() -> None:
-    """Tables first, so that a column is named as its table is in the end; others' -x is left."""
-    assert told(["tenant=a", "rename=b.x:b.y", "rename=a:b"]) == [
+    """Tables first, so that a column is named as its table is in the end."""
+    assert told(["b.x:b.y", "a:b"]) == [
         Rename("table", "a", "a", "b"),
         Rename("column", "b", "x", "y"),
     ]

@@ -24,7 +24,11 @@ from app.migrate.review.autogenerate.columns import (
     compare_type,
 )
 from app.migrate.review.autogenerate.comparison import compare, comparison_of
-from app.migrate.review.autogenerate.directives import is_check, process_revision_directives
+from app.migrate.review.autogenerate.directives import (
+    is_check,
+    process_revision_directives,
+    renames_given,
+)
 from app.migrate.review.autogenerate.enums import enum_steps
 from app.migrate.review.autogenerate.objects import object_steps
 from app.migrate.review.autogenerate.page import Pages
@@ -57,10 +61,11 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     """Read the database and the models, before anything is compared."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    strict = is_check(context.opts)
-    renames = [] if strict else told(_arguments(context))
+    renames = [] if is_check(context.opts) else told(renames_given(context.migration_context))
     if renames:
         _rename(context, renames)
+    # Of a rename it takes both catalogs to say what follows it.
+    strict = is_check(context.opts) or bool(renames)
     compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
     comparison = comparison_of(context)
     if renames and comparison is not None:
@@ -90,12 +95,6 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     operations.ops[:] = steps
     operations.info.update(comparison=comparison, changes=changes)
     return PriorityDispatchResult.CONTINUE
-
-
-def _arguments(context: AutogenContext) -> list[str]:
-    """What was given by `-x`."""
-    environment = context.migration_context.environment_context
-    return [] if environment is None else list(environment.get_x_argument())
 
 
 def _rename(context: AutogenContext, renames: list[Rename]) -> None:

@@ -6,17 +6,17 @@ One change of the models may become several revisions, see app.migrate.review.au
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
-from app.errors import MessageMissing
+from app.errors import MessageMissing, UsageError
 from app.migrate.review.autogenerate.page import Page, Pages
 from app.migrate.review.autogenerate.planner import Planned, plan
-from app.migrate.review.autogenerate.renames import questions
+from app.migrate.review.autogenerate.renames import questions, questions_of
 from app.migrate.review.autogenerate.steps import Step
 
 
@@ -25,11 +25,17 @@ def process_revision_directives(
 ) -> None:
     """Alembic's hook: number and complete what is to be written, or see that nothing is.
 
-    On failure: MessageMissing where the revision has no name.
+    On failure: MessageMissing where the revision has no name; UsageError for --rename without
+    --autogenerate.
     """
     if is_check(context.opts) or not directives:
         return
     asked: dict[str, Any] = context.opts["revision_context"].command_args
+    if renames_given(context) and not asked["autogenerate"]:
+        raise UsageError(
+            "--rename says what a difference means, and without --autogenerate none is looked for",
+            help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
+        )
     script = directives[0]
     operations = cast("ops.UpgradeOps", script.upgrade_ops)
     if asked["autogenerate"] and operations.is_empty():
@@ -44,6 +50,7 @@ def process_revision_directives(
     comparison = operations.info.get("comparison")
     if comparison is None:
         # Nobody has compared, or nobody could: it is written as Alembic found it.
+        _ask(questions_of(operations, context))
         return
     directives.clear()
     for made, planned in _planned(script, operations):
@@ -51,7 +58,17 @@ def process_revision_directives(
         pages.add(made, comparison, _why(planned), planned.allow)
         for comment in pages.of(str(made.rev_id)).allow:
             sys.stderr.write(f"{made.rev_id}  {comment}\n")
-    for question in questions(comparison.database, comparison.models):
+    _ask(questions(comparison.database, comparison.models))
+
+
+def renames_given(context: MigrationContext) -> Sequence[str]:
+    """What `alembic revision` was given by --rename."""
+    options = context.config.cmd_opts if context.config is not None else None
+    return getattr(options, "rename", None) or ()
+
+
+def _ask(questions: Iterable[str]) -> None:
+    for question in questions:
         sys.stderr.write(f"?   {question}\n")
 
 

@@ -1,6 +1,6 @@
 """Renames: what the developer says is one, and what else could be.
 
-    alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
+    alembic revision --autogenerate --rename jobs.rank:jobs.priority --rename files:documents …
 
 A rename that was told is done in the database under a savepoint before anything is compared, so
 that everything else is compared with the database as it will be then; at the end it is undone.
@@ -13,7 +13,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from alembic.operations import MigrateOperation
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
 from app.errors import UsageError
@@ -22,7 +23,7 @@ from app.migrate.proof.catalog.statements import quoted
 from app.migrate.review.autogenerate.spelling import RenameColumn, RenameTable
 from app.migrate.review.autogenerate.steps import Stage, Step, sql
 
-_FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
+_FORM = "write --rename table.column:table.new_column, or --rename table:new_table"
 
 
 # What stands in the schema under its own name, and not in a table.
@@ -75,13 +76,10 @@ class Rename:
 
 
 def told(arguments: Iterable[str]) -> list[Rename]:
-    """The renames among the arguments of `-x`. On failure: UsageError with the form."""
+    """The renames that `--rename` was given. On failure: UsageError with the form."""
     renames = []
     for argument in arguments:
-        name, _, value = argument.partition("=")
-        if name != "rename":
-            continue
-        old, _, new = value.partition(":")
+        old, _, new = argument.partition(":")
         (table, _, column), (other, _, new_column) = old.partition("."), new.partition(".")
         if column and new_column and table == other:
             renames.append(Rename("column", table, column, new_column))
@@ -152,6 +150,19 @@ def questions(database: Catalog, models: Catalog) -> Iterator[str]:
         yield _question(old_table, new_table)
 
 
+def questions_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[str]:
+    """The same of columns that Alembic found to differ, where there are no catalogs to read."""
+    for table in operations.ops:
+        if not isinstance(table, ops.ModifyTableOps):
+            continue
+        gone = [each.to_column(context) for each in table.ops if isinstance(each, ops.DropColumnOp)]
+        come = [each.column for each in table.ops if isinstance(each, ops.AddColumnOp)]
+        for old, new in itertools.product(gone, come):
+            if old.type.compile(context.dialect) == new.type.compile(context.dialect):
+                name = table.table_name
+                yield _question(f"{name}.{old.name}", f"{name}.{new.name}")
+
+
 def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
     before, after = _names(database), _names(models)
     return [
@@ -174,5 +185,5 @@ def _columns(catalog: Catalog, table: str) -> set[tuple[str, object]]:
 def _question(old: str, new: str) -> str:
     return (
         f"{old} is dropped and {new} added; if that is a rename: delete what was written, and\n"
-        f'  alembic -x rename={old}:{new} revision --autogenerate -m "Rename {old} to {new}"'
+        f'  alembic revision --autogenerate --rename {old}:{new} -m "Rename {old} to {new}"'
     )
