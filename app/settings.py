@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -53,6 +54,22 @@ def _volumes(value: object) -> object:
     return volumes
 
 
+def _targets(value: object) -> object:
+    """`eu=postgresql://… us=postgresql://…` as a mapping: a URL may hold a comma, and no space."""
+    if not isinstance(value, str):
+        return value
+    targets: dict[str, str] = {}
+    for item in value.split():
+        name, equals, url = item.partition("=")
+        # What has no name begins with a URL, which is nobody's to read.
+        if not equals or not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError("write name=postgresql://… name=postgresql://…, with spaces between")
+        if name in targets:
+            raise ValueError(f"the target {name!r} is given twice")
+        targets[name] = url
+    return targets
+
+
 class Settings(BaseSettings):
     """The environment as this process found it."""
 
@@ -74,6 +91,10 @@ class Settings(BaseSettings):
     migrate_database_url: SecretStr | None = Field(
         default=None,
         description="a direct URL for migrations, where DATABASE_URL leads to a pooler",
+    )
+    targets: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_targets)] = Field(
+        default_factory=dict,
+        description="databases by name, for --target: name=url name=url, with spaces between",
     )
     scratch_url: SecretStr | None = Field(
         default=None,

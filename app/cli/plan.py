@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from app.cli import output
+from app.cli.target import aimed
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.failures import explained
@@ -28,9 +29,10 @@ ROWS = 20_000
 
 
 @click.command(name="plan")
+@click.option("--target", "name", metavar="NAME", help="One of VEGAFS_TARGETS.")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
-def command(json_: bool, format_: str | None) -> None:
+def command(name: str | None, json_: bool, format_: str | None) -> None:
     """Say what is pending, which locks it takes and for how long; nothing is run on the database.
 
     The pending revisions run on a scratch database. What they did there is joined with the figures
@@ -39,14 +41,15 @@ def command(json_: bool, format_: str | None) -> None:
     \b
     Examples:
       vegafs plan
+      vegafs plan --target eu
       vegafs plan --json
 
     \b
     Exit codes: 0 no finding of level error; 1 there is one; 75 the database does not answer.
     """
     settings = load_settings()
-    with database(settings, narrate=output.narrate) as in_force:
-        found = asyncio.run(_plan(in_force))
+    with database(aimed(settings, name), narrate=output.narrate) as in_force:
+        found = asyncio.run(_plan(settings, in_force, name))
     if json_:
         output.answer_json(found.as_json())
     elif format_ is not None:
@@ -60,9 +63,10 @@ def command(json_: bool, format_: str | None) -> None:
         raise SystemExit(1)
 
 
-async def _plan(settings: Settings) -> Forecast:
+async def _plan(settings: Settings, in_force: Settings, name: str | None) -> Forecast:
+    """Of the database that `in_force` names; what is tried, is tried where `settings` say."""
     chain = read_revisions(REVISIONS_LOCK.parent / "versions")
-    engine = create_engine(settings, "observe")
+    engine = create_engine(in_force, "observe")
     try:
         with explained(engine.url):
             async with engine.connect() as connection:
@@ -73,8 +77,8 @@ async def _plan(settings: Settings) -> Forecast:
     applied = ancestors(chain, heads)
     pending = [revision for revision in chain if revision.id not in applied]
     linted = await _trace(settings, chain, pending)
-    name = engine.url.database or "(default)"
-    return forecast(name, heads, pending, linted, now)
+    called = engine.url.database or "(default)"
+    return forecast(name or called, called, heads, pending, linted, now)
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:

@@ -47,5 +47,7 @@ def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return str(DatabaseUrl.parse(value.get_secret_value()))
     if isinstance(value, dict):
-        return ",".join(f"{key}={path}" for key, path in value.items()) or "(none)"
+        # Paths are apart by commas and URLs by spaces, as they are written.
+        between = " " if any(isinstance(item, SecretStr) for item in value.values()) else ","
+        return between.join(f"{key}={_shown(item)}" for key, item in value.items()) or "(none)"
     return str(value)

@@ -9,11 +9,28 @@ from typing import TypeVar
 from app.cli import output
 from app.db.embedded import database
 from app.db.engine import create_engine
+from app.db.url import DatabaseUrl
+from app.errors import TargetUnknown
 from app.migrate.proof.catalog import Difference
 from app.migrate.target import Target
 from app.settings import Settings, load_settings
 
 T = TypeVar("T")
+
+
+def aimed(settings: Settings, target: str | None) -> Settings:
+    """Settings whose database is the target's, or the one that is migrated where none is named.
+
+    On failure: TargetUnknown, DatabaseUrlInvalid.
+    """
+    if target is None:
+        url = settings.migrate_database_url or settings.database_url
+    elif target in settings.targets:
+        url = settings.targets[target]
+        DatabaseUrl.parse(url.get_secret_value(), name=f"VEGAFS_TARGETS: {target}")
+    else:
+        raise TargetUnknown(target, sorted(settings.targets))
+    return settings.model_copy(update={"database_url": url, "migrate_database_url": None})
 
 
 def on_target(function: Callable[[Target], Awaitable[T]], settings: Settings | None = None) -> T:

@@ -5,6 +5,7 @@
     |  |- SettingsInvalid        settings-invalid
     |  |- DatabaseUrlMissing     database-url-missing
     |  |- DatabaseUrlInvalid     database-url-invalid
+    |  |- TargetUnknown          target-unknown
     |  |- LoginRefused           login-refused
     |  |- DatabaseMissing        database-missing
     |  |- PermissionMissing      permission-missing
@@ -179,6 +180,7 @@ from app.errors.usage import (
     RevisionUnknown,
     ServerBinariesMissing,
     SettingsInvalid,
+    TargetUnknown,
     UsageError,
     VolumeUnknown,
 )
@@ -258,6 +260,7 @@ __all__ = [
     "StatementCancelled",
     "StepNotPermitted",
     "TargetMissed",
+    "TargetUnknown",
     "Temporary",
     "TransactionAlreadyOpen",
     "UpgradeFailed",

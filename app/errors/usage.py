@@ -39,6 +39,19 @@ class DatabaseUrlMissing(UsageError):
         )
 
 
+class TargetUnknown(UsageError):
+    """No target of that name is configured."""
+
+    code = "target-unknown"
+
+    def __init__(self, target: str, configured: Sequence[str]) -> None:
+        self.target, self.configured = target, tuple(configured)
+        super().__init__(
+            f"there is no target {target!r}; configured: {', '.join(self.configured) or 'none'}",
+            help="name one of them, or add name=postgresql://… to VEGAFS_TARGETS",
+        )
+
+
 class DatabaseUrlInvalid(UsageError):
     """The database's URL cannot be used; `reason` never holds the password."""
 

@@ -255,3 +255,37 @@ def test_every_setting_is_described(field: str) -> None:
     assert variable(field) == (
         "DATABASE_URL" if field == "database_url" else f"VEGAFS_{field.upper()}"
     )
+
+
+# -- targets -------------------------------------------------------------------------------------
+
+
+def test_targets_are_names_and_urls(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a secret file one a line; a URL with several hosts is one."""
+    (root / "vegafs_targets").write_text("eu=postgresql://u:S3cret@a:1,b:2/d?sslmode=require\nus=x")
+    monkeypatch.setenv("VEGAFS_SECRETS_DIR", str(root))
+    settings = load_settings(root)
+    assert {name: url.get_secret_value() for name, url in settings.targets.items()} == {
+        "eu": "postgresql://u:S3cret@a:1,b:2/d?sslmode=require",
+        "us": "x",
+    }
+    assert "S3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (URL, "write name=postgresql://… name=postgresql://…, with spaces between"),
+        (
+            f"{URL}?sslmode=require",
+            "write name=postgresql://… name=postgresql://…, with spaces between",
+        ),
+        (f"eu={URL} eu={URL}", "the target 'eu' is given twice"),
+    ],
+)
+def test_targets_that_cannot_be_told_apart_are_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, text: str, complaint: str
+) -> None:
+    """Without a word of a URL."""
+    monkeypatch.setenv("VEGAFS_TARGETS", text)
+    assert problems(root) == (f"VEGAFS_TARGETS (environment): Value error, {complaint}",)

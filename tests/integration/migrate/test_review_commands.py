@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from app.migrate.history.revisions import (
 )
 from app.migrate.review.rules import RULES
 from tests.integration.migrate.conftest import psql
-from tests.support.databases import Database
+from tests.support.databases import Database, value
 from tests.support.forks import Result
 from tests.support.processes import run
 
@@ -55,7 +56,22 @@ each partition, attached to one that is made ON ONLY the table
     traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs
 
 """
+# All that a role needs that only looks: not even a temporary table may it make.
+LOOKS = """
+REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;
+CREATE ROLE looks LOGIN;
+GRANT CONNECT ON DATABASE "{database}" TO looks;
+GRANT USAGE ON SCHEMA public TO looks;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks;
+"""
+WRITTEN = "tup_inserted + tup_updated + tup_deleted"
 Command = Callable[..., Result]
+
+
+def written(database: Database) -> object:
+    """How many rows were written in the database, its catalog's among them."""
+    query = f"SELECT {WRITTEN} FROM pg_stat_database WHERE datname = '{database.name}'"
+    return asyncio.run(value(database.url, query))
 
 
 @pytest.fixture
@@ -128,20 +144,48 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
     project: Path, command: Command, database: Database
 ) -> None:
     """A role that may only read is enough."""
-    psql(database, "CREATE ROLE looks LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks")
+    psql(database, LOOKS.format(database=database.name))
+    before = written(database)
     url = database.url.replace("://vegafs@", "://looks@")
     write(project, SAFE)
-    planned = command("vegafs", "plan", DATABASE_URL=url)
+    planned = command(
+        "vegafs", "plan", "--target", "eu", VEGAFS_TARGETS=f"us=postgresql:// eu={url}"
+    )
     assert (planned.code, planned.out) == (
         0,
-        f"PLAN  {database.name}: 1 revision, 1 statement, nothing run\n\n"
+        "PLAN  eu: 1 revision, 1 statement, nothing run\n\n"
         "1 of 1  0008  index jobs (expand; undo: no data is lost)\n"
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
         "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither readers nor "
         "writers\n\n"
         "0 errors, 0 warnings. Next: alembic upgrade head\n",
     )
-    psql(database, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM looks; DROP ROLE looks")
+    assert written(database) == before
+    psql(database, "DROP OWNED BY looks; DROP ROLE looks")
+
+
+def test_a_target_that_is_not_configured_is_named_with_those_that_are(database: Database) -> None:
+    """And one whose URL cannot be used, without the URL."""
+    unknown = run("vegafs", "plan", "--target", "asia", VEGAFS_TARGETS=f"us={database.url}")
+    assert (unknown.code, unknown.err) == (
+        2,
+        "ERROR [target-unknown]  there is no target 'asia'; configured: us\n"
+        "  help: name one of them, or add name=postgresql://… to VEGAFS_TARGETS\n",
+    )
+    wrong = run("vegafs", "plan", "--target", "us", VEGAFS_TARGETS="us=mysql://me:secret@h/d")
+    assert wrong.code == 2
+    assert wrong.err.startswith("ERROR [database-url-invalid]  VEGAFS_TARGETS: us cannot be used: ")
+    assert "secret" not in wrong.err
+
+
+def test_a_plan_is_of_the_database_that_is_migrated(database: Database) -> None:
+    """Where DATABASE_URL leads elsewhere, or nowhere."""
+    for elsewhere in ({}, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}):
+        planned = run("vegafs", "plan", VEGAFS_MIGRATE_DATABASE_URL=database.url, **elsewhere)
+        assert (planned.code, planned.out) == (
+            0,
+            f"OK  {database.name} is at head. Nothing to plan.\n",
+        )
 
 
 @pytest.mark.slow

@@ -51,6 +51,7 @@ class Planned:
 class Forecast:
     """The pending revisions of one database."""
 
+    target: str
     database: str
     before: tuple[str, ...]
     revisions: tuple[Planned, ...]
@@ -63,6 +64,7 @@ class Forecast:
         """The forecast as one JSON object."""
         return {
             "schema_version": 1,
+            "target": self.target,
             "database": self.database,
             "at": list(self.before),
             "oldest_transaction": asdict(self.figures.oldest) if self.figures.oldest else None,
@@ -73,6 +75,7 @@ class Forecast:
 
 
 def forecast(
+    target: str,
     database: str,
     before: Sequence[str],
     pending: Sequence[Revision],
@@ -85,7 +88,9 @@ def forecast(
         for revision, unit in zip(pending, linted.units, strict=True)
     ]
     stopped = linted.trace.failure
-    return Forecast(database, tuple(before), tuple(planned), linted.findings, figures, stopped)
+    return Forecast(
+        target, database, tuple(before), tuple(planned), linted.findings, figures, stopped
+    )
 
 
 def _steps(statements: Sequence[Statement], figures: Figures) -> tuple[Step, ...]:

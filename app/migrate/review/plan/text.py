@@ -23,10 +23,10 @@ def _lines(forecast: Forecast) -> Iterator[str]:
     count = len(forecast.revisions)
     statements = sum(len(p.steps) for p in forecast.revisions)
     if not count:
-        yield f"OK  {forecast.database} is at head. Nothing to plan."
+        yield f"OK  {forecast.target} is at head. Nothing to plan."
         return
     yield (
-        f"PLAN  {forecast.database}: {_counted(count, 'revision')}, "
+        f"PLAN  {forecast.target}: {_counted(count, 'revision')}, "
         f"{_counted(statements, 'statement')}, nothing run"
     )
     oldest = forecast.figures.oldest
