@@ -272,14 +272,14 @@ def test_targets_are_names_and_urls(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert "S3cret" not in repr(settings)
 
 
+FORM = "write name=postgresql://… name=postgresql://…, with spaces between"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (URL, "write name=postgresql://… name=postgresql://…, with spaces between"),
-        (
-            f"{URL}?sslmode=require",
-            "write name=postgresql://… name=postgresql://…, with spaces between",
-        ),
+        (URL, FORM),
+        (f"{URL}?sslmode=require", FORM),
         (f"eu={URL} eu={URL}", "the target 'eu' is given twice"),
     ],
 )
