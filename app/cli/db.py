@@ -11,7 +11,8 @@ import click
 
 from app.cli import output
 from app.db import embedded
-from app.db.url import TLS_ARGUMENTS, DatabaseUrl
+from app.db.libpq import libpq_environment
+from app.db.url import DatabaseUrl
 from app.errors import ServerBinariesMissing
 from app.settings import load_settings
 
@@ -116,31 +117,5 @@ def _become_psql(program: Path | None, url: DatabaseUrl, arguments: tuple[str, .
         raise ServerBinariesMissing("psql is not installed here")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(program, ["psql", *arguments], {**os.environ, **libpq_environment(url)})  # noqa: S606 - no shell is wanted
-
-
-def libpq_environment(url: DatabaseUrl) -> dict[str, str]:
-    """The URL as libpq's variables: unlike arguments, other users cannot list them."""
-    settings = dict(url.server_settings)
-    found = {
-        "PGHOST": ",".join(host for host, _ in url.hosts),
-        "PGPORT": ",".join(str(port) for _, port in url.hosts),
-        "PGDATABASE": url.database,
-        "PGUSER": url.user,
-        "PGPASSWORD": url.password,
-        "PGPASSFILE": url.passfile,
-        "PGTARGETSESSIONATTRS": url.target_session_attrs,
-        "PGCONNECT_TIMEOUT": f"{url.connect_timeout_s:.0f}" if url.connect_timeout_s else None,
-        "PGAPPNAME": settings.pop("application_name", "vegafs-psql"),
-        "PGOPTIONS": " ".join(f"-c {_escaped(f'{k}={v}')}" for k, v in settings.items()),
-        **{
-            f"PG{name.replace('_protocol', 'protocol').replace('_', '').upper()}": url.tls.get(name)
-            for name in TLS_ARGUMENTS
-        },
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _escaped(text: str) -> str:
-    """libpq splits options at spaces and keeps those behind a backslash."""
-    return text.replace("\\", "\\\\").replace(" ", "\\ ")
+    environment = {**os.environ, **libpq_environment(url, "vegafs-psql")}
+    os.execve(program, ["psql", *arguments], environment)  # noqa: S606 - no shell is wanted

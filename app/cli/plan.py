@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from app.cli import output
 from app.cli.target import aimed
 from app.db.embedded import database
 from app.db.engine import create_engine
-from app.db.failures import explained
+from app.db.failures import explained, sqlstate
+from app.db.schema import Schema, make_schema, read_schema
 from app.db.scratch import scratch
-from app.migrate.history.revisions import Revision, ancestors, read_revisions
+from app.errors import TableLocked
+from app.migrate.history.revisions import ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
-from app.migrate.review.lint import NOTHING, Linted, lint
+from app.migrate.review.lint import NOTHING, lint
 from app.migrate.review.plan.figures import figures
 from app.migrate.review.plan.plan import Forecast, forecast
 from app.migrate.review.plan.text import render, summary
+from app.migrate.run.retry import LOCK_TIMEOUT
+from app.migrate.run.upgrade import stamp
 from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings, load_settings
 
@@ -30,26 +36,30 @@ ROWS = 20_000
 
 @click.command(name="plan")
 @click.option("--target", "name", metavar="NAME", help="One of VEGAFS_TARGETS.")
+@click.option("--from-database", is_flag=True, help="Try them on a copy of its own schema.")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
-def command(name: str | None, json_: bool, format_: str | None) -> None:
+def command(name: str | None, from_database: bool, json_: bool, format_: str | None) -> None:
     """Say what is pending, which locks it takes and for how long; nothing is run on the database.
 
-    The pending revisions run on a scratch database. What they did there is joined with the figures
-    of the database: its rows, bytes and open transactions, for which reading is enough.
+    The pending revisions run on a scratch database, and back again. What they did there is joined
+    with the figures of the database: its rows, bytes and open transactions, for which reading is
+    enough. The scratch database has the schema that the revisions give; with --from-database it
+    has that of the database itself, with all that somebody made there by hand.
 
     \b
     Examples:
       vegafs plan
-      vegafs plan --target eu
+      vegafs plan --target eu --from-database
       vegafs plan --json
 
     \b
-    Exit codes: 0 no finding of level error; 1 there is one; 75 the database does not answer.
+    Exit codes: 0 no finding of level error; 1 there is one; 4 a revision failed on the scratch
+    database; 75 the database does not answer.
     """
     settings = load_settings()
     with database(aimed(settings, name), narrate=output.narrate) as in_force:
-        found = asyncio.run(_plan(settings, in_force, name))
+        found = asyncio.run(_plan(settings, in_force, name, from_database))
     if json_:
         output.answer_json(found.as_json())
     elif format_ is not None:
@@ -63,34 +73,51 @@ def command(name: str | None, json_: bool, format_: str | None) -> None:
         raise SystemExit(1)
 
 
-async def _plan(settings: Settings, in_force: Settings, name: str | None) -> Forecast:
+async def _plan(
+    settings: Settings, in_force: Settings, name: str | None, from_database: bool
+) -> Forecast:
     """Of the database that `in_force` names; what is tried, is tried where `settings` say."""
     chain = read_revisions(REVISIONS_LOCK.parent / "versions")
     engine = create_engine(in_force, "observe")
+    called = engine.url.database or "(default)"
+    wait_s = in_force.migrate_lock_timeout_s
+    schema: Schema | None = None
     try:
-        with explained(engine.url):
+        with explained(engine.url), _patient(called, wait_s):
             async with engine.connect() as connection:
+                await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
                 heads = await connection.run_sync(_heads)
                 now = await connection.run_sync(figures)
+                if from_database:
+                    schema = await read_schema(in_force, connection)
+                major = int((connection.dialect.server_version_info or (0,))[0])
     finally:
         await engine.dispose()
     applied = ancestors(chain, heads)
     pending = [revision for revision in chain if revision.id not in applied]
-    linted = await _trace(settings, chain, pending)
-    called = engine.url.database or "(default)"
-    return forecast(name or called, called, heads, pending, linted, now)
+    linted = NOTHING
+    if pending:
+        async with scratch(settings, major=major) as empty:
+            target = Target.of(empty)
+            if schema is not None:
+                await make_schema(schema, empty)
+                for revision in heads:
+                    await stamp(target, revision, reason="a copy of a database that is there")
+            wanted = [revision.id for revision in pending]
+            linted = await lint(target, chain, wanted, rows=ROWS, back=True)
+    return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:
     return MigrationContext.configure(connection).get_current_heads()
 
 
-async def _trace(
-    settings: Settings, chain: Sequence[Revision], pending: Sequence[Revision]
-) -> Linted:
-    if not pending:
-        return NOTHING
-    async with scratch(settings) as engine:
-        return await lint(
-            Target.of(engine), chain, [revision.id for revision in pending], rows=ROWS
-        )
+@contextmanager
+def _patient(database: str, wait_s: float) -> Iterator[None]:
+    """On failure: TableLocked, where a table could not be looked at."""
+    try:
+        yield
+    except DBAPIError as error:
+        if sqlstate(error) != LOCK_TIMEOUT:
+            raise
+        raise TableLocked(database, wait_s) from error

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connect import connect_arguments, connect_to_migrate, database_url, shown
-from app.db.embedded import EmbeddedServer, database
+from app.db.embedded import EmbeddedServer, database, find_binaries
 from app.db.engine import create_engine
 from app.db.failures import explained
 from app.settings import Settings
@@ -25,8 +25,10 @@ PARENT = _MEMORY if _MEMORY.is_dir() else None
 
 
 @asynccontextmanager
-async def scratch(settings: Settings) -> AsyncIterator[AsyncEngine]:
+async def scratch(settings: Settings, *, major: int | None = None) -> AsyncIterator[AsyncEngine]:
     """An empty database, which is gone after the block.
+
+    A throw-away server is of that major, where there is one.
 
     On failure: ServerBinariesMissing, ServerStartFailed; with VEGAFS_SCRATCH_URL what connecting
     can meet, and PermissionMissing where its role may not create a database.
@@ -43,7 +45,11 @@ async def scratch(settings: Settings) -> AsyncIterator[AsyncEngine]:
         return
     with tempfile.TemporaryDirectory(prefix="vegafs-scratch-", dir=PARENT) as folder:
         server = EmbeddedServer(
-            Path(folder) / "server", bindir=settings.pg_bindir, durable=False, remove_at_end=True
+            Path(folder) / "server",
+            bindir=settings.pg_bindir,
+            major=major if find_binaries(settings.pg_bindir, major=major) else None,
+            durable=False,
+            remove_at_end=True,
         )
         with server.use() as running:
             async with _engine(settings, running.url()) as engine:

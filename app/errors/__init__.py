@@ -15,6 +15,7 @@
     |  |- ReasonMissing          reason-missing
     |  |- ModelsNotImportable    models-not-importable
     |  |- ServerBinariesMissing  server-binaries-missing
+    |  |- DumpProgramMissing     dump-program-missing
     |  |- VolumeUnknown          volume-unknown
     |  |- PathOutsideVolumes     path-outside-volumes
     |  |- PathNotAFolder         path-not-a-folder
@@ -72,6 +73,7 @@
     |  |  |- DiskFull              disk-full
     |  |  '- StepNotPermitted      step-not-permitted
     |  |- DuplicateRows          duplicate-rows
+    |  |- SchemaNotCopied        schema-not-copied
     |  '- ServerStartFailed      server-start-failed
     '- Temporary               exit 75  trying again is safe
        |- DatabaseUnreachable    database-unreachable
@@ -79,6 +81,7 @@
        |- NotReady               not-ready
        |- MutexHeld              mutex-held
        |- LockBlocked            lock-blocked
+       |- TableLocked            table-locked
        |- ConnectionLost         connection-lost
        '- Interrupted            interrupted (exit 130 or 143)
 
@@ -145,6 +148,7 @@ from app.errors.run_failed import (
     DiskFull,
     DuplicateRows,
     RunFailed,
+    SchemaNotCopied,
     ServerStartFailed,
     StepNotPermitted,
     UpgradeFailed,
@@ -157,6 +161,7 @@ from app.errors.temporary import (
     MutexHeld,
     NotReady,
     StatementCancelled,
+    TableLocked,
     Temporary,
 )
 from app.errors.usage import (
@@ -164,6 +169,7 @@ from app.errors.usage import (
     DatabaseMissing,
     DatabaseUrlInvalid,
     DatabaseUrlMissing,
+    DumpProgramMissing,
     JobImpossible,
     JobNotFound,
     KeyNotFound,
@@ -201,6 +207,7 @@ __all__ = [
     "DatabaseUrlInvalid",
     "DatabaseUrlMissing",
     "DiskFull",
+    "DumpProgramMissing",
     "DuplicateRows",
     "IndexDiffers",
     "Interrupted",
@@ -250,6 +257,7 @@ __all__ = [
     "RowsMissing",
     "RowsRefused",
     "RunFailed",
+    "SchemaNotCopied",
     "ServerBinariesMissing",
     "ServerInUse",
     "ServerStartFailed",
@@ -259,6 +267,7 @@ __all__ = [
     "StandbyRefused",
     "StatementCancelled",
     "StepNotPermitted",
+    "TableLocked",
     "TargetMissed",
     "TargetUnknown",
     "Temporary",

@@ -66,6 +66,20 @@ class DuplicateRows(RunFailed):
         )
 
 
+class SchemaNotCopied(RunFailed):
+    """A database's schema could not be made again on the scratch server."""
+
+    code = "schema-not-copied"
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"the schema of {database!r} cannot be copied: {reason}",
+            help="set VEGAFS_SCRATCH_URL to a server that has what it needs (extensions, roles); "
+            "without --from-database the schema comes from the revisions",
+        )
+
+
 class ServerStartFailed(RunFailed):
     """The embedded server did not start; `log_tail` holds its last lines."""
 

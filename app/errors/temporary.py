@@ -93,6 +93,20 @@ class LockBlocked(Temporary):
         )
 
 
+class TableLocked(Temporary):
+    """Somebody holds a table so that it cannot be looked at."""
+
+    code = "table-locked"
+
+    def __init__(self, database: str, waited_s: float) -> None:
+        self.database, self.waited_s = database, waited_s
+        super().__init__(
+            f"a table of {database!r} is locked by another session; stopped waiting after "
+            f"{waited_s:g} s",
+            help="the same command again when that is done: an upgrade, or DDL by hand",
+        )
+
+
 class ConnectionLost(Temporary):
     """The connection ended in the middle of a revision, and its transaction with it."""
 

@@ -174,6 +174,20 @@ class ServerBinariesMissing(UsageError):
         )
 
 
+class DumpProgramMissing(UsageError):
+    """No pg_dump was found that can read the server."""
+
+    code = "dump-program-missing"
+
+    def __init__(self, database: str, major: int) -> None:
+        self.database, self.major = database, major
+        super().__init__(
+            f"{database!r} is on PostgreSQL {major}, and there is no pg_dump of {major} or newer",
+            help=f"install the client programs of PostgreSQL {major}, or set VEGAFS_PG_BINDIR to "
+            "a newer server's; without --from-database none is needed",
+        )
+
+
 class VolumeUnknown(UsageError):
     """No volume of that name is configured."""
 

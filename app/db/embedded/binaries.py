@@ -43,19 +43,27 @@ def find_binaries(pg_bindir: Path | None = None, *, major: int | None = None) ->
     On failure: ServerBinariesMissing, when the folder that was named is not one of PostgreSQL.
     """
     for bindir in _folders(pg_bindir):
-        found = Binaries(bindir, _major(bindir))
+        found = Binaries(bindir, _major(bindir / "postgres"))
         if major is None or found.major == major:
             return found
     return None
 
 
-def find_program(name: str, pg_bindir: Path | None = None) -> Path | None:
-    """A client program such as psql, from the same places and then from PATH."""
+def find_program(
+    name: str, pg_bindir: Path | None = None, *, since: int | None = None
+) -> Path | None:
+    """A client program such as psql, from the same places and then from PATH.
+
+    With `since`, of that major or a newer one.
+    """
     for bindir in _folders(pg_bindir):
-        if (bindir / name).is_file():
-            return bindir / name
+        program = bindir / name
+        if program.is_file() and (since is None or _major(program) >= since):
+            return program
     on_path = shutil.which(name)
-    return Path(on_path) if on_path else None
+    if on_path is None or (since is not None and _major(Path(on_path)) < since):
+        return None
+    return Path(on_path)
 
 
 def binaries_for_data(
@@ -71,7 +79,7 @@ def binaries_for_data(
     if found is not None:
         there_are = f"PostgreSQL {wanted} is asked for"
     else:
-        majors = [str(_major(bindir)) for bindir in _folders(pg_bindir)]
+        majors = [str(_major(bindir / "postgres")) for bindir in _folders(pg_bindir)]
         there_are = f"there is {', '.join(majors)}" if majors else "there is none"
     raise ServerBinariesMissing(
         f"{data} was made by PostgreSQL {data_major}, and {there_are}",
@@ -121,11 +129,11 @@ def _is_complete(bindir: Path) -> bool:
     return all((bindir / name).is_file() for name in PROGRAMS)
 
 
-def _major(bindir: Path) -> int:
-    """What `postgres --version` says: `postgres (PostgreSQL) 18.4`."""
+def _major(program: Path) -> int:
+    """What `--version` says: `postgres (PostgreSQL) 18.4`."""
     try:
         answer = subprocess.run(  # noqa: S603 - a PostgreSQL that was found or named
-            [bindir / "postgres", "--version"],
+            [program, "--version"],
             check=True,
             capture_output=True,
             text=True,
@@ -133,4 +141,4 @@ def _major(bindir: Path) -> int:
         )
         return _numbers(answer.stdout)[0]
     except (OSError, subprocess.SubprocessError, IndexError):
-        raise ServerBinariesMissing(f"{bindir / 'postgres'} does not run here") from None
+        raise ServerBinariesMissing(f"{program} does not run here") from None

@@ -43,18 +43,19 @@ async def lint(
     wanted: Iterable[str] | None = None,
     *,
     rows: int = ROWS,
+    back: bool = False,
 ) -> Linted:
     """Findings of the revisions `wanted` (all by default) of a chain, in its order.
 
-    `scratch` is an empty database that may be filled. On failure: what `trace` meets before the
-    first of them.
+    `scratch` is a database that may be filled, empty or where the first of them begins; `rows` and
+    `back` are those of `trace`. On failure: what `trace` meets before the first of them.
     """
     ids = set(wanted) if wanted is not None else {r.id for r in revisions}
     chosen = [r for r in revisions if r.id in ids]
     if not chosen:
         return NOTHING
     traced = await trace(
-        scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id, rows=rows
+        scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id, rows=rows, back=back
     )
     major = await server_major(scratch)
     findings: list[Finding] = []

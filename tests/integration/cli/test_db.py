@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.db import libpq_environment
+from app.db.libpq import libpq_environment
 from app.db.url import DatabaseUrl
 from tests.support.databases import Database, value
 from tests.support.forks import Result
@@ -131,7 +131,7 @@ def test_the_whole_url_reaches_libpq() -> None:
         "&target_session_attrs=primary&application_name=n&options=-c%20search_path%3Da%2C%5C%20b"
         "&ssl_min_protocol_version=TLSv1.3&sslnegotiation=direct&passfile=/p"
     )
-    assert libpq_environment(url) == {
+    assert libpq_environment(url, "vegafs-psql") == {
         "PGHOST": "a,b",
         "PGPORT": "1,2",
         "PGDATABASE": "d",

@@ -4,13 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from app.db.embedded.binaries import find_binaries
 from app.db.engine import create_engine
+from app.migrate.history.revisions import (
+    read_lock,
+    read_revisions,
+    with_known,
+    write_lock,
+)
 from app.migrate.proof.catalog import Catalog, snapshot
 from tests.support.databases import Database
 from tests.support.forks import Result, forks
@@ -20,6 +26,7 @@ from tests.support.state import data_that_was_used, empty_state_dir, state_dir
 __all__ = ["data_that_was_used", "empty_state_dir", "guarded", "project", "state_dir"]
 
 ROOT = Path(__file__).resolve().parents[3]
+Command = Callable[..., Result]
 
 
 def run_alembic(
@@ -75,3 +82,34 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def command(project: Path, empty_database: Database) -> Command:
+    """A command in a copy of the project that has one revision more; what it tries has a server."""
+
+    def call(*words: str, **environment: str) -> Result:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+            cwd=project,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(project),
+                "VEGAFS_SCRATCH_URL": empty_database.url,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+def write_revision(project: Path, name: str, source: str) -> None:
+    """A revision in that copy, and its line in the lock without a verdict."""
+    versions, lock = project / "alembic" / "versions", project / "alembic" / "revisions.lock"
+    (versions / name).write_text(source, "utf-8")
+    write_lock(lock, with_known(read_revisions(versions), read_lock(lock)))

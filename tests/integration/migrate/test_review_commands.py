@@ -1,13 +1,8 @@
-"""`vegafs lint`, `plan` and `explain` as processes, and what production makes of a verdict."""
+"""`vegafs lint` and `explain` as processes, and what production makes of a verdict."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +10,10 @@ import pytest
 from app.migrate.history.revisions import (
     CLEAN,
     read_lock,
-    read_revisions,
-    with_known,
-    write_lock,
 )
 from app.migrate.review.rules import RULES
-from tests.integration.migrate.conftest import psql
-from tests.support.databases import Database, value
+from tests.integration.migrate.conftest import Command, write_revision
+from tests.support.databases import Database
 from tests.support.forks import Result
 from tests.support.processes import run
 
@@ -56,53 +48,11 @@ each partition, attached to one that is made ON ONLY the table
     traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs
 
 """
-# All that a role needs that only looks: not even a temporary table may it make.
-LOOKS = """
-REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;
-CREATE ROLE looks LOGIN;
-GRANT CONNECT ON DATABASE "{database}" TO looks;
-GRANT USAGE ON SCHEMA public TO looks;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks;
-"""
-WRITTEN = "tup_inserted + tup_updated + tup_deleted"
-Command = Callable[..., Result]
-
-
-def written(database: Database) -> object:
-    """How many rows were written in the database, its catalog's among them."""
-    query = f"SELECT {WRITTEN} FROM pg_stat_database WHERE datname = '{database.name}'"
-    return asyncio.run(value(database.url, query))
-
-
-@pytest.fixture
-def command(project: Path, empty_database: Database) -> Command:
-    """A command in a copy of the project that has one revision more; what it tries has a server."""
-
-    def call(*words: str, **environment: str) -> Result:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-            cwd=project,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(project),
-                "VEGAFS_SCRATCH_URL": empty_database.url,
-                **environment,
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    return call
 
 
 def write(project: Path, text: str) -> None:
-    """The revision, and its line in the lock without a verdict."""
-    versions, lock = project / "alembic" / "versions", project / "alembic" / "revisions.lock"
-    (versions / "0008_index_jobs.py").write_text(text, "utf-8")
-    write_lock(lock, with_known(read_revisions(versions), read_lock(lock)))
+    """The revision that these tests are about."""
+    write_revision(project, "0008_index_jobs.py", text)
 
 
 @pytest.mark.slow
@@ -137,85 +87,6 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
     )
     applied = command("alembic", "upgrade", "head", **production)
     assert applied.code == 0, applied.err
-
-
-@pytest.mark.slow
-def test_a_plan_says_what_would_be_locked_and_writes_nothing(
-    project: Path, command: Command, database: Database
-) -> None:
-    """A role that may only read is enough."""
-    psql(database, LOOKS.format(database=database.name))
-    before = written(database)
-    url = database.url.replace("://vegafs@", "://looks@")
-    write(project, SAFE)
-    planned = command(
-        "vegafs", "plan", "--target", "eu", VEGAFS_TARGETS=f"us=postgresql:// eu={url}"
-    )
-    assert (planned.code, planned.out) == (
-        0,
-        "PLAN  eu: 1 revision, 1 statement, nothing run\n\n"
-        "1 of 1  0008  index jobs (expand; undo: no data is lost)\n"
-        "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
-        "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither readers nor "
-        "writers\n\n"
-        "0 errors, 0 warnings. Next: alembic upgrade head\n",
-    )
-    assert written(database) == before
-    psql(database, "DROP OWNED BY looks; DROP ROLE looks")
-
-
-def test_a_target_that_is_not_configured_is_named_with_those_that_are(database: Database) -> None:
-    """And one whose URL cannot be used, without the URL."""
-    unknown = run("vegafs", "plan", "--target", "asia", VEGAFS_TARGETS=f"us={database.url}")
-    assert (unknown.code, unknown.err) == (
-        2,
-        "ERROR [target-unknown]  there is no target 'asia'; configured: us\n"
-        "  help: name one of them, or add name=postgresql://… to VEGAFS_TARGETS\n",
-    )
-    wrong = run("vegafs", "plan", "--target", "us", VEGAFS_TARGETS="us=mysql://me:secret@h/d")
-    assert wrong.code == 2
-    assert wrong.err.startswith("ERROR [database-url-invalid]  VEGAFS_TARGETS: us cannot be used: ")
-    assert "secret" not in wrong.err
-
-
-def test_a_plan_is_of_the_database_that_is_migrated(database: Database) -> None:
-    """Where DATABASE_URL leads elsewhere, or nowhere."""
-    for elsewhere in ({}, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}):
-        planned = run("vegafs", "plan", VEGAFS_MIGRATE_DATABASE_URL=database.url, **elsewhere)
-        assert (planned.code, planned.out) == (
-            0,
-            f"OK  {database.name} is at head. Nothing to plan.\n",
-        )
-
-
-@pytest.mark.slow
-def test_a_plan_of_what_would_hurt_is_a_no(
-    project: Path, command: Command, database: Database
-) -> None:
-    """The same as JSON and for a pull request."""
-    write(project, UNSAFE)
-    planned = command("vegafs", "plan", "--json", DATABASE_URL=database.url)
-    assert planned.code == 1
-    document = json.loads(planned.out)
-    assert document["at"] == ["0007"]
-    (revision,) = document["revisions"]
-    (statement,) = revision["statements"]
-    assert statement["locks"][0] | {"held": None} == {
-        "table": "jobs",
-        "mode": "SHARE",
-        "held": None,
-    }
-    assert [finding["rule"] for finding in document["findings"]] == ["require-concurrent-index"]
-    annotated = command("vegafs", "plan", "--format", "github", DATABASE_URL=database.url)
-    assert annotated.out.startswith(
-        "::error file=alembic/versions/0008_index_jobs.py,line=15,title=require-concurrent-index::"
-    )
-
-
-def test_at_head_there_is_nothing_to_plan(database: Database) -> None:
-    """Nothing is tried either."""
-    planned = run("vegafs", "plan", DATABASE_URL=database.url)
-    assert (planned.code, planned.out) == (0, f"OK  {database.name} is at head. Nothing to plan.\n")
 
 
 def test_every_rule_is_explained() -> None:

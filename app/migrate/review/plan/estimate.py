@@ -32,6 +32,11 @@ class Estimate:
         """What is as far from the one as from the other, as a factor."""
         return math.sqrt(self.low_s * self.high_s)
 
+    @property
+    def is_a_moment(self) -> bool:
+        """Whether nobody would notice."""
+        return self.high_s <= INSTANT.high_s * 3
+
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(self.low_s + other.low_s, self.high_s + other.high_s)
 

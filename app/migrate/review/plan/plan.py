@@ -13,28 +13,9 @@ from app.errors import VegafsError
 from app.migrate.history.revisions import Revision
 from app.migrate.review.findings import Finding
 from app.migrate.review.lint import Linted
-from app.migrate.review.plan.estimate import Estimate, estimate, worked_on
 from app.migrate.review.plan.figures import Figures
-from app.migrate.review.trace.locks import STRENGTH
-from app.migrate.review.trace.statement import Statement
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock on one table: from its statement until the transaction ends."""
-
-    table: str
-    mode: str
-    held: Estimate | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One statement, and what it would do to the target."""
-
-    statement: Statement
-    locks: tuple[Lock, ...]
-    takes: Estimate | None
+from app.migrate.review.plan.steps import Step, steps
+from app.migrate.review.plan.undo import Undo, undos
 
 
 @dataclass(frozen=True)
@@ -43,8 +24,7 @@ class Planned:
 
     revision: Revision
     steps: tuple[Step, ...]
-    # Whether going back over it loses what it took away.
-    loses_data: bool
+    undo: Undo
 
 
 @dataclass(frozen=True)
@@ -57,6 +37,8 @@ class Forecast:
     revisions: tuple[Planned, ...]
     findings: tuple[Finding, ...]
     figures: Figures
+    # Whether the scratch database had the target's own schema, or that of the revisions.
+    copied: bool = False
     # What a revision failed with on the scratch database; those after it were not traced.
     stopped_by: VegafsError | None = None
 
@@ -67,6 +49,7 @@ class Forecast:
             "target": self.target,
             "database": self.database,
             "at": list(self.before),
+            "schema_of": "target" if self.copied else "revisions",
             "oldest_transaction": asdict(self.figures.oldest) if self.figures.oldest else None,
             "revisions": [_revision_json(p, self.figures) for p in self.revisions],
             "findings": [finding.as_json() for finding in self.findings],
@@ -81,47 +64,19 @@ def forecast(
     pending: Sequence[Revision],
     linted: Linted,
     figures: Figures,
+    *,
+    copied: bool = False,
 ) -> Forecast:
     """Join what was traced with the figures of the target."""
+    back = undos(pending, linted.trace, figures)
     planned = [
-        Planned(revision, _steps(unit.statements, figures), _loses(unit.statements))
+        Planned(revision, steps(unit.statements, figures), back[revision.id])
         for revision, unit in zip(pending, linted.units, strict=True)
     ]
     stopped = linted.trace.failure
     return Forecast(
-        target, database, tuple(before), tuple(planned), linted.findings, figures, stopped
+        target, database, tuple(before), tuple(planned), linted.findings, figures, copied, stopped
     )
-
-
-def _steps(statements: Sequence[Statement], figures: Figures) -> tuple[Step, ...]:
-    takes = [estimate(statement, figures) for statement in statements]
-    steps = []
-    for number, statement in enumerate(statements):
-        rest = takes[number:] if statement.transactional else takes[number : number + 1]
-        held = _sum(rest)
-        locks = [
-            Lock(relation, mode, held)
-            for relation, mode in statement.locks.items()
-            if relation not in statement.tables and mode != "ACCESS SHARE"
-        ]
-        locks.sort(key=lambda lock: -STRENGTH[lock.mode])
-        steps.append(Step(statement, tuple(locks), takes[number]))
-    return tuple(steps)
-
-
-def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    total = Estimate(0.0, 0.0)
-    for each in estimates:
-        if each is None:
-            return None
-        total += each
-    return total
-
-
-def _loses(statements: Sequence[Statement]) -> bool:
-    kinds = ("column_dropped", "dropped")
-    lost = [e for s in statements for e in s.of(*kinds) if e.facts.get("kind", "r") in "rpm"]
-    return bool(lost) or any(w.deleted or w.updated for s in statements for w in s.work.values())
 
 
 def _revision_json(planned: Planned, figures: Figures) -> Mapping[str, Any]:
@@ -129,24 +84,6 @@ def _revision_json(planned: Planned, figures: Figures) -> Mapping[str, Any]:
         "revision": planned.revision.id,
         "slug": planned.revision.slug,
         "phase": planned.revision.phase,
-        "loses_data": planned.loses_data,
-        "statements": [_step_json(step, figures) for step in planned.steps],
-    }
-
-
-def _step_json(step: Step, figures: Figures) -> Mapping[str, Any]:
-    statement = step.statement
-    tables = {lock.table for lock in step.locks} | worked_on(statement)
-    return {
-        "line": statement.line,
-        "sql": statement.sql,
-        "transactional": statement.transactional,
-        "locks": [
-            {"table": k.table, "mode": k.mode, "held": asdict(k.held) if k.held else None}
-            for k in step.locks
-        ],
-        "scans": sorted(statement.scans),
-        "rewrites": sorted(statement.rewrites),
-        "takes": asdict(step.takes) if step.takes else None,
-        "tables": {t: asdict(figures.tables[t]) for t in sorted(tables) if t in figures.tables},
+        "undo": planned.undo.as_json(figures),
+        "statements": [step.as_json(figures) for step in planned.steps],
     }

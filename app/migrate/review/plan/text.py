@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from app.migrate.review.findings import Finding
-from app.migrate.review.plan.estimate import INSTANT, Estimate
+from app.migrate.review.plan.estimate import Estimate
 from app.migrate.review.plan.figures import Figures
-from app.migrate.review.plan.plan import Forecast, Planned, Step
+from app.migrate.review.plan.plan import Forecast, Planned
+from app.migrate.review.plan.steps import Step
+from app.migrate.review.plan.undo import Cost, Undo
 from app.migrate.review.trace.locks import blocked
 from app.migrate.run.report import duration
 
 WIDTH = 72
+UNDO: Mapping[Cost, str] = {
+    "free": "free",
+    "work": "takes time",
+    "data": "data is lost",
+    "impossible": "impossible",
+    "unknown": "not tried",
+}
 
 
 def render(forecast: Forecast) -> str:
@@ -29,6 +38,8 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         f"PLAN  {forecast.target}: {_counted(count, 'revision')}, "
         f"{_counted(statements, 'statement')}, nothing run"
     )
+    if forecast.copied:
+        yield "  tried on a copy of its schema"
     oldest = forecast.figures.oldest
     if oldest is not None and oldest.age_s >= 1:
         yield (
@@ -58,17 +69,34 @@ def _next(findings: tuple[Finding, ...]) -> str:
 
 def _revision(planned: Planned, number: int, count: int, figures: Figures) -> Iterator[str]:
     revision = planned.revision
-    undo = "data is lost" if planned.loses_data else "no data is lost"
     title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
-    yield f"{title} ({revision.phase}; undo: {undo})"
+    yield f"{title} ({revision.phase}; undo: {UNDO[planned.undo.cost]})"
     for step in planned.steps:
+        yield f"  {_sql(step)}"
         yield from _step(step, figures)
+    yield from _undo(planned.undo, figures)
+
+
+def _undo(undo: Undo, figures: Figures) -> Iterator[str]:
+    """What is not free about it."""
+    if undo.not_restored:
+        yield f"  undo does not bring back {', '.join(undo.not_restored)}"
+    if undo.dropped:
+        yield f"  undo drops what is by then in {', '.join(undo.dropped)}"
+    for step in undo.work:
+        yield f"  undo: {_sql(step)}"
+        yield from _step(step, figures)
+    if undo.obstacle is not None:
+        yield f"  undo: {undo.obstacle}"
+
+
+def _sql(step: Step) -> str:
+    sql = " ".join(step.statement.sql.split())
+    return sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
 
 
 def _step(step: Step, figures: Figures) -> Iterator[str]:
     statement = step.statement
-    sql = " ".join(statement.sql.split())
-    yield f"  {sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + '…'}"
     for lock in step.locks:
         held = f", held {_about(lock.held)}" if statement.lock else ""
         yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
@@ -85,7 +113,7 @@ def _step(step: Step, figures: Figures) -> Iterator[str]:
 def _about(held: Estimate | None) -> str:
     if held is None:
         return "for an unknown time (no rows to measure with)"
-    if held.high_s <= INSTANT.high_s * 3:
+    if held.is_a_moment:
         return "for a moment"
     low, high = duration(held.low_s), duration(held.high_s)
     return f"~{low}" if low == high else f"~{low} to {high}"

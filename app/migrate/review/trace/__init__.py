@@ -1,7 +1,7 @@
 """Trace: what revisions do, seen by running them on a scratch database.
 
     scratch database -- upgrade to where the target is -- rows -- upgrade, beside it the Tracer
-                                                                     |
+                                                                     |     (and back: downgrade)
     revision file -- statement --> State before, State after --> Statement (locks, effects, work)
 
 The statements are those that are executed, so SQL in a string, a DO block and a loop in Python are
@@ -28,7 +28,7 @@ from app.migrate.review.trace.state import STATE, State, read_state
 from app.migrate.review.trace.statement import Statement
 from app.migrate.review.trace.tracer import Tracer
 from app.migrate.run.limits import Limits
-from app.migrate.run.upgrade import upgrade
+from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
 
 __all__ = ["Statement", "Trace", "trace"]
@@ -44,15 +44,26 @@ class Trace:
 
     statements: tuple[Statement, ...]
     failure: VegafsError | None = None
+    # The same of going back over those that were applied, newest first; None where nobody asked.
+    back: Trace | None = None
 
 
 async def trace(
-    scratch: Target, versions: Path, *, start: Sequence[str], to: str = "head", rows: int = ROWS
+    scratch: Target,
+    versions: Path,
+    *,
+    start: Sequence[str],
+    to: str = "head",
+    rows: int = ROWS,
+    back: bool = False,
 ) -> Trace:
-    """Run what is pending after `start` on an empty database, and tell what each statement did.
+    """Run what is pending after `start`, and tell what each statement did.
 
-    Where the rows made for the scratch database are what a revision fails on, it is run once more
-    without them. On failure: what `upgrade` meets on the way to `start`; a revision that fails is
+    The database is empty, or at `start` already. Where the rows made for it are what a revision
+    fails on, that is run once more without them. With `back` what was applied is reverted
+    afterwards, and told as well.
+
+    On failure: what `upgrade` meets on the way to `start`; a revision that fails is
     the trace's `failure`, and no error.
     """
     # Nothing waits for a scratch database, and nothing on it is anybody's.
@@ -67,18 +78,39 @@ async def trace(
         tracer = Tracer(versions, Gate(session, reader))
         if rows:
             await seed(session, await _state(session), rows)
-        while True:
-            held = await contents(session, await _state(session))
-            with tracer.on(engine.sync_engine, held):
-                try:
-                    await upgrade(scratch, to)
-                except VegafsError as error:
-                    if not any(each.rows for each in held.values()) or not _is_about_rows(error):
-                        return Trace(tuple(tracer.statements), error)
-                else:
-                    return Trace(tuple(tracer.statements))
-            tracer.forget_last_revision()
-            await unseed(session, await _state(session))
+        there = await _there(scratch, to, tracer, session)
+        if not back or len(start) > 1:
+            return there
+        tracer = Tracer(versions, Gate(session, reader))
+        before = start[0] if start else "base"
+        return replace(there, back=await _back(scratch, before, tracer, session))
+
+
+async def _there(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
+    engine = scratch.engine.sync_engine
+    while True:
+        held = await contents(session, await _state(session))
+        with tracer.on(engine, held):
+            try:
+                await upgrade(scratch, to)
+            except VegafsError as error:
+                if not any(each.rows for each in held.values()) or not _is_about_rows(error):
+                    return Trace(tuple(tracer.statements), error)
+            else:
+                return Trace(tuple(tracer.statements))
+        tracer.forget_last_revision()
+        await unseed(session, await _state(session))
+
+
+async def _back(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
+    """Rows stay: what cannot be reverted because of them cannot be on the target either."""
+    held = await contents(session, await _state(session))
+    with tracer.on(scratch.engine.sync_engine, held):
+        try:
+            await downgrade(scratch, to)
+        except VegafsError as error:
+            return Trace(tuple(tracer.statements), error)
+    return Trace(tuple(tracer.statements))
 
 
 async def _leave_utc(engine: AsyncEngine) -> None:
