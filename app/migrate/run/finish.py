@@ -35,7 +35,8 @@ def finish(path: str, review: Review | None) -> None:
     """Format a new revision file where ruff is installed, and add it to revisions.lock."""
     written = Path(path)
     if importlib.util.find_spec("ruff") is not None:
-        for arguments in (["check", "--quiet", "--fix", "--exit-zero"], ["format", "--quiet"]):
+        # Formatted first: it would complain of lines that are only long so far.
+        for arguments in (["format", "--quiet"], ["check", "--quiet", "--fix", "--exit-zero"]):
             subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
