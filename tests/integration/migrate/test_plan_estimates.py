@@ -32,11 +32,12 @@ FILL = """
 INSERT INTO events (kind, note, at)
 SELECT n % 100, 'a note of some length, number ' || n, now() FROM generate_series(1, $1) n
 """
-STATEMENTS = {
-    "a scan": "ALTER TABLE events ALTER COLUMN kind SET NOT NULL",
-    "a check": "ALTER TABLE events ADD CONSTRAINT ck CHECK (kind >= 0)",
-    "an index": "CREATE INDEX ix ON events (at, kind)",
-    "a rewrite": "ALTER TABLE events ALTER COLUMN kind TYPE bigint",
+STEPS = {
+    "a scan": "op.execute('ALTER TABLE events ALTER COLUMN kind SET NOT NULL')",
+    "a check": "op.execute('ALTER TABLE events ADD CONSTRAINT ck CHECK (kind >= 0)')",
+    "an index": "op.execute('CREATE INDEX ix ON events (at, kind)')",
+    "an index beside its users": "op.create_index_concurrently('ix_note', 'events', ['note'])",
+    "a rewrite": "op.execute('ALTER TABLE events ALTER COLUMN kind TYPE bigint')",
 }
 
 
@@ -52,8 +53,8 @@ async def test_an_estimate_is_within_a_factor_of_three(
     """
     chain = Chain(tmp_path / "chain")
     chain.add(f'op.execute("""{TABLE}""")', "op.execute('DROP TABLE events')")
-    for sql in STATEMENTS.values():
-        chain.add(f"op.execute('{sql}')")
+    for step in STEPS.values():
+        chain.add(step)
     traced = [await traced_statements(databases, chain) for _ in range(TIMES)]
 
     session = await connect(empty_database.url)
@@ -70,8 +71,10 @@ async def test_an_estimate_is_within_a_factor_of_three(
         statement = min(same, key=lambda each: each.seconds)
         expected = estimate(statement, now)
         assert expected is not None
-        took_s = min([await rolled_back(session, statement.sql) for _ in range(TIMES - 1)])
-        took_s = min(took_s, await timed(session, statement.sql))
+        # What runs outside a transaction runs once.
+        again = TIMES - 1 if statement.transactional else 0
+        took = [await rolled_back(session, statement.sql) for _ in range(again)]
+        took_s = min(*took, await timed(session, statement.sql), float("inf"))
         factor = took_s / expected.middle_s
         if not 1 / 3 <= factor <= 3:
             wrong.append((statement.sql, took_s, expected))

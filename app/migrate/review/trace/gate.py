@@ -34,8 +34,9 @@ class Pause:
     taken: dict[int, set[str]]
     # Set as the statement ends.
     over: asyncio.Event
-    # The task that looks; its result is when the last gate opened.
-    opened_s: asyncio.Task[float]
+    began_s: float
+    # The task that looks; its result is how long the statement stood at the gates.
+    stood_s: asyncio.Task[float]
 
 
 class Gate:
@@ -51,32 +52,39 @@ class Gate:
         await _lock(self._reader, parts, "ACCESS SHARE")
         taken: dict[int, set[str]] = {}
         over = asyncio.Event()
-        return Pause(taken, over, asyncio.ensure_future(self._look(pid, taken, over)))
+        looking = asyncio.ensure_future(self._look(pid, taken, over))
+        return Pause(taken, over, time.monotonic(), looking)
 
     async def open(self, pause: Pause) -> tuple[float, dict[int, set[str]]]:
-        """How long the statement went on without the gates, in seconds, and its locks."""
-        ended_s = time.monotonic()
+        """How long the statement worked, which is not at the gates, in seconds; and its locks."""
+        took_s = time.monotonic() - pause.began_s
         pause.over.set()
-        return max(0.0, ended_s - await pause.opened_s), pause.taken
+        return max(0.0, took_s - await pause.stood_s), pause.taken
 
     async def _look(self, pid: int, taken: dict[int, set[str]], over: asyncio.Event) -> float:
         opened_s = time.monotonic()
+        stood_s = 0.0
         former: object = None
         for gate in (self._writer, self._reader):
             waits: object = None
+            since_s = opened_s
             while not over.is_set() and (
                 waits is None
                 # It goes on from the first gate a moment after that has opened, or finds that the
                 # other one stands in the way of the same lock.
                 or (waits == former and time.monotonic() < opened_s + GONE_ON_AFTER_S)
             ):
+                if waits is None:
+                    since_s = time.monotonic()
                 waits = await self._wait(pid, taken)
                 await asyncio.sleep(LOOK_EVERY_S)
             if waits is not None:
                 opened_s = time.monotonic()
+                # It stands at the last one after its work, which is none of the waiting.
+                stood_s += opened_s - since_s
             former = waits
             await gate.execute("ROLLBACK")
-        return opened_s
+        return stood_s
 
     async def _wait(self, pid: int, taken: dict[int, set[str]]) -> object:
         """Note its locks; what it waits for, or None."""
