@@ -668,6 +668,7 @@ async def test_what_may_be_a_rename_is_asked_about(
     added, dropped = await project.revise(things(Column("priority", Integer)), "Rank")
     assert 'op.add_column("things", sa.Column("priority"' in _formatted(project, added)
     assert 'op.drop_column("things", "rank")' in dropped.read_text("utf-8")
+    assert "\nIf things.rank has become things.priority, this loses" in dropped.read_text("utf-8")
     assert capsys.readouterr().err == (
         "?   things.rank is dropped and things.priority added; if that is a rename: delete what "
         "was written, and\n"

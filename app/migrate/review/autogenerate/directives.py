@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from app.errors import MessageMissing, UsageError
 from app.migrate.review.autogenerate.page import Page, Pages
 from app.migrate.review.autogenerate.planner import Planned, plan
-from app.migrate.review.autogenerate.renames import questions, questions_of
+from app.migrate.review.autogenerate.renames import Candidate, candidates, candidates_of
 from app.migrate.review.autogenerate.steps import Step
 
 
@@ -50,15 +50,18 @@ def process_revision_directives(
     comparison = operations.info.get("comparison")
     if comparison is None:
         # Nobody has compared, or nobody could: it is written as Alembic found it.
-        _ask(questions_of(operations, context))
+        _ask(candidates_of(operations, context))
         return
     directives.clear()
+    doubtful = list(candidates(comparison.database, comparison.models))
     for made, planned in _planned(script, operations):
         directives.append(made)
-        pages.add(made, comparison, _why(planned), planned.allow)
+        dropped = set(_dropped(planned))
+        doubts = [each.doubt() for each in doubtful if each.old in dropped]
+        pages.add(made, comparison, (*_why(planned), *doubts), planned.allow)
         for comment in pages.of(str(made.rev_id)).allow:
             sys.stderr.write(f"{made.rev_id}  {comment}\n")
-    _ask(questions(comparison.database, comparison.models))
+    _ask(doubtful)
 
 
 def renames_given(context: MigrationContext) -> Sequence[str]:
@@ -67,9 +70,19 @@ def renames_given(context: MigrationContext) -> Sequence[str]:
     return getattr(options, "rename", None) or ()
 
 
-def _ask(questions: Iterable[str]) -> None:
-    for question in questions:
-        sys.stderr.write(f"?   {question}\n")
+def _ask(doubtful: Iterable[Candidate]) -> None:
+    for candidate in doubtful:
+        sys.stderr.write(f"?   {candidate.question()}\n")
+
+
+def _dropped(planned: Planned) -> Iterable[str]:
+    """The tables and columns that a revision drops."""
+    for step in planned.steps:
+        for operation in step.ops:
+            if isinstance(operation, ops.DropColumnOp):
+                yield f"{operation.table_name}.{operation.column_name}"
+            elif isinstance(operation, ops.DropTableOp):
+                yield operation.table_name
 
 
 def _why(planned: Planned) -> Sequence[str]:

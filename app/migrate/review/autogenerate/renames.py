@@ -134,7 +134,31 @@ def _equal(before: Attributes, after: Attributes) -> bool:
     return definition == after["definition"] and all(before[each] == after[each] for each in rest)
 
 
-def questions(database: Catalog, models: Catalog) -> Iterator[str]:
+@dataclass(frozen=True)
+class Candidate:
+    """What is dropped, and what is added that it may have become."""
+
+    old: str
+    new: str
+
+    def question(self) -> str:
+        """What the developer is asked, with the command that says yes."""
+        return (
+            f"{self.old} is dropped and {self.new} added; if that is a rename: delete what was "
+            "written, and\n"
+            f"  alembic revision --autogenerate --rename {self.old}:{self.new} "
+            f'-m "Rename {self.old} to {self.new}"'
+        )
+
+    def doubt(self) -> str:
+        """What the revision that drops it says to whoever reads it later."""
+        return (
+            f"If {self.old} has become {self.new}, this loses what is in it: write the change with "
+            f"--rename {self.old}:{self.new} instead."
+        )
+
+
+def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
     """What is dropped and added and may be a rename."""
     for table in sorted(_names(database) & _names(models)):
         gone, come = (
@@ -145,12 +169,12 @@ def questions(database: Catalog, models: Catalog) -> Iterator[str]:
         for old, attributes in gone.items():
             for new, each in come.items():
                 if attributes["type"] == each["type"]:
-                    yield _question(f"{table}.{old}", f"{table}.{new}")
+                    yield Candidate(f"{table}.{old}", f"{table}.{new}")
     for old_table, new_table in _tables(database, models):
-        yield _question(old_table, new_table)
+        yield Candidate(old_table, new_table)
 
 
-def questions_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[str]:
+def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
     """The same of columns that Alembic found to differ, where there are no catalogs to read."""
     for table in operations.ops:
         if not isinstance(table, ops.ModifyTableOps):
@@ -160,7 +184,7 @@ def questions_of(operations: ops.UpgradeOps, context: MigrationContext) -> Itera
         for old, new in itertools.product(gone, come):
             if old.type.compile(context.dialect) == new.type.compile(context.dialect):
                 name = table.table_name
-                yield _question(f"{name}.{old.name}", f"{name}.{new.name}")
+                yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
 
 
 def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
@@ -180,10 +204,3 @@ def _names(catalog: Catalog) -> set[str]:
 def _columns(catalog: Catalog, table: str) -> set[tuple[str, object]]:
     columns = catalog.of_table("column", table)
     return {(name, attributes["type"]) for name, attributes in columns.items()}
-
-
-def _question(old: str, new: str) -> str:
-    return (
-        f"{old} is dropped and {new} added; if that is a rename: delete what was written, and\n"
-        f'  alembic revision --autogenerate --rename {old}:{new} -m "Rename {old} to {new}"'
-    )
