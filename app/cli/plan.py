@@ -18,7 +18,7 @@ from app.db.engine import create_engine
 from app.db.failures import explained, sqlstate
 from app.db.schema import Schema, make_schema, read_schema
 from app.db.scratch import scratch
-from app.errors import TableLocked
+from app.errors import DatabaseAhead, TableLocked
 from app.migrate.history.revisions import ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
 from app.migrate.review.lint import NOTHING, lint
@@ -93,6 +93,9 @@ async def _plan(
                 major = int((connection.dialect.server_version_info or (0,))[0])
     finally:
         await engine.dispose()
+    strange = sorted(set(heads) - {revision.id for revision in chain})
+    if strange:
+        raise DatabaseAhead(called, ", ".join(strange), chain[-1].id)
     applied = ancestors(chain, heads)
     pending = [revision for revision in chain if revision.id not in applied]
     linted = NOTHING

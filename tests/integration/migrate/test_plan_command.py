@@ -86,6 +86,17 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
     assert written(database) == before
 
 
+def test_a_database_that_is_ahead_is_not_planned_for(database: Database) -> None:
+    """From where it is no revision of this build leads on."""
+    psql(database, "UPDATE alembic_version SET version_num = '9999'")
+    planned = run("vegafs", "plan", DATABASE_URL=database.url)
+    assert planned.code == 1
+    assert planned.err.startswith(
+        f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build does not "
+        "know; its newest revision is 0007\n"
+    )
+
+
 def test_a_target_that_is_not_configured_is_named_with_those_that_are(database: Database) -> None:
     """And one whose URL cannot be used, without the URL."""
     unknown = run("vegafs", "plan", "--target", "asia", VEGAFS_TARGETS=f"us={database.url}")
