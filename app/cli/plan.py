@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -19,7 +19,7 @@ from app.db.failures import explained, sqlstate
 from app.db.schema import Schema, make_schema, read_schema
 from app.db.scratch import scratch
 from app.errors import DatabaseAhead, TableLocked
-from app.migrate.history.revisions import ancestors, read_revisions
+from app.migrate.history.revisions import Revision, ancestors, read_revisions
 from app.migrate.review.formats import FORMATS
 from app.migrate.review.lint import NOTHING, lint
 from app.migrate.review.plan.figures import figures
@@ -87,17 +87,13 @@ async def _plan(
             async with engine.connect() as connection:
                 await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
                 heads = await connection.run_sync(_heads)
+                pending = _pending(chain, heads, called)
                 now = await connection.run_sync(figures)
-                if from_database:
-                    schema = await read_schema(in_force, connection)
                 major = int((connection.dialect.server_version_info or (0,))[0])
+                if from_database and pending:
+                    schema = await read_schema(in_force, connection)
     finally:
         await engine.dispose()
-    strange = sorted(set(heads) - {revision.id for revision in chain})
-    if strange:
-        raise DatabaseAhead(called, ", ".join(strange), chain[-1].id)
-    applied = ancestors(chain, heads)
-    pending = [revision for revision in chain if revision.id not in applied]
     linted = NOTHING
     if pending:
         async with scratch(settings, major=major) as empty:
@@ -109,6 +105,15 @@ async def _plan(
             wanted = [revision.id for revision in pending]
             linted = await lint(target, chain, wanted, rows=ROWS, back=True)
     return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
+
+
+def _pending(chain: Sequence[Revision], heads: Sequence[str], database: str) -> Sequence[Revision]:
+    """The revisions after those. On failure: DatabaseAhead, where one of them is unknown."""
+    strange = sorted(set(heads) - {revision.id for revision in chain})
+    if strange:
+        raise DatabaseAhead(database, ", ".join(strange), chain[-1].id)
+    applied = ancestors(chain, heads)
+    return [revision for revision in chain if revision.id not in applied]
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:
