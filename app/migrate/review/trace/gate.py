@@ -74,7 +74,8 @@ class Gate:
                 # other one stands in the way of the same lock.
                 or (waits == former and time.monotonic() < opened_s + GONE_ON_AFTER_S)
             ):
-                if waits is None:
+                # On its way to the first one there is nothing to do but to look up names.
+                if waits is None and former is not None:
                     since_s = time.monotonic()
                 waits = await self._wait(pid, taken)
                 await asyncio.sleep(LOOK_EVERY_S)
