@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from app.errors import RoundTripDiffers, VegafsError
 from app.migrate.history.revisions import Revision
 from app.migrate.proof.catalog import Catalog, difference
+from app.migrate.proof.catalog.models import models_catalog
 from app.migrate.proof.fingerprints import catalog_of
-from app.migrate.review.autogenerate.shadow import models_catalog
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Scratch, Target
 from app.migrate.testing.files import path_of

@@ -264,6 +264,95 @@ HAND_MADE = {
         "CREATE TABLE part_2 PARTITION OF part DEFAULT",
         "unexpected partition part_2",
     ),
+    "partition option": (
+        "ALTER TABLE part_1 SET (autovacuum_enabled = off)",
+        "changed options of partition part_1: expected nothing, found (autovacuum_enabled=off)",
+    ),
+    "storage": (
+        "ALTER TABLE a ALTER name SET STORAGE EXTERNAL",
+        "changed storage of column a.name: expected nothing, found EXTERNAL",
+    ),
+    "compression": (
+        "ALTER TABLE a ALTER name SET COMPRESSION pglz",
+        "changed compression of column a.name: expected nothing, found pglz",
+    ),
+    "statistics target": (
+        "ALTER TABLE a ALTER name SET STATISTICS 500",
+        "changed statistics of column a.name: expected nothing, found 500",
+    ),
+    "statistics target of an index": (
+        "ALTER INDEX ix_expr ALTER COLUMN 1 SET STATISTICS 500",
+        "changed statistics of index ix_expr: expected nothing, found (1 500)",
+    ),
+    "target of statistics": (
+        "ALTER STATISTICS sts SET STATISTICS 500",
+        "changed target of statistics sts: expected nothing, found 500",
+    ),
+    "attribute option": (
+        "ALTER TABLE a ALTER name SET (n_distinct = 5)",
+        "changed attribute options of column a.name: expected nothing, found (n_distinct=5)",
+    ),
+    "toast option": (
+        "ALTER TABLE a SET (toast.autovacuum_enabled = off)",
+        "changed toast options of table a: expected nothing, found (autovacuum_enabled=off)",
+    ),
+    "option of a key's index": (
+        "ALTER INDEX a_pkey SET (fillfactor = 60)",
+        "changed index options of constraint a.a_pkey: expected nothing, found (fillfactor=60)",
+    ),
+    "replica identity": (
+        "ALTER TABLE a REPLICA IDENTITY FULL",
+        "changed replica identity of table a: expected nothing, found FULL",
+    ),
+    "cluster": (
+        "ALTER TABLE a CLUSTER ON a_pkey",
+        "changed clustered on of table a: expected nothing, found a_pkey",
+    ),
+    "row security forced": (
+        "ALTER TABLE b FORCE ROW LEVEL SECURITY",
+        "changed row security of table b: expected enabled, found forced",
+    ),
+    "foreign key switched off": (
+        "ALTER TABLE b DISABLE TRIGGER ALL",
+        "changed switched off on of constraint b.b_aid_fkey: expected nothing, found (b)",
+    ),
+    "broken key": (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'a_pkey'::regclass",
+        "changed index valid of constraint a.a_pkey: expected nothing, found False",
+    ),
+    "rule switched off": (
+        "ALTER TABLE b DISABLE RULE rr",
+        "changed fires of rule b.rr: expected nothing, found no",
+    ),
+    "comment on a view's column": (
+        "COMMENT ON COLUMN v7.t IS 'x'",
+        "changed column comments of view v7: expected nothing, found (t x)",
+    ),
+    "collation added": (
+        "CREATE COLLATION mine (PROVIDER = libc, LOCALE = 'C')",
+        "unexpected collation mine",
+    ),
+    "operator added": (
+        "CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text)",
+        "unexpected operator ===(text, text)",
+    ),
+    "operator class added": (
+        "CREATE OPERATOR CLASS mine FOR TYPE int USING hash AS OPERATOR 1 =",
+        "unexpected operator class mine USING hash",
+    ),
+    "text search": (
+        "CREATE TEXT SEARCH CONFIGURATION mine (COPY = pg_catalog.simple)",
+        "unexpected text search configuration mine",
+    ),
+    "dictionary": (
+        "CREATE TEXT SEARCH DICTIONARY mine (TEMPLATE = pg_catalog.simple)",
+        "unexpected text search dictionary mine",
+    ),
+    "event trigger": (
+        "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+        "CREATE EVENT TRIGGER mine ON ddl_command_end EXECUTE FUNCTION on_ddl()",
+        "unexpected event trigger mine",
+    ),
     "inheritance": (
         "ALTER TABLE inh NO INHERIT ul",
         "changed inherits of table inh: expected (ul), found nothing",
@@ -279,6 +368,27 @@ async def test_a_change_by_hand_is_seen(connection: AsyncConnection, change: str
     statements, expected = HAND_MADE[change]
     await script(connection, statements)
     assert expected in shown(difference(before, await read(connection)))
+
+
+async def test_owners_and_privileges_are_compared_on_request(connection: AsyncConnection) -> None:
+    """They differ from one environment to the next, so they are no difference by themselves."""
+    before = await connection.run_sync(lambda c: snapshot(c, privileges=True))
+    await script(
+        connection,
+        "CREATE ROLE catalog_reader; ALTER TABLE ul OWNER TO catalog_reader; "
+        "GRANT SELECT ON a TO catalog_reader; GRANT UPDATE (k) ON b TO catalog_reader; "
+        "REVOKE EXECUTE ON FUNCTION imm FROM PUBLIC; GRANT SELECT ON b TO PUBLIC",
+    )
+    after = await connection.run_sync(lambda c: snapshot(c, privileges=True))
+    assert shown(difference(before, after)) == [
+        "changed privileges of column b.k: expected nothing, found (UPDATE TO catalog_reader)",
+        "changed privileges of function imm(text): expected (EXECUTE TO PUBLIC), found nothing",
+        "changed privileges of table a: expected nothing, found (SELECT TO catalog_reader)",
+        "changed privileges of table b: expected nothing, found (SELECT TO PUBLIC)",
+        "changed owner of table ul: expected nothing, found catalog_reader",
+    ]
+    plain = await read(connection)
+    assert not any({"owner", "privileges"} & set(each) for each in plain.objects.values())
 
 
 async def test_the_order_of_columns_is_compared_on_request(connection: AsyncConnection) -> None:
@@ -355,7 +465,9 @@ async def test_what_an_extension_brought_is_left_out(connection: AsyncConnection
         pytest.skip("no extension with a type is installed on this server")
     before = await read(connection)
     await connection.execute(text(f"CREATE EXTENSION {available} SCHEMA public"))
-    assert shown(difference(before, await read(connection))) == []
+    with_it = await read(connection)
+    assert shown(difference(before, with_it)) == [f"unexpected extension {available}"]
+    assert with_it.fingerprint() == before.fingerprint()
     await connection.execute(text("CREATE SCHEMA other"))
     await connection.execute(text(f"CREATE TABLE other.t (x public.{available})"))
     catalog = await read(connection, "other")

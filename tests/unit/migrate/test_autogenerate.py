@@ -7,10 +7,10 @@ import ast
 import pytest
 
 from app.migrate.proof.catalog import Catalog, Key
+from app.migrate.proof.catalog.order import in_order
 from app.migrate.review.autogenerate.comparison import Comparison, renamed, replaces
 from app.migrate.review.autogenerate.enums import _additions
 from app.migrate.review.autogenerate.layout import body, imports
-from app.migrate.review.autogenerate.objects import in_order
 from app.migrate.review.autogenerate.page import Pages
 from app.migrate.review.autogenerate.retyping import is_widening, needs_no_rewrite
 from app.migrate.review.autogenerate.steps import sql

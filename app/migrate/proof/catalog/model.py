@@ -5,13 +5,43 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 Value = str | bool | None | tuple[str, ...]
 Attributes = Mapping[str, Value]
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
+# What no model says, so that revisions alone decide it.
+UNDECLARED = frozenset(
+    {
+        "attribute options",
+        "clustered on",
+        "column comments",
+        "compression",
+        "fires",
+        "index options",
+        "index valid",
+        "replica identity",
+        "statistics",
+        "storage",
+        "switched off on",
+        "target",
+        "toast options",
+    }
+)
+UNDECLARED_KINDS = frozenset(
+    {
+        "collation",
+        "event trigger",
+        "extension",
+        "operator",
+        "operator class",
+        "partition",
+        "text search configuration",
+        "text search dictionary",
+    }
+)
 
 
 class Key(NamedTuple):
@@ -33,6 +63,8 @@ class Catalog:
     column_order: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     # What an object needs to exist; it follows from the definitions.
     uses: Mapping[Key, frozenset[Key]] = field(default_factory=dict, compare=False)
+    # The role that the owner of an object is left out for, where owners were read.
+    owner: str | None = field(default=None, compare=False)
 
     def get(self, kind: str, name: str) -> Attributes | None:
         """The attributes of one object, or None where there is none of that name."""
@@ -59,10 +91,27 @@ class Catalog:
             found |= wanted
         return frozenset(found)
 
+    def declarable(self, *, kinds: bool = True) -> Catalog:
+        """The catalog without what no model says; of an object that is left, all that one does."""
+        return replace(
+            self,
+            objects={
+                key: frozen({n: v for n, v in attributes.items() if n not in UNDECLARED})
+                for key, attributes in self.objects.items()
+                if not kinds or key.kind not in UNDECLARED_KINDS
+            },
+        )
+
     def fingerprint(self) -> str:
-        """The SHA-256 of the objects; the same on every supported server."""
+        """The SHA-256 of the objects; the same on every supported server.
+
+        Extensions are left out: what an operator installs beside a schema is no change of it, and
+        one that goes takes along what stands on it.
+        """
         listing = [
-            [*key, sorted(attributes.items())] for key, attributes in sorted(self.objects.items())
+            [*key, sorted(attributes.items())]
+            for key, attributes in sorted(self.objects.items())
+            if key.kind != "extension"
         ]
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

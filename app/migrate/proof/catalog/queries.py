@@ -1,10 +1,13 @@
 """What is read from pg_catalog: one SELECT a kind of object, all sent as one statement.
 
 Each gives kind, name, the relation that the object belongs to, its address in pg_depend
-(class, object, column) and its attributes as JSON. A new kind is one more entry of `KINDS`.
+(class, object, column) and its attributes as JSON. What few objects have is an attribute only where
+it is set. A new kind is one more entry of `KINDS`.
 """
 
 from __future__ import annotations
+
+from app.migrate.proof.catalog.beside import BESIDE
 
 # PG 18 stores NOT NULL as constraints too: a column says it, and only one that was never validated
 # is worth a line. Constraints of a partition come from its parent, those of triggers are triggers.
@@ -19,7 +22,16 @@ SELECT 'constraint', r.name || '.' || k.conname, r.name,
            'definition', regexp_replace(pg_get_constraintdef(k.oid, true), ' NOT VALID$', ''),
            'validated', k.convalidated,
            'comment', obj_description(k.oid, 'pg_constraint'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'index valid', CASE WHEN NOT i.indisvalid THEN false END,
+           'index options', to_jsonb(x.reloptions),
+           'switched off on', (SELECT jsonb_agg(DISTINCT g.tgrelid::regclass::text)
+                               FROM pg_trigger g
+                               WHERE g.tgconstraint = k.oid AND g.tgisinternal
+                                 AND g.tgenabled <> 'O')))
 FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
+LEFT JOIN pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_class x ON x.oid = i.indexrelid
 WHERE r.kind IN ('r', 'p', 'f') AND k.conparentid = 0 AND (k.conislocal OR k.contype <> 'c')
   AND (k.contype IN ('c', 'f', 'p', 'u', 'x') OR k.contype = 'n' AND NOT k.convalidated)
 """
@@ -42,6 +54,13 @@ SELECT 'column', r.name || '.' || a.attname, r.name,
                            WHERE s.dependency = 'i' AND s.table_oid = r.oid
                              AND s.table_column = a.attnum) END,
            'comment', col_description(r.oid, a.attnum))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'storage', CASE WHEN a.attstorage <> t.typstorage THEN
+                      CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
+                      WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+           'compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+           'statistics', nullif(a.attstattarget, -1)::text,
+           'attribute options', to_jsonb(a.attoptions)))
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
@@ -62,6 +81,13 @@ SELECT 'table', r.name, r.name, 'pg_class'::regclass::oid, r.oid, 0,
            'row security', CASE WHEN r.row_security THEN
                            CASE WHEN r.forced THEN 'forced' ELSE 'enabled' END END,
            'comment', obj_description(r.oid, 'pg_class'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'toast options', (SELECT to_jsonb(o.reloptions) FROM pg_class o WHERE o.oid = r.toast),
+           'clustered on', (SELECT i.indexrelid::regclass::text FROM pg_index i
+                            WHERE i.indrelid = r.oid AND i.indisclustered),
+           'replica identity', CASE r.replica_identity WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+               WHEN 'i' THEN (SELECT 'USING INDEX ' || i.indexrelid::regclass::text FROM pg_index i
+                              WHERE i.indrelid = r.oid AND i.indisreplident) END))
 FROM relation r WHERE r.kind IN ('r', 'p', 'f')
 """
 
@@ -69,6 +95,8 @@ _PARTITIONS = """
 SELECT 'partition', c.relname, p.relname, 'pg_class'::regclass::oid, c.oid, 0,
        jsonb_build_object('name', c.relname, 'table', p.relname,
                           'bound', pg_get_expr(c.relpartbound, c.oid, true))
+       || jsonb_strip_nulls(jsonb_build_object('options', to_jsonb(c.reloptions),
+                                               'comment', obj_description(c.oid, 'pg_class')))
 FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
 WHERE c.relnamespace = (SELECT oid FROM namespace) AND c.relispartition
   AND c.relkind IN ('r', 'p', 'f')
@@ -84,6 +112,10 @@ SELECT 'index', c.relname, r.name, 'pg_class'::regclass::oid, c.oid, 0,
            'unique', i.indisunique,
            'valid', i.indisvalid AND i.indisready,
            'comment', obj_description(c.oid, 'pg_class'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'statistics', (SELECT jsonb_agg(a.attnum || ' ' || a.attstattarget ORDER BY a.attnum)
+                          FROM pg_attribute a
+                          WHERE a.attrelid = c.oid AND a.attstattarget >= 0)))
 FROM pg_index i JOIN relation r ON r.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
 WHERE NOT EXISTS (SELECT FROM pg_constraint k
                   WHERE k.conindid = c.oid AND k.conrelid = r.oid AND k.contype IN ('p', 'u', 'x'))
@@ -143,6 +175,13 @@ SELECT CASE r.kind WHEN 'v' THEN 'view' ELSE 'materialized view' END, r.name, r.
                        WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped),
            'options', to_jsonb(r.options),
            'comment', obj_description(r.oid, 'pg_class'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'column comments', (SELECT jsonb_agg(quote_ident(a.attname) || ' ' || d.description
+                                                ORDER BY a.attnum)
+                               FROM pg_attribute a JOIN pg_description d
+                                    ON d.classoid = 'pg_class'::regclass AND d.objoid = r.oid
+                                       AND d.objsubid = a.attnum
+                               WHERE a.attrelid = r.oid)))
 FROM relation r WHERE r.kind IN ('v', 'm')
 """
 
@@ -191,6 +230,9 @@ SELECT 'rule', r.name || '.' || w.rulename, r.name, 'pg_rewrite'::regclass::oid,
        jsonb_build_object('table', r.name, 'name', w.rulename,
                           'definition', pg_get_ruledef(w.oid, true),
                           'comment', obj_description(w.oid, 'pg_rewrite'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'fires', CASE w.ev_enabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'on replicas'
+                    WHEN 'A' THEN 'always' END))
 FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'
 """
 
@@ -219,6 +261,8 @@ SELECT 'statistics', s.stxname, r.name, 'pg_statistic_ext'::regclass::oid, s.oid
                || substr(pg_get_statisticsobjdef(s.oid),
                          length('CREATE STATISTICS ' || quote_ident(CAST(:schema AS text))) + 2),
            'comment', obj_description(s.oid, 'pg_statistic_ext'))
+       || jsonb_strip_nulls(jsonb_build_object(
+           'target', nullif(s.stxstattarget, -1)::text))
 FROM pg_statistic_ext s JOIN relation r ON r.oid = s.stxrelid
 """
 
@@ -236,6 +280,7 @@ KINDS = (
     _RULES,
     _POLICIES,
     _STATISTICS,
+    *BESIDE,
 )
 
 # A partition is shown by its bound; what it has comes from its parent.
@@ -245,7 +290,8 @@ member AS (SELECT objid FROM pg_depend WHERE deptype = 'e'),
 relation AS (
     SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
            c.reloptions AS options, c.relrowsecurity AS row_security,
-           c.relforcerowsecurity AS forced
+           c.relforcerowsecurity AS forced, c.relreplident AS replica_identity,
+           c.reltoastrelid AS toast
     FROM pg_class c
     WHERE c.relnamespace = (SELECT oid FROM namespace) AND NOT c.relispartition
       AND NOT EXISTS (SELECT FROM member m WHERE m.objid = c.oid)),

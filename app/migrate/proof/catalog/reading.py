@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, text
 from app.migrate.proof.catalog.dependencies import DEPENDENCIES
 from app.migrate.proof.catalog.model import Attributes, Catalog, Key, Value, frozen
 from app.migrate.proof.catalog.normal import view_definition
+from app.migrate.proof.catalog.privileges import MIGRATES, PRIVILEGES
 from app.migrate.proof.catalog.queries import OBJECTS
 
 # Alembic's table and the ledger beside it: they say what was done, and are not part of it.
@@ -36,13 +38,18 @@ def snapshot(
     schema: str = "public",
     *,
     exclude: Collection[str] = BOOKKEEPING,
+    privileges: bool = False,
 ) -> Catalog:
     """Read everything of one schema that matters, except the relations named in `exclude`.
+
+    With `privileges` also who owns what, and who else may do what with it.
 
     Nothing is written or locked beyond an instant of ACCESS SHARE, and the search path is put
     back. A transaction that the caller has open stays open.
     """
     began = not connection.in_transaction()
+    owner: str | None = None
+    may: list[tuple[Any, ...]] = []
     try:
         # The path is set within a savepoint: rolling back restores it, after an error too.
         with connection.begin_nested() as savepoint:
@@ -51,20 +58,29 @@ def snapshot(
             uses = [
                 tuple(row) for row in connection.execute(text(DEPENDENCIES), {"schema": schema})
             ]
+            if privileges:
+                owner = connection.scalar(text(MIGRATES), {"schema": schema})
+                given = {"schema": schema, "owner": owner}
+                may = [tuple(row) for row in connection.execute(text(PRIVILEGES), given)]
             savepoint.rollback()
     finally:
         if began:
             connection.rollback()
-    return _catalog(rows, uses, frozenset(exclude), server_version=path[1])
+    found, keys = _objects(rows, frozenset(exclude), server_version=path[1])
+    objects = dict(found.objects)
+    for *address, of, who in may:
+        if (key := keys.get((address[0], address[1], address[2]))) is not None:
+            told = {"owner": of, "privileges": tuple(sorted(who)) if who else None}
+            objects[key] = frozen(
+                {**objects[key], **{name: value for name, value in told.items() if value}}
+            )
+    return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
 
 
-def _catalog(
-    rows: Iterable[tuple[Any, ...]],
-    uses: Iterable[tuple[Any, ...]],
-    exclude: Collection[str],
-    *,
-    server_version: int,
-) -> Catalog:
+def _objects(
+    rows: Iterable[tuple[Any, ...]], exclude: Collection[str], *, server_version: int
+) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
+    """The objects, and by which address pg_depend knows each."""
     objects: dict[Key, Attributes] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     positions: dict[str, list[tuple[int, str]]] = {}
@@ -82,7 +98,7 @@ def _catalog(
     order = {
         table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
     }
-    return Catalog({key: objects[key] for key in sorted(objects)}, order, _uses(uses, keys))
+    return Catalog({key: objects[key] for key in sorted(objects)}, order), keys
 
 
 def _uses(

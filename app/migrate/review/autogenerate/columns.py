@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
@@ -11,15 +10,13 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import DefaultClause, String, text
 from sqlalchemy.types import NullType, TypeEngine
 
-from app.migrate.proof.catalog import Attributes, Key
+from app.migrate.proof.catalog import Attributes, Key, alterations
 from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.additions import not_null
 from app.migrate.review.autogenerate.changes import Changes
 from app.migrate.review.autogenerate.comparison import Comparison, comparison_of
 from app.migrate.review.autogenerate.exchangeable import is_exchanged
 from app.migrate.review.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
-
-_OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
 
 def compare_type(
@@ -141,33 +138,26 @@ def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
 
 def identity(table: str, name: str, before: Attributes, after: Attributes) -> Step | None:
     """The step that makes, changes or drops the identity of a column."""
-    old, new = before["identity"], after["identity"]
-    if old == new:
+    if before["identity"] == after["identity"]:
         return None
-    column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
 
-    def to(wanted: object, present: object) -> list[MigrateOperation]:
-        if not isinstance(wanted, str):
-            return [sql(f"{column} DROP IDENTITY")]
-        kind, _, options = wanted.partition(" START ")
-        options = f"START {options}"
-        if present is not None:
-            settings = _OPTION.sub(r"SET \1", options)
-            cycle = "" if "CYCLE" in options else " SET NO CYCLE"
-            return [sql(f"{column} SET GENERATED {kind} {settings}{cycle}")]
+    def to(after: Attributes, before: Attributes) -> list[MigrateOperation]:
+        first, *rest = alterations.identity(table, name, before, after)
+        if not rest:
+            return [sql(first)]
         # Rows that are there have their numbers: the sequence goes on after them.
         return [
-            sql(f"{column} ADD GENERATED {kind} AS IDENTITY ({options})"),
+            sql(first),
             GoOn(
                 f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
-                f"{column} RESTART",
+                f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART",
                 quoted(table),
                 quoted(name),
             ),
         ]
 
     key = Key("column", f"{table}.{name}")
-    return Step(Stage.TABLES, to(new, old), to(old, new), "identity", key)
+    return Step(Stage.TABLES, to(after, before), to(before, after), "identity", key)
 
 
 def _retype(

@@ -17,9 +17,9 @@ from sqlalchemy import Column, Connection, MetaData, text
 from app.errors import PermissionMissing
 from app.migrate.proof.catalog import Attributes, Catalog, Key, Value, snapshot
 from app.migrate.proof.catalog.model import frozen
+from app.migrate.proof.catalog.models import models_catalog
 from app.migrate.proof.catalog.statements import literal, quoted
 from app.migrate.review.autogenerate.grants import Grants, read_grants
-from app.migrate.review.autogenerate.shadow import models_catalog
 from app.migrate.review.autogenerate.wording import Declared, declared, nameless
 
 _log = logging.getLogger(__name__)
@@ -145,8 +145,8 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         )
         return
     _made[context] = Comparison(
-        database,
-        models,
+        database.declarable(kinds=False),
+        models.declarable(kinds=False),
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
         _casts(connection),

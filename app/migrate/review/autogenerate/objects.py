@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from alembic.operations import MigrateOperation
 
-from app.migrate.proof.catalog import Attributes, Catalog, Key, statements
-from app.migrate.proof.catalog.statements import quoted
+from app.migrate.proof.catalog import Attributes, Catalog, Key, alterations, statements
+from app.migrate.proof.catalog.order import in_order
 from app.migrate.review.autogenerate import grants, wording
 from app.migrate.review.autogenerate.changes import (
     AFTER_TABLES,
-    BEFORE_TABLES,
     ROUTINES,
     VIEWS,
     Changes,
@@ -20,19 +19,6 @@ from app.migrate.review.autogenerate.changes import (
 from app.migrate.review.autogenerate.comparison import Comparison, changed
 from app.migrate.review.autogenerate.domains import redefined
 from app.migrate.review.autogenerate.steps import Note, Stage, Step, sql
-
-# What is made later may need what is made before it; what is known to need it decides first.
-_TURN = (
-    *BEFORE_TABLES,
-    "constraint",
-    "index",
-    *ROUTINES,
-    *reversed(VIEWS),
-    "statistics",
-    "rule",
-    "policy",
-    "trigger",
-)
 
 
 def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
@@ -48,26 +34,6 @@ def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
     for key in in_order(changes.in_place, expected.uses):
         steps += _in_place(comparison, key)
     return steps
-
-
-def in_order(keys: Iterable[Key], uses: Mapping[Key, frozenset[Key]]) -> list[Key]:
-    """The objects, each after those that it uses."""
-    wanted = set(keys)
-    placed: list[Key] = []
-    seen: set[Key] = set()
-
-    def place(key: Key) -> None:
-        if key in seen:
-            return
-        seen.add(key)
-        for used in sorted(uses.get(key, ())):
-            place(used)
-        if key in wanted:
-            placed.append(key)
-
-    for key in sorted(wanted, key=lambda key: (_TURN.index(key.kind), key.name)):
-        place(key)
-    return placed
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
@@ -150,7 +116,7 @@ def _in_place(comparison: Comparison, key: Key) -> list[Step]:
         enable = statements.enable_trigger
         step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
     if "owned by" in different:
-        step(Stage.STATE, [_own(expected)], [_own(found)])
+        step(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
     if key.kind == "domain" and different - {"comment"}:
         step(Stage.TYPES, redefined(found, expected), redefined(expected, found))
     if "comment" in different:
@@ -172,8 +138,7 @@ def _replace_routine(key: Key, before: Attributes, after: Attributes) -> list[Mi
 
 
 def _alter_sequence(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
-    cycle = "" if str(after["definition"]).endswith(" CYCLE") else " NO CYCLE"
-    return [sql(f"ALTER SEQUENCE {quoted(after['name'])} {after['definition']}{cycle}")]
+    return [sql(alterations.sequence(after))]
 
 
 _REPLACE: Mapping[str, Callable[[Key, Attributes, Attributes], list[MigrateOperation]]] = {
@@ -196,10 +161,3 @@ def _validation(
     if expected["validated"]:
         return validate, remake(expected, found)
     return remake(found, expected), validate
-
-
-def _own(attributes: Attributes) -> MigrateOperation:
-    owner = attributes["owned by"]
-    table, _, column = str(owner).rpartition(".")
-    by = "NONE" if owner is None else f"{quoted(table)}.{quoted(column)}"
-    return sql(f"ALTER SEQUENCE {quoted(attributes['name'])} OWNED BY {by}")

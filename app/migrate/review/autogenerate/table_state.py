@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from alembic.operations import MigrateOperation, ops
 
-from app.migrate.proof.catalog import Attributes, Key
-from app.migrate.proof.catalog.statements import quoted
+from app.migrate.proof.catalog import Attributes, Key, alterations
 from app.migrate.review.autogenerate.comparison import Comparison, changed
 from app.migrate.review.autogenerate.steps import Note, Stage, Step, sql
 
@@ -44,25 +43,4 @@ def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> It
 
 def state(table: str, before: Attributes, after: Attributes) -> list[MigrateOperation]:
     """The statements that take a table from one state to another."""
-    alter_table = f"ALTER TABLE {quoted(table)}"
-    said = []
-    if before["persistence"] != after["persistence"]:
-        said.append("SET UNLOGGED" if after["persistence"] == "unlogged" else "SET LOGGED")
-    old, new = _options(before), _options(after)
-    if gone := [option.split("=")[0] for option in old if option not in new]:
-        said.append(f"RESET ({', '.join(gone)})")
-    if added := [option for option in new if option not in old]:
-        said.append(f"SET ({', '.join(added)})")
-    if before["row security"] != after["row security"]:
-        said.append(
-            f"{'DISABLE' if after['row security'] is None else 'ENABLE'} ROW LEVEL SECURITY"
-        )
-        forced = after["row security"] == "forced"
-        if forced or before["row security"] == "forced":
-            said.append(f"{'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
-    return [sql(f"{alter_table} {words}") for words in said]
-
-
-def _options(attributes: Attributes) -> tuple[str, ...]:
-    options = attributes["options"]
-    return options if isinstance(options, tuple) else ()
+    return [sql(statement) for statement in alterations.table(table, before, after)]

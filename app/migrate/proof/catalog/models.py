@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.failures import describe
 from app.errors import PermissionMissing, UsageError
-from app.migrate.proof.catalog import Catalog, snapshot
+from app.migrate.proof.catalog.model import Catalog
+from app.migrate.proof.catalog.reading import snapshot
 from app.migrate.proof.catalog.statements import quoted
 
 _MAY = text("""
