@@ -3,7 +3,8 @@
 It stands beside Alembic's revision table, which never needs it. A row about a revision that runs
 in a transaction commits with that transaction; a step outside of one is preceded by a `started`
 row, so a crash in it is visible. Each row holds the hash of the one before it, so an edit by hand
-is found, and a trigger refuses the plain ones. Times are the server's.
+is found, and a trigger refuses the plain ones. Times are the server's. A run that changed something
+ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from app.errors import LedgerEdited
 SUFFIX = "_ledger"
 # Told of every row as it commits.
 CHANNEL = "alembic_version_ledger"
+_OUTCOMES = (
+    "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
+)
 # What was written to the columns, in one text; the same expression makes a hash and checks it.
 # A column that came later stands at the end: concat_ws leaves NULL out, so older rows keep theirs.
 _HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
@@ -34,15 +38,13 @@ _HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p
     coalesce({p}error, ''), coalesce({p}reason, ''), {p}previous_sha256, {p}requires_code),
     'UTF8')), 'hex')"""
 
-_CREATE = """
-CREATE TABLE {table} (
+_CREATE = f"""
+CREATE TABLE {{table}} (
     id bigint PRIMARY KEY,
     revision text NOT NULL,
     direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp')),
     phase text NOT NULL,
-    outcome text NOT NULL
-        CHECK (outcome IN ('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted',
-                          'backup')),
+    outcome text NOT NULL CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES}),
     checksum text NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL,
@@ -59,6 +61,12 @@ CREATE TABLE {table} (
     previous_sha256 text NOT NULL,
     row_sha256 text NOT NULL
 )
+"""
+# A ledger of an earlier build knows fewer outcomes, under the name that PostgreSQL gave the check.
+_NARROW = """
+SELECT quote_ident(conname) FROM pg_constraint
+WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
+  AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%measured%'
 """
 _GUARD = """
 CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -195,9 +203,15 @@ class Ledger:
             connection.exec_driver_sql(statement.format(**self._names))
 
     def extend(self, connection: Connection) -> None:
-        """Give a table that an older build made the column that came later."""
+        """Let a table that an older build made hold what this one writes."""
         if connection.exec_driver_sql(_LACKS.format(**self._names)).scalar():
             connection.exec_driver_sql(_EXTEND.format(**self._names))
+        narrow = connection.execute(text(_NARROW), {"table": self._names["table"]}).scalar()
+        if narrow is not None:
+            connection.exec_driver_sql(
+                f"ALTER TABLE {self._names['table']} DROP CONSTRAINT {narrow}, "
+                f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
+            )
 
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row. It is started when the transaction was, and finished now."""

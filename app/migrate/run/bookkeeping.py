@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from app.migrate.history import plan
 from app.migrate.history.ledger import Entry, Ledger, Row, applied
 from app.migrate.history.revisions import Revision, ancestors
+from app.migrate.proof.catalog import snapshot
 
 VERSION_TABLE = "alembic_version"
 
@@ -101,6 +102,23 @@ class Bookkeeping:
                 requires_code=revision.requires_code if revision else None,
             ),
         )
+
+    def measure(self, heads: Sequence[str], direction: str) -> None:
+        """Write the fingerprint of the schema that the run has left, so a change can be dated."""
+        known = [revision for revision in self._revisions if revision.id in heads]
+        self._ledger.append(
+            self._connection,
+            Entry(
+                revision="+".join(heads) or "base",
+                direction=direction,
+                phase=known[-1].phase if known else "unknown",
+                outcome="measured",
+                checksum=known[-1].sha256 if known else "",
+                build=self._build,
+                fingerprint=snapshot(self._connection).fingerprint(),
+            ),
+        )
+        self._connection.commit()
 
     def append_stamp(self, step: Any) -> None:
         """Write a row about each revision that the stamp passes, down or up."""

@@ -12,7 +12,8 @@ from sqlalchemy.util.concurrency import await_only
 from app.errors import BackupMissing, DataWouldBeLost, RevisionUnsafe, ServicesAlive, StampRefused
 from app.migrate.history.revisions import Revision
 from app.migrate.history.services import Service, intolerant, living
-from app.migrate.proof.catalog import NOTHING, snapshot
+from app.migrate.proof.agreement import expected_fingerprint
+from app.migrate.proof.catalog import snapshot
 from app.migrate.run import backup
 from app.migrate.run.limits import Limits
 from app.migrate.run.loss import destructive, losses
@@ -28,10 +29,7 @@ def compare_with_stamp(
 
     On failure: StampRefused. A stamp that is not true hides the difference from every later run.
     """
-    by_id = {revision.id: revision for revision in locked}
-    expected: str | None = NOTHING.fingerprint()
-    for identifier in stamped:
-        expected = by_id[identifier].fingerprint if identifier in by_id else None
+    expected = expected_fingerprint(locked, stamped)
     found = snapshot(connection).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)

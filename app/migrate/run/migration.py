@@ -6,7 +6,8 @@
 3. Compare the ledger with the revisions: what was applied is what the files say.
 4. Run the revisions, one transaction each. A lock that cannot be had in time, or a deadlock, rolls
    the revision back and tries it again on a growing schedule, within a budget.
-5. Look again: the database is where the run says that it is.
+5. Look again: the database is where the run says that it is. The ledger keeps the fingerprint of
+   what was left, so that a later difference can be dated.
 
 Whatever happens the mutex is given back and nothing is left changed in the session.
 """
@@ -22,6 +23,7 @@ from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.db.failures import describe, is_lost
 from app.errors import Interrupted, TargetMissed, VegafsError
 from app.migrate.history.revisions import (
     Revision,
@@ -165,6 +167,7 @@ class Migration:
                     raise
                 raise meant from error
             self._retries.look(self._arrived)
+            self._measure()
 
     def _nothing_left(self, locked: Sequence[Revision]) -> bool:
         self._interruption.check()
@@ -200,6 +203,19 @@ class Migration:
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
             raise TargetMissed(self._recorder.database, sorted(self._recorder.after), sorted(found))
+
+    def _measure(self) -> None:
+        """Everything is applied: what stands in the way of a look at it ends no run."""
+        if not self._recorder.steps:
+            return
+        try:
+            self._bookkeeping.measure(self._recorder.after, self._recorder.steps[-1].direction)
+        except DBAPIError as error:
+            self._transaction.roll_back()
+            self._interruption.check()
+            if is_lost(error):
+                raise
+            self._say(f"NOTE  the schema was not measured: {describe(error)}")
 
     # -- what Alembic calls ----------------------------------------------------------------------
 

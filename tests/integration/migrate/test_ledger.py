@@ -8,8 +8,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import create_engine
 from app.migrate.history.ledger import Ledger, Row
+from app.migrate.history.revisions import read_lock
+from app.migrate.proof.catalog import NOTHING
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
+from app.settings import REVISIONS_LOCK
 from tests.integration.migrate.conftest import psql
 from tests.support.databases import Database
 from tests.support.processes import run
@@ -35,7 +38,9 @@ async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
     assert [(row.revision, row.direction, row.outcome) for row in rows] == [
         ("0001", "upgrade", "applied"),
         ("0002", "upgrade", "applied"),
+        ("0002", "upgrade", "measured"),
         ("0002", "downgrade", "applied"),
+        ("0001", "downgrade", "measured"),
     ]
     first = rows[0]
     assert (first.phase, first.attempts, first.error, first.reason) == ("expand", 1, None, None)
@@ -60,8 +65,62 @@ async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) 
     await downgrade(Target.of(engine), "-1")
     await engine.dispose()
     rows = await rows_of(database)
-    assert {row.outcome for row in rows[:-1]} == {"adopted"}
-    assert (rows[-1].direction, rows[-1].outcome) == ("downgrade", "applied")
+    assert {row.outcome for row in rows[:-2]} == {"adopted"}
+    assert [(row.direction, row.outcome) for row in rows[-2:]] == [
+        ("downgrade", "applied"),
+        ("downgrade", "measured"),
+    ]
+
+
+async def test_a_run_that_changed_something_ends_with_the_fingerprint(
+    empty_database: Database,
+) -> None:
+    """Of what it left, as revisions.lock has it; one with nothing to do adds none."""
+    engine = create_engine(empty_database.settings, "migrate")
+    await upgrade(Target.of(engine), "0003")
+    await upgrade(Target.of(engine), "0003")
+    await downgrade(Target.of(engine), "base")
+    await engine.dispose()
+    locked = {revision.id: revision for revision in read_lock(REVISIONS_LOCK)}
+    measured = [row for row in await rows_of(empty_database) if row.fingerprint is not None]
+    assert [(row.outcome, row.revision, row.fingerprint) for row in measured] == [
+        ("measured", "0003", locked["0003"].fingerprint),
+        ("measured", "base", NOTHING.fingerprint()),
+    ]
+
+
+async def test_a_ledger_of_an_earlier_build_is_widened(database: Database) -> None:
+    """Its check did not know that a run is measured."""
+    psql(
+        database,
+        "ALTER TABLE alembic_version_ledger DISABLE TRIGGER append_only; "
+        "DELETE FROM alembic_version_ledger WHERE outcome = 'measured'; "
+        "ALTER TABLE alembic_version_ledger ENABLE TRIGGER append_only, "
+        "DROP CONSTRAINT outcome_known, ADD CHECK (outcome IN ('started', 'applied', 'failed', "
+        "'adopted', 'stamped', 'accepted', 'backup'))",
+    )
+    engine = create_engine(database.settings, "migrate")
+    await downgrade(Target.of(engine), "-1")
+    await upgrade(Target.of(engine), "head")
+    await engine.dispose()
+    outcomes = [row.outcome for row in await rows_of(database)]
+    assert outcomes[-4:] == ["applied", "measured", "applied", "measured"]
+
+
+async def test_what_is_in_the_way_of_the_measure_ends_no_run(empty_database: Database) -> None:
+    """Everything is applied by then; the run says so, and that the schema was not measured."""
+    engine = create_engine(empty_database.settings, "migrate")
+    await upgrade(Target.of(engine), "0001")
+    psql(
+        empty_database,
+        "ALTER TABLE alembic_version_ledger ADD CHECK (outcome <> 'measured') NOT VALID",
+    )
+    said: list[str] = []
+    report = await upgrade(Target.of(engine), "0002", say=said.append)
+    await engine.dispose()
+    assert report.after == ("0002",)
+    assert said[-2].startswith("NOTE  the schema was not measured: ")
+    assert said[-1].startswith("OK  1 applied")
 
 
 async def test_alembic_never_needs_the_ledger(database: Database) -> None:
@@ -124,7 +183,7 @@ def test_vegafs_ledger_prints_it(database: Database, empty_database: Database) -
     assert told.code == 0
     assert told.out.splitlines()[0].split()[:2] == ["ID", "WHEN"]
     assert len(told.out.splitlines()) == 3
-    assert told.err == f"7 rows of {database.name}, every hash fits\n"
+    assert told.err == f"8 rows of {database.name}, every hash fits\n"
     document = json.loads(run("vegafs", "ledger", "--json", DATABASE_URL=database.url).out)
     assert document["schema_version"] == 1
     assert [row["revision"] for row in document["rows"]][:2] == ["0001", "0002"]
