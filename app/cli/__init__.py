@@ -27,6 +27,7 @@ COMMANDS = {
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
     "dev": "Start PostgreSQL, migrate to head and serve.",
     "downgrade": "Revert revisions; in production with leave to drop data.",
+    "drift": "Say where the database is not what its revisions give.",
     "explain": "Say what a rule is about, and the safe form.",
     "keys": "API keys: create, list, revoke.",
     "ledger": "Print what was done to the database.",

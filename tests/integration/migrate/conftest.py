@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,11 @@ def psql(database: Database, script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def snapshot_of(database: Database) -> Catalog:
+async def snapshot_of(database: Database, *, privileges: bool = False) -> Catalog:
     """The catalog of a test's database."""
     engine = create_engine(database.settings, "observe")
     async with engine.connect() as connection:
-        found = await connection.run_sync(snapshot)
+        found = await connection.run_sync(partial(snapshot, privileges=privileges))
     await engine.dispose()
     return found
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Value = str | bool | None | tuple[str, ...]
 Attributes = Mapping[str, Value]
@@ -30,6 +30,7 @@ UNDECLARED = frozenset(
         "toast options",
     }
 )
+ON_DEMAND = frozenset({"owner", "privileges"})
 UNDECLARED_KINDS = frozenset(
     {
         "collation",
@@ -105,11 +106,11 @@ class Catalog:
     def fingerprint(self) -> str:
         """The SHA-256 of the objects; the same on every supported server.
 
-        Extensions are left out: what an operator installs beside a schema is no change of it, and
-        one that goes takes along what stands on it.
+        What is read on demand does not count. Extensions do not either: what an operator installs
+        beside a schema is no change of it, and one that goes takes along what stands on it.
         """
         listing = [
-            [*key, sorted(attributes.items())]
+            [*key, sorted((n, v) for n, v in attributes.items() if n not in ON_DEMAND)]
             for key, attributes in sorted(self.objects.items())
             if key.kind != "extension"
         ]
@@ -135,7 +136,7 @@ class Difference:
     found: Value | Attributes
 
     @property
-    def word(self) -> str:
+    def word(self) -> Literal["missing", "unexpected", "changed"]:
         """What is the matter: missing, unexpected or changed."""
         if self.attribute is not None:
             return "changed"

@@ -1,7 +1,7 @@
 """What PostgreSQL would have to be told for an object to be as a catalog says.
 
 Made from the catalog alone, so that a database can be brought back to a state that no model and
-no revision describes any more. Tables and columns are not made here.
+no revision describes any more. Tables and columns are not made here, nor what is known by name.
 """
 
 from __future__ import annotations
@@ -13,9 +13,16 @@ from sqlalchemy.dialects import postgresql
 from app.migrate.proof.catalog.model import Attributes, Key, Value
 
 _PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
-_TRIGGER_STATES = {"no": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
+TRIGGER_STATES = {"no": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
 # Objects that a table owns: their statements name it.
 OF_TABLE = ("constraint", "trigger", "rule", "policy")
+# Objects whose name is as SQL writes it, with types or an access method.
+NAMED_IN_SQL = (
+    "operator",
+    "operator class",
+    "text search configuration",
+    "text search dictionary",
+)
 
 
 def quoted(name: Value) -> str:
@@ -47,17 +54,17 @@ def drop(key: Key, attributes: Attributes) -> str:
     if key.kind == "constraint":
         table = quoted(attributes["table"])
         return f"ALTER TABLE {table} DROP CONSTRAINT {quoted(attributes['name'])}"
-    return f"DROP {_described(key, attributes)}"
+    return f"DROP {described(key, attributes)}"
 
 
 def comment(key: Key, attributes: Attributes) -> str:
     """The statement that gives the object its comment, or takes it away."""
-    return f"COMMENT ON {_described(key, attributes)} IS {literal(attributes.get('comment'))}"
+    return f"COMMENT ON {described(key, attributes)} IS {literal(attributes.get('comment'))}"
 
 
 def enable_trigger(attributes: Attributes) -> str:
     """The statement that makes a trigger fire when it should."""
-    word = _TRIGGER_STATES.get(str(attributes["enabled"]), "ENABLE")
+    word = TRIGGER_STATES.get(str(attributes["enabled"]), "ENABLE")
     return f"ALTER TABLE {quoted(attributes['table'])} {word} TRIGGER {quoted(attributes['name'])}"
 
 
@@ -67,11 +74,16 @@ def validate(attributes: Attributes) -> str:
     return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 
 
-def _described(key: Key, attributes: Attributes) -> str:
+def described(key: Key, attributes: Attributes) -> str:
+    """What the object is and its name, as DROP and COMMENT want it."""
+    if key.kind in NAMED_IN_SQL:
+        return f"{key.kind.upper()} {key.name}"
     name = quoted(attributes["name"])
+    if key.kind == "column":
+        return f"COLUMN {quoted(attributes['table'])}.{name}"
     if key.kind in ("function", "procedure", "aggregate"):
         name += key.name[key.name.index("(", len(str(attributes["name"]))) :]
-    kind = "TYPE" if key.kind == "enum" else key.kind.upper()
+    kind = {"enum": "TYPE", "partition": "TABLE"}.get(key.kind, key.kind.upper())
     return f"{kind} {name}" + (f" ON {quoted(attributes['table'])}" if key.kind in OF_TABLE else "")
 
 
@@ -138,4 +150,9 @@ _CREATE: dict[str, Callable[[str, Attributes], str]] = {
         f"CREATE POLICY {name} ON {quoted(attributes['table'])} AS {attributes['definition']}"
     ),
     "statistics": _as_defined,
+    "extension": lambda name, attributes: f"CREATE EXTENSION {name}",
+    "collation": lambda name, attributes: f"CREATE COLLATION {name} {attributes['definition']}",
+    "event trigger": lambda name, attributes: (
+        f"CREATE EVENT TRIGGER {name} {attributes['definition']}"
+    ),
 }
