@@ -4,6 +4,7 @@
     vegafs db | keys          the developer's database, the service's keys
     vegafs upgrade|downgrade  as Alembic does, with a report and a reason
     vegafs plan|lint|explain  see what a revision does before it does it
+    vegafs drift | verify     is the database what its revisions give
     vegafs ledger | ops       what was done to the database; against a guard, in the open
     vegafs services           which builds live on the database
     vegafs lock | settings    the list of revisions, what is configured
@@ -39,6 +40,7 @@ COMMANDS = {
     "services": "List the services that live, and the revisions of their code.",
     "settings": "Print the settings in force and where each came from.",
     "upgrade": "Apply revisions, with a report as JSON.",
+    "verify": "Prove that the database is what its revisions say.",
 }
 
 

@@ -30,6 +30,7 @@
     |  |- DatabaseAhead          database-ahead
     |  |- DatabaseDiverged       database-diverged
     |  |- NeverMigrated          never-migrated
+    |  |- DatabaseDrifted        database-drifted
     |  |- LockFileStale          lock-file-stale
     |  |- TargetMissed           target-missed
     |  |- ModelsDiffer           models-differ
@@ -98,6 +99,7 @@ from app.errors.check_failed import (
     DatabaseAhead,
     DatabaseBehind,
     DatabaseDiverged,
+    DatabaseDrifted,
     LockFileStale,
     ModelsDiffer,
     NeverMigrated,
@@ -202,6 +204,7 @@ __all__ = [
     "DatabaseAhead",
     "DatabaseBehind",
     "DatabaseDiverged",
+    "DatabaseDrifted",
     "DatabaseMissing",
     "DatabaseUnreachable",
     "DatabaseUrlInvalid",

@@ -71,6 +71,27 @@ class NeverMigrated(CheckFailed):
         )
 
 
+class DatabaseDrifted(CheckFailed):
+    """The database or the models are not what the revisions give."""
+
+    code = "database-drifted"
+
+    def __init__(self, database: str, revision: str, in_database: int, in_models: int) -> None:
+        self.database, self.revision = database, revision
+        self.in_database, self.in_models = in_database, in_models
+        told = [
+            f"{_counted(count)} {where}"
+            for count, where in (
+                (in_database, f"of {database!r} from {revision}"),
+                (in_models, f"of the models from {revision}"),
+            )
+            if count
+        ]
+        super().__init__(
+            "; ".join(told), help="`vegafs drift` lists them, with the SQL that brings them back"
+        )
+
+
 class LockFileStale(CheckFailed):
     """alembic/revisions.lock is not what the revision files give."""
 
@@ -112,3 +133,7 @@ class TargetMissed(CheckFailed):
             f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
             help="`vegafs ledger` shows what was done, `alembic current` where it is",
         )
+
+
+def _counted(count: int) -> str:
+    return "1 difference" if count == 1 else f"{count} differences"

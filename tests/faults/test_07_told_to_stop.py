@@ -121,7 +121,7 @@ async def test_a_signal_ends_the_pause_between_two_attempts(
     run.signal(signal.SIGTERM)
     result = await run.end(timeout_s=CANCELLED_WITHIN_S)
     assert result.code == 143, result.err
-    await check_left(empty_database, watcher, "applied", "failed")
+    await check_left(empty_database, watcher, "applied", "measured", "failed")
 
 
 async def test_a_signal_cancels_an_index_build(
@@ -143,7 +143,7 @@ async def test_a_signal_cancels_an_index_build(
     run.signal(signal.SIGTERM)
     result = await run.end(timeout_s=CANCELLED_WITHIN_S)
     assert result.code == 143, result.err
-    await check_left(empty_database, watcher, "applied", "started", "failed")
+    await check_left(empty_database, watcher, "applied", "measured", "started", "failed")
     await blocker.execute("ROLLBACK")
     again = await launcher.alembic(chain, "upgrade", "head", url=url)
     assert again.code == 0, again.err

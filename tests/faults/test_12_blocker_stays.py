@@ -54,7 +54,7 @@ async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     assert await watcher.fetchval("SELECT to_regclass('half') IS NULL")
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
     rows = await watcher.fetch("SELECT outcome, error FROM alembic_version_ledger ORDER BY id")
-    assert [row["outcome"] for row in rows] == ["applied", "failed"]
+    assert [row["outcome"] for row in rows] == ["applied", "measured", "failed"]
     assert f"by: pid {pid} blocker" in rows[-1]["error"]
     await blocker.execute("ROLLBACK")
     again = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)

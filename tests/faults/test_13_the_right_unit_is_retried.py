@@ -49,7 +49,10 @@ async def test_a_lock_timeout_in_a_transaction_repeats_the_revision(
     result = await run.end()
     assert result.code == 0, result.err
     assert await ran(watcher) == ["0002", "0003", "0004"]
-    rows = await watcher.fetch("SELECT revision, attempts FROM alembic_version_ledger ORDER BY id")
+    rows = await watcher.fetch(
+        "SELECT revision, attempts FROM alembic_version_ledger "
+        "WHERE outcome = 'applied' ORDER BY id"
+    )
     assert [tuple(row) for row in rows] == [("0001", 1), ("0002", 1), ("0003", 3), ("0004", 1)]
     assert "BLOCKED [lock-blocked]  0003 did not get its lock in time; nothing of it" in result.err
 
@@ -76,7 +79,10 @@ async def test_a_lock_timeout_outside_a_transaction_repeats_the_step(
     assert await watcher.fetchval(
         "SELECT array_agg(indisvalid) FROM pg_index WHERE indrelid = 't'::regclass"
     ) == [True]
-    rows = await watcher.fetch("SELECT revision, outcome FROM alembic_version_ledger ORDER BY id")
+    rows = await watcher.fetch(
+        "SELECT revision, outcome FROM alembic_version_ledger "
+        "WHERE outcome <> 'measured' ORDER BY id"
+    )
     assert [tuple(row) for row in rows] == [
         ("0001", "applied"),
         ("0002", "applied"),

@@ -53,7 +53,7 @@ async def test_the_duplicates_are_counted_and_no_index_is_left(
     )
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
     rows = await watcher.fetch("SELECT outcome, error FROM alembic_version_ledger ORDER BY id")
-    assert [row["outcome"] for row in rows] == ["applied", "started", "failed"]
+    assert [row["outcome"] for row in rows] == ["applied", "measured", "started", "failed"]
 
     await watcher.execute("DELETE FROM t WHERE id > 1")
     again = await launcher.alembic(chain, "upgrade", "head", url=url)

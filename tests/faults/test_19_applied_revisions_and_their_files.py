@@ -35,7 +35,7 @@ async def nothing_happened(result: Result, watcher: asyncpg.Connection) -> None:
     assert (result.code, result.out) == (3, ""), result.err
     assert "Traceback" not in result.err
     assert await watcher.fetchval("SELECT to_regclass('t4') IS NULL")
-    assert await watcher.fetchval("SELECT count(*) FROM alembic_version_ledger") == 3
+    assert await watcher.fetchval("SELECT count(*) FROM alembic_version_ledger") == 4
 
 
 async def test_an_edited_revision_is_refused(

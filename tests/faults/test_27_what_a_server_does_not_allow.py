@@ -165,7 +165,7 @@ async def test_a_standby(small: Chain, launcher: Launcher, private_server: Priva
         )
         current = await launcher.alembic(small, "current", url=replica)
         assert (current.code, current.out) == (0, "0001\n"), current.err
-    assert await recorded(url) == [("0001", "applied")]
+    assert await recorded(url) == [("0001", "applied"), ("0001", "measured")]
 
 
 async def test_a_database_that_is_not_there(

@@ -130,7 +130,7 @@ async def test_a_cancelled_revision_fails_and_is_recorded(
             await upgrade(target, say=say)
         left = await state_of(empty_database)
         assert left.heads == ("0001",)
-        assert [row.outcome for row in left.ledger] == ["applied", "failed"]
+        assert [row.outcome for row in left.ledger] == ["applied", "measured", "failed"]
         assert not await value(empty_database.url, "SELECT to_regclass('half') IS NOT NULL")
         assert (await upgrade(target)).after == ("0002",)
 

@@ -360,6 +360,25 @@ HAND_MADE = {
 }
 
 
+# What few schemas have, all of it at once: the fingerprint is the same on every server too.
+SELDOM = (
+    "storage", "compression", "statistics target", "statistics target of an index",
+    "target of statistics", "attribute option", "toast option", "option of a key's index",
+    "replica identity", "cluster", "row security forced", "foreign key switched off", "broken key",
+    "rule switched off", "comment on a view's column", "collation added", "operator added",
+    "operator class added", "text search", "dictionary", "event trigger", "partition option",
+)  # fmt: skip
+SELDOM_FINGERPRINT = "7acf1f2155a4d8dd19eb4e53aca08170db82bb90b8c0461ad0dfc44b3ecf1538"
+
+
+async def test_the_fingerprint_of_what_is_seldom_is_the_same_on_every_server(
+    connection: AsyncConnection,
+) -> None:
+    """Every attribute that is there only where it is set."""
+    await script(connection, ";".join(HAND_MADE[change][0] for change in SELDOM))
+    assert (await read(connection)).fingerprint() == SELDOM_FINGERPRINT
+
+
 @pytest.mark.parametrize("change", HAND_MADE)
 async def test_a_change_by_hand_is_seen(connection: AsyncConnection, change: str) -> None:
     """And it is named with what was expected and what was found."""
