@@ -56,8 +56,10 @@ SELECT 'column', r.name || '.' || a.attname, r.name,
            'comment', col_description(r.oid, a.attnum))
        || jsonb_strip_nulls(jsonb_build_object(
            'storage', CASE WHEN a.attstorage <> t.typstorage THEN
-                      CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
-                      WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+               (SELECT string_agg(CASE s.way WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
+                                  WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END, ' instead of '
+                                  ORDER BY s.turn)
+                FROM (VALUES (a.attstorage, 1), (t.typstorage, 2)) AS s (way, turn)) END,
            'compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
            'statistics', nullif(a.attstattarget, -1)::text,
            'attribute options', to_jsonb(a.attoptions)))

@@ -66,7 +66,12 @@ def by_index(key: Key, catalog: Catalog) -> list[str]:
 def column(before: Attributes, after: Attributes) -> list[str]:
     """Storage, compression, statistics and options of a column."""
     said = []
-    for name, plain in (("storage", "DEFAULT"), ("compression", "default"), ("statistics", "-1")):
+    # Each says what its type would have instead, which PostgreSQL 15 has no word for.
+    old, new = before.get("storage"), after.get("storage")
+    if old != new:
+        way = str(new).split()[0] if new else str(old).split()[-1]
+        said.append(f"SET STORAGE {way}")
+    for name, plain in (("compression", "default"), ("statistics", "-1")):
         if before.get(name) != after.get(name):
             said.append(f"SET {name.upper()} {after.get(name) or plain}")
     said += alterations.options(before.get("attribute options"), after.get("attribute options"))
