@@ -7,9 +7,10 @@ import asyncio
 import click
 
 from app.cli import output
-from app.cli.target import in_words, on_target
+from app.cli.target import on_target
 from app.db.scratch import scratch
-from app.migrate.proof.catalog import Catalog, difference
+from app.migrate.proof.catalog import Catalog
+from app.migrate.proof.drift import deviations, listing
 from app.migrate.proof.fingerprints import catalog_of
 from app.migrate.run import upgrade
 from app.migrate.run.ops import accept_checksum
@@ -62,8 +63,8 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
     settings = load_settings()
     expected = asyncio.run(_expected(settings, revision))
     found = on_target(catalog_of, settings)
-    differences = difference(expected, found)
-    for line in in_words(differences):
+    differences = deviations(expected, found)
+    for line in listing(differences):
         output.answer(line)
     count = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
     output.narrate(f"{count} between the database and what {revision} gives")

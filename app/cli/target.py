@@ -1,9 +1,9 @@
-"""The database that a command migrates, and a difference of schemas as people read it."""
+"""The database that a command migrates."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from app.cli import output
@@ -11,7 +11,6 @@ from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.url import DatabaseUrl
 from app.errors import TargetUnknown
-from app.migrate.proof.catalog import Difference
 from app.migrate.target import Target
 from app.settings import Settings, load_settings
 
@@ -51,21 +50,3 @@ def on_target(function: Callable[[Target], Awaitable[T]], settings: Settings | N
         return asyncio.run(run(found))
     with database(found, narrate=output.narrate) as in_force:
         return asyncio.run(run(in_force))
-
-
-def in_words(differences: Sequence[Difference]) -> list[str]:
-    """One line or three for each: missing, unexpected, or changed with both values."""
-    lines = []
-    for difference in differences:
-        what = f"{difference.kind} {difference.name}"
-        if difference.attribute is not None:
-            lines += [
-                f"changed     {difference.attribute} of {what}",
-                f"  - expected {difference.expected!r}",
-                f"  + found    {difference.found!r}",
-            ]
-        elif difference.found is None:
-            lines.append(f"missing     {what}")
-        else:
-            lines.append(f"unexpected  {what}")
-    return lines

@@ -98,8 +98,13 @@ async def test_a_not_null_that_was_never_proven_is_proven(
         "unexpected constraint files.later",
         "changed not null of column jobs.error",
     ]
+    promised = await snapshot_of(changed)
     await repair(changed, found)
-    assert deviations(untouched.catalog, await snapshot_of(changed)) == ()
+    proven = await snapshot_of(changed)
+    assert deviations(untouched.catalog, proven) == ()
+    (kept, _) = deviations(promised, proven)
+    assert (kept.title, kept.repair.sql) == ("constraint files.later", ())
+    assert kept.repair.note == "it is proven already, and nothing has to be brought back"
 
 
 async def test_owners_and_privileges_are_given_back(

@@ -107,7 +107,9 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     command = ("vegafs", "ops", "adopt", "0007", "--reason", "made by hand")
     shown = run(*command, DATABASE_URL=database.url)
     assert shown.code == 0, shown.err
-    assert shown.out == "missing     index ix_jobs_queue\n"
+    assert shown.out.startswith(
+        "1  missing  index ix_jobs_queue\n   fix: CREATE INDEX CONCURRENTLY ix_jobs_queue ON jobs "
+    )
     assert run("alembic", "current", DATABASE_URL=database.url).out == ""
     done = run(*command, "--execute", DATABASE_URL=database.url)
     assert done.code == 0, done.err

@@ -11,6 +11,6 @@ Nothing is written to the target, and a role that may only read is enough.
 from app.migrate.proof.drift.deviations import deviations
 from app.migrate.proof.drift.look import drift
 from app.migrate.proof.drift.model import Deviation, Drift, Repair, Since
-from app.migrate.proof.drift.text import render
+from app.migrate.proof.drift.text import listing, render
 
-__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "drift", "render"]
+__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "drift", "listing", "render"]

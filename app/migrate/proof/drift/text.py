@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from app.migrate.proof.catalog import Attributes, Value
@@ -24,9 +24,7 @@ def _lines(drift: Drift) -> Iterator[str]:
         count = _counted(len(drift.deviations))
         yield f"DRIFT  {drift.database}: {count} from {drift.revision}{since}"
         yield ""
-        for number, each in enumerate(drift.deviations, start=1):
-            yield from _deviation(number, each)
-            yield from _repair(each)
+        yield from listing(drift.deviations)
     if drift.models:
         if drift.deviations:
             yield ""
@@ -36,6 +34,13 @@ def _lines(drift: Drift) -> Iterator[str]:
             yield from _deviation(number, each)
     yield ""
     yield f"{_counted(drift.count)}. Next: {_next(drift)}"
+
+
+def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
+    """The deviations, numbered, each with what is offered."""
+    for number, each in enumerate(deviations, start=1):
+        yield from _deviation(number, each)
+        yield from _repair(each)
 
 
 def _next(drift: Drift) -> str:
