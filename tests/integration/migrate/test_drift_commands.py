@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from app.db.engine import create_engine
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
-from tests.integration.migrate.conftest import psql
+from tests.integration.migrate.conftest import ROOT, psql
 from tests.support.databases import Database, value
 from tests.support.forks import Result
 from tests.support.processes import run
@@ -25,29 +26,10 @@ ALTER TABLE jobs ALTER status SET DEFAULT 'RUNNING', DISABLE TRIGGER jobs_update
 ALTER TABLE files ADD note text;
 ALTER TYPE job_status ADD VALUE 'PAUSED';
 """
-TEXT = """\
-DRIFT  {name}: 5 differences from 0007, since the run of {time}
-
-1  unexpected  column files.note
-   fix, which drops data: ALTER TABLE files DROP COLUMN note;
-2  changed  labels of enum job_status
-   - expected PENDING, RUNNING, COMPLETED, FAILED, CANCELLED
-   + found    PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, PAUSED
-   note: PostgreSQL takes no value from an enum; op.replace_enum in a revision does
-3  changed  default of column jobs.status
-   - expected 'PENDING'::job_status
-   + found    'RUNNING'::job_status
-   fix: ALTER TABLE jobs ALTER COLUMN status SET DEFAULT 'PENDING'::job_status;
-4  changed  enabled of trigger jobs.jobs_updated_at
-   - expected yes
-   + found    no
-   fix: ALTER TABLE jobs ENABLE TRIGGER jobs_updated_at;
-5  missing  index ix_jobs_queue
-   fix: CREATE INDEX CONCURRENTLY ix_jobs_queue ON jobs USING btree (id) \
-WHERE status = ANY (ARRAY['PENDING'::job_status, 'RUNNING'::job_status]);
-
-5 differences. Next: run what is offered, or make a revision of what is meant
-"""
+# What docs/drift.md shows.
+TEXT = re.findall(
+    r"```console\n\$ vegafs drift\n(.*?)```", (ROOT / "docs/drift.md").read_text("utf-8"), re.DOTALL
+)[0]
 Ask = Callable[..., Result]
 
 
@@ -94,10 +76,11 @@ async def test_what_was_changed_by_hand_is_listed_with_the_way_back(
     psql(database, CHANGED)
     time = await last_run(database)
     found = ask("drift")
-    assert (found.code, found.out) == (1, TEXT.format(name=database.name, time=time)), found.err
-    told = ask("drift", "--json")
-    assert told.code == 1
-    document: dict[str, Any] = json.loads(told.out)
+    told = TEXT.replace("vegafs_prod", database.name).replace("2026-11-20 14:02", time)
+    assert (found.code, found.out) == (1, told), found.err
+    as_json = ask("drift", "--json")
+    assert as_json.code == 1
+    document: dict[str, Any] = json.loads(as_json.out)
     assert document["since"]["after"].startswith(time.replace(" ", "T"))
     assert document["since"]["before"] is None
     (added, *_, missing) = document["differences"]
