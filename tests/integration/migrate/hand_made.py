@@ -70,7 +70,7 @@ CHANGES = {
     "replica identity": _one(
         "ALTER TABLE jobs REPLICA IDENTITY FULL", "changed replica identity of table jobs"
     ),
-    "cluster": _one("ALTER TABLE jobs CLUSTER ON pk_jobs", "changed clustered on of table jobs"),
+    "cluster": _one("ALTER TABLE jobs CLUSTER ON pk_jobs", "changed cluster index of table jobs"),
     "inheritance": _one("ALTER TABLE inh NO INHERIT ul", "changed inherits of table inh"),
     "table exchanged for a partitioned one": _one(
         "DROP TABLE ul CASCADE; CREATE UNLOGGED TABLE ul (x int); "
@@ -195,8 +195,8 @@ CHANGES = {
     ),
     "foreign key switched off": _one(
         "ALTER TABLE jobs DISABLE TRIGGER ALL",
-        "changed switched off on of constraint job_results.fk_job_results_job_id_jobs",
-        "changed switched off on of constraint jobs.fk_jobs_volume_id_volumes",
+        "changed enforcement of constraint job_results.fk_job_results_job_id_jobs",
+        "changed enforcement of constraint jobs.fk_jobs_volume_id_volumes",
         "changed enabled of trigger jobs.jobs_updated_at",
     ),
     "primary key changed": _one(
@@ -247,7 +247,7 @@ CHANGES = {
     ),
     "key invalid": _one(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'pk_jobs'::regclass",
-        "changed index valid of constraint jobs.pk_jobs",
+        "changed index validity of constraint jobs.pk_jobs",
     ),
     "index statistics": _one(
         "ALTER INDEX ix_expr ALTER COLUMN 1 SET STATISTICS 500",
@@ -364,7 +364,7 @@ CHANGES = {
         "unexpected function on_ddl()",
     ),
     "rule dropped": _one("DROP RULE rr ON b", "missing rule b.rr"),
-    "rule switched off": _one("ALTER TABLE b DISABLE RULE rr", "changed fires of rule b.rr"),
+    "rule switched off": _one("ALTER TABLE b DISABLE RULE rr", "changed firing of rule b.rr"),
     "policy added": _one("CREATE POLICY own ON jobs USING (true)", "unexpected policy jobs.own"),
     "policy changed": _one(
         "ALTER POLICY pol ON b USING (true)", "changed definition of policy b.pol"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.db.embedded import EmbeddedServer, find_binaries
 from app.db.engine import create_engine
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
@@ -19,6 +20,7 @@ from tests.integration.migrate.conftest import ROOT, psql
 from tests.support.databases import Database, value
 from tests.support.forks import Result
 from tests.support.processes import run
+from tests.support.server import temporary_folder
 
 CHANGED = """
 DROP INDEX ix_jobs_queue;
@@ -115,6 +117,47 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
     assert verified.code == 1, verified.err
     assert ", every hash fits, " in verified.out
     psql(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.slow
+def test_privileges_are_compared_where_they_are_asked_for(ask: Ask, database: Database) -> None:
+    """What the scratch database's own role owns is as good as what the target's does."""
+    role = f"granted_{database.name}"
+    psql(database, f"CREATE ROLE {role}; GRANT SELECT ON jobs TO {role}")
+    assert ask("drift").code == 0
+    found = ask("drift", "--privileges")
+    assert (found.code, found.out.splitlines()[2:6]) == (
+        1,
+        [
+            "1  changed  privileges of table jobs",
+            "   - expected nothing",
+            f"   + found    SELECT TO {role}",
+            f"   fix: REVOKE SELECT ON TABLE jobs FROM {role};",
+        ],
+    ), found.err
+    psql(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.slow
+async def test_the_scratch_database_may_be_of_another_postgresql(
+    ask: Ask, database: Database
+) -> None:
+    """What was migrated on one compares equal with what was migrated on the other."""
+    major = int(str(await value(database.url, "SHOW server_version_num"))) // 10_000
+    others = (each for each in (18, 16, 15) if each != major)
+    other = next((each for each in others if find_binaries(None, major=each)), None)
+    if other is None:
+        pytest.skip("there is one PostgreSQL here")
+    with temporary_folder() as folder:
+        server = EmbeddedServer(
+            folder / "server", major=other, durable=False, remove_at_end=True, database="postgres"
+        )
+        with server.use() as running:
+            found = ask("drift", VEGAFS_SCRATCH_URL=running.url("postgres"))
+            assert found.code == 0, found.out + found.err
+            psql(database, "ALTER TABLE jobs DISABLE TRIGGER ALL")
+            found = ask("drift", VEGAFS_SCRATCH_URL=running.url("postgres"))
+            assert found.out.splitlines()[-1].startswith("3 differences."), found.out
 
 
 @pytest.mark.slow

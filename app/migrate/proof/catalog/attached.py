@@ -20,7 +20,7 @@ SELECT 'rule', r.name || '.' || w.rulename, r.name, 'pg_rewrite'::regclass::oid,
                           'definition', pg_get_ruledef(w.oid, true),
                           'comment', obj_description(w.oid, 'pg_rewrite'))
        || jsonb_strip_nulls(jsonb_build_object(
-           'fires', CASE w.ev_enabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'on replicas'
+           'firing', CASE w.ev_enabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'on replicas'
                     WHEN 'A' THEN 'always' END))
 FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'
 """

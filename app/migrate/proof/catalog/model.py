@@ -16,16 +16,16 @@ _NOTHING: Mapping[str, Value] = MappingProxyType({})
 UNDECLARED = frozenset(
     {
         "attribute options",
-        "clustered on",
+        "cluster index",
         "column comments",
         "compression",
-        "fires",
+        "enforcement",
+        "firing",
         "index options",
-        "index valid",
+        "index validity",
         "replica identity",
         "statistics",
         "storage",
-        "switched off on",
         "target",
         "toast options",
     }

@@ -24,12 +24,12 @@ SELECT 'constraint', r.name || '.' || k.conname, r.name,
            'validated', k.convalidated,
            'comment', obj_description(k.oid, 'pg_constraint'))
        || jsonb_strip_nulls(jsonb_build_object(
-           'index valid', CASE WHEN NOT i.indisvalid THEN false END,
+           'index validity', CASE WHEN NOT i.indisvalid THEN 'invalid' END,
            'index options', to_jsonb(x.reloptions),
-           'switched off on', (SELECT jsonb_agg(DISTINCT g.tgrelid::regclass::text)
-                               FROM pg_trigger g
-                               WHERE g.tgconstraint = k.oid AND g.tgisinternal
-                                 AND g.tgenabled <> 'O')))
+           'enforcement', (SELECT jsonb_agg(DISTINCT 'off on ' || g.tgrelid::regclass)
+                           FROM pg_trigger g
+                           WHERE g.tgconstraint = k.oid AND g.tgisinternal
+                             AND g.tgenabled <> 'O')))
 FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
 LEFT JOIN pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_class x ON x.oid = i.indexrelid
@@ -86,7 +86,7 @@ SELECT 'table', r.name, r.name, 'pg_class'::regclass::oid, r.oid, 0,
            'comment', obj_description(r.oid, 'pg_class'))
        || jsonb_strip_nulls(jsonb_build_object(
            'toast options', (SELECT to_jsonb(o.reloptions) FROM pg_class o WHERE o.oid = r.toast),
-           'clustered on', (SELECT i.indexrelid::regclass::text FROM pg_index i
+           'cluster index', (SELECT i.indexrelid::regclass::text FROM pg_index i
                             WHERE i.indrelid = r.oid AND i.indisclustered),
            'replica identity', CASE r.replica_identity WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
                WHEN 'i' THEN (SELECT 'USING INDEX ' || i.indexrelid::regclass::text FROM pg_index i

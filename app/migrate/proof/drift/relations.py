@@ -10,7 +10,7 @@ from app.migrate.proof.catalog.alterations import listed
 from app.migrate.proof.catalog.statements import literal, quoted
 
 _NAMED = re.compile(r'("(?:[^"]|"")*"|\w+) (.*)', re.DOTALL)
-_BY_INDEX = frozenset({"clustered on", "replica identity"})
+_BY_INDEX = frozenset({"cluster index", "replica identity"})
 _UNCHANGEABLE = frozenset({"kind", "partition key"})
 
 
@@ -106,6 +106,6 @@ def _more(before: Attributes, after: Attributes) -> Iterator[str]:
     )
     if before.get("replica identity") != after.get("replica identity"):
         yield f"REPLICA IDENTITY {after.get('replica identity') or 'DEFAULT'}"
-    if before.get("clustered on") != after.get("clustered on"):
-        index = after.get("clustered on")
+    if before.get("cluster index") != after.get("cluster index"):
+        index = after.get("cluster index")
         yield f"CLUSTER ON {index}" if index else "SET WITHOUT CLUSTER"

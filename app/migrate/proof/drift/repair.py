@@ -125,19 +125,24 @@ def _constraint(
     sql = []
     if "validated" in names:
         sql.append(statements.validate(after))
-    for table in listed(before.get("switched off on")):
+    for table in _off_on(before):
         sql.append(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
         sql += [
             statements.enable_trigger(each)
             for each in expected.of_table("trigger", table.strip('"')).values()
             if each["enabled"] != "yes"
         ]
-    for table in listed(after.get("switched off on")):
+    for table in _off_on(after):
         sql.append(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     sql += _clauses(f"ALTER INDEX {quoted(after['name'])}", before, after, "index options")
-    if "index valid" in names:
+    if "index validity" in names:
         sql.append(f"REINDEX INDEX CONCURRENTLY {quoted(after['name'])}")
     return sql
+
+
+def _off_on(attributes: Attributes) -> list[str]:
+    """The tables on which a constraint is not enforced."""
+    return [each.removeprefix("off on ") for each in listed(attributes.get("enforcement"))]
 
 
 def _index(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
@@ -242,9 +247,9 @@ def _event_trigger(
 
 def _rule(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
     after = expected.objects[key]
-    word = statements.TRIGGER_STATES.get(str(after.get("fires")), "ENABLE")
+    word = statements.TRIGGER_STATES.get(str(after.get("firing")), "ENABLE")
     alter = f"ALTER TABLE {quoted(after['table'])} {word} RULE {quoted(after['name'])}"
-    return [alter] if names == {"fires"} else None
+    return [alter] if names == {"firing"} else None
 
 
 def _statistics(
