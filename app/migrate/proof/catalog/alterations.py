@@ -1,7 +1,4 @@
-"""The statements that take an object from one state to another where it stands.
-
-Only what PostgreSQL changes in the catalogue, and with no table read or written anew.
-"""
+"""The statements that take an object from one state to another where it stands."""
 
 from __future__ import annotations
 

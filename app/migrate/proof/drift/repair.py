@@ -20,6 +20,13 @@ from app.migrate.proof.drift.model import Repair
 # What goes with these nothing brings back.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
 _NOT_KNOWN = "it is known by its name alone; the revision that made it says how"
+_WAITS = "it may write the table anew, and everybody waits meanwhile"
+_WRITES_ANEW = {
+    "column": frozenset({"type", "collation", "generated"}),
+    "table": frozenset({"persistence"}),
+}
+_GRANTS = "what others were granted on it goes with it: vegafs drift --privileges, before and after"
+_GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
 _NEEDED = "a table or a column stands on it, so it has to be changed by a revision"
 
 Alter = Callable[[Key, Catalog, Catalog, frozenset[str]], "list[str] | None"]
@@ -97,15 +104,13 @@ def change(differences: Sequence[Difference], expected: Catalog, found: Catalog)
             sql = forms.remade(key, expected, found)
             if sql is not None:
                 # Made anew it has its comment.
-                return Repair((*sql, *given))
+                return Repair((*sql, *given), note=_GRANTS if key.kind in _GRANTED else None)
     if sql is None:
         return Repair(note=_why(key))
     if "comment" in names:
         sql.append(statements.comment(key, expected.objects[key]))
-    note = None
-    if key.kind == "column" and names & {"type", "collation", "generated"}:
-        note = "it may write the table anew, and everybody waits meanwhile"
-    return Repair((*sql, *given), note=note)
+    waits = names & _WRITES_ANEW.get(key.kind, frozenset())
+    return Repair((*sql, *given), note=_WAITS if waits else None)
 
 
 def _why(key: Key) -> str:
