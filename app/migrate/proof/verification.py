@@ -101,10 +101,10 @@ async def verify(
                 return await connection.run_sync(_ledger, lock_path)
 
     async def started() -> str:
-        verdict = await startup.check(engine, lock_path)
-        if (error := verdict.error()) is not None:
-            raise error
-        return f"a service of this build starts at {verdict.current}"
+        verdict = await startup.check(engine, startup.Build.read(lock_path))
+        if verdict.error is not None:
+            raise verdict.error
+        return f"a service of this build starts: {verdict}"
 
     async def drift() -> str:
         seen = await look_for_drift()

@@ -232,7 +232,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         f"OK  {database.name}: 4 checks\n"
         "  yes  files     7 revisions, one head, revisions.lock is fresh\n"
         "  yes  ledger    8 rows, every hash fits, and the files are what was applied\n"
-        "  yes  startup   a service of this build starts at 0007\n"
+        f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
+        "0007\n"
         "  yes  drift     the schema is what the revisions up to 0007 give, and so are the models"
         "\n",
     ), found.err
@@ -249,7 +250,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not fit\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"
-        "  yes  startup   a service of this build starts at 0007\n"
+        f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
+        "0007\n"
         f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0007\n"
         "                 help: `vegafs drift` lists them, with the SQL that brings them back\n",
     ), refused.err
