@@ -41,7 +41,8 @@ async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
             given, _ = await connection.run_sync(models_catalog, [project.metadata], "public")
-        walk.models.extend(str(each) for each in difference(given, before))
+        head = before.declarable()
+        walk.models.extend(str(each) for each in difference(given.declarable(), head))
     return walk
 
 

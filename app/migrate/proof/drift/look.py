@@ -76,5 +76,5 @@ def _read(
 
 
 def _models(connection: Connection, metadata: MetaData) -> Catalog:
-    found = models_catalog(connection, [metadata], "public", exclude=BOOKKEEPING)
+    found, _ = models_catalog(connection, [metadata], "public", exclude=BOOKKEEPING)
     return found.declarable()
