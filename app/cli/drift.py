@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from app.cli import output
+from app.cli.target import aimed
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.models import metadata
@@ -22,7 +23,8 @@ from app.settings import REVISIONS_LOCK, Settings, load_settings
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--models/--no-models", default=True, help="At head, compare the models too.")
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
-def command(json_: bool, models: bool, privileges: bool) -> None:
+@click.option("--target", metavar="NAME", help="One of VEGAFS_TARGETS.")
+def command(json_: bool, models: bool, privileges: bool, target: str | None) -> None:
     """Say where the database is not what its revisions give, and the SQL that would bring it back.
 
     The revisions up to the database's own run on a scratch database, and the two catalogs are
@@ -32,12 +34,12 @@ def command(json_: bool, models: bool, privileges: bool) -> None:
     Examples:
       vegafs drift
       vegafs drift --no-models --json
-      vegafs drift --privileges
+      vegafs drift --privileges --target eu
 
     \b
     Exit codes: 0 no difference; 1 there is one; 75 the database does not answer.
     """
-    settings = load_settings()
+    settings = aimed(load_settings(), target)
     with database(settings, narrate=output.narrate) as in_force:
         found = asyncio.run(look(in_force, models=models, privileges=privileges))
     if json_:

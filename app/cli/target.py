@@ -1,4 +1,4 @@
-"""The database that a command migrates."""
+"""The database that a command is about."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import click
 
 from app.cli import output
 from app.cli.drift import look
+from app.cli.target import aimed
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.migrate.proof.verification import Verification, verify
@@ -18,7 +19,8 @@ from app.settings import REVISIONS_LOCK, Settings, load_settings
 @click.command(name="verify")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
-def command(json_: bool, privileges: bool) -> None:
+@click.option("--target", metavar="NAME", help="One of VEGAFS_TARGETS.")
+def command(json_: bool, privileges: bool, target: str | None) -> None:
     """Ask of the database all that can be proven: files, ledger, start-up check, drift.
 
     Nothing is written to it; a role that may only read is enough.
@@ -31,7 +33,7 @@ def command(json_: bool, privileges: bool) -> None:
     \b
     Exit codes: 0 all is as it should be; 1 something is not; 75 the database does not answer.
     """
-    settings = load_settings()
+    settings = aimed(load_settings(), target)
     with database(settings, narrate=output.narrate) as in_force:
         found = asyncio.run(_verify(in_force, privileges=privileges))
     if json_:

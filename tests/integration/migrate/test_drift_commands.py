@@ -65,6 +65,14 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     ), found.err
     without = ask("drift", "--no-models")
     assert without.out == f"OK  {database.name} is what its revisions up to 0007 give.\n"
+    named = ask(
+        "drift",
+        "--target",
+        "eu",
+        DATABASE_URL="postgresql://localhost:1/nowhere",
+        VEGAFS_TARGETS=f"eu={database.url}",
+    )
+    assert named.out == found.out, named.err
     document = json.loads(ask("drift", "--json").out)
     assert (document["schema_version"], document["revision"]) == (1, "0007")
     assert (document["differences"], document["models"]) == ([], [])
