@@ -29,7 +29,7 @@ COMMANDS = {
     "dev": "Start PostgreSQL, migrate to head and serve.",
     "downgrade": "Revert revisions; in production with leave to drop data.",
     "drift": "Say where the database is not what its revisions give.",
-    "explain": "Say what a rule is about, and the safe form.",
+    "explain": "Say what a rule is about, or the code of an error.",
     "keys": "API keys: create, list, revoke.",
     "ledger": "Print what was done to the database.",
     "lint": "Refuse revisions that would hurt a database in use.",

@@ -96,7 +96,7 @@ def test_every_rule_is_explained() -> None:
     one = run("vegafs", "explain", "require-concurrent-index")
     assert one.out == (
         "error [require-concurrent-index]  An index built while writers wait\n"
-        "  writers of {table} wait until {name} is built\n"
+        "  writers of <table> wait until <name> is built\n"
         "  help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
         "one for each partition, attached to one that is made ON ONLY the table\n\n"
         "Safe form:\n\n"
@@ -105,8 +105,16 @@ def test_every_rule_is_explained() -> None:
     wrong = run("vegafs", "explain", "require-concurent-index")
     assert (wrong.code, wrong.err) == (
         2,
-        "ERROR [usage]  there is no rule require-concurent-index; did you mean "
+        "ERROR [usage]  there is no rule or code require-concurent-index; did you mean "
         "require-concurrent-index?\n  help: vegafs explain --help\n",
+    )
+
+
+def test_the_code_of_an_error_is_explained() -> None:
+    """What it states, its exit code, and what that means."""
+    assert run("vegafs", "explain", "mutex-held").out == (
+        "error [mutex-held]  Another run has the migration mutex for longer than we wait.\n"
+        "  exit code: 75, The same command may work in a moment, and repeating it is safe\n"
     )
 
 
