@@ -100,6 +100,7 @@ class _Service:
             )
         )
         self.task: asyncio.Task[None] | None = None
+        self.serves = False
         self.interrupted_by: int | None = None
 
     async def run(self, announce: Announce) -> None:
@@ -135,17 +136,18 @@ class _Service:
         if not watch.usable:
             limit_s = self.settings.startup_wait_s
             output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; /readyz says more")
-            with anyio.move_on_after(self.settings.startup_wait_s):
+            with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)
         if not watch.usable:
             assert watch.verdict.error is not None
             raise watch.verdict.error
+        self.serves = True
         await announce(self.app, _url(self.listener))
 
     def _stop(self, number: int) -> None:
         if self.server.should_exit:
             self.server.force_exit = True
-        elif self.server.started:
+        elif self.serves:
             self.server.should_exit = True
         elif self.task is not None:
             self.interrupted_by = number

@@ -18,6 +18,8 @@ from app.errors import DatabaseUrlMissing
 from app.settings import Settings
 
 Role = Literal["app", "watch", "migrate", "observe"]
+# A little more than the client's own patience, whose message says more.
+WATCH_STATEMENT_TIMEOUT_S = 3.0
 MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 
 # DDL and writes, without parameters and without rows in answer. A semicolon may hide a second
@@ -73,6 +75,24 @@ async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Rec
         settings = dict(arguments["server_settings"])
         del settings["transaction_timeout"]
         return await asyncpg.connect(**{**arguments, "server_settings": settings})
+
+
+async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect so that a statement ends in the server too, soon after its client gave up on it.
+
+    The server does not notice that a client has gone while its statement waits for a lock: a watch
+    that looks again and again would leave a session in that queue each time. Behind a pooler a SET
+    would be other clients' too, so there it is left to the pooler's `query_timeout`.
+    """
+    connection = await asyncpg.connect(**arguments)
+    try:
+        if connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()"):
+            limit = _milliseconds(WATCH_STATEMENT_TIMEOUT_S)
+            await connection.execute(f"SET statement_timeout = {limit}")
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 class Connection(asyncpg.Connection):

@@ -3,7 +3,8 @@
 settings + role -> AsyncEngine
 
 app       what requests and the worker use: pooled, checked before use
-watch     what a service watches its schema with, beside its pool: one connection that it keeps
+watch     what a service watches its schema with, beside its pool: one connection that it keeps, and
+          statements that end when nobody waits for them any more
 migrate   what Alembic uses: no pool, its own name, timeouts set by the server at connect
 observe   what only looks: no pool, every transaction read-only
 """
@@ -20,6 +21,7 @@ from app.db.connect import (
     Role,
     connect_arguments,
     connect_to_migrate,
+    connect_to_watch,
     database_url,
     shown,
 )
@@ -41,6 +43,8 @@ def create_engine(settings: Settings, role: Role) -> AsyncEngine:
 
     if role == "migrate":
         arguments["async_creator_fn"] = connect_to_migrate
+    if role == "watch":
+        arguments["async_creator_fn"] = connect_to_watch
     options: dict[str, Any] = {"poolclass": NullPool}
     if role == "app":
         options = {

@@ -46,6 +46,10 @@ class Chain:
         return self.folder / "alembic.ini"
 
     @property
+    def lock_path(self) -> Path:
+        return self.folder / "alembic" / "revisions.lock"
+
+    @property
     def ids(self) -> list[str]:
         """The revisions, oldest first."""
         return [revision.id for revision in read_revisions(self.versions)]
@@ -56,6 +60,7 @@ class Chain:
         downgrade: str = "pass",
         *,
         phase: str = "expand",
+        requires_code: str | None = None,
         down: str | None = None,
         identifier: str | None = None,
         lock: bool = True,
@@ -64,10 +69,12 @@ class Chain:
         ids = self.ids if identifier is None or down is None else []
         identifier = identifier or f"{len(ids) + 1:04}"
         down = down if down is not None else (ids[-1] if ids else None)
+        needs = f"requires_code = {requires_code!r}\n" if requires_code else ""
         self.path(identifier).write_text(
             f'"""Change {identifier}."""\n\n'
             "import sqlalchemy as sa\nfrom alembic import op\n\n"
-            f"revision = {identifier!r}\ndown_revision = {down or None!r}\nphase = {phase!r}\n\n\n"
+            f"revision = {identifier!r}\ndown_revision = {down or None!r}\n"
+            f"phase = {phase!r}\n{needs}\n\n"
             f"def upgrade() -> None:\n{_indented(upgrade)}\n\n\n"
             f"def downgrade() -> None:\n{_indented(downgrade)}\n",
             "utf-8",
@@ -82,7 +89,7 @@ class Chain:
 
     def lock(self) -> None:
         """Do what `vegafs lock` does, without fingerprints."""
-        write_lock(self.folder / "alembic" / "revisions.lock", read_revisions(self.versions))
+        write_lock(self.lock_path, read_revisions(self.versions))
 
 
 class Run:

@@ -98,11 +98,6 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
                     f"{revision.id} builds on {down}, which no file has",
                     help="restore the file of that revision, or correct down_revision",
                 )
-        if revision.requires_code is not None and revision.requires_code not in known:
-            raise RevisionsBroken(
-                f"{revision.id} requires the code of {revision.requires_code}, which no file has",
-                help="name a revision in requires_code that comes before it",
-            )
     while waiting:
         ready = [r for r in waiting.values() if all(down in done for down in r.down)]
         if not ready:
@@ -112,7 +107,16 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
             )
         for revision in ready:
             done[revision.id] = waiting.pop(revision.id)
-    return tuple(done.values())
+    found = tuple(done.values())
+    for revision in found:
+        needed = revision.requires_code
+        if needed is not None and needed not in ancestors(found, revision.down):
+            raise RevisionsBroken(
+                f"{revision.id} requires the code of {needed}, which is not among the revisions "
+                "that it builds on",
+                help="name one of those in requires_code: the oldest whose code works after it",
+            )
+    return found
 
 
 def heads(revisions: Sequence[Revision]) -> frozenset[str]:

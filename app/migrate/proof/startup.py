@@ -36,7 +36,7 @@ from app.errors import (
     VegafsError,
 )
 from app.migrate.history import plan
-from app.migrate.history.ledger import Glance, Ledger, digest
+from app.migrate.history.ledger import Glance, Ledger, applied, digest
 from app.migrate.history.plan import Stranger
 from app.migrate.history.revisions import Revision, ancestors, heads, one_head, read_lock
 
@@ -203,11 +203,13 @@ def _glance(connection: Connection, build: Build) -> Glance:
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
-    # Managed by an ordinary Alembic so far, or by nobody.
+    # One of the two is not there: managed by an ordinary Alembic so far, by nobody, or by hand.
+    ledger = Ledger()
+    recorded = applied(ledger.read(connection)) if ledger.exists(connection) else {}
     try:
         names = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
-        return Glance(frozenset(names), {})
+        return Glance(frozenset(names), recorded)
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
-        return Glance(frozenset(), {})
+        return Glance(frozenset(), recorded)

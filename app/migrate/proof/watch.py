@@ -115,8 +115,9 @@ class Watch:
         """Announce the build, then look at every notification and every POLL_S."""
         with anyio.fail_after(TIMEOUT_S):
             self.announced = await connection.run_sync(announce, self.build.newest)
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
+            if self.announced:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
         if not self.announced:
             logger.warning(
                 "a pooler is in between: migrations cannot see this service, "

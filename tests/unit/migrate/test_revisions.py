@@ -44,6 +44,12 @@ def test_revisions_are_read_in_the_order_in_which_they_apply(versions: Path) -> 
     assert ancestors(revisions, ["0002"]) == {"0001", "0002"}
 
 
+def test_the_code_that_a_contract_revision_needs_is_read(versions: Path) -> None:
+    """It is one of those before it; a revision that names none has none."""
+    write(versions, "0004", "0003", 'phase = "contract"\nrequires_code = "0002"')
+    assert [r.requires_code for r in read_revisions(versions)] == [None, None, None, "0002"]
+
+
 def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
     """Branches and merges of an adopted history are read as they are."""
     write(versions, "0002b", "0001")
@@ -68,6 +74,26 @@ def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
             "x.py",
             'revision = "9"\nphase = "later"',
             "x.py: phase is 'later'; it is expand or contract",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = "8"\nphase = "contract"',
+            "9 requires the code of 8, which is not among the revisions that it builds on",
+        ),
+        (
+            "x.py",
+            'revision = "9"\ndown_revision = "0003"\nrequires_code = "9"',
+            "9 requires the code of 9, which is not among the revisions that it builds on",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = "0001"\nphase = "expand"',
+            "x.py: requires_code is '0001' in a revision of phase expand",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = 1\nphase = "contract"',
+            "x.py: requires_code is 1 in a revision of phase contract",
         ),
         ("x.py", "revision = ", "x.py:1 is not Python: invalid syntax"),
         ("x.py", "revision = 9", "x.py: revision and down_revision are not plain strings"),
