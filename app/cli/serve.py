@@ -135,7 +135,8 @@ class _Service:
         watch: Watch = self.app.state.watch
         if not watch.usable:
             limit_s = self.settings.startup_wait_s
-            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; /readyz says more")
+            where = f"{_url(self.listener)}/readyz"
+            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; {where} says more")
             with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)
         if not watch.usable:

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from tests.support.server import ROOT
 
-FORK_SERVER = ROOT / "tests" / "support" / "fork_server.py"
 # What a run may take that nothing is done to, with many beside it; only a hang meets it.
 PATIENCE_S = 240.0
 
@@ -96,13 +95,14 @@ class Run:
 
 
 class Forks:
-    """The server of forks, and what it forked."""
+    """The server of forks of the project at `root`, and what it forked."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
+        self._root = root
         self._folder = Path(tempfile.mkdtemp(prefix="vegafs-runs-"))
         self._process = subprocess.Popen(
-            [sys.executable, str(FORK_SERVER), str(self._folder)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            [sys.executable, str(root / "tests/support/fork_server.py"), str(self._folder)],
+            env={**os.environ, "PYTHONPATH": str(root)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -120,7 +120,7 @@ class Forks:
         *arguments: str,
         count: int,
         env: Mapping[str, str],
-        cwd: Path = ROOT,
+        cwd: Path | None = None,
         points: Points | None = None,
     ) -> Sequence[Run]:
         """`count` processes that begin at once; `env` is added to this process's own."""
@@ -132,7 +132,7 @@ class Forks:
             "run": self._count,
             "program": program,
             "argv": arguments,
-            "cwd": str(cwd),
+            "cwd": str(cwd or self._root),
             "env": {**os.environ, **env},
             "output": str(output),
             "count": count,
@@ -148,7 +148,7 @@ class Forks:
         program: str,
         *arguments: str,
         env: Mapping[str, str],
-        cwd: Path = ROOT,
+        cwd: Path | None = None,
         points: Points | None = None,
     ) -> Run:
         """One process."""

@@ -19,7 +19,7 @@ from app.main import create_app
 from app.migrate.proof.startup import Build
 from app.migrate.proof.watch import Watch
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support.forks import forks
+from tests.support.forks import Forks, forks
 from tests.support.processes import eventually
 
 URL = "http://service.test"
@@ -77,8 +77,8 @@ def plant(root: Path, *paths: str) -> None:
 class Served:
     """`vegafs serve` as a process."""
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
-        self.process = forks().start(
+    def __init__(self, *arguments: str, of: Forks | None = None, **environment: str) -> None:
+        self.process = (of or forks()).start(
             "vegafs", *(arguments or ("serve",)), env={"VEGAFS_PORT": "0", **environment}
         )
 
@@ -89,15 +89,22 @@ class Served:
 
     def wait_until_it_serves(self) -> str:
         """Where it serves."""
+        return self._says(r"serving on (\S+),.*\n")
+
+    def wait_until_it_waits(self) -> str:
+        """Where it answers probes while it waits for a migration."""
+        return self._says(r"WAIT .* (\S+)/readyz says more\n")
+
+    def _says(self, pattern: str) -> str:
         found = None
 
-        def serves() -> bool:
+        def said() -> bool:
             nonlocal found
-            found = re.search(r"serving on (\S+),.*\n", self.process.said)
+            found = re.search(pattern, self.process.said)
             return found is not None or self.process.has_ended
 
-        eventually(serves, timeout_s=30)
-        assert found, f"it does not serve: {self.said}"
+        eventually(said, timeout_s=60)
+        assert found, f"it did not say {pattern!r}: {self.said}"
         return found[1]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -111,9 +118,9 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str, **environment: str) -> Iterator[Served]:
-    """A service that is gone when the block ends, whatever happened."""
-    started = Served(*arguments, **environment)
+def served(*arguments: str, of: Forks | None = None, **environment: str) -> Iterator[Served]:
+    """A service, of another build if it is named, that is gone when the block ends."""
+    started = Served(*arguments, of=of, **environment)
     try:
         yield started
     finally:

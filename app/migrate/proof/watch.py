@@ -31,7 +31,6 @@ from app.migrate.proof.startup import (
     autocommitting,
     check,
     look,
-    unreachable,
 )
 
 logger = logging.getLogger(__name__)
@@ -104,8 +103,9 @@ class Watch:
             with anyio.fail_after(TIMEOUT_S):
                 await connection.start()
             await self._attend(connection)
-        except DATABASE_ERRORS as error:
-            self._note(unreachable(self._engine.url, self.build, error))
+        except DATABASE_ERRORS:
+            # A session that ended is not a database that is away: another one tells.
+            await self.look()
         finally:
             self.announced = False
             with contextlib.suppress(*DATABASE_ERRORS):

@@ -1,0 +1,48 @@
+"""Another build of the project: a copy of it, with revisions of its own, whose commands are run.
+
+with build(tmp_path / "newer") as newer:
+    newer.add("op.execute('CREATE TABLE t (id int)')")
+    with served(of=newer.forks, DATABASE_URL=url): ...
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from tests.support.forks import Forks, Result
+from tests.support.runs import Chain
+from tests.support.server import ROOT
+
+
+class Build(Chain):
+    """A chain with the code beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, of_project=True)
+        for name in ("app", "tests/support"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+
+    @cached_property
+    def forks(self) -> Forks:
+        """What starts its commands."""
+        return Forks(self.folder)
+
+    def run(self, program: str, *arguments: str, **environment: str) -> Result:
+        """One of its commands, to its end."""
+        return self.forks.start(program, *arguments, env=environment).wait()
+
+
+@contextmanager
+def build(folder: Path) -> Iterator[Build]:
+    """A build whose processes end with the block."""
+    made = Build(folder)
+    try:
+        yield made
+    finally:
+        if "forks" in made.__dict__:
+            made.forks.close()
