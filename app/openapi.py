@@ -22,8 +22,8 @@ _ANY_REQUEST = {
     "401": "The request has no key (`key-missing`), or one that is not in force (`key-unknown`).",
     "422": "The request is not as it is described here (`request-invalid` and others).",
     "500": "The service failed (`internal-error`).",
-    "503": "The database does not answer (`database-unreachable`) or has too much to do "
-    "(`database-busy`); try again.",
+    "503": "The database does not answer (`database-unreachable`), has too much to do "
+    "(`database-busy`) or has a schema that this build does not serve on (`not-ready`); try again.",
 }
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _METHODS = ("get", "post", "put", "patch", "delete")

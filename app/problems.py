@@ -29,6 +29,7 @@ from app.errors import (
     KeyMissing,
     KeyUnknown,
     NotFound,
+    NotReady,
     PermissionMissing,
     Refused,
     Temporary,
@@ -181,6 +182,9 @@ def _title(cls: type[VegafsError]) -> str:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, VegafsError):
         raise error
+    if isinstance(error, NotReady):
+        # It names no database, and the watch has said why, once.
+        return _later(request, error)
     if isinstance(error, Temporary):
         logger.warning("%s %s: %s", request.method, request.url.path, error)
         return _later(request, DatabaseAway())

@@ -29,6 +29,16 @@ NEVER_S = 3600.0
 PATIENCE_S = 30.0
 READY = (200, "at-head")
 BEHIND = (503, "database-behind")
+NOT_READY = {
+    "type": "urn:vegafs:not-ready",
+    "title": "The service does not serve on the schema that its database has",
+    "status": 503,
+    "detail": "the service cannot serve on its database's schema at the moment: behind",
+    "instance": "/api/v1/files",
+    "code": "not-ready",
+    "help": "GET /readyz says more to those who have a key",
+    "state": "behind",
+}
 WATCHES = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
     "WHERE datname = current_database() AND application_name LIKE '%-watch@%'"
@@ -92,7 +102,8 @@ async def test_a_downgrade_under_it_takes_it_out_until_the_upgrade(
         assert body["pending"] == [HEAD]
         refused = await client.get("/api/v1/files")
         assert refused.headers["content-type"] == "application/problem+json"
-        assert (refused.status_code, refused.json()["code"]) == (503, "not-ready")
+        assert (refused.status_code, refused.json()) == (503, NOT_READY)
+        assert int(refused.headers["Retry-After"]) > 0
         assert (await client.get("/livez")).json() == {"status": "alive"}
         await upgrade(target)
         await turns(client, READY)
