@@ -84,7 +84,7 @@ async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
     that looks again and again would leave a session in that queue each time. Behind a pooler a SET
     would be other clients' too, so there it is left to the pooler's `query_timeout`.
     """
-    connection = await asyncpg.connect(**arguments)
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**arguments)
     try:
         if connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()"):
             limit = _milliseconds(WATCH_STATEMENT_TIMEOUT_S)

@@ -20,7 +20,7 @@ from app.db.session import session_factory
 from app.keys import repository as keys
 from tests.support.builds import Build, build
 from tests.support.databases import Database, engine, value
-from tests.support.service import Served, served
+from tests.support.service import Served, served_by
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,7 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
     environment = {"DATABASE_URL": database.url, "VEGAFS_WORKER": "false", **PRODUCTION}
 
     def start(of: Build) -> Served:
-        return stack.enter_context(served(of=of.forks, **environment))
+        return stack.enter_context(served_by(of.forks, **environment))
 
     with ExitStack() as stack:
         first = start(old)

@@ -14,6 +14,7 @@ from app.db.engine import create_engine
 from app.migrate.history.revisions import read_lock
 from app.migrate.history.services import Service, living
 from app.migrate.proof import watch
+from app.migrate.proof.startup import Build
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings
@@ -208,8 +209,7 @@ async def test_a_role_that_may_only_read_is_enough_to_watch(database: Database) 
     )
     settings = settings_of(database.url.replace("://vegafs@", f"://{role}@"))
     made = create_engine(settings, "watch")
-    build = watch.Build.read(REVISIONS_LOCK)
-    watching = watch.Watch(made, build)
+    watching = watch.Watch(made, Build.read(REVISIONS_LOCK))
     async with watching.on():
         with anyio.fail_after(PATIENCE_S):
             while not watching.announced:

@@ -2,7 +2,7 @@
 
 with build(tmp_path / "newer") as newer:
     newer.add("op.execute('CREATE TABLE t (id int)')")
-    with served(of=newer.forks, DATABASE_URL=url): ...
+    with served_by(newer.forks, DATABASE_URL=url): ...
 """
 
 from __future__ import annotations

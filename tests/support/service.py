@@ -77,8 +77,8 @@ def plant(root: Path, *paths: str) -> None:
 class Served:
     """`vegafs serve` as a process."""
 
-    def __init__(self, *arguments: str, of: Forks | None = None, **environment: str) -> None:
-        self.process = (of or forks()).start(
+    def __init__(self, of: Forks, *arguments: str, **environment: str) -> None:
+        self.process = of.start(
             "vegafs", *(arguments or ("serve",)), env={"VEGAFS_PORT": "0", **environment}
         )
 
@@ -118,9 +118,16 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str, of: Forks | None = None, **environment: str) -> Iterator[Served]:
-    """A service, of another build if it is named, that is gone when the block ends."""
-    started = Served(*arguments, of=of, **environment)
+def served(*arguments: str, **environment: str) -> Iterator[Served]:
+    """A service that is gone when the block ends, whatever happened."""
+    with served_by(forks(), *arguments, **environment) as started:
+        yield started
+
+
+@contextmanager
+def served_by(of: Forks, *arguments: str, **environment: str) -> Iterator[Served]:
+    """The same of another build."""
+    started = Served(of, *arguments, **environment)
     try:
         yield started
     finally:

@@ -12,7 +12,7 @@ from tests.support.builds import Build, build
 from tests.support.databases import Database, value
 from tests.support.forks import Result
 from tests.support.processes import eventually, run
-from tests.support.service import Served, served
+from tests.support.service import Served, served, served_by
 
 AT = "SELECT string_agg(version_num, ',') FROM alembic_version"
 # What else production asks has tests of its own.
@@ -168,7 +168,7 @@ async def test_a_service_of_a_build_that_survives_is_not_in_the_way(
     source = newest.read_text("utf-8")
     newest.unlink()
     newer.lock()
-    with served(of=newer.forks, DATABASE_URL=database.url, VEGAFS_WORKER="false") as service:
+    with served_by(newer.forks, DATABASE_URL=database.url, VEGAFS_WORKER="false") as service:
         service.wait_until_it_serves()
         newest.write_text(source, "utf-8")
         newer.lock()

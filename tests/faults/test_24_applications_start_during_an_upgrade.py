@@ -1,0 +1,102 @@
+"""Row 24: applications start while an upgrade runs."""
+
+import asyncio
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import asyncpg
+import httpx
+import pytest
+
+from app.migrate.run.upgrade import downgrade
+from app.migrate.target import Target
+from tests.support.databases import Database, connect, engine
+from tests.support.forks import Run, forks
+
+WAITS = re.compile(r"WAIT .* (\S+)/readyz says more\n")
+SERVES = re.compile(r"OK  serving on (\S+),")
+PATIENCE_S = 120.0
+# Two are asked for, a quarter of one is what it takes; the rest is for a machine under load.
+READY_WITHIN_S = 5.0
+QUEUED = (
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+@pytest.fixture
+async def blocker(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own, which stands in the upgrade's way."""
+    connection = await connect(database.url)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("count", [5, pytest.param(50, marks=pytest.mark.slow)])
+async def test_none_serves_before_the_commit_and_all_do_after_it(
+    database: Database, blocker: asyncpg.Connection, count: int
+) -> None:
+    """Each is alive and not ready until then; no request to the API is let through."""
+    async with engine(database.settings, "migrate") as made:
+        await downgrade(Target.of(made), "-1")
+    held = blocker.transaction()
+    await held.start()
+    await blocker.execute("SELECT FROM files")
+    # It has begun its revision and waits in it, for as long as this likes.
+    patient = {"DATABASE_URL": database.url, "VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+    upgrade = forks().start("alembic", "upgrade", "head", env=patient)
+    with anyio.fail_after(PATIENCE_S):
+        while not await blocker.fetchval(QUEUED):
+            await anyio.sleep(0.02)
+    async with applications(count, database) as runs, httpx.AsyncClient(timeout=30) as client:
+        urls = [await said(run, WAITS) for run in runs]
+        assert await answers(client, urls, "/livez") == {(200, None): count}
+        assert await answers(client, urls, "/readyz") == {(503, "database-behind"): count}
+        assert await answers(client, urls, "/api/v1/files") == {(503, "not-ready"): count}
+        assert not any(SERVES.search(run.said) for run in runs)
+        released_s = time.monotonic()
+        await held.rollback()
+        while await answers(client, urls, "/readyz") != {(200, "at-head"): count}:
+            assert time.monotonic() - released_s < READY_WITHIN_S
+        assert await answers(client, urls, "/api/v1/files") == {(401, "key-missing"): count}
+        result = await asyncio.to_thread(upgrade.wait)
+        assert result.code == 0, result.err
+        assert [await said(run, SERVES) for run in runs] == urls
+
+
+@asynccontextmanager
+async def applications(count: int, database: Database) -> AsyncIterator[Sequence[Run]]:
+    """So many services, each a process, that begin at once."""
+    environment = {"DATABASE_URL": database.url, "VEGAFS_PORT": "0", "VEGAFS_WORKER": "false"}
+    runs = forks().start_many("vegafs", "serve", count=count, env=environment)
+    try:
+        yield runs
+    finally:
+        for run in runs:
+            if not run.has_ended:
+                run.signal(signal.SIGKILL)
+        for run in runs:
+            await asyncio.to_thread(run.wait)
+
+
+async def said(run: Run, pattern: re.Pattern[str]) -> str:
+    """What the application says at that place of its line."""
+    with anyio.move_on_after(PATIENCE_S):
+        while (found := pattern.search(run.said)) is None:
+            assert not run.has_ended, run.said
+            await anyio.sleep(0.02)
+        return found[1]
+    raise AssertionError(f"it did not say {pattern.pattern!r}: {run.said}")
+
+
+async def answers(
+    client: httpx.AsyncClient, urls: Sequence[str], path: str
+) -> Counter[tuple[int, str | None]]:
+    """How many of them answer what: the status, and the code where there is one."""
+    asked = await asyncio.gather(*(client.get(f"{url}{path}") for url in urls))
+    return Counter((answer.status_code, answer.json().get("code")) for answer in asked)
