@@ -16,6 +16,10 @@ ${line}
 revision = ${page.literal(up_revision)}
 down_revision = ${page.literal(down_revision)}
 phase = ${page.literal(page.of(up_revision).phase)}
+% if page.of(up_revision).phase == "contract":
+# The oldest revision whose code works after this one; without it no older build does.
+# requires_code = ${page.literal(down_revision)}
+% endif
 % if branch_labels:
 branch_labels = ${page.literal(branch_labels)}
 % endif

@@ -106,22 +106,27 @@ SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('{table
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
 # What a row says that counts for what is in the database, see `applied`.
 _TELLING = ("applied", "adopted", "stamped", "accepted")
+_DIGEST = """encode(sha256(convert_to(
+    string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
 # Two tables in one statement, for whoever has no time: the revision table's ids, and the ledger's
-# rows in force, oldest first, unless their digest is the one that is expected.
+# rows in force, oldest first, unless their digest is the one that is expected. Most ledgers only
+# ever grew, and then all rows are in force: that is told without looking for the last of each.
 _GLANCE = f"""
-WITH last AS (
-    SELECT max(id) AS id FROM {{table}} WHERE outcome IN {_TELLING} GROUP BY revision
-), in_force AS MATERIALIZED (
-    SELECT l.* FROM {{table}} l JOIN last USING (id) WHERE direction <> 'downgrade'
+WITH telling AS NOT MATERIALIZED (
+    SELECT id, revision, checksum, direction FROM {{table}} WHERE outcome IN {_TELLING}
+), last AS (
+    SELECT DISTINCT ON (revision COLLATE "C") * FROM telling
+    ORDER BY revision COLLATE "C", id DESC
 ), compared AS (
-    SELECT encode(sha256(convert_to(string_agg(revision || ' ' || checksum, ';' ORDER BY id),
-                                    'UTF8')), 'hex') = $1 AS as_expected FROM in_force
+    SELECT CASE WHEN bool_and(direction <> 'downgrade') AND {_DIGEST} = $1 THEN true
+        ELSE (SELECT {_DIGEST} = $1 FROM last WHERE direction <> 'downgrade') END AS as_expected
+    FROM telling
 )
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, as_expected,
     CASE WHEN as_expected THEN NULL ELSE (
-        SELECT json_agg(json_build_array(revision, direction, phase, outcome, checksum,
-            extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)
-        FROM in_force)::text END
+        SELECT json_agg(json_build_array(l.revision, l.direction, phase, outcome, l.checksum,
+            extract(epoch FROM finished_at), to_jsonb(l) ->> 'requires_code') ORDER BY id)
+        FROM {{table}} l JOIN last USING (id) WHERE l.direction <> 'downgrade')::text END
 FROM compared
 """  # noqa: S608 - constants and the names of our own tables
 _VERIFY = """

@@ -154,13 +154,21 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
 
     On failure: RevisionsBroken where the file is missing or is not one of ours.
     """
+    return tuple(map(from_line, lock_lines(path)))
+
+
+def lock_lines(path: Path) -> Sequence[Sequence[str]]:
+    """The lines of revisions.lock, taken apart: id, predecessors, phase, slug, sha256 and more.
+
+    On failure: as `read_lock`.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise RevisionsBroken(
             f"{path} cannot be read: {error.strerror}", help="run `vegafs lock`"
         ) from None
-    revisions = []
+    found = []
     for number, line in enumerate(lines, start=1):
         fields = line.split()
         if not fields or line.startswith("#"):
@@ -171,11 +179,20 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
                 "fingerprint, verdict",
                 help="resolve what git left there in the revision files, then run `vegafs lock`",
             )
-        identifier, down, phase, slug, sha256, *known = fields
-        downs = () if down == "-" else tuple(down.split("+"))
-        fingerprint, verdict = (None if each == "-" else each for each in known)
-        revisions.append(Revision(identifier, downs, phase, slug, sha256, fingerprint, verdict))
-    return tuple(revisions)
+        found.append(fields)
+    return found
+
+
+def from_line(line: Sequence[str]) -> Revision:
+    """The revision of one of `lock_lines`."""
+    identifier, down, phase, slug, sha256, *known = line
+    fingerprint, verdict = (None if each == "-" else each for each in known)
+    return Revision(identifier, predecessors(down), phase, slug, sha256, fingerprint, verdict)
+
+
+def predecessors(field: str) -> tuple[str, ...]:
+    """The ids that a line of revisions.lock names as those before it."""
+    return () if field == "-" else tuple(field.split("+"))
 
 
 def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:

@@ -15,8 +15,9 @@ revision, takes no lock that anybody waits for and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,15 @@ from app.errors import (
 from app.migrate.history import plan
 from app.migrate.history.ledger import Glance, Ledger, applied, digest
 from app.migrate.history.plan import Stranger
-from app.migrate.history.revisions import Revision, ancestors, heads, one_head, read_lock
+from app.migrate.history.revisions import (
+    Revision,
+    ancestors,
+    from_line,
+    heads,
+    lock_lines,
+    one_head,
+    predecessors,
+)
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 
@@ -51,24 +60,37 @@ _BRANCHED = "two builds that do not know each other migrated it: deploy one that
 
 @dataclass(frozen=True)
 class Build:
-    """What a build knows: its revisions, each after those that it builds on."""
+    """What a build knows; a service at head never asks for the revisions themselves."""
 
-    revisions: Sequence[Revision]
     heads: frozenset[str]
     # What the ledger's digest is where all of them were applied as they are.
     digest: str
+    _revisions: Callable[[], Sequence[Revision]] = field(repr=False)
+
+    @cached_property
+    def revisions(self) -> Sequence[Revision]:
+        """Each after those that it builds on."""
+        return self._revisions()
 
     @classmethod
     def of(cls, revisions: Sequence[Revision]) -> Build:
         """The build that has these revisions."""
-        return cls(revisions, heads(revisions), digest((r.id, r.sha256) for r in revisions))
+        applied = digest((r.id, r.sha256) for r in revisions)
+        return cls(heads(revisions), applied, lambda: revisions)
 
     @classmethod
     def read(cls, lock_path: Path) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
-        revisions = read_lock(lock_path)
-        one_head(revisions)
-        return cls.of(revisions)
+        lines = lock_lines(lock_path)
+        below = {down for line in lines for down in predecessors(line[1])}
+        build = cls(
+            frozenset(line[0] for line in lines) - below,
+            digest((line[0], line[4]) for line in lines),
+            lambda: tuple(map(from_line, lines)),
+        )
+        if len(build.heads) > 1:
+            one_head(build.revisions)
+        return build
 
     @property
     def newest(self) -> str:
