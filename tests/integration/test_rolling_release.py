@@ -136,6 +136,10 @@ async def test_no_request_fails(database: Database, releases: tuple[Build, Build
             assert code == 0, said
             await until(balancer, two, "ahead")
             await balancer.passes()
+            # Its migration has nothing to do, should it be run again.
+            code, said = await migrate(new, environment)
+            assert code == 0, said
+            assert "is ahead of this build: 0009 leaves what 0008 needs. Nothing to do.\n" in said
 
             # The last build takes over.
             three = await asyncio.to_thread(start(last).wait_until_it_serves)

@@ -194,7 +194,8 @@ def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
         newest = list(found.recorded)[-1] if found.recorded else build.newest
         return f"alembic_version is empty, and the ledger is at {newest}", _BY_HAND
     known = found.heads & ids
-    if in_force - ids:
+    if found.heads - ids:
+        # A newer build was here: what it knows of the order, this one does not.
         lacking = ids - in_force
         if lacking or len(found.heads) > 1:
             has = f"it is at {_listed(found.heads)}"

@@ -52,13 +52,13 @@ def _accept_newer(
     to_head: bool,
     say: Callable[[str], None],
 ) -> None:
-    """A newer build was here: content where it only expanded, refused elsewhere."""
+    """A newer build was here: content where it leaves what this build needs, refused elsewhere."""
     strangers = plan.strangers(locked, found, bookkeeping.recorded())
     current, expected = ", ".join(sorted(found)), ", ".join(sorted(heads(locked))) or "base"
     if not to_head or not all(stranger.tolerates(locked) for stranger in strangers):
         raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in strangers])
     say(
-        f"OK  {recorder.database} is ahead of this build: {current} expands what "
+        f"OK  {recorder.database} is ahead of this build: {current} leaves what "
         f"{expected} needs. Nothing to do."
     )
     recorder.verdict_told = True

@@ -358,7 +358,7 @@ def test_a_database_ahead_by_expand_revisions_is_left_alone(
     assert result == Result(
         0,
         "",
-        f"OK  {database.name} is ahead of this build: {HEAD} expands what {IDS[-2]} needs. "
+        f"OK  {database.name} is ahead of this build: {HEAD} leaves what {IDS[-2]} needs. "
         "Nothing to do.\n",
     )
     assert apply(database, "current").out == f"{HEAD} (head)\n"

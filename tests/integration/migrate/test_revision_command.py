@@ -115,7 +115,9 @@ def test_a_rename_is_asked_about_and_written_when_told(database: Database, proje
     assert result.code == 0, result
     source = (versions / f"{NEXT}_failure.py").read_text("utf-8")
     assert 'op.alter_column("jobs", "error", new_column_name="failure")' in source
-    assert 'phase = "contract"' in source
+    # Which release stopped using it, only a person knows.
+    assert 'phase = "contract"\n# The oldest revision whose code works after this one;' in source
+    assert f'\n# requires_code = "{HEAD}"\n' in source
 
 
 def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:

@@ -218,6 +218,14 @@ CASES = (
         BY_HAND,
     ),
     Case(
+        "ahead, with a revision table that was set back",
+        {"0004"},
+        up_to(4, row(5), row(6)),
+        "diverged",
+        "it is at 0004, and the ledger has 0005, 0006 too",
+        BY_HAND,
+    ),
+    Case(
         "with a revision table that was emptied",
         (),
         None,
