@@ -53,6 +53,8 @@ class Tracer:
         self._lock_timeout_ms = 0
         # Whether something that is not the revision's has read since.
         self._looked = False
+        # Whether the session was asked in its transaction, which is then counted at its end.
+        self._asked = False
         self._questions: Questions | None = None
         self._running: _Running | None = None
         self._held: Mapping[int, Held] = {}
@@ -128,6 +130,7 @@ class Tracer:
         if running.pause is not None:
             seconds, taken = await_only(self._gate.open(running.pause))
         after = running.session.state()
+        self._asked = True
         self._last = after if running.transactional else None
         self._add(running, after, seconds, taken)
 
@@ -149,6 +152,9 @@ class Tracer:
             self._last = replace(
                 self._last, locks=frozenset(), work={}, lock_timeout_ms=self._lock_timeout_ms
             )
+            # A revision without a statement: what the run wrote about it is not counted yet.
+            self._looked = self._looked or not self._asked
+            self._asked = False
 
     def _rolls_back(self, connection: Any) -> None:
         if connection is self._connection:
