@@ -32,6 +32,7 @@ from app.errors import (
     NotReady,
     PermissionMissing,
     Refused,
+    ScopeMissing,
     Temporary,
     UsageError,
     VegafsError,
@@ -44,6 +45,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: tuple[tuple[type[VegafsError], int], ...] = (
     (KeyMissing, 401),
     (KeyUnknown, 401),
+    (ScopeMissing, 403),
     (NotFound, 404),
     (Refused, 409),
     (UsageError, 422),
@@ -192,7 +194,9 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, (KeyMissing, KeyUnknown)):
         # RFC 6750: a request without a key is told no error, only what to send.
         reason = ', error="invalid_token"' if isinstance(error, KeyUnknown) else ""
-        headers["WWW-Authenticate"] = f'Bearer realm="vegafs"{reason}'
+        # A path that takes a key in another way too says so itself.
+        challenge = getattr(request.state, "challenge", None)
+        headers["WWW-Authenticate"] = challenge or f'Bearer realm="vegafs"{reason}'
     return problem(request, error, headers)
 
 

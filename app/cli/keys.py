@@ -30,6 +30,7 @@ def command() -> None:
     \b
     Examples:
       vegafs keys create laptop
+      vegafs keys create monitoring --scope ops
       vegafs keys list
       vegafs keys revoke laptop
     """
@@ -43,9 +44,16 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
 
 @command.command()
 @click.argument("name", callback=_name)
-def create(name: str) -> None:
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(repository.SCOPES),
+    help="What it may do beside calling the API; ops: see /migrations and /metrics.",
+)
+def create(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, once: only its hash is kept."""
-    key = _with_session(lambda session: repository.create(session, name))
+    key = _with_session(lambda session: repository.create(session, name, scopes))
     output.answer(key)
     output.narrate(f"OK  made the key {name!r}; it is not shown again")
     output.narrate("Next: send it as `Authorization: Bearer KEY`")
@@ -59,11 +67,18 @@ def list_(as_json: bool) -> None:
     if as_json:
         output.answer_json({"schema_version": 1, "keys": [_as_json(key) for key in keys]})
         return
-    rows = [("NAME", "STATE", "CREATED (UTC)", "LAST USED")]
+    rows = [("NAME", "STATE", "SCOPES", "CREATED (UTC)", "LAST USED")]
     rows += [
-        (key.name, _state(key), _time(key.created_at), _time(key.last_used_at)) for key in keys
+        (
+            key.name,
+            _state(key),
+            ", ".join(key.scopes) or "-",
+            _time(key.created_at),
+            _time(key.last_used_at),
+        )
+        for key in keys
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows if keys else []:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         output.answer(line.rstrip())
@@ -115,5 +130,6 @@ def _as_json(key: ApiKey) -> dict[str, object]:
     return {
         "name": key.name,
         "in_force": key.revoked_at is None,
+        "scopes": key.scopes,
         **{name: moment and moment.isoformat() for name, moment in moments.items()},
     }

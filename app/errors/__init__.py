@@ -68,7 +68,8 @@
     |  |- JobFinal               job-final
     |  |- KeyNameTaken           key-name-taken
     |  |- KeyMissing             key-missing
-    |  '- KeyUnknown             key-unknown
+    |  |- KeyUnknown             key-unknown
+    |  '- ScopeMissing           scope-missing
     |- RunFailed               exit 4   stopped part-way; says what was applied
     |  |- UpgradeFailed          run-failed
     |  |  |- DiskFull              disk-full
@@ -145,6 +146,7 @@ from app.errors.refused_requests import (
     KeyMissing,
     KeyNameTaken,
     KeyUnknown,
+    ScopeMissing,
 )
 from app.errors.run_failed import (
     DiskFull,
@@ -261,6 +263,7 @@ __all__ = [
     "RowsRefused",
     "RunFailed",
     "SchemaNotCopied",
+    "ScopeMissing",
     "ServerBinariesMissing",
     "ServerInUse",
     "ServerStartFailed",

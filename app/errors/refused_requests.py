@@ -57,6 +57,19 @@ class KeyMissing(Refused):
         )
 
 
+class ScopeMissing(Refused):
+    """The API key may not do this: it lacks a scope."""
+
+    code = "scope-missing"
+
+    def __init__(self, name: str, scope: str) -> None:
+        self.name, self.scope = name, scope
+        super().__init__(
+            f"the key {name!r} does not have the scope {scope!r}",
+            help=f"`vegafs keys create NAME --scope {scope}` makes one that has it",
+        )
+
+
 class KeyUnknown(Refused):
     """The API key of the request is not in force."""
 

@@ -21,13 +21,16 @@ from app.errors import KeyNameTaken, KeyNotFound, KeyUnknown
 PREFIX = "vegafs_"
 USE_NOTED_EVERY = timedelta(minutes=1)
 
+# What a key may do beside calling the API. ops: see the migrations and the figures of a service.
+SCOPES = ("ops",)
 
-async def create(session: AsyncSession, name: str) -> str:
+
+async def create(session: AsyncSession, name: str, scopes: Sequence[str] = ()) -> str:
     """Make a key and return it; it cannot be shown again. On failure: KeyNameTaken."""
     key = PREFIX + secrets.token_urlsafe(32)
     created = await session.scalar(
         insert(ApiKey)
-        .values(name=name, key_sha256=_digest(key))
+        .values(name=name, key_sha256=_digest(key), scopes=list(scopes))
         .on_conflict_do_nothing(index_elements=["name"], index_where=ApiKey.revoked_at.is_(None))
         .returning(ApiKey.id)
     )
@@ -78,6 +81,14 @@ async def recognise(session: AsyncSession, key: str) -> str:
             update(ApiKey).where(ApiKey.id.in_(free)).values(last_used_at=func.now())
         )
     return str(found.name)
+
+
+async def has_scope(session: AsyncSession, key: str, scope: str) -> bool:
+    """Whether the key has the scope; only those ask who need it, not every request."""
+    found = await session.scalar(
+        select(ApiKey.scopes.contains([scope])).where(ApiKey.key_sha256 == _digest(key))
+    )
+    return bool(found)
 
 
 _OLD = ApiKey.last_used_at < func.now() - USE_NOTED_EVERY

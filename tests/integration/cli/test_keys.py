@@ -53,7 +53,7 @@ async def test_a_key_is_printed_once_listed_and_revoked() -> None:
         "REFUSED [key-name-taken]  a key 'laptop' is in force, and what it is cannot be shown "
         "again\n  help: choose another name, or `vegafs keys revoke laptop` first\n",
     )
-    await keys("create", "a robot")
+    await keys("create", "a robot", "--scope", "ops")
     assert await keys("revoke", "laptop") == (0, "", "OK  revoked the key 'laptop'\n")
     assert await keys("revoke", "laptop") == (
         2,
@@ -64,20 +64,21 @@ async def test_a_key_is_printed_once_listed_and_revoked() -> None:
     code, out, err = await keys("list")
     assert (code, err) == (0, "2 keys, 1 in force\n")
     assert timeless(out) == (
-        "NAME     STATE                     CREATED (UTC)     LAST USED\n"
-        "laptop   revoked 2026-11-22 09:04  2026-11-22 09:04  never\n"
-        "a robot  in force                  2026-11-22 09:04  never\n"
+        "NAME     STATE                     SCOPES  CREATED (UTC)     LAST USED\n"
+        "laptop   revoked 2026-11-22 09:04  -       2026-11-22 09:04  never\n"
+        "a robot  in force                  ops     2026-11-22 09:04  never\n"
     )
     code, out, _ = await keys("list", "--json")
     document = json.loads(out)
     assert document["schema_version"] == 1
-    assert [(key["name"], key["in_force"]) for key in document["keys"]] == [
-        ("laptop", False),
-        ("a robot", True),
+    assert [(key["name"], key["in_force"], key["scopes"]) for key in document["keys"]] == [
+        ("laptop", False, []),
+        ("a robot", True, ["ops"]),
     ]
     assert set(document["keys"][0]) == {
         "name",
         "in_force",
+        "scopes",
         "created_at",
         "last_used_at",
         "revoked_at",

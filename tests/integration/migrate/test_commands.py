@@ -398,13 +398,13 @@ def lock(project: Path) -> None:
 def test_a_failing_revision_says_what_was_applied(database: Database, project: Path) -> None:
     """The failed one leaves nothing, the one before it stays, and the place is named."""
     versions = project / "alembic" / "versions"
-    (versions / "0008_good.py").write_text(
-        f'from alembic import op\nrevision = "0008"\ndown_revision = "{HEAD}"\nphase = "expand"\n'
+    (versions / "0009_good.py").write_text(
+        f'from alembic import op\nrevision = "0009"\ndown_revision = "{HEAD}"\nphase = "expand"\n'
         'def upgrade():\n    op.execute("CREATE TABLE good (id int)")\n'
         'def downgrade():\n    op.execute("DROP TABLE good")\n'
     )
-    (versions / "0009_bad.py").write_text(
-        'from alembic import op\nrevision = "0009"\ndown_revision = "0008"\nphase = "expand"\n'
+    (versions / "0010_bad.py").write_text(
+        'from alembic import op\nrevision = "0010"\ndown_revision = "0009"\nphase = "expand"\n'
         'def upgrade():\n    op.execute("CREATE TABLE half (id int)")\n'
         "    op.execute(\"INSERT INTO volumes (name, root) VALUES ('secret', 'no root')\")\n"
         "def downgrade():\n    pass\n"
@@ -413,13 +413,13 @@ def test_a_failing_revision_says_what_was_applied(database: Database, project: P
     result = run_alembic("upgrade", "head", url=database.url, cwd=project)
     assert result.code == 4
     assert result.err.splitlines()[2:] == [
-        "FAILED [run-failed]  0009 failed: alembic/versions/0009_bad.py:7: new row for relation "
+        "FAILED [run-failed]  0010 failed: alembic/versions/0010_bad.py:7: new row for relation "
         '"volumes" violates check constraint "ck_volumes_root_absolute" (SQLSTATE 23514)',
-        "  done: 0008",
-        "  kept of 0009: nothing",
+        "  done: 0009",
+        "  kept of 0010: nothing",
         "  help: correct the cause, then `alembic upgrade head` again",
     ]
-    assert run_alembic("current", url=database.url, cwd=project).out == "0008\n"
+    assert run_alembic("current", url=database.url, cwd=project).out == "0009\n"
 
 
 def test_heads_on_disk_are_one() -> None:

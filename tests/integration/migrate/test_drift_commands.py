@@ -61,10 +61,10 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     found = ask("drift", VEGAFS_ENVIRONMENT="production")
     assert (found.code, found.out) == (
         0,
-        f"OK  {database.name} is what its revisions up to 0007 give, and so are the models.\n",
+        f"OK  {database.name} is what its revisions up to 0008 give, and so are the models.\n",
     ), found.err
     without = ask("drift", "--no-models")
-    assert without.out == f"OK  {database.name} is what its revisions up to 0007 give.\n"
+    assert without.out == f"OK  {database.name} is what its revisions up to 0008 give.\n"
     named = ask(
         "drift",
         "--target",
@@ -74,7 +74,7 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     )
     assert named.out == found.out, named.err
     document = json.loads(ask("drift", "--json").out)
-    assert (document["schema_version"], document["revision"]) == (1, "0007")
+    assert (document["schema_version"], document["revision"]) == (1, "0008")
     assert (document["differences"], document["models"]) == ([], [])
 
 
@@ -119,7 +119,7 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
     url = database.url.replace("://vegafs@", f"://{role}@")
     found = ask("drift", DATABASE_URL=url)
     assert found.code == 1, found.err
-    assert found.out.startswith(f"DRIFT  {database.name}: 1 difference from 0007\n\n1  missing  ")
+    assert found.out.startswith(f"DRIFT  {database.name}: 1 difference from 0008\n\n1  missing  ")
     psql(database, f"GRANT SELECT ON alembic_version_ledger TO {role}")
     verified = ask("verify", DATABASE_URL=url)
     assert verified.code == 1, verified.err
@@ -223,7 +223,7 @@ def test_a_model_without_a_revision_is_told_apart(project: Path, database: Datab
     )
     assert (done.returncode, done.stdout) == (
         1,
-        "MODELS  1 difference of 0007 from the models\n\n"
+        "MODELS  1 difference of 0008 from the models\n\n"
         "1  changed  not null of column api_keys.name\n"
         "   - expected no\n"
         "   + found    yes\n\n"
@@ -241,8 +241,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         "  yes  files     7 revisions, one head, revisions.lock is fresh\n"
         "  yes  ledger    8 rows, every hash fits, and the files are what was applied\n"
         f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
-        "0007\n"
-        "  yes  drift     the schema is what the revisions up to 0007 give, and so are the models"
+        "0008\n"
+        "  yes  drift     the schema is what the revisions up to 0008 give, and so are the models"
         "\n",
     ), found.err
     psql(
@@ -259,8 +259,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         "or before row 3: its hash does not fit\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"
         f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
-        "0007\n"
-        f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0007\n"
+        "0008\n"
+        f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0008\n"
         "                 help: `vegafs drift` lists them, with the SQL that brings them back\n",
     ), refused.err
     document = json.loads(ask("verify", "--json").out)

@@ -35,7 +35,7 @@ def production(database: Database, *command: str, **settings: str) -> Result:
 def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database) -> None:
     """Nothing is changed, and the command that does it anyway is named."""
     psql(database, ROWS)
-    result = production(database, "alembic", "downgrade", "-1")
+    result = production(database, "alembic", "downgrade", "-2")
     assert result.code == 3
     assert result.err == (
         "REFUSED [data-would-be-lost]  this would drop data: "
@@ -45,13 +45,13 @@ def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database)
     result = production(database, "alembic", "downgrade", "base")
     assert "table files (12 rows)" in result.err
     assert "table volumes (1 row)" in result.err
-    assert production(database, "alembic", "current").out == "0007 (head)\n"
+    assert production(database, "alembic", "current").out == "0008 (head)\n"
 
 
 def test_a_downgrade_that_drops_nothing_needs_no_leave(database: Database) -> None:
-    """A view holds no data; an empty column holds none either, but wants a backup."""
+    """A view holds no data; empty columns hold none either, but want a backup."""
     result = production(
-        database, "alembic", "downgrade", "-1", VEGAFS_MIGRATE_BACKUP_WAIVED="a test"
+        database, "alembic", "downgrade", "-2", VEGAFS_MIGRATE_BACKUP_WAIVED="a test"
     )
     assert result.code == 0, result.err
     result = production(database, "alembic", "downgrade", "-1")
@@ -64,7 +64,7 @@ def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
     command = ("vegafs", "downgrade", "0006", "--execute", "--reason", "too slow")
     missing = production(database, *command)
     assert missing.code == 3
-    assert missing.err.startswith("REFUSED [backup-missing]  0007 drops tables or columns")
+    assert missing.err.startswith("REFUSED [backup-missing]  0008 drops tables or columns")
     failing = production(
         database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="sh -c 'echo no; exit 7'"
     )
@@ -74,13 +74,13 @@ def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
         "REFUSED [backup-failed]  the backup command ended with 7: sh -c 'echo no; exit 7'",
         "  | no",
     ]
-    assert production(database, "alembic", "current").out == "0007 (head)\n"
+    assert production(database, "alembic", "current").out == "0008 (head)\n"
     done = production(database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="echo saved")
     assert done.code == 0, done.err
     ledger = production(database, "vegafs", "ledger", "--last", "3").out
     assert "backup" in ledger
     assert "echo saved: exit code 0" in ledger
-    assert ledger.count("reason: too slow") == 2
+    assert ledger.count("reason: too slow") == 3
 
 
 def test_leave_wants_a_reason(database: Database) -> None:
@@ -104,7 +104,7 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     assert refused.err.startswith(
         f"REFUSED [not-adopted]  {database.name!r} has tables and no revision table"
     )
-    command = ("vegafs", "ops", "adopt", "0007", "--reason", "made by hand")
+    command = ("vegafs", "ops", "adopt", "0008", "--reason", "made by hand")
     shown = run(*command, DATABASE_URL=database.url)
     assert shown.code == 0, shown.err
     assert shown.out.startswith(
@@ -113,10 +113,10 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     assert run("alembic", "current", DATABASE_URL=database.url).out == ""
     done = run(*command, "--execute", DATABASE_URL=database.url)
     assert done.code == 0, done.err
-    assert run("alembic", "current", DATABASE_URL=database.url).out == "0007 (head)\n"
+    assert run("alembic", "current", DATABASE_URL=database.url).out == "0008 (head)\n"
     ledger = run("vegafs", "ledger", DATABASE_URL=database.url).out
-    assert ledger.count("adopted") == 7
-    assert ledger.count("reason: made by hand") == 7
+    assert ledger.count("adopted") == 8
+    assert ledger.count("reason: made by hand") == 8
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from tests.integration.migrate.conftest import Command, psql, write_revision
 from tests.support.databases import Database, connect, value
 from tests.support.processes import run
 
-NAME = "0008_index_jobs.py"
+NAME = "0009_index_jobs.py"
 UNSAFE = '''"""Index jobs by attempts."""
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 phase = "expand"
 
 
@@ -77,7 +77,7 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
         "PLAN  eu: 1 revision, 1 statement, nothing run\n"
         + ("  tried on a copy of its schema\n" if options else "")
         + "\n"
-        "1 of 1  0008  index jobs (expand; undo: free)\n"
+        "1 of 1  0009  index jobs (expand; undo: free)\n"
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
         "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither readers nor "
         "writers\n\n"
@@ -93,7 +93,7 @@ def test_a_database_that_is_ahead_is_not_planned_for(database: Database) -> None
     assert planned.code == 1
     assert planned.err.startswith(
         f"ERROR [database-ahead]  database '{database.name}' is at 9999, which this build does not "
-        "know; its newest revision is 0007\n"
+        "know; its newest revision is 0008\n"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     planned = command("vegafs", "plan", "--json", DATABASE_URL=database.url)
     assert planned.code == 1
     document = json.loads(planned.out)
-    assert document["at"] == ["0007"]
+    assert document["at"] == ["0008"]
     (revision,) = document["revisions"]
     (statement,) = revision["statements"]
     assert statement["locks"][0] | {"held": None} == {
@@ -141,7 +141,7 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     assert [finding["rule"] for finding in document["findings"]] == ["require-concurrent-index"]
     annotated = command("vegafs", "plan", "--format", "github", DATABASE_URL=database.url)
     assert annotated.out.startswith(
-        "::error file=alembic/versions/0008_index_jobs.py,line=11,title=require-concurrent-index::"
+        "::error file=alembic/versions/0009_index_jobs.py,line=11,title=require-concurrent-index::"
     )
 
 
