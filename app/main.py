@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app.files.endpoints
 import app.jobs.endpoints
+import app.ops.endpoints
 from app import health, openapi, problems
 from app.db.embedded import database
 from app.db.engine import create_engine
@@ -65,7 +66,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     service.state.settings = settings or load_settings()
     problems.install(service)
+    service.state.ops_keys = {}
     service.include_router(health.router)
+    service.include_router(app.ops.endpoints.router)
     for router in (app.files.endpoints.router, app.jobs.endpoints.router):
         service.include_router(
             router, prefix=API, dependencies=[Depends(require_schema), Depends(require_key)]
@@ -85,11 +88,14 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(engine.dispose)
         watching = create_engine(settings, "watch")
         stack.push_async_callback(watching.dispose)
+        observing = create_engine(settings, "observe")
+        stack.push_async_callback(observing.dispose)
         watch = Watch(watching, Build.read(REVISIONS_LOCK))
         await _settle(watch, settings)
         service.state.engine = engine
         service.state.sessions = session_factory(engine)
         service.state.watch = watch
+        service.state.observing = observing
         await stack.enter_async_context(watch.on())
         if settings.worker:
             await stack.enter_async_context(_working(engine, settings, watch))

@@ -16,6 +16,7 @@ from app.problems import MEDIA_TYPE, Problem
 TAGS = [
     {"name": "catalogue", "description": "Files and the volumes that they are in."},
     {"name": "jobs", "description": "Scans and summaries: work that goes on in the background."},
+    {"name": "operations", "description": "What operators see of the service and its database."},
     {"name": "health", "description": "Whether the service runs, and whether it can serve."},
 ]
 _ANY_REQUEST = {

@@ -28,7 +28,7 @@ URL = "http://service.test"
 def application(settings: Settings, engine: AsyncEngine, sessions: SessionFactory) -> FastAPI:
     """The application as its lifespan leaves it, on sessions of the test's."""
     service = create_app(settings)
-    service.state.engine = engine
+    service.state.engine = service.state.observing = engine
     service.state.sessions = sessions
     service.state.watch = Watch(engine, Build.read(REVISIONS_LOCK))
     return service

@@ -12,6 +12,7 @@ from app.main import create_app
 from app.settings import Settings
 
 OPEN = {"/livez", "/readyz"}
+FOR_OPERATORS = {"/metrics", "/migrations", "/migrations.json"}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,9 @@ def test_it_lists_what_the_service_does(document: dict[str, Any]) -> None:
         ("/api/v1/jobs/{job_id}/cancel", "post"),
         ("/api/v1/volumes", "get"),
         ("/livez", "get"),
+        ("/metrics", "get"),
+        ("/migrations", "get"),
+        ("/migrations.json", "get"),
         ("/readyz", "get"),
     ]
 
@@ -82,7 +86,11 @@ def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
     for path, _, operation in operations(document):
         if path in OPEN:
             continue
-        assert operation["security"] == [{"bearer": []}]
+        if path in FOR_OPERATORS:
+            assert operation["security"] == [{"bearer": []}, {"basic": []}]
+            assert "403" in operation["responses"]
+        else:
+            assert operation["security"] == [{"bearer": []}]
         assert {"401", "500", "503"} <= set(operation["responses"])
         for status, response in operation["responses"].items():
             if status >= "400":

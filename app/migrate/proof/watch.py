@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
@@ -27,6 +28,7 @@ from app.migrate.history.services import announce
 from app.migrate.proof.startup import (
     TIMEOUT_S,
     Build,
+    State,
     Verdict,
     autocommitting,
     check,
@@ -47,6 +49,8 @@ class Watch:
         # Whether migrations can see this service; not behind a pooler.
         self.announced = False
         self.checked_at = datetime.now(timezone.utc)
+        # How often the verdict became another one, by what it became.
+        self.changes: Counter[State] = Counter()
         self._engine = autocommitting(engine)
         self._verdict: Verdict | None = None
         self._usable = True
@@ -138,6 +142,7 @@ class Watch:
             self._usable = verdict.error is None
         if before is None or _said(before) == _said(verdict):
             return
+        self.changes[verdict.state] += 1
         if verdict.error is not None:
             logger.warning("not ready [%s]: %s", verdict.error.code, verdict)
         else:

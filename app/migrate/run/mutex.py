@@ -28,7 +28,9 @@ from app.migrate.run.report import duration
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 _HOLDER = """
 SELECT a.pid, coalesce(a.application_name, ''),
-       extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, '')
+       extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, ''),
+       CASE WHEN a.state = 'active'
+            THEN extract(epoch FROM clock_timestamp() - a.query_start)::float8 END
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -44,6 +46,8 @@ class Holder:
     application: str
     connected_s: float | None
     query: str
+    # How long that runs; None where it has ended, or is not ours to see.
+    running_s: float | None = None
 
     def __str__(self) -> str:
         return f"backend {self.pid} ({self.application or 'no application name'})"
@@ -127,7 +131,7 @@ def find_holder(connection: Connection, number: int) -> Holder | None:
     connection.commit()
     if row is None:
         return None
-    return Holder(row[0], row[1], row[2], shape(row[3]))
+    return Holder(row[0], row[1], row[2], shape(row[3]), row[4])
 
 
 def release(connection: Connection, number: int) -> None:
