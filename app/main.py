@@ -36,8 +36,9 @@ from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
-from app.migrate.proof.startup import Build
+from app.migrate.proof.startup import Build, Verdict
 from app.migrate.proof.watch import Watch
+from app.migrate.telemetry import startup_check
 from app.settings import REVISIONS_LOCK, Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         observing = create_engine(settings, "observe")
         stack.push_async_callback(observing.dispose)
         watch = Watch(watching, Build.read(REVISIONS_LOCK))
-        await _settle(watch, settings)
+        with startup_check() as tell:
+            tell((await _settle(watch, settings)).state)
         service.state.engine = engine
         service.state.sessions = session_factory(engine)
         service.state.watch = watch
@@ -102,8 +104,8 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def _settle(watch: Watch, settings: Settings) -> None:
-    """Look at the schema; migrate it where the settings say so.
+async def _settle(watch: Watch, settings: Settings) -> Verdict:
+    """Look at the schema, and migrate it where the settings say so; what was found in the end.
 
     On failure: why this build does not serve on it, unless that is waited for; what `upgrade`
     meets.
@@ -117,6 +119,7 @@ async def _settle(watch: Watch, settings: Settings) -> None:
         raise verdict.error
     if verdict.ahead:
         logger.info("%s", verdict)
+    return verdict
 
 
 async def _upgrade(settings: Settings) -> None:

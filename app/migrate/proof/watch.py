@@ -34,6 +34,7 @@ from app.migrate.proof.startup import (
     check,
     look,
 )
+from app.migrate.telemetry import verdict_changed
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,7 @@ class Watch:
         if before is None or _said(before) == _said(verdict):
             return
         self.changes[verdict.state] += 1
+        verdict_changed(verdict.database, verdict.state)
         if verdict.error is not None:
             logger.warning("not ready [%s]: %s", verdict.error.code, verdict)
         else:

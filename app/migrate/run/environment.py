@@ -189,6 +189,7 @@ def _write(
             recorder,
             on_plan=migration.planned,
             on_start=migration.revision_starts,
+            on_done=migration.revision_done,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -51,6 +51,7 @@ from app.migrate.run.report import Planned, Recorder
 from app.migrate.run.retry import Retries
 from app.migrate.run.transaction import RevisionTransaction
 from app.migrate.run.watch import Watch
+from app.migrate.telemetry import Telemetry
 
 # The error of ours that an error means, or None where none was running.
 Meaning = Callable[[Exception], VegafsError | None]
@@ -88,6 +89,7 @@ class Migration:
         self._say = say
         self._revisions: Sequence[Revision] = ()
         self._guarded = False
+        self._telemetry = Telemetry(recorder.database)
         counts = Counts()
         self._bookkeeping = Bookkeeping(
             connection, counts, build=limits.build, reason=reason, adopt=adopt
@@ -102,6 +104,7 @@ class Migration:
             limits=limits,
             interruption=interruption,
             watch=watch,
+            telemetry=self._telemetry,
             say=say,
         )
 
@@ -120,13 +123,14 @@ class Migration:
         On failure: what `meaning` makes of an error, which the ledger keeps; Interrupted, where
         somebody asked, whatever it was that ended because of that.
         """
-        try:
-            self._run(attempt, meaning)
-        except DBAPIError as error:
-            # A statement that was cancelled, wherever that met it.
-            if self._interruption.requested:
-                raise Interrupted(self._interruption.signal) from error
-            raise
+        with self._telemetry.run(self._command):
+            try:
+                self._run(attempt, meaning)
+            except DBAPIError as error:
+                # A statement that was cancelled, wherever that met it.
+                if self._interruption.requested:
+                    raise Interrupted(self._interruption.signal) from error
+                raise
 
     def _run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
         session = admit(self._connection, self._command, self._recorder.database)
@@ -139,14 +143,20 @@ class Migration:
         limits = self._limits
         locked = read_lock(self._lock_path)
         notice = mutex.Notice(self._say, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s)
+
+        def waiting(holder: mutex.Holder | None, waited_s: float) -> None:
+            self._telemetry.mutex_waits()
+            notice.waiting(holder, waited_s)
+
         with mutex.held(
             self._connection,
             mutex.key(VERSION_TABLE),
             wait_s=limits.mutex_wait_s,
             sleep=self._interruption.sleep,
             done=lambda: self._retries.look(lambda: self._nothing_left(locked)),
-            waiting=notice.waiting,
+            waiting=waiting,
         ) as got:
+            self._telemetry.mutex_ends()
             if not got:
                 return
             self._revisions = read_revisions(self._versions)
@@ -247,8 +257,13 @@ class Migration:
 
     def revision_starts(self, about: Planned) -> None:
         """A revision begins in a transaction of its own."""
+        self._telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
         self._transaction.begin()
+
+    def revision_done(self) -> None:
+        """It is committed."""
+        self._telemetry.revision_ends()
 
     def on_version_apply(self, *, step: Any, **_: Any) -> None:
         """A revision has run in its transaction; its row commits with it."""

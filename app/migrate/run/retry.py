@@ -16,6 +16,7 @@ from app.migrate.run.limits import Limits
 from app.migrate.run.report import Recorder, duration
 from app.migrate.run.transaction import RevisionTransaction
 from app.migrate.run.watch import Watch
+from app.migrate.telemetry import Telemetry
 
 # SQLSTATEs: lock_not_available (the lock timeout) and deadlock_detected.
 LOCK_TIMEOUT = "55P03"
@@ -59,6 +60,7 @@ class Retries:
         limits: Limits,
         interruption: Interruption,
         watch: Watch,
+        telemetry: Telemetry,
         say: Callable[[str], None],
     ) -> None:
         self._transaction = transaction
@@ -67,6 +69,7 @@ class Retries:
         self._limits = limits
         self._interruption = interruption
         self._watch = watch
+        self._telemetry = telemetry
         self._say = say
         # What did not get a lock and is tried again.
         self._unit = ""
@@ -138,6 +141,7 @@ class Retries:
         return delays(limits.retry_first_s, limits.retry_longest_s, limits.lock_budget_s)
 
     def _blocked(self, state: str | None, wait_s: float | None) -> None:
+        self._telemetry.lock_blocked(self._unit, self._counts.attempts)
         what = "met a deadlock" if state == DEADLOCK else "did not get its lock in time"
         left = "its step is repeated" if self._transaction.outside else "nothing of it is kept"
         self._say(f"BLOCKED [lock-blocked]  {self._unit} {what}; {left}")

@@ -20,8 +20,9 @@ def record_steps(
     *,
     on_plan: Callable[[Sequence[RevisionStep], Sequence[Planned]], None] | None = None,
     on_start: Callable[[Planned], None] | None = None,
+    on_done: Callable[[], None] | None = None,
 ) -> None:
-    """Let the recorder see what Alembic is going to run; `on_plan` and `on_start` see it too.
+    """Let the recorder see what Alembic is going to run; whoever else asks sees it too.
 
     On failure, when it runs: DatabaseAhead, where the database names a revision without a file.
     """
@@ -46,6 +47,8 @@ def record_steps(
                 on_start(about)
             yield step
             recorder.done()
+            if on_done is not None:
+                on_done()
 
     migration._migrations_fn = steps
 
