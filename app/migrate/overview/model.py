@@ -34,19 +34,6 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class Schema:
-    """The fingerprint that the schema has, and the one that revisions.lock expects here."""
-
-    found: str
-    expected: str | None
-
-    @property
-    def agrees(self) -> bool | None:
-        """None where the lock does not say what to expect."""
-        return None if self.expected is None else self.found == self.expected
-
-
-@dataclass(frozen=True)
 class Reading:
     """What was read of a database."""
 
@@ -57,7 +44,8 @@ class Reading:
     ledger_broken: str | Unread | None
     activity: Activity | Unread | None
     services: tuple[Service, ...] | Unread
-    schema: Schema | Unread
+    # Of the schema as it is.
+    fingerprint: str | Unread
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from sqlalchemy import Connection
@@ -14,9 +16,9 @@ from app.db.failures import DATABASE_ERRORS, describe
 from app.errors import LedgerEdited
 from app.migrate.history.ledger import Ledger, Row
 from app.migrate.history.services import living
-from app.migrate.overview.model import Activity, Reading, Schema, Unread
-from app.migrate.proof.catalog import NOTHING, snapshot
-from app.migrate.proof.startup import Build, Verdict, look, unreachable
+from app.migrate.overview.model import Activity, Reading, Unread
+from app.migrate.proof.catalog import snapshot
+from app.migrate.proof.startup import Build, check
 from app.migrate.run import blockers, mutex
 from app.migrate.run.progress import progress_of
 
@@ -28,6 +30,7 @@ _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
     "set_config('statement_timeout', '1500ms', true)"
 )
+_AWAY = Unread("the database does not answer")
 _T = TypeVar("_T")
 
 
@@ -36,58 +39,50 @@ async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) 
 
     `engine` is one that only looks. On failure: an error of the database that nobody knows.
     """
+    verdict, parts = await asyncio.gather(
+        check(engine, build, timeout_s=timeout_s), _read(engine, build, timeout_s)
+    )
+    return Reading(verdict=verdict, **parts)
+
+
+async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str, Any]:
+    """Each part of a reading, by its name."""
+    until_s = time.monotonic() + timeout_s
+    parts: dict[str, Callable[[Connection], Any]] = {
+        "activity": _activity,
+        "ledger": _ledger,
+        "ledger_broken": _ledger_broken,
+        "services": lambda connection: living(connection, build.revisions),
+        # Last: it is the longest, and waits where a migration has locked something.
+        "fingerprint": lambda connection: snapshot(connection).fingerprint(),
+    }
+    connection = engine.connect()
     try:
         with anyio.fail_after(timeout_s):
-            connection = await engine.connect()
-    except DATABASE_ERRORS as error:
-        return _nothing(unreachable(engine.url, build, error, timeout_s=timeout_s))
-    try:
-        return await _read(connection, build, time.monotonic() + timeout_s)
-    except DATABASE_ERRORS as error:
-        return _nothing(unreachable(engine.url, build, error, timeout_s=timeout_s))
+            await connection.start()
+        return {name: await _part(connection, ask, until_s) for name, ask in parts.items()}
+    except DATABASE_ERRORS:
+        return dict.fromkeys(parts, _AWAY)
     finally:
-        with anyio.move_on_after(1, shield=True):
+        with contextlib.suppress(*DATABASE_ERRORS):
             await connection.close()
 
 
-async def _read(connection: AsyncConnection, build: Build, until_s: float) -> Reading:
-    with anyio.fail_after(until_s - time.monotonic()):
-        await connection.exec_driver_sql(_BOUNDS)
-        verdict = await look(connection, build)
-        await connection.rollback()
-
-    async def part(ask: Callable[[Connection], _T]) -> _T | Unread:
-        try:
-            with anyio.fail_after(max(until_s - time.monotonic(), 0.01)):
-                await connection.exec_driver_sql(_BOUNDS)
-                found = await connection.run_sync(ask)
-                await connection.rollback()
-                return found
-        except TimeoutError:
-            return Unread("the database took too long to answer")
-        except DATABASE_ERRORS as error:
-            if not connection.invalidated:
-                await connection.rollback()
-            return Unread(describe(error))
-
-    activity = await part(_activity)
-    return Reading(
-        verdict=verdict,
-        ledger=await part(_ledger),
-        ledger_broken=await part(_ledger_broken),
-        activity=activity,
-        services=await part(lambda c: living(c, build.revisions)),
-        schema=(
-            await part(lambda c: _schema(c, build, verdict))
-            if activity is None
-            else Unread("not compared while a migration is at work")
-        ),
-    )
-
-
-def _nothing(verdict: Verdict) -> Reading:
-    away = Unread("the database does not answer")
-    return Reading(verdict, away, away, away, away, away)
+async def _part(
+    connection: AsyncConnection, ask: Callable[[Connection], _T], until_s: float
+) -> _T | Unread:
+    try:
+        with anyio.fail_after(max(until_s - time.monotonic(), 0.01)):
+            await connection.exec_driver_sql(_BOUNDS)
+            found = await connection.run_sync(ask)
+            await connection.rollback()
+    except DATABASE_ERRORS as error:
+        # After a time-out the connection is gone, and with it the answer to what is asked next.
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await connection.rollback()
+        late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+        return Unread("the database took too long to answer" if late else describe(error))
+    return found
 
 
 def _activity(connection: Connection) -> Activity | None:
@@ -111,11 +106,3 @@ def _ledger_broken(connection: Connection) -> str | None:
     except LedgerEdited as error:
         return error.message
     return None
-
-
-def _schema(connection: Connection, build: Build, verdict: Verdict) -> Schema:
-    found = snapshot(connection).fingerprint()
-    if verdict.current is None:
-        return Schema(found, NOTHING.fingerprint())
-    at = next((each for each in build.revisions if each.id == verdict.current), None)
-    return Schema(found, at.fingerprint if at is not None else None)

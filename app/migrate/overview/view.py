@@ -26,6 +26,7 @@ from app.migrate.overview.model import (
     Reading,
     Unread,
 )
+from app.migrate.proof.catalog import NOTHING
 from app.migrate.proof.startup import Build, Verdict
 
 SCHEMA_VERSION = 1
@@ -57,7 +58,7 @@ def overview(
         history=_history(reading.ledger, before),
         chain=chain,
         services=_services(build, reading, pending),
-        facts=_facts(reading),
+        facts=(_ledger_fact(reading), _schema_fact(build, reading)),
         counts=Counter(link.state for link in chain),
     )
 
@@ -147,7 +148,7 @@ def _attention(build: Build, reading: Reading, pending: Sequence[Link]) -> tuple
         found.append(
             Notice("ledger-edited", reading.ledger_broken, "`vegafs ledger` shows the rows")
         )
-    if not isinstance(reading.schema, Unread) and reading.schema.agrees is False:
+    if _schema_fact(build, reading).holds == "no":
         found.append(
             Notice(
                 "database-drifted",
@@ -259,10 +260,6 @@ def _services(
     )
 
 
-def _facts(reading: Reading) -> tuple[Fact, ...]:
-    return (_ledger_fact(reading), _schema_fact(reading))
-
-
 def _ledger_fact(reading: Reading) -> Fact:
     name, broken, ledger = "Ledger", reading.ledger_broken, reading.ledger
     if isinstance(broken, Unread):
@@ -276,14 +273,23 @@ def _ledger_fact(reading: Reading) -> Fact:
     return Fact(name, "yes", f"the chain of {len(ledger)} rows is whole")
 
 
-def _schema_fact(reading: Reading) -> Fact:
-    name, schema = "Schema", reading.schema
-    if isinstance(schema, Unread):
-        return Fact(name, "unknown", schema.unread)
-    if schema.agrees is None:
-        return Fact(name, "unknown", "revisions.lock has no fingerprint for this revision")
-    if schema.agrees:
-        return Fact(name, "yes", f"it is what the revisions give ({schema.found[:12]})")
-    return Fact(
-        name, "no", f"it is {schema.found[:12]}; the revisions give {(schema.expected or '')[:12]}"
-    )
+def _schema_fact(build: Build, reading: Reading) -> Fact:
+    name, found, verdict = "Schema", reading.fingerprint, reading.verdict
+    if isinstance(reading.activity, Activity):
+        return Fact(name, "unknown", "not compared while a migration is at work")
+    if isinstance(found, Unread):
+        return Fact(name, "unknown", found.unread)
+    expected = _expected(build, verdict)
+    if expected is None:
+        return Fact(name, "unknown", "revisions.lock has no fingerprint for where it is")
+    if found == expected:
+        return Fact(name, "yes", f"it is what the revisions give ({found[:12]})")
+    return Fact(name, "no", f"it is {found[:12]}; the revisions give {expected[:12]}")
+
+
+def _expected(build: Build, verdict: Verdict) -> str | None:
+    """The fingerprint of the revision that the database is at, where revisions.lock has it."""
+    if verdict.state == "never-migrated":
+        return NOTHING.fingerprint()
+    at = (each.fingerprint for each in build.revisions if each.id == verdict.current)
+    return next(at, None)
