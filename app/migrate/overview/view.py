@@ -189,13 +189,14 @@ def _broken_off(reading: Reading) -> list[Notice]:
     for row in last.values():
         if row.outcome not in _BROKEN_OFF:
             continue
-        began = f"began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        why = f"failed: {row.error}" if row.outcome == "failed" else began
+        what = f"{row.direction} of {row.revision}"
+        began = f"{what} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
+        failure = row.error or f"{what} failed"
         again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
         notices.append(
             Notice(
                 "run-failed",
-                f"{row.direction} of {row.revision} {why}",
+                failure if row.outcome == "failed" else began,
                 f"the same command goes on from there: `alembic {again}`",
             )
         )

@@ -193,7 +193,7 @@ async def test_a_migration_that_failed_is_told_with_its_reason(
     await fail(database)
     page = await look(database, "failed")
     attention = await part(page, "Needs attention")
-    assert f"Upgrade of {HEAD} failed" in attention
+    assert f"{HEAD} failed: alembic/versions/{HEAD}_" in attention
     assert 'column "scopes" of relation "api_keys" already exists' in attention
     assert attention.endswith("alembic upgrade head.")
     assert await page.locator("svg.drawing g.failed").count() == 1
