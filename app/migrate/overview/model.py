@@ -9,6 +9,7 @@ from typing import Literal
 
 from app.migrate.history.ledger import Row
 from app.migrate.history.services import Service
+from app.migrate.proof.agreement import Agreement
 from app.migrate.proof.startup import State, Verdict
 from app.migrate.run.blockers import Blocker
 from app.migrate.run.mutex import Holder
@@ -44,8 +45,7 @@ class Reading:
     ledger_broken: str | Unread | None
     activity: Activity | Unread | None
     services: tuple[Service, ...] | Unread
-    # Of the schema as it is.
-    fingerprint: str | Unread
+    agreement: Agreement | Unread
 
 
 @dataclass(frozen=True)

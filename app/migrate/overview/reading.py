@@ -17,7 +17,7 @@ from app.errors import LedgerEdited
 from app.migrate.history.ledger import Ledger, Row
 from app.migrate.history.services import living
 from app.migrate.overview.model import Activity, Reading, Unread
-from app.migrate.proof.catalog import snapshot
+from app.migrate.proof import agreement
 from app.migrate.proof.startup import Build, check
 from app.migrate.run import blockers, mutex
 from app.migrate.run.progress import progress_of
@@ -54,7 +54,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
         "ledger_broken": _ledger_broken,
         "services": lambda connection: living(connection, build.revisions),
         # Last: it is the longest, and waits where a migration has locked something.
-        "fingerprint": lambda connection: snapshot(connection).fingerprint(),
+        "agreement": lambda connection: agreement.look(connection, build.revisions),
     }
     connection = engine.connect()
     try:

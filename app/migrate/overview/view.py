@@ -26,7 +26,6 @@ from app.migrate.overview.model import (
     Reading,
     Unread,
 )
-from app.migrate.proof.catalog import NOTHING
 from app.migrate.proof.startup import Build, Verdict
 
 SCHEMA_VERSION = 1
@@ -58,7 +57,7 @@ def overview(
         history=_history(reading.ledger, before),
         chain=chain,
         services=_services(build, reading, pending),
-        facts=(_ledger_fact(reading), _schema_fact(build, reading)),
+        facts=(_ledger_fact(reading), _schema_fact(reading)),
         counts=Counter(link.state for link in chain),
     )
 
@@ -148,12 +147,12 @@ def _attention(build: Build, reading: Reading, pending: Sequence[Link]) -> tuple
         found.append(
             Notice("ledger-edited", reading.ledger_broken, "`vegafs ledger` shows the rows")
         )
-    if _schema_fact(build, reading).holds == "no":
+    if _schema_fact(reading).holds == "no":
         found.append(
             Notice(
                 "database-drifted",
                 "the schema is not what the revisions give: somebody changed it by hand",
-                "`alembic check` compares the models with it",
+                "`vegafs drift` lists what differs, since when, and what would bring it back",
             )
         )
     found += [
@@ -274,23 +273,15 @@ def _ledger_fact(reading: Reading) -> Fact:
     return Fact(name, "yes", f"the chain of {len(ledger)} rows is whole")
 
 
-def _schema_fact(build: Build, reading: Reading) -> Fact:
-    name, found, verdict = "Schema", reading.fingerprint, reading.verdict
+def _schema_fact(reading: Reading) -> Fact:
+    name, agreement = "Schema", reading.agreement
     if isinstance(reading.activity, Activity):
         return Fact(name, "unknown", "not compared while a migration is at work")
-    if isinstance(found, Unread):
-        return Fact(name, "unknown", found.unread)
-    expected = _expected(build, verdict)
-    if expected is None:
+    if isinstance(agreement, Unread):
+        return Fact(name, "unknown", agreement.unread)
+    found = agreement.found[:12]
+    if agreement.expected is None:
         return Fact(name, "unknown", "revisions.lock has no fingerprint for where it is")
-    if found == expected:
-        return Fact(name, "yes", f"it is what the revisions give ({found[:12]})")
-    return Fact(name, "no", f"it is {found[:12]}; the revisions give {expected[:12]}")
-
-
-def _expected(build: Build, verdict: Verdict) -> str | None:
-    """The fingerprint of the revision that the database is at, where revisions.lock has it."""
-    if verdict.state == "never-migrated":
-        return NOTHING.fingerprint()
-    at = (each.fingerprint for each in build.revisions if each.id == verdict.current)
-    return next(at, None)
+    if agreement.agrees:
+        return Fact(name, "yes", f"it is what the revisions give ({found})")
+    return Fact(name, "no", f"it is {found}; the revisions give {agreement.expected[:12]}")

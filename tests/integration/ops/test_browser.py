@@ -132,7 +132,7 @@ async def test_at_head_there_is_nothing_to_do(look: Look, database: Database) ->
     assert await headline(page) == f"Ready. Database '{database.name}' is at head {HEAD}."
     assert await part(page, "Pending") == "Pending (0) Nothing."
     assert (await part(page, "Drift")).count("in order") == 2
-    assert await page.locator("tbody tr").count() == len(IDS)
+    assert await page.locator("tbody tr", has_text="applied").count() == len(IDS)
     assert await page.locator("ol[aria-label] li").all_inner_texts() != []
     assert await page.locator("svg.drawing g.applied").count() == len(IDS)
     assert await page.locator("pre").count() == 0

@@ -11,6 +11,7 @@ from app.migrate.history.services import Service
 from app.migrate.overview import Unread, overview
 from app.migrate.overview.model import Activity, Happening, History, Reading
 from app.migrate.overview.view import PAGE_ROWS
+from app.migrate.proof.agreement import Agreement
 from app.migrate.proof.startup import Build, decide
 from app.migrate.run.mutex import Holder
 
@@ -33,7 +34,7 @@ def row(number: int, revision: str, outcome: str = "applied", **more: object) ->
 def reading(*rows: Row, at: str = "0001") -> Reading:
     applied = {each.revision: each for each in rows if each.outcome == "applied"}
     verdict = decide("d", BUILD, Glance(frozenset({at}), applied))
-    return Reading(verdict, rows, None, None, (), "f1")
+    return Reading(verdict, rows, None, None, (), Agreement(at, "f1", "f1"))
 
 
 FIRST = row(1, "0001")
@@ -58,7 +59,6 @@ def test_a_step_that_failed_or_broke_off_needs_attention() -> None:
         codes = [notice.code for notice in overview(BUILD, read, NOW).attention]
         assert codes == ["run-failed", "revision-unsafe"]
     mended = reading(FIRST, row(2, "0002", "failed"), row(3, "0002"), at="0002")
-    mended = replace(mended, fingerprint="f2")
     assert states(mended)["0002"] == "applied"
     assert [n.code for n in overview(BUILD, mended, NOW).attention] == ["revision-unsafe"]
 
@@ -112,7 +112,7 @@ def test_a_service_that_a_pending_contract_breaks_needs_attention() -> None:
 def test_a_part_that_was_not_read_leaves_the_others() -> None:
     """And what follows from it is not known."""
     missing = Unread("permission denied")
-    read = replace(reading(FIRST), ledger=missing, ledger_broken=missing, fingerprint=missing)
+    read = replace(reading(FIRST), ledger=missing, ledger_broken=missing, agreement=missing)
     seen = overview(BUILD, read, NOW)
     assert seen.history == missing
     assert [fact.holds for fact in seen.facts] == ["unknown", "unknown"]
@@ -121,7 +121,9 @@ def test_a_part_that_was_not_read_leaves_the_others() -> None:
 
 def test_a_schema_that_differs_and_a_ledger_that_was_edited_are_told() -> None:
     """Each as a fact and as something to look at."""
-    read = replace(reading(FIRST), fingerprint="x", ledger_broken="row 1 was edited")
+    read = replace(
+        reading(FIRST), agreement=Agreement("0001", "f1", "x"), ledger_broken="row 1 was edited"
+    )
     seen = overview(BUILD, read, NOW)
     assert [fact.holds for fact in seen.facts] == ["no", "no"]
     codes = [notice.code for notice in seen.attention]

@@ -10,6 +10,7 @@ from app.migrate.history.ledger import Glance, Row
 from app.migrate.history.revisions import Revision
 from app.migrate.overview import Overview, overview
 from app.migrate.overview.model import Reading
+from app.migrate.proof.agreement import Agreement
 from app.migrate.proof.startup import Build, decide
 from app.ops.page import DRAWN, draw, render
 
@@ -29,7 +30,7 @@ def seen_of(count: int, applied: int, **row: object) -> Overview:
     build = Build.of(chain)
     verdict = decide("d", build, Glance(frozenset(list(rows)[-1:]), rows))
     ledger = tuple(replace(each, **row) for each in rows.values())  # type: ignore[arg-type]
-    return overview(build, Reading(verdict, ledger, None, None, (), "f"), NOW)
+    return overview(build, Reading(verdict, ledger, None, None, (), Agreement("", "f", "f")), NOW)
 
 
 def test_what_a_database_says_is_text() -> None:
