@@ -5,7 +5,8 @@
 1. Where DATABASE_URL is unset, the embedded PostgreSQL is joined or started.
 2. The start-up check compares the database with this build. Where this build cannot serve on it
    the lifespan raises what is wrong. A database that is behind is waited for, refused or migrated,
-   as VEGAFS_STARTUP_SCHEMA says; while the service waits, it answers /livez and /readyz alone.
+   as VEGAFS_STARTUP_SCHEMA says; while the service waits, it answers nothing of the API, but
+   /livez, /readyz and what operators see.
 3. The schema is watched for as long as the service runs. Requests and the worker go on only while
    this build can serve on it.
 4. The worker runs beside the requests, and puts its job back when the service stops.

@@ -51,6 +51,7 @@ def command() -> None:
             f"\nServing    {url}\n"
             f"API        {url}/docs\n"
             f"Readiness  {url}/readyz\n"
+            f"Migrations {url}/migrations\n"
             f"Key        {key}\n"
             f"\nA first scan, from another terminal:\n\n"
             f"  curl -s -H 'Authorization: Bearer {key}' "

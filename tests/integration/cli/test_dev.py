@@ -64,6 +64,8 @@ def test_from_nothing_to_a_first_scan(state: Path, tmp_path: Path) -> None:
             printed = Printed(service)
             assert printed.word("API") == f"{printed.url}/docs"
             assert pasted(f"curl -s {printed.word('Readiness')}")["code"] == "at-head"
+            seen = pasted(f"curl -s {printed.word('Migrations')}.json")
+            assert seen["headline"]["state"] == "current"
             job = pasted(printed.scan)
             assert (job["volume"], job["path"], job["status"]) == ("data", "", "PENDING")
             headers = {"Authorization": f"Bearer {printed.key}"}
