@@ -20,11 +20,6 @@ from app.migrate.overview.model import Link
 from app.migrate.run.report import duration
 
 _FOLDER = Path(__file__).parent
-_WORDS = {
-    "current": "Ready",
-    "ahead": "Ready, ahead",
-    "unreachable": "No answer",
-}
 # What is drawn and listed in full; before that are revisions that have long been applied.
 DRAWN = 24
 _A_ROW, _STEP, _ROW_HEIGHT = 6, 56, 64
@@ -114,11 +109,9 @@ def _split(chain: Sequence[Link]) -> tuple[Sequence[Link], Sequence[Link]]:
 
 
 def _word(seen: Overview) -> str:
-    return _WORDS.get(seen.headline.state, "Not ready") if _fits(seen) else "Not ready"
-
-
-def _fits(seen: Overview) -> bool:
-    return seen.headline.is_ready or seen.headline.state == "unreachable"
+    if seen.headline.is_ready:
+        return "Ready, ahead" if seen.headline.state == "ahead" else "Ready"
+    return "No answer" if seen.headline.state == "unreachable" else "Not ready"
 
 
 @cache

@@ -122,13 +122,14 @@ class History:
 
 @dataclass(frozen=True)
 class Living:
-    """A service that has announced itself, and whether a contract revision would hurt it."""
+    """A service that has announced itself."""
 
     application: str
     revision: str | None
     since: datetime | None
-    # The pending contract revisions that its code does not work after.
-    hurt_by: tuple[str, ...]
+    # The pending contract revisions that its code is older than. Which of them tolerate it says
+    # their files alone; revisions.lock does not.
+    older_than: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from app.migrate.history.ledger import Row, applied, unfinished
-from app.migrate.history.revisions import CLEAN
 from app.migrate.history.services import intolerant
+from app.migrate.overview.attention import BROKEN_OFF, attention
 from app.migrate.overview.model import (
     Activity,
     Done,
@@ -21,7 +20,6 @@ from app.migrate.overview.model import (
     Link,
     LinkState,
     Living,
-    Notice,
     Overview,
     Reading,
     Unread,
@@ -30,8 +28,6 @@ from app.migrate.proof.startup import Build, Verdict
 
 SCHEMA_VERSION = 1
 PAGE_ROWS = 20
-# What a row says where no step of it ended well.
-_BROKEN_OFF = ("failed", "started")
 _DONE = {"upgrade": "applied", "downgrade": "reverted", "stamp": "stamped"}
 _COMMAND = re.compile(r"`((?:alembic|vegafs) [^`]*)`")
 
@@ -44,6 +40,8 @@ def overview(
     happening = _happening(reading, verdict, read_at)
     chain = _chain(build, reading, happening)
     pending = tuple(link for link in chain if link.state in ("pending", "running", "failed"))
+    services = _services(build, reading, pending)
+    facts = (_ledger_fact(reading), _schema_fact(reading))
     return Overview(
         schema_version=SCHEMA_VERSION,
         database=verdict.database,
@@ -51,13 +49,13 @@ def overview(
         current=verdict.current,
         expected=verdict.expected,
         headline=_headline(verdict),
-        attention=_attention(build, reading, pending),
+        attention=attention(reading, pending, services, facts),
         happening=happening,
         pending=pending,
         history=_history(reading.ledger, before),
         chain=chain,
-        services=_services(build, reading, pending),
-        facts=(_ledger_fact(reading), _schema_fact(reading)),
+        services=services,
+        facts=facts,
         counts=Counter(link.state for link in chain),
     )
 
@@ -113,7 +111,7 @@ def _chain(
         if identifier in in_force:
             return "applied"
         row = last.get(identifier)
-        return "failed" if row is not None and row.outcome in _BROKEN_OFF else "pending"
+        return "failed" if row is not None and row.outcome in BROKEN_OFF else "pending"
 
     known = [
         Link(
@@ -131,79 +129,6 @@ def _chain(
         for each in verdict.ahead
     ]
     return (*known, *ahead)
-
-
-def _attention(build: Build, reading: Reading, pending: Sequence[Link]) -> tuple[Notice, ...]:
-    found: list[Notice] = []
-    activity = reading.activity
-    if isinstance(activity, Activity):
-        found += [
-            Notice("lock-blocked", f"the migration waits for {blocker}", _ending(blocker.pid))
-            for blocker in activity.blockers
-        ]
-    else:
-        found += _broken_off(reading)
-    if isinstance(reading.ledger_broken, str):
-        found.append(
-            Notice("ledger-edited", reading.ledger_broken, "`vegafs ledger` shows the rows")
-        )
-    if _schema_fact(reading).holds == "no":
-        found.append(
-            Notice(
-                "database-drifted",
-                "the schema is not what the revisions give: somebody changed it by hand",
-                "`vegafs drift` lists what differs, since when, and what would bring it back",
-            )
-        )
-    found += [
-        Notice(
-            "revision-unsafe",
-            f"{link.id} is pending and would hurt a database in use: it breaks {link.lint}",
-            f"`vegafs lint {link.id}` shows where, with the safe form",
-        )
-        for link in pending
-        if link.lint not in (None, CLEAN)
-    ]
-    services = _services(build, reading, pending)
-    if not isinstance(services, Unread):
-        found += [
-            Notice(
-                "services-alive",
-                f"{service.application} at {service.revision} does not work after "
-                f"{', '.join(service.hurt_by)}",
-                "deploy the newer build before the contract revision",
-            )
-            for service in services
-            if service.hurt_by
-        ]
-    return tuple(found)
-
-
-def _broken_off(reading: Reading) -> list[Notice]:
-    """The last row of a revision that did not end well, where nothing runs."""
-    if isinstance(reading.ledger, Unread):
-        return []
-    last = {row.revision: row for row in reading.ledger}
-    notices = []
-    for row in last.values():
-        if row.outcome not in _BROKEN_OFF:
-            continue
-        what = f"{row.direction} of {row.revision}"
-        began = f"{what} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-        failure = row.error or f"{what} failed"
-        again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
-        notices.append(
-            Notice(
-                "run-failed",
-                failure if row.outcome == "failed" else began,
-                f"the same command goes on from there: `alembic {again}`",
-            )
-        )
-    return notices
-
-
-def _ending(pid: int) -> str | None:
-    return f"`SELECT pg_terminate_backend({pid})` ends that session" if pid else None
 
 
 def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> History | Unread:
@@ -231,9 +156,7 @@ def _done(row: Row) -> Done:
     )
 
 
-def _by(actor: dict[str, str] | object) -> str:
-    if not isinstance(actor, dict) or not actor:
-        return "unknown"
+def _by(actor: Mapping[str, str]) -> str:
     user, host = actor.get("os_user", "?"), actor.get("host", "?")
     return f"{user}@{host} as {actor.get('database_user', '?')}"
 
@@ -253,7 +176,7 @@ def _services(
             tuple(
                 contract.id
                 for contract in contracts
-                if intolerant([service], build.revisions, replace(contract))
+                if intolerant([service], build.revisions, contract)
             ),
         )
         for service in reading.services

@@ -98,14 +98,14 @@ def test_history_comes_in_pages_that_neither_repeat_nor_hide() -> None:
     assert seen == list(range(2 * PAGE_ROWS + 1, 0, -1))
 
 
-def test_a_service_that_a_pending_contract_breaks_needs_attention() -> None:
+def test_a_service_older_than_a_pending_contract_needs_attention() -> None:
     """One of this build, or of one that nobody knows here, does not."""
     living = tuple(
         Service(revision, 1, f"at {revision}", NOW) for revision in ("0002", "0003", None)
     )
     seen = overview(BUILD, replace(reading(FIRST), services=living), NOW)
     assert not isinstance(seen.services, Unread)
-    assert [service.hurt_by for service in seen.services] == [("0003",), (), ()]
+    assert [service.older_than for service in seen.services] == [("0003",), (), ()]
     assert "services-alive" in [notice.code for notice in seen.attention]
 
 
