@@ -84,7 +84,7 @@ async def test_downgrade_by_a_step_to_an_id_and_to_base(database: Database) -> N
     name = database.name
     assert timeless(apply(database, "downgrade", "-1").err) == (
         f"REVERT  {name}: 1 revision, {HEAD} to {IDS[-2]}\n"
-        f"  1 of 1  {HEAD}  Add missing_since to files  N s\n"
+        f"  1 of 1  {HEAD}  Add scopes to api_keys  N s\n"
         f"OK  1 reverted in N s. Redo: alembic upgrade {HEAD}\n"
     )
     apply(database, "downgrade", "0003")
@@ -119,7 +119,7 @@ async def test_history_shows_what_is_applied_and_what_is_pending(empty_database:
     apply(empty_database, "upgrade", IDS[-3])
     result = apply(empty_database, "history")
     lines = result.out.splitlines()
-    assert lines[0] == f"pending  {HEAD}  expand    Add missing_since to files"
+    assert lines[0] == f"pending  {HEAD}  expand    Add scopes to api_keys"
     assert lines[2].startswith(f"applied  {IDS[-3]}")
     assert lines[-1] == "applied  0001  expand    Create volumes"
     assert [line.split()[1] for line in lines] == IDS[::-1]

@@ -238,8 +238,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (found.code, found.out) == (
         0,
         f"OK  {database.name}: 4 checks\n"
-        "  yes  files     7 revisions, one head, revisions.lock is fresh\n"
-        "  yes  ledger    8 rows, every hash fits, and the files are what was applied\n"
+        "  yes  files     8 revisions, one head, revisions.lock is fresh\n"
+        "  yes  ledger    9 rows, every hash fits, and the files are what was applied\n"
         f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
         "0008\n"
         "  yes  drift     the schema is what the revisions up to 0008 give, and so are the models"
@@ -254,7 +254,7 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (refused.code, refused.out) == (
         1,
         f"FAILED  {database.name}: 2 of 4 checks say no\n"
-        "  yes  files     7 revisions, one head, revisions.lock is fresh\n"
+        "  yes  files     8 revisions, one head, revisions.lock is fresh\n"
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not fit\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"

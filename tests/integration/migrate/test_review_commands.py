@@ -65,7 +65,7 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
     write(project, UNSAFE)
     locked = command("vegafs", "lock")
     assert locked.err == (
-        "OK  revisions.lock written: 8 revisions\n"
+        "OK  revisions.lock written: 9 revisions\n"
         "0009 breaks require-concurrent-index: vegafs lint 0009\n"
     )
     assert command("vegafs", "lint", "0009") == Result(
@@ -80,7 +80,7 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
         "the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
     )
     write(project, ALLOWED)
-    assert command("vegafs", "lock").err == "OK  revisions.lock written: 8 revisions\n"
+    assert command("vegafs", "lock").err == "OK  revisions.lock written: 9 revisions\n"
     assert read_lock(lock)[-1].verdict == CLEAN
     assert command("vegafs", "lint", "0009").err == (
         "0 errors, 0 warnings in 1 revision, 1 allowed by the files\n"
