@@ -81,7 +81,7 @@ async def test_behind(reader: str, newer: Chain) -> None:
     says(
         await checked(reader, Build.read(newer.lock_path)),
         "behind",
-        f"{{name}} is at {HEAD}; this build needs 0009 (pending: 0008, 0009)",
+        f"{{name}} is at {HEAD}; this build needs 0010 (pending: 0009, 0010)",
         UPGRADE,
     )
 
@@ -90,21 +90,21 @@ async def test_behind(reader: str, newer: Chain) -> None:
     ("requires_code", "message", "help_line"),
     [
         (
-            "0007",
-            "{name} is ahead of 0007: 0008 (expand), 0009 (contract, needs the code of 0007)",
-            None,
-        ),
-        (
             "0008",
-            "{name} is at 0009, which this build does not know; its newest revision is 0007; "
-            "ahead of it: 0008 (expand), 0009 (contract, needs the code of 0008)",
-            "deploy the build that has 0009, or downgrade the database with that build",
+            "{name} is ahead of 0008: 0009 (expand), 0010 (contract, needs the code of 0008)",
+            None,
+        ),
+        (
+            "0009",
+            "{name} is at 0010, which this build does not know; its newest revision is 0008; "
+            "ahead of it: 0009 (expand), 0010 (contract, needs the code of 0009)",
+            "deploy the build that has 0010, or downgrade the database with that build",
         ),
         (
             None,
-            "{name} is at 0009, which this build does not know; its newest revision is 0007; "
-            "ahead of it: 0008 (expand), 0009 (contract)",
-            "deploy the build that has 0009, or downgrade the database with that build",
+            "{name} is at 0010, which this build does not know; its newest revision is 0008; "
+            "ahead of it: 0009 (expand), 0010 (contract)",
+            "deploy the build that has 0010, or downgrade the database with that build",
         ),
     ],
     ids=["tolerated", "too new", "no older code at all"],
@@ -122,7 +122,7 @@ async def test_ahead(
     newer.add(TABLE)
     upgraded = await launcher.alembic(newer, "upgrade", "head", url=database.url)
     assert upgraded.code == 0, upgraded.err
-    says(await checked(reader), "ahead", "{name} is ahead of 0007: 0008 (expand)")
+    says(await checked(reader), "ahead", "{name} is ahead of 0008: 0009 (expand)")
     newer.add("pass", phase="contract", requires_code=requires_code)
     upgraded = await launcher.alembic(newer, "upgrade", "head", url=database.url)
     assert upgraded.code == 0, upgraded.err
@@ -132,16 +132,16 @@ async def test_ahead(
 async def test_on_another_branch(
     reader: str, database: Database, newer: Chain, launcher: Launcher
 ) -> None:
-    """Two builds that both come after 0007 and do not know each other."""
-    newer.add(TABLE, identifier="0008a", down="0007")
+    """Two builds that both come after 0008 and do not know each other."""
+    newer.add(TABLE, identifier="0009a", down="0008")
     upgraded = await launcher.alembic(newer, "upgrade", "head", url=database.url)
     assert upgraded.code == 0, upgraded.err
-    newer.path("0008a").unlink()
-    newer.add(TABLE, identifier="0008b", down="0007")
+    newer.path("0009a").unlink()
+    newer.add(TABLE, identifier="0009b", down="0008")
     says(
         await checked(reader, Build.read(newer.lock_path)),
         "diverged",
-        "{name} and this build contradict: it is at 0008a and lacks 0008b",
+        "{name} and this build contradict: it is at 0009a and lacks 0009b",
         "two builds that do not know each other migrated it: deploy one that has both revisions",
     )
 
@@ -157,48 +157,48 @@ async def test_on_another_branch(
             LOST,
         ),
         (
-            "INSERT INTO alembic_version VALUES ('0006')",
+            "INSERT INTO alembic_version VALUES ('0007')",
             "diverged",
-            "{name} and this build contradict: of its rows 0006, 0007 one builds on another",
+            "{name} and this build contradict: of its rows 0007, 0008 one builds on another",
             BY_HAND,
         ),
         (
-            "UPDATE alembic_version SET version_num = '0006'",
+            "UPDATE alembic_version SET version_num = '0007'",
             "diverged",
-            "{name} and this build contradict: it is at 0006, and the ledger has 0007 too",
+            "{name} and this build contradict: it is at 0007, and the ledger has 0008 too",
             BY_HAND,
         ),
         (
             "DELETE FROM alembic_version",
             "diverged",
-            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0007",
+            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0008",
             BY_HAND,
         ),
         (
             f"DELETE FROM alembic_version; {NO_LEDGER}",
             "never-migrated",
-            "{name} was never migrated; this build needs 0007",
+            "{name} was never migrated; this build needs 0008",
             UPGRADE,
         ),
         (
             f"DROP TABLE alembic_version; {NO_LEDGER}",
             "never-migrated",
-            "{name} was never migrated; this build needs 0007",
+            "{name} was never migrated; this build needs 0008",
             UPGRADE,
         ),
         (
             "DROP TABLE alembic_version",
             "diverged",
-            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0007",
+            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0008",
             BY_HAND,
         ),
         (
-            f"UPDATE alembic_version SET version_num = '0006'; {NO_LEDGER}",
+            f"UPDATE alembic_version SET version_num = '0007'; {NO_LEDGER}",
             "behind",
-            "{name} is at 0006; this build needs 0007 (pending: 0007)",
+            "{name} is at 0007; this build needs 0008 (pending: 0008)",
             UPGRADE,
         ),
-        (NO_LEDGER, "current", "{name} is at head 0007", None),
+        (NO_LEDGER, "current", "{name} is at head 0008", None),
     ],
     ids=[
         "at a revision that nobody knows",
@@ -225,7 +225,7 @@ async def test_nothing_was_ever_there(empty_database: Database) -> None:
     says(
         await checked(empty_database.url),
         "never-migrated",
-        "{name} was never migrated; this build needs 0007",
+        "{name} was never migrated; this build needs 0008",
         UPGRADE,
     )
 
