@@ -252,6 +252,7 @@ async def test_down() -> None:
     )
 
 
+@pytest.mark.slow
 async def test_silent() -> None:
     """Something takes the connection and never says a word."""
     async with silent_server() as port:

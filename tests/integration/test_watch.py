@@ -156,6 +156,7 @@ async def test_behind_a_pooler_it_looks_by_itself(
             assert await seen(database) == ()
 
 
+@pytest.mark.slow
 async def test_a_watch_that_loses_its_session_gets_another(
     quiet: Settings, database: Database, target: Target
 ) -> None:

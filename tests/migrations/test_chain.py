@@ -19,6 +19,9 @@ from tests.support.server import Server
 
 MIGRATIONS = Project(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)
 CHAIN = MIGRATIONS.revisions()
+# The longest walk of the three.
+for name in [name for name in globals() if name.startswith("test_sql_")]:
+    globals()[name] = pytest.mark.slow(globals()[name])
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def alters_what_is_not_there(shop: Shop) -> dict[str, str]:
 @pytest.mark.parametrize(
     "fault",
     [
-        forgetful_downgrade,
+        pytest.param(forgetful_downgrade, marks=pytest.mark.slow),
         pytest.param(two_heads, marks=pytest.mark.slow),
         pytest.param(branches, marks=pytest.mark.slow),
         pytest.param(unreadable, marks=pytest.mark.slow),

@@ -208,6 +208,7 @@ def test_check_lists_what_differs(database: Database, project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_module_that_is_missing_is_named(database: Database, project: Path) -> None:
     """Instead of a traceback: what cannot be imported, by which Python, and what helps."""
     package = project / "app" / "db" / "models" / "__init__.py"

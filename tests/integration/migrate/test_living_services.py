@@ -130,6 +130,7 @@ async def test_it_does_not_wait_longer_than_it_was_told(
     assert await value(database.url, AT) == "0008"
 
 
+@pytest.mark.slow
 async def test_in_development_it_is_only_said(
     database: Database, older: Served, newer: Build
 ) -> None:
@@ -144,6 +145,7 @@ async def test_in_development_it_is_only_said(
     assert await value(database.url, AT) == "0010"
 
 
+@pytest.mark.slow
 async def test_what_applies_no_contract_revision_asks_nobody(
     database: Database, older: Served, newer: Build
 ) -> None:
@@ -159,6 +161,7 @@ async def test_what_applies_no_contract_revision_asks_nobody(
         assert result.code == 0, (command, result.err)
 
 
+@pytest.mark.slow
 async def test_a_service_of_a_build_that_survives_is_not_in_the_way(
     database: Database, newer: Build
 ) -> None:

@@ -120,7 +120,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+# What has to be written anew takes the longest to try.
+SLOW = {"a type that is written anew", "rows that change", "a default"}
+PARAMETERS = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
+
+
+@pytest.mark.parametrize("case", PARAMETERS)
 async def test_undo_costs_what_going_back_was_seen_to_do(planner: Planner, case: str) -> None:
     """One word in the heading, and below it what is not free."""
     there, back, cost, lines = CASES[case]
@@ -143,6 +148,7 @@ async def test_what_comes_after_cannot_be_passed(planner: Planner) -> None:
     assert found[0].obstacle == "0003 comes first, and cannot be undone"
 
 
+@pytest.mark.slow
 async def test_what_did_not_run_is_not_tried(planner: Planner) -> None:
     """A revision that fails, and those after it; what came before is."""
     planner.add(ADD, "op.drop_column('t', 'more')")

@@ -120,6 +120,7 @@ def test_a_rename_is_asked_about_and_written_when_told(database: Database, proje
     assert f'\n# requires_code = "{HEAD}"\n' in source
 
 
+@pytest.mark.slow
 def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
     """Without --autogenerate it would be forgotten; the option is in the command's help."""
     result = revision(project, None, "--rename", "jobs.error:jobs.failure", "-m", "Say failure")
@@ -132,6 +133,7 @@ def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
     assert "--rename OLD:NEW" in revision(project, None, "--help").out
 
 
+@pytest.mark.slow
 def test_autogenerate_wants_a_database_at_head(empty_database: Database, project: Path) -> None:
     """Compared with an older schema, the file would repeat what is pending."""
     result = revision(project, empty_database, "--autogenerate", "-m", "Too early")
@@ -139,6 +141,7 @@ def test_autogenerate_wants_a_database_at_head(empty_database: Database, project
     assert result.err.startswith("ERROR [usage]  Target database is not up to date.")
 
 
+@pytest.mark.slow
 def test_an_empty_revision_needs_no_database(project: Path) -> None:
     """Without --autogenerate nothing is compared, so nothing is connected to."""
     result = revision(project, None, "-m", "Clean up by hand")

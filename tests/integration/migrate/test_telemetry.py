@@ -110,6 +110,7 @@ async def test_a_failure_is_told_by_its_code_alone(
     assert told.named(f"revision {IDS[-2]}").status.is_unset
 
 
+@pytest.mark.slow
 async def test_a_lock_that_was_not_had_is_an_event(
     target: Target, told: Told, database: Database
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timezone
 
+import pytest
 from pydantic import SecretStr
 
 from app.migrate.history.services import announce
@@ -61,6 +62,7 @@ async def test_a_ledger_edited_by_hand_is_found(database: Database) -> None:
     assert "row 3" in found.ledger_broken
 
 
+@pytest.mark.slow
 async def test_a_part_that_is_locked_does_not_keep_the_others_away(database: Database) -> None:
     """Nobody is waited for longer than a moment."""
     somebody = await connect(database.url)
