@@ -44,6 +44,10 @@ class Readiness(Glance):
     expected: str | None = Field(description="This build's newest revision.", examples=["0007"])
     pending: tuple[str, ...] = Field(description="The revisions that the database lacks.")
     ahead: tuple[str, ...] = Field(description="The revisions that this build does not know.")
+    drift: bool | None = Field(
+        description="Whether the schema is another one than revisions.lock expects at the "
+        "database's revision; null where that is not known. No reason to be unready."
+    )
     checked_at: datetime
     fix: str | None
 
@@ -60,6 +64,7 @@ def describe(watch: Watch) -> Readiness:
         expected=verdict.expected,
         pending=verdict.pending,
         ahead=tuple(stranger.id for stranger in verdict.ahead),
+        drift=None if watch.agrees is None else not watch.agrees,
         checked_at=watch.checked_at,
         fix=error.help if error else None,
     )

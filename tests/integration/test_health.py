@@ -69,6 +69,7 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             "expected": HEAD,
             "pending": [],
             "ahead": [],
+            "drift": None,
             "fix": None,
         },
     )
@@ -123,7 +124,14 @@ async def test_on_another_revision_it_is_not_ready(
     summary = expected["summary"].format(name=database.name)
     assert (status, body) == (
         503,
-        {"status": "not-ready", "expected": HEAD, "ahead": [], **expected, "summary": summary},
+        {
+            "status": "not-ready",
+            "expected": HEAD,
+            "ahead": [],
+            "drift": None,
+            **expected,
+            "summary": summary,
+        },
     )
 
 
@@ -146,6 +154,7 @@ async def test_a_database_that_refuses_is_named(database: Database) -> None:
             "expected": HEAD,
             "pending": [],
             "ahead": [],
+            "drift": None,
             "fix": "is the server up, and are host and port in DATABASE_URL right?",
         },
     )
@@ -216,6 +225,7 @@ async def test_strangers_are_told_the_state_alone(
         "expected",
         "pending",
         "ahead",
+        "drift",
         "checked_at",
         "fix",
     }

@@ -111,6 +111,25 @@ async def test_a_downgrade_under_it_takes_it_out_until_the_upgrade(
         assert (await client.get("/api/v1/files")).status_code == 200
 
 
+async def test_a_schema_that_is_another_one_is_a_fact_and_no_reason(
+    database: Database, quiet: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service stays ready, and says that `vegafs drift` has something to list."""
+    monkeypatch.setattr(watch, "COMPARE_EVERY_S", 0.02)
+    async with serving(quiet) as client:
+        for statement, drift in (
+            (None, False),
+            ("CREATE INDEX by_hand ON files (mode)", True),
+            ("DROP INDEX by_hand", False),
+        ):
+            if statement is not None:
+                await execute(database.url, statement)
+            with anyio.fail_after(PATIENCE_S):
+                while (body := await turns(client, READY))["drift"] is not drift:
+                    await anyio.sleep(0.02)
+            assert body["fix"] is None
+
+
 @pytest.mark.usefixtures("notified")
 async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contract(
     quiet: Settings, target: Target, tmp_path: Path
@@ -165,7 +184,8 @@ async def test_a_watch_that_loses_its_session_gets_another(
         service = asked(client)
         await announced(service)
         (before,) = await seen(database)
-        assert await value(database.url, WATCHES) == 1
+        # The comparison of the schema may have a session of its own at the moment.
+        assert await value(database.url, WATCHES) in (1, 2)
         with anyio.fail_after(PATIENCE_S):
             while service.state.watch.announced:
                 assert (await client.get("/readyz")).status_code == 200
@@ -194,7 +214,8 @@ async def test_a_table_that_is_locked_takes_nobody_out_and_piles_nothing_up(
                     "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
                     "(SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
-                assert queued <= 2
+                # The watch, the look for once, and the comparison.
+                assert queued <= 3
                 await anyio.sleep(0.1)
         await turns(client, READY)
     await blocker.close()

@@ -22,9 +22,10 @@ from typing import Any
 import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.failures import DATABASE_ERRORS
+from app.db.failures import DATABASE_ERRORS, describe
 from app.migrate.history.ledger import CHANNEL
 from app.migrate.history.services import announce
+from app.migrate.proof import agreement
 from app.migrate.proof.startup import (
     TIMEOUT_S,
     Build,
@@ -39,6 +40,8 @@ from app.migrate.telemetry import verdict_changed
 logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
+# To compare the whole schema is some ten milliseconds of work, and a fact without haste.
+COMPARE_EVERY_S = 60.0
 
 
 class Watch:
@@ -49,10 +52,15 @@ class Watch:
         self.build = build
         # Whether migrations can see this service; not behind a pooler.
         self.announced = False
+        # Whether the schema is what revisions.lock expects at its revision, where that is known.
+        # A fact to show, and no reason to be unready.
+        self.agrees: bool | None = None
         self.checked_at = datetime.now(timezone.utc)
         # How often the verdict became another one, by what it became.
         self.changes: Counter[State] = Counter()
         self._engine = autocommitting(engine)
+        # In a transaction: it reads more than once.
+        self._comparing = engine
         self._verdict: Verdict | None = None
         self._usable = True
         self._changed = asyncio.Event()
@@ -86,12 +94,16 @@ class Watch:
     @asynccontextmanager
     async def on(self) -> AsyncIterator[None]:
         """Watch while the block lasts."""
-        task = asyncio.create_task(self._watch(), name="schema watch")
+        tasks = [
+            asyncio.create_task(self._watch(), name="schema watch"),
+            asyncio.create_task(self._compare(), name="schema comparison"),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def _watch(self) -> None:
         while True:
@@ -134,6 +146,23 @@ class Watch:
                 self._note(await look(connection, self.build))
             with anyio.move_on_after(POLL_S):
                 await self._notified.wait()
+
+    async def _compare(self) -> None:
+        """Compare the schema with the lock at each change of the verdict, and now and then."""
+        while True:
+            changed = self._changed
+            try:
+                with anyio.fail_after(TIMEOUT_S):
+                    async with self._comparing.connect() as connection:
+                        found = await connection.run_sync(agreement.look, self.build.revisions)
+                self.agrees = found.agrees
+            except DATABASE_ERRORS as error:
+                self.agrees = None
+                logger.info("the schema could not be compared: %s", describe(error))
+            except Exception:
+                logger.exception("the comparison of the schema met an error of its own")
+            with anyio.move_on_after(COMPARE_EVERY_S):
+                await changed.wait()
 
     def _note(self, verdict: Verdict) -> None:
         """Keep the verdict; say how it changed. The first is for its caller to say."""
