@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from _pytest.mark import ParameterSet
 
 from app.migrate.review.lint import Linted
 from app.migrate.review.rules import RULES
@@ -31,6 +32,7 @@ SAMPLE = {
     "avoid-truncate",
     "require-lock-timeout",
 }
+QUICK_DISGUISE, *OTHER_DISGUISES = DISGUISES
 GOOD = [case for case in CASES if not case.is_bad]
 
 
@@ -50,6 +52,11 @@ def every(cases: Sequence[Case], quick: Callable[[Case], bool]) -> pytest.MarkDe
         for case in cases
     ]
     return pytest.mark.parametrize("case", parameters, indirect=True)
+
+
+def slow(value: str) -> ParameterSet:
+    """The parameter, for those who run what is slow."""
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 def in_sample(case: Case) -> bool:
@@ -87,7 +94,7 @@ async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -
 
 
 @every(TRACED, in_sample)
-@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("disguise", [QUICK_DISGUISE, *map(slow, OTHER_DISGUISES)])
 async def test_a_hazard_is_found_in_disguise(
     bench: Bench, case: Case, disguise: str, tmp_path: Path
 ) -> None:
