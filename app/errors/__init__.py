@@ -122,7 +122,6 @@ from app.errors.refused import (
     CommitsByItself,
     DataWouldBeLost,
     IndexDiffers,
-    LedgerEdited,
     LockTimeoutMissing,
     LoopAlreadyRunning,
     MixedRevision,
@@ -130,15 +129,18 @@ from app.errors.refused import (
     PoolerRefused,
     ReadOnlyRefused,
     Refused,
-    RevisionEdited,
-    RevisionInserted,
-    RevisionMissing,
     RevisionUnsafe,
     ServerInUse,
     ServicesAlive,
-    StampRefused,
     StandbyRefused,
     TransactionAlreadyOpen,
+)
+from app.errors.refused_history import (
+    LedgerEdited,
+    RevisionEdited,
+    RevisionInserted,
+    RevisionMissing,
+    StampRefused,
 )
 from app.errors.refused_requests import (
     JobActive,

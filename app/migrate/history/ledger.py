@@ -10,13 +10,12 @@ ends with a `measured` row, which holds the fingerprint of the schema that it le
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -105,30 +104,7 @@ SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('{table
 """
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
 # What a row says that counts for what is in the database, see `applied`.
-_TELLING = ("applied", "adopted", "stamped", "accepted")
-_DIGEST = """encode(sha256(convert_to(
-    string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
-# Two tables in one statement, for whoever has no time: the revision table's ids, and the ledger's
-# rows in force, oldest first, unless their digest is the one that is expected. Most ledgers only
-# ever grew, and then all rows are in force: that is told without looking for the last of each.
-_GLANCE = f"""
-WITH telling AS NOT MATERIALIZED (
-    SELECT id, revision, checksum, direction FROM {{table}} WHERE outcome IN {_TELLING}
-), last AS (
-    SELECT DISTINCT ON (revision COLLATE "C") * FROM telling
-    ORDER BY revision COLLATE "C", id DESC
-), compared AS (
-    SELECT CASE WHEN bool_and(direction <> 'downgrade') AND {_DIGEST} = $1 THEN true
-        ELSE (SELECT {_DIGEST} = $1 FROM last WHERE direction <> 'downgrade') END AS as_expected
-    FROM telling
-)
-SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, as_expected,
-    CASE WHEN as_expected THEN NULL ELSE (
-        SELECT json_agg(json_build_array(l.revision, l.direction, phase, outcome, l.checksum,
-            extract(epoch FROM finished_at), to_jsonb(l) ->> 'requires_code') ORDER BY id)
-        FROM {{table}} l JOIN last USING (id) WHERE l.direction <> 'downgrade')::text END
-FROM compared
-"""  # noqa: S608 - constants and the names of our own tables
+TELLING = ("applied", "adopted", "stamped", "accepted")
 _VERIFY = """
 SELECT min(id) FROM (
     SELECT id, row_sha256 IS DISTINCT FROM {hashed}
@@ -169,17 +145,6 @@ class Row(Entry):
     actor: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Glance:
-    """What the revision table names, and what the ledger holds to be in force.
-
-    `recorded` is None where it is what the digest stands for, empty where there is no ledger.
-    """
-
-    heads: frozenset[str]
-    recorded: Mapping[str, Row] | None
-
-
 _FIELDS = frozenset(field.name for field in fields(Row))
 
 
@@ -189,7 +154,7 @@ class Ledger:
     def __init__(self, version_table: str = "alembic_version", schema: str | None = None) -> None:
         self.name = version_table + SUFFIX
         prefix = f'"{schema}".' if schema else ""
-        self._names = {
+        self.names = {
             "table": f'{prefix}"{self.name}"',
             "function": f'{prefix}"{self.name}_append_only"',
             "version_table": f'{prefix}"{version_table}"',
@@ -198,23 +163,23 @@ class Ledger:
     def exists(self, connection: Connection) -> bool:
         """Whether the table is there."""
         found = connection.execute(
-            text("SELECT to_regclass(:name) IS NOT NULL"), {"name": self._names["table"]}
+            text("SELECT to_regclass(:name) IS NOT NULL"), {"name": self.names["table"]}
         )
         return bool(found.scalar())
 
     def create(self, connection: Connection) -> None:
         """Make the table. The caller holds the migration mutex, so nobody else does."""
         for statement in (_CREATE, _GUARD, _TRIGGER):
-            connection.exec_driver_sql(statement.format(**self._names))
+            connection.exec_driver_sql(statement.format(**self.names))
 
     def extend(self, connection: Connection) -> None:
         """Let a table that an older build made hold what this one writes."""
-        if connection.exec_driver_sql(_LACKS.format(**self._names)).scalar():
-            connection.exec_driver_sql(_EXTEND.format(**self._names))
-        narrow = connection.execute(text(_NARROW), {"table": self._names["table"]}).scalar()
+        if connection.exec_driver_sql(_LACKS.format(**self.names)).scalar():
+            connection.exec_driver_sql(_EXTEND.format(**self.names))
+        narrow = connection.execute(text(_NARROW), {"table": self.names["table"]}).scalar()
         if narrow is not None:
             connection.exec_driver_sql(
-                f"ALTER TABLE {self._names['table']} DROP CONSTRAINT {narrow}, "
+                f"ALTER TABLE {self.names['table']} DROP CONSTRAINT {narrow}, "
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
             )
 
@@ -225,55 +190,24 @@ class Ledger:
         literals = {name: _literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
         connection.exec_driver_sql(
-            _APPEND.format(hashed=hashed, channel=CHANNEL, **self._names, **literals)
+            _APPEND.format(hashed=hashed, channel=CHANNEL, **self.names, **literals)
         )
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first."""
-        rows = connection.exec_driver_sql(_READ.format(**self._names))
+        rows = connection.exec_driver_sql(_READ.format(**self.names))
         return tuple(
             Row(**{name: value for name, value in row.items() if name in _FIELDS})
             for row in rows.mappings()
         )
 
-    def glance(self, connection: Connection, expected: str) -> Glance:
-        """Both tables in one statement; the rows only where `expected` is not their digest.
-
-        On failure: ProgrammingError, where one of the tables is not there.
-        """
-        heads, as_expected, rows = connection.exec_driver_sql(
-            _GLANCE.format(**self._names), (expected,)
-        ).one()
-        recorded = None if as_expected else dict(map(_glanced, json.loads(rows or "[]")))
-        return Glance(frozenset(json.loads(heads or "[]")), recorded)
-
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
         edited = connection.exec_driver_sql(
-            _VERIFY.format(hashed=_HASHED.format(p=""), **self._names)
+            _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
         ).scalar()
         if edited is not None:
             raise LedgerEdited(self.name, int(edited))
-
-
-def digest(checksums: Iterable[tuple[str, str]]) -> str:
-    """What stands for rows in force: revisions and their checksums, oldest first."""
-    listing = ";".join(f"{revision} {checksum}" for revision, checksum in checksums)
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _glanced(values: list[Any]) -> tuple[str, Row]:
-    revision, direction, phase, outcome, checksum, finished_s, requires_code = values
-    finished_at = datetime.fromtimestamp(finished_s, timezone.utc)
-    return revision, Row(
-        revision,
-        direction,
-        phase,
-        outcome,
-        checksum,
-        requires_code=requires_code,
-        finished_at=finished_at,
-    )
 
 
 def actor(connection: Connection) -> dict[str, str]:
@@ -296,7 +230,7 @@ def applied(rows: Iterable[Row]) -> dict[str, Row]:
     """For each revision that the ledger holds to be in the database, the row that says so last."""
     found: dict[str, Row] = {}
     for row in rows:
-        if row.outcome in _TELLING:
+        if row.outcome in TELLING:
             if row.direction == "downgrade":
                 found.pop(row.revision, None)
             else:

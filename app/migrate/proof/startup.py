@@ -37,7 +37,8 @@ from app.errors import (
     VegafsError,
 )
 from app.migrate.history import plan
-from app.migrate.history.ledger import Glance, Ledger, applied, digest
+from app.migrate.history.glance import Glance, digest, glance
+from app.migrate.history.ledger import Ledger, applied
 from app.migrate.history.plan import Stranger
 from app.migrate.history.revisions import (
     Revision,
@@ -222,7 +223,7 @@ def _listed(identifiers: Iterable[str]) -> str:
 
 def _glance(connection: Connection, build: Build) -> Glance:
     try:
-        return Ledger().glance(connection, build.digest)
+        return glance(connection, build.digest)
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from app.migrate.history.ledger import Glance, Row
+from app.migrate.history.glance import Glance
+from app.migrate.history.ledger import Row
 from app.migrate.history.revisions import Revision
 from app.migrate.history.services import Service
 from app.migrate.overview import Unread, overview

@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from app.migrate.history.ledger import Glance, Row
+from app.migrate.history.glance import Glance
+from app.migrate.history.ledger import Row
 from app.migrate.history.revisions import Revision
 from app.migrate.proof.startup import Build, State, decide
 

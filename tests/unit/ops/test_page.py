@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from app.migrate.history.ledger import Glance, Row
+from app.migrate.history.glance import Glance
+from app.migrate.history.ledger import Row
 from app.migrate.history.revisions import Revision
 from app.migrate.overview import Overview, overview
 from app.migrate.overview.model import Reading
