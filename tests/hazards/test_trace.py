@@ -109,7 +109,10 @@ async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revisio
         async with engine(settings, "migrate") as made:
             target = bench.target(made, chain)
             running = asyncio.ensure_future(lint(target, read_revisions(chain.versions), ["0001"]))
-            while not await looker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            while not await looker.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
+                "(SELECT oid FROM pg_database WHERE datname = current_database())"
+            ):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.4)
             await blocker.close()
