@@ -1,4 +1,4 @@
-"""A glance at the revision table and the ledger: both in one statement, for whoever has no time."""
+"""A glance at the revision table and the ledger, both at one moment, for whoever has no time."""
 
 from __future__ import annotations
 
@@ -15,27 +15,25 @@ from app.migrate.history.ledger import TELLING, Ledger, Row
 
 _DIGEST = """encode(sha256(convert_to(
     string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
-# The revision table's ids, and the ledger's rows in force, oldest first, unless their digest is the
-# one that is expected. Most ledgers only ever grew, and then all rows are in force: that is told
-# without looking for the last of each.
-_GLANCE = f"""
-WITH telling AS NOT MATERIALIZED (
-    SELECT id, revision, checksum, direction FROM {{table}} WHERE outcome IN {TELLING}
-), last AS (
-    SELECT DISTINCT ON (revision COLLATE "C") * FROM telling
-    ORDER BY revision COLLATE "C", id DESC
-), compared AS (
-    SELECT CASE WHEN bool_and(direction <> 'downgrade') AND {_DIGEST} = $1 THEN true
-        ELSE (SELECT {_DIGEST} = $1 FROM last WHERE direction <> 'downgrade') END AS as_expected
-    FROM telling
-)
-SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, as_expected,
-    CASE WHEN as_expected THEN NULL ELSE (
-        SELECT json_agg(json_build_array(l.revision, l.direction, phase, outcome, l.checksum,
-            extract(epoch FROM finished_at), to_jsonb(l) ->> 'requires_code') ORDER BY id)
-        FROM {{table}} l JOIN last USING (id) WHERE l.direction <> 'downgrade')::text END
-FROM compared
+# Most ledgers only ever grew, and then all rows are in force: that is told without looking for the
+# last row of each revision, and planned in a fifth of the time.
+_SHORT = f"""
+SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text,
+    bool_and(direction <> 'downgrade') AND {_DIGEST} = $1
+FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
+# The rows in force, oldest first, unless their digest is the one that is expected.
+_LONG = f"""
+WITH in_force AS (
+    SELECT l.* FROM {{table}} l JOIN (
+        SELECT max(id) AS id FROM {{table}} WHERE outcome IN {TELLING} GROUP BY revision
+    ) last USING (id) WHERE direction <> 'downgrade'
+)
+SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, {_DIGEST} = $1,
+    json_agg(json_build_array(revision, direction, phase, outcome, checksum,
+        extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)::text
+FROM in_force
+"""  # noqa: S608 - as above
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,16 @@ class Glance:
 def glance(connection: Connection, expected: str) -> Glance:
     """Look; the rows are there only where `expected` is not their digest.
 
+    At the head of a ledger that only grew it is one statement, elsewhere a second one, which sees
+    both tables at one moment as well.
+
     On failure: ProgrammingError, where one of the tables is not there.
     """
-    heads, as_expected, rows = connection.exec_driver_sql(
-        _GLANCE.format(**Ledger().names), (expected,)
-    ).one()
+    names, rows = Ledger().names, None
+    heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
+    if not as_expected:
+        found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
+        heads, as_expected, rows = found.one()
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
     return Glance(frozenset(json.loads(heads or "[]")), recorded)
 

@@ -9,8 +9,8 @@
     diverged        not: an edited or inserted revision, one that nobody knows, two heads
     unreachable     not: down, refused, locked, silent
 
-Sets are compared, never one row. It is one statement that reads, imports neither Alembic nor a
-revision, takes no lock that anybody waits for and writes nothing.
+Sets are compared, never one row. At head it is one statement, which only reads, takes no lock that
+anybody waits for and writes nothing. Neither Alembic nor a revision file is imported.
 """
 
 from __future__ import annotations
