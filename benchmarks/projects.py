@@ -27,7 +27,8 @@ from alembic import command
 from alembic.config import Config
 
 from app.db.embedded import EmbeddedServer, Running
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import read_revisions
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")

@@ -41,7 +41,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.embedded import Running
 from app.db.engine import create_engine
 from app.migrate.history.ledger import Entry, Ledger
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.proof.startup import Build, autocommitting, look
 from app.settings import Settings
 

@@ -12,7 +12,8 @@ from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.models import metadata
 from app.db.scratch import scratch
-from app.migrate.history.revisions import read_lock, read_revisions
+from app.migrate.history.lockfile import read_lock
+from app.migrate.history.revisions import read_revisions
 from app.migrate.proof.drift import Drift, drift, render
 from app.migrate.run.limits import Limits
 from app.migrate.target import Target

@@ -9,15 +9,8 @@ import click
 from app.cli import output
 from app.db.scratch import scratch
 from app.errors import RevisionsBroken
-from app.migrate.history.revisions import (
-    CLEAN,
-    Revision,
-    check_lock,
-    read_lock,
-    read_revisions,
-    with_known,
-    write_lock,
-)
+from app.migrate.history.lockfile import check_lock, read_lock, with_known, write_lock
+from app.migrate.history.revisions import CLEAN, Revision, read_revisions
 from app.migrate.proof.fingerprints import fingerprinted
 from app.migrate.review.verdicts import with_verdicts
 from app.migrate.target import Target

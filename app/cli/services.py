@@ -11,7 +11,7 @@ from app.cli import output
 from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.failures import explained
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.history.services import Service, living
 from app.settings import REVISIONS_LOCK, Settings, load_settings
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from app.migrate.history.lockfile import read_lock
 from app.migrate.history.plan import Stranger
-from app.migrate.history.revisions import read_lock, read_revisions
+from app.migrate.history.revisions import read_revisions
 from tests.support.databases import execute
 from tests.support.private import PrivateServer
 from tests.support.server import ROOT

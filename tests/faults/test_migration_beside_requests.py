@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import read_revisions
 from tests.support.databases import Database
 from tests.support.server import ROOT
 from tests.support.service import plant, serving, with_volumes

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app.db.engine import create_engine
 from app.db.session import session_factory
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.proof import startup
 from app.settings import REVISIONS_LOCK, Settings
 from tests.support.databases import Database

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.engine import create_engine
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.history.services import Service, living
 from app.migrate.proof import watch
 from app.migrate.proof.startup import Build

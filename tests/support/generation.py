@@ -14,7 +14,8 @@ from alembic.config import Config
 from sqlalchemy import DDL, Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import read_revisions
 from app.migrate.proof.catalog import Catalog, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]

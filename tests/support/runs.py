@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import read_revisions
 from tests.support.forks import PATIENCE_S, Points, Result, forks
 from tests.support.forks import Run as Process
 from tests.support.server import ROOT

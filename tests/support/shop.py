@@ -14,7 +14,8 @@ import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
 
-from app.migrate.history.revisions import read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import read_revisions
 from tests.support.server import ROOT
 
 INI = """\

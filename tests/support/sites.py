@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.db.session import session_factory
 from app.errors import UpgradeFailed
 from app.keys import repository as keys
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.proof.startup import Build
 from app.migrate.proof.watch import Watch
 from app.migrate.run.limits import Limits

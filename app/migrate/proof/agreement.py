@@ -16,7 +16,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.failures import explained
-from app.migrate.history.revisions import Revision, read_lock
+from app.migrate.history.lockfile import read_lock
+from app.migrate.history.revisions import Revision
 from app.migrate.proof.catalog import NOTHING, snapshot
 
 _HEADS = "SELECT version_num FROM alembic_version ORDER BY version_num"

@@ -39,16 +39,9 @@ from app.errors import (
 from app.migrate.history import plan
 from app.migrate.history.glance import Glance, digest, glance
 from app.migrate.history.ledger import Ledger, applied
+from app.migrate.history.lockfile import from_line, lock_lines, predecessors
 from app.migrate.history.plan import Stranger
-from app.migrate.history.revisions import (
-    Revision,
-    ancestors,
-    from_line,
-    heads,
-    lock_lines,
-    one_head,
-    predecessors,
-)
+from app.migrate.history.revisions import Revision, ancestors, heads, one_head
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 

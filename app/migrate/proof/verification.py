@@ -30,7 +30,8 @@ from app.errors import (
 )
 from app.migrate.history import plan
 from app.migrate.history.ledger import Ledger, applied, unfinished
-from app.migrate.history.revisions import check_lock, one_head, read_revisions
+from app.migrate.history.lockfile import check_lock
+from app.migrate.history.revisions import one_head, read_revisions
 from app.migrate.proof import startup
 from app.migrate.proof.agreement import heads_of
 from app.migrate.proof.drift import Drift

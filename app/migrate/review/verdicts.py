@@ -8,14 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.errors import VegafsError
-from app.migrate.history.revisions import (
-    CLEAN,
-    Revision,
-    read_lock,
-    read_revisions,
-    with_known,
-    write_lock,
-)
+from app.migrate.history.lockfile import read_lock, with_known, write_lock
+from app.migrate.history.revisions import CLEAN, Revision, read_revisions
 from app.migrate.review.findings import Finding
 from app.migrate.review.lint import Linted, lint
 from app.migrate.run.commandline import say

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from alembic.script import write_hooks
 
-from app.migrate.history.revisions import read_lock, read_revisions, with_known, write_lock
+from app.migrate.history.lockfile import read_lock, with_known, write_lock
+from app.migrate.history.revisions import read_revisions
 from app.migrate.run.commandline import say
 
 NAME = "app.migrate.finish"

@@ -22,7 +22,8 @@ from app.db.failures import explained
 from app.errors import Interrupted, VegafsError
 from app.migrate.history import plan
 from app.migrate.history.ledger import Row, applied
-from app.migrate.history.revisions import heads, names_all_files, read_lock
+from app.migrate.history.lockfile import names_all_files, read_lock
+from app.migrate.history.revisions import heads
 from app.migrate.run.commandline import command_name, rendered, say
 from app.migrate.run.report import Recorder
 

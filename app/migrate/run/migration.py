@@ -25,14 +25,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.db.failures import describe, is_lost
 from app.errors import Interrupted, TargetMissed, VegafsError
-from app.migrate.history.revisions import (
-    Revision,
-    check_lock,
-    heads,
-    one_head,
-    read_lock,
-    read_revisions,
-)
+from app.migrate.history.lockfile import check_lock, read_lock
+from app.migrate.history.revisions import Revision, heads, one_head, read_revisions
 from app.migrate.run import constraints, mutex, rows  # noqa: F401 - two for their operations
 from app.migrate.run.admission import admit
 from app.migrate.run.bookkeeping import VERSION_TABLE, Bookkeeping, Counts

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from app.errors import DatabaseAhead
 from app.migrate.history import plan
-from app.migrate.history.revisions import Revision, heads, names_all_files
+from app.migrate.history.lockfile import names_all_files
+from app.migrate.history.revisions import Revision, heads
 from app.migrate.run.bookkeeping import Bookkeeping
 from app.migrate.run.report import Recorder
 

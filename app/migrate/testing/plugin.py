@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from app.errors import RevisionsBroken, VegafsError
-from app.migrate.history.revisions import check_lock
+from app.migrate.history.lockfile import check_lock
 from app.migrate.target import Scratch
 from app.migrate.testing.kept import WithRows, with_rows
 from app.migrate.testing.offline import Offline, offline

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.errors import ModelsDiffer, RowsMissing
-from app.migrate.history.revisions import Revision, check_lock
+from app.migrate.history.lockfile import check_lock
+from app.migrate.history.revisions import Revision
 from app.migrate.testing import files
 from app.migrate.testing.kept import WithRows
 from app.migrate.testing.offline import Offline

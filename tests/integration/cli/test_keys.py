@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from app.cli import main
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.settings import REVISIONS_LOCK
 from tests.support.databases import Database
 

@@ -17,7 +17,7 @@ from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.jobs.worker import Worker
 from app.keys import repository as keys
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.settings import REVISIONS_LOCK
 from tests.support.databases import Database, connect
 from tests.support.processes import run

@@ -12,12 +12,8 @@ import pytest
 
 from app.db.embedded.binaries import find_binaries
 from app.db.engine import create_engine
-from app.migrate.history.revisions import (
-    read_lock,
-    read_revisions,
-    with_known,
-    write_lock,
-)
+from app.migrate.history.lockfile import read_lock, with_known, write_lock
+from app.migrate.history.revisions import read_revisions
 from app.migrate.proof.catalog import Catalog, snapshot
 from tests.support.databases import Database
 from tests.support.forks import Result, forks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.migrate.history.revisions import read_lock, write_lock
+from app.migrate.history.lockfile import read_lock, write_lock
 from app.migrate.proof.agreement import agreement
 from app.settings import REVISIONS_LOCK
 from tests.support.databases import Database, engine, execute

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from app.db.engine import create_engine
-from app.migrate.history.revisions import heads, read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import heads, read_revisions
 from app.migrate.proof.catalog import difference
 from tests.integration.migrate.conftest import ROOT, psql, run_alembic, snapshot_of
 from tests.support.databases import Database

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.migrate.history.revisions import CLEAN, read_revisions, write_lock
+from app.migrate.history.lockfile import write_lock
+from app.migrate.history.revisions import CLEAN, read_revisions
 from tests.integration.migrate.conftest import psql
 from tests.support.databases import Database
 from tests.support.forks import Result, forks

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import create_engine
 from app.migrate.history.ledger import Ledger, Row
-from app.migrate.history.revisions import read_lock
+from app.migrate.history.lockfile import read_lock
 from app.migrate.proof.catalog import NOTHING
 from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target

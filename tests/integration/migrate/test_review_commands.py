@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.migrate.history.revisions import (
-    CLEAN,
-    read_lock,
-)
+from app.migrate.history.lockfile import read_lock
+from app.migrate.history.revisions import CLEAN
 from app.migrate.review.rules import RULES
 from tests.integration.migrate.conftest import Command, write_revision
 from tests.support.databases import Database

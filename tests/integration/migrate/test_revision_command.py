@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.migrate.history.revisions import check_lock, read_revisions
+from app.migrate.history.lockfile import check_lock
+from app.migrate.history.revisions import read_revisions
 from tests.integration.migrate.conftest import ROOT, run_alembic
 from tests.support.databases import Database
 from tests.support.forks import Result

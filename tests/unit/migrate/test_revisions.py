@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import LockFileStale, RevisionsBroken
-from app.migrate.history.revisions import (
-    LOCK_HEADER,
-    ancestors,
-    check_lock,
-    heads,
-    read_lock,
-    read_revisions,
-    write_lock,
-)
+from app.migrate.history.lockfile import LOCK_HEADER, check_lock, read_lock, write_lock
+from app.migrate.history.revisions import ancestors, heads, read_revisions
 
 
 def write(folder: Path, number: str, down: str | None, extra: str = 'phase = "expand"') -> Path:
