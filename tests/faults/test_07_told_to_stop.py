@@ -11,7 +11,7 @@ from alembic.config import Config
 from app.migrate.run import mutex
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
-from tests.support.databases import Database, engine
+from tests.support.databases import WAITING, Database, engine
 from tests.support.runs import Chain, Launcher
 from tests.support.states import gone, wait_until
 
@@ -23,13 +23,6 @@ SLEEPS = (
 )
 NOBODY_SLEEPS = SLEEPS.replace("= 1", "= 0")
 MUTEX = f"pg_try_advisory_lock({mutex.key('alembic_version')})"
-
-
-# In this database: the server is shared with other tests.
-WAITING = (
-    "FROM pg_locks JOIN pg_stat_activity USING (pid) "
-    "WHERE NOT granted AND datname = current_database()"
-)
 
 
 @pytest.fixture
@@ -204,7 +197,7 @@ async def test_a_signal_ends_a_command_that_only_looks(
     run = await launcher.start(
         chain, "current", url=empty_database.url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
     )
-    await wait_until(watcher, f"SELECT count(*) = 1 {WAITING}")
+    await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
     run.signal(number)
     result = await run.end(timeout_s=CANCELLED_WITHIN_S)
     assert (result.code, result.out) == (code, "")
@@ -225,7 +218,7 @@ async def test_ctrl_c_ends_a_command_that_handles_no_signals(
     run = await launcher.start(
         chain, "history", url=empty_database.url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
     )
-    await wait_until(watcher, f"SELECT count(*) = 1 {WAITING}")
+    await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
     run.signal(signal.SIGINT)
     result = await run.end(timeout_s=CANCELLED_WITHIN_S)
     assert (result.code, result.out) == (130, "")

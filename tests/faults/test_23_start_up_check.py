@@ -14,7 +14,7 @@ import pytest
 
 from app.migrate.proof.startup import Build, State, Verdict, check
 from app.settings import REVISIONS_LOCK
-from tests.support.databases import Database, connect, engine, execute, settings_of
+from tests.support.databases import WAITING, Database, connect, engine, execute, settings_of
 from tests.support.runs import Chain, Launcher
 from tests.support.server import Server
 
@@ -26,10 +26,7 @@ TABLE = "op.execute('CREATE TABLE t (id int)')"
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only()"
 BY_HAND = "`vegafs ledger` shows what was done; alembic_version was written by somebody else"
 LOST = "deploy the build that has it, or restore the database that belongs to this one"
-QUEUED = (
-    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-    "(SELECT oid FROM pg_database WHERE datname = current_database())"
-)
+QUEUED = f"SELECT count(*) FROM {WAITING}"
 UPGRADE = "run `alembic upgrade head`"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from app.migrate.run.upgrade import downgrade
 from app.migrate.target import Target
-from tests.support.databases import Database, connect, engine
+from tests.support.databases import WAITING, Database, connect, engine
 from tests.support.forks import Run, forks
 
 WAITS = re.compile(r"WAIT .* (\S+)/readyz says more\n")
@@ -26,10 +26,7 @@ PATIENCE_S = 120.0
 AT_ONCE = 5
 # Two are asked for, a quarter of one is what it takes; the rest is for a machine under load.
 READY_WITHIN_S = 5.0
-QUEUED = (
-    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-    "(SELECT oid FROM pg_database WHERE datname = current_database())"
-)
+QUEUED = f"SELECT count(*) FROM {WAITING}"
 
 
 @pytest.fixture

@@ -15,19 +15,12 @@ from app.errors import UpgradeFailed
 from app.migrate.run import mutex
 from app.migrate.run.upgrade import upgrade
 from app.migrate.target import Target
-from tests.support.databases import Database, engine, execute, value
+from tests.support.databases import WAITING, Database, engine, execute, value
 from tests.support.runs import Chain, Launcher
 from tests.support.states import state_of, wait_until
 
 CANCELS_ITSELF = "SELECT pg_cancel_backend(pg_backend_pid())"
 INSERT = text("INSERT INTO t VALUES (1)")
-
-
-# In this database: the server is shared with other tests.
-WAITING = (
-    "FROM pg_locks JOIN pg_stat_activity USING (pid) "
-    "WHERE NOT granted AND datname = current_database()"
-)
 
 
 class Canceller:
@@ -158,8 +151,8 @@ async def test_a_look_that_was_cancelled_is_told_in_words(
     run = await launcher.start(
         chain, "upgrade", "0002", url=url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
     )
-    await wait_until(watcher, f"SELECT count(*) = 1 {WAITING}")
-    await watcher.execute(f"SELECT pg_cancel_backend(pid) {WAITING}")
+    await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
+    await watcher.execute(f"SELECT pg_cancel_backend(pid) FROM {WAITING}")
     result = await run.end(timeout_s=10)
     assert result.code == 75, result.err
     assert result.err == (

@@ -12,7 +12,7 @@ from app.migrate.review.lint import lint
 from app.migrate.review.rules import RULES
 from tests.hazards.bench import Bench
 from tests.hazards.cases import cases
-from tests.support.databases import connect, engine
+from tests.support.databases import WAITING, connect, engine
 
 FILE = '''\
 """Change something."""
@@ -109,10 +109,7 @@ async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revisio
         async with engine(settings, "migrate") as made:
             target = bench.target(made, chain)
             running = asyncio.ensure_future(lint(target, read_revisions(chain.versions), ["0001"]))
-            while not await looker.fetchval(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-                "(SELECT oid FROM pg_database WHERE datname = current_database())"
-            ):
+            while not await looker.fetchval(f"SELECT count(*) FROM {WAITING}"):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.4)
             await blocker.close()

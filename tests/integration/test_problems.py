@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.settings import Settings
-from tests.support.databases import Database
+from tests.support.databases import WAITING, Database
 from tests.support.service import application, asked, asking, serving, with_volumes
 
 
@@ -127,18 +127,12 @@ async def test_a_pool_without_a_free_connection_is_a_problem(database: Database)
         assert (await client.get("/api/v1/files")).status_code == 200
 
 
-# In this database: the server is shared with other tests.
-WAITS = (
-    "NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
-
-
 @pytest.mark.parametrize(
     "ends",
     [
         # Who has waited for a second looks for a deadlock and ends itself: the request.
         "LOCK TABLE api_keys",
-        f"SELECT pg_cancel_backend(pid) FROM pg_locks WHERE {WAITS}",
+        f"SELECT pg_cancel_backend(pid) FROM {WAITING}",
     ],
     ids=["deadlock", "cancelled"],
 )
@@ -154,7 +148,7 @@ async def test_a_request_that_the_server_ended_may_be_sent_again(
         async with service.state.engine.begin() as other:
             await other.execute(text("LOCK TABLE files"))
             request = asyncio.create_task(client.get("/api/v1/files"))
-            waiting = text(f"SELECT count(*) FROM pg_locks WHERE {WAITS}")
+            waiting = text(f"SELECT count(*) FROM {WAITING}")
             while not await other.scalar(waiting):
                 await asyncio.sleep(0.02)
             await other.execute(text(ends))

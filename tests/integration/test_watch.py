@@ -19,7 +19,7 @@ from app.migrate.run.upgrade import downgrade, upgrade
 from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings
 from tests.support import pooler
-from tests.support.databases import Database, connect, engine, execute, settings_of, value
+from tests.support.databases import WAITING, Database, connect, engine, execute, settings_of, value
 from tests.support.processes import run
 from tests.support.runs import Chain
 from tests.support.service import asked, plant, served, serving, with_volumes
@@ -210,10 +210,7 @@ async def test_a_table_that_is_locked_takes_nobody_out_and_piles_nothing_up(
             await turns(client, (503, "database-unreachable"))
             for _ in range(60):
                 assert (await client.get("/api/v1/files")).status_code == 200
-                queued = await blocker.fetchval(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-                    "(SELECT oid FROM pg_database WHERE datname = current_database())"
-                )
+                queued = await blocker.fetchval(f"SELECT count(*) FROM {WAITING}")
                 # The watch, the look for once, and the comparison.
                 assert queued <= 3
                 await anyio.sleep(0.1)

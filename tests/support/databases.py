@@ -29,6 +29,14 @@ MAKES_THE_SCHEMA = ("alembic", "app/db/models")
 TEMPLATE_MUTEX = 7_236_471
 
 
+# Who waits for a lock in the database that is asked: the server is shared with other tests. Not by
+# pg_stat_activity, which stays as it was for the length of a transaction.
+WAITING = (
+    "pg_locks WHERE NOT granted AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
 @dataclass(frozen=True)
 class Database:
     """One database of one test."""

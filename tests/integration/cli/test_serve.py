@@ -19,7 +19,7 @@ from app.jobs.worker import Worker
 from app.keys import repository as keys
 from app.migrate.history.lockfile import read_lock
 from app.settings import REVISIONS_LOCK
-from tests.support.databases import Database, connect
+from tests.support.databases import WAITING, Database, connect
 from tests.support.processes import run
 from tests.support.server import ROOT
 from tests.support.service import Served, served, with_volumes
@@ -197,10 +197,7 @@ async def test_stopped_before_it_serves_it_says_so(
     async with blocker.transaction():
         await blocker.execute("LOCK TABLE alembic_version")
         with served("serve", "--migrate", DATABASE_URL=empty_database.url) as service:
-            while not await blocker.fetchval(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-                "(SELECT oid FROM pg_database WHERE datname = current_database())"
-            ):
+            while not await blocker.fetchval(f"SELECT count(*) FROM {WAITING}"):
                 await asyncio.sleep(0.02)
             assert service.stop(signal.SIGTERM) == 143
     assert service.said == ["INTERRUPTED  before it served"]
@@ -222,10 +219,7 @@ async def test_a_request_that_is_under_way_is_answered_before_it_stops(
             async with blocker.transaction():
                 await blocker.execute("LOCK TABLE files")
                 request = asyncio.create_task(client.get(f"{url}/api/v1/files", timeout=10))
-                while not await blocker.fetchval(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
-                    "(SELECT oid FROM pg_database WHERE datname = current_database())"
-                ):
+                while not await blocker.fetchval(f"SELECT count(*) FROM {WAITING}"):
                     await asyncio.sleep(0.02)
                 service.process.signal(signal.SIGTERM)
                 await asyncio.sleep(0.5)

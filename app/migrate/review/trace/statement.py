@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.migrate.review.trace.effects import Effect
-from app.migrate.review.trace.locks import blocks_writers, strongest
+from app.migrate.review.trace.locks import strongest
 from app.migrate.review.trace.state import Work
 
 # The part of a table's rows that may be changed at once.
@@ -100,11 +100,6 @@ class Statement:
         # It looked for rows to change, by no index, and rows made up did not meet its condition.
         writes = self.locks.get(table) == "ROW EXCLUSIVE"
         return writes and work.scans > 0 and not work.inserted
-
-    @property
-    def blocks(self) -> bool:
-        """Whether writers wait while it runs."""
-        return any(blocks_writers(mode) for mode in self.locks.values())
 
     def of(self, *kinds: str, fresh: bool = False, parts: bool = False) -> Iterator[Effect]:
         """Its effects of these kinds, on what was there before unless `fresh`.
