@@ -11,8 +11,9 @@ RUN pip install --no-cache-dir --only-binary :all: --require-hashes \
         -r requirements.lock -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
+COPY surefoot surefoot
 # The package stays where its alembic folder is; what is installed is the command and the path.
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+RUN pip install --no-cache-dir --no-deps --no-build-isolation ./surefoot --editable . \
     && pip uninstall --yes flit_core pip \
     && python -m compileall -q /opt/venv app
 

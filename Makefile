@@ -13,11 +13,11 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Hashes pin what is installed; pip takes it from wherever this machine is set up to look.
-$(VENV)/.ready: requirements-dev.lock pyproject.toml
+$(VENV)/.ready: requirements-dev.lock pyproject.toml surefoot/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another: make PYTHON=python3.12 …"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./surefoot -e .
 	@touch $@
 
 run: $(VENV)/.ready  ## Start PostgreSQL, migrate to head and serve, all from this folder
@@ -43,7 +43,7 @@ CASES ?= 300
 SEED  ?=
 
 soak: $(VENV)/.ready  ## Disturb runs of random revisions in random ways (CASES=300 SEED=…)
-	$(BIN)/python -m tests.soak --cases $(CASES) $(if $(SEED),--seed $(SEED))
+	cd surefoot/tests && $(abspath $(BIN))/python -m soak --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. Then every PostgreSQL: 18 is the default, 16 comes with it, others where installed.

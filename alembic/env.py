@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 
-from app.db.connect import connect_arguments, connect_to_migrate, database_url, shown
-from app.migrate.run import look
-from app.migrate.run.commandline import not_importable
 from app.settings import load_settings
+from surefoot.connect.driver import connect_arguments, connect_to_migrate, database_url, shown
+from surefoot.environment import fast_path as look
+from surefoot.environment.commandline import not_importable
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -45,7 +45,7 @@ def engine() -> Iterator["AsyncEngine"]:
     if settings().database_url is not None or settings().migrate_database_url is not None:
         yield create_engine(settings(), "migrate")
         return
-    from app.db.embedded import database  # noqa: PLC0415 - for whoever has no database
+    from surefoot.embedded import database  # noqa: PLC0415 - for whoever has no database
 
     with database(settings()) as named:
         yield create_engine(named, "migrate")
@@ -53,15 +53,15 @@ def engine() -> Iterator["AsyncEngine"]:
 
 def autogenerate() -> Mapping[str, Any]:
     """What compares the models with a database, for the commands that do."""
-    from app.migrate.review.autogenerate import configure_options  # noqa: PLC0415
+    from surefoot.autogenerate import configure_options  # noqa: PLC0415
 
     return configure_options()
 
 
 def review(versions: Path) -> None:
     """Look for what would hurt in what was written, where there is something to try it on."""
-    from app.db.scratch import scratch  # noqa: PLC0415 - only where a revision is written
-    from app.migrate.review.verdicts import review as look_at  # noqa: PLC0415 - as above
+    from surefoot.embedded.scratch import scratch  # noqa: PLC0415 - where a revision is written
+    from surefoot.lint.verdicts import review as look_at  # noqa: PLC0415 - as above
 
     look_at(versions, partial(scratch, settings()))
 
@@ -86,8 +86,8 @@ if not look.at_head(context.config, Path(context.script.versions), way):
     try:
         from app.db.engine import create_engine
         from app.db.models import metadata
-        from app.migrate.run import environment
-        from app.migrate.run.limits import Limits
+        from surefoot.environment import environment
+        from surefoot.run.limits import Limits
     except ImportError as error:
         not_importable(context.config, error)
     environment.run(metadata, engine, autogenerate, limits, review)

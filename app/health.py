@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 
-from app.db.failures import DATABASE_ERRORS
 from app.errors import KeyUnknown
 from app.keys.bearer import scheme
 from app.keys.repository import recognise
-from app.migrate.proof.startup import TIMEOUT_S
-from app.migrate.proof.watch import Watch
+from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.startup.check import TIMEOUT_S
+from surefoot.startup.watch import Watch
 
 router = APIRouter(tags=["health"])
 

@@ -31,16 +31,16 @@ import app.files.endpoints
 import app.jobs.endpoints
 import app.ops.endpoints
 from app import health, openapi, problems
-from app.db.embedded import database
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
-from app.migrate.proof.startup import Build, Verdict
-from app.migrate.proof.watch import Watch
-from app.migrate.telemetry import startup_check
 from app.settings import REVISIONS_LOCK, Settings, load_settings
+from surefoot.embedded import database
+from surefoot.startup.check import Build, Verdict
+from surefoot.startup.watch import Watch
+from surefoot.telemetry import startup_check
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +125,8 @@ async def _settle(watch: Watch, settings: Settings) -> Verdict:
 
 async def _upgrade(settings: Settings) -> None:
     # A service that only serves does not pay for Alembic.
-    from app.migrate.run.upgrade import upgrade  # noqa: PLC0415
-    from app.migrate.target import Target  # noqa: PLC0415
+    from surefoot.run.commands import upgrade  # noqa: PLC0415
+    from surefoot.run.target import Target  # noqa: PLC0415
 
     engine = create_engine(settings, "migrate")
     try:

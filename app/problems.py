@@ -1,6 +1,6 @@
 """Every error that leaves the service is a problem (RFC 9457), described once.
 
-    VegafsError        its message is the detail, its class the type
+    SurefootError        its message is the detail, its class the type
     RequestInvalid     what FastAPI found wrong with a request
     no such path, no such method, …   what Starlette raises
     anything else      500 or 503; the log has the rest
@@ -24,25 +24,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.db.failures import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
-from app.errors import (
-    KeyMissing,
-    KeyUnknown,
+from app.errors import KeyMissing, KeyUnknown, NotReady, ScopeMissing
+from surefoot.connect.failures import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
+from surefoot.errors import (
     NotFound,
-    NotReady,
     PermissionMissing,
     Refused,
-    ScopeMissing,
+    SurefootError,
     Temporary,
     UsageError,
-    VegafsError,
 )
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 # The first that fits; what fits none is ours to mend.
-STATUS: tuple[tuple[type[VegafsError], int], ...] = (
+STATUS: tuple[tuple[type[SurefootError], int], ...] = (
     (KeyMissing, 401),
     (KeyUnknown, 401),
     (ScopeMissing, 403),
@@ -77,7 +74,7 @@ class Problem(BaseModel):
     )
 
 
-class ServiceFailed(VegafsError):
+class ServiceFailed(SurefootError):
     """The service failed, not the request."""
 
     code = "internal-error"
@@ -124,7 +121,7 @@ class RequestInvalid(UsageError):
 
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem."""
-    app.add_exception_handler(VegafsError, _ours)
+    app.add_exception_handler(SurefootError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # A connection that is refused arrives as the system's own error; endpoints open no files.
@@ -134,7 +131,7 @@ def install(app: FastAPI) -> None:
 
 
 def problem(
-    request: Request, error: VegafsError, headers: Mapping[str, str] | None = None
+    request: Request, error: SurefootError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """The answer to a request that met the error."""
     status = next((status for cls, status in STATUS if isinstance(error, cls)), 500)
@@ -175,14 +172,14 @@ def _answer(
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def _title(cls: type[VegafsError]) -> str:
+def _title(cls: type[SurefootError]) -> str:
     """The fact that the class's docstring opens with."""
     first = (inspect.getdoc(cls) or "").partition("\n")[0]
     return first.rstrip(".") or cls.code.replace("-", " ").capitalize()
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, VegafsError):
+    if not isinstance(error, SurefootError):
         raise error
     if isinstance(error, NotReady):
         # It names no database, and the watch has said why, once.

@@ -26,7 +26,6 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.embedded import EmbeddedServer
 from app.db.engine import create_engine
 from app.db.models import File, Volume
 from app.db.session import session_factory
@@ -34,9 +33,10 @@ from app.jobs import repository
 from app.jobs.location import Location
 from app.jobs.walk import Tally, walk
 from app.jobs.worker import Worker
-from app.migrate.run.upgrade import upgrade
-from app.migrate.target import Target
 from app.settings import Settings
+from surefoot.embedded import EmbeddedServer
+from surefoot.run.commands import upgrade
+from surefoot.run.target import Target
 
 TARGET_FILES_PER_S = 20_000
 VOLUME = "benchmark"

@@ -13,11 +13,12 @@ import click
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli import output
 from app.cli.serve import run
-from app.errors import KeyNotFound, KeyUnknown, UsageError
+from app.errors import KeyNotFound, KeyUnknown
 from app.keys import repository
 from app.settings import Settings, load_with_origins
+from surefoot.cli import output
+from surefoot.errors import UsageError
 
 KEY_FILE = "development-key"
 

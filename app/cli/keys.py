@@ -10,15 +10,15 @@ from typing import TypeVar
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli import output
-from app.db.embedded import database
 from app.db.engine import create_engine
-from app.db.failures import explained
 from app.db.models import ApiKey
 from app.db.session import session_factory
 from app.keys import repository
-from app.migrate.proof.startup import Build, check
 from app.settings import REVISIONS_LOCK, Settings, load_settings
+from surefoot.cli import output
+from surefoot.connect.failures import explained
+from surefoot.embedded import database
+from surefoot.startup.check import Build, check
 
 T = TypeVar("T")
 

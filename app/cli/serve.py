@@ -25,12 +25,12 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
-from app.cli import output
-from app.db.embedded import database
 from app.errors import PortBusy
 from app.main import create_app
-from app.migrate.proof.watch import Watch
 from app.settings import Settings, load_settings
+from surefoot.cli import output
+from surefoot.embedded import database
+from surefoot.startup.watch import Watch
 
 GRACE_S = 5
 BACKLOG = 2048
@@ -202,4 +202,5 @@ def _url(listener: socket.socket) -> str:
 def _log_plainly() -> None:
     """Our own log on stderr, line by line; of the libraries', what is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", force=True)
-    logging.getLogger("app").setLevel(logging.INFO)
+    for house in ("app", "surefoot"):
+        logging.getLogger(house).setLevel(logging.INFO)

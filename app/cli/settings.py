@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from pydantic import SecretStr
 
-from app.cli import output
-from app.db.url import DatabaseUrl
 from app.settings import Settings, load_with_origins, variable
+from surefoot.cli import output
+from surefoot.connect.url import DatabaseUrl
 
 
 @click.command(name="settings")

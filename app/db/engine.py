@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app.db.connect import (
+from app.settings import Settings
+from surefoot.connect.driver import (
     MAX_APPLICATION_NAME,
     Role,
     connect_arguments,
@@ -25,7 +26,6 @@ from app.db.connect import (
     database_url,
     shown,
 )
-from app.settings import Settings
 
 __all__ = ["MAX_APPLICATION_NAME", "Role", "create_engine", "database_url"]
 

@@ -18,14 +18,15 @@ from typing import Any
 import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.failures import DATABASE_ERRORS, describe, explain
-from app.errors import JobImpossible, VegafsError
+from app.errors import JobImpossible
 from app.jobs import queue
 from app.jobs.queue import Lease
 from app.jobs.scan import scan
 from app.jobs.summarize import summarize
 from app.jobs.work import Work
 from app.settings import Settings
+from surefoot.connect.failures import DATABASE_ERRORS, describe, explain
+from surefoot.errors import SurefootError
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Worker:
 
     async def _fail(self, work: Work, failure: Exception) -> bool:
         lease = work.lease
-        known = failure if isinstance(failure, VegafsError) else explain(failure, self.engine.url)
+        known = failure if isinstance(failure, SurefootError) else explain(failure, self.engine.url)
         reason = str(known or f"{type(failure).__name__}: {describe(failure)}")
         logger.warning(
             "job %d: attempt %d failed: %s",

@@ -18,11 +18,11 @@ import anyio
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials
 
-from app.db.failures import DATABASE_ERRORS, UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlstate
 from app.errors import KeyMissing, KeyUnknown, ScopeMissing
 from app.keys.bearer import scheme
 from app.keys.repository import has_scope, recognise
-from app.migrate.proof.startup import TIMEOUT_S
+from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlstate
+from surefoot.startup.check import TIMEOUT_S
 
 SCOPE = "ops"
 REMEMBERED_S = 600.0

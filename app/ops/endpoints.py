@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.migrate.overview import Overview, overview, read
-from app.migrate.proof.watch import Watch
 from app.ops.access import require_ops
+from surefoot.overview import Overview, overview, read
+from surefoot.startup.watch import Watch
 
 router = APIRouter(
     tags=["operations"],
@@ -37,7 +37,7 @@ Before = Annotated[
 async def migrations_page(request: Request, before: Before = None) -> HTMLResponse:
     """What a person wants to know of the database and its migrations, on one page."""
     # Jinja takes longer to import than the service to start.
-    from app.ops.page import render, style_sha256  # noqa: PLC0415
+    from surefoot.web.page import render, style_sha256  # noqa: PLC0415
 
     headers = {
         name: value.replace("{style}", style_sha256()) for name, value in PAGE_HEADERS.items()
@@ -60,7 +60,7 @@ async def migrations(request: Request, response: Response, before: Before = None
 )
 async def metrics(request: Request) -> Response:
     """What the service knows of its schema; the database is not asked."""
-    from app.ops.metrics import exposition  # noqa: PLC0415 - as above
+    from surefoot.web.metrics import exposition  # noqa: PLC0415 - as above
 
     watch: Watch = request.app.state.watch
     accept = request.headers.get("Accept", "")

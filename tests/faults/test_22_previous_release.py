@@ -16,19 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from app.migrate.history.lockfile import read_lock
-from app.migrate.history.plan import Stranger
-from app.migrate.history.revisions import read_revisions
-from tests.support.databases import execute
-from tests.support.private import PrivateServer
-from tests.support.server import ROOT
+from harness.databases import execute
+from harness.private import PrivateServer
+from harness.server import ROOT
+from surefoot.chain.lockfile import read_lock
+from surefoot.chain.revisions import read_revisions
+from surefoot.ledger.integrity import Stranger
 
 pytestmark = pytest.mark.slow
 
 NAMED = ROOT / "tests" / "previous-release"
 API_TESTS = [f"tests/integration/{domain}" for domain in ("files", "jobs", "keys")]
 UPGRADE = ("-m", "alembic", "upgrade")
-TEMPLATE_NAME = "from tests.support.databases import template_name; print(template_name())"
+TEMPLATE_NAME = "from harness.databases import template_name; print(template_name())"
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import asyncpg
 import httpx
 import pytest
 
-from app.migrate.run.upgrade import downgrade
-from app.migrate.target import Target
-from tests.support.databases import WAITING, Database, connect, engine
-from tests.support.forks import Run, forks
+from harness.databases import WAITING, Database, connect, engine
+from harness.forks import Run, forks
+from surefoot.run.commands import downgrade
+from surefoot.run.target import Target
 
 WAITS = re.compile(r"WAIT .* (\S+)/readyz says more\n")
 SERVES = re.compile(r"OK  serving on (\S+),")

@@ -11,8 +11,8 @@ from app.db.session import session_factory
 from app.jobs import repository
 from app.jobs.location import Location
 from app.jobs.worker import Worker
-from tests.support.databases import Database, connect
-from tests.support.server import ROOT
+from harness.databases import Database, connect
+from harness.server import ROOT
 from tests.support.service import plant, with_volumes
 
 FILES = 300

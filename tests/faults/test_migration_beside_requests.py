@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.migrate.history.lockfile import write_lock
-from app.migrate.history.revisions import read_revisions
-from tests.support.databases import Database
-from tests.support.server import ROOT
+from harness.databases import Database
+from harness.server import ROOT
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
 from tests.support.service import plant, serving, with_volumes
 
 CLIENTS = 6

@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from app.db.engine import create_engine
 from app.db.session import session_factory
-from app.migrate.history.lockfile import read_lock
-from app.migrate.proof import startup
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support.databases import Database
-from tests.support.server import Server
+from harness.databases import Database
+from harness.server import Server
+from surefoot.chain.lockfile import read_lock
+from surefoot.startup import check as startup
 from tests.support.service import application, asking
 
 IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]

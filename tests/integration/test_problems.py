@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.settings import Settings
-from tests.support.databases import WAITING, Database
+from harness.databases import WAITING, Database
 from tests.support.service import application, asked, asking, serving, with_volumes
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.databases import Database
+from harness.databases import Database
 from tests.support.transcripts import blocks, commands, printed, timeless
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,8 +18,8 @@ import pytest
 
 from app.db.session import session_factory
 from app.keys import repository as keys
+from harness.databases import Database, engine, value
 from tests.support.builds import Build, build
-from tests.support.databases import Database, engine, value
 from tests.support.service import Served, served_by
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import Database
-from tests.support.server import ROOT
+from harness.databases import Database
+from harness.server import PG_MAJOR, ROOT
 from tests.support.transcripts import blocks, commands, printed, timeless
 
 DOCUMENT = ROOT / "docs" / "walkthrough.md"
@@ -19,7 +19,7 @@ DOCUMENT = ROOT / "docs" / "walkthrough.md"
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project as somebody has it who follows the document."""
-    for name in ("app", "alembic", "benchmarks"):
+    for name in ("app", "alembic", "surefoot"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("alembic.ini", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
@@ -32,11 +32,9 @@ def longest_stall_s(text: str) -> float:
 
 
 @pytest.mark.slow
-def test_the_walkthrough_is_true(
-    copy: Path, empty_database: Database, request: pytest.FixtureRequest
-) -> None:
+def test_the_walkthrough_is_true(copy: Path, empty_database: Database) -> None:
     """Line by line; and the safe form makes nobody wait as long as the plain one does."""
-    if request.config.getoption("--pg-major") != 18:
+    if PG_MAJOR != 18:
         pytest.skip("it shows what is written for PostgreSQL 18")
     environment = {
         "DATABASE_URL": empty_database.url,

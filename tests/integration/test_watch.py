@@ -11,17 +11,17 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.engine import create_engine
-from app.migrate.history.lockfile import read_lock
-from app.migrate.history.services import Service, living
-from app.migrate.proof import watch
-from app.migrate.proof.startup import Build
-from app.migrate.run.upgrade import downgrade, upgrade
-from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support import pooler
-from tests.support.databases import WAITING, Database, connect, engine, execute, settings_of, value
-from tests.support.processes import run
-from tests.support.runs import Chain
+from harness import pooler
+from harness.databases import WAITING, Database, connect, engine, execute, settings_of, value
+from harness.processes import run
+from harness.runs import Chain
+from surefoot.chain.lockfile import read_lock
+from surefoot.ledger.services import Service, living
+from surefoot.run.commands import downgrade, upgrade
+from surefoot.run.target import Target
+from surefoot.startup import watch
+from surefoot.startup.check import Build
 from tests.support.service import asked, plant, served, serving, with_volumes
 
 REVISIONS = read_lock(REVISIONS_LOCK)

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from app.db.models import metadata
-from app.db.scratch import scratch
-from app.migrate.history.revisions import Revision
-from app.migrate.target import Scratch
-from app.migrate.testing import Project
-from app.migrate.testing.tests import *  # noqa: F403 - the tests of any chain
 from app.settings import Settings
-from tests.support.server import Server
+from harness.server import Server
+from surefoot.chain.revisions import Revision
+from surefoot.embedded.scratch import scratch
+from surefoot.run.target import Scratch
+from surefoot.testing import Project
+from surefoot.testing.tests import *  # noqa: F403 - the tests of any chain
 
 MIGRATIONS = Project(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)
 CHAIN = MIGRATIONS.revisions()

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from tests.support.forks import Forks, Result
-from tests.support.runs import Chain
-from tests.support.server import ROOT
+from harness.forks import Forks, Result
+from harness.runs import Chain
+from harness.server import ROOT
 
 
 class Build(Chain):
@@ -23,7 +23,7 @@ class Build(Chain):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, of_project=True)
-        for name in ("app", "tests/support"):
+        for name in ("app", "surefoot/src", "surefoot/tests/harness"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
 

@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.session import SessionFactory
 from app.keys import repository as keys
 from app.main import create_app
-from app.migrate.proof.startup import Build
-from app.migrate.proof.watch import Watch
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support.forks import Forks, forks
-from tests.support.processes import eventually
+from harness.forks import Forks, forks
+from harness.processes import eventually
+from surefoot.startup.check import Build
+from surefoot.startup.watch import Watch
 
 URL = "http://service.test"
 

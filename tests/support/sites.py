@@ -14,18 +14,18 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.db.session import session_factory
-from app.errors import UpgradeFailed
 from app.keys import repository as keys
-from app.migrate.history.lockfile import read_lock
-from app.migrate.proof.startup import Build
-from app.migrate.proof.watch import Watch
-from app.migrate.run.limits import Limits
-from app.migrate.run.upgrade import downgrade, upgrade
-from app.migrate.target import Target
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support.databases import Database, connect, engine, execute
+from harness.databases import Database, connect, engine, execute
+from harness.states import wait_until
+from surefoot.chain.lockfile import read_lock
+from surefoot.errors import UpgradeFailed
+from surefoot.run.commands import downgrade, upgrade
+from surefoot.run.limits import Limits
+from surefoot.run.target import Target
+from surefoot.startup.check import Build
+from surefoot.startup.watch import Watch
 from tests.support.service import application
-from tests.support.states import wait_until
 
 NOWHERE = Settings(
     database_url=SecretStr("postgresql://u:secret@127.0.0.1:1/gone"), environment="test"

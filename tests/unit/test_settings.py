@@ -239,7 +239,7 @@ def test_the_password_is_in_no_text_of_settings() -> None:
 def test_importing_reads_nothing() -> None:
     """A broken environment is an error of the command that reads it, not of an import."""
     done = subprocess.run(
-        [sys.executable, "-c", "import app.settings, app.db.engine, app.db.embedded, app.cli"],
+        [sys.executable, "-c", "import app.settings, app.db.engine, surefoot.embedded, app.cli"],
         env={**os.environ, "VEGAFS_NO_SUCH": "1", "VEGAFS_PORT": "x"},
         check=False,
         capture_output=True,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from app.db.libpq import libpq_environment
-from app.db.url import DatabaseUrl
-from tests.support.databases import Database, value
-from tests.support.forks import Result
-from tests.support.processes import eventually, quick, run, user
+from harness.databases import Database, value
+from harness.forks import Result
+from harness.processes import eventually, quick, run, user
+from surefoot.connect.libpq import libpq_environment
+from surefoot.connect.url import DatabaseUrl
 
 Vegafs = Callable[..., Result]
 

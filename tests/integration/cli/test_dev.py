@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.databases import Database
-from tests.support.processes import eventually, run
-from tests.support.server import MEMORY
+from harness.databases import Database
+from harness.processes import eventually, run
+from harness.server import MEMORY
 from tests.support.service import Served, plant, served
 
 

@@ -9,9 +9,9 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from app.cli import main
-from app.migrate.history.lockfile import read_lock
 from app.settings import REVISIONS_LOCK
-from tests.support.databases import Database
+from harness.databases import Database
+from surefoot.chain.lockfile import read_lock
 
 HEAD = read_lock(REVISIONS_LOCK)[-1].id
 

@@ -17,11 +17,11 @@ from app.db.engine import create_engine
 from app.db.session import session_factory
 from app.jobs.worker import Worker
 from app.keys import repository as keys
-from app.migrate.history.lockfile import read_lock
 from app.settings import REVISIONS_LOCK
-from tests.support.databases import WAITING, Database, connect
-from tests.support.processes import run
-from tests.support.server import ROOT
+from harness.databases import WAITING, Database, connect
+from harness.processes import run
+from harness.server import ROOT
+from surefoot.chain.lockfile import read_lock
 from tests.support.service import Served, served, with_volumes
 
 IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]

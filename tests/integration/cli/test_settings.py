@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.processes import run
+from harness.processes import run
 
 
 def test_targets_are_shown_without_their_passwords() -> None:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import Role
-from tests.support.databases import Database, engine, scalar, settings_of, value
-from tests.support.server import ROOT, Server
+from harness.databases import Database, engine, scalar, settings_of, value
+from harness.server import ROOT, Server
 
 HOST = socket.gethostname()
 

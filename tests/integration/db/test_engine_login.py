@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.url import DatabaseUrl
-from tests.support.databases import Database, engine, scalar, settings_of
-from tests.support.guarded import PASSWORD
+from harness.databases import Database, engine, scalar, settings_of
+from harness.guarded import PASSWORD
+from surefoot.connect.url import DatabaseUrl
 
 
 async def test_a_password_of_reserved_characters_logs_in(guarded: Path) -> None:

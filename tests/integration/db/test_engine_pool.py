@@ -9,8 +9,8 @@ import sqlalchemy
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.databases import Database, engine, execute, scalar, value
-from tests.support.server import ROOT, Server
+from harness.databases import Database, engine, execute, scalar, value
+from harness.server import ROOT, Server
 
 
 async def test_the_pool_ends_where_the_settings_say(database: Database) -> None:

@@ -13,7 +13,7 @@ from app.db.models import File, Volume
 from app.db.session import session_factory
 from app.files import repository
 from app.files.schemas import FileFilter
-from tests.support.databases import Database
+from harness.databases import Database
 from tests.support.service import with_volumes
 
 KEPT = 600

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Job, JobResult, JobStatus
-from tests.support.databases import Database
+from harness.databases import Database
 from tests.support.service import asked, serving, with_volumes
 
 JOBS = "/api/v1/jobs"

@@ -20,7 +20,7 @@ from app.jobs.location import Location
 from app.jobs.schemas import JobWithResult
 from app.jobs.worker import Worker
 from app.settings import Settings
-from tests.support.databases import Database
+from harness.databases import Database
 from tests.support.service import plant, with_volumes
 
 

@@ -22,7 +22,7 @@ from app.jobs.schemas import JobWithResult
 from app.jobs.work import Work
 from app.jobs.worker import Operations, Worker
 from app.settings import Settings
-from tests.support.databases import Database
+from harness.databases import Database
 from tests.support.service import with_volumes
 
 LONG_S = 60.0

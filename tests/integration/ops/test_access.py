@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import session_factory
 from app.keys import repository as keys
-from tests.support.databases import Database, engine, execute
+from harness.databases import Database, engine, execute
 from tests.support.service import URL, application, asked, asking
 from tests.support.sites import NOWHERE, make_key
 

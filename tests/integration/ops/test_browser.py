@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.migrate.proof.startup import Build
 from app.settings import Settings
-from tests.support.databases import Database, execute
+from harness.databases import Database, execute
+from surefoot.startup.check import Build
 from tests.support.sites import IDS, NOWHERE, fail, make_key, older_build, revert, running, site
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db.session import session_factory
-from tests.support.databases import Database, engine
+from harness.databases import Database, engine
 from tests.support.service import application, asked, asking
 from tests.support.sites import IDS, revert
 

@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 import pytest
 from pydantic import SecretStr
 
-from app.migrate.history.services import announce
-from app.migrate.overview import Unread, overview, read
-from app.migrate.overview.model import Reading
-from app.migrate.proof.agreement import Agreement
-from app.migrate.proof.startup import Build
 from app.settings import REVISIONS_LOCK, Settings
-from tests.support.databases import Database, connect, engine, execute
+from harness.databases import Database, connect, engine, execute
+from surefoot.ledger.agreement import Agreement
+from surefoot.ledger.services import announce
+from surefoot.overview import Unread, overview, read
+from surefoot.overview.model import Reading
+from surefoot.startup.check import Build
 from tests.support.sites import IDS
 
 BUILD = Build.read(REVISIONS_LOCK)

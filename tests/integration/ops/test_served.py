@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.databases import Database
-from tests.support.forks import forks
-from tests.support.processes import eventually
+from harness.databases import Database
+from harness.forks import forks
+from harness.processes import eventually
 from tests.support.service import served
 from tests.support.sites import IDS, make_key, revert
 

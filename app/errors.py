@@ -1,0 +1,203 @@
+"""The errors of the service, in the branches of `surefoot.errors`.
+
+A branch is an exit code and an HTTP status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surefoot.errors import NotFound, Refused, Temporary, UsageError
+
+
+class SettingsInvalid(UsageError):
+    """An environment variable, a line of .env or a secret file cannot be used."""
+
+    code = "settings-invalid"
+
+    def __init__(self, problems: Sequence[str], *, help: str | None = None) -> None:  # noqa: A002 - as the base
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), help=help or "see `vegafs settings --help`")
+
+
+class VolumeUnknown(UsageError):
+    """No volume of that name is configured."""
+
+    code = "volume-unknown"
+
+    def __init__(self, volume: str, configured: Sequence[str]) -> None:
+        self.volume = volume
+        self.configured = tuple(configured)
+        super().__init__(
+            f"there is no volume {volume!r}; configured: {', '.join(self.configured) or 'none'}",
+            help="name one of them, or add the folder to VEGAFS_VOLUMES and restart the service",
+        )
+
+
+class PathOutsideVolumes(UsageError):
+    """The path is not below the root of a configured volume, or leaves it."""
+
+    code = "path-outside-volumes"
+
+    def __init__(self, path: str, configured: Sequence[str]) -> None:
+        self.path = path
+        self.configured = tuple(configured)
+        super().__init__(
+            f"{path!r} is not below a volume; configured: {', '.join(self.configured) or 'none'}",
+            help="name a folder below one of them, or add one to VEGAFS_VOLUMES and restart the "
+            "service",
+        )
+
+
+class PathNotAFolder(UsageError):
+    """The path does not lead to a folder that the service can read."""
+
+    code = "path-not-a-folder"
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path!r} is not a folder that the service can read: {reason}",
+            help="name a folder that exists where the service runs and that its user may read",
+        )
+
+
+class CursorInvalid(UsageError):
+    """The cursor is not one that a former page gave."""
+
+    code = "cursor-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the cursor is not one that this list gave",
+            help="pass `next` of the page before as it is, or leave the cursor out to start again",
+        )
+
+
+class JobImpossible(UsageError):
+    """The job cannot be done, and another attempt would not change that."""
+
+    code = "job-impossible"
+
+
+class PortBusy(UsageError):
+    """Something else listens where the service was told to."""
+
+    code = "port-busy"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host, self.port, self.reason = host, port, reason
+        super().__init__(
+            f"the service cannot listen on {host} port {port}: {reason}",
+            help=f"stop what listens there, or set another one: VEGAFS_PORT={port % 65535 + 1}",
+        )
+
+
+class JobNotFound(NotFound):
+    """There is no job of that number."""
+
+    code = "job-not-found"
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+        super().__init__(f"there is no job {job_id}", help="GET /api/v1/jobs lists the jobs")
+
+
+class KeyNotFound(NotFound):
+    """There is no API key of that name that is in force."""
+
+    code = "key-not-found"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"no key {name!r} is in force", help="`vegafs keys list` shows the keys")
+
+
+class JobActive(Refused):
+    """The same work is queued or running already."""
+
+    code = "job-active"
+
+    def __init__(self, job_id: int, operation: str, volume: str, path: str) -> None:
+        self.job_id, self.operation, self.volume, self.path = job_id, operation, volume, path
+        where = f"{path!r} in volume {volume!r}" if path else f"volume {volume!r}"
+        super().__init__(
+            f"job {job_id} is active with the same work: {operation} of {where}",
+            help=f"follow it with GET /api/v1/jobs/{job_id}, or cancel it first",
+        )
+
+
+class JobFinal(Refused):
+    """The job has ended and cannot change any more."""
+
+    code = "job-final"
+
+    def __init__(self, job_id: int, status: str) -> None:
+        self.job_id, self.job_status = job_id, status
+        super().__init__(
+            f"job {job_id} is {status} and cannot be cancelled",
+            help="only a job that is PENDING or RUNNING can be cancelled",
+        )
+
+
+class KeyNameTaken(Refused):
+    """An API key of that name is in force."""
+
+    code = "key-name-taken"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"a key {name!r} is in force, and what it is cannot be shown again",
+            help=f"choose another name, or `vegafs keys revoke {name}` first",
+        )
+
+
+class KeyMissing(Refused):
+    """The request has no API key."""
+
+    code = "key-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request has no API key",
+            help="send `Authorization: Bearer KEY`; `vegafs keys create NAME` makes a key",
+        )
+
+
+class KeyUnknown(Refused):
+    """The API key of the request is not in force."""
+
+    code = "key-unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the API key is not in force: it was revoked, or never made for this database",
+            help="`vegafs keys create NAME` makes a new one",
+        )
+
+
+class ScopeMissing(Refused):
+    """The API key may not do this: it lacks a scope."""
+
+    code = "scope-missing"
+
+    def __init__(self, name: str, scope: str) -> None:
+        self.name, self.scope = name, scope
+        super().__init__(
+            f"the key {name!r} does not have the scope {scope!r}",
+            help=f"`vegafs keys create NAME --scope {scope}` makes one that has it",
+        )
+
+
+class NotReady(Temporary):
+    """The service does not serve on the schema that its database has."""
+
+    code = "not-ready"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(
+            f"the service cannot serve on its database's schema at the moment: {state}",
+            help="GET /readyz says more to those who have a key",
+        )

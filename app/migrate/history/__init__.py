@@ -1,1 +1,0 @@
-"""What there is and what was done."""

@@ -1,1 +1,0 @@
-"""After: is the database what it should be."""

@@ -1,1 +1,0 @@
-"""Before: seeing a revision, and writing it safely."""

@@ -1,1 +1,0 @@
-"""Doing it: the body of alembic/env.py."""

@@ -1,0 +1,149 @@
+"""A Project is a folder of revisions with an environment to run them: the stock one or this one's.
+
+    stock(folder)   what `alembic init -t async` writes, made by Alembic's own machinery
+    ours(folder)    the alembic.ini and alembic/env.py of this repository
+
+Both get revision files of one shape, and both run as `python -m alembic` in processes of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
+from surefoot.embedded import EmbeddedServer, Running
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMORY = Path("/dev/shm")
+# What a process may take that does what it should; a hang ends here.
+PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a process cost, and what it said."""
+
+    wall_s: float
+    # Its own, without the server's.
+    cpu_s: float
+    code: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder in which `alembic` is run."""
+
+    name: str
+    folder: Path
+
+    @property
+    def versions(self) -> Path:
+        return self.folder / "alembic" / "versions"
+
+    @property
+    def is_ours(self) -> bool:
+        return (self.versions.parent / "revisions.lock").exists()
+
+    def write(self, bodies: Sequence[str]) -> None:
+        """One revision for each body of an `upgrade()`, in place of those that there are."""
+        for path in self.versions.glob("*.py"):
+            path.unlink()
+        down = None
+        for number, body in enumerate(bodies, start=1):
+            identifier = f"{number:04}"
+            (self.versions / f"{identifier}_step.py").write_text(
+                f'"""Step {number}."""\n\n'
+                "import sqlalchemy as sa\nfrom alembic import op\n\n"
+                f"revision = {identifier!r}\ndown_revision = {down!r}\nphase = 'expand'\n\n\n"
+                f"def upgrade() -> None:\n{textwrap.indent(textwrap.dedent(body).strip(), '    ')}"
+                "\n\n\ndef downgrade() -> None:\n    pass\n",
+                "utf-8",
+            )
+            down = identifier
+        if self.is_ours:
+            write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
+
+    def alembic(self, *arguments: str, url: str, **environment: str) -> Took:
+        """One process, from its start to its end."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("VEGAFS_", "DATABASE_"))}
+        env |= {"PYTHONPATH": str(ROOT), "DATABASE_URL": url, **environment}
+        if not self.is_ours:
+            ini = self.folder / "alembic.ini"
+            lines = ini.read_text("utf-8").splitlines()
+            setting = "sqlalchemy.url = " + url.replace("://", "+asyncpg://").replace("%", "%%")
+            changed = [setting if line.startswith("sqlalchemy.url") else line for line in lines]
+            ini.write_text("\n".join(changed) + "\n", "utf-8")
+        before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *arguments],
+            cwd=self.folder,
+            env=env,
+            timeout=PATIENCE_S,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        wall_s, after = (
+            time.perf_counter() - started_s,
+            resource.getrusage(resource.RUSAGE_CHILDREN),
+        )
+        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Took(wall_s, cpu_s, done.returncode, done.stdout + done.stderr)
+
+
+def stock(folder: Path) -> Project:
+    """An ordinary project on Alembic's async template, not a line of which is changed."""
+    folder.mkdir(parents=True)
+    with contextlib.redirect_stdout(io.StringIO()):
+        config = Config(str(folder / "alembic.ini"))
+        command.init(config, str(folder / "alembic"), template="async")
+    return Project("stock", folder)
+
+
+def ours(folder: Path) -> Project:
+    """A project on the environment of this repository."""
+    (folder / "alembic" / "versions").mkdir(parents=True)
+    shutil.copy(ROOT / "alembic.ini", folder)
+    for name in ("env.py", "script.py.mako"):
+        shutil.copy(ROOT / "alembic" / name, folder / "alembic")
+    (folder / "alembic" / "revisions.lock").touch()
+    return Project("this project", folder)
+
+
+@contextmanager
+def server(folder: Path, *, durable: bool = False, **options: str) -> Iterator[Running]:
+    """A PostgreSQL of its own for the block."""
+    embedded = EmbeddedServer(
+        folder / "server", durable=durable, remove_at_end=True, options=options
+    )
+    with embedded.use() as running:
+        yield running
+
+
+async def fresh(running: Running, name: str, template: str = "template0") -> str:
+    """An empty database, or a copy of `template`, in the place of one of that name; its URL."""
+    connection = await asyncpg.connect(running.url("postgres"))
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    finally:
+        await connection.close()
+    return running.url(name)

@@ -1,0 +1,236 @@
+"""Columns: Alembic finds which differ, the catalogs say in what, and here is how they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation, ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import DefaultClause, String, text
+from sqlalchemy.types import NullType, TypeEngine
+
+from surefoot.autogenerate.additions import not_null
+from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.comparison import Comparison, comparison_of
+from surefoot.autogenerate.exchangeable import is_exchanged
+from surefoot.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
+from surefoot.catalog import Attributes, Key, alterations
+from surefoot.catalog.statements import literal, quoted
+
+
+def compare_type(
+    context: AutogenContext,
+    operation: ops.AlterColumnOp,
+    schema: str | None,
+    *place: Any,
+) -> PriorityDispatchResult:
+    """Whether type and collation are the models', as PostgreSQL writes them."""
+    table, name, found, declared = place
+    pair = _pair(context, schema, table, name)
+    if pair is None:
+        return PriorityDispatchResult.CONTINUE
+    comparison = comparison_of(context)
+    assert comparison is not None
+    found.type = collated(found.type, pair[0])
+    comparison.columns[Key("column", f"{table}.{name}")] = (found, declared)
+    if not isinstance(found.type, NullType):
+        operation.existing_type = found.type
+    if any(pair[0][part] != pair[1][part] for part in ("type", "collation")):
+        operation.modify_type = declared.type
+    return PriorityDispatchResult.STOP
+
+
+def collated(kind: TypeEngine[Any], attributes: Attributes) -> TypeEngine[Any]:
+    """A reflected type with its collation, which SQLAlchemy 2.0 leaves out."""
+    collation = attributes["collation"]
+    if collation is None or not isinstance(kind, String) or kind.collation is not None:
+        return kind
+    with_it = kind.copy()
+    with_it.collation = str(collation).strip('"')
+    return with_it
+
+
+def compare_nullable(
+    context: AutogenContext,
+    operation: ops.AlterColumnOp,
+    schema: str | None,
+    *place: Any,
+) -> PriorityDispatchResult:
+    """Whether NOT NULL is the models', a primary key's included."""
+    table, name, *_ = place
+    pair = _pair(context, schema, table, name)
+    if pair is None:
+        return PriorityDispatchResult.CONTINUE
+    operation.existing_nullable = not pair[0]["not null"]
+    if pair[0]["not null"] != pair[1]["not null"]:
+        operation.modify_nullable = not pair[1]["not null"]
+    return PriorityDispatchResult.STOP
+
+
+def compare_default(
+    context: AutogenContext,
+    operation: ops.AlterColumnOp,
+    schema: str | None,
+    *place: Any,
+) -> PriorityDispatchResult:
+    """Whether the default is the models', as PostgreSQL writes it and without running it."""
+    table, name, _, declared = place
+    pair = _pair(context, schema, table, name)
+    if pair is None:
+        return PriorityDispatchResult.CONTINUE
+    before, after = pair[0]["default"], pair[1]["default"]
+    operation.existing_server_default = _default(before) if before else False
+    if before != after:
+        operation.existing_server_default = _default(before)
+        operation.modify_server_default = (
+            declared.server_default
+            if after and isinstance(declared.server_default, DefaultClause)
+            else _default(after)
+        )
+    return PriorityDispatchResult.STOP
+
+
+def alter(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
+    """The steps of a column that differs. That null is forbidden is the last of them."""
+    key = Key("column", f"{operation.table_name}.{operation.column_name}")
+    if operation.modify_type is not None and is_exchanged(comparison, key):
+        in_place = _altered(comparison, changes, operation)
+        do = [each for step in in_place for each in step.ops]
+        undo = [each for step in reversed(in_place) for each in step.undo]
+        return [Step(Stage.TABLES, do, undo, "exchange", key)]
+    return _altered(comparison, changes, operation)
+
+
+def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
+    if operation.modify_nullable is False:
+        operation.modify_nullable = None
+        operation.existing_nullable = True
+        kind = operation.modify_type or operation.existing_type
+        forbid = not_null(str(operation.table_name), str(operation.column_name), kind)
+        rest = _altered(comparison, changes, operation) if operation.has_changes() else []
+        return [*rest, forbid]
+    pair = comparison.column(str(operation.table_name), str(operation.column_name))
+    if pair is not None and operation.modify_type is not None:
+        return _retype(comparison, operation, *pair)
+    key = Key("column", f"{operation.table_name}.{operation.column_name}")
+    if (
+        operation.modify_server_default is not False
+        and comparison.database.uses.get(key, frozenset()) & changes.replaced
+    ):
+        return _past_replaced_enum(operation)
+    return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+
+
+def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
+    """Neither default may be in force while the values change: each may be none of the others."""
+    old, new = operation.existing_server_default, operation.modify_server_default
+    operation.modify_server_default = operation.existing_server_default = False
+    steps = []
+    if old is not None:
+        steps.append(Step(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
+    if operation.has_changes():
+        steps.append(Step(Stage.TABLES, [operation], [operation.reverse()]))
+    if new is not None:
+        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return steps
+
+
+def identity(table: str, name: str, before: Attributes, after: Attributes) -> Step | None:
+    """The step that makes, changes or drops the identity of a column."""
+    if before["identity"] == after["identity"]:
+        return None
+
+    def to(after: Attributes, before: Attributes) -> list[MigrateOperation]:
+        first, *rest = alterations.identity(table, name, before, after)
+        if not rest:
+            return [sql(first)]
+        # Rows that are there have their numbers: the sequence goes on after them.
+        return [
+            sql(first),
+            GoOn(
+                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
+                f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART",
+                quoted(table),
+                quoted(name),
+            ),
+        ]
+
+    key = Key("column", f"{table}.{name}")
+    return Step(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+
+
+def _retype(
+    comparison: Comparison, operation: ops.AlterColumnOp, before: Attributes, after: Attributes
+) -> list[Step]:
+    """A default stands in the way of a type that PostgreSQL does not cast to by itself.
+
+    Where it does cast, the default is set again all the same: it keeps the words of its old type.
+    """
+    column = quoted(operation.column_name)
+    up = comparison.using(column, str(before["type"]), str(after["type"]))
+    down = comparison.using(column, str(after["type"]), str(before["type"]))
+    old, new = _default(before["default"]), _default(after["default"])
+    if operation.modify_server_default is not False:
+        new = operation.modify_server_default
+    if up is None and down is None and operation.existing_type is not None:
+        if old is not None or new is not None:
+            operation.existing_server_default, operation.modify_server_default = old, new
+        return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    operation.existing_server_default = operation.modify_server_default = False
+    steps = [
+        Step(Stage.TABLES, [_using(operation, up)], _back(operation, down, str(before["type"])))
+    ]
+    if old is not None:
+        steps.insert(0, Step(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
+    if new is not None:
+        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return steps
+
+
+def _back(
+    operation: ops.AlterColumnOp, using: str | None, type_name: str
+) -> list[MigrateOperation]:
+    if operation.existing_type is not None:
+        return [_using(operation.reverse(), using)]
+    # A type that SQLAlchemy does not know is written as PostgreSQL does.
+    table, column = quoted(operation.table_name), quoted(operation.column_name)
+    how = "" if using is None else f" USING {using}"
+    retype = sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_name}{how}")
+    rest = operation.reverse()
+    return [retype, rest] if rest.has_changes() else [retype]
+
+
+def _using(operation: ops.AlterColumnOp, using: str | None) -> ops.AlterColumnOp:
+    if using is None:
+        return operation
+    return AlterColumnUsing(
+        operation.table_name,
+        operation.column_name,
+        existing_type=operation.existing_type,
+        existing_nullable=operation.existing_nullable,
+        existing_server_default=operation.existing_server_default,
+        existing_comment=operation.existing_comment,
+        modify_nullable=operation.modify_nullable,
+        modify_comment=operation.modify_comment,
+        modify_server_default=operation.modify_server_default,
+        modify_type=operation.modify_type,
+        postgresql_using=using,
+    )
+
+
+def _set(operation: ops.AlterColumnOp, default: Any) -> ops.AlterColumnOp:
+    return ops.AlterColumnOp(
+        operation.table_name, operation.column_name, modify_server_default=default
+    )
+
+
+def _default(expression: object) -> DefaultClause | None:
+    return None if expression is None else DefaultClause(text(str(expression)))
+
+
+def _pair(
+    context: AutogenContext, schema: str | None, table: str, name: str
+) -> tuple[Attributes, Attributes] | None:
+    comparison = comparison_of(context)
+    return None if comparison is None or schema is not None else comparison.column(table, name)

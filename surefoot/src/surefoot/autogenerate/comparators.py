@@ -1,0 +1,116 @@
+"""What Alembic calls while it compares, and while it writes.
+
+begin   both catalogs are read
+then    Alembic's own comparators; whether a column differs is answered from the catalogs
+end     what Alembic found becomes steps, and what it does not see is added
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import NestedTransaction, types
+from sqlalchemy.dialects import postgresql
+
+from surefoot.autogenerate.changes import changes_of
+from surefoot.autogenerate.columns import compare_default, compare_nullable, compare_type
+from surefoot.autogenerate.comparison import compare, comparison_of
+from surefoot.autogenerate.directives import is_check, process_revision_directives, renames_given
+from surefoot.autogenerate.enums import enum_steps
+from surefoot.autogenerate.objects import object_steps
+from surefoot.autogenerate.page import Pages
+from surefoot.autogenerate.plugin import EXCLUDE
+from surefoot.autogenerate.renames import Rename, carry_out, following, told
+from surefoot.autogenerate.steps import Step
+from surefoot.autogenerate.tables import table_steps
+
+__all__ = [
+    "Pages",
+    "begin",
+    "compare_default",
+    "compare_nullable",
+    "compare_type",
+    "end",
+    "process_revision_directives",
+    "render_item",
+]
+# What SQLAlchemy's reflection says of a check that is NOT VALID and of types that it does not know.
+# The catalogs compare both, and write them.
+_NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
+
+
+_renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
+    WeakKeyDictionary()
+)
+
+
+def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Read the database and the models, before anything is compared."""
+    for complaint in _NOT_OURS:
+        warnings.filterwarnings("ignore", complaint)
+    renames = [] if is_check(context.opts) else told(renames_given(context.migration_context))
+    if renames:
+        _rename(context, renames)
+    # Of a rename it takes both catalogs to say what follows it.
+    strict = is_check(context.opts) or bool(renames)
+    compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
+    comparison = comparison_of(context)
+    if renames and comparison is not None:
+        more = following(comparison.database, comparison.models, renames)
+        if more:
+            _rename(context, more)
+            compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
+    return PriorityDispatchResult.CONTINUE
+
+
+def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Put steps in the place of what Alembic found, after everything was compared."""
+    comparison = comparison_of(context)
+    savepoint, renames = _renamed.pop(context, (None, []))
+    if savepoint is not None:
+        savepoint.rollback()
+    if comparison is None:
+        return PriorityDispatchResult.CONTINUE
+    changes = changes_of(comparison)
+    steps: list[Step] = [
+        *(rename.step() for rename in renames),
+        *table_steps(comparison, changes, operations.ops),
+        *object_steps(comparison, changes),
+        *enum_steps(comparison, changes),
+    ]
+    steps.sort(key=lambda step: step.stage)
+    operations.ops[:] = steps
+    operations.info.update(comparison=comparison, changes=changes)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _rename(context: AutogenContext, renames: list[Rename]) -> None:
+    """Rename in the database until `end` takes it back."""
+    connection = context.connection
+    assert connection is not None
+    savepoint, known = _renamed.get(context, (None, []))
+    _renamed[context] = (savepoint or connection.begin_nested(), [*known, *renames])
+    carry_out(connection, renames, connection.dialect.default_schema_name or "public")
+
+
+def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
+    """An enum and a domain by name alone: a revision makes and drops them as themselves."""
+    if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
+        return False
+    rendered = None
+    if isinstance(item, types.Enum) and item.native_enum and item.name:
+        rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
+    elif isinstance(item, postgresql.DOMAIN):
+        base = type(item.data_type).__name__
+        rendered = f"postgresql.DOMAIN({str(item.name)!r}, sa.{base}(), create_type=False)"
+    elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
+        rendered = "postgresql.JSONB()"
+    if rendered is None:
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    return rendered

@@ -1,0 +1,234 @@
+"""Comparison is what autogenerate knows: the database and the models as two catalogs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.util import to_list
+from sqlalchemy import Column, Connection, MetaData, text
+
+from surefoot.autogenerate.grants import Grants, read_grants
+from surefoot.autogenerate.wording import Declared, declared, nameless
+from surefoot.catalog import Attributes, Catalog, Key, Value, snapshot
+from surefoot.catalog.model import frozen
+from surefoot.catalog.models import models_catalog
+from surefoot.catalog.statements import literal, quoted
+from surefoot.errors import PermissionMissing
+
+_log = logging.getLogger(__name__)
+_MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
+# Whatever has a text form becomes one of these by assignment.
+_STRINGS = frozenset({"text", "character varying", "character", "name"})
+_CASTS = text("""
+SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
+FROM pg_cast
+""")
+_VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
+_made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides, and what it takes to go from one to the other."""
+
+    database: Catalog
+    models: Catalog
+    declared: Declared
+    nameless: frozenset[tuple[str, str]]
+    casts: Mapping[tuple[str, str], str]
+    grants: Grants
+    # Names of functions whose value may differ from one row to the next.
+    volatile: frozenset[str] = frozenset()
+    # The major version of the server that both sides were read from.
+    major: int = 0
+    # The models once more, with what has another type under the name that it has beside the former.
+    beside: Catalog = field(default_factory=lambda: Catalog({}))
+    # A column that both have, as it was reflected and as it is declared.
+    columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+
+    @cached_property
+    def kept_tables(self) -> frozenset[str]:
+        """The tables that both have."""
+        return self._tables(self.database) & self._tables(self.models)
+
+    @cached_property
+    def new_tables(self) -> frozenset[str]:
+        """The tables that only the models have."""
+        return self._tables(self.models) - self._tables(self.database)
+
+    @cached_property
+    def gone_tables(self) -> frozenset[str]:
+        """The tables that only the database has."""
+        return self._tables(self.database) - self._tables(self.models)
+
+    def is_in_use(self, table: str) -> bool:
+        """Whether a table is there already, and is one that can be changed beside its users.
+
+        A partitioned one takes none of the forms that make nobody wait.
+        """
+        found = self.database.objects.get(Key("table", table))
+        return table in self.kept_tables and found is not None and found["kind"] == "table"
+
+    @cached_property
+    def followed(self) -> Mapping[Key, Attributes]:
+        """The database's objects once the values of enums have their new names.
+
+        What names such a value follows by itself: a default, a check, an index, a view.
+        """
+        objects = dict(self.database.objects)
+        for enum, found in self.database.of_kind("enum"):
+            expected = self.models.objects.get(enum)
+            pair = expected and renamed(labels(found), labels(expected))
+            if pair:
+                old, new = (f"{literal(value)}::{quoted(enum.name)}" for value in pair)
+                for key in self.database.users_of(enum):
+                    objects[key] = frozen(
+                        {name: _replaced(value, old, new) for name, value in objects[key].items()}
+                    )
+        return objects
+
+    def column(self, table: str, column: str) -> tuple[Attributes, Attributes] | None:
+        """A column as the database has it and as the models do, where both do."""
+        key = Key("column", f"{table}.{column}")
+        found, expected = self.followed.get(key), self.models.objects.get(key)
+        return None if found is None or expected is None else (found, expected)
+
+    def using(self, column: str, old: str, new: str) -> str | None:
+        """How a column's values become a new type, where PostgreSQL wants to be told."""
+        before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
+        if before.endswith("[]") and after.endswith("[]"):
+            before, after = before[:-2], after[:-2]
+        cast = self.casts.get((before, after))
+        if before == after or cast in ("i", "a") or after in _STRINGS:
+            return None
+        by_text = "" if cast is not None or before in _STRINGS else "::text"
+        if by_text and old.endswith("[]"):
+            by_text += "[]"
+        return f"{column}{by_text}::{new}"
+
+    @staticmethod
+    def _tables(catalog: Catalog) -> frozenset[str]:
+        return frozenset(key.name for key, _ in catalog.of_kind("table"))
+
+
+def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
+    """Read both sides, and keep them for the comparators of this run.
+
+    Where the role may make no schema, a warning says what is not compared; when `strict`, that
+    is an error: a check that cannot look must not say yes.
+    """
+    connection, metadata = context.connection, _metadata(context)
+    assert connection is not None
+    schema = connection.dialect.default_schema_name or "public"
+    version_table = context.migration_context.version_table
+    excluded = {*exclude, version_table}
+    database = snapshot(connection, schema, exclude=excluded)
+    try:
+        models, beside = models_catalog(
+            connection, metadata, schema, exclude=excluded,
+            beside=lambda found: _set_beside(database, found),
+        )  # fmt: skip
+    except PermissionMissing as error:
+        if strict:
+            raise
+        _log.warning(
+            "%s. Not compared: views, functions, triggers, values of enums, checks, computed "
+            "columns, and what an index is made of.",
+            error.message,
+        )
+        return
+    _made[context] = Comparison(
+        database.declarable(kinds=False),
+        models.declarable(kinds=False),
+        declared(metadata, connection.dialect),
+        nameless(metadata, connection.dialect),
+        _casts(connection),
+        read_grants(connection, schema),
+        frozenset(connection.scalars(_VOLATILE)),
+        int((connection.dialect.server_version_info or (0,))[0]),
+        beside,
+    )
+
+
+def beside(name: str) -> str:
+    """What takes the place of something is called this until it does."""
+    return f"{name}_new"
+
+
+def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
+    """The statements that rename what has another type, and enums that lose a value."""
+    for key, column in models.of_kind("column"):
+        found = database.objects.get(key)
+        enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
+        if found and (enums or found["type"] != column["type"]):
+            new = quoted(beside(str(column["name"])))
+            if Key("column", beside(key.name)) not in models.objects:
+                yield (
+                    f"ALTER TABLE {quoted(column['table'])} "
+                    f"RENAME COLUMN {quoted(column['name'])} TO {new}"
+                )
+    for key, enum in models.of_kind("enum"):
+        if (
+            is_replaced(database, models, key)
+            and Key("enum", beside(key.name)) not in models.objects
+        ):
+            yield f"ALTER TYPE {quoted(enum['name'])} RENAME TO {quoted(beside(key.name))}"
+
+
+def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
+    """Whether this is an enum that only a new type can take the place of."""
+    before, after = database.objects.get(key), models.objects.get(key)
+    return key.kind == "enum" and bool(before and after) and replaces(before or {}, after or {})
+
+
+def replaces(before: Attributes, after: Attributes) -> bool:
+    """Whether an enum loses a value or changes their order, which only a new type can."""
+    old, new = labels(before), labels(after)
+    return renamed(old, new) is None and tuple(label for label in new if label in old) != old
+
+
+def comparison_of(context: AutogenContext) -> Comparison | None:
+    """What `compare` found in this run; None where it could not look."""
+    return _made.get(context)
+
+
+def changed(comparison: Comparison, key: Key) -> frozenset[str]:
+    """The names of the attributes in which an object of both differs."""
+    found, expected = comparison.followed[key], comparison.models.objects[key]
+    return frozenset(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+
+
+def labels(attributes: Attributes) -> tuple[str, ...]:
+    """The values of an enum."""
+    found = attributes["labels"]
+    return found if isinstance(found, tuple) else ()
+
+
+def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
+    """The one value that has another name: as many values as before, one place that differs."""
+    old, new = tuple(before), tuple(after)
+    places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
+    if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
+        return None
+    return places[0]
+
+
+def _replaced(value: Value, old: str, new: str) -> Value:
+    if isinstance(value, tuple):
+        return tuple(item.replace(old, new) for item in value)
+    return value.replace(old, new) if isinstance(value, str) else value
+
+
+def _metadata(context: AutogenContext) -> list[MetaData]:
+    return [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
+
+
+def _casts(connection: Connection) -> dict[tuple[str, str], str]:
+    return {(row[0], row[1]): row[2] for row in connection.execute(_CASTS)}

@@ -1,0 +1,145 @@
+"""What `alembic revision` writes: the number, the name, the parts of the file.
+
+One change of the models may become several revisions, see surefoot.autogenerate.planner.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from alembic.migration import MigrationContext
+from alembic.operations import ops
+from alembic.script import ScriptDirectory
+
+from surefoot.autogenerate.page import Page, Pages
+from surefoot.autogenerate.planner import Planned, plan
+from surefoot.autogenerate.renames import Candidate, candidates, candidates_of
+from surefoot.autogenerate.steps import Step
+from surefoot.errors import MessageMissing, UsageError
+
+
+def process_revision_directives(
+    context: MigrationContext, revision: object, directives: list[ops.MigrationScript]
+) -> None:
+    """Alembic's hook: number and complete what is to be written, or see that nothing is.
+
+    On failure: MessageMissing where the revision has no name; UsageError for -x rename=… without
+    --autogenerate.
+    """
+    if is_check(context.opts) or not directives:
+        return
+    asked: dict[str, Any] = context.opts["revision_context"].command_args
+    if renames_given(context) and not asked["autogenerate"]:
+        raise UsageError(
+            "-x rename=… says what a difference means, and without --autogenerate none "
+            "is looked for",
+            help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
+        )
+    script = directives[0]
+    operations = cast("ops.UpgradeOps", script.upgrade_ops)
+    if asked["autogenerate"] and operations.is_empty():
+        directives[:] = []
+        sys.stderr.write("OK  models and database are equal; no revision written\n")
+        return
+    if not (script.message or "").strip():
+        raise MessageMissing
+    if asked["rev_id"] is None:
+        script.rev_id = _next_number(cast("ScriptDirectory", context.script))
+    pages: Pages = context.opts["template_args"]["page"]
+    comparison = operations.info.get("comparison")
+    if comparison is None:
+        # Nobody has compared, or nobody could: it is written as Alembic found it.
+        _ask(candidates_of(operations, context))
+        return
+    directives.clear()
+    doubtful = list(candidates(comparison.database, comparison.models))
+    for made, planned in _planned(script, operations):
+        directives.append(made)
+        dropped = set(_dropped(planned))
+        doubts = [each.doubt() for each in doubtful if each.old in dropped]
+        pages.add(made, comparison, (*_why(planned), *doubts), planned.allow)
+        for comment in pages.of(str(made.rev_id)).allow:
+            sys.stderr.write(f"{made.rev_id}  {comment}\n")
+    _ask(doubtful)
+
+
+def renames_given(context: MigrationContext) -> Sequence[str]:
+    """The values of `alembic -x rename=OLD:NEW …`."""
+    options = context.config.cmd_opts if context.config is not None else None
+    given: Sequence[str] = getattr(options, "x", None) or ()
+    return [value.removeprefix("rename=") for value in given if value.startswith("rename=")]
+
+
+def _ask(doubtful: Iterable[Candidate]) -> None:
+    for candidate in doubtful:
+        sys.stderr.write(f"?   {candidate.question()}\n")
+
+
+def _dropped(planned: Planned) -> Iterable[str]:
+    """The tables and columns that a revision drops."""
+    for step in planned.steps:
+        for operation in step.ops:
+            if isinstance(operation, ops.DropColumnOp):
+                yield f"{operation.table_name}.{operation.column_name}"
+            elif isinstance(operation, ops.DropTableOp):
+                yield operation.table_name
+
+
+def _why(planned: Planned) -> Sequence[str]:
+    """Why there is such a revision: a person says it of their change, the plan of what follows."""
+    return planned.about if planned.title and planned.about else (Page.why, *planned.about)
+
+
+def is_check(options: Mapping[str, Any]) -> bool:
+    """Whether `alembic check` asks, which writes nothing."""
+    # Alembic tells its commands apart by nothing else: both compare and hand in a callback.
+    return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
+
+
+def _next_number(script: ScriptDirectory) -> str:
+    """The highest number among the revisions, plus one."""
+    numbers = [
+        int(revision.revision)
+        for revision in script.walk_revisions()
+        if revision.revision.isdecimal()
+    ]
+    return f"{max(numbers, default=0) + 1:04d}"
+
+
+def _planned(
+    script: ops.MigrationScript, operations: ops.UpgradeOps
+) -> Iterator[tuple[ops.MigrationScript, Planned]]:
+    """One script for each revision that the change becomes; each builds on the one before."""
+    planned = plan(
+        cast("list[Step]", operations.ops),
+        operations.info["comparison"],
+        operations.info["changes"],
+    )
+    first, before = str(script.rev_id), None
+    for number, each in enumerate(planned):
+        upgrade = ops.UpgradeOps(list(each.steps))
+        downgrade = ops.DowngradeOps()
+        upgrade.reverse_into(downgrade)
+        begins = before is None
+        made = ops.MigrationScript(
+            rev_id=_following(first, number),
+            message=each.title or script.message,
+            upgrade_ops=upgrade,
+            downgrade_ops=downgrade,
+            head=script.head if before is None else before,
+            splice=script.splice if begins else None,
+            branch_label=script.branch_label if begins else None,
+            version_path=script.version_path,
+            depends_on=script.depends_on if begins else None,
+        )
+        before = made.rev_id
+        yield made, each
+
+
+def _following(first: str, number: int) -> str:
+    """The id of a revision by its place after the first."""
+    if not number:
+        return first
+    return f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"

@@ -1,0 +1,101 @@
+"""Division: the parts of one turn, cut where one transaction would hold a lock for too much.
+
+Whoever holds one table and waits for another may wait crosswise with a release that uses both, and
+rows that are read or written under ACCESS EXCLUSIVE are everybody's wait. So a part that would take
+a second table, or would work on rows under a lock that is held, begins a revision of its own.
+
+What is dropped and made again stays in one revision all the same: between two it would be missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.facts import Fact, facts
+from surefoot.autogenerate.locks import Lock, Mode, Work, locked
+from surefoot.autogenerate.parts import Allowance, Part
+from surefoot.autogenerate.steps import Stage
+from surefoot.catalog import Key
+
+_LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
+# What is locked under its own name: dropped it is nobody's any more, made again it is new.
+_RELATIONS = ("table", "view", "materialized view", "sequence", "type")
+
+
+@dataclass
+class _Revision:
+    """One that is being filled: what it makes, and what it holds by then."""
+
+    parts: list[Part] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    held: dict[str, Mode] = field(default_factory=dict)
+
+    def breaks(self, locks: Sequence[Lock]) -> Iterator[str]:
+        """The rules that it breaks if it takes these locks too."""
+        blocking = {table for table, mode in self.held.items() if mode >= Mode.SHARE}
+        if blocking and any(mode >= Mode.SHARE and t not in self.held for t, mode, _ in locks):
+            yield "avoid-locking-two-tables"
+        exclusive = Mode.ACCESS_EXCLUSIVE in self.held.values()
+        if exclusive and any(work > Work.CATALOGUE for _, _, work in locks):
+            yield "avoid-work-under-access-exclusive"
+
+
+def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
+    """The parts of a turn as revisions, in their order."""
+    parts = list(parts)
+    known = [list(facts([part.step], comparison)) for part in parts]
+    coming = Counter(key for found in known for key in {fact.key for fact in found})
+    # What went and has not come back.
+    away: set[Key] = set()
+    revisions = [_Revision()]
+    for part, found in zip(parts, known):  # noqa: B905 - one is made of the other
+        current = revisions[-1]
+        locks = _locks(part, found, comparison, current.made)
+        broken = list(current.breaks(locks))
+        if broken and not away:
+            current = _Revision()
+            revisions.append(current)
+            locks, broken = _locks(part, found, comparison, current.made), []
+        for key in {fact.key for fact in found}:
+            coming[key] -= 1
+            if _leaves(part) and coming[key] > 0:
+                away.add(key)
+        allow = tuple(Allowance(rule, _reason(away)) for rule in broken)
+        away = {key for key in away if coming[key] > 0}
+        current.parts.append(replace(part, allow=(*part.allow, *allow)))
+        for table, mode, _ in locks:
+            current.held[table] = max(mode, current.held.get(table, mode))
+        for fact in found:
+            if fact.key.kind in _RELATIONS and _is_gone(part, fact):
+                current.held.pop(fact.key.name, None)
+    return [each.parts for each in revisions if each.parts]
+
+
+def _locks(part: Part, found: Iterable[Fact], comparison: Comparison, made: set[str]) -> list[Lock]:
+    found = list(found)
+    made |= {
+        fact.key.name
+        for fact in found
+        if fact.key.kind in _RELATIONS and fact.word in ("make", "remake") and not _leaves(part)
+    }
+    locks = [lock for fact in found for lock in locked(fact, comparison) if lock[0] not in made]
+    if _leaves(part):
+        # What goes is not worked on.
+        return [(table, mode, Work.CATALOGUE) for table, mode, _ in locks]
+    return locks
+
+
+def _leaves(part: Part) -> bool:
+    return part.step.stage in _LEAVES
+
+
+def _is_gone(part: Part, fact: Fact) -> bool:
+    return fact.word == "drop" or (fact.word == "remake" and _leaves(part))
+
+
+def _reason(away: Iterable[Key]) -> str:
+    names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
+    return f"{names} would be missing until it is there again, so all of it is one transaction"

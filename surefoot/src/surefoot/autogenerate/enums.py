@@ -1,0 +1,90 @@
+"""Enums: values that are added, renamed, taken away or put in another order."""
+
+from __future__ import annotations
+
+from alembic.operations import MigrateOperation
+
+from surefoot.autogenerate.changes import Changes, spread
+from surefoot.autogenerate.comparison import Comparison, labels, renamed, replaces
+from surefoot.autogenerate.exchangeable import columns_of
+from surefoot.autogenerate.objects import object_steps
+from surefoot.autogenerate.steps import Note, Stage, Step
+from surefoot.autogenerate.tables import table_steps
+from surefoot.catalog import Key
+from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
+
+
+def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
+    """The steps that give the enums the models' values."""
+    in_place = {key for key in changes.in_place if key.kind == "enum"}
+    changed = sorted(in_place | changes.replaced | changes.exchanged)
+    return [step for key in changed for step in _change_values(comparison, changes, key)]
+
+
+def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[Step]:
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    old, new = labels(before), labels(after)
+    if old == new:
+        return []
+    if pair := renamed(old, new):
+        rename = RenameEnumValueOp(key.name, *pair)
+        note = Note(
+            f"Taken for a renaming because one value differs and it stands in its place. "
+            f"If {pair[0]} goes and {pair[1]} is new: "
+            f"op.replace_enum({key.name!r}, ...), after the rows have another value."
+        )
+        return [Step(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
+    columns = used_by(comparison, key)
+    back = ReplaceEnumOp(key.name, old, columns=columns)
+    if replaces(before, after):
+        replace = ReplaceEnumOp(key.name, new, columns=columns)
+        word = "exchange" if key in changes.exchanged else "replace"
+        return [Step(Stage.ENUMS, [replace], [back], word, key)]
+    aside, again = _around(comparison, key)
+    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
+
+
+def _around(
+    comparison: Comparison, key: Key
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """What has to be out of the way of the enum's columns while a value is taken back."""
+    as_it_was = Comparison(
+        comparison.database,
+        comparison.database,
+        {},
+        comparison.nameless,
+        comparison.casts,
+        comparison.grants,
+        columns={name: (found, found) for name, (found, _) in comparison.columns.items()},
+    )
+    changes = Changes(replaced={key})
+    spread(as_it_was, changes)
+    steps: list[Step] = [
+        *table_steps(as_it_was, changes, ()),
+        *object_steps(as_it_was, changes),
+    ]
+    steps.sort(key=lambda step: step.stage)
+    return (
+        [each for step in steps if step.stage < Stage.ENUMS for each in step.ops],
+        [each for step in steps if step.stage > Stage.ENUMS for each in step.ops],
+    )
+
+
+def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
+    """The columns that are of the enum, by table and name."""
+    of = (comparison.database.objects[column] for column in columns_of(comparison, key))
+    return [(str(each["table"]), str(each["name"])) for each in of]
+
+
+def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
+    """One operation a value, each after the value before it; the first before the next old one."""
+    operations = []
+    for place, value in enumerate(new):
+        if value in old:
+            continue
+        if place:
+            operations.append(AddEnumValueOp(name, value, after=new[place - 1]))
+        else:
+            following = next((label for label in new if label in old), None)
+            operations.append(AddEnumValueOp(name, value, before=following))
+    return operations

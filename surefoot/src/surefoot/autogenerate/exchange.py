@@ -1,0 +1,208 @@
+"""A column of another type, filled beside the one that it then takes the place of.
+
+What stands on the column is made beside it, and gets the names of the former with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import DefaultClause
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import conv
+from sqlalchemy.types import TypeEngine
+
+from surefoot.autogenerate import wording
+from surefoot.autogenerate.additions import not_null
+from surefoot.autogenerate.allowances import as_declared, of_column
+from surefoot.autogenerate.anew import named
+from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.comparison import Comparison, beside
+from surefoot.autogenerate.definitions import index_of, key_index_of
+from surefoot.autogenerate.exchangeable import columns_of, users_of
+from surefoot.autogenerate.nulls import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.parts import PROVEN, Part, Turn
+from surefoot.autogenerate.spelling import BuildIndex, RenameColumn, UnbuildIndex
+from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.autogenerate.tables import as_read
+from surefoot.catalog import Attributes, Key, statements
+from surefoot.catalog.statements import quoted
+from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
+from surefoot.operations.refuse_rows import RefuseRows
+
+
+@dataclass
+class _Swap:
+    """What takes the place of what, and the way back; both in the order in which they run.
+
+    Rows are looked at first: nobody waits for a lock by then.
+    """
+
+    refuse: list[MigrateOperation] = field(default_factory=list)
+    do: list[MigrateOperation] = field(default_factory=list)
+    undo: list[MigrateOperation] = field(default_factory=list)
+
+
+def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
+    """The new column is added, proven to have its values, and takes place and name of the old.
+
+    The default comes at the end: before, it could not be told from a value that was filled in.
+    """
+    kind = comparison.models.objects[key]["type"]
+    what = f"make {key.name} {kind}"
+    yield from _made_beside(key, comparison, comparison.columns[key][1].type, what)
+    swap = _swapped(key, comparison)
+    _with_default(swap, key, comparison)
+    there = beside(key.name)
+    yield Part(
+        Step(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "exchanged", key),
+        Turn.COLUMNS, key.name, f"Make {key.name} {kind}",
+        f"Before this runs: every row has its value in {there}; where one has not, the revision "
+        f"refuses to run. From here on {key.name} is {kind} and {there} is gone: replace the "
+        f"release that writes both by one that has the new models at the same time.",
+    )  # fmt: skip
+
+
+def exchanged_enum(key: Key, comparison: Comparison) -> Iterator[Part]:
+    """A new type, columns of it beside those of the former, and both take their places at once."""
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    new = beside(key.name)
+    make = sql(statements.create(key, {**after, "name": new})[0])
+    drop = sql(f"DROP TYPE {quoted(new)}")
+    yield Part(Step(Stage.TYPES, [make], [drop], "beside", key), Turn.MAIN, "", f"Add {new}")
+    columns = columns_of(comparison, key)
+    kind = postgresql.ENUM(name=new, create_type=False)
+    swap = _Swap()
+    for column in columns:
+        is_array = str(comparison.models.objects[column]["type"]).endswith("[]")
+        of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
+        what = f"give {key.name} its new values"
+        yield from _made_beside(column, comparison, of, what)
+        one = _swapped(column, comparison)
+        swap.refuse += one.refuse
+        swap.do += one.do
+        swap.undo = [*one.undo, *swap.undo]
+    old, rename = quoted(key.name), "ALTER TYPE {} RENAME TO {}"
+    swap.do += [sql(f"DROP TYPE {old}"), sql(rename.format(quoted(new), old))]
+    former = sql(statements.create(key, before)[0])
+    swap.undo = [sql(rename.format(old, quoted(new))), former, *swap.undo]
+    for column in columns:
+        _with_default(swap, column, comparison)
+    names = ", ".join(column.name for column in columns)
+    yield Part(
+        Step(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "exchanged", columns[0]),
+        Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
+        f"Before this runs: every row has its values beside {names}; where one has not, the "
+        "revision refuses to run. From here on they are of the new type, under the former names: "
+        "replace the release that writes both by one that has the new models at the same time.",
+    )  # fmt: skip
+
+
+def _made_beside(
+    key: Key, comparison: Comparison, kind: TypeEngine[Any], what: str
+) -> Iterator[Part]:
+    """The column, and what stands on it, under names of their own."""
+    declared = comparison.columns[key][1]
+    attributes = comparison.beside.objects[Key("column", beside(key.name))]
+    table, there = declared.table.name, beside(key.name)
+    copy = declared._copy()
+    copy.name = copy.key = beside(str(declared.name))
+    copy.type = kind
+    copy.nullable, copy.server_default = True, None
+    add = ops.AddColumnOp(table, copy)
+    yield Part(
+        Step(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
+        Turn.MAIN, "", f"Add {there}",
+        f"To {what} in place would write every row while everybody waits. After this revision: "
+        f"deploy a release that writes {there} beside {key.name}, and fill the rows that are "
+        f"there, in batches and outside of a revision.",
+        tuple(as_declared(of_column(there, attributes))),
+    )  # fmt: skip
+    for user in _users(key, comparison):
+        yield from _user_beside(user, comparison.beside.objects[user])
+    if attributes["not null"]:
+        yield from forbid_null(
+            not_null(table, str(copy.name), kind), Key("column", there), comparison
+        )
+
+
+def _users(key: Key, comparison: Comparison) -> Sequence[Key]:
+    return sorted(users_of(comparison, key))
+
+
+def _user_beside(user: Key, attributes: Attributes) -> Iterator[Part]:
+    name, table = beside(str(attributes["name"])), str(attributes["table"])
+    if attributes.get("type") == "check":
+        promised: Attributes = {**attributes, "name": name, "validated": False}
+        add = sql(statements.create(user, promised)[0])
+        drop = ops.DropConstraintOp(conv(name), table, "check")
+        yield Part(Step(Stage.CREATE, [add], [drop], "beside", user), Turn.MAIN, "", f"Add {name}")
+        prove = ValidateConstraint(name, table)
+        yield Part(
+            Step(Stage.STATE, [prove], [drop, add], "validate", user),
+            Turn.VALIDATE, name, f"Validate {name}", PROVEN,
+        )  # fmt: skip
+        return
+    key = key_index_of(attributes)
+    index = index_of(attributes) if key is None else key.index
+    assert index is not None
+    build = Step(
+        Stage.CREATE, [BuildIndex(named(index, name))], [UnbuildIndex(name)], "build", user
+    )
+    yield Part(build, Turn.INDEX, name, f"Build {name} on {table}")
+
+
+def _swapped(key: Key, comparison: Comparison) -> _Swap:
+    found, declared = comparison.columns[key]
+    table, name = declared.table.name, str(declared.name)
+    there = beside(name)
+    rename = RenameColumn(table, there, name)
+    unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
+    hint = f"Give them a value in {there}: the one of {name} is dropped here."
+    swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
+    former = as_read(comparison, table, found, Changes())
+    swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
+    if promised_by_itself(comparison) and comparison.models.objects[key]["not null"]:
+        alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
+        one, other = (quoted(not_null_name(table, each)) for each in (there, name))
+        swap.do.append(sql(alter.format(one, other)))
+        swap.undo.insert(0, sql(alter.format(other, one)))
+    for user in _users(key, comparison):
+        before = comparison.database.objects[user]
+        there_again, back = _names(user, before, comparison.models.objects[user])
+        swap.do += there_again
+        # What the former column took along is made on it again.
+        swap.undo = [*back, *swap.undo, *wording.create(user, before)]
+    return swap
+
+
+def _names(
+    user: Key, before: Attributes, after: Attributes
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """The name of the former for what was made beside it, and the way back."""
+    name, table = str(before["name"]), str(before["table"])
+    there = beside(name)
+    if user.kind == "index":
+        alter = "ALTER INDEX {} RENAME TO {}"
+    elif before["type"] == "check":
+        alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
+    else:
+        key = key_index_of(after)
+        assert key is not None
+        using = UniqueUsingIndex(
+            conv(name), table, there, deferrable=key.deferrable, initially=key.initially
+        )
+        return [using], [*wording.drop(user, before), named(key.index, there)]
+    pair = quoted(there), quoted(name)
+    return [sql(alter.format(*pair))], [sql(alter.format(*reversed(pair)))]
+
+
+def _with_default(swap: _Swap, key: Key, comparison: Comparison) -> None:
+    declared = comparison.columns[key][1]
+    table, name, default = declared.table.name, str(declared.name), declared.server_default
+    if isinstance(default, DefaultClause):
+        swap.do.append(ops.AlterColumnOp(table, name, modify_server_default=default))
+        swap.undo.insert(0, ops.AlterColumnOp(table, name, modify_server_default=None))

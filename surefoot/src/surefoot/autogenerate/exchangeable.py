@@ -1,0 +1,102 @@
+"""Which columns of another type can be filled beside the former, with all that stands on them.
+
+An index, a check and a unique constraint are made beside too. A view, a reference, a generated
+column, a trigger or a function is known by the column that it was made for, and stays with it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.types import NullType
+
+from surefoot.autogenerate.comparison import Comparison, beside, changed
+from surefoot.autogenerate.definitions import index_of, key_index_of
+from surefoot.autogenerate.retyping import needs_no_rewrite
+from surefoot.catalog import Key
+
+_LONGEST_NAME = 63
+
+
+def is_exchanged(comparison: Comparison, key: Key) -> bool:
+    """Whether a column of another type can be filled beside it and then take its place."""
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
+    return (
+        known
+        and not needs_no_rewrite(str(before["type"]), str(after["type"]))
+        and _can_stand_beside(comparison, key)
+    )
+
+
+def is_exchanged_enum(comparison: Comparison, key: Key) -> bool:
+    """Whether the columns of an enum can be exchanged for those of a new type.
+
+    They are of one table: two would be locked in the moment in which the types change places.
+    """
+    columns = columns_of(comparison, key)
+    standing = users_of(comparison, key) - set(columns)
+    on_columns = {user for column in columns for user in users_of(comparison, column)}
+    free = not any(
+        Key(kind, beside(key.name)) in catalog.objects
+        for kind in ("enum", "type", "domain", "table", "view")
+        for catalog in (comparison.database, comparison.models)
+    )
+    return (
+        free
+        and bool(columns)
+        and len({column.name.rpartition(".")[0] for column in columns}) == 1
+        and not comparison.models.objects[key]["comment"]
+        and not comparison.database.objects[key]["comment"]
+        and standing <= on_columns
+        and all(
+            column in comparison.models.objects
+            and not changed(comparison, column)
+            and _can_stand_beside(comparison, column)
+            for column in columns
+        )
+    )
+
+
+def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
+    """The columns that are of an enum."""
+    return [
+        column
+        for column, attributes in comparison.database.of_kind("column")
+        if enum in comparison.database.uses.get(column, ())
+        and str(attributes["type"]).removesuffix("[]").strip('"') == enum.name
+    ]
+
+
+def users_of(comparison: Comparison, key: Key) -> frozenset[Key]:
+    """What stands on something, before or after."""
+    return comparison.database.users_of(key) | comparison.models.users_of(key)
+
+
+def _can_stand_beside(comparison: Comparison, key: Key) -> bool:
+    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    there = Key("column", beside(key.name))
+    free = there not in comparison.database.objects and there not in comparison.models.objects
+    plain = not any(each[part] for each in (before, after) for part in ("generated", "identity"))
+    return (
+        free
+        and plain
+        and comparison.is_in_use(str(after["table"]))
+        and len(beside(str(after["name"])).encode()) <= _LONGEST_NAME
+        and all(_is_made_beside(comparison, user) for user in users_of(comparison, key))
+    )
+
+
+def _is_made_beside(comparison: Comparison, user: Key) -> bool:
+    """Whether what stands on a column stays as it is, and can be made once more."""
+    attributes = comparison.beside.objects.get(user)
+    known = user in comparison.database.objects and user in comparison.models.objects
+    if attributes is None or not known or changed(comparison, user) or attributes["comment"]:
+        return False
+    if len(beside(str(attributes["name"])).encode()) > _LONGEST_NAME:
+        return False
+    if user.kind == "index":
+        return index_of(attributes) is not None
+    if user.kind != "constraint" or users_of(comparison, user):
+        return False
+    if attributes["type"] == "check":
+        return bool(attributes["validated"])
+    return attributes["type"] == "unique" and key_index_of(attributes) is not None

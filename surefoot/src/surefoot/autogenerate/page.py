@@ -1,0 +1,108 @@
+"""Pages is what the template of a revision file asks: `page.title(…)`, `page.body(…)`."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alembic.operations import ops
+
+from surefoot.autogenerate import layout
+from surefoot.autogenerate.allowances import declared_so, merged
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.facts import facts
+from surefoot.autogenerate.locks import locks
+from surefoot.autogenerate.parts import Allowance
+from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.undo import undo
+from surefoot.rules.suppressions import comment
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """What can be said of one revision before a person says the rest.
+
+    Of one that a person will write nothing is known: `contract` makes them look.
+    """
+
+    why: str = "<Why, and what whoever reads this file cannot see in it.>"
+    phase: str = "contract"
+    locks: str = "<which locks, on what, for how long>"
+    undo: str = "<what the downgrade does, and what it cannot bring back>"
+    # The comments that name the rules which it breaks, with the reasons.
+    allow: tuple[str, ...] = ()
+
+
+@dataclass
+class Pages:
+    """The revisions that are being written, by id."""
+
+    pages: dict[str, Page] = field(default_factory=dict)
+
+    def add(
+        self,
+        script: ops.MigrationScript,
+        comparison: Comparison | None,
+        why: Sequence[str] = (),
+        allow: Iterable[Allowance] = (),
+    ) -> None:
+        """Note what a revision is going to do, and what is known of why."""
+        if comparison is None or script.upgrade_ops is None:
+            return
+        steps = script.upgrade_ops.ops
+        found = list(facts(steps, comparison))
+        allowed = merged((*allow, *declared_so(steps, found, comparison)))
+        self.pages[str(script.rev_id)] = Page(
+            "\n\n".join(_docstring(words) for words in why) or Page.why,
+            phase(found, comparison),
+            locks(found, comparison),
+            undo(found),
+            tuple(comment(*each) for each in allowed),
+        )
+
+    def of(self, revision: str) -> Page:
+        """What is known of a revision; of one that was not noted, nothing."""
+        return self.pages.get(revision, Page())
+
+    @staticmethod
+    def title(message: str) -> str:
+        """The message as the first lines of a docstring."""
+        text = " ".join(message.split())
+        text = text[:1].upper() + text[1:]
+        return _docstring(text if text.endswith((".", "!", "?")) else f"{text}.", first=3)
+
+    @staticmethod
+    def line(word: str, text: str) -> str:
+        """`Locks: …`, over as many lines as it takes."""
+        return _docstring(f"{word}: {text}")
+
+    @staticmethod
+    def literal(value: Any) -> str:
+        """An id, several ids or none, as Python writes them."""
+        if value is None or isinstance(value, str):
+            return "None" if value is None else f'"{value}"'
+        items = [Pages.literal(item) for item in value]
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+    @staticmethod
+    def body(rendered: str | None) -> str:
+        """The body of upgrade or downgrade."""
+        return layout.body(rendered or "pass")
+
+    @staticmethod
+    def imports(rendered: str | None, *bodies: str | None) -> list[str]:
+        """The lines of imports that the bodies need."""
+        return layout.imports(rendered or "", *(body or "" for body in bodies))
+
+
+def _docstring(text: str, first: int = 0) -> str:
+    safe = re.sub(r'"{3,}', "'''", text.replace("\\", "\\\\"))
+    lines = textwrap.wrap(
+        safe, _WIDTH, initial_indent=" " * first, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)[first:]

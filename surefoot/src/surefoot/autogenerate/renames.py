@@ -1,0 +1,206 @@
+"""Renames: what the developer says is one, and what else could be.
+
+    alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
+
+A rename that was told is done in the database under a savepoint before anything is compared, so
+that everything else is compared with the database as it will be then; at the end it is undone.
+What is not told is a drop and an add, and is asked about.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import Connection, text
+
+from surefoot.autogenerate.spelling import RenameColumn, RenameTable
+from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.catalog import Attributes, Catalog, Key, snapshot
+from surefoot.catalog.statements import quoted
+from surefoot.errors import UsageError
+
+_FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
+
+
+# What stands in the schema under its own name, and not in a table.
+_WHOLE = ("table", "index", "sequence")
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Another name for a table, a column, or what is named after them."""
+
+    kind: str
+    table: str
+    old: str
+    new: str
+
+    @property
+    def key(self) -> Key:
+        """What it is called afterwards."""
+        whole = self.kind in _WHOLE
+        return Key(self.kind, self.new if whole else f"{self.table}.{self.new}")
+
+    @property
+    def former(self) -> Key:
+        """What it was called."""
+        whole = self.kind in _WHOLE
+        return Key(self.kind, self.old if whole else f"{self.table}.{self.old}")
+
+    def statement(self) -> str:
+        """What PostgreSQL is told."""
+        old, new = quoted(self.old), quoted(self.new)
+        if self.kind in _WHOLE:
+            return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
+        return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
+
+    def step(self) -> Step:
+        """The step of a revision."""
+        there, back = (
+            self._operation(each)
+            for each in (self, Rename(self.kind, self.table, self.new, self.old))
+        )
+        return Step(Stage.DROP, [there], [back], "rename", self.key)
+
+    @staticmethod
+    def _operation(rename: Rename) -> MigrateOperation:
+        if rename.kind == "column":
+            return RenameColumn(rename.table, rename.old, rename.new)
+        if rename.kind == "table":
+            return RenameTable(rename.old, rename.new)
+        return sql(rename.statement())
+
+
+def told(arguments: Iterable[str]) -> list[Rename]:
+    """The renames that `-x rename=…` declares. On failure: UsageError with the form."""
+    renames = []
+    for argument in arguments:
+        old, _, new = argument.partition(":")
+        (table, _, column), (other, _, new_column) = old.partition("."), new.partition(".")
+        if column and new_column and table == other:
+            renames.append(Rename("column", table, column, new_column))
+        elif table and other and not column and not new_column:
+            renames.append(Rename("table", table, table, other))
+        else:
+            raise UsageError(f"{argument!r} is no rename", help=_FORM)
+    # A column is named as its table is in the end: tables go first.
+    return sorted(renames, key=lambda each: each.kind != "table")
+
+
+def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) -> None:
+    """Rename, under a savepoint of the caller's. On failure: UsageError for what is not there."""
+    for rename in renames:
+        there = snapshot(connection, schema).objects
+        if rename.former not in there:
+            raise UsageError(f"there is no {rename.kind} {rename.former.name}", help=_FORM)
+        if rename.key in there:
+            raise UsageError(f"there is a {rename.kind} {rename.key.name} already", help=_FORM)
+        connection.execute(text(rename.statement().replace(":", r"\:")))
+
+
+def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> list[Rename]:
+    """What is named after what was renamed: nothing but the name of it differs."""
+    tables = {rename.key.name.partition(".")[0] for rename in renames}
+    found = []
+    for kind, table in itertools.product(("constraint", "index", "sequence"), sorted(tables)):
+        before, after = _of(database, kind, table), _of(models, kind, table)
+        free = {name: each for name, each in after.items() if name not in before}
+        for old, attributes in before.items():
+            same = [name for name, each in free.items() if _equal(attributes, each)]
+            if old not in after and len(same) == 1:
+                free.pop(same[0])
+                found.append(Rename(kind, table, old, same[0]))
+    return found
+
+
+def _of(catalog: Catalog, kind: str, table: str) -> dict[str, Attributes]:
+    if kind != "sequence":
+        return catalog.of_table(kind, table)
+    return {
+        key.name: attributes
+        for key, attributes in catalog.of_kind(kind)
+        if str(attributes["owned by"] or "").rpartition(".")[0] == table
+    }
+
+
+def _equal(before: Attributes, after: Attributes) -> bool:
+    name, other = quoted(before["name"]), quoted(after["name"])
+    definition = str(before["definition"]).replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
+    rest = {*before} - {"name", "definition"}
+    return definition == after["definition"] and all(before[each] == after[each] for each in rest)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is dropped, and what is added that it may have become."""
+
+    old: str
+    new: str
+
+    def question(self) -> str:
+        """What the developer is asked, with the command that says yes."""
+        return (
+            f"{self.old} is dropped and {self.new} added; if that is a rename: delete what was "
+            "written, and\n"
+            f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
+            f'-m "Rename {self.old} to {self.new}"'
+        )
+
+    def doubt(self) -> str:
+        """What the revision that drops it says to whoever reads it later."""
+        return (
+            f"If {self.old} has become {self.new}, this loses what is in it: write the change with "
+            f"-x rename={self.old}:{self.new} instead."
+        )
+
+
+def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
+    """What is dropped and added and may be a rename."""
+    for table in sorted(_names(database) & _names(models)):
+        gone, come = (
+            {name: each for name, each in one.of_table("column", table).items()
+             if name not in other.of_table("column", table)}
+            for one, other in ((database, models), (models, database))
+        )  # fmt: skip
+        for old, attributes in gone.items():
+            for new, each in come.items():
+                if attributes["type"] == each["type"]:
+                    yield Candidate(f"{table}.{old}", f"{table}.{new}")
+    for old_table, new_table in _tables(database, models):
+        yield Candidate(old_table, new_table)
+
+
+def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
+    """The same of columns that Alembic found to differ, where there are no catalogs to read."""
+    for table in operations.ops:
+        if not isinstance(table, ops.ModifyTableOps):
+            continue
+        gone = [each.to_column(context) for each in table.ops if isinstance(each, ops.DropColumnOp)]
+        come = [each.column for each in table.ops if isinstance(each, ops.AddColumnOp)]
+        for old, new in itertools.product(gone, come):
+            if old.type.compile(context.dialect) == new.type.compile(context.dialect):
+                name = table.table_name
+                yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
+
+
+def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
+    before, after = _names(database), _names(models)
+    return [
+        (old, new)
+        for old in sorted(before - after)
+        for new in sorted(after - before)
+        if _columns(database, old) == _columns(models, new)
+    ]
+
+
+def _names(catalog: Catalog) -> set[str]:
+    return {key.name for key, _ in catalog.of_kind("table")}
+
+
+def _columns(catalog: Catalog, table: str) -> set[tuple[str, object]]:
+    columns = catalog.of_table("column", table)
+    return {(name, attributes["type"]) for name, attributes in columns.items()}

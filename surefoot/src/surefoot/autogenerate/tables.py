@@ -1,0 +1,290 @@
+"""Tables and columns: what Alembic found, corrected by the catalogs, in steps that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import NullType
+
+from surefoot.autogenerate import wording
+from surefoot.autogenerate.additions import added
+from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.columns import alter, collated, identity
+from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.steps import Note, Stage, Step, sql
+from surefoot.autogenerate.table_state import PLAIN_TABLE, state, states
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.statements import quoted
+
+_OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
+_OF_COMMENTS = (ops.CreateTableCommentOp, ops.DropTableCommentOp)
+
+
+def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+    """The operations without the containers that group them by table."""
+    for operation in operations:
+        if isinstance(operation, ops.OpContainer):
+            yield from flat(operation.ops)
+        else:
+            yield operation
+
+
+def table_steps(
+    comparison: Comparison, changes: Changes, found: Iterable[MigrateOperation]
+) -> list[Step]:
+    """The steps of Alembic's operations, and of what it does not see in a table.
+
+    Constraints and indexes of a table that is there are left out: the catalogs find them all.
+    """
+    found = list(flat(found))
+    made: list[Step] = []
+    changed_columns: list[Step] = []
+    dropped: list[tuple[str, Step]] = []
+    new: set[str] = set()
+    for operation in found:
+        if getattr(operation, "schema", None) is not None:
+            # Of another schema the catalogs say nothing.
+            changed_columns.append(_as_it_is(operation))
+        elif isinstance(operation, ops.CreateTableOp):
+            made += _create(comparison, operation, new)
+        elif isinstance(operation, ops.CreateIndexOp) and operation.table_name in new:
+            made.append(Step(Stage.TABLES, [operation], []))
+        elif isinstance(operation, ops.DropTableOp):
+            if operation.table_name in comparison.gone_tables:
+                dropped.append((operation.table_name, _drop(comparison, changes, operation)))
+        elif isinstance(operation, (*_OF_COLUMNS, *_OF_COMMENTS)):
+            changed_columns += _change(comparison, changes, operation)
+    before, after = _made_anew(comparison, changes)
+    # A set gave Alembic the order of what is dropped; ours is the same on every run.
+    return [
+        *made,
+        *before,
+        *_identities(comparison, leaving=True),
+        *sorted(changed_columns, key=lambda step: _turn(comparison, step)),
+        *_identities(comparison, leaving=False),
+        *after,
+        *(step for _, step in sorted(dropped, key=lambda each: each[0])),
+        *states(comparison, found),
+        *_unseen(comparison, found),
+    ]
+
+
+def _as_it_is(operation: MigrateOperation) -> Step:
+    return Step(Stage.TABLES, [operation], [operation.reverse()])
+
+
+def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Step]:
+    """A table with its constraints, but for references to tables that come later or are there.
+
+    A partitioned table takes references as it is made alone: before PostgreSQL 18 they cannot be
+    promised first.
+    """
+    table = str(operation.table_name)
+    later = comparison.new_tables - new - {table}
+    new.add(table)
+    inline: list[SchemaItem] = []
+    waiting: list[Key] = []
+    apart = later if operation.kw.get("postgresql_partition_by") else later | comparison.kept_tables
+    for item in operation.columns:
+        if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in apart:
+            waiting.append(_key_of(comparison, table, item))
+            continue
+        if wording.is_bare(item):
+            # Made by the name that the server gave, after the table.
+            continue
+        inline.append(item)
+        if isinstance(item, Column):
+            inline += [
+                CheckConstraint(check.sqltext, name=check.name)
+                for check in item.constraints
+                if isinstance(check, CheckConstraint) and check.name is not None
+            ]
+    referring = {
+        name
+        for key in waiting
+        for name in wording.referring_columns(comparison.models.objects[key]) or ()
+    }
+    operation.columns = [_as_key_alone(item, referring) for item in inline]
+    steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    for key in waiting:
+        made = wording.create(key, comparison.models.objects[key], comparison.declared)
+        dropped = wording.drop(key, comparison.models.objects[key])
+        steps.append(Step(Stage.CREATE, made, dropped, "make", key))
+    return steps
+
+
+def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
+    """A key's column without its reference, which SQLAlchemy would number by a sequence."""
+    if isinstance(item, Column) and item.primary_key and item.name in referring:
+        copy = item._copy()
+        copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
+        return copy
+    return item
+
+
+def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
+    """What the models' schema calls a reference, which PostgreSQL names where nobody did."""
+    if item.name is not None:
+        return Key("constraint", f"{table}.{item.name}")
+    columns, other = list(item.column_keys), item.referred_table.name
+    return next(
+        key
+        for key, attributes in comparison.models.of_kind("constraint")
+        if attributes["table"] == table
+        and wording.refers_to(attributes) == other
+        and wording.referring_columns(attributes) == columns
+    )
+
+
+def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) -> Step:
+    table = str(operation.table_name)
+    back = operation.reverse()
+    inline: list[SchemaItem] = []
+    apart: list[str] = []
+    for item in back.columns:
+        if isinstance(item, Column):
+            if isinstance(item.type, NullType):
+                apart.append(item.name)
+            else:
+                inline.append(as_read(comparison, table, item, changes))
+        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
+            inline.append(item)
+    back.columns = inline
+    attributes = comparison.database.objects[Key("table", table)]
+    if attributes["partition key"] is not None:
+        back.kw["postgresql_partition_by"] = attributes["partition key"]
+    back.kw.pop("postgresql_with", None)
+    return Step(
+        Stage.TABLES,
+        [operation],
+        [
+            back,
+            *(_add(comparison.database, table, name) for name in apart),
+            *state(table, PLAIN_TABLE, attributes),
+        ],
+    )
+
+
+def as_read(
+    comparison: Comparison, table: str, column: Column[Any], changes: Changes
+) -> Column[Any]:
+    """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
+    attributes = comparison.database.objects[Key("column", f"{table}.{column.name}")]
+    copy = column._copy()
+    copy.nullable = not attributes["not null"]
+    copy.type = collated(copy.type, attributes)
+    if any(
+        key in changes.removed and found["type"] == "primary key" and found["table"] == table
+        for key, found in comparison.database.of_kind("constraint")
+    ):
+        # Made by a statement of its own, or there would be two.
+        copy.primary_key = False
+    return copy
+
+
+def _change(comparison: Comparison, changes: Changes, operation: MigrateOperation) -> list[Step]:
+    if isinstance(operation, _OF_COLUMNS):
+        name = _column_name(operation)
+        key = Key("column", f"{operation.table_name}.{name}")
+        # A statement beside the metadata may make a column too: then it is no column too many.
+        declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
+        if key in changes.remade or declared:
+            return []
+        if isinstance(operation, ops.AlterColumnOp):
+            return alter(comparison, changes, operation)
+        if isinstance(operation, ops.DropColumnOp):
+            table, back = str(operation.table_name), operation.reverse()
+            if isinstance(back.column.type, NullType):
+                return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
+            back.column = as_read(comparison, table, back.column, changes)
+            return [Step(Stage.TABLES, [operation], [back])]
+        return added(comparison, operation)
+    return [_as_it_is(operation)]
+
+
+def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumnOp) -> str:
+    if isinstance(operation, ops.AddColumnOp):
+        return str(operation.column.name)
+    return str(operation.column_name)
+
+
+def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
+    """Columns are dropped after the rest, the last first: so the way back adds them in order."""
+    operation = step.ops[0] if step.ops else None
+    if not isinstance(operation, ops.DropColumnOp) or operation.schema is not None:
+        return (0, 0)
+    order = comparison.database.column_order.get(str(operation.table_name), ())
+    return (1, -order.index(operation.column_name) if operation.column_name in order else 0)
+
+
+def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
+    """A column whose type SQLAlchemy does not know, in PostgreSQL's words."""
+    column = catalog.objects[Key("column", f"{table}.{name}")]
+    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column['type']}"]
+    if column["collation"] is not None:
+        parts.append(f"COLLATE {column['collation']}")
+    if column["not null"]:
+        parts.append("NOT NULL")
+    if column["default"] is not None:
+        parts.append(f"DEFAULT {column['default']}")
+    return sql(" ".join(parts))
+
+
+def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], list[Step]]:
+    """Generated columns: dropped before what they are made of changes, added after it.
+
+    One that becomes ordinary keeps its values; only on the way back it is made anew.
+    """
+    before, after = [], []
+    for key in sorted(changes.remade | changes.freed):
+        found, declared = comparison.columns[key]
+        table = declared.table.name
+        drop = ops.DropColumnOp(table, str(declared.name))
+        back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
+        if key in changes.freed:
+            column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(declared.name)}"
+            before.append(
+                Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
+            )
+            continue
+        add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
+        before.append(Step(Stage.AWAY, [drop], [back], "remake", key))
+        after.append(Step(Stage.TABLES, [add], [drop], "remake", key))
+    return before, after
+
+
+def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Step]:
+    """An identity goes before a default comes, and comes after one went."""
+    for key, found in comparison.database.of_kind("column"):
+        expected = comparison.models.objects.get(key)
+        if expected is not None and (expected["identity"] is None) == leaving:
+            step = identity(str(found["table"]), str(found["name"]), found, expected)
+            if step is not None:
+                yield step
+
+
+def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Step]:
+    """What statements beside the metadata do to tables, of which Alembic knows nothing."""
+    named = {
+        f"{operation.table_name}.{_column_name(operation)}"
+        for operation in seen
+        if isinstance(operation, _OF_COLUMNS)
+    }
+    created = {each.table_name for each in seen if isinstance(each, ops.CreateTableOp)}
+    for table in sorted(comparison.new_tables - created):
+        words = f"The models make the table {table} by a statement of their own; write it here too."
+        yield Step(Stage.STATE, [Note(words)], [])
+    for key, column in comparison.models.of_kind("column"):
+        table, name = str(column["table"]), str(column["name"])
+        if table not in comparison.kept_tables or key.name in named:
+            continue
+        if key not in comparison.database.objects:
+            drop = ops.DropColumnOp(table, name)
+            add = _add(comparison.models, table, name)
+            yield Step(Stage.TABLES, [add], [drop], "make", key)
+        elif key not in comparison.columns and changed(comparison, key):
+            yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])

@@ -1,0 +1,119 @@
+"""The models are compared in PostgreSQL's own words: as what they give in a schema of their own.
+
+1. A savepoint is set and a schema with an unlikely name made; names are looked up there first.
+2. `metadata.create_all()` makes the models in it, and the catalog is read.
+3. Everything is rolled back, whatever happened. No object of the database is changed or locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
+
+from surefoot.catalog.model import Catalog
+from surefoot.catalog.reading import snapshot
+from surefoot.catalog.statements import quoted
+from surefoot.connect.failures import describe
+from surefoot.errors import PermissionMissing, UsageError
+
+_MAY = text("""
+SELECT current_user::text AS "user", current_database()::text AS database,
+       has_database_privilege(current_database(), 'CREATE') AS allowed,
+       current_setting('transaction_read_only')::boolean AS read_only
+""")
+
+_SHADOW_FIRST = text("""
+SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
+                                           nullif(current_setting('search_path'), '')), true)
+""")
+# What was made in the shadow and needs something of the schema beside it, extensions apart.
+_BORROWED = text("""
+SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0)
+FROM pg_depend d,
+     pg_identify_object(d.refclassid, d.refobjid, 0) used,
+     pg_identify_object(d.classid, d.objid, 0) user_,
+     pg_identify_object_as_address(d.classid, d.objid, 0) address
+WHERE d.deptype IN ('n', 'a') AND used.schema = :schema
+  AND d.objid > (SELECT oid FROM pg_namespace WHERE nspname = :shadow)
+  AND coalesce(user_.schema, address.object_names[1]) = :shadow
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e'
+                  AND e.classid = d.refclassid AND e.objid = d.refobjid)
+ORDER BY 1
+""")
+
+
+def models_catalog(
+    connection: Connection,
+    metadata: Iterable[MetaData],
+    schema: str,
+    *,
+    exclude: Collection[str] = (),
+    beside: Callable[[Catalog], Iterable[str]] = lambda _: (),
+) -> tuple[Catalog, Catalog]:
+    """The catalog that the models give where nothing else is, and the one after `beside`.
+
+    What `beside` says of the first are statements; PostgreSQL then spells all that they touch.
+
+    Types and functions of extensions are found where they are. Tables that name a schema are not
+    made; a reference to one locks it for the moment, as making a reference does.
+
+    On failure: PermissionMissing where the role may make no schema; UsageError with what
+    PostgreSQL says of the models.
+    """
+    _refuse_without_permission(connection)
+    shadow = f"vegafs_shadow_{os.getpid()}"
+    with connection.begin_nested() as savepoint:
+        try:
+            connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
+            connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
+            for models in metadata:
+                _create(connection, models)
+            _refuse_borrowed(connection, shadow, schema)
+            found = again = snapshot(connection, shadow, exclude=exclude)
+            if statements := list(beside(found)):
+                for statement in statements:
+                    connection.execute(text(statement.replace(":", r"\:")))
+                again = snapshot(connection, shadow, exclude=exclude)
+            return found, again
+        finally:
+            if savepoint.is_active:
+                savepoint.rollback()
+
+
+def _refuse_without_permission(connection: Connection) -> None:
+    may = connection.execute(_MAY).one()
+    if may.allowed and not may.read_only:
+        return
+    reason = (
+        "its transactions are read-only"
+        if may.read_only
+        else "permission denied to create a schema"
+    )
+    raise PermissionMissing(
+        may.user, may.database, f"the models are compared in a schema of their own, and {reason}"
+    )
+
+
+def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
+    """What the models need and only the database has would be missing in an empty one."""
+    found = connection.scalars(_BORROWED, {"shadow": shadow, "schema": schema}).all()
+    if found:
+        raise UsageError(
+            f"the models need what only the database has: {', '.join(found)}",
+            help="declare it among the models, as metadata.create_all() has to make it",
+        )
+
+
+def _create(connection: Connection, models: MetaData) -> None:
+    ours = [table for table in models.sorted_tables if table.schema is None]
+    try:
+        # Without a look at what exists: that would find the tables of the database.
+        models.create_all(connection, tables=ours, checkfirst=False)
+    except DBAPIError as error:
+        raise UsageError(
+            f"the models cannot be created in an empty schema: {describe(error)}",
+            help="correct the models; what they need must be among them",
+        ) from error

@@ -1,0 +1,124 @@
+"""snapshot reads one schema into a Catalog."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from surefoot.catalog.dependencies import DEPENDENCIES
+from surefoot.catalog.model import Attributes, Catalog, Key, Value, frozen
+from surefoot.catalog.normal import view_definition
+from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
+from surefoot.catalog.queries import OBJECTS
+
+# Alembic's table and the ledger beside it: they say what was done, and are not part of it.
+BOOKKEEPING = (
+    "alembic_version",
+    "alembic_version_ledger",
+    "alembic_version_ledger_append_only()",
+)
+
+# The schema first, so that its names are written bare. What an extension brought is written bare
+# wherever it was put: a citext of `public` reads the same from a schema beside it.
+_SEARCH_PATH = """
+SELECT set_config('search_path', concat_ws(', ', quote_ident(CAST(:schema AS text)), (
+    SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
+    FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE n.nspname NOT IN ('pg_catalog', CAST(:schema AS text)))), true),
+    current_setting('server_version_num')::int
+"""
+
+
+def snapshot(
+    connection: Connection,
+    schema: str = "public",
+    *,
+    exclude: Collection[str] = BOOKKEEPING,
+    privileges: bool = False,
+) -> Catalog:
+    """Read everything of one schema that matters, except the relations named in `exclude`.
+
+    With `privileges` also who owns what, and who else may do what with it.
+
+    Nothing is written or locked beyond an instant of ACCESS SHARE, and the search path is put
+    back. A transaction that the caller has open stays open.
+    """
+    began = not connection.in_transaction()
+    owner: str | None = None
+    may: list[tuple[Any, ...]] = []
+    try:
+        # The path is set within a savepoint: rolling back restores it, after an error too.
+        with connection.begin_nested() as savepoint:
+            path = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
+            rows = [tuple(row) for row in connection.execute(text(OBJECTS), {"schema": schema})]
+            uses = [
+                tuple(row) for row in connection.execute(text(DEPENDENCIES), {"schema": schema})
+            ]
+            if privileges:
+                owner = connection.scalar(text(MIGRATES), {"schema": schema})
+                given = {"schema": schema, "owner": owner}
+                may = [tuple(row) for row in connection.execute(text(PRIVILEGES), given)]
+            savepoint.rollback()
+    finally:
+        if began:
+            connection.rollback()
+    found, keys = _objects(rows, frozenset(exclude), server_version=path[1])
+    objects = dict(found.objects)
+    for *address, of, who in may:
+        if (key := keys.get((address[0], address[1], address[2]))) is not None:
+            told = {"owner": of, "privileges": tuple(sorted(who)) if who else None}
+            objects[key] = frozen(
+                {**objects[key], **{name: value for name, value in told.items() if value}}
+            )
+    return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
+
+
+def _objects(
+    rows: Iterable[tuple[Any, ...]], exclude: Collection[str], *, server_version: int
+) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
+    """The objects, and by which address pg_depend knows each."""
+    objects: dict[Key, Attributes] = {}
+    keys: dict[tuple[int, int, int], Key] = {}
+    positions: dict[str, list[tuple[int, str]]] = {}
+    for kind, name, relation, *address, read in rows:
+        if relation in exclude or name in exclude:
+            continue
+        key = Key(kind, name)
+        attributes: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
+        if (position := attributes.pop("#", None)) is not None:
+            positions.setdefault(relation, []).append((position, attributes["name"]))
+        if kind in ("view", "materialized view"):
+            attributes["definition"] = view_definition(attributes["definition"], server_version)
+        objects[key] = frozen({name: _value(value) for name, value in attributes.items()})
+        keys[(int(address[0]), int(address[1]), int(address[2]))] = key
+    order = {
+        table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
+    }
+    return Catalog({key: objects[key] for key in sorted(objects)}, order), keys
+
+
+def _uses(
+    rows: Iterable[tuple[Any, ...]], keys: Mapping[tuple[int, int, int], Key]
+) -> Mapping[Key, frozenset[Key]]:
+    def key(place: int, oid: int, column: int) -> Key | None:
+        # The columns of a view are not listed apart: whoever uses one uses the view.
+        return keys.get((place, oid, column)) or keys.get((place, oid, 0))
+
+    found: dict[Key, set[Key]] = {}
+    for row in rows:
+        user, used = key(*row[:3]), key(*row[3:])
+        if user is not None and used is not None and user != used:
+            found.setdefault(user, set()).add(used)
+    return {user: frozenset(found[user]) for user in sorted(found)}
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, list):
+        return tuple(str(item) for item in value)
+    if value is None or isinstance(value, bool | str):
+        return value
+    return str(value)

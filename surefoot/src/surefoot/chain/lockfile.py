@@ -1,0 +1,114 @@
+"""revisions.lock is the chain in one small file: what a running service reads.
+
+(Revision, ...) from disk -> write_lock -> revisions.lock -> read_lock -> the same
+             '---------------- compared by check_lock ---------'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+
+from surefoot.chain.revisions import PHASES, Revision
+from surefoot.errors import LockFileStale, RevisionsBroken
+
+LOCK_HEADER = """\
+# One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
+# fingerprint of the schema that it gives, and lint's verdict: clean, or the rules that it breaks
+# (- where nobody has looked yet).
+# Two branches that add a revision conflict here before they conflict in a database.
+# Written by `alembic revision`; after an edit by `vegafs lock`.
+"""
+
+
+def read_lock(path: Path) -> tuple[Revision, ...]:
+    """The revisions as revisions.lock names them, without a look at their files.
+
+    On failure: RevisionsBroken where the file is missing or is not one of ours.
+    """
+    return tuple(map(from_line, lock_lines(path)))
+
+
+def lock_lines(path: Path) -> Sequence[Sequence[str]]:
+    """The lines of revisions.lock, taken apart: id, predecessors, phase, slug, sha256 and more.
+
+    On failure: as `read_lock`.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path} cannot be read: {error.strerror}", help="run `vegafs lock`"
+        ) from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        fields = line.split()
+        if not fields or line.startswith("#"):
+            continue
+        if len(fields) != 7 or fields[2] not in PHASES:
+            raise RevisionsBroken(
+                f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
+                "fingerprint, verdict",
+                help="resolve what git left there in the revision files, then run `vegafs lock`",
+            )
+        found.append(fields)
+    return found
+
+
+def from_line(line: Sequence[str]) -> Revision:
+    """The revision of one of `lock_lines`."""
+    identifier, down, phase, slug, sha256, *known = line
+    fingerprint, verdict = (None if each == "-" else each for each in known)
+    return Revision(identifier, predecessors(down), phase, slug, sha256, fingerprint, verdict)
+
+
+def predecessors(field: str) -> tuple[str, ...]:
+    """The ids that a line of revisions.lock names as those before it."""
+    return () if field == "-" else tuple(field.split("+"))
+
+
+def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
+    """Whether the folder has the files that the lock names; else the lock cannot speak for them."""
+    return {revision.file_name for revision in locked} == {p.name for p in versions.glob("*.py")}
+
+
+def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
+    """Write revisions.lock; whether that changed it."""
+    text = LOCK_HEADER + "".join(f"{revision.line()}\n" for revision in revisions)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return True
+
+
+def with_known(revisions: Sequence[Revision], locked: Sequence[Revision]) -> tuple[Revision, ...]:
+    """The revisions from disk with fingerprints and verdicts of the lock, up to the first edit.
+
+    A schema is the work of all revisions up to it, so after the first difference none is known.
+    """
+    known: list[Revision] = []
+    for revision, former in zip_longest(revisions, locked):
+        if revision is None or revision != former:
+            break
+        known.append(replace(revision, fingerprint=former.fingerprint, verdict=former.verdict))
+    return (*known, *revisions[len(known) :])
+
+
+def check_lock(path: Path, revisions: Sequence[Revision]) -> None:
+    """Compare revisions.lock with the files.
+
+    On failure: LockFileStale lists each revision that is missing, gone or edited.
+    """
+    locked = {revision.id: revision for revision in read_lock(path)} if path.exists() else {}
+    on_disk = {revision.id: revision for revision in revisions}
+    differences = [
+        *(f"{i} is not in it" for i in on_disk if i not in locked),
+        *(f"{i} has no file" for i in locked if i not in on_disk),
+        *(f"{i} was edited" for i in on_disk if i in locked and on_disk[i] != locked[i]),
+    ]
+    if not differences and list(locked) != list(on_disk):
+        differences = ["the order differs"]
+    if differences:
+        raise LockFileStale(path.name, differences)

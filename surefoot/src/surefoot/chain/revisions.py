@@ -1,0 +1,203 @@
+"""Revisions are the files under `alembic/versions`, read from disk without running them.
+
+versions/*.py -> read_revisions -> (Revision, ...) in the order in which they are applied
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surefoot.chain.checksum import checksum
+from surefoot.errors import RevisionsBroken
+
+PHASES = ("expand", "contract")
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One file under `alembic/versions`."""
+
+    id: str
+    down: tuple[str, ...]
+    phase: str
+    slug: str
+    sha256: str
+    # Of the catalog after it; a file does not say, so it does not count as a difference.
+    fingerprint: str | None = field(default=None, compare=False)
+    # What lint said of it: CLEAN, or the rules of level error that it breaks, joined by +.
+    verdict: str | None = field(default=None, compare=False)
+    # Of a contract revision: the oldest revision whose code goes on working after it. The ledger
+    # keeps it for builds that do not have the file; revisions.lock does not say.
+    requires_code: str | None = field(default=None, compare=False)
+    # Where it was read from; revisions.lock does not say.
+    path: Path | None = field(default=None, compare=False)
+
+    @property
+    def file_name(self) -> str:
+        """The name that `alembic revision` gives its file."""
+        return f"{self.id}_{self.slug}.py"
+
+    def line(self) -> str:
+        """The revision as it stands in revisions.lock."""
+        down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
+        fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint)
+        return "  ".join((*fields, self.verdict or "-"))
+
+    @property
+    def broken_rules(self) -> tuple[str, ...]:
+        """The rules that lint found broken; none too where it has not looked."""
+        return () if self.verdict in (None, CLEAN) else tuple(self.verdict.split("+"))
+
+
+def read_revisions(versions: Path) -> tuple[Revision, ...]:
+    """Every revision in the folder, each after those that it builds on.
+
+    On failure: RevisionsBroken names the file and what is wrong with it.
+    """
+    found: dict[str, tuple[Revision, Path]] = {}
+    for path in sorted(versions.glob("*.py")):
+        revision = _read(path)
+        if revision is None:
+            continue
+        if revision.id in found:
+            raise RevisionsBroken(
+                f"{found[revision.id][1].name} and {path.name} both say revision = {revision.id!r}",
+                help="give one of them the next number, and its successor's down_revision with it",
+            )
+        found[revision.id] = (revision, path)
+    return ordered(revision for revision, _ in found.values())
+
+
+def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
+    """The revisions, each after those that it builds on, otherwise by id.
+
+    On failure: RevisionsBroken for a missing predecessor or a circle.
+    """
+    waiting = {revision.id: revision for revision in sorted(revisions, key=lambda r: r.id)}
+    known = set(waiting)
+    done: dict[str, Revision] = {}
+    for revision in waiting.values():
+        for down in revision.down:
+            if down not in known:
+                raise RevisionsBroken(
+                    f"{revision.id} builds on {down}, which no file has",
+                    help="restore the file of that revision, or correct down_revision",
+                )
+    while waiting:
+        ready = [r for r in waiting.values() if all(down in done for down in r.down)]
+        if not ready:
+            raise RevisionsBroken(
+                f"the revisions {', '.join(sorted(waiting))} build on each other in a circle",
+                help="correct down_revision in one of them",
+            )
+        for revision in ready:
+            done[revision.id] = waiting.pop(revision.id)
+    found = tuple(done.values())
+    for revision in found:
+        needed = revision.requires_code
+        if needed is not None and needed not in ancestors(found, revision.down):
+            raise RevisionsBroken(
+                f"{revision.id} requires the code of {needed}, which is not among the revisions "
+                "that it builds on",
+                help="name one of those in requires_code: the oldest whose code works after it",
+            )
+    return found
+
+
+def heads(revisions: Sequence[Revision]) -> frozenset[str]:
+    """The ids that nothing builds on."""
+    return frozenset(r.id for r in revisions) - {down for r in revisions for down in r.down}
+
+
+def one_head(revisions: Sequence[Revision]) -> None:
+    """On failure: RevisionsBroken names the heads, where there are several."""
+    found = sorted(heads(revisions))
+    if len(found) > 1:
+        names = ", ".join(r.file_name for r in revisions if r.id in found)
+        raise RevisionsBroken(
+            f"the chain has {len(found)} heads: {names}",
+            help="let the newer file build on the other one, under the next number, "
+            "then `vegafs lock`",
+        )
+
+
+def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[str]:
+    """The ids themselves and everything that they build on."""
+    by_id = {revision.id: revision for revision in revisions}
+    found: set[str] = set()
+    waiting = list(ids)
+    while waiting:
+        current = waiting.pop()
+        if current in by_id and current not in found:
+            found.add(current)
+            waiting.extend(by_id[current].down)
+    return frozenset(found)
+
+
+def _read(path: Path) -> Revision | None:
+    """The revision in a file, or None where the file holds none."""
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
+        raise RevisionsBroken(
+            f"{path.name}:{line or 1} is not Python: {reason}",
+            help="correct the file",
+        ) from None
+    values = _assigned(tree)
+    if "revision" not in values:
+        return None
+    identifier, down, phase = values["revision"], values.get("down_revision"), values.get("phase")
+    downs = (down,) if isinstance(down, str) else tuple(down or ())  # type: ignore[arg-type]  # checked below
+    if not isinstance(identifier, str) or not all(isinstance(item, str) for item in downs):
+        raise RevisionsBroken(
+            f"{path.name}: revision and down_revision are not plain strings",
+            help='write them as revision = "0008" and down_revision = "0007"',
+        )
+    if phase is None:
+        # What does not say so is treated as what an older release may not survive.
+        phase = "contract"
+    if phase not in PHASES:
+        raise RevisionsBroken(
+            f"{path.name}: phase is {phase!r}; it is expand or contract",
+            help="expand: the previous release keeps working; contract: it would not",
+        )
+    requires_code = values.get("requires_code")
+    if requires_code is not None and (phase != "contract" or not isinstance(requires_code, str)):
+        raise RevisionsBroken(
+            f"{path.name}: requires_code is {requires_code!r} in a revision of phase {phase}",
+            help='a contract revision names the oldest revision whose code survives it: "0007"',
+        )
+    slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
+    return Revision(
+        identifier,
+        downs,
+        str(phase),
+        slug,
+        checksum(tree),
+        requires_code=requires_code,
+        path=path,
+    )
+
+
+def _assigned(tree: ast.Module) -> Mapping[str, object]:
+    """The module's names that are given a literal."""
+    values: dict[str, object] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            targets: list[ast.expr] = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        else:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                try:
+                    values[target.id] = ast.literal_eval(statement.value)  # type: ignore[arg-type]  # not None here
+                except ValueError:
+                    values[target.id] = ...
+    return values

@@ -1,0 +1,121 @@
+"""`vegafs db`: the developer's database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from app.settings import load_settings
+from surefoot import embedded
+from surefoot.cli import output
+from surefoot.connect.libpq import libpq_environment
+from surefoot.connect.url import DatabaseUrl
+from surefoot.errors import ServerBinariesMissing
+
+
+@click.group(name="db")
+def command() -> None:
+    """The embedded PostgreSQL of a development machine: start, stop, look, log in.
+
+    \b
+    It serves while a command uses it, so nothing here needs to be called first.
+    Its data stays in .vegafs (VEGAFS_STATE_DIR) between runs.
+
+    \b
+    Examples:
+      vegafs db start              keep it up between commands
+      vegafs db psql               a prompt on the database in force
+      vegafs db psql -c '\\dt'      one statement
+    """
+
+
+@command.command()
+def start() -> None:
+    """Start the embedded server and keep it up until `vegafs db stop`."""
+    settings = load_settings()
+    server = embedded.development_server(settings, narrate=output.narrate)
+    state = server.start()
+    output.narrate(f"OK  PostgreSQL {state.major} is up in {server.directory}, and stays up")
+    if settings.database_url is not None:
+        output.narrate("Note: DATABASE_URL is set, so commands use that database instead")
+    output.narrate("Next: alembic upgrade head")
+
+
+@command.command()
+@click.option("--now", is_flag=True, help="Also when commands use it; they lose it.")
+def stop(now: bool) -> None:
+    """Stop the embedded server; its data stays."""
+    server = embedded.development_server(load_settings())
+    if server.stop(now=now):
+        output.narrate(f"OK  stopped; the data stays in {server.place.data}")
+    else:
+        output.narrate(f"OK  no server runs in {server.directory}")
+    output.narrate("Next: vegafs db start")
+
+
+@command.command()
+def status() -> None:
+    """Say whether the embedded server runs, who uses it, and what keeps it up."""
+    settings = load_settings()
+    server = embedded.development_server(settings)
+    found = server.status()
+    if found.running is None:
+        word = "STARTING OR STOPPING" if found.has_supervisor else "STOPPED"
+        output.answer(f"{word}  {server.directory}")
+        output.narrate("Next: vegafs db start")
+        return
+    output.answer(f"UP  PostgreSQL {found.running.major}, {server.directory}")
+    output.answer(f"  pid     {found.running.postgres_pid}")
+    output.answer(f"  pinned  {'yes, it stays without users' if found.pinned else 'no'}")
+    output.answer(f"  users   {', '.join(found.users) or 'none'}")
+    output.narrate("Next: vegafs db stop" if found.pinned else "Next: vegafs db start keeps it up")
+
+
+@command.command()
+@click.option("--show-password", is_flag=True, help="Print the URL as it was given.")
+def url(show_password: bool) -> None:
+    """Print the URL of the database in force, its password masked."""
+    settings = load_settings()
+    with embedded.database(settings, narrate=output.narrate) as in_force:
+        assert in_force.database_url is not None
+        text = in_force.database_url.get_secret_value()
+        if settings.database_url is None or show_password:
+            output.answer(text)
+        else:
+            output.answer(str(DatabaseUrl.parse(text)))
+    if settings.database_url is None:
+        output.narrate("The embedded server; it is up while a command uses it")
+        output.narrate("Next: vegafs db start keeps it up for other programs")
+    else:
+        output.narrate("From DATABASE_URL\nNext: vegafs db psql")
+
+
+@command.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Run psql on the database in force; ARGUMENTS are psql's own."""
+    settings = load_settings()
+    if settings.database_url is not None:
+        url = DatabaseUrl.parse(settings.database_url.get_secret_value())
+        _become_psql(embedded.find_program("psql", settings.pg_bindir), url, arguments)
+    server = embedded.development_server(settings, narrate=output.narrate)
+    with server.use() as running:
+        running.survive_exec()
+        program = embedded.find_program("psql", Path(running.state.bindir))
+        _become_psql(program, DatabaseUrl.parse(running.url()), arguments)
+
+
+def _become_psql(program: Path | None, url: DatabaseUrl, arguments: tuple[str, ...]) -> NoReturn:
+    """Replace this process by psql, so that its signals and exit code are psql's."""
+    if program is None:
+        raise ServerBinariesMissing("psql is not installed here")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    environment = {**os.environ, **libpq_environment(url, "vegafs-psql")}
+    os.execve(program, ["psql", *arguments], environment)  # noqa: S606 - no shell is wanted

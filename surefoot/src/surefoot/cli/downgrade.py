@@ -1,0 +1,38 @@
+"""`vegafs downgrade`: `alembic downgrade` with leave to drop data in production."""
+
+from __future__ import annotations
+
+import click
+
+from surefoot.cli import output
+from surefoot.cli.target import on_target
+from surefoot.errors import ReasonMissing
+from surefoot.run import commands as upgrade
+
+
+@click.command(name="downgrade", context_settings={"ignore_unknown_options": True})
+@click.argument("revision")
+@click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--execute", is_flag=True, help="In production: also where data is dropped.")
+@click.option("--reason", help="Why; the ledger keeps it.")
+def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
+    """Revert what was applied after REVISION, as `alembic downgrade` does.
+
+    In production a downgrade that would drop rows or columns with data in them is refused, with
+    what and how many, unless it is told to with --execute and --reason.
+
+    \b
+    Examples:
+      vegafs downgrade -1
+      vegafs downgrade 0006 --execute --reason "0007 slows the listing down"
+      vegafs downgrade base --json
+    """
+    if execute and not reason:
+        raise ReasonMissing
+    report = on_target(
+        lambda target: upgrade.downgrade(
+            target, revision, reason=reason if execute else None, say=output.narrate, signals=True
+        )
+    )
+    if json_:
+        output.answer_json(report.as_json())

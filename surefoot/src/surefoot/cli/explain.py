@@ -1,0 +1,81 @@
+"""`vegafs explain`: a rule or the code of an error, offline."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+
+import click
+
+from surefoot import errors
+from surefoot.cli import output
+from surefoot.rules.findings import Rule
+
+_VALUE = re.compile(r"\{(\w+)\}")
+
+
+@click.command(name="explain")
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """Say what the rule NAME is about and how it is done safely, or what the code of an error
+    means; without NAME, list the rules.
+
+    \b
+    Examples:
+      vegafs explain
+      vegafs explain require-concurrent-index
+      vegafs explain mutex-held
+    """
+    from surefoot.rules.registry import RULES  # noqa: PLC0415 - the list is long, the help short
+
+    if name is None:
+        for each in RULES.values():
+            output.answer(f"{each.level:<8} {each.id:<44} {each.title}")
+        output.narrate(f"{len(RULES)} rules")
+        return
+    codes = {error.code: error for error in _errors()}
+    if name in RULES:
+        _rule(RULES[name])
+    elif name in codes:
+        error = codes[name]
+        output.answer(f"{error.word.lower()} [{error.code}]  {inspect.getdoc(error)}")
+        output.answer(f"  exit code: {error.exit_code}, {_branch(error)}")
+    else:
+        near = difflib.get_close_matches(name, [*RULES, *codes], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise click.UsageError(f"there is no rule or code {name}{hint}")
+
+
+def _rule(rule: Rule) -> None:
+    output.answer(f"{rule.level} [{rule.id}]  {rule.title}")
+    # What a finding names stands in angle brackets.
+    output.answer(f"  {_VALUE.sub(_named, rule.consequence)}")
+    output.answer(f"  help: {_VALUE.sub(_named, rule.help)}\n")
+    output.answer("Safe form:\n")
+    for line in rule.rewrite.splitlines():
+        output.answer(f"    {line}" if line else "")
+    if rule.since or rule.until:
+        output.answer(f"\nPostgreSQL {rule.since or ''} to {rule.until or ''}")
+
+
+def _named(value: re.Match[str]) -> str:
+    return f"<{value[1]}>"
+
+
+def _errors(
+    of: type[errors.SurefootError] = errors.SurefootError,
+) -> Iterator[type[errors.SurefootError]]:
+    """The classes below one, those of a project that has its own included."""
+    for found in of.__subclasses__():
+        yield found
+        yield from _errors(found)
+
+
+def _branch(error: type[errors.SurefootError]) -> str:
+    """What all errors of that exit code have in common."""
+    branches = error.mro()
+    branch = branches[branches.index(errors.SurefootError) - 1]
+    said = inspect.getdoc(branch) or ""
+    return said.splitlines()[0].rstrip(".")

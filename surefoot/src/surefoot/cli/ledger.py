@@ -1,0 +1,70 @@
+"""`vegafs ledger`."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import Connection
+
+from surefoot.cli import output
+from surefoot.cli.target import on_target
+from surefoot.connect.failures import explained
+from surefoot.ledger.table import Ledger, Row, as_json
+from surefoot.run.report import duration
+from surefoot.run.target import Target
+
+
+@click.command(name="ledger")
+@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@click.option("--last", type=click.IntRange(min=1), help="Only the newest rows.")
+def command(json_: bool, last: int | None) -> None:
+    """Print what was done to the database, oldest first, and check that nobody changed it.
+
+    \b
+    Examples:
+      vegafs ledger
+      vegafs ledger --last 5
+      vegafs ledger --json
+
+    \b
+    Exit codes: 0; 3 a row is not what was written; 75 the database does not answer.
+    """
+    name, rows = on_target(_read)
+    shown = rows[-last:] if last else rows
+    if json_:
+        output.answer_json(
+            {"schema_version": 1, "database": name, "rows": [as_json(row) for row in shown]}
+        )
+        return
+    if rows:
+        output.answer("  ID  WHEN (UTC)        OUTCOME   DIRECTION  REVISION  TOOK      BY")
+    for row in shown:
+        output.answer(_line(row))
+        for label, told in (("reason", row.reason), ("error", row.error)):
+            if told:
+                output.answer(f"        {label}: {told.splitlines()[0]}")
+    output.narrate(f"{len(rows)} rows of {name}, every hash fits" if rows else f"{name} has none")
+
+
+def _line(row: Row) -> str:
+    when = f"{row.finished_at:%Y-%m-%d %H:%M}" if row.finished_at else ""
+    actor = row.actor or {}
+    by = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
+    took = duration(row.duration_s)
+    return (
+        f"{row.id:>4}  {when:<16}  {row.outcome:<8}  {row.direction:<9}  {row.revision:<8}  "
+        f"{took:<8}  {by}"
+    )
+
+
+async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:
+    with explained(target.engine.url):
+        async with target.engine.connect() as connection:
+            return target.name, await connection.run_sync(_rows)
+
+
+def _rows(connection: Connection) -> tuple[Row, ...]:
+    ledger = Ledger()
+    if not ledger.exists(connection):
+        return ()
+    ledger.verify(connection)
+    return ledger.read(connection)

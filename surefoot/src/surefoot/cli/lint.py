@@ -1,0 +1,114 @@
+"""`vegafs lint`: refuse what would hurt, before it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from app.settings import REVISIONS_LOCK, Settings, load_settings
+from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.cli import output
+from surefoot.embedded.scratch import scratch
+from surefoot.lint.formats import FORMATS
+from surefoot.lint.lint import NOTHING, Linted, lint
+from surefoot.plan.text import summary
+from surefoot.run.target import Target
+
+VERSIONS = REVISIONS_LOCK.parent / "versions"
+
+
+@click.command(name="lint")
+@click.argument("revisions", nargs=-1)
+@click.option("--since", metavar="GIT_REF", help="Revisions that were added or changed since.")
+@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
+def command(
+    revisions: tuple[str, ...], since: str | None, json_: bool, format_: str | None
+) -> None:
+    """Run REVISIONS (all by default) on a scratch database, and say what would hurt.
+
+    \b
+    Examples:
+      vegafs lint
+      vegafs lint 0012 0013
+      vegafs lint --since origin/main --format github
+
+    A file allows what is meant by a comment with a reason:
+      # allow avoid-dropping-a-column: nothing has read it since release 12
+
+    \b
+    Exit codes: 0 no error; 1 an error; 2 usage.
+    """
+    chain = read_revisions(VERSIONS)
+    wanted = _wanted(chain, revisions, since)
+    linted = asyncio.run(_lint(load_settings(), chain, wanted))
+    _print(linted, len(wanted), json_=json_, format_=format_)
+    if linted.trace.failure is not None:
+        raise linted.trace.failure
+    if any(finding.level == "error" for finding in linted.findings):
+        raise SystemExit(1)
+
+
+def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> None:
+    if json_:
+        found = [finding.as_json() for finding in linted.findings]
+        output.answer_json({"schema_version": 1, "revisions": count, "findings": found})
+    elif format_ is not None:
+        output.answer(FORMATS[format_](linted.findings))
+    else:
+        for finding in linted.findings:
+            output.answer(f"{finding.render()}\n")
+    allowed = f", {linted.suppressed} allowed by the files" if linted.suppressed else ""
+    noun = "revision" if count == 1 else "revisions"
+    output.narrate(f"{summary(linted.findings)} in {count} {noun}{allowed}")
+
+
+def _wanted(
+    chain: Sequence[Revision], revisions: Sequence[str], since: str | None
+) -> Sequence[str]:
+    """The ids that were asked for. On failure: click.UsageError."""
+    if since is not None and revisions:
+        raise click.UsageError("name revisions or --since, not both")
+    if since is not None:
+        changed = _changed_since(since)
+        return [r.id for r in chain if r.path is not None and r.path.resolve() in changed]
+    known = [r.id for r in chain]
+    for revision in revisions:
+        if revision not in known:
+            raise click.UsageError(f"there is no revision {revision}; the newest is {known[-1]}")
+    return list(revisions) or known
+
+
+def _changed_since(reference: str) -> set[Path]:
+    """Files below the folder of revisions that differ from a commit, or that git does not know."""
+    changed = _git("diff", "--name-only", "--diff-filter=d", "--relative", reference, "--", ".")
+    added = _git("ls-files", "--others", "--exclude-standard", "--", ".")
+    return {(VERSIONS / name).resolve() for name in (changed + added).splitlines()}
+
+
+def _git(*arguments: str) -> str:
+    """What git answers. On failure: click.UsageError with what it said."""
+    try:
+        done = subprocess.run(  # noqa: S603 - its words are ours, but for the name of a commit
+            ["git", *arguments],  # noqa: S607 - the git that whoever calls this uses
+            cwd=VERSIONS,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise click.UsageError("--since asks git, which is not installed here") from None
+    if done.returncode:
+        raise click.UsageError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+async def _lint(settings: Settings, chain: Sequence[Revision], wanted: Sequence[str]) -> Linted:
+    if not wanted:
+        return NOTHING
+    async with scratch(settings) as engine:
+        return await lint(Target.of(engine), chain, wanted)

@@ -1,0 +1,89 @@
+"""`vegafs ops`: what contradicts a guard, done in the open. Each wants a reason and keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from app.settings import Settings, load_settings
+from surefoot.catalog import Catalog
+from surefoot.cli import output
+from surefoot.cli.target import on_target
+from surefoot.drift import deviations, listing
+from surefoot.drift.fingerprints import catalog_of
+from surefoot.embedded.scratch import scratch
+from surefoot.run import commands as upgrade
+from surefoot.run.accept import accept_checksum
+from surefoot.run.target import Target
+
+reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
+
+
+@click.group(name="ops")
+def command() -> None:
+    """Contradict a guard, in the open: with a reason that the ledger keeps.
+
+    \b
+    Examples:
+      vegafs ops stamp 0007 --reason "restored from the backup of Monday"
+      vegafs ops adopt 0001 --reason "made by hand before there were revisions"
+      vegafs ops accept-checksum 0006 --reason "a typo in a comment of the table"
+    """
+
+
+@command.command()
+@click.argument("revision")
+@reason_option
+@click.option("--execute", is_flag=True, help="Do it; without this the difference is shown.")
+def stamp(revision: str, reason: str, execute: bool) -> None:
+    """Record that the database is at REVISION, whatever its schema is."""
+    _stamp(revision, reason, execute=execute, adopt=False)
+
+
+@command.command()
+@click.argument("revision")
+@reason_option
+@click.option("--execute", is_flag=True, help="Do it; without this the difference is shown.")
+def adopt(revision: str, reason: str, execute: bool) -> None:
+    """Take over a database with tables and no revision table, as being at REVISION."""
+    _stamp(revision, reason, execute=execute, adopt=True)
+
+
+@command.command("accept-checksum")
+@click.argument("revision")
+@reason_option
+def accept(revision: str, reason: str) -> None:
+    """Take the file of REVISION as what was applied, though it was edited since."""
+    row = on_target(lambda target: accept_checksum(target, revision, reason))
+    output.narrate(f"OK  {revision} is accepted as {row.checksum[:8]}…; the ledger keeps why")
+
+
+def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
+    settings = load_settings()
+    expected = asyncio.run(_expected(settings, revision))
+    found = on_target(catalog_of, settings)
+    differences = deviations(expected, found)
+    for line in listing(differences):
+        output.answer(line)
+    count = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
+    output.narrate(f"{count} between the database and what {revision} gives")
+    if not execute:
+        verb = "adopt" if adopt else "stamp"
+        output.narrate(f"Next: vegafs ops {verb} {revision} --reason … --execute")
+        return
+    on_target(
+        lambda target: upgrade.stamp(
+            target, revision, reason=reason, adopt=adopt, say=output.narrate
+        ),
+        settings,
+    )
+
+
+async def _expected(settings: Settings, revision: str) -> Catalog:
+    """What the revisions give, on a scratch database."""
+    async with scratch(settings) as engine:
+        target = Target.of(engine)
+        if revision != "base":
+            await upgrade.upgrade(target, revision)
+        return await catalog_of(target)

@@ -1,0 +1,55 @@
+"""`vegafs services`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+import click
+
+from app.db.engine import create_engine
+from app.settings import REVISIONS_LOCK, Settings, load_settings
+from surefoot.chain.lockfile import read_lock
+from surefoot.cli import output
+from surefoot.connect.failures import explained
+from surefoot.embedded import database
+from surefoot.ledger.services import Service, living
+
+
+@click.command(name="services")
+@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+def command(json_: bool) -> None:
+    """List the services that live on the database, each with the revision of its code.
+
+    Those behind a pooler that lends its sessions out cannot be seen.
+
+    \b
+    Examples:
+      vegafs services
+      vegafs services --json
+    """
+    with database(load_settings(), narrate=output.narrate) as settings:
+        name, found = asyncio.run(_read(settings))
+    if json_:
+        services = [{**asdict(s), "since": s.since and s.since.isoformat()} for s in found]
+        output.answer_json({"schema_version": 1, "database": name, "services": services})
+        return
+    if found:
+        output.answer("REVISION  SINCE (UTC)       PID      SERVICE")
+    for service in found:
+        since = f"{service.since:%Y-%m-%d %H:%M}" if service.since else ""
+        output.answer(
+            f"{service.revision or '?':<8}  {since:<16}  {service.pid:<7}  {service.application}"
+        )
+    output.narrate(f"{len(found)} {'service lives' if len(found) == 1 else 'services live'}")
+
+
+async def _read(settings: Settings) -> tuple[str, tuple[Service, ...]]:
+    engine = create_engine(settings, "observe")
+    try:
+        with explained(engine.url):
+            async with engine.connect() as connection:
+                found = await connection.run_sync(living, read_lock(REVISIONS_LOCK))
+    finally:
+        await engine.dispose()
+    return engine.url.database or "(default)", found

@@ -1,0 +1,132 @@
+"""explain() turns what a driver raises into an error that names the database and what helps."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from surefoot.errors import (
+    DatabaseMissing,
+    DatabaseUnreachable,
+    LoginRefused,
+    PermissionMissing,
+    PoolerRefused,
+    StatementCancelled,
+    SurefootError,
+)
+
+# SQLSTATEs, PostgreSQL documentation, appendix A.
+LOGIN_REFUSED = ("28000", "28P01")
+DATABASE_MISSING = "3D000"
+PERMISSION_MISSING = "42501"
+UNDEFINED_TABLE = "42P01"
+UNDEFINED_COLUMN = "42703"
+DISK_FULL = "53100"
+# By pg_cancel_backend() or by statement_timeout.
+CANCELLED = "57014"
+PROTOCOL_VIOLATION = "08P01"
+# Serialization failure and deadlock: the server chose this transaction to end, or was told to.
+TRY_AGAIN = ("40001", "40P01", CANCELLED)
+# Starting up, shutting down, terminated, full, and every connection exception (class 08).
+UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
+# What ends a session from outside: terminated, crashed, a timeout on idle or long transactions.
+SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
+# On Python 3.10 asyncio's timeout is an exception of its own.
+_SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
+# What a use of the database can raise, for those who go on without it.
+DATABASE_ERRORS = (SQLAlchemyError, *_SILENCE)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The server's code for what went wrong, wherever in the chain of causes it is."""
+    for cause in _causes(error):
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+    return None
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection that the error came from is gone."""
+    state = sqlstate(error)
+    if state is not None:
+        return state in SESSION_ENDED or state.startswith("08")
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or any(isinstance(c, _SILENCE) for c in _causes(error))
+    )
+
+
+def explain(error: BaseException, url: URL) -> SurefootError | None:
+    """The error of ours that says what the driver's means, or None where we know no better."""
+    database = url.database or url.username or "(default)"
+    user = url.username or getpass.getuser()
+    state = sqlstate(error)
+    reason = describe(error)
+    if state is None:
+        gone = is_lost(error) or isinstance(error, _SILENCE)
+        return DatabaseUnreachable(database, address(url), reason) if gone else None
+    if state in LOGIN_REFUSED:
+        return LoginRefused(user, address(url), reason)
+    if state == DATABASE_MISSING:
+        return DatabaseMissing(database, address(url))
+    if state == PERMISSION_MISSING:
+        return PermissionMissing(user, database, reason)
+    if state == PROTOCOL_VIOLATION and "startup parameter" in reason:
+        return PoolerRefused(address(url), reason)
+    if state == CANCELLED:
+        return StatementCancelled(database, reason)
+    if state in UNREACHABLE or state.startswith("08"):
+        return DatabaseUnreachable(database, address(url), reason)
+    return None
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Driver errors of the block as errors of ours, where we know better than the driver."""
+    try:
+        yield
+    except (DBAPIError, asyncpg.PostgresError, *_SILENCE) as error:
+        # SQLAlchemy 2.0 hands on what connecting met as the driver said it.
+        meant = explain(error, url)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def describe(error: BaseException) -> str:
+    """The server's or the system's own words, without SQL, parameters and wrappers."""
+    deepest = next(_causes(error))
+    if isinstance(deepest, (TimeoutError, asyncio.TimeoutError)):
+        return "no answer in time"
+    if isinstance(deepest, OSError):
+        # asyncio puts the address into the text, and several addresses into one text.
+        numbered = re.search(r"\[Errno (\d+)\]", str(deepest))
+        return os.strerror(int(numbered[1])) if numbered else deepest.strerror or str(deepest)
+    # asyncpg's text goes on with DETAIL and HINT lines, and a DETAIL quotes the row.
+    text = str(deepest.args[0]) if deepest.args else ""
+    return text.strip() or type(deepest).__name__
+
+
+def address(url: URL) -> str:
+    """Where the engine connects, for people."""
+    if url.host is None:
+        return "the default server"
+    return f"{url.host}:{url.port}" if url.port else url.host
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The driver's error first, then the wrappers around it."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = getattr(current, "orig", None) or current.__cause__
+    return reversed(chain)

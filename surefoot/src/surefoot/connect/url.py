@@ -1,0 +1,269 @@
+"""DatabaseUrl is a PostgreSQL URL as people write it, taken apart for asyncpg.
+
+SQLAlchemy alone would pick another driver for `postgresql://` and hand libpq's query arguments to
+asyncpg as keyword arguments, which it refuses with a TypeError. Here each of them is translated
+or refused by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from surefoot.errors import DatabaseUrlInvalid
+
+SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
+DEFAULT_PORT = 5432
+# asyncpg reads these from a DSN of its own; they hold paths and modes, never the password.
+TLS_ARGUMENTS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "sslnegotiation",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+)
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SESSION_ATTRIBUTES = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+TRANSLATED = (
+    *TLS_ARGUMENTS,
+    "application_name",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "options",
+    "passfile",
+    "password",
+    "port",
+    "target_session_attrs",
+    "user",
+)
+
+# The first "@" after which the rest still reads as hosts, database and arguments ends the
+# credentials. So a password may hold "@", "/", "?", "#", ":" and "%" as they are; only one that
+# itself looks like "@host/database", or like %XX and nothing else of these, needs encoding.
+_URL = re.compile(
+    r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*?))?@)?"
+    r"(?P<hosts>(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])*(?::\d*)?"
+    r"(?:,(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])+(?::\d*)?)*)"
+    r"(?:/(?P<database>[^/?#@]*))?"
+    r"(?:\?(?P<query>[\w.-]+=[^?#]*)?)?$",
+    re.DOTALL,
+)
+_HOST = re.compile(
+    r"^(?:(?P<socket>/.*)|(?P<bare_v6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*(?:%[\w.-]+)?)"
+    r"|(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:]*))(?::(?P<port>\d*))?)$"
+)
+_OPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class DatabaseUrl:
+    """Where a database is and how to log in. `str()` and `repr()` never show the password."""
+
+    hosts: tuple[tuple[str, int], ...]
+    database: str | None
+    user: str | None
+    password: str | None = field(default=None, repr=False)
+    passfile: str | None = None
+    tls: Mapping[str, str] = field(default_factory=dict)
+    target_session_attrs: str | None = None
+    connect_timeout_s: float | None = None
+    server_settings: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str, *, name: str = "DATABASE_URL") -> DatabaseUrl:
+        """The URL in `text`; `name` is the variable that held it, for the error.
+
+        On failure: DatabaseUrlInvalid, which quotes nothing that could be a password.
+        """
+
+        def refuse(reason: str) -> DatabaseUrlInvalid:
+            return DatabaseUrlInvalid(name, reason)
+
+        scheme, separator, _ = text.strip().partition("://")
+        if not separator:
+            raise refuse("it is not a URL: it has no `postgresql://` in front")
+        if scheme not in SCHEMES:
+            raise refuse(_scheme_reason(scheme))
+        match = _URL.match(text.strip())
+        if match is None:
+            raise refuse(
+                "after the scheme it does not read as user:password@host:port/database?arguments "
+                "(a reserved character in the user name or the database is written %XX)"
+            )
+        arguments = _arguments(match["query"] or "", refuse)
+        if match["hosts"] and ("host" in arguments or "port" in arguments):
+            raise refuse("it names hosts twice: before the database and in its arguments")
+        if match["hosts"]:
+            hosts = _hosts(unquote(match["hosts"]), "", refuse)
+        else:
+            hosts = _hosts(arguments.get("host", ""), arguments.get("port", ""), refuse)
+        tls = {key: arguments[key] for key in TLS_ARGUMENTS if key in arguments}
+        _choice(tls.get("sslmode"), "sslmode", SSL_MODES, refuse)
+        attributes = arguments.get("target_session_attrs")
+        _choice(attributes, "target_session_attrs", SESSION_ATTRIBUTES, refuse)
+        server_settings = _options(arguments.get("options", ""), refuse)
+        if "application_name" in arguments:
+            server_settings["application_name"] = arguments["application_name"]
+        return cls(
+            hosts=hosts,
+            database=unquote(match["database"] or "") or arguments.get("dbname"),
+            user=unquote(match["user"] or "") or arguments.get("user"),
+            password=_password(match["password"]) or arguments.get("password"),
+            passfile=arguments.get("passfile"),
+            tls=tls,
+            target_session_attrs=attributes,
+            connect_timeout_s=_seconds(arguments.get("connect_timeout"), refuse),
+            server_settings=server_settings,
+        )
+
+    @property
+    def name(self) -> str:
+        """The database's name, as PostgreSQL would choose it where the URL has none."""
+        return self.database or self.user or "(default)"
+
+    @property
+    def address(self) -> str:
+        """Where the server is: `host:port`, several of them, or a socket's folder."""
+        shown = [
+            host if host.startswith("/") else f"{_bracket(host)}:{port}"
+            for host, port in self.hosts
+        ]
+        return ",".join(shown) or "the default server"
+
+    def __str__(self) -> str:
+        """A URL for people, without its password and arguments."""
+        login = f"{self.user}{':***' if self.password else ''}@" if self.user else ""
+        return f"postgresql://{login}{self.address}/{self.database or ''}"
+
+    def connect_arguments(self, *, connect_timeout_s: float) -> dict[str, Any]:
+        """The arguments of `asyncpg.connect`; the timeout counts where the URL has none."""
+        arguments: dict[str, Any] = {
+            "user": self.user,
+            "password": self.password,
+            "database": self.database,
+            "passfile": self.passfile,
+            "timeout": self.connect_timeout_s or connect_timeout_s,
+            "target_session_attrs": self.target_session_attrs,
+            "server_settings": dict(self.server_settings),
+        }
+        if self.hosts:
+            arguments["host"] = [host for host, _ in self.hosts]
+            arguments["port"] = [port for _, port in self.hosts]
+        if self.tls:
+            # The one way to hand asyncpg certificate files that it reads as libpq does.
+            arguments["dsn"] = "postgresql://?" + urlencode(self.tls)
+        return {key: value for key, value in arguments.items() if value is not None}
+
+
+def _scheme_reason(scheme: str) -> str:
+    if scheme.startswith("postgres"):
+        return (
+            f"the driver in {scheme!r} is not the one that VēgaFS uses; "
+            "write postgresql:// (asyncpg is chosen by itself)"
+        )
+    near = difflib.get_close_matches(scheme, SCHEMES, n=1)
+    hint = f"; did you mean {near[0]}://" if near else ""
+    return f"{scheme!r} is not PostgreSQL{hint}"
+
+
+def _argument_reason(argument: str) -> str:
+    near = difflib.get_close_matches(argument, TRANSLATED, n=1, cutoff=0.75)
+    hint = f"did you mean {near[0]}?" if near else "remove it"
+    return f"its argument {argument!r} has no equivalent in asyncpg; {hint}"
+
+
+def _choice(
+    value: str | None, argument: str, choices: tuple[str, ...], refuse: Callable[[str], Exception]
+) -> None:
+    if value is not None and value not in choices:
+        raise refuse(f"{argument} is {value!r}; it is one of {', '.join(choices)}")
+
+
+def _password(text: str | None) -> str | None:
+    """A password that holds what encoding would have removed was pasted as it is."""
+    is_raw = text is not None and re.search(r"[@?#]|%(?![0-9A-Fa-f]{2})", text)
+    return text if text is None or is_raw else unquote(text)
+
+
+def _arguments(query: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
+    """The known arguments by name. As in libpq, and unlike in forms, a plus sign is no space."""
+    arguments: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise refuse("its arguments do not read as name=value&name=value")
+        if name not in TRANSLATED:
+            raise refuse(_argument_reason(name))
+        if name == "options":  # nothing but a space makes sense beside a dash
+            value = re.sub(r"(?<=-c)\+|\+(?=-)", " ", value)
+        value = unquote(value)
+        if name in arguments and name != "host":
+            raise refuse(f"its argument {name!r} is given twice")
+        arguments[name] = f"{arguments[name]},{value}" if name in arguments else value
+    return arguments
+
+
+def _hosts(
+    hosts: str, ports: str, refuse: Callable[[str], Exception]
+) -> tuple[tuple[str, int], ...]:
+    if not hosts and not ports:
+        return ()
+    items = hosts.split(",")
+    numbers = ports.split(",")
+    if len(numbers) not in (1, len(items)):
+        raise refuse(f"it has {len(items)} hosts and {len(numbers)} ports")
+    found = []
+    for index, item in enumerate(items):
+        match = _HOST.match(item)
+        if match is None:
+            raise refuse(f"{item!r} is not a host; an IPv6 address stands in [brackets]")
+        host = match["socket"] or match["v6"] or match["bare_v6"] or match["name"] or "localhost"
+        port = match["port"] or numbers[index if len(numbers) > 1 else 0] or str(DEFAULT_PORT)
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise refuse(f"{port!r} is not a port")
+        found.append((host, int(port)))
+    return tuple(found)
+
+
+def _options(text: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
+    """libpq's `-c name=value` and `--name=value`, in which a backslash keeps a space."""
+    words = [re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|\S)+", text, re.DOTALL)]
+    settings: dict[str, str] = {}
+    while words:
+        word = words.pop(0)
+        if word == "-c" and words:
+            word = words.pop(0)
+        elif word.startswith("-c"):
+            word = word[2:]
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            word = name.replace("-", "_") + equals + value
+        else:
+            raise refuse(f"its options hold {word!r}; only `-c name=value` is understood")
+        match = _OPTION.match(word)
+        if match is None:
+            raise refuse(f"its options hold {word!r}; only `-c name=value` is understood")
+        settings[match["name"]] = match["value"]
+    return settings
+
+
+def _seconds(text: str | None, refuse: Callable[[str], Exception]) -> float | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"-?\d+", text):
+        raise refuse(f"connect_timeout is {text!r}; it is a whole number of seconds")
+    # libpq: zero or less waits for ever. A day is that, and still ends.
+    return float(text) if int(text) > 0 else 86_400.0
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

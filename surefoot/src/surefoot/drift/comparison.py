@@ -1,0 +1,80 @@
+"""What drift is made of, read: the target, a scratch database, the models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.catalog import BOOKKEEPING, Catalog, snapshot
+from surefoot.catalog.models import models_catalog
+from surefoot.chain.revisions import Revision, heads
+from surefoot.connect.failures import explained
+from surefoot.drift.dating import dated
+from surefoot.drift.deviations import deviations
+from surefoot.drift.model import Drift
+from surefoot.errors import DatabaseAhead
+from surefoot.ledger.agreement import heads_of
+from surefoot.ledger.table import Ledger, Row
+from surefoot.run.commands import upgrade
+from surefoot.run.target import Target
+
+_MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
+
+
+async def drift(
+    engine: AsyncEngine,
+    scratch: Target,
+    chain: Sequence[Revision],
+    locked: Sequence[Revision],
+    *,
+    metadata: MetaData | None = None,
+    privileges: bool = False,
+) -> Drift:
+    """Compare the engine's database with what the revisions give on `scratch`, which is empty.
+
+    With `metadata` and a database at head, the models are compared with head too.
+
+    On failure: DatabaseAhead, where this build does not know the database's revision; what
+    connecting can meet, and what a revision can meet on the scratch database.
+    """
+    name = engine.url.database or "(default)"
+    with explained(engine.url):
+        async with engine.connect() as connection:
+            at, rows, found = await connection.run_sync(_read, privileges)
+    if not set(at) <= {revision.id for revision in chain}:
+        raise DatabaseAhead(name, ", ".join(at), ", ".join(sorted(heads(chain))))
+    for head in at:
+        await upgrade(scratch, head)
+    models = None
+    async with scratch.engine.connect() as connection:
+        expected = await connection.run_sync(partial(snapshot, privileges=privileges))
+        if metadata is not None and frozenset(at) == heads(chain):
+            given = await connection.run_sync(_models, metadata)
+            models = deviations(given, expected.declarable())
+    return Drift(
+        name,
+        ", ".join(at) or "base",
+        deviations(expected, found),
+        dated(rows, locked, found.fingerprint()),
+        models,
+    )
+
+
+def _read(
+    connection: Connection, privileges: bool
+) -> tuple[tuple[str, ...], Collection[Row], Catalog]:
+    at, ledger = heads_of(connection), Ledger()
+    # Who may look at the catalog need not be let into the ledger: then nothing is dated.
+    readable = ledger.exists(connection) and connection.scalar(
+        text(_MAY_READ), {"name": ledger.name}
+    )
+    rows = ledger.read(connection) if readable else ()
+    return at, rows, snapshot(connection, privileges=privileges)
+
+
+def _models(connection: Connection, metadata: MetaData) -> Catalog:
+    found, _ = models_catalog(connection, [metadata], "public", exclude=BOOKKEEPING)
+    return found.declarable()

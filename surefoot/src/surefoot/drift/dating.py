@@ -1,0 +1,29 @@
+"""When a database drifted, by the fingerprints that runs have left in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from surefoot.chain.revisions import Revision
+from surefoot.drift.model import Since
+from surefoot.ledger.agreement import expected_fingerprint
+from surefoot.ledger.table import Row
+
+
+def dated(rows: Iterable[Row], locked: Sequence[Revision], fingerprint: str) -> Since:
+    """After the last run that left what the lock expects, before the first that left this.
+
+    A fingerprint of a build that saw less of a schema equals none of ours, and says nothing.
+    """
+    after = before = None
+    for row in rows:
+        if row.outcome != "measured":
+            continue
+        heads = [] if row.revision == "base" else row.revision.split("+")
+        if row.fingerprint == expected_fingerprint(locked, heads):
+            after, before = row.finished_at, None
+        elif row.fingerprint != fingerprint:
+            before = None
+        elif before is None:
+            before = row.finished_at
+    return Since(after, before)

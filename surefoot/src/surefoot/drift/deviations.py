@@ -1,0 +1,96 @@
+"""Differences as deviations: one an object, in an order in which they can be repaired.
+
+A table that is missing or unexpected speaks for what belongs to it, a column for its sequence, and
+a partition that was detached for the table that it became.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from surefoot.catalog import Catalog, Difference, Key, difference
+from surefoot.catalog.order import in_order
+from surefoot.drift import repair
+from surefoot.drift.groups import grouped, ordered
+from surefoot.drift.model import Deviation, Repair
+
+By = Mapping[Key, tuple[Difference, ...]]
+# A repair of its own; None where another object says it.
+Special = Mapping[Key, "Repair | None"]
+
+
+def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
+    """What of `found` is not as `expected`: first what goes, then what changes, then what comes.
+
+    An extension that nobody expected is its operator's and no deviation.
+    """
+    by_key = _by_key(expected, found)
+    special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
+
+    def of(word: str) -> set[Key]:
+        return {key for key in by_key if key not in special and by_key[key][0].word == word}
+
+    def deviation(key: Key, how: Repair, members: tuple[Key, ...] = ()) -> Deviation:
+        return Deviation(key, by_key[key][0].word, by_key[key], how, members)
+
+    gone, come = grouped(of("unexpected"), found), grouped(of("missing"), expected)
+    return (
+        *(
+            deviation(key, repair.remove(key, found), gone[key])
+            for key in reversed(ordered(gone, found))
+        ),
+        *(deviation(key, how) for key, how in sorted(special.items()) if how is not None),
+        *(
+            deviation(key, repair.change(by_key[key], expected, found))
+            for key in in_order(of("changed"), expected.uses)
+        ),
+        *(
+            deviation(key, repair.make(key, come[key], expected), come[key])
+            for key in ordered(come, expected)
+        ),
+    )
+
+
+def _by_key(expected: Catalog, found: Catalog) -> By:
+    by_key: dict[Key, tuple[Difference, ...]] = {}
+    for each in difference(expected, found):
+        if each.word != "unexpected" or each.kind != "extension":
+            key = Key(each.kind, each.name)
+            by_key[key] = (*by_key.get(key, ()), each)
+    return by_key
+
+
+def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
+    """Partitions that became tables, and tables that became partitions: one statement each."""
+    moves: dict[Key, Repair | None] = {}
+    for key in by_key:
+        table = Key("table", key.name)
+        if key.kind != "partition" or table not in by_key:
+            continue
+        detached = key in expected.objects
+        moves[key] = repair.attach(key, expected) if detached else repair.detach(key, found)
+        objects = (found if detached else expected).objects
+        moves[table] = None
+        moves.update({each: None for each in objects if objects[each].get("table") == table.name})
+    return moves
+
+
+def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
+    """NOT NULL that was promised and not proven, which PostgreSQL 18 has a constraint for.
+
+    Where the column has no NOT NULL on one of the sides, the column says it.
+    """
+    proofs: dict[Key, Repair | None] = {}
+    for key in by_key:
+        attributes = found.objects.get(key) or expected.objects.get(key) or {}
+        if key.kind != "constraint" or attributes.get("type") != "not null":
+            continue
+        name = str(attributes["definition"]).removeprefix("NOT NULL ").strip('"')
+        sides = [side.get("column", f"{attributes['table']}.{name}") for side in (expected, found)]
+        if not all(column is not None and column["not null"] for column in sides):
+            proofs[key] = None
+        elif key in found.objects:
+            proofs[key] = repair.validate(key, found)
+        else:
+            proofs[key] = Repair(note="it is proven already, and nothing has to be brought back")
+    return proofs

@@ -1,0 +1,30 @@
+"""The fingerprint of the schema after each revision, taken on a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from surefoot.catalog import Catalog, snapshot
+from surefoot.chain.revisions import Revision
+from surefoot.run.commands import upgrade
+from surefoot.run.target import Target
+
+
+async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
+    """The revisions with the fingerprint of what each gives.
+
+    `scratch` is an empty database that may be filled. On failure: as `upgrade`.
+    """
+    found = []
+    for revision in revisions:
+        await upgrade(scratch, revision.id)
+        catalog = await catalog_of(scratch)
+        found.append(replace(revision, fingerprint=catalog.fingerprint()))
+    return tuple(found)
+
+
+async def catalog_of(target: Target) -> Catalog:
+    """The target's schema as it is."""
+    async with target.engine.connect() as connection:
+        return await connection.run_sync(snapshot)

@@ -1,0 +1,103 @@
+"""Drift as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from surefoot.catalog import Attributes, Value
+from surefoot.drift.model import Deviation, Drift, Since
+
+
+def render(drift: Drift) -> str:
+    """The whole of it; the last line is what to do next."""
+    return "\n".join(_lines(drift))
+
+
+def _lines(drift: Drift) -> Iterator[str]:
+    if not drift.count:
+        also = "" if drift.models is None else ", and so are the models"
+        yield f"OK  {drift.database} is what its revisions up to {drift.revision} give{also}."
+        return
+    if drift.deviations:
+        since = _since(drift.since)
+        count = _counted(len(drift.deviations))
+        yield f"DRIFT  {drift.database}: {count} from {drift.revision}{since}"
+        yield ""
+        yield from listing(drift.deviations)
+    if drift.models:
+        if drift.deviations:
+            yield ""
+        yield f"MODELS  {_counted(len(drift.models))} of {drift.revision} from the models"
+        yield ""
+        for number, each in enumerate(drift.models, start=len(drift.deviations) + 1):
+            yield from _deviation(number, each)
+    yield ""
+    yield f"{_counted(drift.count)}. Next: {_next(drift)}"
+
+
+def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
+    """The deviations, numbered, each with what is offered."""
+    for number, each in enumerate(deviations, start=1):
+        yield from _deviation(number, each)
+        yield from _repair(each)
+
+
+def _next(drift: Drift) -> str:
+    if not drift.deviations:
+        return 'alembic revision --autogenerate -m "…"'
+    return "run what is offered, or make a revision of what is meant"
+
+
+def _since(since: Since) -> str:
+    if since.after and since.before:
+        return f", between the runs of {_at(since.after)} and {_at(since.before)}"
+    if since.after:
+        return f", since the run of {_at(since.after)}"
+    return f", before the run of {_at(since.before)} ended" if since.before else ""
+
+
+def _at(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
+    with_it = f", with {len(deviation.members)} that belong to it" if deviation.members else ""
+    yield f"{number:<2} {deviation.word}  {deviation.title}{with_it}"
+    if deviation.word != "changed":
+        return
+    several = len(deviation.differences) > 1
+    for each in deviation.differences:
+        name = f"{each.attribute} " if several else ""
+        yield from _value(f"- expected {name}", each.expected)
+        yield from _value(f"+ found    {name}", each.found)
+
+
+def _value(label: str, value: Value | Attributes) -> Iterator[str]:
+    first, *rest = _shown(value).splitlines() or [""]
+    yield f"   {label}{first}"
+    yield from (f"     {line}" for line in rest)
+
+
+def _shown(value: Value | Attributes) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value is None else str(value)
+
+
+def _repair(deviation: Deviation) -> Iterator[str]:
+    repair = deviation.repair
+    label = "fix, which drops data:" if repair.loses_data else "fix:"
+    for statement in repair.sql:
+        first, *rest = f"{statement};".splitlines()
+        yield f"   {label} {first}"
+        yield from (f"     {line}" for line in rest)
+        label = "    "
+    if repair.note:
+        yield f"   note: {repair.note}"
+
+
+def _counted(count: int) -> str:
+    return "1 difference" if count == 1 else f"{count} differences"

@@ -1,0 +1,246 @@
+"""One `postgres` process on one data folder: made, started, waited for, stopped.
+
+Only the supervisor uses this, from its one thread: the kernel's "die with your parent" belongs
+to the thread that forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from surefoot.embedded.identity import Identity, die_with_parent
+from surefoot.embedded.place import Place, Spec
+from surefoot.embedded.wire import SOCKET_NAME
+
+POLL_S = 0.005
+READY_TIMEOUT_S = 90.0  # a crash recovery comes first
+PREDECESSOR_TIMEOUT_S = 10.0
+FAST_STOP_TIMEOUT_S = 30.0
+IMMEDIATE_STOP_TIMEOUT_S = 5.0
+# What a server says while one that was killed still leaves its last traces.
+PASSING = ("already exists", "is still in use")
+
+COMMON = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] %q%a@%d ",
+}
+# A crash of the machine may cost the last moments' commits, never the database.
+DURABLE = {"synchronous_commit": "off", "max_wal_size": "2GB"}
+THROW_AWAY = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # Below the data folder, and so removed with it even after a kill.
+    "dynamic_shared_memory_type": "mmap",
+}
+
+
+class PostgresFailed(Exception):
+    """initdb or postgres ended before the server was up; the log says why."""
+
+
+def create_cluster(place: Place, spec: Spec, identity: Identity) -> None:
+    """Make the data folder, whole or not at all.
+
+    initdb works in a folder of another name, and the rename comes last. What a killed one left
+    behind is removed by the next.
+    """
+    for left in place.directory.glob("data.new-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    if place.data_major() is not None:
+        return
+    new = place.directory / f"data.new-{os.getpid()}"
+    new.mkdir(mode=0o700)
+    identity.own(new)
+    arguments = [
+        str(Path(spec.bindir) / "initdb"),
+        *("--pgdata", str(new), "--username", spec.user, "--auth", "trust"),
+        *("--encoding", "UTF8", "--no-instructions"),
+        *_locale(spec.major),
+    ]
+    if not spec.durable:
+        arguments.append("--no-sync")
+    process = _spawn(arguments, identity, signal.SIGKILL)
+    code = process.wait()
+    if code != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        raise PostgresFailed(f"initdb ended with exit code {code}")
+    new.rename(place.data)
+
+
+class Postgres:
+    """The server process, a child of this one that dies with it."""
+
+    def __init__(self, place: Place, spec: Spec, identity: Identity) -> None:
+        self._place, self._spec, self._identity = place, spec, identity
+        self._process: subprocess.Popen[bytes] | None = None
+        # Nobody needs a throw-away server's last checkpoint.
+        self._stop_signal = signal.SIGINT if spec.durable else signal.SIGQUIT
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start and wait until connections are let in.
+
+        On failure: PostgresFailed.
+        """
+        deadline = time.monotonic() + PREDECESSOR_TIMEOUT_S
+        while True:
+            end_predecessor(self._place)
+            log_start = self._place.log_bytes()
+            self._process = _spawn(self._arguments(), self._identity, self._stop_signal)
+            if self._becomes_ready():
+                return
+            said = "\n".join(self._place.log_tail(log_start))
+            passing = any(text in said for text in PASSING)
+            if not passing or time.monotonic() > deadline:
+                raise PostgresFailed(f"postgres ended with exit code {self._process.returncode}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End sessions and server; harder where it takes too long."""
+        steps = (
+            (self._stop_signal, FAST_STOP_TIMEOUT_S),
+            (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
+            (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
+        )
+        for stop_signal, timeout_s in steps:
+            if self._process is None or self._process.poll() is not None:
+                return
+            self._process.send_signal(stop_signal)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+
+    def _arguments(self) -> list[str]:
+        options = {
+            **COMMON,
+            **(DURABLE if self._spec.durable else THROW_AWAY),
+            "unix_socket_directories": str(self._place.run),
+            **self._spec.options,
+        }
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        program = str(Path(self._spec.bindir) / "postgres")
+        return [program, "-D", str(self._place.data), *settings]
+
+    def _becomes_ready(self) -> bool:
+        """True when the server lets us in; false when it ended instead."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while self.is_alive():
+            lines = _pid_file(self._place)
+            if len(lines) >= 8 and lines[0] == str(self.pid) and lines[7] == "ready":
+                return True
+            if time.monotonic() > deadline:
+                self.stop()
+                raise PostgresFailed(f"postgres was not ready after {READY_TIMEOUT_S:g} s")
+            time.sleep(POLL_S)
+        return False
+
+
+def end_predecessor(place: Place) -> None:
+    """Make sure that no server runs on the data folder any more. The caller has the place's lock.
+
+    A server outlives its supervisor for the moment that a fast stop takes, or for good where the
+    system cannot tie it to its parent. A killed one may stay in the process table as a zombie, or
+    its id may be another program's by now: postgres would take both for a living server. Then
+    its lock file is given our id, which postgres takes for stale, and it goes on to look
+    whether any of the dead server's children still use the shared memory.
+    """
+    for stop_signal, timeout_s in (
+        (signal.SIGINT, PREDECESSOR_TIMEOUT_S),
+        (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
+        (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
+    ):
+        pid = _server_pid(place)
+        if pid is None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, stop_signal)
+        _wait_until(lambda: _server_pid(place) is None, timeout_s)
+    pid_file = place.data / "postmaster.pid"
+    lines = _pid_file(place)
+    if lines:
+        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:], ""]), encoding="utf-8")
+    for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+        (place.run / name).unlink(missing_ok=True)
+
+
+def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def _server_pid(place: Place) -> int | None:
+    """The id of the server that runs on the data folder, if one does."""
+    lines = _pid_file(place)
+    if not lines or not lines[0].isdigit():
+        return None
+    if sys.platform != "linux":
+        listing = subprocess.run(  # noqa: S603 - an id from the server's own file
+            ["/bin/ps", "-o", "stat=,comm=", "-p", lines[0]],
+            check=False,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        return int(lines[0]) if "postgres" in listing and not listing.startswith("Z") else None
+    try:
+        # A server works inside its data folder; a zombie is nowhere.
+        works_in = Path(f"/proc/{lines[0]}/cwd").readlink()
+    except OSError:
+        return None
+    return int(lines[0]) if works_in == place.data else None
+
+
+def _pid_file(place: Place) -> list[str]:
+    try:
+        text = (place.data / "postmaster.pid").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [line.strip() for line in text.splitlines()]
+
+
+def _locale(major: int) -> Sequence[str]:
+    """UTF-8 order by code point, on every system alike where PostgreSQL brings its own."""
+    if major >= 17:
+        return ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    return ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=C",)
+
+
+def _spawn(
+    arguments: list[str], identity: Identity, death_signal: signal.Signals
+) -> subprocess.Popen[bytes]:
+    """A child that is `identity`, writes into the log and dies with this process."""
+    parent_pid = os.getpid()
+
+    def prepare() -> None:
+        identity.enter()
+        die_with_parent(parent_pid, death_signal)
+
+    return subprocess.Popen(  # noqa: S603 - initdb or postgres
+        arguments,
+        stdin=subprocess.DEVNULL,
+        cwd="/",
+        preexec_fn=prepare,  # noqa: PLW1509 - this process has one thread
+    )

@@ -1,0 +1,117 @@
+"""The first look finds out whether `alembic upgrade head` has anything to do.
+
+It is on the way of every start of every container, and nearly always all there is to it. So it is
+taken before what runs revisions is imported, and needs neither an engine nor a model nor a revision
+file: revisions.lock, one connection, two tables. It affirms what is plain, and leaves everything
+else, with its reasons, to the run, which looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from alembic.config import Config
+from sqlalchemy import URL
+
+from surefoot.chain.lockfile import names_all_files, read_lock
+from surefoot.chain.revisions import heads
+from surefoot.connect.failures import explained
+from surefoot.environment.commandline import command_name, rendered, say
+from surefoot.errors import Interrupted, SurefootError
+from surefoot.ledger import integrity as plan
+from surefoot.ledger.table import Row, applied
+from surefoot.run.report import Recorder
+
+HEADS = ("head", "heads")
+_SESSION = """
+SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
+       AND current_setting('default_transaction_read_only') = 'off'
+       AND to_regclass('alembic_version') IS NOT NULL,
+       to_regclass('alembic_version_ledger') IS NOT NULL
+"""
+_LEDGER = """
+SELECT revision, direction, phase, outcome, checksum, finished_at
+FROM alembic_version_ledger ORDER BY id
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """An address for people, and how to connect."""
+
+    url: URL
+    connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]]
+
+
+def at_head(config: Config, versions: Path, way: Callable[[], Way | None]) -> bool:
+    """Whether the database is at head of this build, and all is as the ledger has it; then say so.
+
+    `way` leads to the database; None where a server has to be started first. Only for a command
+    that was typed, on a connection of its own.
+    """
+    options = config.cmd_opts
+    if (
+        command_name(config) != "upgrade"
+        or getattr(options, "revision", None) not in HEADS
+        or getattr(options, "sql", False)
+        or config.attributes
+        or _loop_is_running()
+    ):
+        return False
+    with rendered(config):
+        found = way()
+        if found is None:
+            return False
+        recorder = Recorder(found.url.database or "(default)", say)
+        with explained(found.url):
+            newest = _look(versions, found)
+        if newest is None:
+            return False
+    recorder.begin(tuple(sorted(newest)), ())
+    recorder.end(newest)
+    config.attributes["report"] = recorder.report()
+    return True
+
+
+def _look(versions: Path, way: Way) -> frozenset[str] | None:
+    """The newest revisions, where the database has them."""
+    try:
+        locked = read_lock(versions.parent / "revisions.lock")
+        if not names_all_files(locked, versions):
+            return None
+        in_database, rows = asyncio.run(_read(way))
+        if not in_database or in_database != heads(locked):
+            return None
+        plan.check_integrity(locked, in_database, applied(rows))
+    except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None  # the run meets it again and says what it means
+    except KeyboardInterrupt:
+        raise Interrupted(signal.SIGINT) from None
+    return in_database
+
+
+async def _read(way: Way) -> tuple[frozenset[str], list[Row]]:
+    """What the revision table names and the ledger holds; nothing where a run must look closer."""
+    connection = await way.connect()
+    try:
+        is_plain, has_ledger = await connection.fetchrow(_SESSION) or (False, False)
+        if not is_plain:
+            return frozenset(), []
+        names = await connection.fetch("SELECT version_num FROM alembic_version")
+        rows = await connection.fetch(_LEDGER) if has_ledger else []
+    finally:
+        await connection.close()
+    return frozenset(row[0] for row in names), [Row(**dict(row)) for row in rows]
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""`alembic history`: what there is, and which of it the database has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.connect.failures import explained
+from surefoot.environment.commandline import say
+from surefoot.errors import SurefootError, UsageError
+
+Engine = Callable[[], AbstractContextManager[AsyncEngine]]
+
+
+def history(config: Config, script: ScriptDirectory, engine: Engine) -> None:
+    """Print the revisions, newest first, each with its state in the database.
+
+    Without a database the list is still printed, and the reason said.
+    """
+    heads: tuple[str, ...] | None
+    try:
+        heads = asyncio.run(_heads(engine))
+    except SurefootError as error:
+        heads = None
+        say(f"{error.render()}\nThe list below says nothing of the database.\n")
+    options = config.cmd_opts
+    base, head = _range(getattr(options, "rev_range", None), heads)
+    revisions = [item for item in script.walk_revisions(base, head) if isinstance(item, Script)]
+    applied = None if heads is None else _applied(script, heads)
+    if getattr(options, "verbose", False):
+        for revision in revisions:
+            config.print_stdout("State: %s\n%s", _state(revision, applied), revision.log_entry)
+    else:
+        width = max((len(item.revision) for item in revisions), default=0)
+        for revision in revisions:
+            state, title = _state(revision, applied), (revision.doc or "").rstrip(".")
+            phase = getattr(revision.module, "phase", "")
+            config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
+    pending = sum(1 for item in revisions if _state(item, applied) == "pending")
+    summary = f"{len(revisions)} revisions" + ("" if heads is None else f", {pending} pending")
+    say(f"{summary}. Next: alembic upgrade head" if pending else f"{summary}.")
+
+
+async def _heads(engine: Engine) -> tuple[str, ...]:
+    with engine() as opened, explained(opened.url):
+        async with opened.connect() as connection:
+            return await connection.run_sync(_current)
+
+
+def _current(connection: Connection) -> tuple[str, ...]:
+    return MigrationContext.configure(connection).get_current_heads()
+
+
+def _range(given: str | None, heads: tuple[str, ...] | None) -> tuple[str, str]:
+    if given is None:
+        return "base", "heads"
+    start, colon, end = given.strip().partition(":")
+    if not colon:
+        raise UsageError(
+            f"{given!r} is not a range of revisions", help="write it as 0002:0005, 0002: or :0005"
+        )
+    current = ", ".join(heads or ()) or "base"
+    start, end = (current if name == "current" else name for name in (start, end))
+    return start or "base", end or "heads"
+
+
+def _applied(script: ScriptDirectory, heads: Iterable[str]) -> frozenset[str]:
+    names = {item.revision for item in script.walk_revisions()}
+    known = [head for head in heads if head in names]
+    return frozenset(item.revision for item in script.iterate_revisions(tuple(known), "base"))
+
+
+def _state(revision: Script, applied: frozenset[str] | None) -> str:
+    if applied is None:
+        return "unknown"
+    return "applied" if revision.revision in applied else "pending"

@@ -1,0 +1,31 @@
+"""What every error has: a message, the command that helps, an exit code, and how it is shown."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SurefootError(Exception):
+    """What is true, and the command that helps. `str(error)` is the message alone."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    word: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users read
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+    def render(self) -> str:
+        """The error as a person reads it: state word, code, message, help."""
+        first, *rest = self.message.splitlines() or [""]
+        lines = [f"{self.word} [{self.code}]  {first}", *(f"  {line.strip()}" for line in rest)]
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """The error as one JSON object; the attributes of the class are its fields."""
+        fields = {k: v for k, v in vars(self).items() if k not in ("message", "help")}
+        return {"code": self.code, "message": self.message, "help": self.help, **fields}

@@ -1,0 +1,139 @@
+"""A check said no: exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surefoot.errors.base import SurefootError
+
+
+class CheckFailed(SurefootError):
+    """A check looked and said no."""
+
+    code = "check-failed"
+    exit_code = 1
+
+
+class DatabaseBehind(CheckFailed):
+    """The database lacks revisions that this build needs."""
+
+    code = "database-behind"
+
+    def __init__(self, database: str, current: str, expected: str, pending: Sequence[str]) -> None:
+        self.database, self.current, self.expected = database, current, expected
+        self.pending = tuple(pending)
+        super().__init__(
+            f"database {database!r} is at {current}; this build needs {expected} "
+            f"(pending: {', '.join(self.pending)})",
+            help="run `alembic upgrade head`",
+        )
+
+
+class DatabaseAhead(CheckFailed):
+    """The database has revisions that this build does not know."""
+
+    code = "database-ahead"
+
+    def __init__(
+        self, database: str, current: str, expected: str, strangers: Sequence[str] = ()
+    ) -> None:
+        """`strangers` are the revisions that the build does not know, each with its phase."""
+        self.database, self.current, self.expected = database, current, expected
+        self.strangers = tuple(strangers)
+        told = f"; ahead of it: {', '.join(self.strangers)}" if self.strangers else ""
+        super().__init__(
+            f"database {database!r} is at {current}, which this build does not know; "
+            f"its newest revision is {expected}{told}",
+            help=f"deploy the build that has {current}, or downgrade the database with that build",
+        )
+
+
+class DatabaseDiverged(CheckFailed):
+    """The database and this build contradict each other."""
+
+    code = "database-diverged"
+
+    def __init__(self, database: str, why: str, help: str) -> None:  # noqa: A002 - as its base's
+        self.database, self.why = database, why
+        super().__init__(f"database {database!r} and this build contradict: {why}", help=help)
+
+
+class NeverMigrated(CheckFailed):
+    """The database has no revision at all."""
+
+    code = "never-migrated"
+
+    def __init__(self, database: str, expected: str) -> None:
+        self.database, self.expected = database, expected
+        super().__init__(
+            f"database {database!r} was never migrated; this build needs {expected}",
+            help="run `alembic upgrade head`",
+        )
+
+
+class DatabaseDrifted(CheckFailed):
+    """The database or the models are not what the revisions give."""
+
+    code = "database-drifted"
+
+    def __init__(self, database: str, revision: str, in_database: int, in_models: int) -> None:
+        self.database, self.revision = database, revision
+        self.in_database, self.in_models = in_database, in_models
+        told = [
+            f"{_counted(count)} {where}"
+            for count, where in (
+                (in_database, f"of {database!r} from {revision}"),
+                (in_models, f"of the models from {revision}"),
+            )
+            if count
+        ]
+        super().__init__(
+            "; ".join(told), help="`vegafs drift` lists them, with the SQL that brings them back"
+        )
+
+
+class LockFileStale(CheckFailed):
+    """alembic/revisions.lock is not what the revision files give."""
+
+    code = "lock-file-stale"
+
+    def __init__(self, path: str, differences: Sequence[str]) -> None:
+        self.path = path
+        self.differences = tuple(differences)
+        super().__init__(
+            f"{path} is not what the revision files give: {'; '.join(self.differences)}",
+            help="run `vegafs lock` and commit the file",
+        )
+
+
+class ModelsDiffer(CheckFailed):
+    """The models and the database are not the same."""
+
+    code = "models-differ"
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        count = len(self.differences)
+        noun = "difference" if count == 1 else "differences"
+        super().__init__(
+            "\n".join([f"models and database have {count} {noun}", *self.differences]),
+            help='alembic revision --autogenerate -m "…" writes them as a revision',
+        )
+
+
+class TargetMissed(CheckFailed):
+    """After a run the database is not where the run left it."""
+
+    code = "target-missed"
+
+    def __init__(self, database: str, expected: Sequence[str], found: Sequence[str]) -> None:
+        self.database, self.expected, self.found = database, tuple(expected), tuple(found)
+        super().__init__(
+            f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
+            f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
+            help="`vegafs ledger` shows what was done, `alembic current` where it is",
+        )
+
+
+def _counted(count: int) -> str:
+    return "1 difference" if count == 1 else f"{count} differences"

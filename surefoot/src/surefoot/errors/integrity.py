@@ -1,0 +1,84 @@
+"""What was done to a database and what the files say contradict each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from surefoot.errors.refused import Refused
+
+
+class StampRefused(Refused):
+    """The schema is not what the revision gives that is to be stamped."""
+
+    code = "stamp-refused"
+
+    def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
+        self.database, self.revision = database, revision
+        self.expected, self.found = expected, found
+        known = f"{expected[:8]}…" if expected else "none is in revisions.lock: run `vegafs lock`"
+        super().__init__(
+            f"the schema of {database!r} is not what {revision} gives "
+            f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
+            help=f"`vegafs ops stamp {revision} --reason …` shows the difference first",
+        )
+
+
+class RevisionEdited(Refused):
+    """A revision's code is not what was applied."""
+
+    code = "revision-edited"
+
+    def __init__(
+        self, name: str, revision: str, when: datetime | None, recorded: str, on_disk: str
+    ) -> None:
+        self.revision, self.recorded, self.on_disk = revision, recorded, on_disk
+        super().__init__(
+            f"{name} changed after it was applied{_on(when)} "
+            f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
+            help="restore the file; if the edit is harmless, "
+            f"`vegafs ops accept-checksum {revision} --reason …`",
+        )
+
+
+class RevisionMissing(Refused):
+    """A revision was applied and has no file."""
+
+    code = "revision-missing"
+
+    def __init__(self, revision: str, when: datetime | None, recorded: str) -> None:
+        self.revision, self.recorded = revision, recorded
+        super().__init__(
+            f"{revision} was applied{_on(when)} (recorded {recorded[:8]}…) and its file is gone",
+            help="restore the file from version control",
+        )
+
+
+class RevisionInserted(Refused):
+    """A revision was put before one that is applied already."""
+
+    code = "revision-inserted"
+
+    def __init__(self, name: str, current: str) -> None:
+        self.name, self.current = name, current
+        super().__init__(
+            f"{name} stands before {current}, which is applied, and was never applied itself: "
+            "no upgrade would run it",
+            help="give it the next number and build it on the newest revision",
+        )
+
+
+class LedgerEdited(Refused):
+    """A row of the ledger is not what was written."""
+
+    code = "ledger-edited"
+
+    def __init__(self, table: str, row: int) -> None:
+        self.table, self.row = table, row
+        super().__init__(
+            f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
+            help="restore the row from a backup; `vegafs ledger` shows it",
+        )
+
+
+def _on(when: datetime | None) -> str:
+    return f" on {when:%Y-%m-%d}" if when else ""

@@ -1,0 +1,94 @@
+"""Work stopped part-way, and the error says what was applied: exit code 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from surefoot.errors.base import SurefootError
+
+
+class RunFailed(SurefootError):
+    """Work stopped part-way; the message says what was done."""
+
+    code = "run-failed"
+    exit_code = 4
+    word = "FAILED"
+
+
+class UpgradeFailed(RunFailed):
+    """A revision failed. What came before it stays; `kept` says what of the failed one does."""
+
+    code = "run-failed"
+    cure: ClassVar[str] = "correct the cause"
+
+    def __init__(
+        self,
+        revision: str,
+        reason: str,
+        applied: Sequence[str],
+        command: str,
+        kept: str = "nothing",
+    ) -> None:
+        self.revision, self.reason, self.applied, self.kept = revision, reason, tuple(applied), kept
+        done = ", ".join(self.applied) or "nothing"
+        super().__init__(
+            f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: {kept}",
+            help=f"{self.cure}, then `{command}` again",
+        )
+
+
+class DiskFull(UpgradeFailed):
+    """The server has no room for what a revision writes."""
+
+    code = "disk-full"
+    cure = "make room on the database server's disk"
+
+
+class StepNotPermitted(UpgradeFailed):
+    """The role may not do what a revision does."""
+
+    code = "step-not-permitted"
+    cure = "run it as the role that owns what it changes, or let that role own it"
+
+
+class DuplicateRows(RunFailed):
+    """A unique index cannot be built over what is there."""
+
+    code = "duplicate-rows"
+
+    def __init__(self, index: str, count: int) -> None:
+        self.index, self.count = index, count
+        rows = "row is a duplicate of another" if count == 1 else "rows are duplicates of others"
+        super().__init__(
+            f"the unique index {index} cannot be built: {count} {rows}; no index is left",
+            help="remove the duplicates, then the same command again",
+        )
+
+
+class SchemaNotCopied(RunFailed):
+    """A database's schema could not be made again on the scratch server."""
+
+    code = "schema-not-copied"
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database, self.reason = database, reason
+        super().__init__(
+            f"the schema of {database!r} cannot be copied: {reason}",
+            help="set VEGAFS_SCRATCH_URL to a server that has what it needs (extensions, roles); "
+            "without --from-database the schema comes from the revisions",
+        )
+
+
+class ServerStartFailed(RunFailed):
+    """The embedded server did not start; `log_tail` holds its last lines."""
+
+    code = "server-start-failed"
+
+    def __init__(self, reason: str, log_path: str, log_tail: Sequence[str]) -> None:
+        self.reason, self.log_path, self.log_tail = reason, log_path, tuple(log_tail)
+        tail = "".join(f"\n  | {line}" for line in self.log_tail)
+        super().__init__(
+            f"the embedded PostgreSQL did not start: {reason}{tail}",
+            help=f"the whole log is {log_path}",
+        )

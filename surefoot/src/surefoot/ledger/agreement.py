@@ -1,0 +1,71 @@
+"""Agreement says whether a database is what revisions.lock expects at its revision.
+
+    revisions.lock x alembic_version -> the fingerprint expected --+-> agrees: yes, no, not known
+    catalog ----------------------> the fingerprint found ---------+
+
+A fact to show and no reason to refuse service: what differs, and since when, `vegafs drift` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.catalog import NOTHING, snapshot
+from surefoot.chain.lockfile import read_lock
+from surefoot.chain.revisions import Revision
+from surefoot.connect.failures import explained
+
+_HEADS = "SELECT version_num FROM alembic_version ORDER BY version_num"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The fingerprint that a database should have at its revision, and the one that it has."""
+
+    revision: str
+    expected: str | None
+    found: str
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether they are equal; None where the lock does not say what to expect."""
+        return None if self.expected is None else self.expected == self.found
+
+
+async def agreement(engine: AsyncEngine, lock_path: Path) -> Agreement:
+    """Compare the whole schema with the lock: a read of the catalogs, some ten milliseconds.
+
+    A role that may read is enough; nothing is written. Ask at most once a minute.
+
+    On failure: what connecting can meet, RevisionsBroken where the file cannot be read.
+    """
+    locked = read_lock(lock_path)
+    with explained(engine.url):
+        async with engine.connect() as connection:
+            return await connection.run_sync(look, locked)
+
+
+def look(connection: Connection, locked: Sequence[Revision]) -> Agreement:
+    """The same on a connection that is there."""
+    heads = heads_of(connection)
+    found = snapshot(connection).fingerprint()
+    return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
+
+
+def heads_of(connection: Connection) -> tuple[str, ...]:
+    """The revisions that the database names; none where it was never migrated."""
+    there = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+    return tuple(connection.scalars(text(_HEADS))) if there else ()
+
+
+def expected_fingerprint(locked: Sequence[Revision], heads: Collection[str]) -> str | None:
+    """What the schema is to be at these revisions; None where the lock does not say."""
+    if not heads:
+        return NOTHING.fingerprint()
+    known = {revision.id: revision.fingerprint for revision in locked}
+    return known.get(next(iter(heads))) if len(heads) == 1 else None

@@ -1,0 +1,77 @@
+"""Revisions x ledger: what may run, and what contradicts it. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from surefoot.chain.revisions import Revision, ancestors
+from surefoot.errors import RevisionEdited, RevisionInserted, RevisionMissing
+from surefoot.ledger.table import Row
+
+
+def check_integrity(
+    revisions: Sequence[Revision], in_database: Collection[str], recorded: Mapping[str, Row]
+) -> None:
+    """Compare what was applied with what the files say.
+
+    `in_database` are the ids that the revision table names, `recorded` the ledger's row for each
+    revision that is in force. On failure: RevisionEdited, RevisionMissing, RevisionInserted.
+    """
+    by_id = {revision.id: revision for revision in revisions}
+    if not recorded:
+        return  # managed by an ordinary Alembic so far
+    below = ancestors(revisions, in_database)
+    # First: the one after it builds on it now, and so was edited too.
+    for revision in revisions:
+        if revision.id in below and revision.id not in recorded:
+            raise RevisionInserted(f"{revision.id}_{revision.slug}", ", ".join(sorted(in_database)))
+    for identifier, row in recorded.items():
+        known = by_id.get(identifier)
+        if known is None:
+            raise RevisionMissing(identifier, row.finished_at, row.checksum)
+        if known.sha256 != row.checksum:
+            name = f"{known.id}_{known.slug}"
+            raise RevisionEdited(name, known.id, row.finished_at, row.checksum, known.sha256)
+
+
+def strangers(
+    revisions: Sequence[Revision], in_database: Collection[str], recorded: Mapping[str, Row]
+) -> tuple[Stranger, ...]:
+    """The revisions in the database that this build does not know, oldest first.
+
+    What was applied on the way to the newest counts as much as the newest.
+    """
+    known = {revision.id for revision in revisions}
+    unrecorded = sorted(i for i in in_database if i not in known and i not in recorded)
+    return (
+        *(
+            Stranger(identifier, row.phase, row.requires_code)
+            for identifier, row in recorded.items()
+            if identifier not in known
+        ),
+        *(Stranger(identifier, "unknown") for identifier in unrecorded),
+    )
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A revision of the database that a build does not know, by what the ledger says of it.
+
+    One that the ledger does not know either has the phase `unknown`.
+    """
+
+    id: str
+    phase: str
+    requires_code: str | None = None
+
+    def tolerates(self, revisions: Sequence[Revision]) -> bool:
+        """Whether the code of a build with these revisions works after it."""
+        return self.phase == "expand" or (
+            self.requires_code is not None
+            and any(revision.id == self.requires_code for revision in revisions)
+        )
+
+    def __str__(self) -> str:
+        needs = f", needs the code of {self.requires_code}" if self.requires_code else ""
+        return f"{self.id} ({self.phase}{needs})"

@@ -1,0 +1,79 @@
+"""A service says which revision its code is of, for as long as it lives.
+
+It holds a shared advisory lock whose number stands for that revision, on a session of its own. The
+server gives the lock back when the session ends, so a process that was killed is gone from the list
+at once; nothing is written, and any role may do it. Behind a pooler that lends sessions out the
+lock would stay with somebody else, so there a service cannot be seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from surefoot.chain.revisions import Revision, ancestors
+
+_ANNOUNCE = "SELECT pg_try_advisory_lock_shared({space}, {number})"
+_LIVING = """
+SELECT l.objid::bigint, l.pid, coalesce(a.application_name, ''), a.backend_start
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid = {space}
+ORDER BY a.backend_start, l.pid
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that lives; `revision` is None where this build does not know its number."""
+
+    revision: str | None
+    pid: int
+    application: str
+    since: datetime | None
+
+    def __str__(self) -> str:
+        return f"{self.application or 'a service'} (backend {self.pid}) at {self.revision or '?'}"
+
+
+def announce(connection: Connection, revision: str) -> bool:
+    """Say that this session's code is of the revision; False where the session is a pooler's."""
+    driver = connection.connection.driver_connection
+    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    if driver is None or driver.get_server_pid() != pid:
+        return False
+    sql = _ANNOUNCE.format(space=_number("services"), number=_number(revision))
+    return bool(connection.exec_driver_sql(sql).scalar())
+
+
+def living(connection: Connection, revisions: Sequence[Revision]) -> tuple[Service, ...]:
+    """The services that have announced themselves, oldest first."""
+    known = {_number(revision.id): revision.id for revision in revisions}
+    rows = connection.exec_driver_sql(_LIVING.format(space=_number("services")))
+    return tuple(Service(known.get(number), *rest) for number, *rest in rows)
+
+
+def intolerant(
+    services: Iterable[Service], revisions: Sequence[Revision], contract: Revision
+) -> tuple[Service, ...]:
+    """The services whose code does not work after the contract revision.
+
+    Where that does not say `requires_code`, it takes code of its own revision. A service at a
+    revision that is not known here is of a newer build.
+    """
+    needed = contract.requires_code or contract.id
+    return tuple(
+        service
+        for service in services
+        if service.revision is not None and needed not in ancestors(revisions, [service.revision])
+    )
+
+
+def _number(name: str) -> int:
+    """A key of 31 bits: as a signed number and as an oid it reads the same."""
+    return int.from_bytes(hashlib.sha256(f"alembic:{name}".encode()).digest()[:4], "big") >> 1

@@ -1,0 +1,298 @@
+"""Steps that PostgreSQL runs outside a transaction, each one line of a revision.
+
+    op.create_index_concurrently("ix_jobs_priority", "jobs", ["priority"])
+    op.drop_index_concurrently("ix_jobs_rank")
+    op.reindex_concurrently("ix_jobs_priority")
+    op.detach_partition_concurrently("events", "events_2020")
+
+Each is safe to repeat: what an earlier try left behind is repaired first, and what is there already
+is left alone. A revision holds one such step and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import MigrateOperation, Operations
+from alembic.operations.schemaobj import SchemaObjects
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex
+
+from surefoot.connect.failures import sqlstate
+from surefoot.errors import DuplicateRows, IndexDiffers
+from surefoot.operations.enums import quote
+from surefoot.run.locks.lock_class import LockClass
+
+# What a revision may hold only one of, and nothing beside it.
+NAMES = (
+    "create_index_concurrently",
+    "drop_index_concurrently",
+    "reindex_concurrently",
+    "detach_partition_concurrently",
+)
+UNIQUE_VIOLATION = "23505"
+# asyncpg's leaves a percent sign in a predicate as it is.
+_DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+_INDEX = """
+SELECT i.indisvalid AND i.indisready, pg_get_indexdef(i.indexrelid)
+FROM pg_index i WHERE i.indexrelid = to_regclass({name})
+"""
+_QUALIFIED = """
+SELECT quote_ident(nspname) || '.' || quote_ident(relname)
+FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE pg_class.oid = to_regclass({name})
+"""
+# The keys and the predicate of the index that failed, in the server's words: it is there, invalid.
+_KEYS = """
+SELECT i.indrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid), i.indnullsnotdistinct,
+       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
+FROM pg_index i WHERE i.indexrelid = to_regclass({name})
+"""
+# What REINDEX calls its indexes before and after their exchange; a long name is cut.
+_LEFTOVERS = """
+SELECT c.oid::regclass::text FROM pg_index r JOIN pg_class of ON of.oid = r.indexrelid
+JOIN pg_index i ON i.indrelid = r.indrelid AND NOT i.indisvalid
+JOIN pg_class c ON c.oid = i.indexrelid
+CROSS JOIN regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') AS stem
+WHERE r.indexrelid = to_regclass({name}) AND stem <> c.relname
+  AND (stem = of.relname OR (octet_length(c.relname) = 63 AND starts_with(of.relname, stem)))
+"""
+_ON_COPY = re.compile(r" ON pg_temp\w*\.alembic_copy ")
+
+
+class OutsideTransaction(MigrateOperation):
+    """A step that `Migration.outside_transaction` runs, with retries and a row in the ledger."""
+
+    # Readers and writers pass while it waits for its locks, unless a kind of step says otherwise.
+    lock_class: LockClass = "patient"
+
+    def statements(self) -> Sequence[str]:
+        """What `--sql` writes."""
+        raise NotImplementedError
+
+    def run(self, connection: Connection) -> None:
+        """Do it, or what is left of it, on a connection in autocommit."""
+        raise NotImplementedError
+
+
+@Operations.register_operation("create_index_concurrently")
+class CreateIndexConcurrently(OutsideTransaction):
+    """An index that is built while readers and writers go on."""
+
+    def __init__(self, index: sa.Index) -> None:
+        if index.table is None:
+            raise ValueError("an index is on a table")
+        self.index = index
+        self.table = _DIALECT.identifier_preparer.format_table(index.table)
+        self.name = qualified(str(index.name), index.table.schema)
+
+    @classmethod
+    def create_index_concurrently(
+        cls,
+        operations: Operations,
+        index_name: str,
+        table_name: str,
+        columns: Sequence[str | sa.TextClause | sa.ColumnElement[Any]],
+        *,
+        unique: bool = False,
+        schema: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Build an index; `options` are those of `op.create_index` (`postgresql_where` and so on).
+
+        On failure: IndexDiffers where a valid index of that name is another one; DuplicateRows
+        where a unique index meets duplicates. Neither leaves an index behind.
+        """
+        ctx = operations.migration_context
+        made = SchemaObjects(ctx).index(
+            index_name, table_name, list(columns), schema=schema, unique=unique, **options
+        )
+        table = made.table
+        for name in options.get("postgresql_include") or ():
+            if table is not None and name not in table.c:
+                table.append_column(sa.Column(name, sa.types.NullType))
+        operations.invoke(cls(made))
+
+    def statements(self) -> Sequence[str]:
+        return [self._create(concurrently=True)]
+
+    def run(self, connection: Connection) -> None:
+        found = _index(connection, self.name)
+        if found is not None:
+            valid, definition = found
+            if valid:
+                wanted = self._definition(connection)
+                if definition != wanted:
+                    raise IndexDiffers(str(self.index.name), definition, wanted)
+                return
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
+        try:
+            connection.exec_driver_sql(self._create(concurrently=True))
+        except DBAPIError as error:
+            if sqlstate(error) != UNIQUE_VIOLATION:
+                raise
+            count = _duplicates(connection, self.name)
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
+            raise DuplicateRows(str(self.index.name), count) from error
+
+    def _create(self, *, concurrently: bool) -> str:
+        self.index.dialect_options["postgresql"]["concurrently"] = concurrently
+        return str(CreateIndex(self.index).compile(dialect=_DIALECT))
+
+    def _definition(self, connection: Connection) -> str:
+        """What the index would be, by the server: built on an empty copy of the table."""
+        # A run that was told to stop sends nothing more; the copy stays as long as its session.
+        connection.exec_driver_sql("DROP TABLE IF EXISTS pg_temp.alembic_copy")
+        connection.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE alembic_copy (LIKE {self.table} INCLUDING GENERATED)"
+        )
+        try:
+            statement = self._create(concurrently=False)
+            connection.exec_driver_sql(
+                statement.replace(f" ON {self.table}", " ON pg_temp.alembic_copy", 1)
+            )
+            name = f"pg_temp.{quote(str(self.index.name))}"
+            found = _index(connection, name)
+            table = connection.exec_driver_sql(_QUALIFIED.format(name=_literal(self.table)))
+            definition = found[1] if found else statement
+            on = f" ON {table.scalar()} "
+            return _ON_COPY.sub(lambda _: on, definition, count=1)
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql("DROP TABLE pg_temp.alembic_copy")
+
+
+@Operations.register_operation("drop_index_concurrently")
+class DropIndexConcurrently(OutsideTransaction):
+    """An index dropped while readers and writers go on."""
+
+    def __init__(self, name: str, schema: str | None = None) -> None:
+        self.name = qualified(name, schema)
+
+    @classmethod
+    def drop_index_concurrently(
+        cls, operations: Operations, index_name: str, *, schema: str | None = None
+    ) -> None:
+        """Drop an index; one that is gone already is no error."""
+        operations.invoke(cls(index_name, schema))
+
+    def statements(self) -> Sequence[str]:
+        return [f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"]
+
+    def run(self, connection: Connection) -> None:
+        connection.exec_driver_sql(self.statements()[0])
+
+
+@Operations.register_operation("reindex_concurrently")
+class ReindexConcurrently(OutsideTransaction):
+    """An index built anew beside itself."""
+
+    def __init__(self, name: str, schema: str | None = None) -> None:
+        self.name = qualified(name, schema)
+
+    @classmethod
+    def reindex_concurrently(
+        cls, operations: Operations, index_name: str, *, schema: str | None = None
+    ) -> None:
+        """Rebuild an index; the leftovers of a rebuild that was cut short are dropped."""
+        operations.invoke(cls(index_name, schema))
+
+    def statements(self) -> Sequence[str]:
+        return [f"REINDEX INDEX CONCURRENTLY {self.name}"]
+
+    def run(self, connection: Connection) -> None:
+        leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=_literal(self.name)))
+        for leftover in leftovers.scalars().all():
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {leftover}")
+        connection.exec_driver_sql(self.statements()[0])
+
+
+@Operations.register_operation("detach_partition_concurrently")
+class DetachPartitionConcurrently(OutsideTransaction):
+    """A partition taken out while the table is read and written."""
+
+    # Its second half waits for old snapshots with the partition locked against its readers.
+    lock_class: LockClass = "short"
+
+    def __init__(self, table: str, partition: str) -> None:
+        self.table, self.partition = table, partition
+
+    @classmethod
+    def detach_partition_concurrently(
+        cls, operations: Operations, table_name: str, partition_name: str
+    ) -> None:
+        """Detach a partition; one whose detaching was cut short is finished."""
+        operations.invoke(cls(table_name, partition_name))
+
+    def statements(self) -> Sequence[str]:
+        return [
+            f"ALTER TABLE {quote(self.table)} DETACH PARTITION {quote(self.partition)} CONCURRENTLY"
+        ]
+
+    def run(self, connection: Connection) -> None:
+        pending = connection.execute(
+            sa.text(
+                "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:partition)"
+                " AND inhparent = to_regclass(:table)"
+            ),
+            {"partition": quote(self.partition), "table": quote(self.table)},
+        ).scalar()
+        if pending is None:
+            return  # detached already
+        statement = self.statements()[0]
+        connection.exec_driver_sql(
+            statement.replace(" CONCURRENTLY", " FINALIZE") if pending else statement
+        )
+
+
+@Operations.implementation_for(OutsideTransaction)
+def _run(operations: Operations, step: OutsideTransaction) -> None:
+    """Outside a transaction, through the run that is under way where there is one."""
+    ctx = operations.migration_context
+    if ctx.as_sql:
+        with ctx.autocommit_block():
+            for statement in step.statements():
+                ctx.impl.static_output(statement + ";")
+        return
+    migration = ctx.opts.get("migration")
+    if migration is not None:
+        migration.outside_transaction(ctx, step)
+        return
+    with ctx.autocommit_block():
+        if ctx.connection is None:
+            raise RuntimeError("there is no connection")
+        step.run(ctx.connection)
+
+
+def qualified(name: str, schema: str | None) -> str:
+    """A name as SQL writes it, with its schema where there is one."""
+    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+
+
+def _index(connection: Connection, name: str) -> tuple[bool, str] | None:
+    row = connection.exec_driver_sql(_INDEX.format(name=_literal(name))).first()
+    return None if row is None else (bool(row[0]), str(row[1]))
+
+
+def _duplicates(connection: Connection, name: str) -> int:
+    """How many rows stand in the way of a unique index."""
+    row = connection.exec_driver_sql(_KEYS.format(name=_literal(name))).first()
+    if row is None:
+        return 0
+    table, predicate, nulls_are_alike, keys = row
+    conditions = [] if nulls_are_alike else [f"({key}) IS NOT NULL" for key in keys]
+    conditions.append(f"({predicate or 'true'})")
+    groups = ", ".join(f"({key})" for key in keys)
+    sql = (
+        "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n "  # noqa: S608 - from the catalog
+        f"FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {groups} HAVING count(*) > 1) d"
+    )
+    return int(connection.exec_driver_sql(sql).scalar() or 0)
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

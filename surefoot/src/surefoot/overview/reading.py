@@ -1,0 +1,108 @@
+"""read() asks a database for everything that an overview shows, part by part."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from surefoot.connect.failures import DATABASE_ERRORS, describe
+from surefoot.errors import LedgerEdited
+from surefoot.ledger import agreement
+from surefoot.ledger.services import living
+from surefoot.ledger.table import Ledger, Row
+from surefoot.overview.model import Activity, Reading, Unread
+from surefoot.run.locks import blockers, mutex
+from surefoot.run.locks.progress import progress_of
+from surefoot.startup.check import Build, check
+
+# A server that is silent costs this and, to close the connection, up to two seconds more.
+READ_S = 3.0
+VERSION_TABLE = "alembic_version"
+# What a migration has locked is not worth waiting for.
+_BOUNDS = (
+    "SELECT set_config('lock_timeout', '200ms', true), "
+    "set_config('statement_timeout', '1500ms', true)"
+)
+_AWAY = Unread("the database does not answer")
+_T = TypeVar("_T")
+
+
+async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) -> Reading:
+    """Read everything, whatever the database does, within about `timeout_s`.
+
+    `engine` is one that only looks. On failure: an error of the database that nobody knows.
+    """
+    verdict, parts = await asyncio.gather(
+        check(engine, build, timeout_s=timeout_s), _read(engine, build, timeout_s)
+    )
+    return Reading(verdict=verdict, **parts)
+
+
+async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str, Any]:
+    """Each part of a reading, by its name."""
+    until_s = time.monotonic() + timeout_s
+    parts: dict[str, Callable[[Connection], Any]] = {
+        "activity": _activity,
+        "ledger": _ledger,
+        "ledger_broken": _ledger_broken,
+        "services": lambda connection: living(connection, build.revisions),
+        # Last: it is the longest, and waits where a migration has locked something.
+        "agreement": lambda connection: agreement.look(connection, build.revisions),
+    }
+    connection = engine.connect()
+    try:
+        with anyio.fail_after(timeout_s):
+            await connection.start()
+        return {name: await _part(connection, ask, until_s) for name, ask in parts.items()}
+    except DATABASE_ERRORS:
+        return dict.fromkeys(parts, _AWAY)
+    finally:
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await connection.close()
+
+
+async def _part(
+    connection: AsyncConnection, ask: Callable[[Connection], _T], until_s: float
+) -> _T | Unread:
+    try:
+        with anyio.fail_after(max(until_s - time.monotonic(), 0.01)):
+            await connection.exec_driver_sql(_BOUNDS)
+            found = await connection.run_sync(ask)
+            await connection.rollback()
+    except DATABASE_ERRORS as error:
+        # After a time-out the connection is gone, and with it the answer to what is asked next.
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await connection.rollback()
+        late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+        return Unread("the database took too long to answer" if late else describe(error))
+    return found
+
+
+def _activity(connection: Connection) -> Activity | None:
+    holder = mutex.find_holder(connection, mutex.key(VERSION_TABLE))
+    if holder is None:
+        return None
+    progress = progress_of(connection, holder.pid)
+    return Activity(holder, progress, blockers.find(connection, holder.pid))
+
+
+def _ledger(connection: Connection) -> tuple[Row, ...]:
+    ledger = Ledger(VERSION_TABLE)
+    return ledger.read(connection) if ledger.exists(connection) else ()
+
+
+def _ledger_broken(connection: Connection) -> str | None:
+    ledger = Ledger(VERSION_TABLE)
+    try:
+        if ledger.exists(connection):
+            ledger.verify(connection)
+    except LedgerEdited as error:
+        return error.message
+    return None

@@ -1,0 +1,89 @@
+"""Estimates: how long a statement would take on a table of the target, from how long it took on
+the scratch database's.
+
+The work of a scan, a rewrite, an index build grows with the rows and with the bytes; which of the
+two counts for more depends on the machine, so the estimate is a range between them and beyond.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from surefoot.plan.figures import Figures, Size
+from surefoot.trace.statement import Statement
+
+# What a statement takes on the scratch database that finds no rows: planning, the catalog, the
+# answer. A scan of the rows there takes hardly longer, so more would hide it.
+OVERHEAD_S = 0.0005
+# Caches that are cold, disks that are slower than memory, writers beside it.
+LOW, HIGH = 0.6, 1.8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A duration between two, in seconds."""
+
+    low_s: float
+    high_s: float
+
+    @property
+    def middle_s(self) -> float:
+        """What is as far from the one as from the other, as a factor."""
+        return math.sqrt(self.low_s * self.high_s)
+
+    @property
+    def is_a_moment(self) -> bool:
+        """Whether nobody would notice."""
+        return self.high_s <= INSTANT.high_s * 3
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(self.low_s + other.low_s, self.high_s + other.high_s)
+
+
+INSTANT = Estimate(0.001, 0.01)
+
+
+def estimate(statement: Statement, figures: Figures) -> Estimate | None:
+    """How long it would take on the target; None where nothing was there to measure it on."""
+    worked = worked_on(statement)
+    if not worked:
+        return INSTANT
+    factors = []
+    for table in worked:
+        size, rows = figures.tables.get(table), statement.rows.get(table, 0)
+        if size is None:
+            return None
+        if not rows:
+            return INSTANT if not size.rows else None
+        factors.append(_factors(size, rows, statement.bytes.get(table, 0), _sorts(statement)))
+    took_s = max(statement.seconds - OVERHEAD_S, OVERHEAD_S / 4)
+    low = min(max(f[0] for f in factors), max(f[1] for f in factors))
+    high = max(max(f) for f in factors)
+    return INSTANT + Estimate(took_s * low * LOW, took_s * high * HIGH)
+
+
+def worked_on(statement: Statement) -> frozenset[str]:
+    """The tables that were there before, every row of which the statement looks at or writes."""
+    indexed = {
+        e.relation
+        for e in statement.of("index_created")
+        if e.relation in statement.rows and not e.fresh
+    }
+    rebuilt = {statement.tables[i] for i in statement.rebuilds if i in statement.tables}
+    return frozenset(
+        {*statement.scans, *statement.rewrites, *statement.changes_rows, *indexed, *rebuilt}
+        & set(statement.rows)
+    )
+
+
+def _sorts(statement: Statement) -> bool:
+    """Whether it builds an index: sorting grows faster than the rows do."""
+    return any(statement.of("index_created")) or bool(statement.rebuilds)
+
+
+def _factors(size: Size, rows: int, scratch_bytes: int, sorts: bool) -> tuple[float, float]:
+    by_rows = size.rows / rows
+    by_bytes = size.bytes / scratch_bytes if scratch_bytes else by_rows
+    deeper = math.log2(max(size.rows, 2)) / math.log2(max(rows, 2)) if sorts else 1.0
+    return by_rows * max(deeper, 1.0), by_bytes * max(deeper, 1.0)

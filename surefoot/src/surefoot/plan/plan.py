@@ -1,0 +1,89 @@
+"""A Forecast: what the pending revisions would do to one database, and for how long.
+
+trace (on a scratch database) x figures (of the target, read only) -> Forecast
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surefoot.chain.revisions import Revision
+from surefoot.errors import SurefootError
+from surefoot.lint.lint import Linted
+from surefoot.plan.figures import Figures
+from surefoot.plan.steps import Step, steps
+from surefoot.plan.undo import Undo, undos
+from surefoot.rules.findings import Finding
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One pending revision."""
+
+    revision: Revision
+    steps: tuple[Step, ...]
+    undo: Undo
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The pending revisions of one database."""
+
+    target: str
+    database: str
+    before: tuple[str, ...]
+    revisions: tuple[Planned, ...]
+    findings: tuple[Finding, ...]
+    figures: Figures
+    # Whether the scratch database had the target's own schema, or that of the revisions.
+    copied: bool = False
+    # What a revision failed with on the scratch database; those after it were not traced.
+    stopped_by: SurefootError | None = None
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The forecast as one JSON object."""
+        return {
+            "schema_version": 1,
+            "target": self.target,
+            "database": self.database,
+            "at": list(self.before),
+            "schema_of": "target" if self.copied else "revisions",
+            "oldest_transaction": asdict(self.figures.oldest) if self.figures.oldest else None,
+            "revisions": [_revision_json(p, self.figures) for p in self.revisions],
+            "findings": [finding.as_json() for finding in self.findings],
+            "stopped_by": self.stopped_by.as_json() if self.stopped_by else None,
+        }
+
+
+def forecast(
+    target: str,
+    database: str,
+    before: Sequence[str],
+    pending: Sequence[Revision],
+    linted: Linted,
+    figures: Figures,
+    *,
+    copied: bool = False,
+) -> Forecast:
+    """Join what was traced with the figures of the target."""
+    back = undos(pending, linted.trace, figures)
+    planned = [
+        Planned(revision, steps(unit.statements, figures), back[revision.id])
+        for revision, unit in zip(pending, linted.units, strict=True)
+    ]
+    stopped = linted.trace.failure
+    return Forecast(
+        target, database, tuple(before), tuple(planned), linted.findings, figures, copied, stopped
+    )
+
+
+def _revision_json(planned: Planned, figures: Figures) -> Mapping[str, Any]:
+    return {
+        "revision": planned.revision.id,
+        "slug": planned.revision.slug,
+        "phase": planned.revision.phase,
+        "undo": planned.undo.as_json(figures),
+        "statements": [step.as_json(figures) for step in planned.steps],
+    }

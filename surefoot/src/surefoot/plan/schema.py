@@ -1,0 +1,120 @@
+"""Schema is what a database is made of, as SQL: taken by pg_dump, and made again elsewhere.
+
+Nothing is read but the catalog, and nothing is written. pg_dump holds ACCESS SHARE on every table
+as long as it reads, which stands in nobody's way but DDL's, and waits for it no longer than a
+migration would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.settings import Settings
+from surefoot.connect.driver import database_url
+from surefoot.connect.failures import describe
+from surefoot.connect.libpq import libpq_environment
+from surefoot.embedded import find_program
+from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
+
+# Whose things they are is no part of what a revision meets; the rest needs what a scratch server
+# does not have, or would begin to replicate.
+OPTIONS = (
+    "--schema-only",
+    "--no-owner",
+    "--no-privileges",
+    "--no-tablespaces",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-security-labels",
+)
+# What pg_dump would be refused, one table at a time.
+_UNREADABLE = text("""
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema')
+  AND nspname !~ '^pg_(toast|temp)'
+  AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'))
+  AND NOT EXISTS (SELECT FROM pg_depend
+                  WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+ORDER BY 1
+""")
+_EXTENSIONS = text("SELECT extname::text FROM pg_extension ORDER BY 1")
+_AVAILABLE = text("SELECT name::text FROM pg_available_extensions")
+# For psql alone, and for a server that is newer than some.
+_NOT_SQL = re.compile(r"^(?:\\(?:un)?restrict \S+|SET transaction_timeout = 0;)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The schema of one database."""
+
+    database: str
+    sql: str
+    extensions: tuple[str, ...]
+
+
+async def read_schema(settings: Settings, connection: AsyncConnection) -> Schema:
+    """The schema of the settings' database, to which the connection is, too.
+
+    On failure: DumpProgramMissing, PermissionMissing, TableLocked, SchemaNotCopied.
+    """
+    url = database_url(settings)
+    unreadable = (await connection.scalars(_UNREADABLE)).all()
+    if unreadable:
+        reason = f"it may not read {', '.join(unreadable)}"
+        raise PermissionMissing(url.user or "the role", url.name, reason)
+    extensions = tuple(await connection.scalars(_EXTENSIONS))
+    major = int((connection.dialect.server_version_info or (0,))[0])
+    program = find_program("pg_dump", settings.pg_bindir, since=major)
+    if program is None:
+        raise DumpProgramMissing(url.name, major)
+    wait_s = settings.migrate_lock_timeout_s
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *OPTIONS,
+        f"--lock-wait-timeout={wait_s * 1000:.0f}",
+        # Its complaints are looked at below.
+        env={**os.environ, **libpq_environment(url, "vegafs-observe"), "LC_ALL": "C"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, complaint = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    said = complaint.decode(errors="replace")
+    if process.returncode and "LOCK TABLE" in said:
+        raise TableLocked(url.name, wait_s)
+    if process.returncode:
+        raise SchemaNotCopied(url.name, said.strip().partition("\n")[0])
+    return Schema(url.name, output.decode(), extensions)
+
+
+async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
+    """Make it in an empty database, all of it or nothing.
+
+    On failure: SchemaNotCopied says what the server of that database lacks.
+    """
+    async with engine.connect() as connection:
+        available = set(await connection.scalars(_AVAILABLE))
+        missing = [name for name in schema.extensions if name not in available]
+        if missing:
+            noun = "extension" if len(missing) == 1 else "extensions"
+            reason = f"the scratch server does not have the {noun} {', '.join(missing)}"
+            raise SchemaNotCopied(schema.database, reason)
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        try:
+            await driver.execute(_NOT_SQL.sub("", schema.sql))
+        except asyncpg.PostgresError as error:
+            raise SchemaNotCopied(schema.database, describe(error)) from error

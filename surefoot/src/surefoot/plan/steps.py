@@ -1,0 +1,88 @@
+"""Step: one statement of a trace, and what it would do to the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surefoot.plan.estimate import Estimate, estimate, worked_on
+from surefoot.plan.figures import Figures
+from surefoot.trace.locks import STRENGTH
+from surefoot.trace.statement import Statement
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock on one table: from its statement until the transaction ends."""
+
+    table: str
+    mode: str
+    held: Estimate | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One statement, and what it would do to the target."""
+
+    statement: Statement
+    locks: tuple[Lock, ...]
+    takes: Estimate | None
+
+    @property
+    def takes_a_moment(self) -> bool:
+        """Whether it does no work that grows with the tables."""
+        return self.takes is not None and self.takes.is_a_moment
+
+    @property
+    def holds_a_moment(self) -> bool:
+        """Whether its locks are given back at once."""
+        return all(lock.held is not None and lock.held.is_a_moment for lock in self.locks)
+
+    def as_json(self, figures: Figures) -> Mapping[str, Any]:
+        """The step as one JSON object."""
+        statement = self.statement
+        tables = {lock.table for lock in self.locks} | worked_on(statement)
+        return {
+            "line": statement.line,
+            "sql": statement.sql,
+            "transactional": statement.transactional,
+            "locks": [
+                {"table": k.table, "mode": k.mode, "held": asdict(k.held) if k.held else None}
+                for k in self.locks
+            ],
+            "scans": sorted(statement.scans),
+            "rewrites": sorted(statement.rewrites),
+            "takes": asdict(self.takes) if self.takes else None,
+            "tables": {t: asdict(figures.tables[t]) for t in sorted(tables) if t in figures.tables},
+        }
+
+
+def steps(
+    statements: Sequence[Statement], figures: Figures, *, only: Collection[str] | None = None
+) -> tuple[Step, ...]:
+    """The steps of one revision, with their locks on all tables or `only` on some."""
+    takes = [estimate(statement, figures) for statement in statements]
+    made = []
+    for number, statement in enumerate(statements):
+        rest = takes[number:] if statement.transactional else takes[number : number + 1]
+        held = _sum(rest)
+        locks = [
+            Lock(relation, mode, held)
+            for relation, mode in statement.locks.items()
+            if relation not in statement.tables
+            and mode != "ACCESS SHARE"
+            and (only is None or relation in only)
+        ]
+        locks.sort(key=lambda lock: -STRENGTH[lock.mode])
+        made.append(Step(statement, tuple(locks), takes[number]))
+    return tuple(made)
+
+
+def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    total = Estimate(0.0, 0.0)
+    for each in estimates:
+        if each is None:
+            return None
+        total += each
+    return total

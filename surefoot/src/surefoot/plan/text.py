@@ -1,0 +1,146 @@
+"""A Forecast as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from surefoot.plan.estimate import Estimate
+from surefoot.plan.figures import Figures
+from surefoot.plan.plan import Forecast, Planned
+from surefoot.plan.steps import Step
+from surefoot.plan.undo import Cost, Undo
+from surefoot.rules.findings import Finding
+from surefoot.run.report import duration
+from surefoot.trace.locks import blocked
+
+WIDTH = 72
+UNDO: Mapping[Cost, str] = {
+    "free": "free",
+    "work": "takes time",
+    "data": "data is lost",
+    "impossible": "impossible",
+    "unknown": "not tried",
+}
+
+
+def render(forecast: Forecast) -> str:
+    """The whole of it; the last line is what to do next."""
+    return "\n".join(_lines(forecast))
+
+
+def _lines(forecast: Forecast) -> Iterator[str]:
+    count = len(forecast.revisions)
+    statements = sum(len(p.steps) for p in forecast.revisions)
+    if not count:
+        yield f"OK  {forecast.target} is at head. Nothing to plan."
+        return
+    yield (
+        f"PLAN  {forecast.target}: {_counted(count, 'revision')}, "
+        f"{_counted(statements, 'statement')}, nothing run"
+    )
+    if forecast.copied:
+        yield "  tried on a copy of its schema"
+    oldest = forecast.figures.oldest
+    if oldest is not None and oldest.age_s >= 1:
+        yield (
+            f"  oldest open transaction: {duration(oldest.age_s)}, {oldest.application} "
+            f"(pid {oldest.pid})"
+        )
+    for number, planned in enumerate(forecast.revisions, start=1):
+        yield ""
+        yield from _revision(planned, number, count, forecast.figures)
+    for finding in forecast.findings:
+        yield ""
+        yield finding.render()
+    yield ""
+    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings)}"
+
+
+def summary(findings: tuple[Finding, ...]) -> str:
+    """How many of which level."""
+    errors = sum(finding.level == "error" for finding in findings)
+    return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
+
+
+def _next(findings: tuple[Finding, ...]) -> str:
+    errors = [finding for finding in findings if finding.level == "error"]
+    return f"vegafs explain {errors[0].rule}" if errors else "alembic upgrade head"
+
+
+def _revision(planned: Planned, number: int, count: int, figures: Figures) -> Iterator[str]:
+    revision = planned.revision
+    title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
+    yield f"{title} ({revision.phase}; undo: {UNDO[planned.undo.cost]})"
+    for step in planned.steps:
+        yield f"  {_sql(step)}"
+        yield from _step(step, figures)
+    yield from _undo(planned.undo, figures)
+
+
+def _undo(undo: Undo, figures: Figures) -> Iterator[str]:
+    """What is not free about it."""
+    if undo.not_restored:
+        yield f"  undo does not bring back {', '.join(undo.not_restored)}"
+    if undo.dropped:
+        yield f"  undo drops what is by then in {', '.join(undo.dropped)}"
+    for step in undo.work:
+        yield f"  undo: {_sql(step)}"
+        yield from _step(step, figures)
+    if undo.obstacle is not None:
+        yield f"  undo: {undo.obstacle}"
+
+
+def _sql(step: Step) -> str:
+    sql = " ".join(step.statement.sql.split())
+    return sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
+
+
+def _step(step: Step, figures: Figures) -> Iterator[str]:
+    statement = step.statement
+    for lock in step.locks:
+        held = f", held {_about(lock.held)}" if statement.lock else ""
+        yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
+    for table in sorted(statement.rewrites):
+        yield f"    writes {table} anew{_size(figures, table)}"
+    for table in sorted(statement.scans - statement.rewrites):
+        yield f"    reads all of {table}{_size(figures, table)}"
+    for table in sorted(statement.changes_rows):
+        yield f"    changes rows of {table}{_size(figures, table)}"
+    if statement.error:
+        yield f"    FAILS with SQLSTATE {statement.error}"
+
+
+def _about(held: Estimate | None) -> str:
+    if held is None:
+        return "for an unknown time (no rows to measure with)"
+    if held.is_a_moment:
+        return "for a moment"
+    low, high = duration(held.low_s), duration(held.high_s)
+    return f"~{low}" if low == high else f"~{low} to {high}"
+
+
+def _size(figures: Figures, table: str) -> str:
+    size = figures.tables.get(table)
+    if size is None:
+        return ""
+    busy = f", {size.writes_per_s:.0f} writes/s" if size.writes_per_s >= 1 else ""
+    dead = f", {_rows(size.dead_rows)} dead" if size.dead_rows > size.rows / 10 else ""
+    return f": {_rows(size.rows)} rows, {_bytes(size.bytes)}{dead}{busy}"
+
+
+def _rows(count: int) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if count >= limit:
+            return f"{count / (limit if unit != 'k' else 1e3):.1f}{unit}"
+    return str(count)
+
+
+def _bytes(count: int) -> str:
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.1f} {unit}"
+    return f"{count} B"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

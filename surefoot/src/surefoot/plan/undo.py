@@ -1,0 +1,118 @@
+"""Undo: what it costs to go back over a revision, said before anybody has gone over it.
+
+There are two ways to lose data by it: what the revision takes away does not come back, and what is
+written into what it adds goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from surefoot.chain.revisions import Revision
+from surefoot.plan.figures import Figures
+from surefoot.plan.steps import Step, steps
+from surefoot.trace.trace import Statement, Trace
+
+Cost = Literal["free", "work", "data", "impossible", "unknown"]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What `alembic downgrade` over one revision would do to the target."""
+
+    steps: tuple[Step, ...] = ()
+    # Tables, columns, rows that are not as they were before.
+    not_restored: tuple[str, ...] = ()
+    # Tables, columns, rows that are there by then, and are not afterwards.
+    dropped: tuple[str, ...] = ()
+    # Why it cannot be undone.
+    obstacle: str | None = None
+    tried: bool = True
+
+    @property
+    def cost(self) -> Cost:
+        """The worst that there is to say."""
+        if self.obstacle is not None:
+            return "impossible"
+        if self.not_restored or self.dropped:
+            return "data"
+        if not self.tried:
+            return "unknown"
+        return "free" if all(step.takes_a_moment for step in self.steps) else "work"
+
+    @property
+    def work(self) -> tuple[Step, ...]:
+        """The steps that take time, and those that hold a lock meanwhile."""
+        if all(step.takes_a_moment for step in self.steps):
+            return ()
+        return tuple(s for s in self.steps if not (s.takes_a_moment and s.holds_a_moment))
+
+    def as_json(self, figures: Figures) -> Mapping[str, Any]:
+        """The undo as one JSON object."""
+        return {
+            "cost": self.cost,
+            "not_restored": list(self.not_restored),
+            "dropped": list(self.dropped),
+            "obstacle": self.obstacle,
+            "statements": [step.as_json(figures) for step in self.steps],
+        }
+
+
+def undos(pending: Sequence[Revision], traced: Trace, figures: Figures) -> Mapping[str, Undo]:
+    """The undo of each pending revision, by its id."""
+    back = traced.back
+    ids = [revision.id for revision in pending]
+    stopped = _place(traced, ids, default=ids[0] if ids else None)
+    applied = ids if traced.failure is None else ids[: ids.index(stopped)] if stopped else []
+    blocker = None if back is None else _place(back, ids, default=applied[-1] if applied else None)
+    found = {}
+    for revision in pending:
+        there = [s for s in traced.statements if s.path == revision.path]
+        tried = back is not None and revision.id in applied
+        returned = [s for s in back.statements if s.path == revision.path] if back else []
+        found[revision.id] = Undo(
+            steps(returned, figures, only=figures.tables.keys()),
+            tuple(dict.fromkeys(_taken(there, changed=True))),
+            tuple(dict.fromkeys(_taken(returned, changed=False))),
+            _obstacle(revision.id, applied, blocker, back.failure) if tried and back else None,
+            tried,
+        )
+    return found
+
+
+def _obstacle(
+    identifier: str, applied: Sequence[str], blocker: str | None, failure: Any
+) -> str | None:
+    if failure is None or blocker not in applied:
+        return None
+    if identifier == blocker:
+        return str(getattr(failure, "reason", failure.message))
+    if applied.index(identifier) < applied.index(blocker):
+        return f"{blocker} comes first, and cannot be undone"
+    return None
+
+
+def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | None:
+    """The revision that stopped a run; the first to come where its error names none."""
+    if traced.failure is None:
+        return None
+    named = getattr(traced.failure, "revision", None)
+    return named if named in ids else default
+
+
+def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
+    """What is not there afterwards; with `changed`, also what has another value."""
+    for statement in statements:
+        for effect in statement.of("column_dropped", "dropped"):
+            if effect.kind == "column_dropped":
+                yield f"{effect.relation}.{effect.name}"
+            elif effect.facts["kind"] in "rp":
+                yield effect.relation
+        yield from (f"rows of {table}" for table in sorted(statement.emptied))
+        for table, work in sorted(statement.work.items()):
+            if work.deleted:
+                yield f"rows of {table}"
+            elif changed and work.updated:
+                yield f"values of {table}"

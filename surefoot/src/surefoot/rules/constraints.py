@@ -1,0 +1,214 @@
+"""Constraints: what proving one costs, and whom it makes wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.trace.effects import Effect
+from surefoot.trace.statement import Statement
+
+
+def _added(unit: Unit, kind: str) -> Iterator[tuple[Statement, Effect]]:
+    for statement in unit.statements:
+        for effect in statement.of("constraint_added"):
+            if effect.facts["kind"] == kind:
+                yield statement, effect
+
+
+def _checks(unit: Unit) -> Iterator[Hit]:
+    for statement, effect in _added(unit, "c"):
+        if effect.facts["validated"] and statement.within(effect.relation, statement.scans):
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+
+def _foreign_keys(unit: Unit) -> Iterator[Hit]:
+    for statement, effect in _added(unit, "f"):
+        facts = effect.facts
+        if facts["validated"] and statement.within(effect.relation, statement.scans):
+            yield Hit.at(statement, table=effect.relation, name=effect.name, to=facts["references"])
+
+
+def _new_references(unit: Unit) -> Iterator[Hit]:
+    """A new table, or a new column, that refers to a table that is in use."""
+    for statement in unit.statements:
+        added = {e.relation for e in statement.of("column_added")}
+        for effect in statement.of("constraint_added", fresh=True):
+            facts = effect.facts
+            if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
+                continue
+            scanned = statement.within(effect.relation, statement.scans)
+            with_column = effect.relation in added and not scanned
+            if effect.fresh or with_column:
+                yield Hit.at(
+                    statement, table=effect.relation, name=effect.name, to=facts["references"]
+                )
+
+
+def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
+    def detect(unit: Unit) -> Iterator[Hit]:
+        for statement, effect in _added(unit, kind):
+            if not effect.facts["used_index"]:
+                yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+    return detect
+
+
+def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
+    for statement, effect in _added(unit, "p"):
+        required = {e.relation for e in statement.of("column_required")}
+        scanned = statement.within(effect.relation, statement.scans)
+        if scanned and effect.relation in required:
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+
+def _validated_at_once(unit: Unit) -> Iterator[Hit]:
+    added: set[tuple[str, str]] = set()
+    for statement in unit.statements:
+        for effect in statement.of("constraint_added"):
+            if not effect.facts["validated"] and statement.transactional:
+                added.add((effect.relation, effect.name))
+        for effect in statement.of("constraint_validated"):
+            if (effect.relation, effect.name) in added and statement.transactional:
+                yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+
+def _domain_checks(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        proven = [
+            (effect.relation, effect.name)
+            for effect in statement.of("constraint_added")
+            if effect.facts.get("domain")
+            and effect.facts["validated"]
+            and effect.facts["kind"] == "c"
+        ]
+        proven += [(e.relation, "NOT NULL") for e in statement.of("domain_required")]
+        tables = ", ".join(sorted(statement.scans))
+        for domain, name in proven if tables else ():
+            yield Hit.at(statement, domain=domain, name=name, tables=tables)
+
+
+def _without_index(unit: Unit) -> Iterator[Hit]:
+    last = {}
+    for statement in unit.statements:
+        for effect in statement.of("constraint_added", fresh=True):
+            if effect.facts["kind"] == "f":
+                last[effect.relation, effect.facts["columns"]] = (statement, effect)
+        for effect in statement.of("index_created", fresh=True):
+            if effect.facts.get("partial"):
+                continue
+            columns = effect.facts["columns"]
+            for table, keys in list(last):
+                if table == effect.relation and set(columns[: len(keys)]) == set(keys):
+                    del last[table, keys]
+    for (table, columns), (statement, effect) in last.items():
+        if not effect.facts["indexed"]:
+            yield Hit.at(
+                statement,
+                table=table,
+                columns=", ".join(columns),
+                to=effect.facts["references"],
+            )
+
+
+RULES = (
+    Rule(
+        id="require-not-valid-check",
+        title="A check that is proven as it is added",
+        consequence="{table} is read from end to end to prove {name}, and everybody waits",
+        help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
+        rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
+        "postgresql_not_valid=True)\n# the next revision\n"
+        'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        detect=_checks,
+    ),
+    Rule(
+        id="require-not-valid-foreign-key",
+        title="A foreign key that is proven as it is added",
+        consequence="{table} and {to} are read to prove {name}, and writers of both wait",
+        help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
+        'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
+        detect=_foreign_keys,
+    ),
+    Rule(
+        id="avoid-reference-with-its-column",
+        title="A reference made together with its table or its column",
+        consequence="{name} locks {to} until the revision commits, and its writers wait for all "
+        "that the revision does",
+        help="create the table or the column without it, and add the foreign key NOT VALID in a "
+        "revision of its own",
+        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
+        '["job_id"], ["id"], postgresql_not_valid=True\n)',
+        detect=_new_references,
+        level="warning",
+    ),
+    Rule(
+        id="require-concurrent-unique",
+        title="A unique constraint that builds its index",
+        consequence="everybody waits for {table} until the index of {name} is built",
+        help="build a unique index concurrently, and make the constraint of it in the next "
+        "revision",
+        rewrite='op.create_index_concurrently("uq_jobs_ref", "jobs", ["ref"], unique=True)\n'
+        "# the next revision\n"
+        'op.execute("ALTER TABLE jobs ADD CONSTRAINT uq_jobs_ref UNIQUE USING INDEX uq_jobs_ref")',
+        detect=_builds_index("u"),
+    ),
+    Rule(
+        id="require-concurrent-primary-key",
+        title="A primary key that builds its index",
+        consequence="everybody waits for {table} until the index of {name} is built",
+        help="build a unique index concurrently, and make the key of it in the next revision",
+        rewrite='op.create_index_concurrently("pk_jobs", "jobs", ["id"], unique=True)\n'
+        "# the next revision\n"
+        'op.execute("ALTER TABLE jobs ADD CONSTRAINT pk_jobs PRIMARY KEY USING INDEX pk_jobs")',
+        detect=_builds_index("p"),
+    ),
+    Rule(
+        id="avoid-primary-key-on-nullable-columns",
+        title="A primary key on columns that may be null",
+        consequence="{table} is read from end to end to see that the key {name} has no null, and "
+        "everybody waits",
+        help="make the columns NOT NULL before, by a check that was validated",
+        rewrite='op.alter_column("jobs", "id", nullable=False)',
+        detect=_key_on_nullable,
+    ),
+    Rule(
+        id="avoid-exclusion-constraint",
+        title="An exclusion constraint on a table that is in use",
+        consequence="everybody waits for {table} until the index of {name} is built, and "
+        "PostgreSQL has no concurrent way",
+        help="make it with the table, or in a window in which the table is not used",
+        rewrite="# with the table, while it is empty",
+        detect=_builds_index("x"),
+    ),
+    Rule(
+        id="require-validation-apart",
+        title="A constraint added and proven in one transaction",
+        consequence="the lock that added {name} stays on {table} while every row is read",
+        help="validate it in the next revision",
+        rewrite="# the next revision\n"
+        'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        detect=_validated_at_once,
+    ),
+    Rule(
+        id="require-not-valid-domain-check",
+        title="A check of a domain that is proven as it is added",
+        consequence="{tables} is read to prove {name} of {domain}, and writers wait",
+        help="add it NOT VALID (NOT NULL as a check), and validate it in the next revision",
+        rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
+        'NOT VALID")\n# the next revision\n'
+        'op.execute("ALTER DOMAIN slug VALIDATE CONSTRAINT ck_slug")',
+        detect=_domain_checks,
+    ),
+    Rule(
+        id="require-index-for-foreign-key",
+        title="A foreign key without an index on its columns",
+        consequence="each DELETE in {to} reads all of {table}: no index begins with {columns}",
+        help="build the index concurrently, in a revision before this one",
+        rewrite='op.create_index_concurrently("ix_results_job_id", "results", ["job_id"])',
+        detect=_without_index,
+        level="warning",
+    ),
+)

@@ -1,0 +1,111 @@
+"""Files: what only the text of a revision shows."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.suppressions import suppressions
+
+# What a revision may import: what it needs, and what never changes under it.
+ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
+
+
+def _imports(unit: Unit) -> Iterator[Hit]:
+    for node in ast.walk(ast.parse(unit.source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = ["." * node.level + (node.module or "")]
+        else:
+            continue
+        for name in names:
+            if name.partition(".")[0] not in ALLOWED:
+                yield Hit(line=node.lineno, values={"name": name})
+
+
+def _no_downgrade(unit: Unit) -> Iterator[Hit]:
+    functions = {
+        node.name: node for node in ast.parse(unit.source).body if isinstance(node, ast.FunctionDef)
+    }
+    upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
+    if upgrade is None or _does_nothing(upgrade):
+        return
+    if downgrade is None or _says_nothing(downgrade) or _raises_without_reason(downgrade):
+        yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)
+
+
+def _does_nothing(function: ast.FunctionDef) -> bool:
+    return all(
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _says_nothing(function: ast.FunctionDef) -> bool:
+    """Whether it does nothing, and no docstring says why that is right."""
+    return _does_nothing(function) and ast.get_docstring(function) is None
+
+
+def _raises_without_reason(function: ast.FunctionDef) -> bool:
+    last = function.body[-1]
+    if not isinstance(last, ast.Raise):
+        return False
+    return not (isinstance(last.exc, ast.Call) and last.exc.args)
+
+
+def _suppressed_without_reason(unit: Unit) -> Iterator[Hit]:
+    for found in suppressions(unit.source):
+        if not found.reason:
+            yield Hit(line=found.line, values={"rule": found.rule})
+
+
+def _never(unit: Unit) -> Iterator[Hit]:
+    """Only who knows all findings of a revision can say: surefoot.lint.lint does."""
+    yield from ()
+
+
+UNUSED = Rule(
+    id="avoid-unused-suppression",
+    title="A rule suppressed that the revision does not break",
+    consequence="the comment allows {rule}, {why}",
+    help="delete the comment",
+    rewrite="# without the comment",
+    detect=_never,
+    seen="read",
+)
+RULES = (
+    Rule(
+        id="avoid-importing-the-application",
+        title="A revision that imports what moves on",
+        consequence="{name} will have changed when this revision runs on the next new database",
+        help="write down here what the revision needs: the table as it is now",
+        rewrite='jobs = sa.table("jobs", sa.column("id", sa.BigInteger()))',
+        detect=_imports,
+        seen="read",
+    ),
+    Rule(
+        id="require-downgrade",
+        title="A revision that cannot be undone and does not say why",
+        consequence="nobody can go back over it, and learns that when it matters",
+        help="write downgrade(), or raise with the reason why there is none; where nothing is to "
+        "be undone, let its docstring say so",
+        rewrite="def downgrade() -> None:\n"
+        '    raise NotImplementedError("the former values are not kept")',
+        detect=_no_downgrade,
+        seen="read",
+    ),
+    Rule(
+        id="require-reason-for-suppression",
+        title="A rule suppressed without a reason",
+        consequence="nobody knows later whether {rule} may still be suppressed here",
+        help="# allow {rule}: the reason",
+        rewrite="# allow avoid-truncate: the cache is filled again at every start",
+        detect=_suppressed_without_reason,
+        seen="read",
+    ),
+    UNUSED,
+)

@@ -1,0 +1,18 @@
+"""The rules, by what they are about: one record each, see surefoot.rules.findings.Rule."""
+
+from __future__ import annotations
+
+from surefoot.rules import columns, constraints, design, files, indexes, relations, transactions
+from surefoot.rules.findings import Rule
+
+# In the order of docs/rules.md.
+CHAPTERS: dict[str, tuple[Rule, ...]] = {
+    "Columns": columns.RULES,
+    "Constraints": constraints.RULES,
+    "Indexes": indexes.RULES,
+    "Tables, partitions and types": relations.RULES,
+    "Transactions and rows": transactions.RULES,
+    "Design, as squawk knows it": design.RULES,
+    "The file": files.RULES,
+}
+RULES: dict[str, Rule] = {rule.id: rule for rules in CHAPTERS.values() for rule in rules}

@@ -1,0 +1,234 @@
+"""Tables and what hangs on them: renaming, dropping, partitions, triggers, types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.trace.locks import EXCLUSIVE
+from surefoot.trace.statement import Statement
+
+# What a release knows by name: all but indexes.
+NAMED = "rpvmfSc"
+# Why else a table is written anew; each has a rule of its own.
+REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
+TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
+
+
+def _renamed(unit: Unit) -> Iterator[Hit]:
+    # A type that takes the place of one that this contract revision drops keeps its name.
+    replaced = {
+        effect.relation
+        for statement in unit.statements
+        for effect in statement.of("type_dropped")
+        if unit.phase == "contract"
+    }
+    for number, statement in enumerate(unit.statements):
+        renames = [
+            (effect.name, effect.facts["to"])
+            for effect in statement.of("renamed")
+            if effect.facts["kind"] in NAMED
+        ]
+        renames += [
+            (effect.relation, effect.facts["to"])
+            for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed")
+            if effect.kind != "type_renamed" or effect.facts["to"] not in replaced
+        ]
+        for what, to in renames:
+            if not any(_gives(later, what) for later in unit.statements[number:]):
+                yield Hit.at(statement, what=what, to=to)
+
+
+def _gives(statement: Statement, name: str) -> bool:
+    """Whether there is something of that name after the statement that was not before it."""
+    created = statement.of("created", "type_created", fresh=True)
+    renamed = statement.of("renamed", "type_renamed", "routine_renamed", fresh=True)
+    return any(e.relation == name for e in created) or any(e.facts["to"] == name for e in renamed)
+
+
+def _dropped(unit: Unit) -> Iterator[Hit]:
+    if unit.phase == "contract":
+        return
+    for statement in unit.statements:
+        for effect in statement.of("dropped"):
+            if effect.facts["kind"] in TABLES:
+                kind = TABLES[effect.facts["kind"]]
+                yield Hit.at(statement, kind=kind, name=effect.relation)
+
+
+def _locks_referenced(unit: Unit) -> Iterator[Hit]:
+    """A table that is dropped with a foreign key from it, or by CASCADE with one to it."""
+    for statement in unit.statements:
+        for effect in statement.of("constraint_dropped"):
+            facts = effect.facts
+            if facts["kind"] != "f":
+                continue
+            pair = (effect.relation, facts["references"])
+            if facts["with_referenced"]:
+                pair = pair[::-1]
+            dropped = facts["with_table"] != facts["with_referenced"]
+            if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
+                yield Hit.at(statement, table=pair[0], other=pair[1])
+
+
+def _partition_created(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("partition_created"):
+            if statement.locks.get(effect.relation) == EXCLUSIVE:
+                yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+
+def _attached(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("attached"):
+            # Itself, or the default partition, whose rows may be the new one's.
+            for read in sorted(statement.scans):
+                if statement.within(effect.relation, frozenset({read})) or statement.within(
+                    effect.name, frozenset({read})
+                ):
+                    yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
+
+
+def _detached(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("detached"):
+            if statement.locks.get(effect.relation) == EXCLUSIVE:
+                yield Hit.at(statement, table=effect.relation, name=effect.name)
+
+
+def _vacuum(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        if any(statement.of(*REWRITING)):
+            continue
+        tables = {e.relation for e in statement.of("rewritten") if e.facts["kind"] == "r"}
+        for table in sorted(tables - statement.emptied):
+            yield Hit.at(statement, table=table)
+
+
+def _persistence(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("persistence_changed"):
+            if effect.relation in statement.rewrites:
+                yield Hit.at(statement, table=effect.relation)
+
+
+def _refreshed(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("rewritten"):
+            if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
+                yield Hit.at(statement, view=effect.relation)
+
+
+def _value_used(unit: Unit) -> Iterator[Hit]:
+    if unit.sqlstate == "55P04" and unit.statements:
+        yield Hit.at(unit.statements[-1])
+
+
+def _value_renamed(unit: Unit) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for effect in statement.of("value_renamed"):
+            yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
+
+
+RULES = (
+    Rule(
+        id="avoid-renaming",
+        title="A table, view, type, function or schema renamed",
+        consequence="every release knows one of {what} and {to}, so one of them fails",
+        help="create {to} as a view of {what} (or the other way round) until no release uses the "
+        "former name",
+        rewrite='op.execute("CREATE VIEW tasks AS SELECT * FROM jobs")',
+        detect=_renamed,
+    ),
+    Rule(
+        id="avoid-dropping-a-table",
+        title="A table or view dropped while the release that runs may read it",
+        consequence="the release that runs fails where it reads the {kind} {name}",
+        help="deploy a release without it first, then drop it in a contract revision",
+        rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        detect=_dropped,
+    ),
+    Rule(
+        id="avoid-dropping-a-referring-table",
+        title="A table dropped together with its references",
+        consequence="dropping {table} takes ACCESS EXCLUSIVE on {other} too, and everybody who "
+        "reads {other} waits",
+        help="drop its foreign keys one by one in revisions of their own, then the table",
+        rewrite='op.drop_constraint("fk_results_job_id", "results")\n'
+        '# the next revision\nop.drop_table("results")',
+        detect=_locks_referenced,
+    ),
+    Rule(
+        id="avoid-creating-a-partition-in-place",
+        title="A partition created under its parent",
+        consequence="everybody waits for {table} while {name} is created",
+        help="create the table, add a check that says which rows it holds, then ATTACH it",
+        rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
+        "# with a check on its bounds, and in the next revision\n"
+        'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
+        "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
+        detect=_partition_created,
+    ),
+    Rule(
+        id="require-check-before-attach",
+        title="A partition attached without a check that says what it holds",
+        consequence="{read} is read from end to end to see which of its rows belong into {name}, "
+        "and everybody who uses it waits",
+        help="add a check to {read} that says so NOT VALID, validate it, then attach {name}",
+        rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
+        "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
+        "# the next revision\n"
+        'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
+        detect=_attached,
+    ),
+    Rule(
+        id="require-concurrent-detach",
+        title="A partition detached while everybody waits",
+        consequence="everybody waits for {table} and for {name} while it is detached",
+        help="op.detach_partition_concurrently, in a revision of its own",
+        rewrite='op.detach_partition_concurrently("events", "events_2020")',
+        detect=_detached,
+        since=14,
+    ),
+    Rule(
+        id="avoid-vacuum-full",
+        title="A table written anew as it is",
+        consequence="{table} is written anew, and everybody waits",
+        help="to make it smaller or to order it use pg_repack, or REPACK CONCURRENTLY from "
+        "PostgreSQL 19 on, outside of revisions",
+        rewrite="# not in a revision",
+        detect=_vacuum,
+    ),
+    Rule(
+        id="avoid-changing-persistence",
+        title="A table made logged or unlogged",
+        consequence="{table} is written anew, and everybody waits",
+        help="make a new table, copy the rows in batches and exchange the two",
+        rewrite='op.execute("CREATE UNLOGGED TABLE cache_new (LIKE cache INCLUDING ALL)")',
+        detect=_persistence,
+    ),
+    Rule(
+        id="require-concurrent-refresh",
+        title="A materialized view refreshed while its readers wait",
+        consequence="readers of {view} wait until it is computed",
+        help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on it",
+        rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")',
+        detect=_refreshed,
+    ),
+    Rule(
+        id="require-committed-enum-value",
+        title="An enum value used in the transaction that adds it",
+        consequence="PostgreSQL refuses a value that is not committed yet",
+        help="op.add_enum_value in a revision of its own, before this one",
+        rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
+        detect=_value_used,
+    ),
+    Rule(
+        id="avoid-renaming-an-enum-value",
+        title="An enum value renamed",
+        consequence="every release knows one of {value} and {to} of {type}, so one of them fails",
+        help="add {to}, let the releases write it, change the rows in batches, then drop {value}",
+        rewrite='op.add_enum_value("job_status", "DONE")',
+        detect=_value_renamed,
+    ),
+)

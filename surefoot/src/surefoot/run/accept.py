@@ -1,0 +1,67 @@
+"""What an operator does to the ledger in the open."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.connect.failures import explained
+from surefoot.errors import NotFound
+from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.run.limits import Limits
+from surefoot.run.locks import mutex
+from surefoot.run.target import Target
+from surefoot.run.upgrade.interruption import Interruption
+
+
+async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
+    """Record that an applied revision's file is what was applied, though its code differs.
+
+    On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
+    """
+    versions = target.ini.parent / "alembic" / "versions"
+    known = {item.id: item for item in read_revisions(versions)}
+    if revision not in known:
+        raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
+    limits = target.limits or Limits()
+    interruption = Interruption(target.engine)
+    with explained(target.engine.url):
+        async with target.engine.connect() as connection:
+            return await connection.run_sync(_accept, known[revision], reason, limits, interruption)
+
+
+def _accept(
+    connection: Connection,
+    revision: Revision,
+    reason: str,
+    limits: Limits,
+    interruption: Interruption,
+) -> Row:
+    ledger = Ledger()
+    with mutex.held(
+        connection,
+        mutex.key("alembic_version"),
+        wait_s=limits.mutex_wait_s,
+        sleep=interruption.sleep,
+        done=lambda: False,
+        waiting=lambda _holder, _waited_s: None,
+    ):
+        rows = ledger.read(connection) if ledger.exists(connection) else ()
+        if revision.id not in applied(rows):
+            raise NotFound(
+                f"{revision.id} was never applied to this database, so there is nothing to accept",
+                help="`vegafs ledger` shows what was",
+            )
+        entry = Entry(
+            revision=revision.id,
+            direction="upgrade",
+            phase=revision.phase,
+            outcome="accepted",
+            checksum=revision.sha256,
+            build=limits.build,
+            reason=reason,
+        )
+        ledger.append(connection, entry)
+        written = ledger.read(connection)[-1]
+        connection.commit()
+        return written

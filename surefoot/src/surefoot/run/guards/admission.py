@@ -1,0 +1,61 @@
+"""Whether a session can be migrated on, asked once, before anything else of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from surefoot.connect.failures import address
+from surefoot.errors import (
+    LockTimeoutMissing,
+    NotAdopted,
+    PoolerRefused,
+    ReadOnlyRefused,
+    StandbyRefused,
+)
+
+_SESSION = """
+SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
+       current_setting('default_transaction_read_only') = 'on',
+       to_regclass('alembic_version') IS NOT NULL,
+       EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())
+               AND relkind IN ('r', 'p', 'm', 'f')
+               AND relname NOT IN ('alembic_version', 'alembic_version_ledger')
+               AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+                               AND objid = pg_class.oid AND deptype = 'e'))
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that was admitted: its backend, and the lock timeout it came with."""
+
+    pid: int
+    lock_timeout: str
+
+
+def admit(connection: Connection, command: str, database: str) -> Session:
+    """Look at the session and at what is in the schema.
+
+    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
+    """
+    row = connection.exec_driver_sql(_SESSION).one()
+    connection.rollback()
+    pid, lock_timeout, standby, read_only, versioned, inhabited = row
+    driver: Any = connection.connection.driver_connection
+    if (connected := driver.get_server_pid()) != pid:
+        raise PoolerRefused(
+            address(connection.engine.url),
+            f"the connection is to process {connected}, and process {pid} answers",
+        )
+    if standby:
+        raise StandbyRefused(database)
+    if read_only:
+        raise ReadOnlyRefused(database)
+    if lock_timeout == "0":
+        raise LockTimeoutMissing(database)
+    if inhabited and not versioned and command == "upgrade":
+        raise NotAdopted(database)
+    return Session(pid, lock_timeout)

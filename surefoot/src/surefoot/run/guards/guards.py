@@ -1,0 +1,144 @@
+"""What a run is asked before its first step, where a mistake could not be taken back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from alembic.runtime.migration import RevisionStep
+from sqlalchemy import Connection
+from sqlalchemy.util.concurrency import await_only
+
+from surefoot.catalog import snapshot
+from surefoot.chain.revisions import Revision
+from surefoot.errors import (
+    BackupMissing,
+    DataWouldBeLost,
+    RevisionUnsafe,
+    ServicesAlive,
+    StampRefused,
+)
+from surefoot.ledger.agreement import expected_fingerprint
+from surefoot.ledger.services import Service, intolerant, living
+from surefoot.run.guards import backup
+from surefoot.run.guards.loss import destructive, losses
+from surefoot.run.limits import Limits
+from surefoot.run.report import Planned
+
+SERVICES_POLL_S = 0.2
+
+
+def compare_with_stamp(
+    connection: Connection, locked: Sequence[Revision], stamped: Sequence[str], database: str
+) -> None:
+    """Compare the schema with what the revision gives that is to be stamped.
+
+    On failure: StampRefused. A stamp that is not true hides the difference from every later run.
+    """
+    expected = expected_fingerprint(locked, stamped)
+    found = snapshot(connection).fingerprint()
+    if found != expected:
+        raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
+
+
+def refuse_unsafe(
+    locked: Sequence[Revision], plan: Sequence[Planned], limits: Limits, say: Callable[[str], None]
+) -> None:
+    """Look up what lint said of the revisions that are to be applied.
+
+    On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
+    it.
+    """
+    if limits.lint == "off":
+        return
+    by_id = {revision.id: revision for revision in locked}
+    for about in plan:
+        revision = by_id.get(about.revision)
+        if about.direction != "upgrade" or revision is None:
+            continue
+        if revision.broken_rules and limits.lint == "error":
+            raise RevisionUnsafe(revision.id, revision.broken_rules)
+        if revision.broken_rules:
+            rules = ", ".join(revision.broken_rules)
+            say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
+        elif revision.verdict is None:
+            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
+
+
+def spare_services(
+    connection: Connection,
+    revisions: Sequence[Revision],
+    plan: Sequence[Planned],
+    limits: Limits,
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> None:
+    """Look for living services whose code a contract revision of the plan breaks; wait for them.
+
+    On failure: ServicesAlive, where one still lives after `limits.services_wait_s`. Outside of
+    production that is only said.
+    """
+    applied = {about.revision for about in plan if about.direction == "upgrade"}
+    contracts = [r for r in revisions if r.id in applied and r.phase == "contract"]
+    until_s = time.monotonic() + limits.services_wait_s
+    told: tuple[Service, ...] = ()
+    while contracts:
+        services = living(connection, revisions)
+        # Nothing is held while this waits.
+        connection.commit()
+        met = ((contract, intolerant(services, revisions, contract)) for contract in contracts)
+        contract, broken = next((pair for pair in met if pair[1]), (contracts[0], ()))
+        if not broken:
+            return
+        error = ServicesAlive(contract.id, contract.requires_code or contract.id, broken)
+        if not limits.production:
+            say(f"WARNING [{error.code}]  {error.message}")
+            return
+        if time.monotonic() >= until_s:
+            raise error
+        if broken != told:
+            say(f"WAIT [{error.code}]  {error.message}")
+            told = broken
+        sleep(SERVICES_POLL_S)
+
+
+def protect_data(
+    connection: Connection,
+    steps: Sequence[RevisionStep],
+    plan: Sequence[Planned],
+    phases: Mapping[str, str],
+    limits: Limits,
+    told: bool,
+    say: Callable[[str], None],
+) -> str | None:
+    """Ask before data is dropped, and back it up: for downgrades and contract revisions.
+
+    `told` says that somebody gave a reason. What comes back is what the ledger keeps of the
+    backup, or None where nothing is dropped.
+
+    On failure: DataWouldBeLost, BackupMissing, BackupFailed; nothing was changed.
+    """
+    functions = [
+        step.migration_fn
+        for step, about in zip(steps, plan, strict=True)
+        if about.direction == "downgrade" or phases.get(about.revision) == "contract"
+    ]
+    lost = [] if told else losses(connection, functions)
+    if lost:
+        raise DataWouldBeLost(_command(plan), [str(loss) for loss in lost])
+    if not destructive(functions):
+        return None
+    if limits.backup_command is not None:
+        say(f"BACKUP  {limits.backup_command}")
+        done = await_only(backup.run(limits.backup_command))
+        return f"{done.command}: exit code {done.exit_code}\n{done.output}"
+    if limits.backup_waived is not None:
+        return f"waived: {limits.backup_waived}"
+    raise BackupMissing(plan[0].revision)
+
+
+def _command(plan: Sequence[Planned]) -> str:
+    last = plan[-1]
+    if last.direction == "downgrade":
+        return f"vegafs downgrade {', '.join(last.after) or 'base'}"
+    return f"vegafs upgrade {last.revision}"

@@ -1,0 +1,132 @@
+"""Bookkeeping is what a run reads in the revision table, and reads and writes in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from surefoot.catalog import snapshot
+from surefoot.chain.revisions import Revision, ancestors
+from surefoot.ledger import integrity as plan
+from surefoot.ledger.table import Entry, Ledger, Row, applied
+
+VERSION_TABLE = "alembic_version"
+
+
+@dataclass
+class Counts:
+    """What the running revision took so far; each row of the ledger holds it."""
+
+    statements: int = 0
+    attempts: int = 1
+
+
+class Bookkeeping:
+    """The revision table and the ledger of the database on one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        counts: Counts,
+        *,
+        build: str,
+        reason: str | None,
+        adopt: bool,
+    ) -> None:
+        self._connection = connection
+        self._counts = counts
+        self._build = build
+        self._reason = reason
+        self._stamped = "adopted" if adopt else "stamped"
+        self._ledger = Ledger(VERSION_TABLE)
+        self._revisions: Sequence[Revision] = ()
+
+    def heads(self) -> frozenset[str]:
+        """The revisions that the revision table names."""
+        context = MigrationContext.configure(self._connection)
+        found = frozenset(context.get_current_heads())
+        self._connection.rollback()
+        return found
+
+    def recorded(self) -> dict[str, Row]:
+        """The ledger's row for each revision that is in force."""
+        if not self._ledger.exists(self._connection):
+            self._connection.rollback()
+            return {}
+        rows = self._ledger.read(self._connection)
+        self._connection.rollback()
+        return applied(rows)
+
+    def open(self, revisions: Sequence[Revision]) -> None:
+        """Make the ledger where there is none, and compare it with the revisions.
+
+        On failure: LedgerEdited, and the errors of `plan.check_integrity`.
+        """
+        self._revisions = revisions
+        connection = self._connection
+        found = self.heads()
+        if not self._ledger.exists(connection):
+            self._ledger.create(connection)
+            below = ancestors(revisions, found)
+            for revision in revisions:
+                if revision.id in below:
+                    self.append(revision.id, "upgrade", "adopted")
+        self._ledger.extend(connection)
+        self._ledger.verify(connection)
+        recorded = applied(self._ledger.read(connection))
+        connection.commit()
+        plan.check_integrity(revisions, found, recorded)
+
+    def append(
+        self, identifier: str, direction: str, outcome: str, *, error: str | None = None
+    ) -> None:
+        """Write a row about a revision, in the transaction that is open."""
+        revision = next((r for r in self._revisions if r.id == identifier), None)
+        self._ledger.append(
+            self._connection,
+            Entry(
+                revision=identifier,
+                direction=direction,
+                phase=revision.phase if revision else "unknown",
+                outcome=outcome,
+                checksum=revision.sha256 if revision else "",
+                statements=self._counts.statements,
+                attempts=self._counts.attempts,
+                build=self._build,
+                error=error,
+                reason=self._reason,
+                requires_code=revision.requires_code if revision else None,
+            ),
+        )
+
+    def measure(self, heads: Sequence[str], direction: str) -> None:
+        """Write the fingerprint of the schema that the run has left, so a change can be dated."""
+        known = [revision for revision in self._revisions if revision.id in heads]
+        self._ledger.append(
+            self._connection,
+            Entry(
+                revision="+".join(heads) or "base",
+                direction=direction,
+                phase=known[-1].phase if known else "unknown",
+                outcome="measured",
+                checksum=known[-1].sha256 if known else "",
+                build=self._build,
+                fingerprint=snapshot(self._connection).fingerprint(),
+            ),
+        )
+        self._connection.commit()
+
+    def append_stamp(self, step: Any) -> None:
+        """Write a row about each revision that the stamp passes, down or up."""
+        above = ancestors(self._revisions, step.destination_revision_ids)
+        before = ancestors(self._revisions, step.source_revision_ids)
+        for revision in reversed(self._revisions):
+            if revision.id in before - above:
+                self.append(revision.id, "downgrade", self._stamped)
+        for revision in self._revisions:
+            if revision.id in above - before:
+                self.append(revision.id, "stamp", self._stamped)

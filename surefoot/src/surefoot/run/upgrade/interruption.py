@@ -1,0 +1,127 @@
+"""Interruption stops a run in an orderly way: its statement in the server, its waits, its commits.
+
+    SIGTERM, SIGINT, task.cancel() -> request() -> pg_cancel_backend + wake-up -> Interrupted
+
+The statement that runs fails in the server, so the revision is rolled back, the mutex given back
+and the outcome recorded, on a connection that is still whole. Cancelling the coroutine itself
+would leave the socket in the middle of an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util.concurrency import await_only
+
+from surefoot.errors import Interrupted
+
+AGAIN_S = 0.25
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interruption:
+    """Whether a run was asked to stop, and by what."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._asked = asyncio.Event()
+        # Whether the run has taken notice: from then on it may write down how it ended.
+        self._heard = False
+        self._canceller: asyncio.Task[None] | None = None
+        self.pid: int | None = None
+        self.signal: signal.Signals | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked."""
+        return self._asked.is_set()
+
+    def request(self, by: signal.Signals | None = None) -> None:
+        """Ask the run to stop. It does within a second, wherever it is."""
+        if self.requested:
+            return
+        self.signal = by
+        self._asked.set()
+        self._canceller = asyncio.ensure_future(self._cancel())
+
+    def check(self) -> None:
+        """On failure: Interrupted, where somebody asked."""
+        if self.requested:
+            self._heard = True
+            raise Interrupted(self.signal)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait inside a greenlet without blocking the loop. On failure: Interrupted."""
+        await_only(self._sleep(seconds))
+        self.check()
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), seconds)
+
+    async def end(self) -> None:
+        """The run is over; nothing is left to cancel."""
+        if self._canceller is not None:
+            self._canceller.cancel()
+            await asyncio.wait([self._canceller])
+
+    async def _cancel(self) -> None:
+        """Cancel what the backend runs, again and again: one may come between two statements."""
+        while not self._heard:
+            if self.pid is not None:
+                with contextlib.suppress(SQLAlchemyError, OSError):
+                    async with self._engine.connect() as connection:
+                        if not self._heard:
+                            await connection.execute(
+                                text("SELECT pg_cancel_backend(:pid)"), {"pid": self.pid}
+                            )
+            await asyncio.sleep(AGAIN_S)
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT ask for the duration of the block. Only for a loop of our own."""
+        with _handled(self.request):
+            yield
+
+    @contextmanager
+    def cancelling(self) -> Iterator[None]:
+        """SIGTERM and SIGINT cancel the task, for a command that only looks.
+
+        On failure: Interrupted.
+        """
+        task = asyncio.current_task()
+
+        def cancel(by: signal.Signals) -> None:
+            self.signal = by
+            if task is not None:
+                task.cancel()
+
+        try:
+            with _handled(cancel):
+                yield
+        except asyncio.CancelledError:
+            if self.signal is None:
+                raise
+            raise Interrupted(self.signal, None) from None
+
+
+@contextmanager
+def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """The handler is called for SIGNALS; in a thread, which gets no signals, never."""
+    loop = asyncio.get_running_loop()
+    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    for number in numbers:
+        loop.add_signal_handler(number, handler, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

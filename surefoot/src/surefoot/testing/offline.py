@@ -1,0 +1,121 @@
+"""`alembic upgrade … --sql`, run statement by statement as a client does, beside the upgrade."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.catalog import Catalog, difference
+from surefoot.chain.revisions import Revision
+from surefoot.connect.failures import describe
+from surefoot.drift.fingerprints import catalog_of
+from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
+from surefoot.run.target import Scratch
+from surefoot.run.upgrade.diagnosis import place_of
+from surefoot.testing.project import Project, Walk
+
+# What a semicolon in does not end a statement, and one that does.
+_PIECE = re.compile(
+    r"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
+      | --[^\n]* | /\*.*?\*/ | \bBEGIN\s+ATOMIC\b.*?\bEND\b(?=\s*(?:;|\Z)) | \w+ | .""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Offline(Walk):
+    """Also what was wrong with the way from base to head as one script."""
+
+    whole: list[SurefootError] = field(default_factory=list)
+
+
+async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
+    """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
+    walk = Offline()
+    start, revisions = project.line()
+    async with scratch() as engine:
+        if start is not None:
+            await _run(project, engine, f"base:{start}")
+        for revision in revisions:
+            if revision.id not in online:
+                break
+            try:
+                await _check(project, engine, _range(revision), revision.id, online[revision.id])
+            except SurefootError as error:
+                walk.failed(revision, error)
+                break
+            walk.reached.append(revision.id)
+    head = revisions[-1].id if revisions else ""
+    if head in online:
+        async with scratch() as engine:
+            try:
+                await _check(project, engine, "head", head, online[head])
+            except SurefootError as error:
+                walk.whole.append(error)
+    return walk
+
+
+def _range(revision: Revision) -> str:
+    return f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
+
+
+async def _check(
+    project: Project, engine: AsyncEngine, asked: str, revision: str, online: Catalog
+) -> None:
+    """On failure: OfflineImpossible, OfflineDiffers."""
+    written = await _run(project, engine, asked)
+    differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
+    if written != [revision]:
+        said = ", ".join(written) or "nothing"
+        differences.append(f"alembic_version: expected {revision}, found {said}")
+    if differences:
+        raise OfflineDiffers(asked, differences)
+
+
+async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
+    """Run what `--sql` writes; what alembic_version says then. On failure: OfflineImpossible."""
+    try:
+        script = sql(project, asked)
+    except Exception as error:  # whatever a revision does that finds no database
+        place = place_of(error, project.versions)
+        reason = f"{type(error).__name__}: {error}"
+        raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
+    async with engine.connect() as opened:
+        session: Any = (await opened.get_raw_connection()).driver_connection
+        statement = ""
+        try:
+            for statement in statements(script):
+                await session.execute(statement)
+        except asyncpg.PostgresError as error:
+            shown = " ".join(statement.split())[:200]
+            raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
+        written = await session.fetch("SELECT version_num FROM alembic_version")
+    return [row["version_num"] for row in written]
+
+
+def sql(project: Project, revisions: str) -> str:
+    """What `alembic upgrade REVISIONS --sql` prints."""
+    written = io.StringIO()
+    command.upgrade(Config(project.ini, output_buffer=written), revisions, sql=True)
+    return written.getvalue()
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, as a client sends them: one at a time, without the semicolon."""
+    pieces: list[str] = []
+    for found in (*(match[0] for match in _PIECE.finditer(script)), ";"):
+        if found != ";":
+            pieces.append("" if found.startswith(("--", "/*")) else found)
+            continue
+        statement = "".join(pieces).strip()
+        pieces = []
+        if statement:
+            yield statement

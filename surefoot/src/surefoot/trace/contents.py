@@ -1,0 +1,33 @@
+"""What the tables of the scratch database hold: a measure for what a statement took on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from surefoot.trace.state import State
+
+BYTES = """
+SELECT CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
+       ELSE pg_table_size(oid) END::bigint
+FROM pg_class WHERE oid = $1::bigint
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows, and the bytes that they take without indexes."""
+
+    rows: int
+    bytes: int
+
+
+async def contents(connection: asyncpg.Connection, state: State) -> dict[int, Held]:
+    """What each table holds, by oid."""
+    found = {}
+    for table in state.relations.values():
+        if table.is_table:
+            rows = await connection.fetchval(f"SELECT count(*) FROM {table.quoted}")  # noqa: S608 - quoted
+            found[table.oid] = Held(rows, await connection.fetchval(BYTES, table.oid))
+    return found

@@ -1,0 +1,135 @@
+"""Statement: one that a revision really executed, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surefoot.trace.effects import Effect
+from surefoot.trace.locks import strongest
+from surefoot.trace.state import Work
+
+# The part of a table's rows that may be changed at once.
+FEW = 0.1
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of one revision, as it was executed on the scratch database.
+
+    Locks, scans and work are of relations that were there before the revision.
+    """
+
+    revision: str
+    path: Path
+    line: int
+    number: int
+    sql: str
+    # Whether it ran in the revision's transaction; otherwise its locks end with it.
+    transactional: bool
+    effects: tuple[Effect, ...] = ()
+    # relation -> the strongest lock that this statement took on it.
+    locks: Mapping[str, str] = field(default_factory=dict)
+    # relation -> the strongest lock that the transaction held before.
+    held: Mapping[str, str] = field(default_factory=dict)
+    # index -> its table, for the relations that are indexes.
+    tables: Mapping[str, str] = field(default_factory=dict)
+    # partition (or its index) -> what it is a partition of.
+    parents: Mapping[str, str] = field(default_factory=dict)
+    # table -> the rows that it read and wrote.
+    work: Mapping[str, Work] = field(default_factory=dict)
+    # table -> the rows that the scratch database has.
+    rows: Mapping[str, int] = field(default_factory=dict)
+    # table -> its bytes there, without indexes.
+    bytes: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    # The lock timeout after it, and the one before it.
+    lock_timeout_ms: int = 0
+    former_lock_timeout_ms: int = 0
+    # The SQLSTATE that it ended with.
+    error: str | None = None
+
+    @property
+    def lock(self) -> str | None:
+        """The strongest lock that it took."""
+        return strongest(self.locks.values())
+
+    @property
+    def rewrites(self) -> frozenset[str]:
+        """The tables that were written anew."""
+        return frozenset(
+            e.relation for e in self.of("rewritten", parts=True) if e.facts["kind"] in "rm"
+        )
+
+    @property
+    def rebuilds(self) -> frozenset[str]:
+        """The indexes that were written anew."""
+        built = {e.relation for e in self.of("rewritten") if e.facts["kind"] == "i"}
+        return frozenset(built | {e.name for e in self.of("index_remade")})
+
+    @property
+    def emptied(self) -> frozenset[str]:
+        """The tables that it left without a page; a table that had none counts by its text."""
+        return frozenset(
+            e.relation
+            for e in self.of("rewritten", parts=True)
+            if e.facts["kind"] == "r"
+            and (e.facts["bytes"][1] == 0 < e.facts["bytes"][0] or _is_truncate(self, e))
+        )
+
+    @property
+    def scans(self) -> frozenset[str]:
+        """The tables that were read from end to end."""
+        return frozenset(table for table, work in self.work.items() if work.scans > 0)
+
+    @property
+    def changes_rows(self) -> frozenset[str]:
+        """The tables with rows that it updated or deleted."""
+        return frozenset(t for t, work in self.work.items() if work.updated or work.deleted)
+
+    @property
+    def sweeps(self) -> frozenset[str]:
+        """The tables of which it changes many rows, or would if more of them were as it asks."""
+        return frozenset(t for t, work in self.work.items() if self._sweeps(t, work))
+
+    def _sweeps(self, table: str, work: Work) -> bool:
+        changed = work.updated + work.deleted
+        if changed:
+            return changed > self.rows.get(table, 0) * FEW
+        # It looked for rows to change, by no index, and rows made up did not meet its condition.
+        writes = self.locks.get(table) == "ROW EXCLUSIVE"
+        return writes and work.scans > 0 and not work.inserted
+
+    def of(self, *kinds: str, fresh: bool = False, parts: bool = False) -> Iterator[Effect]:
+        """Its effects of these kinds, on what was there before unless `fresh`.
+
+        What happened to a table and so to its partitions is told once unless `parts`.
+        """
+        for effect in self.effects:
+            if effect.kind not in kinds or (effect.fresh and not fresh):
+                continue
+            if parts or not self._follows(effect):
+                yield effect
+
+    def within(self, table: str, tables: frozenset[str]) -> bool:
+        """Whether the table or a partition of it is one of them."""
+        return any(table in self._lineage(each) for each in tables)
+
+    def _lineage(self, relation: str) -> Iterator[str]:
+        while relation:
+            yield relation
+            relation = self.parents.get(relation, "")
+
+    def _follows(self, effect: Effect) -> bool:
+        """Whether it is there because the same happened to what the relation is a part of."""
+        parent = self.parents.get(effect.relation)
+        if effect.facts.get("inherited"):
+            return True
+        return parent is not None and any(
+            (e.kind, e.relation, e.name) == (effect.kind, parent, effect.name) for e in self.effects
+        )
+
+
+def _is_truncate(statement: Statement, effect: Effect) -> bool:
+    return effect.facts["bytes"] == (0, 0) and "TRUNCATE" in statement.sql.upper()

@@ -1,0 +1,151 @@
+"""render() makes the page of an overview: one template, no script, nothing loaded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from surefoot.overview import Overview, Unread
+from surefoot.overview.model import Link
+from surefoot.run.report import duration
+
+_FOLDER = Path(__file__).parent
+# What is drawn and listed in full; before that are revisions that have long been applied.
+DRAWN = 24
+_A_ROW, _STEP, _ROW_HEIGHT = 6, 56, 64
+_TICKED = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A revision in the drawing."""
+
+    link: Link
+    x: int
+    y: int
+
+    @property
+    def label(self) -> str:
+        """Its id, as much as there is room for."""
+        return self.link.id if len(self.link.id) <= 8 else f"{self.link.id[:7]}…"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Where everything is, in units of the drawing's own."""
+
+    width: int
+    height: int
+    nodes: tuple[Node, ...]
+    ways: tuple[str, ...]
+    told: str
+    has_contract: bool
+
+
+def render(seen: Overview) -> str:
+    """The page."""
+    earlier, drawn = _split(seen.chain)
+    is_running = seen.happening is not None and not isinstance(seen.happening, Unread)
+    return _template().render(
+        seen=seen,
+        word=_word(seen),
+        is_running=is_running,
+        style=Markup(_style()),  # noqa: S704 - a file of ours
+        drawing=draw(drawn),
+        drawn=drawn,
+        earlier=earlier,
+    )
+
+
+def style_sha256() -> str:
+    """What the page's Content-Security-Policy calls its one style sheet."""
+    return base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+
+
+def draw(links: Sequence[Link]) -> Drawing:
+    """Revisions in rows, each with the way from the one before."""
+    nodes = tuple(
+        Node(link, 28 + i % _A_ROW * _STEP, 22 + i // _A_ROW * _ROW_HEIGHT)
+        for i, link in enumerate(links)
+    )
+    ways = tuple(_way(a, b) for a, b in pairwise(nodes))
+    rows = max((len(nodes) + _A_ROW - 1) // _A_ROW, 1)
+    counts: dict[str, int] = {}
+    for link in links:
+        counts[link.state] = counts.get(link.state, 0) + 1
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return Drawing(
+        _A_ROW * _STEP,
+        rows * _ROW_HEIGHT,
+        nodes,
+        ways,
+        f"{told or 'No revisions'}.",
+        any(link.phase == "contract" for link in links),
+    )
+
+
+def _way(a: Node, b: Node) -> str:
+    if a.y == b.y:
+        return f"M{a.x} {a.y}H{b.x}"
+    between = a.y + _ROW_HEIGHT - 25
+    return f"M{a.x} {a.y}h24V{between}H{b.x - 24}V{b.y}H{b.x}"
+
+
+def _split(chain: Sequence[Link]) -> tuple[Sequence[Link], Sequence[Link]]:
+    """What is long applied, and what is drawn."""
+    first = next((i for i, link in enumerate(chain) if link.state != "applied"), len(chain))
+    cut = max(min(first - 3, len(chain) - DRAWN), 0)
+    return chain[:cut], chain[cut : cut + max(DRAWN, len(chain) - cut)]
+
+
+def _word(seen: Overview) -> str:
+    if seen.headline.is_ready:
+        return "Ready, ahead" if seen.headline.state == "ahead" else "Ready"
+    return "No answer" if seen.headline.state == "unreachable" else "Not ready"
+
+
+@cache
+def _style() -> str:
+    return (_FOLDER / "style.css").read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, sentence=_sentence, ticked=_ticked, when=_when)
+    return environment.get_template("page.html")
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment is not None else "at an unknown time"
+
+
+def _ticked(text: str) -> Markup:
+    """What stands in backticks, as code."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter in front and a full stop behind."""
+    if not text:
+        return text
+    begin = len(text) - len(text.lstrip())
+    whole = text[:begin] + text[begin : begin + 1].upper() + text[begin + 1 :]
+    whole = whole if whole.endswith((".", "?", "!", ":")) else f"{whole}."
+    return Markup(whole) if isinstance(text, Markup) else whole  # noqa: S704 - it was before

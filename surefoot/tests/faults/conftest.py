@@ -1,0 +1,48 @@
+"""Runs of `alembic` as processes, and what a test sees of the server meanwhile."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, connect
+from harness.private import PrivateServer, private_servers
+from harness.runs import Chain, Launcher
+from harness.server import Server
+
+
+@pytest.fixture
+def launcher() -> Launcher:
+    """What starts `alembic` processes."""
+    return Launcher()
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Chain:
+    """A chain without revisions yet."""
+    return Chain(tmp_path / f"chain-{uuid.uuid4().hex[:6]}")
+
+
+@pytest.fixture
+async def watcher(empty_database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own to its database."""
+    connection = await connect(empty_database.url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def blocker(empty_database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """Another one, which stands in a run's way; a transaction shows one moment of the activity."""
+    connection = await connect(empty_database.url, "blocker")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def private_server(server: Server) -> Iterator[PrivateServer]:
+    """Starts servers of the test's own."""
+    with private_servers(server) as start:
+        yield start

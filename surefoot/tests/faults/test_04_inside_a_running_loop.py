@@ -1,0 +1,162 @@
+"""Row 4: upgrades called from a loop that runs already, which goes on meanwhile."""
+
+import asyncio
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+
+from harness.databases import Database, engine
+from harness.runs import Chain
+from harness.server import ROOT
+from surefoot.run.commands import upgrade
+from surefoot.run.locks import mutex
+from surefoot.run.target import Target
+
+LONGEST_PAUSE_S = 0.05
+HELD_S = 1.5
+LATE_S = 0.02
+
+
+@dataclass
+class Pulse:
+    """When something that wanted to go on every millisecond was kept from it, and how long."""
+
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+
+    def longest_s(self, machine: "Pulse") -> float:
+        """The longest pause, without what the whole machine was busy with something else."""
+        return max(
+            end - begin - sum(max(0.0, min(end, b) - max(begin, a)) for a, b in machine.pauses)
+            for begin, end in self.pauses
+        )
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[tuple[Pulse, Pulse]]:
+    """A task of the loop, and a thread beside it, that beat during the block."""
+    loop, machine, over = Pulse(), Pulse(), threading.Event()
+
+    async def beat() -> None:
+        while True:
+            begin = time.perf_counter()
+            await asyncio.sleep(0.001)
+            loop.pauses.append((begin, time.perf_counter()))
+
+    def tick() -> None:
+        while not over.is_set():
+            begin = time.perf_counter()
+            time.sleep(0.001)
+            if (end := time.perf_counter()) - begin > LATE_S:
+                machine.pauses.append((begin, end))
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    task = asyncio.create_task(beat())
+    try:
+        yield loop, machine
+    finally:
+        over.set()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        thread.join()
+
+
+@pytest.fixture
+def small(chain: Chain) -> Chain:
+    """A chain of one revision."""
+    chain.add("op.create_table('t', sa.Column('id', sa.Integer, primary_key=True))")
+    return chain
+
+
+@pytest.fixture
+async def held(watcher: asyncpg.Connection) -> asyncpg.Connection:
+    """The mutex in somebody else's hands."""
+    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key('alembic_version')})")
+    return watcher
+
+
+async def test_waiting_for_the_mutex_leaves_the_loop_free(
+    small: Chain, empty_database: Database, held: asyncpg.Connection
+) -> None:
+    """While an upgrade waits, no other task is kept waiting for more than 50 ms."""
+    async with engine(empty_database.settings, "migrate") as made:
+        waiting = asyncio.create_task(upgrade(Target.of(made, small.ini)))
+        await asyncio.sleep(0.5)  # connected, and waiting
+        async with beating() as (loop, machine):
+            await asyncio.sleep(HELD_S)
+        assert not waiting.done()
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        report = await asyncio.wait_for(waiting, 10)
+    assert [step.revision for step in report.steps] == ["0001"]
+    assert len(loop.pauses) > HELD_S / LONGEST_PAUSE_S
+    assert loop.longest_s(machine) <= LONGEST_PAUSE_S
+
+
+async def test_a_lifespan_can_upgrade(small: Chain, empty_database: Database) -> None:
+    """FastAPI serves when the upgrade is done."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with engine(empty_database.settings, "migrate") as made:
+            app.state.report = await upgrade(Target.of(made, small.ini))
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    async with app.router.lifespan_context(app):
+        assert app.state.report.after == ("0001",)
+
+
+async def test_a_test_of_pytest_asyncio_can_upgrade(
+    small: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """In a task of the test's own loop, twice."""
+    async with engine(empty_database.settings, "migrate") as made:
+        first = await upgrade(Target.of(made, small.ini))
+        second = await upgrade(Target.of(made, small.ini))
+    assert (len(first.steps), len(second.steps)) == (1, 0)
+    assert await watcher.fetchval("SELECT to_regclass('t') IS NOT NULL")
+
+
+UVLOOP = """
+import asyncio, sys
+from pathlib import Path
+import uvloop
+from app.db.engine import create_engine
+from surefoot.run.commands import upgrade
+from surefoot.run.target import Target
+from app.settings import load_settings
+
+async def main():
+    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
+    engine = create_engine(load_settings(), "migrate")
+    target = Target.of(engine, Path(sys.argv[1]))
+    reports = await asyncio.gather(*(upgrade(target) for _ in range(4)))
+    await engine.dispose()
+    print(sorted(len(report.steps) for report in reports))
+
+uvloop.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_uvloop_can_upgrade(small: Chain, empty_database: Database) -> None:
+    """Four upgrades of one database under uvloop: one applies."""
+    pytest.importorskip("uvloop", reason="uvloop is not installed")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(UVLOOP), str(small.ini)),
+        cwd=ROOT,
+        env={"DATABASE_URL": empty_database.url, "VEGAFS_ENV_FILE": "/dev/null"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, out.decode(), err.decode()) == (0, "[0, 0, 0, 1]\n", "")

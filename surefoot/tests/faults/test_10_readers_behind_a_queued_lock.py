@@ -1,0 +1,86 @@
+"""Row 10: DDL queues behind a long reader, and other readers behind the DDL."""
+
+import asyncio
+from functools import partial
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, connect
+from harness.runs import Chain, Launcher
+
+PROBES = 8
+LOCK_TIMEOUT_S = 0.4
+TOLERANCE_S = 0.05
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
+# Timed by the server itself: what this machine's other processes cost the client is not a stall.
+PROBE = """
+CREATE FUNCTION probe() RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    asked timestamptz := clock_timestamp();
+BEGIN
+    PERFORM 1 FROM t WHERE id = 1;
+    RETURN extract(epoch FROM clock_timestamp() - asked);
+END $$
+"""
+STATEMENTS = {
+    "alone": SLOW('op.execute("ALTER TABLE t ADD COLUMN n int")'),
+    # The retry is of the whole revision, and the lock that it has had before is given back.
+    "behind another table's": """
+        op.execute("ALTER TABLE u ADD COLUMN n int")
+        op.execute("ALTER TABLE t ADD COLUMN n int")
+    """,
+}
+
+
+async def probing(url: str, stalls_s: list[float], over: asyncio.Event) -> None:
+    """A reader that asks again and again how long it has to wait."""
+    connection = await connect(url)
+    while not over.is_set():
+        stalls_s.append(await connection.fetchval("SELECT probe()"))
+        await asyncio.sleep(0.002)
+    await connection.close()
+
+
+@pytest.mark.parametrize("body", STATEMENTS.values(), ids=STATEMENTS)
+@pytest.mark.parametrize("reader_s", [1.5, pytest.param(30, marks=pytest.mark.slow)])
+async def test_no_reader_waits_longer_than_the_lock_timeout(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+    body: str,
+    reader_s: float,
+) -> None:
+    """However long the first reader takes, and the upgrade succeeds once it is gone."""
+    url = empty_database.url
+    await watcher.execute(PROBE)
+    chain.add(
+        """
+        op.execute("CREATE TABLE t AS SELECT 1 AS id")
+        op.execute("CREATE TABLE u (id int)")
+        """
+    )
+    first = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    chain.add(body)
+    stalls_s: list[float] = []
+    over = asyncio.Event()
+    probes = [asyncio.create_task(probing(url, stalls_s, over)) for _ in range(PROBES)]
+    reading = asyncio.create_task(blocker.execute(f"SELECT pg_sleep({reader_s}) FROM t"))
+    await asyncio.sleep(0.2)
+    env = {
+        "VEGAFS_MIGRATE_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S),
+    }
+    run = await launcher.start(chain, "upgrade", "head", url=url, env=env)
+    result = await run.end()
+    has_ended = reading.done()
+    over.set()
+    await asyncio.gather(*probes, reading)
+    assert result.code == 0, result.err
+    assert "BLOCKED [lock-blocked]  0002 did not get its lock in time" in result.err
+    assert has_ended
+    assert len(stalls_s) > PROBES
+    print(f"longest stall {max(stalls_s):.3f} s, {result.err.count('BLOCKED')} attempts failed")
+    assert LOCK_TIMEOUT_S / 2 < max(stalls_s) <= LOCK_TIMEOUT_S + TOLERANCE_S

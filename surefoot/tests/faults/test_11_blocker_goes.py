@@ -1,0 +1,91 @@
+"""Row 11: a blocker goes after some attempts."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from harness.databases import Database, engine
+from harness.runs import Chain, Launcher
+from surefoot.run.limits import Limits
+
+SETTINGS = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
+
+
+@pytest.fixture
+async def blocked(
+    chain: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
+) -> Chain:
+    """A chain whose next revision writes a row and meets a lock."""
+    chain.add("op.execute('CREATE TABLE t (id int)')\nop.execute('CREATE TABLE ran (n int)')")
+    first = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert first.code == 0, first.err
+    chain.add("op.execute('INSERT INTO ran VALUES (2)')\nop.execute('ALTER TABLE t ADD n int')")
+    await blocker.execute("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE")
+    return chain
+
+
+@pytest.mark.parametrize("failing", [1, pytest.param(3, marks=pytest.mark.slow)])
+async def test_the_attempt_after_the_blocker_has_gone_succeeds(
+    blocked: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+    failing: int,
+) -> None:
+    """After k attempts in vain the next one applies it, once, and the ledger knows how many."""
+    run = await launcher.start(
+        blocked,
+        *("upgrade", "head"),
+        url=empty_database.url,
+        env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.1"},
+    )
+    await run.says(f"attempt {failing + 1} in")
+    await blocker.execute("ROLLBACK")
+    result = await run.end(timeout_s=20)
+    assert result.code == 0, result.err
+    assert result.err.count("BLOCKED") == failing
+    assert await watcher.fetchval("SELECT array_agg(n) FROM ran") == [2]
+    assert await watcher.fetchval(
+        "SELECT attempts FROM alembic_version_ledger WHERE revision = '0002'"
+    ) == (failing + 1)
+
+
+async def test_the_session_is_as_it_was(
+    blocked: Chain, empty_database: Database, blocker: asyncpg.Connection
+) -> None:
+    """On the very connection that was handed in, after retries and every class of lock."""
+    blocked.add("op.create_index_concurrently('t_id', 't', ['id'])")
+    blocked.add("op.execute('ALTER TABLE t ADD CHECK (id > 0) NOT VALID')")
+    blocked.add("op.execute('ALTER TABLE t VALIDATE CONSTRAINT t_id_check')")
+    config = Config(blocked.ini)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("BLOCKED"):
+            # A word from another session is enough; this one is in the middle of its run.
+            task = asyncio.ensure_future(blocker.execute("ROLLBACK"))
+            tasks.append(task)
+
+    def call(connection: Connection) -> None:
+        config.attributes.update(connection=connection, limits=Limits(retry_first_s=0.2), say=say)
+        command.upgrade(config, "head")
+
+    tasks: list[asyncio.Task[str]] = []
+    settings = empty_database.settings.model_copy(update={"migrate_lock_timeout_s": 0.2})
+    async with engine(settings, "migrate") as made, made.connect() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        before = (await connection.execute(text(SETTINGS))).all()
+        await connection.rollback()
+        await connection.run_sync(call)
+        assert any(line.startswith("BLOCKED") for line in said)
+        assert not connection.in_transaction()
+        assert await connection.scalar(text("SELECT pg_backend_pid()")) == pid
+        assert (await connection.execute(text(SETTINGS))).all() == before
+        held = text("SELECT count(*) FROM pg_locks WHERE pid = :p AND locktype = 'advisory'")
+        assert await connection.scalar(held, {"p": pid}) == 0

@@ -1,0 +1,115 @@
+"""Row 12: a blocker never goes."""
+
+import re
+import time
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, connect
+from harness.private import PrivateServer
+from harness.runs import Chain, Launcher
+from harness.states import gone
+
+ENV = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.3", "VEGAFS_MIGRATE_LOCK_BUDGET_S": "2"}
+
+
+async def test_it_gives_up_within_its_budget_and_names_the_blocker(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+) -> None:
+    """Pid, application, state, age and query of the blocker, without what the query compared."""
+    chain.add("op.execute('CREATE TABLE t (id int, name text)')")
+    url = empty_database.url
+    first = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('ALTER TABLE t ADD n int')")
+    await blocker.execute("BEGIN; SELECT count(*) FROM t WHERE name = 'secret' AND id > 4711")
+    pid = blocker.get_server_pid()
+
+    begun_s = time.monotonic()
+    result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
+    assert time.monotonic() - begun_s < 10
+    assert result.code == 75, result.err
+    last = result.err[result.err.index("ERROR ") :]
+    named = (
+        rf"pid {pid} blocker, idle in transaction, in a transaction for \d+ s: "
+        r"BEGIN; SELECT count\(\*\) FROM t WHERE name = \? AND id > \?"
+    )
+    assert re.fullmatch(
+        r"ERROR \[lock-blocked\]  0002 did not get its lock in \d attempts\n"
+        rf"  by: {named}\n"
+        r"  done: nothing\n"
+        r"  kept of 0002: nothing\n"
+        r"  help: end the session that blocks, then the same command again\n",
+        last,
+    ), last
+    assert re.search(rf"  by: {named}\n  attempt 2 in ", result.err)
+    assert "secret" not in result.err
+    assert "4711" not in result.err
+    await gone(empty_database)
+    assert await watcher.fetchval("SELECT to_regclass('half') IS NULL")
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
+    rows = await watcher.fetch("SELECT outcome, error FROM alembic_version_ledger ORDER BY id")
+    assert [row["outcome"] for row in rows] == ["applied", "measured", "failed"]
+    assert f"by: pid {pid} blocker" in rows[-1]["error"]
+    await blocker.execute("ROLLBACK")
+    again = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
+    assert again.code == 0, again.err
+
+
+@pytest.mark.slow
+async def test_a_blocker_that_the_role_may_not_look_into_is_still_named(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+) -> None:
+    """A role without pg_read_all_stats sees of other users' sessions little more than the pid."""
+    role = f"{empty_database.name}_owner"
+    await watcher.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role};"
+        f"CREATE TABLE t (id int); ALTER TABLE t OWNER TO {role};"
+        "CREATE TABLE alembic_version (version_num varchar(32));"
+        f"ALTER TABLE alembic_version OWNER TO {role}"
+    )
+    chain.add("op.execute('ALTER TABLE t ADD n int')")
+    await blocker.execute("BEGIN; SELECT count(*) FROM t")
+    url = empty_database.url.replace("://vegafs@", f"://{role}@")
+    assert role in url
+    result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
+    assert result.code == 75, result.err
+    pid = blocker.get_server_pid()
+    assert (
+        f"  by: pid {pid} blocker, state hidden, in a transaction for an unknown time: "
+        in result.err
+    )
+    assert "None" not in result.err
+    await blocker.execute("ROLLBACK")
+    await watcher.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.slow
+async def test_a_prepared_transaction_that_blocks_is_named(
+    chain: Chain, launcher: Launcher, private_server: PrivateServer
+) -> None:
+    """It has no session, so it does not stand in the activity."""
+    url = private_server(max_prepared_transactions="2").url("postgres")
+    connection = await connect(url)
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    first = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    chain.add("op.execute('ALTER TABLE t ADD n int')")
+    await connection.execute("BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'forgotten'")
+    result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
+    assert result.code == 75, result.err
+    assert re.search(
+        r"  by: prepared transaction 'forgotten' of vegafs, for \d+ s: "
+        r"COMMIT PREPARED or ROLLBACK PREPARED ends it\n",
+        result.err,
+    ), result.err
+    await connection.close()

@@ -1,0 +1,200 @@
+"""Row 27: a full disk, missing permission, a replica that only reads, the wrong database."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, connect, execute, value
+from harness.private import REPLICATING, NotAllowed, PrivateServer, small_disk, standby
+from harness.runs import Chain, Launcher
+
+FILE = "alembic/versions/0002_change.py"
+
+
+@pytest.fixture
+def small(chain: Chain) -> Chain:
+    """A chain of one revision."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    return chain
+
+
+@pytest.fixture
+async def role(empty_database: Database, watcher: asyncpg.Connection) -> AsyncIterator[str]:
+    """A role that may connect and nothing else."""
+    name = f"{empty_database.name}_poor"
+    await watcher.execute(f"CREATE ROLE {name} LOGIN")
+    yield name
+    await watcher.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def as_role(url: str, name: str) -> str:
+    changed = url.replace("://vegafs@", f"://{name}@")
+    assert changed != url
+    return changed
+
+
+async def recorded(url: str) -> list[tuple[str, str]]:
+    connection = await connect(url)
+    rows = await connection.fetch(
+        "SELECT revision, outcome FROM alembic_version_ledger ORDER BY id"
+    )
+    await connection.close()
+    return [tuple(row) for row in rows]
+
+
+async def test_a_full_disk(small: Chain, launcher: Launcher) -> None:
+    """The revision is rolled back, and the same command works once there is room."""
+    try:
+        with small_disk("6m") as (url, folder):
+            await execute(url, f"CREATE TABLESPACE small LOCATION '{folder}'")
+            small.add(
+                """
+                op.execute("CREATE TABLE half (id int) TABLESPACE small")
+                op.execute("INSERT INTO half SELECT g FROM generate_series(1, 500000) g")
+                """
+            )
+            small.add("op.execute('CREATE TABLE after (id int)')")
+            result = await launcher.alembic(small, "upgrade", "head", url=url)
+            assert result.code == 4, result.err
+            assert re.search(
+                rf"\nFAILED \[disk-full\]  0002 failed: {FILE}:13: could not extend file "
+                r'"[^"]+": No space left on device \(SQLSTATE 53100\)\n'
+                r"  done: 0001\n"
+                r"  kept of 0002: nothing\n"
+                r"  help: make room on the database server's disk, then `alembic upgrade head` "
+                r"again\n$",
+                result.err,
+            ), result.err
+            assert await value(url, "SELECT version_num FROM alembic_version") == "0001"
+            assert await value(url, "SELECT to_regclass('half') IS NULL")
+            assert await recorded(url) == [("0001", "applied"), ("0002", "failed")]
+            path = small.path("0002")
+            path.write_text(path.read_text().replace("500000", "500"))
+            small.lock()
+            again = await launcher.alembic(small, "upgrade", "head", url=url)
+            assert again.code == 0, again.err
+    except NotAllowed:
+        pytest.skip("this system allows no disk of a test's own")
+
+
+async def test_a_role_that_may_not_create_anything(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    role: str,
+) -> None:
+    """It is said before a revision begins."""
+    url = as_role(empty_database.url, role)
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert result.code == 2, result.err
+    assert result.err == (
+        f"ERROR [permission-missing]  '{role}' may not do this in '{empty_database.name}': "
+        "permission denied for schema public\n"
+        "  help: grant it, or run the command as the role that owns the schema\n"
+    )
+    assert await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^alembic'") == 0
+
+
+async def test_a_role_that_does_not_own_what_is_changed(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    role: str,
+) -> None:
+    """What it may do is done; the revision that it may not is named with its place."""
+    await watcher.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    await watcher.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (id int)")
+    await watcher.execute(f"GRANT USAGE ON SCHEMA other TO {role}")
+    small.add("op.execute('ALTER TABLE other.theirs ADD COLUMN n int')")
+    url = as_role(empty_database.url, role)
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert result.code == 4, result.err
+    assert result.err.endswith(
+        f"FAILED [step-not-permitted]  0002 failed: {FILE}:12: must be owner of table theirs "
+        "(SQLSTATE 42501)\n"
+        "  done: 0001\n"
+        "  kept of 0002: nothing\n"
+        "  help: run it as the role that owns what it changes, or let that role own it, then "
+        "`alembic upgrade head` again\n"
+    )
+    assert await recorded(url) == [("0001", "applied"), ("0002", "failed")]
+
+
+async def test_a_session_that_only_reads(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    role: str,
+) -> None:
+    """A role, or a database, whose transactions are read-only by default."""
+    await watcher.execute(
+        f"GRANT ALL ON SCHEMA public TO {role};"
+        f"ALTER ROLE {role} SET default_transaction_read_only = on"
+    )
+    url = as_role(empty_database.url, role)
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert (result.code, result.err) == (
+        3,
+        f"REFUSED [read-only]  the sessions of '{empty_database.name}' are read-only "
+        "(default_transaction_read_only is on)\n"
+        "  help: turn it off for the role that migrates: "
+        "ALTER ROLE … SET default_transaction_read_only = off\n",
+    )
+
+
+async def test_a_standby(small: Chain, launcher: Launcher, private_server: PrivateServer) -> None:
+    """The primary is asked for; what only looks may look here."""
+    primary = private_server(**REPLICATING)
+    url = primary.url("postgres")
+    first = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    with standby(primary) as replica:
+        assert await value(replica, "SELECT pg_is_in_recovery()")
+        small.add("op.execute('CREATE TABLE u (id int)')")
+        result = await launcher.alembic(small, "upgrade", "head", url=replica)
+        assert (result.code, result.err) == (
+            3,
+            "REFUSED [standby]  the server of 'postgres' is a standby, which takes no changes\n"
+            "  help: name the primary in DATABASE_URL, or several hosts with "
+            "?target_session_attrs=read-write\n",
+        )
+        current = await launcher.alembic(small, "current", url=replica)
+        assert (current.code, current.out) == (0, "0001\n"), current.err
+    assert await recorded(url) == [("0001", "applied"), ("0001", "measured")]
+
+
+async def test_a_database_that_is_not_there(
+    small: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """A misspelt name is told from a server that is down."""
+    url = empty_database.url.replace(empty_database.name, "nowhere")
+    result = await launcher.alembic(small, "upgrade", "head", url=url)
+    assert result.code == 2, result.err
+    assert result.err.startswith("ERROR [database-missing]  there is no database 'nowhere' on ")
+    assert result.err.endswith(
+        "  help: create it with `createdb nowhere`, or correct DATABASE_URL\n"
+    )
+
+
+async def test_a_database_of_another_project(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Its revision table names a revision that nobody here knows."""
+    await watcher.execute(
+        "CREATE TABLE alembic_version (version_num varchar(32));"
+        "INSERT INTO alembic_version VALUES ('c0ffee'); CREATE TABLE theirs (id int)"
+    )
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert (result.code, result.err) == (
+        1,
+        f"ERROR [database-ahead]  database '{empty_database.name}' is at c0ffee, which this build "
+        "does not know; its newest revision is 0001; ahead of it: c0ffee (unknown)\n"
+        "  help: deploy the build that has c0ffee, or downgrade the database with that build\n",
+    )
+    assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
+    assert await watcher.fetchval("SELECT to_regclass('alembic_version_ledger') IS NULL")

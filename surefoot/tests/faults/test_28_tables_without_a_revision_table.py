@@ -1,0 +1,79 @@
+"""Row 28: a database that has tables and no revision table."""
+
+import asyncpg
+import pytest
+
+from harness.databases import Database
+from harness.runs import Chain, Launcher
+
+OBJECTS = {
+    "table": "CREATE TABLE theirs (id int)",
+    "partitioned table": "CREATE TABLE theirs (id int) PARTITION BY LIST (id)",
+    "materialized view": "CREATE MATERIALIZED VIEW theirs AS SELECT 1 AS id",
+}
+
+
+@pytest.fixture
+def small(chain: Chain) -> Chain:
+    """A chain of one revision."""
+    chain.add("op.execute('CREATE TABLE t (id int)')", "op.execute('DROP TABLE t')")
+    return chain
+
+
+@pytest.mark.parametrize("statement", OBJECTS.values(), ids=OBJECTS)
+async def test_an_upgrade_is_refused(
+    small: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    statement: str,
+) -> None:
+    """Nothing is made in it, and the answer says how to take it over."""
+    await watcher.execute(statement)
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert (result.code, result.out) == (3, "")
+    assert result.err == (
+        f"REFUSED [not-adopted]  '{empty_database.name}' has tables and no revision table: it was "
+        "not made by these revisions, or its alembic_version is lost\n"
+        "  help: `vegafs ops adopt REV --reason …` compares it with a revision and takes it over\n"
+    )
+    names = await watcher.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+        "AND relkind IN ('r', 'p', 'm')"
+    )
+    assert [row[0] for row in names] == ["theirs"]
+
+
+async def test_a_lost_revision_table_is_refused(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The ledger is still there and knows better than to begin again."""
+    first = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert first.code == 0, first.err
+    await watcher.execute("DROP TABLE alembic_version")
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert "REFUSED [not-adopted]" in result.err
+    assert await watcher.fetchval("SELECT to_regclass('alembic_version') IS NULL")
+
+
+async def test_what_an_extension_brings_does_not_count(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A managed server's own tables are not somebody's schema."""
+    await watcher.execute("CREATE TABLE theirs (id int); ALTER EXTENSION plpgsql ADD TABLE theirs")
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert result.code == 0, result.err
+
+
+async def test_an_untrue_stamp_is_refused(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """`alembic stamp head` is how people usually adopt; the schema has to be what it says."""
+    await watcher.execute("CREATE TABLE theirs (id int)")
+    result = await launcher.alembic(small, "stamp", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert "REFUSED [stamp-refused]" in result.err
+    assert "`vegafs ops stamp 0001 --reason …` shows the difference first" in result.err
+    rows = await watcher.fetch("SELECT outcome FROM alembic_version_ledger")
+    assert [row[0] for row in rows] == []

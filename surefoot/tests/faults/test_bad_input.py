@@ -1,0 +1,172 @@
+"""Input that cannot work: each has its own message, exit code and help, and nothing is recorded.
+
+The rest of it stands with its row: a ledger edited by hand in 19; a standby, a role without
+rights and a full disk in 27.
+"""
+
+import asyncpg
+import pytest
+
+from harness.databases import Database
+from harness.runs import Chain, Launcher
+
+MIXED = (
+    "REFUSED [mixed-revision]  0002 holds a step that runs outside a transaction, and others "
+    "beside it: what came before it could not be rolled back\n"
+    "  help: give that step a revision of its own\n"
+)
+COMMITS = (
+    "REFUSED [commits-by-itself]  0002 ends its transaction by itself: after a failure nobody "
+    "could tell what of it is kept\n"
+    "  help: leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
+    "op.create_index_concurrently(…)\n"
+)
+INDEX = "op.create_index_concurrently('t_id', 't', ['id'])"
+HIDDEN = "run = op.execute\nrun('INSERT INTO t VALUES (1)')"
+# The body of a revision, what is said, and whether that is known before anything runs.
+BODIES = {
+    "a step, then others": (f"{INDEX}\nop.execute('SELECT 1')", MIXED, True),
+    "others, then a step": (f"op.execute('SELECT 1')\n{INDEX}", MIXED, True),
+    "two steps": (f"{INDEX}\nop.drop_index_concurrently('t_id')", MIXED, True),
+    "a step in a loop": (f"for _ in range(2):\n    {INDEX}", MIXED, False),
+    "others in disguise, then a step": (f"{HIDDEN}\n{INDEX}", MIXED, False),
+    "a step, then others in disguise": (f"{INDEX}\n{HIDDEN}", MIXED, False),
+    "an autocommit block": (
+        "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')",
+        COMMITS,
+        True,
+    ),
+    "a commit in SQL": (
+        "op.execute('INSERT INTO t VALUES (1)')\nop.execute('commit;')",
+        COMMITS,
+        False,
+    ),
+    "a rollback in SQL": ("op.execute('/* no */ ROLLBACK')", COMMITS, False),
+    "a commit in Python": (
+        "op.execute('INSERT INTO t VALUES (1)')\nop.get_bind().commit()",
+        COMMITS,
+        False,
+    ),
+    "a rollback in Python": ("op.get_bind().rollback()\nop.execute('SELECT 1')", COMMITS, False),
+}
+
+
+@pytest.mark.parametrize(("body", "said", "at_once"), BODIES.values(), ids=BODIES)
+async def test_a_revision_that_is_not_one_unit_is_refused(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    body: str,
+    said: str,
+    at_once: bool,
+) -> None:
+    """Mixed, or committing by itself; told before anything runs where the source shows it."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    chain.add(body)
+    chain.add("op.execute('CREATE TABLE after (id int)')")
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert result.err.endswith(said), result.err
+    assert "Traceback" not in result.err
+    assert await watcher.fetchval("SELECT to_regclass('after') IS NULL")
+    applied = await watcher.fetch(
+        "SELECT revision FROM alembic_version_ledger WHERE outcome = 'applied'"
+    )
+    assert [row[0] for row in applied] == ([] if at_once else ["0001"])
+    if at_once:
+        assert result.err == said
+        assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
+    else:
+        assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
+        assert await watcher.fetchval("SELECT count(*) FROM t") == 0
+
+
+async def test_a_lock_timeout_of_zero_is_refused(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """As a setting it cannot be written."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    env = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0"}
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url, env=env)
+    assert (result.code, result.err) == (
+        2,
+        "ERROR [settings-invalid]  VEGAFS_MIGRATE_LOCK_TIMEOUT_S (environment): Input should be "
+        "greater than 0\n"
+        "  help: see `vegafs settings --help`\n",
+    )
+
+
+FILES = {
+    "an unknown phase": (
+        "phase = 'expand'",
+        "phase = 'later'",
+        "ERROR [revisions-broken]  0003_change.py: phase is 'later'; it is expand or contract\n"
+        "  help: expand: the previous release keeps working; contract: it would not\n",
+    ),
+    "a cycle": (
+        "down_revision = '0002'",
+        "down_revision = '0003'",
+        "ERROR [revisions-broken]  the revisions 0003 build on each other in a circle\n"
+        "  help: correct down_revision in one of them\n",
+    ),
+    "two heads": (
+        "down_revision = '0002'",
+        "down_revision = '0001'",
+        "ERROR [revisions-broken]  the chain has 2 heads: 0002_change.py, 0003_change.py\n"
+        "  help: let the newer file build on the other one, under the next number, "
+        "then `vegafs lock`\n",
+    ),
+    "a missing predecessor": (
+        "down_revision = '0002'",
+        "down_revision = '0009'",
+        "ERROR [revisions-broken]  0003 builds on 0009, which no file has\n"
+        "  help: restore the file of that revision, or correct down_revision\n",
+    ),
+    "a number given twice": (
+        "revision = '0003'",
+        "revision = '0002'",
+        "ERROR [revisions-broken]  0002_change.py and 0003_change.py both say revision = '0002'\n"
+        "  help: give one of them the next number, and its successor's down_revision with it\n",
+    ),
+    "no Python": (
+        "def upgrade",
+        "deff upgrade",
+        "ERROR [revisions-broken]  0003_change.py:11 is not Python: invalid syntax\n"
+        "  help: correct the file\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "start", ["base", *(pytest.param(i, marks=pytest.mark.slow) for i in ("0001", "0003"))]
+)
+@pytest.mark.parametrize(("before", "after", "said"), FILES.values(), ids=FILES)
+async def test_a_chain_that_is_none_is_refused(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    before: str,
+    after: str,
+    said: str,
+    start: str,
+) -> None:
+    """The file is named, and nothing is applied, wherever the database is."""
+    for number in (1, 2, 3):
+        chain.add(f"op.execute('CREATE TABLE t{number} (id int)')")
+    if start != "base":
+        first = await launcher.alembic(chain, "upgrade", start, url=empty_database.url)
+        assert first.code == 0, first.err
+    path = chain.path("0003")
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    if start == "0003" and result.code == 0:
+        # Nothing to do is told from revisions.lock, without a revision file being read.
+        assert "is at head 0003. Nothing to do." in result.err
+        return
+    assert (result.code, result.out, result.err) == (2, "", said)
+    there = await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]$'")
+    assert there == {"base": 0, "0001": 1, "0003": 3}[start]

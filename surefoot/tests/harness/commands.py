@@ -1,0 +1,63 @@
+"""Alembic and psql as a person runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from app.db.engine import create_engine
+from harness.databases import Database
+from harness.forks import Result, forks
+from harness.server import ROOT
+from surefoot.catalog import Catalog, snapshot
+from surefoot.embedded.binaries import find_binaries
+
+
+def run_alembic(
+    *arguments: str, url: str | None, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Result:
+    """`alembic …` as a process. A DATABASE_URL of None is unset.
+
+    It is forked from one that has done its imports, unless a PYTHONPATH asks for others.
+    """
+    wanted = {**(env or {}), **({} if url is None else {"DATABASE_URL": url})}
+    if "PYTHONPATH" not in wanted:
+        return forks().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("alembic")), *arguments],
+        cwd=cwd,
+        env={**os.environ, **wanted},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def psql(database: Database, script: str) -> None:
+    """Run a script as psql does, stopping at the first error."""
+    found = find_binaries(None)
+    assert found is not None
+    done = subprocess.run(
+        [str(found.bindir / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url],
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def snapshot_of(database: Database, *, privileges: bool = False) -> Catalog:
+    """The catalog of a test's database."""
+    engine = create_engine(database.settings, "observe")
+    async with engine.connect() as connection:
+        found = await connection.run_sync(partial(snapshot, privileges=privileges))
+    await engine.dispose()
+    return found

@@ -1,0 +1,130 @@
+"""Servers of a test's own, for what would disturb the others: crashes, settings, a full disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from harness import programs
+from harness.server import ROOT, Server, temporary_folder
+from surefoot.embedded import EmbeddedServer, Running, find_binaries
+
+SMALL_DISK = Path(__file__).with_name("small_disk.py")
+REPLICATING = {"wal_level": "replica", "max_wal_senders": "4"}
+
+# Starts one with these settings; it goes with the test.
+PrivateServer = Callable[..., Running]
+
+
+class NotAllowed(Exception):
+    """The system gives a test no namespace of its own."""
+
+
+@contextmanager
+def private_servers(like: Server) -> Iterator[PrivateServer]:
+    """What starts servers of the same PostgreSQL as the run's own."""
+    with ExitStack() as stack:
+
+        def start(**options: str) -> Running:
+            folder = stack.enter_context(temporary_folder())
+            server = EmbeddedServer(
+                folder / "server",
+                bindir=like.embedded.bindir if like.embedded else None,
+                major=like.embedded.major if like.embedded else None,
+                durable=False,
+                remove_at_end=True,
+                database="postgres",
+                options=options,
+            )
+            return stack.enter_context(server.use())
+
+        yield start
+
+
+@contextmanager
+def small_disk(size: str) -> Iterator[tuple[str, str]]:
+    """A server's URL, and a folder for a tablespace that holds no more than `size`.
+
+    On failure: NotAllowed.
+    """
+    with temporary_folder() as folder:
+        process = subprocess.Popen(
+            [sys.executable, str(SMALL_DISK), str(folder), size],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline().split()
+            if not said:
+                raise NotAllowed
+            yield said[0], said[1]
+        finally:
+            process.communicate(timeout=60)
+            # The server goes when it sees that its user has gone.
+            deadline = time.monotonic() + 10
+            while (folder / "server").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
+@contextmanager
+def standby(primary: Running) -> Iterator[str]:
+    """The URL of a standby of a server that was started with REPLICATING."""
+    found = find_binaries(None)
+    assert found is not None
+    with temporary_folder() as folder:
+        data, run = folder / "data", folder / "run"
+        run.mkdir()
+        url = primary.url("postgres")
+        subprocess.run(
+            [
+                found.bindir / "pg_basebackup",
+                "-d",
+                url,
+                "-D",
+                data,
+                "-R",
+                "-c",
+                "fast",
+                "-X",
+                "stream",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        of_primary = find_binaries(None, major=int((data / "PG_VERSION").read_text("utf-8")))
+        assert of_primary is not None
+        options = {"unix_socket_directories": str(run), "listen_addresses": "", "hot_standby": "on"}
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        log = folder / "log"
+        with log.open("wb") as opened:
+            command: list[str | Path] = [of_primary.bindir / "postgres", "-D", data, *settings]
+            process = programs.start(command, folder, output=opened.fileno())
+        try:
+            deadline = time.monotonic() + 30
+            while _status(data) not in ("ready", "standby"):
+                assert process.poll() is None, log.read_text("utf-8")
+                assert time.monotonic() < deadline, log.read_text("utf-8")
+                time.sleep(0.02)
+            yield f"postgresql://{_user(url)}@/postgres?host={run}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _status(data: Path) -> str:
+    """What the server says of itself in its lock file."""
+    pid_file = data / "postmaster.pid"
+    lines = pid_file.read_text("utf-8").splitlines() if pid_file.exists() else []
+    return lines[7].strip() if len(lines) >= 8 else ""
+
+
+def _user(url: str) -> str:
+    return url.partition("://")[2].partition("@")[0]

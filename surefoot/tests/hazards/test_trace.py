@@ -1,0 +1,224 @@
+"""What else a trace meets: locks that are not to be had, rows that are in the way."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from harness.databases import WAITING, connect, engine
+from hazards.bench import Bench
+from hazards.cases import cases
+from surefoot.chain.revisions import read_revisions
+from surefoot.lint.lint import lint
+from surefoot.rules.registry import RULES
+
+FILE = '''\
+"""Change something."""
+
+from alembic import op
+
+revision = "{number:04}"
+down_revision = "{former:04}"
+phase = "expand"
+
+
+def upgrade() -> None:
+{body}
+
+def downgrade() -> None:
+    raise NotImplementedError("it is not what is looked at")
+'''
+
+# A revision each, in one chain.
+HARMLESS = (
+    ["CREATE TRIGGER touch_jobs BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION touch()"],
+    ["ALTER TABLE jobs DISABLE TRIGGER touch_jobs"],
+    ["DROP TRIGGER touch_jobs ON jobs"],
+    ["ALTER TABLE jobs ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON jobs USING (true)"],
+    ["ALTER TABLE jobs OWNER TO CURRENT_USER", "GRANT SELECT ON jobs TO PUBLIC"],
+    ["CREATE RULE r AS ON DELETE TO cache DO ALSO NOTHING", "DROP RULE r ON cache"],
+    ["ALTER TABLE jobs ALTER COLUMN rank SET DEFAULT 1", "COMMENT ON COLUMN jobs.rank IS 'x'"],
+    ["ALTER TABLE jobs ALTER COLUMN code DROP NOT NULL"],
+    ["ALTER TABLE jobs ADD COLUMN a integer NOT NULL DEFAULT 7"],
+    ["ALTER TABLE jobs ADD COLUMN b timestamptz NOT NULL DEFAULT now()"],
+    [
+        "ALTER TABLE jobs ALTER COLUMN note TYPE varchar(200)",
+        "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(14, 2)",
+    ],
+    ["ALTER TABLE results DROP CONSTRAINT fk_results_job_id"],
+    ["ALTER INDEX ix_jobs_rank RENAME TO jobs_by_rank"],
+    ["ALTER TABLE jobs RENAME CONSTRAINT ck_jobs_code TO code_known"],
+    ["ALTER TABLE jobs ALTER COLUMN rank SET STATISTICS 500", "ANALYZE jobs"],
+    ["CREATE STATISTICS s (dependencies) ON rank, ref FROM jobs"],
+    ["CREATE OR REPLACE VIEW running AS SELECT id, size_bytes, rank FROM jobs"],
+    ["CREATE MATERIALIZED VIEW kinds AS SELECT DISTINCT kind FROM tags"],
+    ["CREATE TYPE colour AS ENUM ('RED')", "ALTER TABLE tags ADD COLUMN colour colour"],
+    ["ALTER TYPE colour ADD VALUE 'BLUE' BEFORE 'RED'"],
+    [
+        "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN new; END'"
+    ],
+    ["INSERT INTO cache SELECT 'key ' || n, 'value ' || n FROM generate_series(1, 9) n"],
+    ["UPDATE cache SET value = 'x' WHERE key = 'key 1'", "DELETE FROM cache WHERE key = 'key 2'"],
+    ["ALTER TABLE events ADD COLUMN c integer DEFAULT 1", "ALTER TABLE events DROP COLUMN c"],
+    [
+        "CREATE TABLE made (id bigint PRIMARY KEY, n integer, at timestamptz)",
+        "INSERT INTO made SELECT n, n FROM generate_series(1, 99) n",
+        "UPDATE made SET n = n + 1",
+        "CREATE INDEX ON made (n)",
+        "ALTER TABLE made ALTER COLUMN n TYPE bigint, ALTER COLUMN n SET NOT NULL",
+        "ALTER TABLE made ADD CHECK (n > 0)",
+        "ALTER TABLE made RENAME COLUMN n TO m",
+        "ALTER TABLE made DROP COLUMN at",
+        "TRUNCATE made",
+        "CREATE TABLE refers (id bigint PRIMARY KEY REFERENCES made)",
+        "DROP TABLE made, refers",
+    ],
+    [
+        "CREATE TABLE parts (id bigint, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+        "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)",
+        "CREATE INDEX ON parts (id)",
+        "ALTER TABLE parts DETACH PARTITION parts_1",
+        "ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES FROM (1) TO (9)",
+    ],
+)
+
+
+@pytest.fixture
+def revision(tmp_path: Path) -> Path:
+    return tmp_path / "0001_change.py"
+
+
+def write(path: Path, *sql: str, number: int = 1) -> None:
+    """A revision that executes the statements."""
+    body = "".join(f"    op.execute({each!r})\n" for each in sql)
+    text = FILE.format(body=body, number=number, former=number - 1)
+    path.write_text(text, "utf-8")
+
+
+async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revision: Path) -> None:
+    """Its first attempt did not get a lock, and left nothing."""
+    write(revision, "CREATE TABLE t (id bigint)", "ALTER TABLE jobs ADD COLUMN n text")
+    chain = bench.chain([revision])
+    async with bench.clone(rows=False) as database:
+        settings = database.settings.model_copy(update={"migrate_lock_timeout_s": 0.2})
+        blocker, looker = await connect(database.url), await connect(database.url)
+        await blocker.execute("BEGIN; LOCK TABLE jobs IN ACCESS SHARE MODE")
+        async with engine(settings, "migrate") as made:
+            target = bench.target(made, chain)
+            running = asyncio.ensure_future(lint(target, read_revisions(chain.versions), ["0001"]))
+            while not await looker.fetchval(f"SELECT count(*) FROM {WAITING}"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.4)
+            await blocker.close()
+            await looker.close()
+            linted = await running
+    assert [s.sql.split()[0] for s in linted.trace.statements] == ["CREATE", "ALTER"]
+    assert [s.number for s in linted.trace.statements] == [1, 2]
+    assert not any(s.error for s in linted.trace.statements)
+
+
+async def test_what_a_revision_reads_and_writes_is_its_own(bench: Bench, tmp_path: Path) -> None:
+    """The server counts for the session; a revision begins at none, a statement at the last."""
+    paths = [tmp_path / f"{number}.py" for number in (1, 2)]
+    write(paths[0], "UPDATE tags SET kind = 'x'", number=1)
+    write(
+        paths[1],
+        "DELETE FROM tags WHERE job_id = 1",
+        "UPDATE tags SET kind = 'y' WHERE job_id = 2",
+        number=2,
+    )
+    linted = await bench.lint(paths)
+    found = [
+        (work.updated, work.deleted) for s in linted.trace.statements for work in s.work.values()
+    ]
+    assert found == [(1000, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.slow
+async def test_a_statement_that_takes_long_is_judged(bench: Bench, revision: Path) -> None:
+    """The run watches it from a second connection, whose questions are not the revision's."""
+    write(
+        revision,
+        "DO $$ BEGIN ALTER TABLE jobs DROP COLUMN note; PERFORM pg_sleep(1); END $$",
+        "ALTER TABLE jobs DROP COLUMN rank",
+    )
+    linted = await bench.lint([revision])
+    assert linted.trace.failure is None
+    assert [s.number for s in linted.trace.statements] == [1, 2]
+    assert [f.rule for f in linted.findings] == ["avoid-dropping-a-column"] * 2
+
+
+async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path) -> None:
+    """A revision that fails is a failure of the trace, and its statements are there."""
+    write(revision, "ALTER TABLE jobs DROP COLUMN note", "SELECT nonsense")
+    linted = await bench.lint([revision])
+    assert [f.rule for f in linted.findings] == ["avoid-dropping-a-column"]
+    assert linted.trace.failure is not None
+    assert linted.trace.failure.code == "run-failed"
+    assert [s.error for s in linted.trace.statements] == [None, "42703"]
+
+
+async def test_rows_in_the_way_do_not_hide_what_follows(bench: Bench, revision: Path) -> None:
+    """Rows were made up; a revision that they stop is run once more without them."""
+    write(
+        revision,
+        "CREATE UNIQUE INDEX ux_jobs_status ON jobs (status)",
+        "ALTER TABLE jobs ALTER COLUMN rank TYPE bigint",
+    )
+    linted = await bench.lint([revision])
+    assert linted.trace.failure is None
+    assert [f.rule for f in linted.findings] == ["require-concurrent-index", "avoid-type-change"]
+
+
+async def test_a_temporary_table_is_nobodys(bench: Bench, revision: Path) -> None:
+    """What is done to it is seen by nobody else."""
+    write(
+        revision,
+        "CREATE TEMPORARY TABLE found (id integer PRIMARY KEY, at timestamp)",
+        "INSERT INTO found SELECT n FROM generate_series(1, 9) n",
+        "UPDATE found SET id = id + 10",
+        "DROP TABLE found",
+    )
+    linted = await bench.lint([revision])
+    assert linted.findings == ()
+    assert linted.trace.failure is None
+
+
+async def test_several_hazards_of_one_block_are_all_found(bench: Bench, revision: Path) -> None:
+    """A DO block is one statement, whatever it does."""
+    write(
+        revision,
+        "DO $$ BEGIN ALTER TABLE jobs DROP COLUMN note; CREATE INDEX ON tags (label); "
+        "ALTER TABLE events_2026 ALTER COLUMN job_id TYPE numeric; TRUNCATE cache; END $$",
+    )
+    linted = await bench.lint([revision])
+    assert {f.rule for f in linted.findings} == {
+        "avoid-dropping-a-column",
+        "require-concurrent-index",
+        "avoid-type-change",
+        "avoid-truncate",
+    }
+
+
+async def test_what_is_harmless_is_not_found(bench: Bench, tmp_path: Path) -> None:
+    """Short locks, changes of the catalog alone, and whatever is done to what is new."""
+    paths = []
+    for number, statements in enumerate(HARMLESS, start=1):
+        paths.append(tmp_path / f"{number}.py")
+        write(paths[-1], *statements, number=number)
+    linted = await bench.lint(paths)
+    assert linted.trace.failure is None
+    found = [f.render() for f in linted.findings if RULES[f.rule].seen != "squawk"]
+    assert found == []
+    assert len(linted.trace.statements) == sum(map(len, HARMLESS))
+
+
+async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) -> None:
+    """It locks the partition's readers out, once everybody who began before has ended."""
+    (good,) = (case for case in cases() if case.name == "require-concurrent-detach/good")
+    (detach,) = (await bench.of(good)).trace.statements
+    assert detach.locks == {"events": "SHARE UPDATE EXCLUSIVE", "events_2020": "ACCESS EXCLUSIVE"}
+    assert not detach.transactional

@@ -1,0 +1,942 @@
+"""Changes of models, each as one function that declares the models before and after.
+
+Every change is tried in both directions, so that what is added in the one is dropped in the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version as metadata_version
+from typing import Any
+
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Sequence,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    DOMAIN,
+    INT8RANGE,
+    JSON,
+    JSONB,
+    UUID,
+    ExcludeConstraint,
+)
+
+from harness.generation import ddl
+
+Change = Callable[[MetaData, bool], object]
+CHANGES: list[Change] = []
+# One of each family; all of them together take a minute.
+QUICK = {
+    "table_added",
+    "index_added",
+    "enum_value_added_and_used",
+}
+
+
+def change(function: Change) -> Change:
+    CHANGES.append(function)
+    return function
+
+
+def things(metadata: MetaData, *items: Any, **options: Any) -> Table:
+    """A table with a key, a name and what is handed in."""
+    return Table(
+        "things",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("name", Text, nullable=False),
+        *items,
+        **options,
+    )
+
+
+def state(*labels: str, **options: Any) -> Enum:
+    return Enum(*labels, name="state", **options)
+
+
+# -- tables and columns --------------------------------------------------------------------------
+
+
+@change
+def table_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Table(
+            "parts",
+            m,
+            Column("id", Integer, primary_key=True),
+            Column("thing_id", ForeignKey("things.id", ondelete="CASCADE"), nullable=False),
+            Column("code", String(30), server_default="x", comment="Its 'code': \\ and \""),
+            Column("price", Numeric(12, 3), CheckConstraint("price > 0", name="price_positive")),
+            Column("doubled", Numeric(12, 3), Computed("price * 2", persisted=True)),
+            Column("data", JSONB, server_default=text("'{}'::jsonb")),
+            Column("folded", Text(collation="C")),
+            Column("span", INT8RANGE),
+            UniqueConstraint("code", postgresql_nulls_not_distinct=True),
+            UniqueConstraint("price", deferrable=True, initially="DEFERRED"),
+            ExcludeConstraint(("span", "&&"), where=text("price > 1"), name="ex_parts_span"),
+            Index(None, "data", postgresql_using="gin", postgresql_ops={"data": "jsonb_path_ops"}),
+            Index("ix_parts_lower", func.lower(text("code")), postgresql_where=text("price > 2")),
+            Index("ix_parts_wide", "thing_id", postgresql_include=["code"]),
+            comment="A part of a thing",
+        )
+
+
+@change
+def tables_that_refer_to_each_other_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table("a", m, Column("id", Integer, primary_key=True), Column("b_id", ForeignKey("b.id")))
+        Table("b", m, Column("id", Integer, primary_key=True), Column("c_id", ForeignKey("c.id")))
+        Table("c", m, Column("id", Integer, primary_key=True), Column("up", ForeignKey("c.id")))
+
+
+@change
+def tables_in_a_circle_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table(
+            "a",
+            m,
+            Column("id", Integer, primary_key=True),
+            Column("b_id", ForeignKey("b.id", use_alter=True)),
+        )
+        Table("b", m, Column("id", Integer, primary_key=True), Column("a_id", ForeignKey("a.id")))
+
+
+def options(m: MetaData, **named: Any) -> dict[str, Any]:
+    """Storage parameters of a table, which SQLAlchemy takes since 2.1."""
+    if metadata_version("sqlalchemy") >= "2.1":
+        return {"postgresql_with": named}
+    listed = ", ".join(f"{name} = {value}" for name, value in named.items())
+    ddl(m, f"ALTER TABLE things SET ({listed})")
+    return {}
+
+
+@change
+def unlogged_table_with_options_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(m, prefixes=["UNLOGGED"], **options(m, fillfactor=70))
+
+
+@change
+def partitioned_table_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table(
+            "events",
+            m,
+            Column("at", Date, primary_key=True),
+            Column("id", Integer, primary_key=True),
+            postgresql_partition_by="RANGE (at)",
+        )
+
+
+@change
+def index_and_check_beside_a_new_table_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(m, Column("size", Integer), CheckConstraint("size > 0", name="size"))
+        ddl(m, "CREATE INDEX ix_beside ON things (name) INCLUDE (size)")
+        ddl(m, "ALTER TABLE things ADD CONSTRAINT beside CHECK (name <> '') NOT VALID")
+
+
+@change
+def table_without_names_for_constraints_added(m: MetaData, new: bool) -> None:
+    m.naming_convention = {}  # as SQLAlchemy's own default
+    up = [ForeignKey("things.id")] if new else []
+    things(m, Column("size", Integer), Column("up", BigInteger, *up))
+    if new:
+        Table(
+            "parts",
+            m,
+            Column("id", Integer, primary_key=True),
+            Column("thing_id", ForeignKey("things.id"), unique=True),
+            Column("size", Integer, CheckConstraint("size > 0")),
+            CheckConstraint("size < 9"),
+        )
+
+
+@change
+def table_options_changed(m: MetaData, new: bool) -> None:
+    things(m, **(options(m, fillfactor=70) if new else options(m, autovacuum_enabled="false")))
+
+
+@change
+def table_with_names_that_need_quotes_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table(
+            "Odd Table",
+            m,
+            Column("order", Integer, primary_key=True),
+            Column("Mixed Case", Text, nullable=False),
+            CheckConstraint("\"Mixed Case\" <> 'a:b'", name="odd"),
+            Index("IX odd", "Mixed Case"),
+        )
+
+
+@change
+def column_added(m: MetaData, new: bool) -> None:
+    things(m, *([Column("size", Integer, comment="in bytes")] if new else []), Column("z", Text))
+
+
+@change
+def columns_added_with_all_they_can_have(m: MetaData, new: bool) -> None:
+    columns = [
+        Column("n", Integer, nullable=False, server_default=text("0")),
+        Column("at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+        Column("up", ForeignKey("things.id")),
+        Column("code", String(20), unique=True),
+        Column("tag", Text, index=True),
+        Column("is_new", Boolean, server_default=text("false"), nullable=False),
+        Column("twice", Integer, Computed("n * 2", persisted=True)),
+        Column("folded", Text(collation="C")),
+        Column("js", JSON, server_default="{}"),
+        Column("many", ARRAY(Integer), server_default=text("'{}'::integer[]")),
+        CheckConstraint("n >= 0", name="n_not_negative"),
+    ]
+    things(m, *(columns if new else []))
+
+
+@change
+def serial_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Table("old", m, Column("id", Integer, primary_key=True, autoincrement=True))
+
+
+@change
+def type_widened(m: MetaData, new: bool) -> None:
+    things(m, Column("size", BigInteger if new else Integer, server_default=text("7")))
+
+
+@change
+def type_to_text_and_back(m: MetaData, new: bool) -> None:
+    things(m, Column("code", Text if new else String(30), server_default="none", nullable=False))
+
+
+@change
+def type_that_needs_using(m: MetaData, new: bool) -> None:
+    things(m, Column("code", Integer if new else Text, server_default=text("5" if new else "'5'")))
+
+
+@change
+def length_changed(m: MetaData, new: bool) -> None:
+    things(m, Column("code", String(60 if new else 30)), Column("n", Numeric(10, 2 if new else 3)))
+
+
+@change
+def array_type_changed(m: MetaData, new: bool) -> None:
+    things(m, Column("codes", ARRAY(Integer if new else Text), server_default=text("'{1,2}'")))
+
+
+@change
+def type_changed_under_index_check_and_view(m: MetaData, new: bool) -> None:
+    things(
+        m,
+        Column("size", BigInteger if new else Integer, server_default=text("0")),
+        Column("doubled", Text, Computed("(size * 2)::text", persisted=True)),
+        Index(None, "size"),
+        Index("ix_big", text("(size * 3)"), postgresql_where=text("size > 10")),
+        Index(None, "doubled"),
+        CheckConstraint("size >= 0", name="size"),
+    )
+    ddl(m, "CREATE VIEW sizes AS SELECT id, size, doubled FROM things")
+    ddl(m, "CREATE VIEW large AS SELECT id, size FROM sizes WHERE size > 100")
+    ddl(m, "CREATE MATERIALIZED VIEW sums AS SELECT sum(size) AS total FROM large")
+    ddl(m, "CREATE INDEX ix_sums ON sums (total)")
+    ddl(m, NOTHING)
+    ddl(
+        m,
+        "CREATE TRIGGER on_size BEFORE UPDATE OF size ON things FOR EACH ROW "
+        "WHEN (old.size > new.size) EXECUTE FUNCTION nothing()",
+    )
+
+
+@change
+def type_changed_under_index_check_and_key(m: MetaData, new: bool) -> None:
+    """All of which can be made beside it."""
+    things(
+        m,
+        Column("size", BigInteger if new else Integer, server_default=text("0"), nullable=False),
+        Index(None, "size"),
+        Index("ix_big", text("(size * 3)"), postgresql_where=text("size > 10")),
+        CheckConstraint("size >= 0 OR name = 'size'", name="size"),
+        UniqueConstraint("size", "id"),
+    )
+
+
+@change
+def two_tables_changed(m: MetaData, new: bool) -> None:
+    added = [Column("size", Integer), Index(None, "size"), CheckConstraint("size > 0", name="size")]
+    kept: list[Any] = [Column("old", Text)]
+    things(m, *(added if new else kept))
+    others = [Column("thing_id", ForeignKey("things.id"), index=True), Column("code", Integer)]
+    Table(
+        "others",
+        m,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        *(others if new else [Column("code", BigInteger)]),
+    )
+
+
+@change
+def columns_that_one_would_declare_otherwise_added(m: MetaData, new: bool) -> None:
+    columns = [
+        Column("at", DateTime()),
+        Column("letter", CHAR(3)),
+        Column("codes", ARRAY(String(20))),
+        Column("n", BigInteger, Identity(), nullable=False),
+    ]
+    things(m, *(columns if new else []))
+
+
+@change
+def column_of_a_known_domain_added(m: MetaData, new: bool) -> None:
+    email = DOMAIN("email", Text(), constraint_name="email_check", check=text("VALUE <> 'x'"))
+    things(m, Column("mail", email), *([Column("other_mail", email)] if new else []))
+
+
+@change
+def partitioned_table_that_refers_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Table(
+            "events",
+            m,
+            Column("at", Date, primary_key=True),
+            Column("thing_id", ForeignKey("things.id"), primary_key=True, index=True),
+            postgresql_partition_by="RANGE (at)",
+        )
+
+
+@change
+def nullability_changed(m: MetaData, new: bool) -> None:
+    things(m, Column("size", Integer, nullable=not new))
+
+
+@change
+def default_added(m: MetaData, new: bool) -> None:
+    things(m, Column("size", Integer, server_default=text("1") if new else None))
+
+
+@change
+def default_changed(m: MetaData, new: bool) -> None:
+    things(
+        m,
+        Column("tag", Text, server_default="it's" if new else "was"),
+        Column("data", JSON, server_default='{"a": 1}' if new else "{}"),
+        Column("at", DateTime(timezone=True), server_default=func.now() if new else None),
+    )
+
+
+@change
+def comments_changed(m: MetaData, new: bool) -> None:
+    things(
+        m,
+        Column("a", Text, comment="one" if new else "two"),
+        Column("b", Text, comment='it\'s "one"' if new else None),
+        comment="things" if new else None,
+    )
+    Table("other", m, Column("id", Integer, primary_key=True), comment="x" if new else "y")
+
+
+@change
+def collation_changed(m: MetaData, new: bool) -> None:
+    things(
+        m,
+        Column("path", Text(collation="C" if new else None), server_default="/"),
+        Column("code", String(20, collation="POSIX" if new else "C")),
+        Index(None, "path"),
+    )
+
+
+@change
+def identity_added(m: MetaData, new: bool) -> None:
+    things(m, Column("n", BigInteger, *([Identity()] if new else []), nullable=False))
+
+
+@change
+def identity_on_a_nullable_column_added(m: MetaData, new: bool) -> None:
+    things(m, Column("n", BigInteger, *([Identity()] if new else [])))
+
+
+@change
+def identity_changed(m: MetaData, new: bool) -> None:
+    options: Any = {"always": True, "start": 5, "increment": 2, "cycle": True} if new else {}
+    things(m, Column("n", BigInteger, Identity(**options)))
+
+
+@change
+def identity_in_place_of_a_default(m: MetaData, new: bool) -> None:
+    extra: Any = {} if new else {"server_default": text("1")}
+    things(m, Column("n", BigInteger, *([Identity()] if new else []), nullable=False, **extra))
+
+
+@change
+def computed_column_added(m: MetaData, new: bool) -> None:
+    things(m, *([Column("upper", Text, Computed("upper(name)", persisted=True))] if new else []))
+
+
+@change
+def computed_expression_changed(m: MetaData, new: bool) -> None:
+    made = "upper(name) || ':x'" if new else "lower(name)"
+    things(
+        m,
+        Column("folded", Text, Computed(made, persisted=True), nullable=False, comment="folded"),
+        Index(None, "folded"),
+        CheckConstraint("folded <> ''", name="folded"),
+        UniqueConstraint("folded", "id"),
+    )
+    ddl(m, "CREATE VIEW folds AS SELECT folded FROM things")
+
+
+@change
+def computed_column_becomes_ordinary(m: MetaData, new: bool) -> None:
+    made = [] if new else [Computed("lower(name)", persisted=True)]
+    things(m, Column("folded", Text, *made), Index(None, "folded"))
+
+
+@change
+def computed_column_type_changed(m: MetaData, new: bool) -> None:
+    kind = Numeric(12, 3) if new else Numeric(10, 2)
+    things(m, Column("share", kind, Computed("id / 3.0", persisted=True)))
+
+
+# -- indexes and constraints ---------------------------------------------------------------------
+
+
+@change
+def index_added(m: MetaData, new: bool) -> None:
+    indexes = [
+        Index(None, "name"),
+        Index("ix_pattern", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_lower", func.lower(text("name")), unique=True),
+        Index("ix_desc", text("name DESC NULLS LAST"), "id"),
+    ]
+    things(m, *(indexes if new else []))
+
+
+@change
+def index_columns_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", "id") if new else Index("ix", "id", "name"))
+
+
+@change
+def index_becomes_unique(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", unique=new))
+
+
+@change
+def index_expression_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", func.upper(text("name")) if new else func.lower(text("name"))))
+
+
+@change
+def index_predicate_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", postgresql_where=text("id > 1") if new else text("id > 2")))
+
+
+@change
+def index_predicate_added(m: MetaData, new: bool) -> None:
+    where: dict[str, Any] = {"postgresql_where": text("id > 1")} if new else {}
+    things(m, Index("ix", "name", **where))
+
+
+@change
+def index_operator_class_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", postgresql_ops={"name": "text_pattern_ops"} if new else {}))
+
+
+@change
+def index_include_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", postgresql_include=["id"] if new else []))
+
+
+@change
+def index_method_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", postgresql_using="hash" if new else "btree"))
+
+
+@change
+def index_options_changed(m: MetaData, new: bool) -> None:
+    things(m, Index("ix", "name", postgresql_with={"fillfactor": 50 if new else 60}))
+
+
+@change
+def unique_added(m: MetaData, new: bool) -> None:
+    things(m, *([UniqueConstraint("name")] if new else []))
+
+
+@change
+def unique_columns_changed(m: MetaData, new: bool) -> None:
+    columns = ("name", "id") if new else ("name",)
+    things(m, UniqueConstraint(*columns, name="uq_things"))
+
+
+@change
+def unique_options_changed(m: MetaData, new: bool) -> None:
+    things(m, *([UniqueConstraint("name", name="uq", deferrable=True)] if new else []))
+    if not new:
+        ddl(m, "ALTER TABLE things ADD CONSTRAINT uq UNIQUE (name) INCLUDE (id)")
+
+
+@change
+def check_added(m: MetaData, new: bool) -> None:
+    things(m, *([CheckConstraint("name <> ''", name="named")] if new else []))
+
+
+@change
+def check_changed(m: MetaData, new: bool) -> None:
+    things(m, CheckConstraint("name <> 'a'" if new else "length(name) > 1 OR id = 2", name="named"))
+
+
+@change
+def foreign_key_added(m: MetaData, new: bool) -> None:
+    things(m, Column("up", BigInteger, *([ForeignKey("things.id")] if new else [])))
+
+
+@change
+def foreign_key_changed(m: MetaData, new: bool) -> None:
+    rules: Any = (
+        {"ondelete": "CASCADE", "onupdate": "SET NULL"}
+        if new
+        else {"deferrable": True, "initially": "DEFERRED"}
+    )
+    things(m, Column("up", BigInteger, ForeignKey("things.id", **rules)))
+
+
+@change
+def primary_key_changed(m: MetaData, new: bool) -> None:
+    Table(
+        "pairs",
+        m,
+        Column("a", Integer, nullable=False),
+        Column("b", Integer, nullable=not new),
+        PrimaryKeyConstraint("a", "b") if new else PrimaryKeyConstraint("a"),
+        UniqueConstraint("a"),
+    )
+    Table("users", m, Column("id", Integer, primary_key=True), Column("a", ForeignKey("pairs.a")))
+    ddl(m, "CREATE VIEW pair_counts AS SELECT a, count(*) AS n FROM pairs GROUP BY a")
+
+
+@change
+def primary_key_added(m: MetaData, new: bool) -> None:
+    key = [PrimaryKeyConstraint("a")] if new else []
+    Table("pairs", m, Column("a", Integer, nullable=False), *key)
+
+
+@change
+def key_under_a_foreign_key_changed(m: MetaData, new: bool) -> None:
+    Table(
+        "pairs",
+        m,
+        Column("a", Integer, nullable=False),
+        Column("b", Integer, nullable=False),
+        PrimaryKeyConstraint("a", name="pk"),
+        UniqueConstraint(*("a", "b") if new else ("b", "a"), name="uq"),
+    )
+    Table(
+        "users",
+        m,
+        Column("id", Integer, primary_key=True),
+        Column("a", Integer),
+        Column("b", Integer),
+        ForeignKeyConstraint(["a", "b"], ["pairs.a", "pairs.b"], match="FULL"),
+    )
+
+
+@change
+def key_with_columns_beside_it(m: MetaData, new: bool) -> None:
+    key = [] if new else [PrimaryKeyConstraint("a", name="pk")]
+    Table("pairs", m, Column("a", Integer, nullable=False), Column("b", Integer), *key)
+    if new:
+        ddl(m, "ALTER TABLE pairs ADD CONSTRAINT pk PRIMARY KEY (a) INCLUDE (b)")
+
+
+@change
+def table_with_a_key_with_columns_beside_it_added(m: MetaData, new: bool) -> None:
+    if new:
+        Table("pairs", m, Column("a", Integer, nullable=False), Column("b", Integer))
+        ddl(m, "ALTER TABLE pairs ADD CONSTRAINT pk PRIMARY KEY (a) INCLUDE (b)")
+
+
+@change
+def exclusion_constraint_added(m: MetaData, new: bool) -> None:
+    excluded = ExcludeConstraint(("span", "&&"), name="ex_span", using="gist")
+    things(m, Column("span", INT8RANGE), *([excluded] if new else []))
+
+
+@change
+def exclusion_constraint_changed(m: MetaData, new: bool) -> None:
+    operator = "&&" if new else "="
+    things(m, Column("span", INT8RANGE), ExcludeConstraint(("span", operator), name="ex_span"))
+
+
+# -- enums, domains, sequences -------------------------------------------------------------------
+
+
+@change
+def enum_added(m: MetaData, new: bool) -> None:
+    things(m, *([Column("state", state("A", "it's"), server_default="A")] if new else []))
+
+
+@change
+def table_with_enum_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(m, Column("state", state("A", "B")), Column("states", ARRAY(state("A", "B"))))
+
+
+def _enum_from(m: MetaData, *labels: str) -> None:
+    things(
+        m,
+        Column("state", state(*labels), server_default="B", nullable=False),
+        Column("states", ARRAY(state(*labels))),
+        Index("ix_state", "name", postgresql_where=text("state IN ('A', 'B')")),
+        Index(None, "state"),
+        CheckConstraint("state <> 'A' OR name <> ''", name="state"),
+    )
+
+
+@change
+def enum_value_added_first(m: MetaData, new: bool) -> None:
+    _enum_from(m, *(["Z"] if new else []), "A", "B")
+
+
+@change
+def enum_value_added_between(m: MetaData, new: bool) -> None:
+    _enum_from(m, "A", *(["Z", "Y"] if new else []), "B")
+
+
+@change
+def enum_value_added_last(m: MetaData, new: bool) -> None:
+    _enum_from(m, "A", "B", *(["Z"] if new else []))
+
+
+@change
+def enum_values_added_everywhere(m: MetaData, new: bool) -> None:
+    _enum_from(m, *("U", "V", "A", "W", "B", "X") if new else ("A", "B"))
+
+
+@change
+def enum_value_added_and_used(m: MetaData, new: bool) -> None:
+    things(
+        m,
+        Column(
+            "state", state("A", "B", *(["C"] if new else [])), server_default="C" if new else "A"
+        ),
+        Index("ix", "name", postgresql_where=text("state = 'C'" if new else "state = 'A'")),
+        *([CheckConstraint("state <> 'C' OR name <> ''", name="c")] if new else []),
+    )
+
+
+@change
+def enum_value_renamed(m: MetaData, new: bool) -> None:
+    labels = ("A", "Q", "C") if new else ("A", "B", "C")
+    used = "Q" if new else "B"
+    things(
+        m,
+        Column("state", state(*labels), server_default=used),
+        Index("ix", "name", postgresql_where=text(f"state = '{used}'")),
+    )
+
+
+@change
+def enum_values_reordered(m: MetaData, new: bool) -> None:
+    _enum_from(m, *("B", "A") if new else ("A", "B"))
+
+
+@change
+def enum_values_exchanged(m: MetaData, new: bool) -> None:
+    """One goes that is the default, one comes that is the new default."""
+    labels = ("A", "Y", "Z") if new else ("A", "B")
+    things(
+        m,
+        Column("state", state(*labels), server_default=labels[-1], nullable=new),
+        Column("size", Integer, *([] if new else [CheckConstraint("size > 0", name="size")])),
+        Index("ix", "name", postgresql_where=text(f"state = '{labels[-1]}'")),
+    )
+    ddl(m, "CREATE VIEW states AS SELECT state, count(*) AS n FROM things GROUP BY state")
+    ddl(m, f"CREATE VIEW last AS SELECT name FROM things WHERE state = '{labels[-1]}'")
+
+
+@change
+def enum_under_views_functions_and_triggers_changed(m: MetaData, new: bool) -> None:
+    labels = ("A", "B") if new else ("A", "X", "B")
+    things(
+        m,
+        Column("state", state(*labels), server_default="A"),
+        Column("is_a", Boolean, Computed("state = 'A'", persisted=True)),
+    )
+    ddl(m, "CREATE VIEW a AS SELECT name, is_a FROM things WHERE state = 'A'")
+    ddl(
+        m,
+        "CREATE FUNCTION shown(value state) RETURNS text LANGUAGE sql IMMUTABLE "
+        "AS 'SELECT ''A'' WHERE value = ''A'''",
+    )
+    ddl(m, "CREATE VIEW shown AS SELECT shown(state) FROM things")
+    ddl(m, NOTHING)
+    ddl(
+        m,
+        "CREATE TRIGGER on_state BEFORE UPDATE OF state ON things FOR EACH ROW "
+        "EXECUTE FUNCTION nothing()",
+    )
+
+
+@change
+def enum_in_place_of_text(m: MetaData, new: bool) -> None:
+    kind = state("A", "B") if new else Text()
+    things(m, Column("state", kind, server_default="A"))
+
+
+@change
+def enum_in_place_of_another(m: MetaData, new: bool) -> None:
+    kind = Enum("A", "B", name="new_state" if new else "old_state")
+    things(m, Column("state", kind, server_default="A"))
+
+
+@change
+def domain_added(m: MetaData, new: bool) -> None:
+    email = DOMAIN("email", Text(), check=text("VALUE LIKE '%@%'"), not_null=True)
+    things(m, *([Column("mail", email)] if new else []))
+
+
+@change
+def domain_changed(m: MetaData, new: bool) -> None:
+    email = DOMAIN(
+        "email",
+        Text(),
+        constraint_name="email_check",
+        check=text("VALUE <> 'x'" if new else "VALUE <> 'y'"),
+        not_null=new,
+        default="a" if new else None,
+    )
+    things(m, Column("mail", email))
+
+
+@change
+def sequence_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Sequence("numbers", start=100, increment=5, metadata=m)
+
+
+@change
+def sequence_changed(m: MetaData, new: bool) -> None:
+    Sequence("numbers", start=1, increment=5 if new else 1, cycle=new, metadata=m)
+
+
+# -- views, functions, triggers ------------------------------------------------------------------
+
+NOTHING = """
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN NEW;
+END
+$$
+"""
+TRIGGER = "CREATE TRIGGER kept BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION nothing()"
+
+
+@change
+def view_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        ddl(m, "CREATE VIEW names AS SELECT id, name FROM things WHERE name <> 'a:b 100%%'")
+        ddl(m, "COMMENT ON VIEW names IS 'What things are called'")
+        ddl(m, "CREATE VIEW first AS SELECT min(name) AS name FROM names")
+
+
+@change
+def view_column_appended(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(m, f"CREATE VIEW names AS SELECT id, name{', upper(name) AS u' if new else ''} FROM things")
+
+
+@change
+def view_column_appended_below_another(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(m, f"CREATE VIEW names AS SELECT id, name{', upper(name) AS u' if new else ''} FROM things")
+    ddl(m, "CREATE VIEW first AS SELECT min(name) AS name FROM names")
+
+
+@change
+def view_column_changed(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(m, f"CREATE VIEW names AS SELECT {'name, id' if new else 'id, name'} FROM things")
+
+
+@change
+def view_condition_changed(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(m, f"CREATE VIEW names AS SELECT id FROM things WHERE id > {1 if new else 2}")
+
+
+@change
+def view_options_changed(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(m, f"CREATE VIEW names {'WITH (security_barrier)' if new else ''} AS SELECT id FROM things")
+
+
+@change
+def view_uses_a_new_column(m: MetaData, new: bool) -> None:
+    things(m, *([Column("gone_at", Date)] if new else []))
+    ddl(m, f"CREATE VIEW names AS SELECT id FROM things {'WHERE gone_at IS NULL' if new else ''}")
+
+
+@change
+def view_no_longer_shows_a_dropped_column(m: MetaData, new: bool) -> None:
+    things(m, *([] if new else [Column("a", Text), Column("b", Text)]))
+    ddl(m, f"CREATE VIEW names AS SELECT id, {'name' if new else 'b'} AS b FROM things")
+
+
+@change
+def materialized_view_changed(m: MetaData, new: bool) -> None:
+    things(m)
+    ddl(
+        m,
+        "CREATE MATERIALIZED VIEW counts AS "
+        f"SELECT count(*) AS n{', 1 AS x' if new else ''} FROM things",
+    )
+    ddl(m, "CREATE UNIQUE INDEX ix_counts ON counts (n)")
+
+
+@change
+def function_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        ddl(m, NOTHING, first=True)
+        ddl(m, TRIGGER)
+
+
+@change
+def function_changed(m: MetaData, new: bool) -> None:
+    body = "NEW.name := 'a:b';\n    RETURN NEW;" if new else "RETURN NEW;"
+    ddl(m, NOTHING.replace("RETURN NEW;", body), first=True)
+    things(m)
+    ddl(m, TRIGGER)
+
+
+@change
+def function_with_odd_text_changed(m: MetaData, new: bool) -> None:
+    body = (
+        '-- tab\there  \n    -- \'quote\' """ \\\\ :name\n    RETURN NEW;' if new else "RETURN NEW;"
+    )
+    ddl(m, NOTHING.replace("RETURN NEW;", body), first=True)
+    things(m)
+
+
+@change
+def function_result_changed(m: MetaData, new: bool) -> None:
+    kind = "bigint" if new else "integer"
+    ddl(m, f"CREATE FUNCTION one() RETURNS {kind} LANGUAGE sql AS 'SELECT 1'", first=True)
+    things(m)
+    ddl(m, "CREATE VIEW ones AS SELECT id, one()::text AS one FROM things")
+
+
+@change
+def function_of_a_table_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(m)
+        ddl(
+            m, "CREATE FUNCTION names() RETURNS SETOF things LANGUAGE sql AS 'SELECT * FROM things'"
+        )
+        ddl(m, "CREATE VIEW named AS SELECT name FROM names()")
+        ddl(m, "CREATE PROCEDURE tidy() LANGUAGE sql AS 'DELETE FROM things'")
+
+
+@change
+def function_in_index_check_and_default_added(m: MetaData, new: bool) -> None:
+    fold = (
+        "CREATE FUNCTION fold(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT "
+        "AS 'SELECT lower(value)'"
+    )
+    if new:
+        ddl(m, fold, first=True)
+    items = [
+        Index("ix", text("fold(name)")),
+        CheckConstraint("fold(name) <> ''", name="folded"),
+        Column("code", Text, server_default=text("fold('X')")),
+        Column("folded", Text, Computed("fold(name)", persisted=True)),
+    ]
+    things(m, *(items if new else []))
+
+
+@change
+def trigger_added(m: MetaData, new: bool) -> None:
+    ddl(m, NOTHING, first=True)
+    things(m)
+    if new:
+        ddl(m, TRIGGER)
+        ddl(m, "COMMENT ON TRIGGER kept ON things IS 'Keeps'")
+
+
+@change
+def trigger_changed(m: MetaData, new: bool) -> None:
+    ddl(m, NOTHING, first=True)
+    things(m)
+    ddl(m, TRIGGER.replace("UPDATE", "INSERT OR UPDATE OF name") if new else TRIGGER)
+
+
+@change
+def trigger_disabled(m: MetaData, new: bool) -> None:
+    ddl(m, NOTHING, first=True)
+    things(m)
+    ddl(m, TRIGGER)
+    if new:
+        ddl(m, "ALTER TABLE things DISABLE TRIGGER kept")
+
+
+@change
+def table_with_everything_on_it_added(m: MetaData, new: bool) -> None:
+    if new:
+        ddl(m, NOTHING, first=True)
+        things(m, Column("state", state("A", "B")))
+        ddl(m, TRIGGER)
+        ddl(m, "CREATE VIEW names AS SELECT name, state FROM things")
+        ddl(m, "CREATE RULE kept_rule AS ON DELETE TO things DO INSTEAD NOTHING")
+        ddl(m, "CREATE POLICY own ON things FOR SELECT USING (name = current_user)")
+        ddl(m, "ALTER TABLE things ENABLE ROW LEVEL SECURITY")
+        ddl(m, "CREATE STATISTICS both_columns ON id, name FROM things")
+
+
+@change
+def policy_and_rule_changed(m: MetaData, new: bool) -> None:
+    things(m)
+    column = "name" if new else "id::text"
+    ddl(m, f"CREATE POLICY own ON things FOR SELECT USING ({column} = current_user)")
+    ddl(
+        m, f"CREATE RULE kept_rule AS ON DELETE TO things DO {'INSTEAD' if new else 'ALSO'} NOTHING"
+    )
+    if new:
+        ddl(m, "ALTER TABLE things ENABLE ROW LEVEL SECURITY")
+        ddl(m, "ALTER TABLE things FORCE ROW LEVEL SECURITY")
+
+
+@change
+def column_type_unknown_to_sqlalchemy(m: MetaData, new: bool) -> None:
+    """A composite type made by hand, and a column of a type that reflection names."""
+    things(m, Column("key", UUID, unique=new))
+    if new:
+        ddl(m, "CREATE TYPE pair AS (a integer, b text)", first=True)
+        ddl(m, "ALTER TABLE things ADD COLUMN ab pair")

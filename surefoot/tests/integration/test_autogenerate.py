@@ -1,0 +1,90 @@
+"""Every change of models becomes a revision that goes up, down and up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.engine import create_engine
+from harness.databases import Databases
+from harness.generation import Project, new_metadata
+from integration.model_changes import CHANGES, QUICK, Change
+from surefoot.catalog import Difference, difference
+
+
+@pytest.fixture(scope="module")
+async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
+    """One database for the module; every test empties it."""
+    database = await databases.empty()
+    engine = create_engine(database.settings, "migrate")
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
+    """A folder without a revision, on an empty database."""
+    project = Project(tmp_path, connection)
+    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return project
+
+
+PARAMETERS = [
+    pytest.param(
+        change,
+        id=change.__name__,
+        marks=[] if change.__name__ in QUICK else [pytest.mark.slow],
+    )
+    for change in CHANGES
+]
+
+
+@pytest.mark.parametrize("change", PARAMETERS)
+async def test_a_change_becomes_a_revision_that_goes_up_down_and_up(
+    project: Project, change: Change
+) -> None:
+    """There and back by two revisions, down by both and up again: each catalog is as it should be.
+
+    What the one adds the other drops; after the first nothing differs from the models.
+    """
+    old, new = new_metadata(), new_metadata()
+    change(old, False)
+    change(new, True)
+    await project.create(old)
+    before = await project.catalog()
+
+    there = await project.revise(new, "There")
+    await project.upgrade()
+    after = await project.catalog()
+    assert shown(difference(await project.models(new), after)) == [], project.text()
+    await project.check(new)
+
+    back = await project.revise(old, "Back")
+    await project.upgrade()
+    assert shown(difference(before, await project.catalog())) == [], project.text()
+
+    await project.downgrade(there[-1].stem.partition("_")[0])
+    assert shown(difference(after, await project.catalog())) == [], project.text()
+    await project.downgrade()
+    assert shown(difference(before, await project.catalog())) == [], project.text()
+    await project.upgrade()
+    assert shown(difference(before, await project.catalog())) == [], project.text()
+
+    assert there
+    assert back
+    project.ruff("format", "--quiet")
+    project.ruff("check")
+
+
+def test_the_quick_ones_are_there() -> None:
+    """A change that is renamed does not drop out of the quick run."""
+    assert {change.__name__ for change in CHANGES} >= QUICK
+
+
+def shown(differences: Iterable[Difference]) -> list[str]:
+    return [str(each) for each in differences]

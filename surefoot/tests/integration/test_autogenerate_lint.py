@@ -1,0 +1,132 @@
+"""What autogenerate writes hurts no database in use: lint finds nothing in it."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db.engine import create_engine
+from harness.databases import Databases
+from harness.generation import ROOT, Project, new_metadata
+from integration.model_changes import CHANGES, Change
+from surefoot.chain.revisions import read_revisions
+from surefoot.lint.lint import lint
+from surefoot.rules.suppressions import suppressions
+from surefoot.run.target import Target
+
+INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
+
+DOCUMENTED = ROOT / "docs" / "review.md"
+
+
+@pytest.fixture(scope="module")
+async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
+    """One database for the module; every test empties it."""
+    database = await databases.empty()
+    engine = create_engine(database.settings, "migrate")
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+    await databases.drop(database)
+
+
+@pytest.fixture(scope="module")
+async def scratch(databases: Databases) -> AsyncIterator[AsyncEngine]:
+    """A second one, to try revisions on."""
+    database = await databases.empty()
+    engine = create_engine(database.settings, "migrate")
+    yield engine
+    await engine.dispose()
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def project(connection: AsyncConnection, scratch: AsyncEngine, tmp_path: Path) -> Project:
+    """A folder without a revision, on an empty database."""
+    project = Project(tmp_path, connection)
+    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    async with scratch.begin() as other:
+        await other.exec_driver_sql("DROP SCHEMA public CASCADE")
+        await other.exec_driver_sql("CREATE SCHEMA public")
+    return project
+
+
+QUICK_HERE = {"index_added", "foreign_key_changed", "enum_value_added_and_used"}
+PARAMETERS = [
+    pytest.param(
+        change,
+        id=change.__name__,
+        marks=[] if change.__name__ in QUICK_HERE else [pytest.mark.slow],
+    )
+    for change in CHANGES
+]
+
+
+@pytest.mark.parametrize("change", PARAMETERS)
+async def test_lint_finds_nothing_in_what_is_written(
+    project: Project, scratch: AsyncEngine, change: Change
+) -> None:
+    """There and back; what a file allows is what the guide explains."""
+    old, new = new_metadata(), new_metadata()
+    change(old, False)
+    change(new, True)
+    begin = await project.revise(old, "Begin")
+    await project.upgrade()
+    await project.revise(new, "There")
+    await project.upgrade()
+    await project.revise(old, "Back")
+    await finds_nothing(project, scratch, begin)
+
+
+@pytest.mark.slow
+async def test_lint_finds_nothing_in_a_rename_that_was_told(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """Neither in those of what is named after it."""
+
+    def models(table: str, column: str) -> MetaData:
+        metadata = new_metadata()
+        Table(
+            table,
+            metadata,
+            Column("id", BigInteger, primary_key=True),
+            Column(column, Integer, CheckConstraint(f"{column} > 0", name="positive"), index=True),
+        )
+        return metadata
+
+    begin = await project.revise(models("things", "rank"), "Begin")
+    await project.upgrade()
+    renames = ["rename=things:items", "rename=items.rank:items.priority"]
+    project.config.cmd_opts = Namespace(x=renames)
+    await project.revise(models("items", "priority"), "There")
+    await finds_nothing(project, scratch, begin)
+
+
+async def finds_nothing(project: Project, scratch: AsyncEngine, begin: Sequence[Path]) -> None:
+    """Lint what was written after the first revisions."""
+    project.lock()
+    ini = project.versions.parent / "alembic.ini"
+    ini.write_text(INI, "utf-8")
+    chain = read_revisions(project.versions)
+    names = {path.name for path in begin}
+
+    written = [revision.id for revision in chain if revision.file_name not in names]
+    linted = await lint(Target.of(scratch, ini), chain, written)
+
+    assert linted.trace.failure is None, project.text()
+    said = "\n".join(finding.render() for finding in linted.findings)
+    assert not linted.findings, f"{said}\n{project.text()}"
+    allowed = {each.rule for unit in linted.units for each in suppressions(unit.source)}
+    assert allowed <= documented()
+
+
+def documented() -> set[str]:
+    """The rules that the guide says autogenerate allows."""
+    rows = re.findall(r"^\| (`[a-z-]+`.*?) \|", DOCUMENTED.read_text("utf-8"), re.MULTILINE)
+    return {rule for row in rows for rule in re.findall(r"`([a-z-]+)`", row)}

@@ -1,0 +1,210 @@
+"""How autogenerate decides and spells, without a database."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from surefoot.autogenerate.comparison import Comparison, renamed, replaces
+from surefoot.autogenerate.enums import _additions
+from surefoot.autogenerate.layout import body, imports
+from surefoot.autogenerate.page import Pages
+from surefoot.autogenerate.retyping import is_widening, needs_no_rewrite
+from surefoot.autogenerate.steps import sql
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.order import in_order
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pair"),
+    [
+        ("ABC", "AXC", ("B", "X")),
+        ("A", "B", ("A", "B")),
+        ("ABC", "ABC", None),
+        ("ABC", "AXY", None),
+        ("ABC", "ACB", None),
+        ("ABC", "AB", None),
+        ("AB", "ABC", None),
+        ("ABC", "ACC", None),
+    ],
+)
+def test_a_renaming_is_one_value_in_its_place(
+    old: str, new: str, pair: tuple[str, str] | None
+) -> None:
+    """As many values as before, one place that differs, by a value that was not there."""
+    assert renamed(old, new) == pair
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [("AB", "ABC", False), ("AB", "CAB", False), ("AB", "BA", True), ("AB", "A", True),
+     ("AB", "AC", False), ("ABC", "AXY", True), ("AB", "CBA", True)],
+)  # fmt: skip
+def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bool) -> None:
+    """Values that come do not, and one that is renamed does not."""
+    assert replaces({"labels": tuple(old)}, {"labels": tuple(new)}) is expected
+
+
+def test_added_values_build_on_each_other() -> None:
+    """Each stands after the one before it, which is there by then."""
+    found = [each.sql() for each in _additions("e", ("A", "B"), ("U", "V", "A", "W", "B", "X"))]
+    assert found == [
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'U' BEFORE 'A'",
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'V' AFTER 'U'",
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'W' AFTER 'A'",
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'X' AFTER 'B'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "widens", "rewrites"),
+    [
+        ("integer", "bigint", True, True),
+        ("bigint", "integer", False, True),
+        ("character varying(10)", "character varying(20)", True, False),
+        ("character varying(20)", "character varying(10)", False, True),
+        ("character varying(20)", "character varying", True, False),
+        ("character varying(20)", "text", True, False),
+        ("text", "character varying(20)", False, True),
+        ("numeric(10,2)", "numeric(12,2)", True, False),
+        ("numeric(10,2)", "numeric(12,3)", False, True),
+        ("timestamp without time zone", "timestamp with time zone", False, True),
+        ("text", "job_status", False, True),
+        ("text[]", "text[]", True, False),
+    ],
+)
+def test_types_that_take_every_value_and_types_that_cost_no_rewrite(
+    old: str, new: str, widens: bool, rewrites: bool
+) -> None:
+    """PostgreSQL rewrites for a bigint though nothing is lost."""
+    assert is_widening(old, new) is widens
+    assert needs_no_rewrite(old, new) is not rewrites
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "using"),
+    [
+        ("integer", "bigint", None),
+        ("integer", "text", None),
+        ("text", "integer", "c::integer"),
+        ("boolean", "integer", "c::integer"),
+        ("state", "mood", "c::text::mood"),
+        ("text", "state", "c::state"),
+        ("text[]", "integer[]", "c::integer[]"),
+        ("state[]", "mood[]", "c::text[]::mood[]"),
+        ("numeric(10,2)", "numeric(12,3)", None),
+    ],
+)
+def test_postgresql_is_told_how_where_it_asks(old: str, new: str, using: str | None) -> None:
+    """By assignment where it casts so, else by a cast, else by the text."""
+    casts = {("integer", "bigint"): "i", ("boolean", "integer"): "e"}
+    nothing = Catalog({})
+    comparison = Comparison(nothing, nothing, {}, frozenset(), casts, {})
+    assert comparison.using("c", old, new) == using
+
+
+def test_objects_are_made_after_what_they_use() -> None:
+    """By what is known to be used first, by kind and name where nothing is."""
+    view, other = Key("view", "a"), Key("view", "b")
+    key, reference = Key("constraint", "t.pk"), Key("constraint", "s.fk")
+    function = Key("function", "z()")
+    uses = {
+        view: frozenset({other, Key("column", "t.x")}),
+        reference: frozenset({key}),
+        Key("column", "t.x"): frozenset({function}),
+    }
+    keys = [view, reference, other, key, function]
+    assert in_order(keys, uses) == [key, reference, function, other, view]
+
+
+def test_a_circle_of_objects_comes_to_an_end() -> None:
+    """Each is named once."""
+    one, two = Key("view", "a"), Key("view", "b")
+    uses = {one: frozenset({two}), two: frozenset({one})}
+    assert sorted(in_order([one, two], uses)) == [one, two]
+
+
+def test_sql_over_lines_is_indented_where_that_means_nothing() -> None:
+    """A function's text and a string over lines stay as they are."""
+    assert sql("CREATE VIEW v AS\nSELECT 1").sqltext == (
+        "\n        CREATE VIEW v AS\n        SELECT 1\n        "
+    )
+    function = "CREATE FUNCTION f() AS $$\nbegin\n$$"
+    assert sql(function).sqltext == f"\n{function}\n"
+    text = "SELECT 'a\nb'"
+    assert sql(text).sqltext == f"\n{text}\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "escaped"),
+    [
+        ("SELECT ':a'", "SELECT '\\:a'"),
+        ("SELECT a::text", "SELECT a::text"),
+        ("x := y", "x := y"),
+        ("'[[:alpha:]]'", "'[[:alpha:]]'"),
+        ("'12:30'", "'12:30'"),
+    ],
+)
+def test_a_colon_before_a_word_is_no_parameter(statement: str, escaped: str) -> None:
+    """And where it could not be one it stays readable."""
+    assert sql(statement).sqltext == escaped
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\nCREATE VIEW v AS\nSELECT 'x'\n",
+        "one\n  two  \nthree",
+        'say """this"""\nand \\ that',
+        "tab\there\nand more",
+        "a\\nb\nc",
+        'ends with a quote\n"',
+        "a long line " * 12,
+        "x" * 200,
+        'it\'s "both" ' * 12,
+    ],
+)
+def test_a_string_keeps_its_value_however_it_is_laid_out(value: str) -> None:
+    """Over lines between triple quotes, in pieces, or as it was."""
+    laid_out = body(f"op.execute({value!r})")
+    call = ast.parse(laid_out).body[0]
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    assert ast.literal_eval(call.value.args[0]) == value
+    if " " in value:
+        assert all(len(line) <= 100 for line in laid_out.splitlines())
+
+
+def test_a_body_of_words_alone_still_runs() -> None:
+    """Alembic leaves out `pass` where it sees a line."""
+    assert body("# ### commands auto generated by Alembic - please adjust! ###\n    # nothing") == (
+        "# nothing\n    pass"
+    )
+    assert body("pass") == "pass"
+
+
+def test_only_what_is_used_is_imported() -> None:
+    """In the order that the linter wants."""
+    line = "from sqlalchemy.dialects import postgresql"
+    assert imports(line, "op.f(sa.text('x'))", "pass") == [
+        "import sqlalchemy as sa",
+        "from alembic import op",
+        line,
+    ]
+    assert imports("", "pass", "pass") == []
+
+
+def test_the_title_is_one_sentence() -> None:
+    """With a capital and a full stop, whatever was typed."""
+    assert Pages.title("add  priority\n to jobs") == "Add priority to jobs."
+    assert Pages.title("Why not?") == "Why not?"
+    assert Pages.title('a \\ and """') == "A \\\\ and '''."
+
+
+def test_ids_are_written_as_python_writes_them() -> None:
+    """None, one, several."""
+    assert Pages.literal(None) == "None"
+    assert Pages.literal("0007") == '"0007"'
+    assert Pages.literal(("a",)) == '("a",)'
+    assert Pages.literal(["a", "b"]) == '("a", "b")'

@@ -1,0 +1,54 @@
+"""Drift as people read it: when it came, and what belongs to the models."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from surefoot.catalog import Catalog, Key
+from surefoot.drift import Drift, Since, deviations, render
+from surefoot.errors import DatabaseDrifted
+
+EARLY = datetime(2026, 11, 20, 14, 2, tzinfo=timezone.utc)
+LATE = datetime(2026, 11, 21, 9, 30, tzinfo=timezone.utc)
+INDEX = {"name": "ix", "table": "t", "definition": "CREATE INDEX ix ON t USING btree (a)"}
+MISSING = deviations(Catalog({Key("index", "ix"): INDEX}), Catalog({}))
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        (Since(), ""),
+        (Since(EARLY), ", since the run of 2026-11-20 14:02"),
+        (Since(EARLY, LATE), ", between the runs of 2026-11-20 14:02 and 2026-11-21 09:30"),
+        (Since(None, LATE), ", before the run of 2026-11-21 09:30 ended"),
+    ],
+)
+def test_the_first_line_says_when_it_came(since: Since, told: str) -> None:
+    """As far as the ledger tells."""
+    first = render(Drift("x", "0007", MISSING, since)).splitlines()[0]
+    assert first == f"DRIFT  x: 1 difference from 0007{told}"
+
+
+def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
+    """The way on is another: a revision."""
+    assert render(Drift("x", "0007", MISSING, models=MISSING)) == (
+        "DRIFT  x: 1 difference from 0007\n\n"
+        "1  missing  index ix\n"
+        "   fix: CREATE INDEX CONCURRENTLY ix ON t USING btree (a);\n\n"
+        "MODELS  1 difference of 0007 from the models\n\n"
+        "2  missing  index ix\n\n"
+        "2 differences. Next: run what is offered, or make a revision of what is meant"
+    )
+
+
+def test_the_error_counts_both() -> None:
+    """What `vegafs verify` says of it."""
+    error = DatabaseDrifted("x", "0007", 1, 2)
+    assert error.render() == (
+        "ERROR [database-drifted]  1 difference of 'x' from 0007; "
+        "2 differences of the models from 0007\n"
+        "  help: `vegafs drift` lists them, with the SQL that brings them back"
+    )
+    assert error.exit_code == 1

@@ -1,0 +1,46 @@
+"""Which revisions mix a step outside a transaction with others."""
+
+import pytest
+
+from surefoot.errors import CommitsByItself, MixedRevision
+from surefoot.run.guards.mixture import refuse_mixture
+
+STEP = 'op.create_index_concurrently("ix", "t", ["a"])'
+
+
+def source(*lines: str) -> bytes:
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"from alembic import op\ndef upgrade():\n{body}def downgrade():\n    pass\n".encode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[STEP], ['op.execute("a")', 'op.execute("b")'], ["pass"], [f'{STEP[:-1]}, x=op.f("y"))']],
+)
+def test_one_step_alone_or_none_is_admitted(lines: list[str]) -> None:
+    """A single concurrent step, or any number of transactional ones."""
+    refuse_mixture("0008", source(*lines), "upgrade")
+
+
+@pytest.mark.parametrize(
+    "lines", [[STEP, STEP], ['op.execute("a")', STEP], [STEP, 'op.execute("a")']]
+)
+def test_a_step_beside_others_is_refused(lines: list[str]) -> None:
+    """Before anything runs, by the source alone."""
+    with pytest.raises(MixedRevision) as caught:
+        refuse_mixture("0008", source(*lines), "upgrade")
+    assert caught.value.exit_code == 3
+    assert caught.value.help == "give that step a revision of its own"
+
+
+def test_the_other_direction_does_not_count() -> None:
+    """An upgrade is not refused for what its downgrade holds."""
+    refuse_mixture("0008", source(STEP, STEP), "downgrade")
+
+
+def test_an_autocommit_block_of_ones_own_is_refused() -> None:
+    """It commits what came before it, whatever happens after."""
+    with pytest.raises(CommitsByItself):
+        refuse_mixture(
+            "0008", source("with op.get_context().autocommit_block():", "  pass"), "upgrade"
+        )

@@ -1,0 +1,78 @@
+"""The page as HTML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from surefoot.chain.revisions import Revision
+from surefoot.ledger.agreement import Agreement
+from surefoot.ledger.glance import Glance
+from surefoot.ledger.table import Row
+from surefoot.overview import Overview, overview
+from surefoot.overview.model import Reading
+from surefoot.startup.check import Build, decide
+from surefoot.web.page import DRAWN, draw, render
+
+NOW = datetime(2026, 11, 22, 9, 4, tzinfo=timezone.utc)
+HOSTILE = "<script>alert(1)</script>\"'`<b>`"
+
+
+def seen_of(count: int, applied: int, **row: object) -> Overview:
+    chain = [
+        Revision(f"{n:04}", (f"{n - 1:04}",) if n > 1 else (), "expand", f"change_{n}", f"{n}")
+        for n in range(1, count + 1)
+    ]
+    rows = {
+        each.id: Row(each.id, "upgrade", "expand", "applied", each.sha256, id=n, finished_at=NOW)
+        for n, each in enumerate(chain[:applied], start=1)
+    }
+    build = Build.of(chain)
+    verdict = decide("d", build, Glance(frozenset(list(rows)[-1:]), rows))
+    ledger = tuple(replace(each, **row) for each in rows.values())  # type: ignore[arg-type]
+    return overview(build, Reading(verdict, ledger, None, None, (), Agreement("", "f", "f")), NOW)
+
+
+def test_what_a_database_says_is_text() -> None:
+    """Whoever can write an error or a name cannot write the page."""
+    told = {"error": HOSTILE, "reason": HOSTILE, "build": HOSTILE, "actor": {"host": HOSTILE}}
+    seen = seen_of(2, 1, **told)
+    seen = replace(seen, database=HOSTILE, headline=replace(seen.headline, command=HOSTILE))
+    html = render(seen)
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert html.count("&lt;script&gt;") >= 6
+
+
+def test_a_long_chain_shows_what_is_recent_and_folds_the_rest() -> None:
+    """What is pending is always shown, with a little of what comes before."""
+    html = render(seen_of(3000, 2990))
+    assert f"<summary>{3000 - DRAWN} earlier revisions</summary>" in html
+    assert html.count("<g class=") == DRAWN
+    assert "<summary>7 earlier revisions</summary>" in render(seen_of(100, 10))
+    assert "<summary>" not in render(seen_of(DRAWN, DRAWN))
+
+
+def test_headings_are_in_order_and_every_reference_leads_somewhere() -> None:
+    """A page that is read aloud."""
+    html = render(seen_of(3, 2))
+    levels = [int(level) for level in re.findall(r"<h(\d)", html)]
+    assert levels[0] == 1
+    assert set(levels[1:]) == {2}
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'aria-labelledby="([^"]+)"', html)) <= set(ids)
+    assert '<html lang="en">' in html
+    assert re.search(r"<title>[^<]+</title>", html)
+
+
+def test_a_drawing_has_a_way_between_neighbours() -> None:
+    """From the end of a row to the beginning of the next one too."""
+    drawing = draw(seen_of(8, 8).chain)
+    assert len(drawing.nodes) == 8
+    assert len(drawing.ways) == 7
+    for a, b, way in zip(drawing.nodes, drawing.nodes[1:], drawing.ways, strict=False):
+        assert way.startswith(f"M{a.x} {a.y}")
+        assert way.endswith(f"H{b.x}")
+    assert draw(()).nodes == ()

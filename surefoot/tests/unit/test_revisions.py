@@ -1,0 +1,156 @@
+"""Revision files and revisions.lock, read from disk."""
+
+from pathlib import Path
+
+import pytest
+
+from surefoot.chain.lockfile import LOCK_HEADER, check_lock, read_lock, write_lock
+from surefoot.chain.revisions import ancestors, heads, read_revisions
+from surefoot.errors import LockFileStale, RevisionsBroken
+
+
+def write(folder: Path, number: str, down: str | None, extra: str = 'phase = "expand"') -> Path:
+    path = folder / f"{number}_step_{number}.py"
+    path.write_text(f"revision = {number!r}\ndown_revision = {down!r}\n{extra}\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    write(folder, "0001", None)
+    write(folder, "0002", "0001")
+    write(folder, "0003", "0002", 'phase = "contract"')
+    return folder
+
+
+def test_revisions_are_read_in_the_order_in_which_they_apply(versions: Path) -> None:
+    """The order follows down_revision, whatever the files are called."""
+    write(versions, "0000a", "0003")
+    revisions = read_revisions(versions)
+    assert [r.id for r in revisions] == ["0001", "0002", "0003", "0000a"]
+    assert [r.phase for r in revisions] == ["expand", "expand", "contract", "expand"]
+    assert revisions[1].slug == "step_0002"
+    assert revisions[1].down == ("0001",)
+    assert heads(revisions) == {"0000a"}
+    assert ancestors(revisions, ["0002"]) == {"0001", "0002"}
+
+
+def test_the_code_that_a_contract_revision_needs_is_read(versions: Path) -> None:
+    """It is one of those before it; a revision that names none has none."""
+    write(versions, "0004", "0003", 'phase = "contract"\nrequires_code = "0002"')
+    assert [r.requires_code for r in read_revisions(versions)] == [None, None, None, "0002"]
+
+
+def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
+    """Branches and merges of an adopted history are read as they are."""
+    write(versions, "0002b", "0001")
+    (versions / "0004_merge.py").write_text(
+        'revision: str = "0004"\ndown_revision = ("0003", "0002b")\n', "utf-8"
+    )
+    revisions = read_revisions(versions)
+    assert heads(revisions) == {"0004"}
+    assert revisions[-1].down == ("0003", "0002b")
+    # What does not say its phase is treated as what an older release may not survive.
+    assert revisions[-1].phase == "contract"
+    write_lock(versions.parent / "lock", revisions)
+    assert read_lock(versions.parent / "lock") == revisions
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "message"),
+    [
+        ("x.py", 'revision = "0001"', "0001_step_0001.py and x.py both say revision = '0001'"),
+        ("x.py", 'revision = "9"\ndown_revision = "8"', "9 builds on 8, which no file has"),
+        (
+            "x.py",
+            'revision = "9"\nphase = "later"',
+            "x.py: phase is 'later'; it is expand or contract",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = "8"\nphase = "contract"',
+            "9 requires the code of 8, which is not among the revisions that it builds on",
+        ),
+        (
+            "x.py",
+            'revision = "9"\ndown_revision = "0003"\nrequires_code = "9"',
+            "9 requires the code of 9, which is not among the revisions that it builds on",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = "0001"\nphase = "expand"',
+            "x.py: requires_code is '0001' in a revision of phase expand",
+        ),
+        (
+            "x.py",
+            'revision = "9"\nrequires_code = 1\nphase = "contract"',
+            "x.py: requires_code is 1 in a revision of phase contract",
+        ),
+        ("x.py", "revision = ", "x.py:1 is not Python: invalid syntax"),
+        ("x.py", "revision = 9", "x.py: revision and down_revision are not plain strings"),
+        (
+            "0001_step_0001.py",
+            'revision = "0001"\ndown_revision = "0003"',
+            "the revisions 0001, 0002, 0003 build on each other in a circle",
+        ),
+    ],
+)
+def test_a_broken_chain_is_named(versions: Path, name: str, source: str, message: str) -> None:
+    """Each thing that can be wrong with the files has its own message."""
+    (versions / name).write_text(source + "\n", "utf-8")
+    with pytest.raises(RevisionsBroken) as caught:
+        read_revisions(versions)
+    assert caught.value.message == message
+    assert caught.value.exit_code == 2
+    assert caught.value.help
+
+
+def test_a_file_without_a_revision_is_not_one(versions: Path) -> None:
+    """Helpers beside the revisions are left alone."""
+    (versions / "helpers.py").write_text("X = 1\n", "utf-8")
+    assert len(read_revisions(versions)) == 3
+
+
+def test_a_fresh_lock_is_silent_and_written_once(versions: Path) -> None:
+    """Writing what is there already changes nothing."""
+    lock = versions.parent / "revisions.lock"
+    revisions = read_revisions(versions)
+    assert write_lock(lock, revisions)
+    assert not write_lock(lock, revisions)
+    check_lock(lock, revisions)
+    assert lock.read_text("utf-8").startswith(LOCK_HEADER)
+    assert read_lock(lock) == revisions
+
+
+def test_a_stale_lock_names_each_difference(versions: Path) -> None:
+    """Missing, gone and edited are told apart, with the command that helps."""
+    lock = versions.parent / "revisions.lock"
+    write_lock(lock, read_revisions(versions))
+    (versions / "0003_step_0003.py").unlink()
+    write(versions, "0002", "0001", 'phase = "expand"\nX = 1')
+    write(versions, "0004", "0002")
+    with pytest.raises(LockFileStale) as caught:
+        check_lock(lock, read_revisions(versions))
+    assert caught.value.render() == (
+        "ERROR [lock-file-stale]  revisions.lock is not what the revision files give: "
+        "0004 is not in it; 0003 has no file; 0002 was edited\n"
+        "  help: run `vegafs lock` and commit the file"
+    )
+    assert caught.value.exit_code == 1
+
+
+def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:
+    """What git leaves behind is named by file and line."""
+    lock = tmp_path / "revisions.lock"
+    lock.write_text("0001  -  expand  a  00  -  -\n<<<<<<< HEAD\n", "utf-8")
+    with pytest.raises(RevisionsBroken, match=r"revisions\.lock:2 does not read as id"):
+        read_lock(lock)
+
+
+def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
+    """The help is the command."""
+    with pytest.raises(RevisionsBroken) as caught:
+        read_lock(tmp_path / "revisions.lock")
+    assert caught.value.help == "run `vegafs lock`"

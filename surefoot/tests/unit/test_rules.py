@@ -1,0 +1,59 @@
+"""The records of the rules, and the page that is made of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from surefoot.rules.findings import LEVELS, Rule
+from surefoot.rules.page import page
+from surefoot.rules.registry import CHAPTERS, RULES
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "rules.md"
+each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
+
+
+def test_the_page_is_current() -> None:
+    """docs/rules.md is what the records say."""
+    command = "python -m surefoot.rules.registry > docs/rules.md"
+    assert PAGE.exists(), command
+    assert PAGE.read_text("utf-8") == page(), f"write it anew: {command}"
+
+
+def test_no_two_rules_have_one_id() -> None:
+    """A suppression names one rule."""
+    assert len(RULES) == sum(len(rules) for rules in CHAPTERS.values())
+
+
+@each_rule
+def test_a_rule_is_named_by_what_it_wants(rule: Rule) -> None:
+    """As suppressions are read."""
+    assert re.fullmatch(r"(?:avoid|require)(?:-[a-z]+)+", rule.id)
+    assert rule.level in LEVELS
+
+
+@each_rule
+def test_the_safe_form_is_python(rule: Rule) -> None:
+    """It can be copied into a revision."""
+    ast.parse(rule.rewrite)
+
+
+@each_rule
+def test_the_texts_of_a_rule_are_parts_of_sentences(rule: Rule) -> None:
+    """A finding and the page put them together."""
+    for text in (rule.consequence, rule.help):
+        assert text == text.strip()
+        assert not text.endswith(".")
+        assert "  " not in text
+    assert rule.title[0].isupper()
+
+
+def test_a_rule_holds_from_its_first_major_to_its_last() -> None:
+    """No bound is every major."""
+    rule = next(iter(RULES.values()))
+    assert rule.holds(14)
+    bounded = Rule("avoid-x", "X", "x", "x", "", lambda _: iter(()), since=15, until=17)
+    assert [major for major in range(14, 20) if bounded.holds(major)] == [15, 16, 17]

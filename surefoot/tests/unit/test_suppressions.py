@@ -1,0 +1,109 @@
+"""Suppressions: which findings a revision's comments let pass, and what is said of the comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from surefoot.lint.lint import judged
+from surefoot.rules.findings import Finding, Unit
+from surefoot.rules.suppressions import Suppression, comment, suppressions
+
+PATH = Path("0009_change.py")
+BREAKS = "import app\n"  # avoid-importing-the-application
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "# allow avoid-truncate: it is a cache",
+            [Suppression("avoid-truncate", "it is a cache", 1)],
+        ),
+        ("#allow avoid-truncate :  x  ", [Suppression("avoid-truncate", "x", 1)]),
+        ("x = 1  # allow require-downgrade", [Suppression("require-downgrade", "", 1)]),
+        ("\n# allow require-downgrade:", [Suppression("require-downgrade", "", 2)]),
+        ("# allow truncate: that is no rule's name", []),
+        ("# we allow avoid-truncate: here", []),
+        ("x = '# allow avoid-truncate: in a string'", []),
+        (
+            "# allow avoid-truncate: it is\n#   a cache\n\n#   of nothing",
+            [Suppression("avoid-truncate", "it is a cache", 1)],
+        ),
+        (
+            "# allow avoid-truncate: a cache\n# that is no more of it",
+            [Suppression("avoid-truncate", "a cache", 1)],
+        ),
+    ],
+)
+def test_a_comment_names_a_rule_and_a_reason(source: str, expected: Sequence[Suppression]) -> None:
+    """Anywhere in the file, but in a comment."""
+    assert suppressions(source) == expected
+
+
+def test_a_long_reason_is_read_as_it_was_written() -> None:
+    """Over as many lines as it takes, none of them too long."""
+    reason = "all of it is written anew, " * 12 + "once"
+    written = comment("avoid-truncate", reason)
+    assert max(len(line) for line in written.splitlines()) <= 100
+    assert suppressions(written) == [Suppression("avoid-truncate", reason, 1)]
+
+
+def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:
+    return judged(Unit("0009", PATH, "expand", source=source, failure=failure), 18)
+
+
+def told(findings: Sequence[Finding]) -> Iterator[tuple[int, str, str]]:
+    return ((f.line, f.rule, f.consequence) for f in findings)
+
+
+def test_a_suppression_with_a_reason_lets_its_rule_pass() -> None:
+    """And is counted."""
+    allowed = "# allow avoid-importing-the-application: it never changes\n"
+    assert judge(allowed + BREAKS) == ([], 1)
+
+
+def test_a_suppression_without_a_reason_is_a_finding_itself() -> None:
+    """What it suppresses stays suppressed: one finding is enough to say it."""
+    findings, suppressed = judge("# allow avoid-importing-the-application\n" + BREAKS)
+    assert suppressed == 1
+    assert list(told(findings)) == [
+        (
+            1,
+            "require-reason-for-suppression",
+            "nobody knows later whether avoid-importing-the-application may still be suppressed "
+            "here",
+        )
+    ]
+
+
+def test_a_suppression_of_a_rule_that_is_not_broken_is_a_finding() -> None:
+    """It would hide a later one."""
+    findings, suppressed = judge("\n# allow avoid-truncate: it is a cache\n")
+    assert suppressed == 0
+    assert list(told(findings)) == [
+        (
+            2,
+            "avoid-unused-suppression",
+            "the comment allows avoid-truncate, which nothing here breaks",
+        )
+    ]
+
+
+def test_a_suppression_of_no_rule_is_a_finding() -> None:
+    """A slip of the pen suppresses nothing."""
+    findings, _ = judge("# allow avoid-trunkate: it is a cache\n")
+    assert list(told(findings)) == [
+        (
+            1,
+            "avoid-unused-suppression",
+            "the comment allows avoid-trunkate, and there is no such rule",
+        )
+    ]
+
+
+def test_a_revision_that_failed_may_suppress_what_it_did_not_come_to() -> None:
+    """Its statements were not all seen."""
+    assert not judge("# allow avoid-truncate: it is a cache\n", failure="run-failed")[0]

@@ -1,0 +1,156 @@
+"""What the files of a chain show, and how a script falls into statements."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import MetaData
+
+from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError
+from surefoot.testing import Project
+from surefoot.testing.files import check_imports, check_name, declared_losses
+from surefoot.testing.offline import statements
+
+
+def revision(
+    folder: Path,
+    name: str,
+    docstring: str = "Do it.",
+    *,
+    identifier: str | None = None,
+    down: str | None = None,
+    imports: str = "",
+) -> Revision:
+    """The one in a file of that name, which builds on an empty one."""
+    if down is not None:
+        (folder / f"{down}_base.py").write_text(f"revision = {down!r}\ndown_revision = None\n")
+    (folder / f"{name}.py").write_text(
+        f'"""{docstring}"""\n{imports}\nrevision = {identifier or name.partition("_")[0]!r}\n'
+        f"down_revision = {down!r}\n"
+    )
+    return read_revisions(folder)[-1]
+
+
+@pytest.mark.parametrize("name", ["0002_add_city", "ae1027a6_add_city", "0002_v2"])
+def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
+    """Whatever the ids are."""
+    check_name(revision(tmp_path, name, down="0001"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message", "help_line"),
+    [
+        (
+            "add_city",
+            {"identifier": "0002"},
+            "add_city.py is not named by its id, '0002', and what it does in lower case",
+            "rename it to 0002_add_city.py, then `vegafs lock`",
+        ),
+        (
+            "0002_Add-City",
+            {},
+            "0002_Add-City.py is not named by its id, '0002', and what it does in lower case",
+            "rename it to 0002_add_city.py, then `vegafs lock`",
+        ),
+        (
+            "0002_add_city",
+            {"docstring": ""},
+            "0002_add_city.py has no docstring: `alembic history` has nothing to say of it",
+            "write in its first line what it does",
+        ),
+        (
+            "0002_add_city",
+            {"down": "0003"},
+            "0002_add_city.py builds on 0003, and its number is not a later one",
+            "give it the next number, then `vegafs lock`",
+        ),
+        (
+            f"{'7' * 33}_add_city",
+            {},
+            f"{'7' * 33}_add_city.py has an id of 33 characters; alembic_version keeps 32",
+            "give it a shorter id, and its successor's down_revision with it",
+        ),
+    ],
+)
+def test_another_name_is_refused(
+    tmp_path: Path, name: str, options: dict[str, str], message: str, help_line: str
+) -> None:
+    """With what is wrong with it, and the right one."""
+    with pytest.raises(RevisionMisnamed) as caught:
+        check_name(revision(tmp_path, name, **options))
+    assert (caught.value.message, caught.value.help) == (message, help_line)
+
+
+def test_every_import_of_what_moves_on_is_named(tmp_path: Path) -> None:
+    """With its line."""
+    imports = "import re\nfrom alembic import op\nimport shop.models\nfrom . import helpers"
+    with pytest.raises(RevisionImports) as caught:
+        check_imports(revision(tmp_path, "0001_start", imports=imports))
+    assert caught.value.message == (
+        "0001_start.py:4: shop.models will have changed when this revision runs on the next new "
+        "database\n"
+        "0001_start.py:5: . will have changed when this revision runs on the next new database"
+    )
+
+
+def test_an_import_that_the_file_allows_is_left_alone(tmp_path: Path) -> None:
+    """As lint does."""
+    allowed = "# allow avoid-importing-the-application: a type of columns\nimport pgvector"
+    check_imports(revision(tmp_path, "0001_start", imports=allowed))
+
+
+@pytest.mark.parametrize(
+    ("docstring", "names"),
+    [
+        ("Do it.", set()),
+        ("Do it. Loses: nothing.", set()),
+        ("Do it.\n\nLoses: jobs.", {"jobs"}),
+        ("Do it.\n\nLoses: jobs.state and files;\nas told.\nUndo: no.", {"jobs.state", "files"}),
+        ("Do it.\n\nLoses: jobs\n\nNothing of files.", {"jobs"}),
+    ],
+)
+def test_a_docstring_declares_losses(tmp_path: Path, docstring: str, names: set[str]) -> None:
+    """Tables and columns, from `Loses:` to the end of its paragraph."""
+    declared = declared_losses(revision(tmp_path, "0001_start", docstring))
+    assert declared - {"and", "as", "told"} == names
+
+
+@pytest.mark.parametrize("told", [{"since": "0009"}, {"between": {"0009": "SELECT 1"}}])
+def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, Any]) -> None:
+    """What would never happen is refused."""
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
+    revision(tmp_path / "versions", "0001_start")
+    with pytest.raises(UsageError) as caught:
+        Project(tmp_path / "alembic.ini", MetaData(), **told).line()
+    assert caught.value.message == (
+        f"Project names 0009, which is no revision of {tmp_path / 'versions'}"
+    )
+    assert caught.value.help == "correct since=… or between=…"
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("", []),
+        (
+            "BEGIN;\n\n-- Running upgrade; now\n\nSELECT 1;\nCOMMIT;\n",
+            ["BEGIN", "SELECT 1", "COMMIT"],
+        ),
+        (
+            "SELECT ';' , \"a;\"\"b\", 'it''s;'; SELECT 2",
+            ["SELECT ';' , \"a;\"\"b\", 'it''s;'", "SELECT 2"],
+        ),
+        ("SELECT E'it\\'s;', 1; SELECT 2", ["SELECT E'it\\'s;', 1", "SELECT 2"]),
+        ("DO $$ BEGIN; END $$; DO $a$ $$;$$ $a$;", ["DO $$ BEGIN; END $$", "DO $a$ $$;$$ $a$"]),
+        ("SELECT 1 /* ; */ + 1; SELECT 4 - 2 / 1;", ["SELECT 1  + 1", "SELECT 4 - 2 / 1"]),
+        (
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3;",
+            ["CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END", "SELECT 3"],
+        ),
+    ],
+)
+def test_a_script_falls_into_its_statements(script: str, expected: list[str]) -> None:
+    """At the semicolons that end one."""
+    assert list(statements(script)) == expected

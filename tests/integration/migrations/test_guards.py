@@ -1,0 +1,155 @@
+"""What is asked in production before data is dropped, and what goes against a guard in the open."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.commands import psql
+from harness.databases import Database
+from harness.forks import Result, forks
+from harness.processes import run
+from harness.runs import Chain
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import CLEAN, read_revisions
+
+ROWS = (
+    "INSERT INTO volumes (name, root) VALUES ('a', '/a');"
+    "INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, missing_since)"
+    " SELECT 1, 'x' || n, 1, now(), 1, now() FROM generate_series(1, 12) n"
+)
+WITHOUT_BOOKKEEPING = (
+    "DROP TABLE alembic_version, alembic_version_ledger;"
+    "DROP FUNCTION alembic_version_ledger_append_only"
+)
+
+
+def production(database: Database, *command: str, **settings: str) -> Result:
+    return run(
+        *command,
+        DATABASE_URL=database.url,
+        VEGAFS_ENVIRONMENT="production",
+        **settings,
+    )
+
+
+def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database) -> None:
+    """Nothing is changed, and the command that does it anyway is named."""
+    psql(database, ROWS)
+    result = production(database, "alembic", "downgrade", "-2")
+    assert result.code == 3
+    assert result.err == (
+        "REFUSED [data-would-be-lost]  this would drop data: "
+        "column files.missing_since (12 rows)\n"
+        "  help: if that is meant: `vegafs downgrade 0006 --execute --reason …`\n"
+    )
+    result = production(database, "alembic", "downgrade", "base")
+    assert "table files (12 rows)" in result.err
+    assert "table volumes (1 row)" in result.err
+    assert production(database, "alembic", "current").out == "0008 (head)\n"
+
+
+def test_a_downgrade_that_drops_nothing_needs_no_leave(database: Database) -> None:
+    """A view holds no data; empty columns hold none either, but want a backup."""
+    result = production(
+        database, "alembic", "downgrade", "-2", VEGAFS_MIGRATE_BACKUP_WAIVED="a test"
+    )
+    assert result.code == 0, result.err
+    result = production(database, "alembic", "downgrade", "-1")
+    assert result.code == 0, result.err
+
+
+def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
+    """Missing, failing and succeeding; what it printed is in the ledger."""
+    psql(database, ROWS)
+    command = ("vegafs", "downgrade", "0006", "--execute", "--reason", "too slow")
+    missing = production(database, *command)
+    assert missing.code == 3
+    assert missing.err.startswith("REFUSED [backup-missing]  0008 drops tables or columns")
+    failing = production(
+        database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="sh -c 'echo no; exit 7'"
+    )
+    assert failing.code == 3
+    assert failing.err.splitlines()[:3] == [
+        "BACKUP  sh -c 'echo no; exit 7'",
+        "REFUSED [backup-failed]  the backup command ended with 7: sh -c 'echo no; exit 7'",
+        "  | no",
+    ]
+    assert production(database, "alembic", "current").out == "0008 (head)\n"
+    done = production(database, *command, VEGAFS_MIGRATE_BACKUP_COMMAND="echo saved")
+    assert done.code == 0, done.err
+    ledger = production(database, "vegafs", "ledger", "--last", "4").out
+    assert "backup" in ledger
+    assert "echo saved: exit code 0" in ledger
+    assert ledger.count("reason: too slow") == 3
+
+
+def test_leave_wants_a_reason(database: Database) -> None:
+    """The ledger keeps why a guard was passed."""
+    result = production(database, "vegafs", "downgrade", "-1", "--execute")
+    assert result.code == 2
+    assert result.err.startswith("ERROR [reason-missing]")
+
+
+def test_outside_of_production_a_developer_is_not_asked(database: Database) -> None:
+    """Their data is theirs."""
+    psql(database, ROWS)
+    assert run("alembic", "downgrade", "base", DATABASE_URL=database.url).code == 0
+
+
+def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Database) -> None:
+    """An upgrade refuses; `ops adopt` shows the difference first and does it when told to."""
+    psql(database, WITHOUT_BOOKKEEPING + "; DROP INDEX ix_jobs_queue")
+    refused = run("alembic", "upgrade", "head", DATABASE_URL=database.url)
+    assert refused.code == 3
+    assert refused.err.startswith(
+        f"REFUSED [not-adopted]  {database.name!r} has tables and no revision table"
+    )
+    command = ("vegafs", "ops", "adopt", "0008", "--reason", "made by hand")
+    shown = run(*command, DATABASE_URL=database.url)
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith(
+        "1  missing  index ix_jobs_queue\n   fix: CREATE INDEX CONCURRENTLY ix_jobs_queue ON jobs "
+    )
+    assert run("alembic", "current", DATABASE_URL=database.url).out == ""
+    done = run(*command, "--execute", DATABASE_URL=database.url)
+    assert done.code == 0, done.err
+    assert run("alembic", "current", DATABASE_URL=database.url).out == "0008 (head)\n"
+    ledger = run("vegafs", "ledger", DATABASE_URL=database.url).out
+    assert ledger.count("adopted") == 8
+    assert ledger.count("reason: made by hand") == 8
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lint", "code", "said"),
+    [
+        (
+            "avoid-truncate+require-concurrent-index",
+            "error",
+            3,
+            "REFUSED [revision-unsafe]  0001 would hurt a database in use: it breaks "
+            "avoid-truncate, require-concurrent-index\n"
+            "  help: `vegafs lint 0001` shows where, with the safe form; if it is meant, allow it "
+            "in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
+        ),
+        ("avoid-truncate", "warn", 0, "WARNING [revision-unsafe]  0001 breaks avoid-truncate\n"),
+        (None, "error", 0, "WARNING [revision-unsafe]  0001 was never linted: vegafs lock\n"),
+        ("avoid-truncate", "off", 0, "APPLY"),
+        (CLEAN, "error", 0, "APPLY"),
+    ],
+)
+def test_production_goes_by_the_verdict_in_the_lock(
+    empty_database: Database, tmp_path: Path, verdict: str | None, lint: str, code: int, said: str
+) -> None:
+    """Nothing is tried when a container starts."""
+    chain = Chain(tmp_path / "chain")
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    revisions = [replace(each, verdict=verdict) for each in read_revisions(chain.versions)]
+    write_lock(chain.folder / "alembic" / "revisions.lock", revisions)
+    environment = {
+        "DATABASE_URL": empty_database.url,
+        "VEGAFS_ENVIRONMENT": "production",
+        "VEGAFS_MIGRATE_LINT": lint,
+    }
+    result = forks().start("alembic", "upgrade", "head", env=environment, cwd=chain.folder).wait()
+    assert (result.code, result.err.startswith(said)) == (code, True), result.err
