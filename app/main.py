@@ -30,16 +30,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import app.files.endpoints
 import app.jobs.endpoints
 import app.ops.endpoints
-from app import health, openapi, problems
-from app.db.engine import create_engine
+from app import ALEMBIC_INI, health, openapi, problems
+from app.db.engine import PROJECT, available, database
 from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
-from app.settings import REVISIONS_LOCK, Settings, load_settings
-from surefoot.embedded import database
-from surefoot.startup.check import Build, Verdict
-from surefoot.startup.watch import Watch
+from app.settings import Settings, load_settings
+from surefoot import Database, Verdict, Watch
 from surefoot.telemetry import startup_check
 
 logger = logging.getLogger(__name__)
@@ -83,18 +81,16 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         settings: Settings = service.state.settings
         if settings.database_url is None:
-            opened = database(settings)
+            opened = available(settings)
             settings = await run_sync(opened.__enter__)
             stack.push_async_callback(run_sync, opened.__exit__, None, None, None)
-        engine = create_engine(settings, "app")
-        stack.push_async_callback(engine.dispose)
-        watching = create_engine(settings, "watch")
-        stack.push_async_callback(watching.dispose)
-        observing = create_engine(settings, "observe")
-        stack.push_async_callback(observing.dispose)
-        watch = Watch(watching, Build.read(REVISIONS_LOCK))
+        named = database(settings)
+        engine, watching, observing = (named.engine(r) for r in ("app", "watch", "observe"))
+        for made in (engine, watching, observing):
+            stack.push_async_callback(made.dispose)
+        watch = Watch(watching, PROJECT.build())
         with startup_check() as tell:
-            tell((await _settle(watch, settings)).state)
+            tell((await _settle(watch, named, settings)).state)
         service.state.engine = engine
         service.state.sessions = session_factory(engine)
         service.state.watch = watch
@@ -105,7 +101,7 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def _settle(watch: Watch, settings: Settings) -> Verdict:
+async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
     """Look at the schema, and migrate it where the settings say so; what was found in the end.
 
     On failure: why this build does not serve on it, unless that is waited for; what `upgrade`
@@ -114,7 +110,7 @@ async def _settle(watch: Watch, settings: Settings) -> Verdict:
     verdict = await watch.look()
     is_late = verdict.state in ("behind", "never-migrated")
     if is_late and settings.startup_schema == "upgrade":
-        await _upgrade(settings)
+        await _upgrade(named)
         verdict = await watch.look()
     if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
         raise verdict.error
@@ -123,14 +119,13 @@ async def _settle(watch: Watch, settings: Settings) -> Verdict:
     return verdict
 
 
-async def _upgrade(settings: Settings) -> None:
+async def _upgrade(named: Database) -> None:
     # A service that only serves does not pay for Alembic.
-    from surefoot.run.commands import upgrade  # noqa: PLC0415
-    from surefoot.run.target import Target  # noqa: PLC0415
+    from surefoot import Target, upgrade  # noqa: PLC0415
 
-    engine = create_engine(settings, "migrate")
+    engine = named.engine("migrate")
     try:
-        await upgrade(Target.of(engine), "head", say=logger.info)
+        await upgrade(Target.of(engine, ALEMBIC_INI), "head", say=logger.info)
     finally:
         await engine.dispose()
 

@@ -27,11 +27,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app import PROJECT_ROOT
 from app.errors import SettingsInvalid
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-ALEMBIC_INI = PROJECT_ROOT / "alembic.ini"
-REVISIONS_LOCK = PROJECT_ROOT / "alembic" / "revisions.lock"
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
 OTHER_NAMES = frozenset(

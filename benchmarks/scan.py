@@ -36,7 +36,7 @@ from app.jobs.worker import Worker
 from app.settings import Settings
 from surefoot.embedded import EmbeddedServer
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 TARGET_FILES_PER_S = 20_000
 VOLUME = "benchmark"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import click
 
+from app import ALEMBIC_INI
 from app import errors as errors  # `vegafs explain` knows their codes
 from surefoot import cli
 
@@ -29,7 +30,8 @@ COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="vegafs", message="%(version)s")
-def vegafs() -> None:
+@click.pass_context
+def vegafs(context: click.Context) -> None:
     """VēgaFS: a file catalogue on a PostgreSQL whose schema it can vouch for.
 
     \b
@@ -40,6 +42,7 @@ def vegafs() -> None:
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """
+    context.obj = ALEMBIC_INI
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,15 +10,14 @@ from typing import TypeVar
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.engine import create_engine
+from app.db.engine import PROJECT, available, create_engine
 from app.db.models import ApiKey
 from app.db.session import session_factory
 from app.keys import repository
-from app.settings import REVISIONS_LOCK, Settings, load_settings
+from app.settings import Settings, load_settings
+from surefoot import check
 from surefoot.cli import output
 from surefoot.connect.failures import explained
-from surefoot.embedded import database
-from surefoot.startup.check import Build, check
 
 T = TypeVar("T")
 
@@ -96,14 +95,14 @@ def revoke(name: str) -> None:
 
 def _with_session(ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
     """The answer from the settings' database, which has to be at head or ahead of it."""
-    with database(load_settings(), narrate=output.narrate) as settings:
+    with available(load_settings(), narrate=output.narrate) as settings:
         return asyncio.run(_ask(settings, ask))
 
 
 async def _ask(settings: Settings, ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
     engine = create_engine(settings, "app")
     try:
-        verdict = await check(engine, Build.read(REVISIONS_LOCK))
+        verdict = await check(engine, PROJECT.build())
         if verdict.error is not None:
             raise verdict.error
         with explained(engine.url):

@@ -25,11 +25,11 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from app.db.engine import available
 from app.errors import PortBusy
 from app.main import create_app
 from app.settings import Settings, load_settings
 from surefoot.cli import output
-from surefoot.embedded import database
 from surefoot.startup.watch import Watch
 
 GRACE_S = 5
@@ -69,7 +69,7 @@ def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
         settings = settings.model_copy(update={"startup_schema": "upgrade"})
     with (
         _bound(settings) as listener,
-        database(settings, narrate=output.narrate) as settings_in_force,
+        available(settings, narrate=output.narrate) as settings_in_force,
     ):
         asyncio.run(_Service(settings_in_force, listener).run(announce))
 

@@ -37,7 +37,7 @@ from projects import MEMORY, ROOT
 from sqlalchemy import Connection, MetaData
 
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 from surefoot.trace.trace import trace
 
 sys.path.insert(0, str(ROOT))
@@ -92,7 +92,7 @@ def squawk(bench: Bench, case: Case) -> bool | None:
 async def check(bench: Bench, case: Case) -> bool | None:
     """Whether `alembic check` says something once the case has run; None where it does not run."""
     chain = bench.chain(case.paths)
-    async with bench.clone(rows=False) as database, engine(database.settings, "migrate") as made:
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
         try:
             await upgrade(bench.target(made, chain))
         except Exception:
@@ -132,7 +132,7 @@ async def hundred(databases: Databases, folder: Path, rounds: int) -> float:
     for number in range(rounds + 1):
         for what, times in took.items():
             database = await databases.empty()
-            async with engine(database.settings, "migrate") as made:
+            async with engine(database.access, "migrate") as made:
                 target = Target.of(made, chain.ini)
                 since_s = time.perf_counter()
                 if what == "upgrade":

@@ -34,10 +34,9 @@ from typing import Literal, TypedDict
 
 import asyncpg
 from projects import MEMORY, PATIENCE_S, Project, Took, fresh, ours, server, stock
-from pydantic import SecretStr
 
-from app.db.engine import create_engine
 from app.settings import Settings
+from surefoot import Database
 from surefoot.catalog import snapshot
 from surefoot.embedded import Running
 
@@ -277,7 +276,7 @@ def migrate(project: Project, running: Running, options: argparse.Namespace) -> 
 
 async def fingerprint(url: str) -> str:
     """Of the schema, as it is compared everywhere in this project."""
-    engine = create_engine(Settings(database_url=SecretStr(url)), "observe")
+    engine = Database(url).engine("observe")
     async with engine.connect() as connection:
         found = (await connection.run_sync(snapshot)).fingerprint()
     await engine.dispose()

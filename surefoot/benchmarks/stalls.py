@@ -6,7 +6,7 @@
     files <-- 4 clients that read a row, 4 that write one, over and over
           <-- the command, whose output and exit code are this program's
 
-A stall is the latency of one request. The database is the one that the settings name, and the
+A stall is the latency of one request. The database is the one that the database name, and the
 clients do not know what the command does.
 """
 
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from app.settings import Settings, load_settings
-from surefoot.connect.driver import connect_arguments, database_url
+from app.db.engine import migration_database
+from surefoot import Database
 
 CLIENTS = 4
 # Between two requests of a client: the machine is to be busy, not full.
@@ -46,9 +46,9 @@ class Clients:
     failures: list[str] = field(default_factory=list)
     stopping: bool = False
 
-    async def run(self, settings: Settings, rows: int) -> None:
+    async def run(self, database: Database, rows: int) -> None:
         """One client; a request that fails is counted, and the next is sent."""
-        connection = await connect(settings)
+        connection = await connect(database)
         while not self.stopping:
             began_s = time.monotonic()
             try:
@@ -60,13 +60,13 @@ class Clients:
         await connection.close()
 
 
-async def connect(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
-    return await asyncpg.connect(**connect_arguments(settings, "app", database_url(settings)))
+async def connect(database: Database) -> asyncpg.Connection[asyncpg.Record]:
+    return await database.connect("app")
 
 
-async def fill(settings: Settings, rows: int) -> None:
+async def fill(database: Database, rows: int) -> None:
     """A volume, and that many files in it."""
-    connection = await connect(settings)
+    connection = await connect(database)
     await connection.execute("INSERT INTO volumes (name, root) VALUES ('photos', '/photos')")
     await connection.execute(FILL.replace("$1", str(rows)))
     await connection.execute("VACUUM ANALYZE files")
@@ -74,14 +74,14 @@ async def fill(settings: Settings, rows: int) -> None:
     print(f"{rows:,} files")
 
 
-async def run(settings: Settings, command: Sequence[str]) -> int:
+async def run(database: Database, command: Sequence[str]) -> int:
     """The command under load. What comes back is its exit code."""
-    connection = await connect(settings)
+    connection = await connect(database)
     rows = await connection.fetchval("SELECT count(*) FROM files")
     await connection.close()
     readers, writers = Clients(READ), Clients(WRITE)
     tasks = [
-        asyncio.create_task(clients.run(settings, rows))
+        asyncio.create_task(clients.run(database, rows))
         for clients in (readers, writers)
         for _ in range(CLIENTS)
     ]
@@ -106,13 +106,13 @@ def main() -> int:
     parser.add_argument("--fill", type=int, metavar="ROWS", help="put rows into the table first")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run under load")
     options = parser.parse_args()
-    settings = load_settings()
+    database = migration_database()
     if options.fill:
-        asyncio.run(fill(settings, options.fill))
+        asyncio.run(fill(database, options.fill))
     if not options.command:
         return 0
     sys.stdout.flush()
-    return asyncio.run(run(settings, options.command))
+    return asyncio.run(run(database, options.command))
 
 
 if __name__ == "__main__":

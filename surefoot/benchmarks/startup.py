@@ -34,12 +34,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from projects import MEMORY, Project, fresh, ours, server
-from pydantic import SecretStr
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.engine import create_engine
-from app.settings import Settings
+from surefoot import Database
 from surefoot.chain.lockfile import read_lock
 from surefoot.embedded import Running
 from surefoot.ledger.table import Entry, Ledger
@@ -75,7 +73,7 @@ async def measure(folder: Path, running: Running, size: int, rounds: int) -> Too
     await record(url, project)
     config = Config(str(project.folder / "alembic.ini"))
     build = Build.read(lock_path)
-    engine = create_engine(Settings(database_url=SecretStr(url)), "watch")
+    engine = Database(url).engine("watch")
     async with autocommitting(engine).connect() as connection:
 
         async def usual() -> None:
@@ -122,7 +120,7 @@ async def record(url: str, project: Project) -> None:
     await connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
     await connection.execute("INSERT INTO alembic_version VALUES ($1)", revisions[-1].id)
     await connection.close()
-    engine = create_engine(Settings(database_url=SecretStr(url)), "migrate")
+    engine = Database(url).engine("migrate")
 
     def write(sync: Connection) -> None:
         ledger = Ledger()

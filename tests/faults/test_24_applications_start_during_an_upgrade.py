@@ -16,7 +16,7 @@ import pytest
 from harness.databases import WAITING, Database, connect, engine
 from harness.forks import Run, forks
 from surefoot.run.commands import downgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 WAITS = re.compile(r"WAIT .* (\S+)/readyz says more\n")
 SERVES = re.compile(r"OK  serving on (\S+),")
@@ -42,7 +42,7 @@ async def test_none_serves_before_the_commit_and_all_do_after_it(
     database: Database, blocker: asyncpg.Connection, count: int
 ) -> None:
     """Each is alive and not ready until then; no request to the API is let through."""
-    async with engine(database.settings, "migrate") as made:
+    async with engine(database.access, "migrate") as made:
         await downgrade(Target.of(made), BEFORE_FILES_CHANGE)
     held = blocker.transaction()
     await held.start()

@@ -14,6 +14,7 @@ from app.jobs.worker import Worker
 from harness.databases import Database, connect
 from harness.server import ROOT
 from tests.support.service import plant, with_volumes
+from tests.support.settings import settings_of
 
 FILES = 300
 # A worker in a process of its own that says so after every batch, and takes its time.
@@ -42,7 +43,9 @@ async def test_another_worker_finishes_what_a_killed_one_began(
 ) -> None:
     """After kill -9 the job waits for its lease to run out, and is then done once more."""
     plant(tmp_path, *(f"folder{n % 7}/{n}" for n in range(FILES)))
-    settings = with_volumes(database.settings, volumes={"data": tmp_path}, worker_lease_s=1.0)
+    settings = with_volumes(
+        settings_of(database.url), volumes={"data": tmp_path}, worker_lease_s=1.0
+    )
     engine = create_engine(settings, "app")
     async with session_factory(engine).begin() as session:
         job_id = await repository.create(session, "scan", Location("data", str(tmp_path), ""), {})

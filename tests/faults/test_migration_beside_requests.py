@@ -17,6 +17,7 @@ from harness.server import ROOT
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 from tests.support.service import plant, serving, with_volumes
+from tests.support.settings import settings_of
 
 CLIENTS = 6
 # What the service's statements read and write changes: columns, types, an enum. One change a
@@ -75,7 +76,7 @@ async def test_no_request_fails_while_another_process_migrates(
     """Requests of every kind, a worker that scans, and nine revisions that alter their tables."""
     root = tmp_path / "data"
     plant(root, *(f"folder{n % 5}/{n}.txt" for n in range(200)))
-    settings = with_volumes(database.settings, volumes={"data": root})
+    settings = with_volumes(settings_of(database.url), volumes={"data": root})
     answers: Counter[tuple[str, int]] = Counter()
     failures: list[str] = []
     over = asyncio.Event()

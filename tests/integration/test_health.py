@@ -13,16 +13,17 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.db.engine import create_engine
+from app.db.engine import PROJECT, create_engine
 from app.db.session import session_factory
-from app.settings import REVISIONS_LOCK, Settings
+from app.settings import Settings
 from harness.databases import Database
 from harness.server import Server
 from surefoot.chain.lockfile import read_lock
 from surefoot.startup import check as startup
 from tests.support.service import application, asking
+from tests.support.settings import settings_of
 
-IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
+IDS = [revision.id for revision in read_lock(PROJECT.lock)]
 HEAD = IDS[-1]
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only"
 
@@ -30,7 +31,7 @@ NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_le
 @pytest.fixture
 async def own(database: Database) -> AsyncIterator[FastAPI]:
     """The application on a database of its own, for tests that change its revision."""
-    settings = database.settings.model_copy(update={"environment": "development"})
+    settings = settings_of(database.url).model_copy(update={"environment": "development"})
     engine = create_engine(settings, "app")
     yield application(settings, engine, session_factory(engine))
     await engine.dispose()

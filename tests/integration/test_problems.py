@@ -14,6 +14,7 @@ from app.db.session import session_factory
 from app.settings import Settings
 from harness.databases import WAITING, Database
 from tests.support.service import application, asked, asking, serving, with_volumes
+from tests.support.settings import settings_of
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,11 @@ async def test_a_database_that_is_away_is_a_problem(caplog: pytest.LogCaptureFix
 async def test_a_pool_without_a_free_connection_is_a_problem(database: Database) -> None:
     """503 as well: later it may work."""
     settings = with_volumes(
-        database.settings, pool_size=1, pool_max_overflow=0, pool_timeout_s=0.05, worker=False
+        settings_of(database.url),
+        pool_size=1,
+        pool_max_overflow=0,
+        pool_timeout_s=0.05,
+        worker=False,
     )
     async with serving(settings) as client:
         service = asked(client)
@@ -140,7 +145,7 @@ async def test_a_request_that_the_server_ended_may_be_sent_again(
     database: Database, ends: str
 ) -> None:
     """503: for the sake of another, or because somebody or a timeout said so."""
-    async with serving(with_volumes(database.settings, worker=False)) as client:
+    async with serving(with_volumes(settings_of(database.url), worker=False)) as client:
         service = asked(client)
         while service.state.watch.agrees is None:
             # The comparison of the schema reads every table, too.
@@ -160,7 +165,7 @@ async def test_a_right_that_is_missing_is_ours_to_mend(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     """500, and the log names what to grant."""
-    async with serving(with_volumes(database.settings, worker=False)) as client:
+    async with serving(with_volumes(settings_of(database.url), worker=False)) as client:
         service = asked(client)
 
         @service.get("/forbidden")
@@ -177,10 +182,10 @@ async def test_a_right_that_is_missing_is_ours_to_mend(
 
 async def test_connections_that_the_server_ended_are_replaced(database: Database) -> None:
     """A restart of the database costs no request that comes after it."""
-    async with serving(with_volumes(database.settings, worker=False)) as client:
+    async with serving(with_volumes(settings_of(database.url), worker=False)) as client:
         assert (await client.get("/api/v1/files")).status_code == 200
         service = asked(client)
-        killer = create_engine(database.settings, "observe")
+        killer = create_engine(settings_of(database.url), "observe")
         async with killer.connect() as connection:
             await connection.execute(
                 text(

@@ -65,7 +65,7 @@ class Balancer:
 @asynccontextmanager
 async def balancing(database: Database, *urls: str) -> AsyncIterator[Balancer]:
     """A load on the services while the block lasts. On failure: what a request met."""
-    async with engine(database.settings, "app") as made, session_factory(made).begin() as session:
+    async with engine(database.access, "app") as made, session_factory(made).begin() as session:
         key = await keys.create(session, "load")
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(headers=headers, timeout=30) as client:

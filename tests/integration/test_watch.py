@@ -10,21 +10,22 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.db.engine import create_engine
-from app.settings import REVISIONS_LOCK, Settings
+from app.db.engine import PROJECT, create_engine
+from app.settings import Settings
 from harness import pooler
-from harness.databases import WAITING, Database, connect, engine, execute, settings_of, value
+from harness.databases import WAITING, Database, connect, engine, execute, value
 from harness.processes import run
 from harness.runs import Chain
 from surefoot.chain.lockfile import read_lock
 from surefoot.ledger.services import Service, living
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
 from surefoot.startup import watch
 from surefoot.startup.check import Build
+from surefoot.target import Target
 from tests.support.service import asked, plant, served, serving, with_volumes
+from tests.support.settings import settings_of
 
-REVISIONS = read_lock(REVISIONS_LOCK)
+REVISIONS = read_lock(PROJECT.lock)
 HEAD = REVISIONS[-1].id
 NEVER_S = 3600.0
 PATIENCE_S = 30.0
@@ -55,13 +56,13 @@ def notified(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def quiet(database: Database) -> Settings:
     """A service without a worker."""
-    return database.settings.model_copy(update={"worker": False})
+    return settings_of(database.url).model_copy(update={"worker": False})
 
 
 @pytest.fixture
 async def target(database: Database) -> AsyncIterator[Target]:
     """What migrates the database, by this build's revisions."""
-    async with engine(database.settings, "migrate") as made:
+    async with engine(database.access, "migrate") as made:
         yield Target.of(made)
 
 
@@ -87,7 +88,7 @@ async def announced(service: FastAPI) -> None:
 
 async def seen(database: Database) -> tuple[Service, ...]:
     """The services that a migration would see."""
-    async with engine(database.settings, "observe") as made, made.connect() as connection:
+    async with engine(database.access, "observe") as made, made.connect() as connection:
         return await connection.run_sync(living, REVISIONS)
 
 
@@ -228,7 +229,7 @@ async def test_a_role_that_may_only_read_is_enough_to_watch(database: Database) 
     )
     settings = settings_of(database.url.replace("://vegafs@", f"://{role}@"))
     made = create_engine(settings, "watch")
-    watching = watch.Watch(made, Build.read(REVISIONS_LOCK))
+    watching = watch.Watch(made, Build.read(PROJECT.lock))
     async with watching.on():
         with anyio.fail_after(PATIENCE_S):
             while not watching.announced:
@@ -244,7 +245,7 @@ async def test_the_worker_pauses_with_it(
 ) -> None:
     """No job is taken on a schema that is not its own, and the one in hand is put back."""
     plant(tmp_path, "a")
-    settings = with_volumes(database.settings, volumes={"data": tmp_path}, worker=True)
+    settings = with_volumes(settings_of(database.url), volumes={"data": tmp_path}, worker=True)
     async with serving(settings) as client:
         await downgrade(target, "-1")
         await turns(client, BEHIND)

@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from app.db.models import metadata
-from app.settings import Settings
 from harness.server import Server
+from surefoot import Database
 from surefoot.chain.revisions import Revision
 from surefoot.embedded.scratch import scratch
-from surefoot.run.target import Scratch
+from surefoot.target import Scratch
 from surefoot.testing import Project
 from surefoot.testing.tests import *  # noqa: F403 - the tests of any chain
 
@@ -27,7 +26,7 @@ for name in [name for name in globals() if name.startswith("test_sql_")]:
 @pytest.fixture(scope="session")
 def migrations_scratch(server: Server) -> Scratch:
     """Databases on the server of the run."""
-    return partial(scratch, Settings(scratch_url=SecretStr(server.url), environment="test"))
+    return partial(scratch, Database(scratch_url=server.url))
 
 
 def test_revisions_are_numbered_without_a_gap() -> None:

@@ -13,10 +13,11 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.engine import PROJECT
 from app.db.session import SessionFactory
 from app.keys import repository as keys
 from app.main import create_app
-from app.settings import REVISIONS_LOCK, Settings
+from app.settings import Settings
 from harness.forks import Forks, forks
 from harness.processes import eventually
 from surefoot.startup.check import Build
@@ -30,7 +31,7 @@ def application(settings: Settings, engine: AsyncEngine, sessions: SessionFactor
     service = create_app(settings)
     service.state.engine = service.state.observing = engine
     service.state.sessions = sessions
-    service.state.watch = Watch(engine, Build.read(REVISIONS_LOCK))
+    service.state.watch = Watch(engine, Build.read(PROJECT.lock))
     return service
 
 

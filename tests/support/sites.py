@@ -13,24 +13,26 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.db.engine import PROJECT
 from app.db.session import session_factory
 from app.keys import repository as keys
-from app.settings import REVISIONS_LOCK, Settings
-from harness.databases import Database, connect, engine, execute
+from app.settings import Settings
+from harness.databases import Database, connect, execute
 from harness.states import wait_until
 from surefoot.chain.lockfile import read_lock
+from surefoot.connect.limits import Limits
 from surefoot.errors import UpgradeFailed
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.limits import Limits
-from surefoot.run.target import Target
 from surefoot.startup.check import Build
 from surefoot.startup.watch import Watch
+from surefoot.target import Target
 from tests.support.service import application
+from tests.support.settings import engine, settings_of
 
 NOWHERE = Settings(
     database_url=SecretStr("postgresql://u:secret@127.0.0.1:1/gone"), environment="test"
 )
-IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
+IDS = [revision.id for revision in read_lock(PROJECT.lock)]
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,21 @@ async def site(settings: Settings, build: Build | None = None) -> AsyncIterator[
 
 def older_build() -> Build:
     """The build before this one."""
-    return Build.of(read_lock(REVISIONS_LOCK)[:-1])
+    return Build.of(read_lock(PROJECT.lock)[:-1])
 
 
 async def make_key(database: Database, *scopes: str) -> str:
     """A key on the database."""
-    async with engine(database.settings, "app") as made, session_factory(made).begin() as session:
+    async with (
+        engine(settings_of(database.url), "app") as made,
+        session_factory(made).begin() as session,
+    ):
         return await keys.create(session, f"for {', '.join(scopes) or 'the API'}", scopes)
 
 
 async def revert(database: Database, to: str) -> None:
     """Take the database to an earlier revision."""
-    async with engine(database.settings, "migrate") as made:
+    async with engine(settings_of(database.url), "migrate") as made:
         await downgrade(Target.of(made), to)
 
 
@@ -82,7 +87,7 @@ async def fail(database: Database) -> None:
     """Leave the database before head, with an upgrade that met a column made by hand."""
     await revert(database, IDS[-2])
     await execute(database.url, "ALTER TABLE api_keys ADD COLUMN scopes int")
-    async with engine(database.settings, "migrate") as made:
+    async with engine(settings_of(database.url), "migrate") as made:
         with contextlib.suppress(UpgradeFailed):
             await upgrade(Target.of(made), "head")
     await execute(database.url, "ALTER TABLE api_keys DROP COLUMN scopes")
@@ -93,7 +98,7 @@ async def running(database: Database) -> AsyncIterator[None]:
     """An upgrade to head that waits for somebody's transaction for as long as the block lasts."""
     await revert(database, IDS[-2])
     report = await connect(database.url, "nightly report")
-    async with engine(database.settings, "migrate") as made:
+    async with engine(settings_of(database.url), "migrate") as made:
         await report.execute("BEGIN; SELECT count(*) FROM api_keys")
         patient = Limits(lock_timeout_s=60, patient_lock_timeout_s=60)
         target = replace(Target.of(made), limits=patient)

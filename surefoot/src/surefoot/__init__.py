@@ -1,3 +1,58 @@
-"""Alembic on PostgreSQL that cannot hurt a database in use."""
+"""Alembic on PostgreSQL that cannot hurt a database in use.
+
+The names below are the library's interface, with `surefoot.errors`, `surefoot.testing` and
+`surefoot.web`. Each is imported when it is first used: an env.py pays for Environment alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surefoot.connect.database import Database
+    from surefoot.connect.limits import Limits
+    from surefoot.environment.environment import Environment
+    from surefoot.errors import SurefootError
+    from surefoot.project import Project
+    from surefoot.run.commands import downgrade, stamp, upgrade
+    from surefoot.run.report import Report
+    from surefoot.startup.check import Verdict, check
+    from surefoot.startup.watch import Watch
+    from surefoot.target import Target
 
 __version__ = "0.1.0"
+__all__ = [
+    "Database",
+    "Environment",
+    "Limits",
+    "Project",
+    "Report",
+    "SurefootError",
+    "Target",
+    "Verdict",
+    "Watch",
+    "check",
+    "downgrade",
+    "stamp",
+    "upgrade",
+]
+_MODULES = {
+    "Database": "connect.database",
+    "Environment": "environment.environment",
+    "Limits": "connect.limits",
+    "Project": "project",
+    "Report": "run.report",
+    "SurefootError": "errors",
+    "Target": "target",
+    "Verdict": "startup.check",
+    "Watch": "startup.watch",
+    "check": "startup.check",
+    "downgrade": "run.commands",
+    "stamp": "run.commands",
+    "upgrade": "run.commands",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -8,13 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from app.settings import Settings
 from harness.databases import value
 from harness.processes import User, eventually, is_running, quick, user
 from harness.server import ROOT
-from surefoot import embedded
+from surefoot import Database, Limits, embedded
 from surefoot.embedded import EmbeddedServer
 from surefoot.errors import DatabaseUrlMissing, ServerInUse
 
@@ -132,21 +130,19 @@ def test_a_pin_with_an_end_ends(state_dir: Path) -> None:
 
 def test_a_database_url_is_left_alone(empty_state_dir: Path) -> None:
     """With DATABASE_URL set nothing is started."""
-    settings = Settings(database_url=SecretStr("postgresql://u@h/d"), state_dir=empty_state_dir)
-    with embedded.database(settings) as in_force:
-        assert in_force is settings
+    database = Database("postgresql://u@h/d", embedded=empty_state_dir)
+    with database.available() as named:
+        assert named is database
     assert not empty_state_dir.exists()
 
 
 async def test_without_a_database_url_the_embedded_server_is_in_force(
     empty_state_dir: Path,
 ) -> None:
-    """The settings that come back name it, and a start is narrated."""
+    """The database that comes back names it, and a start is narrated."""
     said: list[str] = []
-    settings = Settings(state_dir=empty_state_dir)
-    with embedded.database(settings, narrate=said.append) as in_force:
-        assert in_force.database_url is not None
-        url = in_force.database_url.get_secret_value()
+    with Database(embedded=empty_state_dir).available(said.append) as named:
+        url = named.url or ""
         assert url == f"postgresql://vegafs@/vegafs_dev?host={empty_state_dir}/run"
         assert await value(url, "SELECT current_database()") == "vegafs_dev"
     assert said == [f"starting PostgreSQL 18 in {empty_state_dir}, for the first time"]
@@ -154,8 +150,8 @@ async def test_without_a_database_url_the_embedded_server_is_in_force(
 
 def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
     """An unset DATABASE_URL is an error there, with what to set."""
-    settings = Settings(state_dir=empty_state_dir, environment="production")
-    with pytest.raises(DatabaseUrlMissing) as missing, embedded.database(settings):
+    database = Database(embedded=empty_state_dir, limits=Limits(production=True))
+    with pytest.raises(DatabaseUrlMissing) as missing, database.available():
         pass
     assert str(missing.value) == (
         "DATABASE_URL is not set, and the embedded server is for development only"
@@ -166,16 +162,15 @@ def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
 def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) -> None:
     """As in the container image: no carrier, no installed server."""
     script = (
-        "import sys; from pathlib import Path; from app.db import embedded\n"
+        "import sys; from pathlib import Path; from surefoot import Database\n"
         "from surefoot.embedded import binaries\n"
-        "from app.settings import load_settings\n"
         "binaries.CARRIER, binaries.INSTALLED = 'no_such_carrier', ()\n"
-        "with embedded.database(load_settings()): pass"
+        "with Database(embedded=Path(sys.argv[1])).available(): pass"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", script, str(empty_state_dir)],
         cwd=ROOT,
-        env={**os.environ, "PATH": "/nowhere", "VEGAFS_STATE_DIR": str(empty_state_dir)},
+        env={**os.environ, "PATH": "/nowhere"},
         capture_output=True,
         text=True,
         timeout=60,

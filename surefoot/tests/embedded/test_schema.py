@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.engine import create_engine
-from harness.databases import Database, connect, engine, execute, settings_of
+from harness.databases import Database, access_to, connect, engine, execute
+from surefoot import Limits
 from surefoot.catalog import Catalog, difference, snapshot
 from surefoot.embedded import Binaries, find_binaries
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
@@ -22,14 +23,14 @@ WIDE = Path(__file__).parents[1] / "integration" / "wide_schema.sql"
 @pytest.fixture
 async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
     """To a migrated database, as whoever plans for it has one."""
-    async with engine(database.settings, "observe") as made, made.connect() as opened:
+    async with engine(database.access, "observe") as made, made.connect() as opened:
         yield opened
 
 
 @pytest.fixture
 async def empty(empty_database: Database) -> AsyncIterator[AsyncEngine]:
     """A database to make a schema in."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         yield made
 
 
@@ -43,7 +44,7 @@ async def test_a_copy_has_the_same_catalog(
 ) -> None:
     """With what no revision knows, and without a row."""
     await execute(database.url, WIDE.read_text("utf-8"))
-    await make_schema(await read_schema(database.settings, connection), empty)
+    await make_schema(await read_schema(database.access, connection), empty)
     assert difference(await catalog(connection.engine), await catalog(empty)) == []
 
 
@@ -52,8 +53,8 @@ async def test_a_table_that_may_not_be_read_is_named(database: Database) -> None
     role = f"{database.name}_looks"
     await execute(database.url, f'CREATE ROLE "{role}" LOGIN')
     await execute(database.url, f'GRANT SELECT ON volumes TO "{role}"')
-    settings = settings_of(re.sub(r"//[^@/]*@", f"//{role}@", database.url))
-    made = create_engine(settings, "observe")
+    settings = access_to(re.sub(r"//[^@/]*@", f"//{role}@", database.url))
+    made = settings.engine("observe")
     async with made.connect() as opened:
         with pytest.raises(PermissionMissing) as caught:
             await read_schema(settings, opened)
@@ -67,7 +68,7 @@ async def test_a_table_that_is_locked_is_not_waited_for(
     database: Database, connection: AsyncConnection
 ) -> None:
     """Longer than a migration would."""
-    settings = database.settings.model_copy(update={"migrate_lock_timeout_s": 0.1})
+    settings = replace(database.access, limits=Limits(lock_timeout_s=0.1))
     holder = await connect(database.url)
     async with holder.transaction():
         await holder.execute("LOCK TABLE jobs")
@@ -82,7 +83,7 @@ async def test_a_pg_dump_that_is_older_than_the_server_is_none(
     """It would refuse the server by itself, and not say where to get another."""
     found = older(int((connection.dialect.server_version_info or (0,))[0]))
     monkeypatch.setenv("PATH", "")
-    settings = database.settings.model_copy(update={"pg_bindir": found.bindir})
+    settings = replace(database.access, pg_bindir=found.bindir)
     with pytest.raises(DumpProgramMissing):
         await read_schema(settings, connection)
 

@@ -10,7 +10,7 @@ import pytest
 from harness.databases import Database, Databases, connect, engine
 from harness.runs import Chain
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 TASKS = pytest.mark.parametrize("tasks", [4, pytest.param(20, marks=pytest.mark.slow)])
 
@@ -50,7 +50,7 @@ async def test_many_databases_are_upgraded_side_by_side(
     """Each run writes into its own database only, and each Report is of its own."""
     made = [await databases.empty() for _ in range(tasks)]
     async with AsyncExitStack() as stack:
-        engines = [await stack.enter_async_context(engine(d.settings, "migrate")) for d in made]
+        engines = [await stack.enter_async_context(engine(d.access, "migrate")) for d in made]
         reports = await asyncio.gather(*(upgrade(Target.of(e, named.ini)) for e in engines))
     for database, report in zip(made, reports, strict=True):
         assert (report.database, report.before, report.after) == (database.name, (), ("0005",))
@@ -65,7 +65,7 @@ async def test_many_tasks_on_one_database_apply_it_once(
     named: Chain, empty_database: Database, watcher: asyncpg.Connection, tasks: int
 ) -> None:
     """One Report lists every revision, the others list none, and all end at head."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         target = Target.of(made, named.ini)
         reports = await asyncio.gather(*(upgrade(target) for _ in range(tasks)))
     assert Counter(len(report.steps) for report in reports) == {5: 1, 0: tasks - 1}

@@ -18,7 +18,7 @@ from harness.runs import Chain
 from harness.server import ROOT
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 LONGEST_PAUSE_S = 0.05
 HELD_S = 1.5
@@ -88,7 +88,7 @@ async def test_waiting_for_the_mutex_leaves_the_loop_free(
     small: Chain, empty_database: Database, held: asyncpg.Connection
 ) -> None:
     """While an upgrade waits, no other task is kept waiting for more than 50 ms."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         waiting = asyncio.create_task(upgrade(Target.of(made, small.ini)))
         await asyncio.sleep(0.5)  # connected, and waiting
         async with beating() as (loop, machine):
@@ -106,7 +106,7 @@ async def test_a_lifespan_can_upgrade(small: Chain, empty_database: Database) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with engine(empty_database.settings, "migrate") as made:
+        async with engine(empty_database.access, "migrate") as made:
             app.state.report = await upgrade(Target.of(made, small.ini))
         yield
 
@@ -119,7 +119,7 @@ async def test_a_test_of_pytest_asyncio_can_upgrade(
     small: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
     """In a task of the test's own loop, twice."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         first = await upgrade(Target.of(made, small.ini))
         second = await upgrade(Target.of(made, small.ini))
     assert (len(first.steps), len(second.steps)) == (1, 0)
@@ -132,7 +132,7 @@ from pathlib import Path
 import uvloop
 from app.db.engine import create_engine
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 from app.settings import load_settings
 
 async def main():

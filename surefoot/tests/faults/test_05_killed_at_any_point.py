@@ -18,7 +18,7 @@ from harness.runs import Chain, Launcher, Points
 from harness.states import State, check_finished, check_left, gone, state_of, states, wait_until
 from surefoot.ledger.table import unfinished
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 AT_ONCE = 3
 SAMPLE = 5
@@ -50,7 +50,7 @@ class Case:
         """One on which the command has everything to do."""
         made = await self.databases.empty()
         if self.down:
-            async with engine(made.settings, "migrate") as opened:
+            async with engine(made.access, "migrate") as opened:
                 await upgrade(Target.of(opened, self.chain.ini))
         return made
 
@@ -124,7 +124,7 @@ async def test_a_run_is_killed_at_every_point_and_finished(
     expected = await states(chain, empty_database)
     if down:
         # Not the same as on the way up where a downgrade cannot give everything back.
-        async with engine(empty_database.settings, "migrate") as opened:
+        async with engine(empty_database.access, "migrate") as opened:
             for identifier in reversed(chain.ids):
                 await downgrade(Target.of(opened, chain.ini), "-1")
                 state = await state_of(empty_database)
@@ -166,7 +166,7 @@ async def test_a_step_that_was_killed_in_the_middle_converges(
     )
     outside = {chain.add(step)}
     expected = await states(chain, empty_database)
-    async with engine(empty_database.settings, "migrate") as opened:
+    async with engine(empty_database.access, "migrate") as opened:
         await upgrade_again(opened, chain, watcher)
     url = empty_database.url
     await blocker.execute(f"BEGIN; {statement}")

@@ -13,7 +13,7 @@ from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 CANCELLED_WITHIN_S = 1.0
 SIGNALS = [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
@@ -156,7 +156,7 @@ async def test_a_cancelled_task_cancels_the_statement(
     sleepy: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
     """`task.cancel()` ends with CancelledError when everything is in order again."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         task = asyncio.create_task(upgrade(Target.of(made, sleepy.ini)))
         await wait_until(watcher, SLEEPS)
         task.cancel()
@@ -171,7 +171,7 @@ async def test_a_timeout_around_an_upgrade_is_a_cancellation(
     sleepy: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
     """`asyncio.wait_for` gets its TimeoutError, and the next upgrade can begin."""
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         with pytest.raises((asyncio.TimeoutError, TimeoutError)):
             await asyncio.wait_for(upgrade(Target.of(made, sleepy.ini)), 1.5)
         await check_left(empty_database, watcher, "applied", "failed")

@@ -1,6 +1,7 @@
 """Row 11: a blocker goes after some attempts."""
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from harness.databases import Database, engine
 from harness.runs import Chain, Launcher
-from surefoot.run.limits import Limits
+from surefoot.connect.limits import Limits
 
 SETTINGS = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
 
@@ -77,7 +78,7 @@ async def test_the_session_is_as_it_was(
         command.upgrade(config, "head")
 
     tasks: list[asyncio.Task[str]] = []
-    settings = empty_database.settings.model_copy(update={"migrate_lock_timeout_s": 0.2})
+    settings = replace(empty_database.access, limits=Limits(lock_timeout_s=0.2))
     async with engine(settings, "migrate") as made, made.connect() as connection:
         pid = await connection.scalar(text("SELECT pg_backend_pid()"))
         before = (await connection.execute(text(SETTINGS))).all()

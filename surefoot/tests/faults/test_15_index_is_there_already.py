@@ -14,8 +14,8 @@ from harness.runs import Chain, Launcher
 from surefoot.connect.driver import Connection
 from surefoot.errors import ConnectionLost, Interrupted
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
 from surefoot.run.upgrade.interruption import Interruption
+from surefoot.target import Target
 
 INDEX = """
 SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index
@@ -85,7 +85,7 @@ async def test_a_session_that_ends_in_the_comparison_is_said_to_have_ended(
         return await execute(self, query, *arguments, **options)
 
     await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE b > 0')
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         with monkeypatch.context() as patched:
             patched.setattr(Connection, "execute", ended)
             with pytest.raises(ConnectionLost, match="terminating connection"):
@@ -99,7 +99,7 @@ async def test_a_comparison_that_was_interrupted_is_repeated_in_the_same_session
     """The run sent nothing more, so the copy of the table was still there."""
     await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE b > 0')
     config = Config(indexed.ini)
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         interruption = Interruption(made)
 
         def stop(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:

@@ -6,19 +6,21 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import asyncpg
 import pytest
 
-from app.settings import REVISIONS_LOCK
-from harness.databases import WAITING, Database, connect, engine, execute, settings_of
+from harness.databases import WAITING, Database, access_to, connect, engine, execute
 from harness.runs import Chain, Launcher
-from harness.server import Server
+from harness.server import ROOT, Server
 from surefoot.startup.check import Build, State, Verdict, check
 
-BUILD = Build.read(REVISIONS_LOCK)
+LOCK = ROOT / "alembic" / "revisions.lock"
+
+BUILD = Build.read(LOCK)
 HEAD = BUILD.newest
 # What a probe may take, whatever the database does.
 PATIENCE_S = 5.0
@@ -51,7 +53,7 @@ def newer(tmp_path: Path) -> Chain:
 
 async def checked(url: str, build: Build = BUILD) -> Verdict:
     """The verdict, which comes in time."""
-    async with engine(settings_of(url), "watch") as made:
+    async with engine(access_to(url), "watch") as made:
         began_s = time.monotonic()
         verdict = await check(made, build)
         assert time.monotonic() - began_s < PATIENCE_S
@@ -301,7 +303,7 @@ async def test_standing_still(reader: str, database: Database, server: Server) -
     """A session that was fine a moment ago, of a backend that does not run any more."""
     if not server.is_ours:
         pytest.skip("the server's processes are not ours to stop")
-    kept = settings_of(reader).model_copy(update={"pool_size": 1, "pool_max_overflow": 0})
+    kept = replace(access_to(reader), pool_size=1, pool_max_overflow=0)
     async with engine(kept, "app") as made:
         assert (await check(made, BUILD)).state == "current"
         async with made.connect() as connection:

@@ -9,15 +9,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.engine import Role
 from harness.databases import WAITING, Database, engine, execute, value
 from harness.runs import Chain, Launcher
 from harness.states import state_of, wait_until
 from surefoot.connect import driver as connect
+from surefoot.connect.database import Role
 from surefoot.errors import UpgradeFailed
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 CANCELS_ITSELF = "SELECT pg_cancel_backend(pg_backend_pid())"
 INSERT = text("INSERT INTO t VALUES (1)")
@@ -58,7 +58,7 @@ async def connection(
     """A connection of the engine, and a table."""
     role: Role = request.param
     await execute(empty_database.url, "CREATE TABLE t (id int)")
-    async with engine(empty_database.settings, role) as made, made.connect() as opened:
+    async with engine(empty_database.access, role) as made, made.connect() as opened:
         yield opened
 
 
@@ -105,7 +105,7 @@ async def test_the_mutex_is_given_back_by_a_second_try(
         canceller.cancel(of)
         mutex.release(connection, number)
 
-    async with engine(empty_database.settings, "migrate") as made, made.connect() as connection:
+    async with engine(empty_database.access, "migrate") as made, made.connect() as connection:
         await connection.run_sync(give_back)
         assert canceller.beginning is None
         assert await value(empty_database.url, f"SELECT pg_try_advisory_lock({number})")
@@ -118,7 +118,7 @@ async def test_a_cancelled_revision_fails_and_is_recorded(
     """On the connection that goes on; the same command finishes what is left."""
     chain.add("op.execute('CREATE TABLE t (id int)')")
     chain.add("op.execute('CREATE TABLE half (id int)')")
-    async with engine(empty_database.settings, "migrate") as made:
+    async with engine(empty_database.access, "migrate") as made:
         target = Target.of(made, chain.ini)
         await upgrade(target, "0001")
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from app.db.engine import create_engine
 from harness.databases import Database
 from harness.forks import Result, forks
 from harness.server import ROOT
@@ -56,7 +55,7 @@ def psql(database: Database, script: str) -> None:
 
 async def snapshot_of(database: Database, *, privileges: bool = False) -> Catalog:
     """The catalog of a test's database."""
-    engine = create_engine(database.settings, "observe")
+    engine = database.access.engine("observe")
     async with engine.connect() as connection:
         found = await connection.run_sync(partial(snapshot, privileges=privileges))
     await engine.dispose()

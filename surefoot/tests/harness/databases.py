@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.engine import Role, create_engine
-from app.settings import Settings
+import surefoot
 from harness.server import ROOT, Server
+from surefoot.connect.database import Role
 from surefoot.connect.url import DatabaseUrl
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 MAKES_THE_SCHEMA = ("alembic", "app/db/models")
 TEMPLATE_MUTEX = 7_236_471
@@ -46,9 +45,9 @@ class Database:
     keeps: str = ""
 
     @property
-    def settings(self) -> Settings:
-        """Settings that name it."""
-        return settings_of(self.url)
+    def access(self) -> surefoot.Database:
+        """How the library reaches it."""
+        return access_to(self.url)
 
 
 class Databases:
@@ -107,7 +106,7 @@ class Databases:
         unfinished = f"{name}_unfinished"
         await self._admin.execute(f'DROP DATABASE IF EXISTS "{unfinished}" WITH (FORCE)')
         await self._admin.execute(f'CREATE DATABASE "{unfinished}" TEMPLATE template0')
-        await migrate(settings_of(self.server.url_of(unfinished)))
+        await migrate(access_to(self.server.url_of(unfinished)))
         await self._admin.execute(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
         # Nobody can connect, so nobody can stand in the way of a clone.
         await self._admin.execute(
@@ -132,9 +131,9 @@ class Databases:
         return Database(name, self.server.url_of(name), self.server.keeps)
 
 
-async def migrate(settings: Settings) -> None:
+async def migrate(database: surefoot.Database) -> None:
     """The schema at head, by the revisions."""
-    async with engine(settings, "migrate") as made:
+    async with engine(database, "migrate") as made:
         await upgrade(Target.of(made), "head")
 
 
@@ -165,9 +164,9 @@ async def execute(url: str, statements: str) -> None:
 
 
 @asynccontextmanager
-async def engine(settings: Settings, role: Role) -> AsyncIterator[AsyncEngine]:
-    """An engine of the factory, whose connections end with the block."""
-    made = create_engine(settings, role)
+async def engine(database: surefoot.Database, role: Role) -> AsyncIterator[AsyncEngine]:
+    """An engine whose connections end with the block."""
+    made = database.engine(role)
     try:
         yield made
     finally:
@@ -180,9 +179,9 @@ async def scalar(made: AsyncEngine, statement: str) -> object:
         return (await connection.execute(text(statement))).scalar_one()
 
 
-def settings_of(url: str) -> Settings:
-    """Settings for tests that name a database."""
-    return Settings(database_url=SecretStr(url), environment="test")
+def access_to(url: str) -> surefoot.Database:
+    """How the library reaches the database of a URL."""
+    return surefoot.Database(url, name="vegafs")
 
 
 def template_name() -> str:

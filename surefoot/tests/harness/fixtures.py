@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from app.db.engine import create_engine
 from app.db.session import SessionFactory, session_factory
 from harness import server as test_server
 from harness.databases import Database, Databases, connect
@@ -108,7 +107,7 @@ async def _leave(request: pytest.FixtureRequest, databases: Databases, made: Dat
 async def shared_engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
     """The application's engine on one migrated database, where every test leaves no trace."""
     shared = await databases.clone()
-    engine = create_engine(shared.settings, "app")
+    engine = shared.access.engine("app")
     try:
         yield engine
     finally:

@@ -21,11 +21,10 @@ from surefoot.chain.revisions import read_revisions
 ROOT = Path(__file__).resolve().parents[3]
 ENV = """\
 from alembic import context
-from surefoot.autogenerate import configure_options
-from surefoot.environment import environment
+from surefoot import Environment
 
-attributes = context.config.attributes
-environment.run(attributes.get("metadata"), None, OPTIONS)
+OPTIONS = {}
+Environment(metadata=context.config.attributes.get("metadata") or (), **OPTIONS).run()
 """
 EXPECTED = "expected"
 NAMING = {
@@ -56,16 +55,16 @@ class Project:
         self.versions = folder / "versions"
         self.versions.mkdir()
         self._env = folder / "env.py"
-        self.configure("configure_options")
+        self.configure()
         shutil.copy(ROOT / "alembic" / "script.py.mako", folder)
         self.config = Config()
         self.config.set_main_option("script_location", str(folder))
         self.config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         self.config.set_main_option("revision_environment", "true")
 
-    def configure(self, options: str) -> None:
-        """Let env.py hand these options to Alembic."""
-        self._env.write_text(ENV.replace("OPTIONS", options), "utf-8")
+    def configure(self, **options: object) -> None:
+        """Let env.py hand these options to its Environment."""
+        self._env.write_text(ENV.replace("OPTIONS = {}", f"OPTIONS = {options}"), "utf-8")
 
     async def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """An Alembic command."""

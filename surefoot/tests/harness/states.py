@@ -15,7 +15,7 @@ from harness.runs import Chain
 from surefoot.catalog import Catalog, difference, snapshot
 from surefoot.ledger.table import Ledger, Row, applied, unfinished
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 LEDGER = Ledger()
 _TABLES = """
@@ -43,7 +43,7 @@ class State:
 
 async def state_of(database: Database) -> State:
     """The state of a database. On failure: LedgerEdited."""
-    async with engine(database.settings, "observe") as made, made.connect() as connection:
+    async with engine(database.access, "observe") as made, made.connect() as connection:
         return await connection.run_sync(_state)
 
 
@@ -66,7 +66,7 @@ def _rows(connection: Connection) -> Mapping[str, str]:
 async def states(chain: Chain, database: Database) -> dict[tuple[str, ...], State]:
     """The state after each revision of a run that nothing happens to, by its heads."""
     found: dict[tuple[str, ...], State] = {(): await state_of(database)}
-    async with engine(database.settings, "migrate") as made:
+    async with engine(database.access, "migrate") as made:
         for identifier in chain.ids:
             await upgrade(Target.of(made, chain.ini), identifier)
             found[identifier,] = await state_of(database)

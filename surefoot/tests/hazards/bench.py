@@ -15,7 +15,7 @@ from hazards.cases import HERE, Case
 from surefoot.chain.revisions import read_revisions
 from surefoot.lint.lint import Linted, lint
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 from surefoot.trace.seed import seed
 from surefoot.trace.state import STATE, read_state
 from surefoot.trace.trace import ROWS
@@ -36,7 +36,7 @@ class Bench:
         """Make both databases."""
         empty = await databases.empty()
         bench = cls(databases, folder, empty, empty)
-        async with engine(empty.settings, "migrate") as made:
+        async with engine(empty.access, "migrate") as made:
             await upgrade(bench.target(made, bench.chain([])))
         full = await databases.copy(empty)
         connection = await connect(full.url)
@@ -75,7 +75,7 @@ class Bench:
         """What lint finds in these files on top of the base."""
         chain = self.chain(paths)
         revisions = read_revisions(chain.versions)
-        async with self.clone(rows=False) as database, engine(database.settings, "migrate") as made:
+        async with self.clone(rows=False) as database, engine(database.access, "migrate") as made:
             return await lint(
                 self.target(made, chain), revisions, {r.id for r in revisions if r.down}
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from harness.databases import WAITING, connect, engine
 from hazards.bench import Bench
 from hazards.cases import cases
+from surefoot import Limits
 from surefoot.chain.revisions import read_revisions
 from surefoot.lint.lint import lint
 from surefoot.rules.registry import RULES
@@ -103,7 +105,7 @@ async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revisio
     write(revision, "CREATE TABLE t (id bigint)", "ALTER TABLE jobs ADD COLUMN n text")
     chain = bench.chain([revision])
     async with bench.clone(rows=False) as database:
-        settings = database.settings.model_copy(update={"migrate_lock_timeout_s": 0.2})
+        settings = replace(database.access, limits=Limits(lock_timeout_s=0.2))
         blocker, looker = await connect(database.url), await connect(database.url)
         await blocker.execute("BEGIN; LOCK TABLE jobs IN ACCESS SHARE MODE")
         async with engine(settings, "migrate") as made:

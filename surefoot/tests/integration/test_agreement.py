@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.settings import REVISIONS_LOCK
 from harness.databases import Database, engine, execute
+from harness.server import ROOT
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.ledger.agreement import agreement
+
+LOCK = ROOT / "alembic" / "revisions.lock"
 
 
 async def test_a_migrated_database_agrees_until_it_is_changed(database: Database) -> None:
@@ -17,11 +19,11 @@ async def test_a_migrated_database_agrees_until_it_is_changed(database: Database
         database.url, f"CREATE ROLE {role} LOGIN; GRANT SELECT ON alembic_version TO {role}"
     )
     looking = Database(database.name, database.url.replace("://vegafs@", f"://{role}@"))
-    async with engine(looking.settings, "observe") as made:
-        before = await agreement(made, REVISIONS_LOCK)
+    async with engine(looking.access, "observe") as made:
+        before = await agreement(made, LOCK)
         assert (before.revision, before.agrees) == ("0008", True)
         await execute(database.url, "DROP INDEX ix_jobs_queue")
-        after = await agreement(made, REVISIONS_LOCK)
+        after = await agreement(made, LOCK)
         assert (after.revision, after.expected, after.agrees) == ("0008", before.expected, False)
     await execute(database.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
@@ -30,10 +32,10 @@ async def test_a_database_that_was_never_migrated_agrees_when_it_is_empty(
     empty_database: Database,
 ) -> None:
     """Base is nothing at all."""
-    async with engine(empty_database.settings, "observe") as made:
-        assert (await agreement(made, REVISIONS_LOCK)).agrees is True
+    async with engine(empty_database.access, "observe") as made:
+        assert (await agreement(made, LOCK)).agrees is True
         await execute(empty_database.url, "CREATE TABLE t (id int)")
-        found = await agreement(made, REVISIONS_LOCK)
+        found = await agreement(made, LOCK)
         assert (found.revision, found.agrees) == ("base", False)
 
 
@@ -42,6 +44,6 @@ async def test_nothing_is_said_where_the_lock_does_not_know(
 ) -> None:
     """A build that is older than the database cannot tell."""
     older = tmp_path / "revisions.lock"
-    write_lock(older, read_lock(REVISIONS_LOCK)[:-1])
-    async with engine(database.settings, "observe") as made:
+    write_lock(older, read_lock(LOCK)[:-1])
+    async with engine(database.access, "observe") as made:
         assert (await agreement(made, older)).agrees is None

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.engine import create_engine
 from harness.databases import Databases
 from harness.generation import Project, new_metadata
 from integration.model_changes import CHANGES, QUICK, Change
@@ -19,7 +18,7 @@ from surefoot.catalog import Difference, difference
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
     database = await databases.empty()
-    engine = create_engine(database.settings, "migrate")
+    engine = database.access.engine("migrate")
     async with engine.connect() as connection:
         yield connection
     await engine.dispose()

@@ -11,14 +11,13 @@ import pytest
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.engine import create_engine
 from harness.databases import Databases
 from harness.generation import ROOT, Project, new_metadata
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
 from surefoot.lint.lint import lint
 from surefoot.rules.suppressions import suppressions
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 
@@ -29,7 +28,7 @@ DOCUMENTED = ROOT / "docs" / "review.md"
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
     database = await databases.empty()
-    engine = create_engine(database.settings, "migrate")
+    engine = database.access.engine("migrate")
     async with engine.connect() as connection:
         yield connection
     await engine.dispose()
@@ -40,7 +39,7 @@ async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
 async def scratch(databases: Databases) -> AsyncIterator[AsyncEngine]:
     """A second one, to try revisions on."""
     database = await databases.empty()
-    engine = create_engine(database.settings, "migrate")
+    engine = database.access.engine("migrate")
     yield engine
     await engine.dispose()
     await databases.drop(database)

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.engine import create_engine
 from harness.databases import Database, Databases
 from surefoot.catalog import Catalog, Difference, Key, difference, snapshot
 from surefoot.catalog.statements import create, drop
@@ -28,7 +27,7 @@ TURN = (
 async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
     """A database with the wide schema; a test that changes it rolls back."""
     database = await databases.empty()
-    engine = create_engine(database.settings, "migrate")
+    engine = database.access.engine("migrate")
     async with engine.begin() as connection:
         await script(connection, WIDE)
     yield engine
@@ -458,7 +457,7 @@ async def test_the_path_and_the_transaction_of_the_caller_stay(engine: AsyncEngi
 
 async def test_a_read_only_transaction_is_enough(database: Database) -> None:
     """Whoever only looks may take a catalog."""
-    engine = create_engine(database.settings, "observe")
+    engine = database.access.engine("observe")
     async with engine.connect() as connection:
         assert (await read(connection)).get("enum", "job_status") is not None
     await engine.dispose()

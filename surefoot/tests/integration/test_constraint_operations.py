@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.engine import create_engine
 from harness.databases import Database
 from surefoot.catalog import Catalog, snapshot
 from surefoot.operations import constraints
@@ -29,7 +28,7 @@ SCHEMA = (
 
 @pytest.fixture
 async def connection(empty_database: Database) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = empty_database.access.engine("migrate")
     async with engine.begin() as connection:
         for statement in SCHEMA:
             await connection.exec_driver_sql(statement)

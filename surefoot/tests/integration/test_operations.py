@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.engine import create_engine
 from harness.commands import psql
 from harness.databases import Database
 from surefoot.catalog import Catalog, Key, difference, snapshot
@@ -36,7 +35,7 @@ COLUMNS = [("t", "s"), ("t", "many"), ("Odd t", "Odd s")]
 
 @pytest.fixture
 async def connection(empty_database: Database) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = empty_database.access.engine("migrate")
     async with engine.begin() as connection:
         for statement in SCHEMA:
             await connection.exec_driver_sql(statement)
@@ -154,7 +153,7 @@ async def test_the_statements_are_the_same_offline(empty_database: Database) -> 
     op.rename_enum_value("state", "C", "D:d")
     op.replace_enum("state", ["D:d", "B", "A"], columns=COLUMNS)
     psql(empty_database, ";\n".join((*SCHEMA, written.getvalue())))
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = empty_database.access.engine("migrate")
     async with engine.connect() as connection:
         assert await labels(connection) == ("D:d", "B", "A")
     await engine.dispose()

@@ -16,7 +16,7 @@ from surefoot.cli.plan import ROWS
 from surefoot.lint.lint import lint
 from surefoot.plan.estimate import estimate
 from surefoot.plan.figures import figures
-from surefoot.run.target import Target
+from surefoot.target import Target
 from surefoot.trace.trace import Statement
 
 TIMES = 3
@@ -62,7 +62,7 @@ async def test_an_estimate_is_within_a_factor_of_three(
     await session.execute(FILL.replace("$1", str(rows)))
     await session.execute("VACUUM ANALYZE events")
     async with (
-        engine(empty_database.settings, "observe") as made,
+        engine(empty_database.access, "observe") as made,
         made.connect() as connection,
     ):
         now = await connection.run_sync(figures)
@@ -86,7 +86,7 @@ async def test_an_estimate_is_within_a_factor_of_three(
 async def traced_statements(databases: Databases, chain: Chain) -> Sequence[Statement]:
     """What a trace says of the chain, but for its first revision."""
     scratch = await databases.empty()
-    async with engine(scratch.settings, "migrate") as made:
+    async with engine(scratch.access, "migrate") as made:
         target = Target.of(made, chain.ini)
         linted = await lint(target, read_revisions(chain.versions), chain.ids[1:], rows=ROWS)
     await databases.drop(scratch)

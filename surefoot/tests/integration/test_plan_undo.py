@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from app.db.engine import create_engine
 from harness.databases import Database, Databases, engine, execute
 from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
@@ -16,7 +15,7 @@ from surefoot.lint.lint import lint
 from surefoot.plan.figures import Figures, figures
 from surefoot.plan.plan import Forecast, forecast
 from surefoot.plan.text import render
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 TABLE = "CREATE TABLE t (id bigint PRIMARY KEY, n integer, note text)"
 FILL = f"{TABLE}; INSERT INTO t SELECT i, i, 'note' FROM generate_series(1, 300000) i; ANALYZE t"
@@ -27,7 +26,7 @@ async def now(databases: Databases) -> AsyncIterator[Figures]:
     """The figures of a database with rows in its table."""
     database = await databases.empty()
     await execute(database.url, FILL)
-    async with engine(database.settings, "observe") as made, made.connect() as connection:
+    async with engine(database.access, "observe") as made, made.connect() as connection:
         found = await connection.run_sync(figures)
     yield found
     await databases.drop(database)
@@ -44,7 +43,7 @@ class Planner:
     async def plan(self) -> Forecast:
         """What the revisions after the first would do."""
         revisions = read_revisions(self._chain.versions)
-        made = create_engine(self._scratch.settings, "migrate")
+        made = self._scratch.access.engine("migrate")
         target = Target.of(made, self._chain.ini)
         linted = await lint(target, revisions, self._chain.ids[1:], rows=ROWS, back=True)
         await made.dispose()

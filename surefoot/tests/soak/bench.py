@@ -30,7 +30,7 @@ from soak.generator import Step, build
 from surefoot.embedded import EmbeddedServer, Running
 from surefoot.errors import ServerStartFailed
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 GROUP_CASES = 32
 # The folder, in a worker's, of the server that is killed again and again.
@@ -106,7 +106,7 @@ class Group:
     async def _walk_up(self, bench: Bench, starts: set[int]) -> dict[tuple[str, ...], State]:
         async with bench.copy(None) as walked:
             found: dict[tuple[str, ...], State] = {(): await state_of(walked)}
-            async with engine(walked.settings, "migrate") as opened:
+            async with engine(walked.access, "migrate") as opened:
                 for number, step in enumerate(self.steps, 1):
                     await upgrade(Target.of(opened, self.chain.ini), step.id)
                     found[step.id,] = await state_of(walked)
@@ -120,7 +120,7 @@ class Group:
         async with bench.copy(self.starts[start]) as walked:
             before = (self.steps[start - 1].id,)
             found: dict[tuple[str, ...], State] = {before: await state_of(walked)}
-            async with engine(walked.settings, "migrate") as opened:
+            async with engine(walked.access, "migrate") as opened:
                 for number in range(start - 1, end - 1, -1):
                     heads = (self.steps[number - 1].id,) if number else ()
                     target = heads[0] if heads else "base"

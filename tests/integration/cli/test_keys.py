@@ -9,11 +9,11 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from app.cli import main
-from app.settings import REVISIONS_LOCK
+from app.db.engine import PROJECT
 from harness.databases import Database
 from surefoot.chain.lockfile import read_lock
 
-HEAD = read_lock(REVISIONS_LOCK)[-1].id
+HEAD = read_lock(PROJECT.lock)[-1].id
 
 
 async def keys(*arguments: str) -> tuple[int, str, str]:

@@ -13,18 +13,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.db.engine import create_engine
+from app.db.engine import PROJECT, create_engine
 from app.db.session import session_factory
 from app.jobs.worker import Worker
 from app.keys import repository as keys
-from app.settings import REVISIONS_LOCK
 from harness.databases import WAITING, Database, connect
 from harness.processes import run
 from harness.server import ROOT
 from surefoot.chain.lockfile import read_lock
 from tests.support.service import Served, served, with_volumes
+from tests.support.settings import settings_of
 
-IDS = [revision.id for revision in read_lock(REVISIONS_LOCK)]
+IDS = [revision.id for revision in read_lock(PROJECT.lock)]
 HEAD = IDS[-1]
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only"
 QUIET = {"VEGAFS_WORKER": "false"}
@@ -38,7 +38,7 @@ async def execute(database: Database, statement: str) -> None:
 
 async def authorization(database: Database) -> dict[str, str]:
     """The header of a request with a key of that database."""
-    engine = create_engine(database.settings, "app")
+    engine = create_engine(settings_of(database.url), "app")
     async with session_factory(engine).begin() as session:
         key = await keys.create(session, "test")
     await engine.dispose()
@@ -255,8 +255,8 @@ async def test_its_worker_puts_its_job_back_when_it_is_stopped(
         assert time.monotonic() - began_s < 3
     (row,) = await watcher.fetch("SELECT status::text, worker, attempts FROM jobs")
     assert tuple(row) == ("PENDING", None, 0)
-    engine = create_engine(database.settings, "app")
-    settings = with_volumes(database.settings, volumes={"data": tmp_path})
+    engine = create_engine(settings_of(database.url), "app")
+    settings = with_volumes(settings_of(database.url), volumes={"data": tmp_path})
     assert await Worker(engine, settings).work_once()
     await engine.dispose()
     assert await watcher.fetchval("SELECT status::text FROM jobs") == "COMPLETED"

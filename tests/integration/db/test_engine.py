@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.db.engine import Role
-from harness.databases import Database, engine, scalar, settings_of, value
+from harness.databases import Database, scalar, value
 from harness.server import ROOT, Server
+from surefoot.connect.database import Role
+from tests.support.settings import engine, settings_of
 
 HOST = socket.gethostname()
 
@@ -52,7 +53,7 @@ async def test_each_role_has_its_settings_from_the_first_statement(
     database: Database, role: Role, expected: dict[str, str]
 ) -> None:
     """The server has them from the login on; no statement sets them."""
-    async with engine(database.settings, role) as made:
+    async with engine(settings_of(database.url), role) as made:
         found = {name: await scalar(made, f"SELECT current_setting('{name}')") for name in expected}
     assert found == expected
 
@@ -85,7 +86,7 @@ async def test_a_name_in_the_url_is_the_beginning_of_each_role_s(database: Datab
 
 async def test_the_observer_cannot_write(database: Database) -> None:
     """The server refuses, not our code."""
-    async with engine(database.settings, "observe") as made:
+    async with engine(settings_of(database.url), "observe") as made:
         with pytest.raises(DBAPIError, match="read-only transaction"):
             await scalar(made, "CREATE TABLE written (id int)")
 
@@ -94,9 +95,9 @@ async def test_only_the_application_keeps_connections(database: Database, server
     """A migration or a look leaves none behind."""
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database.name}'"
     async with (
-        engine(database.settings, "migrate") as migrate,
-        engine(database.settings, "observe") as observe,
-        engine(database.settings, "app") as app,
+        engine(settings_of(database.url), "migrate") as migrate,
+        engine(settings_of(database.url), "observe") as observe,
+        engine(settings_of(database.url), "app") as app,
     ):
         for made in (migrate, observe, app):
             await scalar(made, "SELECT 1")
@@ -108,11 +109,11 @@ def test_engines_are_made_in_one_place() -> None:
     """Whoever makes one elsewhere would do without its timeouts, its name and its masks."""
     made_in = {
         str(path.relative_to(ROOT))
-        for folder in ("app", "alembic", "tests", "benchmarks")
+        for folder in ("app", "alembic", "benchmarks", "surefoot", "tests")
         for path in (ROOT / folder).rglob("*.py")
         if makes_engines(path)
     }
-    assert made_in == {"app/db/engine.py"}
+    assert made_in == {"surefoot/src/surefoot/connect/database.py"}
 
 
 def makes_engines(path: Path) -> bool:

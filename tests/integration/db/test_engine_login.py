@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from harness.databases import Database, engine, scalar, settings_of
+from harness.databases import Database, scalar
 from harness.guarded import PASSWORD
 from surefoot.connect.url import DatabaseUrl
+from tests.support.settings import engine, settings_of
 
 
 async def test_a_password_of_reserved_characters_logs_in(guarded: Path) -> None:
@@ -41,7 +42,7 @@ async def test_a_wrong_password_is_in_no_text_of_the_failure(guarded: Path) -> N
 
 async def test_bound_values_are_in_no_text_of_a_failure(database: Database) -> None:
     """An error may be logged by anybody; values may be secrets."""
-    async with engine(database.settings, "app") as made, made.connect() as connection:
+    async with engine(settings_of(database.url), "app") as made, made.connect() as connection:
         with pytest.raises(DBAPIError) as failed:
             await connection.execute(text("SELECT CAST(:v AS int)"), {"v": "S3cret"})
         assert "hide_parameters=True" in str(failed.value)

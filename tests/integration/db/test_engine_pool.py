@@ -9,13 +9,14 @@ import sqlalchemy
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from harness.databases import Database, engine, execute, scalar, value
+from harness.databases import Database, execute, scalar, value
 from harness.server import ROOT, Server
+from tests.support.settings import engine, settings_of
 
 
 async def test_the_pool_ends_where_the_settings_say(database: Database) -> None:
     """Whoever waits for a connection longer than that gets an error, not silence."""
-    settings = database.settings.model_copy(
+    settings = settings_of(database.url).model_copy(
         update={"pool_size": 1, "pool_max_overflow": 1, "pool_timeout_s": 0.1}
     )
     async with engine(settings, "app") as made, made.connect(), made.connect():
@@ -29,7 +30,7 @@ async def test_a_connection_that_the_server_ended_is_replaced(
     database: Database, server: Server
 ) -> None:
     """After a restart or a failover no request meets a dead connection."""
-    async with engine(database.settings, "app") as made:
+    async with engine(settings_of(database.url), "app") as made:
         pid = await scalar(made, "SELECT pg_backend_pid()")
         await value(server.url, f"SELECT pg_terminate_backend({pid}, 5000)")
         assert await scalar(made, "SELECT pg_backend_pid()") != pid
@@ -61,7 +62,7 @@ async def test_the_pool_survives_a_change_of_the_schema_beside_it(
         "CREATE TABLE things (id int, number int, dropped text, mood mood); "
         "INSERT INTO things VALUES (1, 2, 'x', 'glad')",
     )
-    async with engine(empty_database.settings, "app") as made:
+    async with engine(settings_of(empty_database.url), "app") as made:
         await use_the_whole_pool(made)
         await execute(empty_database.url, change)
         await use_the_whole_pool(made)
@@ -111,7 +112,7 @@ async def test_no_request_fails_while_another_process_migrates(database: Databas
         finally:
             done.set()
 
-    async with engine(database.settings, "app") as made:
+    async with engine(settings_of(database.url), "app") as made:
         reads = (read(made, table) for table in ("files", "jobs", "volumes", "files"))
         counts, _ = await asyncio.gather(asyncio.gather(*reads), migrate())
     assert min(counts) > 10

@@ -15,6 +15,7 @@ from app.files import repository
 from app.files.schemas import FileFilter
 from harness.databases import Database
 from tests.support.service import with_volumes
+from tests.support.settings import settings_of
 
 KEPT = 600
 
@@ -22,7 +23,7 @@ KEPT = 600
 @pytest.mark.slow
 async def test_what_is_there_all_the_while_is_listed_exactly_once(database: Database) -> None:
     """While others insert and delete before, behind and at the cursor."""
-    settings = with_volumes(database.settings)
+    settings = with_volumes(settings_of(database.url))
     engine = create_engine(settings, "app")
     sessions = session_factory(engine)
     chance = random.Random(1)

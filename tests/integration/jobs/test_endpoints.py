@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.models import Job, JobResult, JobStatus
 from harness.databases import Database
 from tests.support.service import asked, serving, with_volumes
+from tests.support.settings import settings_of
 
 JOBS = "/api/v1/jobs"
 
@@ -88,7 +89,7 @@ async def test_of_many_requests_for_the_same_work_one_is_queued(
     database: Database, root: Path
 ) -> None:
     """Also when they come at the same moment."""
-    settings = with_volumes(database.settings, volumes={"data": root}, worker=False)
+    settings = with_volumes(settings_of(database.url), volumes={"data": root}, worker=False)
     async with serving(settings) as client:
         answers = await asyncio.gather(*(queue(client) for _ in range(10)))
         codes = sorted(answer.status_code for answer in answers)

@@ -22,6 +22,7 @@ from app.jobs.worker import Worker
 from app.settings import Settings
 from harness.databases import Database
 from tests.support.service import plant, with_volumes
+from tests.support.settings import settings_of
 
 
 class Scanner:
@@ -60,7 +61,7 @@ class Scanner:
 @pytest.fixture
 async def scanner(database: Database, root: Path) -> AsyncIterator[Scanner]:
     """On a database of its own: writers have connections, and times differ."""
-    settings = with_volumes(database.settings, volumes={"data": root}, scan_batch_rows=7)
+    settings = with_volumes(settings_of(database.url), volumes={"data": root}, scan_batch_rows=7)
     engine = create_engine(settings, "app")
     yield Scanner(engine, settings, root)
     await engine.dispose()
@@ -285,7 +286,7 @@ async def test_overlapping_scans_do_not_lock_each_other_out(
 ) -> None:
     """Two workers, one on the volume and one on a folder of it, again and again."""
     plant(root, *(f"a/{n:03}" for n in range(120)))
-    settings = with_volumes(database.settings, volumes={"data": root}, scan_batch_rows=50)
+    settings = with_volumes(settings_of(database.url), volumes={"data": root}, scan_batch_rows=50)
     workers = [Worker(scanner.engine, settings) for _ in range(2)]
     for _ in range(5):
         async with scanner.sessions.begin() as session:

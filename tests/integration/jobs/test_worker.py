@@ -24,6 +24,7 @@ from app.jobs.worker import Operations, Worker
 from app.settings import Settings
 from harness.databases import Database
 from tests.support.service import with_volumes
+from tests.support.settings import settings_of
 
 LONG_S = 60.0
 
@@ -66,7 +67,7 @@ class Office:
 
 @pytest.fixture
 async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
-    settings = with_volumes(database.settings, volumes={"Data": tmp_path})
+    settings = with_volumes(settings_of(database.url), volumes={"Data": tmp_path})
     engine = create_engine(settings, "app")
     yield Office(engine, settings)
     await engine.dispose()

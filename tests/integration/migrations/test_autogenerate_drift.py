@@ -12,6 +12,7 @@ from app.db.models import metadata
 from harness.databases import Database
 from harness.generation import Project
 from surefoot.catalog import difference
+from tests.support.settings import settings_of
 
 HAND_MADE = {
     "table": "CREATE TABLE notes (id int PRIMARY KEY, state job_status)",
@@ -92,7 +93,7 @@ HAND_MADE = {
 @pytest.fixture
 async def project(database: Database, tmp_path: Path) -> AsyncIterator[Project]:
     """A migrated database that knows nothing of its revisions: the first one is the test's."""
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     async with engine.connect() as connection:
         project = Project(tmp_path, connection)
         # The database begins anew, at the base of a chain of its own.

@@ -15,6 +15,7 @@ from surefoot.catalog import difference
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import heads, read_revisions
 from tests.integration.migrations.conftest import ROOT, imported
+from tests.support.settings import settings_of
 
 CHAIN = read_revisions(ROOT / "alembic" / "versions")
 IDS = [revision.id for revision in CHAIN]
@@ -29,7 +30,7 @@ def timeless(text_: str) -> str:
 
 
 async def tables(database: Database) -> set[str]:
-    engine = create_engine(database.settings, "observe")
+    engine = create_engine(settings_of(database.url), "observe")
     async with engine.connect() as connection:
         rows = await connection.execute(
             text(

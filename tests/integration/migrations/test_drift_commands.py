@@ -20,8 +20,9 @@ from harness.processes import run
 from harness.server import temporary_folder
 from surefoot.embedded import EmbeddedServer, find_binaries
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 from tests.integration.migrations.conftest import ROOT, imported
+from tests.support.settings import settings_of
 
 CHANGED = """
 DROP INDEX ix_jobs_queue;
@@ -174,7 +175,7 @@ async def test_a_database_behind_is_compared_with_its_own_revision(
     ask: Ask, database: Database, empty_database: Database
 ) -> None:
     """At base there is to be nothing; the models are compared at head alone."""
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     await downgrade(Target.of(engine), "0003")
     await engine.dispose()
     found = ask("drift")
@@ -191,7 +192,7 @@ async def test_a_database_behind_is_compared_with_its_own_revision(
 async def test_drift_that_was_there_at_a_run_lies_between_two(ask: Ask, database: Database) -> None:
     """The next run leaves it as it is, and its fingerprint says so."""
     psql(database, "CREATE TABLE theirs (id int)")
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     await downgrade(Target.of(engine), "-1")
     await upgrade(Target.of(engine), "head")
     await engine.dispose()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.engine import create_engine
-from harness.databases import Database, settings_of
+from harness.databases import Database
 from surefoot.errors import (
     DatabaseUnreachable,
     LockTimeoutMissing,
@@ -24,15 +24,16 @@ from surefoot.errors import (
     UpgradeFailed,
 )
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 from tests.integration.migrations.conftest import ROOT
+from tests.support.settings import settings_of
 
 INI = ROOT / "alembic.ini"
 
 
 async def test_upgrade_runs_in_a_loop_that_is_already_running(empty_database: Database) -> None:
     """The caller's loop and engine are used, and the report says what was done."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     report = await upgrade(Target.of(engine), "0003")
     assert report.database == empty_database.name
     assert (report.before, report.after) == ((), ("0003",))
@@ -59,7 +60,7 @@ async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = create_engine(empty_database.settings, "migrate")
+        engine = create_engine(settings_of(empty_database.url), "migrate")
         app.state.report = await upgrade(Target.of(engine), "head")
         await engine.dispose()
         yield
@@ -74,7 +75,7 @@ async def test_upgrade_runs_in_a_lifespan_and_leaves_the_loop_free(
 
 async def test_a_connection_without_a_lock_timeout_is_refused(empty_database: Database) -> None:
     """The service's own engine has none; a pooler may have dropped it. Nothing is done."""
-    engine = create_engine(empty_database.settings, "app")
+    engine = create_engine(settings_of(empty_database.url), "app")
     with pytest.raises(LockTimeoutMissing) as caught:
         await upgrade(Target.of(engine), "head")
     assert caught.value.exit_code == 3
@@ -88,7 +89,7 @@ async def test_a_connection_without_a_lock_timeout_is_refused(empty_database: Da
 
 async def test_an_open_transaction_is_refused(empty_database: Database) -> None:
     """Alembic would take it for an outer one, commit nothing and report success."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     config = Config(INI)
 
     def call(connection: Connection) -> None:
@@ -130,7 +131,7 @@ async def test_a_script_can_upgrade(empty_database: Database) -> None:
         import asyncio
         from app.db.engine import create_engine
         from surefoot.run.commands import upgrade
-        from surefoot.run.target import Target
+        from surefoot.target import Target
         from app.settings import load_settings
 
         async def main():
@@ -153,7 +154,7 @@ async def test_a_script_can_upgrade(empty_database: Database) -> None:
 
 async def test_errors_reach_a_caller_as_exceptions(empty_database: Database) -> None:
     """A library raises; only a command prints and exits."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     with pytest.raises(RevisionUnknown):
         await upgrade(Target.of(engine), "nope")
     await upgrade(Target.of(engine), "0001")

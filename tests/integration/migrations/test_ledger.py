@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.engine import create_engine
-from app.settings import REVISIONS_LOCK
+from app.db.engine import PROJECT, create_engine
 from harness.commands import psql
 from harness.databases import Database
 from harness.processes import run
@@ -15,11 +14,12 @@ from surefoot.catalog import NOTHING
 from surefoot.chain.lockfile import read_lock
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
+from tests.support.settings import settings_of
 
 
 async def rows_of(database: Database) -> tuple[Row, ...]:
-    engine = create_engine(database.settings, "observe")
+    engine = create_engine(settings_of(database.url), "observe")
     async with engine.connect() as connection:
         rows = await connection.run_sync(Ledger().read)
     await engine.dispose()
@@ -30,7 +30,7 @@ async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
     empty_database: Database,
 ) -> None:
     """Up and down again: each revision's rows, by the server's clock."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     await upgrade(Target.of(engine), "0002")
     await downgrade(Target.of(engine), "0001")
     await engine.dispose()
@@ -61,7 +61,7 @@ async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) 
         database,
         "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",
     )
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     await downgrade(Target.of(engine), "-1")
     await engine.dispose()
     rows = await rows_of(database)
@@ -76,12 +76,12 @@ async def test_a_run_that_changed_something_ends_with_the_fingerprint(
     empty_database: Database,
 ) -> None:
     """Of what it left, as revisions.lock has it; one with nothing to do adds none."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     await upgrade(Target.of(engine), "0003")
     await upgrade(Target.of(engine), "0003")
     await downgrade(Target.of(engine), "base")
     await engine.dispose()
-    locked = {revision.id: revision for revision in read_lock(REVISIONS_LOCK)}
+    locked = {revision.id: revision for revision in read_lock(PROJECT.lock)}
     measured = [row for row in await rows_of(empty_database) if row.fingerprint is not None]
     assert [(row.outcome, row.revision, row.fingerprint) for row in measured] == [
         ("measured", "0003", locked["0003"].fingerprint),
@@ -99,7 +99,7 @@ async def test_a_ledger_of_an_earlier_build_is_widened(database: Database) -> No
         "DROP CONSTRAINT outcome_known, ADD CHECK (outcome IN ('started', 'applied', 'failed', "
         "'adopted', 'stamped', 'accepted', 'backup'))",
     )
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     await downgrade(Target.of(engine), "-1")
     await upgrade(Target.of(engine), "head")
     await engine.dispose()
@@ -109,7 +109,7 @@ async def test_a_ledger_of_an_earlier_build_is_widened(database: Database) -> No
 
 async def test_what_is_in_the_way_of_the_measure_ends_no_run(empty_database: Database) -> None:
     """Everything is applied by then; the run says so, and that the schema was not measured."""
-    engine = create_engine(empty_database.settings, "migrate")
+    engine = create_engine(settings_of(empty_database.url), "migrate")
     await upgrade(Target.of(engine), "0001")
     psql(
         empty_database,
@@ -129,7 +129,7 @@ async def test_alembic_never_needs_the_ledger(database: Database) -> None:
         database,
         "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",
     )
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     report = await upgrade(Target.of(engine), "head")
     assert report.steps == ()
     await engine.dispose()
@@ -145,7 +145,7 @@ async def test_alembic_never_needs_the_ledger(database: Database) -> None:
 )
 async def test_the_ledger_is_append_only(database: Database, statement: str) -> None:
     """A plain edit is refused by the table itself."""
-    engine = create_engine(database.settings, "migrate")
+    engine = create_engine(settings_of(database.url), "migrate")
     with pytest.raises(DBAPIError, match="the ledger is append-only"):
         async with engine.begin() as connection:
             await connection.execute(text(statement))

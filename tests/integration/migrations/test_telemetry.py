@@ -19,10 +19,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from app.main import create_app
 from harness.databases import Database, connect, engine, execute
+from surefoot.connect.limits import Limits
 from surefoot.errors import DatabaseBehind, UpgradeFailed
 from surefoot.run.commands import upgrade
-from surefoot.run.limits import Limits
-from surefoot.run.target import Target
+from surefoot.target import Target
+from tests.support.settings import settings_of
 from tests.support.sites import IDS, revert
 
 HEAD = IDS[-1]
@@ -71,7 +72,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 async def target(database: Database) -> AsyncIterator[Target]:
     """A database two revisions before head."""
     await revert(database, IDS[-3])
-    async with engine(database.settings, "migrate") as made:
+    async with engine(database.access, "migrate") as made:
         yield Target.of(made)
 
 
@@ -152,7 +153,9 @@ async def test_waiting_for_the_mutex_is_a_span(
 
 async def test_a_service_that_starts_tells_what_it_found(told: Told, database: Database) -> None:
     """The state where it serves, the error's code where it does not."""
-    settings = database.settings.model_copy(update={"startup_schema": "refuse", "worker": False})
+    settings = settings_of(database.url).model_copy(
+        update={"startup_schema": "refuse", "worker": False}
+    )
     service = create_app(settings)
     async with service.router.lifespan_context(service):
         pass

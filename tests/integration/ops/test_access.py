@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import session_factory
 from app.keys import repository as keys
-from harness.databases import Database, engine, execute
+from harness.databases import Database, execute
 from tests.support.service import URL, application, asked, asking
+from tests.support.settings import engine, settings_of
 from tests.support.sites import NOWHERE, make_key
 
 PATHS = ["/migrations", "/migrations.json", "/metrics"]
@@ -91,7 +92,7 @@ async def test_the_key_is_the_password_here_and_nowhere_else(
 
 async def test_in_development_nobody_needs_a_key(database: Database) -> None:
     """The machine is one's own, and the database may be too old to have keys."""
-    settings = database.settings.model_copy(update={"environment": "development"})
+    settings = settings_of(database.url).model_copy(update={"environment": "development"})
     async with engine(settings, "app") as made:
         service = application(settings, made, session_factory(made))
         await service.state.watch.look()
@@ -103,8 +104,8 @@ async def test_in_development_nobody_needs_a_key(database: Database) -> None:
 async def test_a_key_is_remembered_while_the_database_is_away(database: Database) -> None:
     """One that was in force a moment ago sees that it is away; another one is told to come back."""
     key, other = await make_key(database, "ops"), await make_key(database)
-    async with engine(database.settings, "app") as made, engine(NOWHERE, "app") as gone:
-        service = application(database.settings, made, session_factory(made))
+    async with engine(settings_of(database.url), "app") as made, engine(NOWHERE, "app") as gone:
+        service = application(settings_of(database.url), made, session_factory(made))
         async with asking(service, key) as client:
             await service.state.watch.look()
             assert (await client.get("/metrics")).status_code == 200
@@ -134,8 +135,8 @@ async def test_a_schema_from_before_keys_had_scopes_lets_nobody_in(
     """There no key of the scope can have been made."""
     key = await make_key(database, "ops")
     await execute(database.url, older)
-    async with engine(database.settings, "app") as made:
-        service = application(database.settings, made, session_factory(made))
+    async with engine(settings_of(database.url), "app") as made:
+        service = application(settings_of(database.url), made, session_factory(made))
         async with asking(service, key) as client:
             answer = await client.get("/migrations")
     assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -16,6 +16,7 @@ import pytest
 from app.settings import Settings
 from harness.databases import Database, execute
 from surefoot.startup.check import Build
+from tests.support.settings import settings_of
 from tests.support.sites import IDS, NOWHERE, fail, make_key, older_build, revert, running, site
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def look(browser: Browser, ends: AsyncExitStack, tmp_path: Path) -> Look:
         settings: Settings | Database, name: str, *, build: Build | None = None, **options: Any
     ) -> Page:
         if isinstance(settings, Database):
-            settings = settings.settings.model_copy(update={"environment": "development"})
+            settings = settings_of(settings.url).model_copy(update={"environment": "development"})
         where = await ends.enter_async_context(site(settings, build))
         context = await browser.new_context(**{"viewport": DESK, **options})
         ends.push_async_callback(context.close)
@@ -230,7 +231,7 @@ async def test_a_browser_asks_for_the_key(
 ) -> None:
     """As the password, with any name; another site's script cannot read the page with it."""
     key = await make_key(database, "ops")
-    where = await ends.enter_async_context(site(database.settings))
+    where = await ends.enter_async_context(site(settings_of(database.url)))
     stranger = await browser.new_context()
     ends.push_async_callback(stranger.close)
     page = await stranger.new_page()

@@ -9,15 +9,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db.session import session_factory
-from harness.databases import Database, engine
+from harness.databases import Database
 from tests.support.service import application, asked, asking
+from tests.support.settings import engine, settings_of
 from tests.support.sites import IDS, revert
 
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service on a database of the test's own, in development."""
-    settings = database.settings.model_copy(update={"environment": "development"})
+    settings = settings_of(database.url).model_copy(update={"environment": "development"})
     async with engine(settings, "app") as made:
         service = application(settings, made, session_factory(made))
         await service.state.watch.look()

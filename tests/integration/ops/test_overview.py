@@ -8,27 +8,32 @@ from datetime import datetime, timezone
 import pytest
 from pydantic import SecretStr
 
-from app.settings import REVISIONS_LOCK, Settings
-from harness.databases import Database, connect, engine, execute
+from app.db.engine import PROJECT
+from app.settings import Settings
+from harness.databases import Database, connect, execute
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.services import announce
 from surefoot.overview import Unread, overview, read
 from surefoot.overview.model import Reading
 from surefoot.startup.check import Build
+from tests.support.settings import engine, settings_of
 from tests.support.sites import IDS
 
-BUILD = Build.read(REVISIONS_LOCK)
+BUILD = Build.read(PROJECT.lock)
 NOW = datetime.now(timezone.utc)
 
 
 async def read_of(database: Database) -> Reading:
-    async with engine(database.settings, "observe") as made:
+    async with engine(settings_of(database.url), "observe") as made:
         return await read(made, BUILD)
 
 
 async def test_everything_is_read_of_a_database_at_head(database: Database) -> None:
     """And a service that has announced itself."""
-    async with engine(database.settings, "watch") as watching, watching.connect() as connection:
+    async with (
+        engine(settings_of(database.url), "watch") as watching,
+        watching.connect() as connection,
+    ):
         assert await connection.run_sync(announce, BUILD.newest)
         found = await read_of(database)
     assert found.verdict.state == "current"

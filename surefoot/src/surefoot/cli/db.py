@@ -9,9 +9,10 @@ from typing import NoReturn
 
 import click
 
-from app.settings import load_settings
 from surefoot import embedded
 from surefoot.cli import output
+from surefoot.cli.project import opened
+from surefoot.connect.database import Database
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
 from surefoot.errors import ServerBinariesMissing
@@ -36,11 +37,11 @@ def command() -> None:
 @command.command()
 def start() -> None:
     """Start the embedded server and keep it up until `vegafs db stop`."""
-    settings = load_settings()
-    server = embedded.development_server(settings, narrate=output.narrate)
+    database = _database()
+    server = database.embedded_server(output.narrate)
     state = server.start()
     output.narrate(f"OK  PostgreSQL {state.major} is up in {server.directory}, and stays up")
-    if settings.database_url is not None:
+    if database.url is not None:
         output.narrate("Note: DATABASE_URL is set, so commands use that database instead")
     output.narrate("Next: alembic upgrade head")
 
@@ -49,7 +50,7 @@ def start() -> None:
 @click.option("--now", is_flag=True, help="Also when commands use it; they lose it.")
 def stop(now: bool) -> None:
     """Stop the embedded server; its data stays."""
-    server = embedded.development_server(load_settings())
+    server = _database().embedded_server()
     if server.stop(now=now):
         output.narrate(f"OK  stopped; the data stays in {server.place.data}")
     else:
@@ -60,8 +61,8 @@ def stop(now: bool) -> None:
 @command.command()
 def status() -> None:
     """Say whether the embedded server runs, who uses it, and what keeps it up."""
-    settings = load_settings()
-    server = embedded.development_server(settings)
+    database = _database()
+    server = database.embedded_server()
     found = server.status()
     if found.running is None:
         word = "STARTING OR STOPPING" if found.has_supervisor else "STOPPED"
@@ -79,15 +80,15 @@ def status() -> None:
 @click.option("--show-password", is_flag=True, help="Print the URL as it was given.")
 def url(show_password: bool) -> None:
     """Print the URL of the database in force, its password masked."""
-    settings = load_settings()
-    with embedded.database(settings, narrate=output.narrate) as in_force:
-        assert in_force.database_url is not None
-        text = in_force.database_url.get_secret_value()
-        if settings.database_url is None or show_password:
+    database = _database()
+    with database.available(output.narrate) as named:
+        assert named.url is not None
+        text = named.url
+        if database.url is None or show_password:
             output.answer(text)
         else:
             output.answer(str(DatabaseUrl.parse(text)))
-    if settings.database_url is None:
+    if database.url is None:
         output.narrate("The embedded server; it is up while a command uses it")
         output.narrate("Next: vegafs db start keeps it up for other programs")
     else:
@@ -100,11 +101,11 @@ def url(show_password: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
     """Run psql on the database in force; ARGUMENTS are psql's own."""
-    settings = load_settings()
-    if settings.database_url is not None:
-        url = DatabaseUrl.parse(settings.database_url.get_secret_value())
-        _become_psql(embedded.find_program("psql", settings.pg_bindir), url, arguments)
-    server = embedded.development_server(settings, narrate=output.narrate)
+    database = _database()
+    if database.url is not None:
+        url = database.location()
+        _become_psql(embedded.find_program("psql", database.pg_bindir), url, arguments)
+    server = database.embedded_server(output.narrate)
     with server.use() as running:
         running.survive_exec()
         program = embedded.find_program("psql", Path(running.state.bindir))
@@ -119,3 +120,7 @@ def _become_psql(program: Path | None, url: DatabaseUrl, arguments: tuple[str, .
     sys.stderr.flush()
     environment = {**os.environ, **libpq_environment(url, "vegafs-psql")}
     os.execve(program, ["psql", *arguments], environment)  # noqa: S606 - no shell is wanted
+
+
+def _database() -> Database:
+    return opened()[0].resolved_database()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from surefoot.cli import output
-from surefoot.cli.target import on_target
+from surefoot.cli.project import on_target
 from surefoot.errors import ReasonMissing
 from surefoot.run import commands as upgrade
 

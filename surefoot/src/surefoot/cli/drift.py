@@ -6,18 +6,14 @@ import asyncio
 
 import click
 
-from app.db.engine import create_engine
-from app.db.models import metadata
-from app.settings import REVISIONS_LOCK, Settings, load_settings
-from surefoot.chain.lockfile import read_lock
-from surefoot.chain.revisions import read_revisions
 from surefoot.cli import output
-from surefoot.cli.target import aimed
+from surefoot.cli.project import project, serving
+from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
 from surefoot.drift import Drift, drift, render
-from surefoot.embedded import database
 from surefoot.embedded.scratch import scratch
-from surefoot.run.limits import Limits
-from surefoot.run.target import Target
+from surefoot.project import Project
+from surefoot.target import Target
 
 
 @click.command(name="drift")
@@ -40,9 +36,9 @@ def command(json_: bool, models: bool, privileges: bool, target: str | None) -> 
     \b
     Exit codes: 0 no difference; 1 there is one; 75 the database does not answer.
     """
-    settings = aimed(load_settings(), target)
-    with database(settings, narrate=output.narrate) as in_force:
-        found = asyncio.run(look(in_force, models=models, privileges=privileges))
+    of = project()
+    with serving(target) as named:
+        found = asyncio.run(look(of, named, models=models, privileges=privileges))
     if json_:
         output.answer_json(found.as_json())
     else:
@@ -51,18 +47,20 @@ def command(json_: bool, models: bool, privileges: bool, target: str | None) -> 
         raise SystemExit(1)
 
 
-async def look(settings: Settings, *, models: bool = True, privileges: bool = False) -> Drift:
-    """The drift of the database that the settings name."""
-    engine = create_engine(settings, "observe")
+async def look(
+    of: Project, database: Database, *, models: bool = True, privileges: bool = False
+) -> Drift:
+    """The drift of a database."""
+    engine = database.engine("observe")
     try:
-        async with scratch(settings) as empty:
+        async with scratch(database) as empty:
             return await drift(
                 engine,
                 # The guards of production are about production's data.
-                Target.of(empty, limits=Limits()),
-                read_revisions(REVISIONS_LOCK.parent / "versions"),
-                read_lock(REVISIONS_LOCK),
-                metadata=metadata if models else None,
+                Target.of(empty, of.ini, Limits()),
+                of.revisions(),
+                of.locked(),
+                metadata=of.models() if models else (),
                 privileges=privileges,
             )
     finally:

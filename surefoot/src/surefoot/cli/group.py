@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from surefoot.cli import output
 from surefoot.errors import SurefootError
+
+DEFAULT_INI = "alembic.ini"
 
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
@@ -77,7 +80,17 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="surefoot", message="%(version)s")
-def surefoot() -> None:
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_INI,
+    envvar="ALEMBIC_CONFIG",
+    show_default=True,
+    help="The ini file of Alembic.",
+)
+@click.pass_context
+def surefoot(context: click.Context, config: Path) -> None:
     """Alembic on PostgreSQL that cannot hurt a database in use.
 
     \b
@@ -88,6 +101,7 @@ def surefoot() -> None:
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """
+    context.obj = config
 
 
 def main(

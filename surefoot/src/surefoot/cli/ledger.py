@@ -6,11 +6,11 @@ import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
-from surefoot.cli.target import on_target
+from surefoot.cli.project import on_target
 from surefoot.connect.failures import explained
 from surefoot.ledger.table import Ledger, Row, as_json
 from surefoot.run.report import duration
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 
 @click.command(name="ledger")

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from app.settings import REVISIONS_LOCK, Settings, load_settings
-from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.revisions import Revision
 from surefoot.cli import output
+from surefoot.cli.project import database, project
+from surefoot.connect.database import Database
 from surefoot.embedded.scratch import scratch
 from surefoot.lint.formats import FORMATS
 from surefoot.lint.lint import NOTHING, Linted, lint
 from surefoot.plan.text import summary
-from surefoot.run.target import Target
-
-VERSIONS = REVISIONS_LOCK.parent / "versions"
+from surefoot.project import Project
+from surefoot.target import Target
 
 
 @click.command(name="lint")
@@ -43,9 +43,10 @@ def command(
     \b
     Exit codes: 0 no error; 1 an error; 2 usage.
     """
-    chain = read_revisions(VERSIONS)
-    wanted = _wanted(chain, revisions, since)
-    linted = asyncio.run(_lint(load_settings(), chain, wanted))
+    found = project()
+    chain = found.revisions()
+    wanted = _wanted(found, chain, revisions, since)
+    linted = asyncio.run(_lint(found, database(), chain, wanted))
     _print(linted, len(wanted), json_=json_, format_=format_)
     if linted.trace.failure is not None:
         raise linted.trace.failure
@@ -68,13 +69,13 @@ def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> N
 
 
 def _wanted(
-    chain: Sequence[Revision], revisions: Sequence[str], since: str | None
+    of: Project, chain: Sequence[Revision], revisions: Sequence[str], since: str | None
 ) -> Sequence[str]:
     """The ids that were asked for. On failure: click.UsageError."""
     if since is not None and revisions:
         raise click.UsageError("name revisions or --since, not both")
     if since is not None:
-        changed = _changed_since(since)
+        changed = _changed_since(of.versions, since)
         return [r.id for r in chain if r.path is not None and r.path.resolve() in changed]
     known = [r.id for r in chain]
     for revision in revisions:
@@ -83,19 +84,20 @@ def _wanted(
     return list(revisions) or known
 
 
-def _changed_since(reference: str) -> set[Path]:
+def _changed_since(versions: Path, reference: str) -> set[Path]:
     """Files below the folder of revisions that differ from a commit, or that git does not know."""
-    changed = _git("diff", "--name-only", "--diff-filter=d", "--relative", reference, "--", ".")
-    added = _git("ls-files", "--others", "--exclude-standard", "--", ".")
-    return {(VERSIONS / name).resolve() for name in (changed + added).splitlines()}
+    options = ("--name-only", "--diff-filter=d", "--relative")
+    changed = _git(versions, "diff", *options, reference, "--", ".")
+    added = _git(versions, "ls-files", "--others", "--exclude-standard", "--", ".")
+    return {(versions / name).resolve() for name in (changed + added).splitlines()}
 
 
-def _git(*arguments: str) -> str:
+def _git(folder: Path, *arguments: str) -> str:
     """What git answers. On failure: click.UsageError with what it said."""
     try:
         done = subprocess.run(  # noqa: S603 - its words are ours, but for the name of a commit
             ["git", *arguments],  # noqa: S607 - the git that whoever calls this uses
-            cwd=VERSIONS,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
@@ -107,8 +109,10 @@ def _git(*arguments: str) -> str:
     return done.stdout
 
 
-async def _lint(settings: Settings, chain: Sequence[Revision], wanted: Sequence[str]) -> Linted:
+async def _lint(
+    of: Project, database: Database, chain: Sequence[Revision], wanted: Sequence[str]
+) -> Linted:
     if not wanted:
         return NOTHING
-    async with scratch(settings) as engine:
-        return await lint(Target.of(engine), chain, wanted)
+    async with scratch(database) as engine:
+        return await lint(Target.of(engine, of.ini), chain, wanted)

@@ -6,16 +6,17 @@ import asyncio
 
 import click
 
-from app.settings import Settings, load_settings
 from surefoot.catalog import Catalog
 from surefoot.cli import output
-from surefoot.cli.target import on_target
+from surefoot.cli.project import database, on_target, project
+from surefoot.connect.database import Database
 from surefoot.drift import deviations, listing
 from surefoot.drift.fingerprints import catalog_of
 from surefoot.embedded.scratch import scratch
+from surefoot.project import Project
 from surefoot.run import commands as upgrade
 from surefoot.run.accept import accept_checksum
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
 
@@ -60,9 +61,8 @@ def accept(revision: str, reason: str) -> None:
 
 
 def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
-    settings = load_settings()
-    expected = asyncio.run(_expected(settings, revision))
-    found = on_target(catalog_of, settings)
+    expected = asyncio.run(_expected(project(), database(), revision))
+    found = on_target(catalog_of)
     differences = deviations(expected, found)
     for line in listing(differences):
         output.answer(line)
@@ -75,15 +75,14 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
     on_target(
         lambda target: upgrade.stamp(
             target, revision, reason=reason, adopt=adopt, say=output.narrate
-        ),
-        settings,
+        )
     )
 
 
-async def _expected(settings: Settings, revision: str) -> Catalog:
+async def _expected(of: Project, database: Database, revision: str) -> Catalog:
     """What the revisions give, on a scratch database."""
-    async with scratch(settings) as engine:
-        target = Target.of(engine)
+    async with scratch(database) as engine:
+        target = Target.of(engine, of.ini)
         if revision != "base":
             await upgrade.upgrade(target, revision)
         return await catalog_of(target)

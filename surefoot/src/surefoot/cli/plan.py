@@ -11,13 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.engine import create_engine
-from app.settings import REVISIONS_LOCK, Settings, load_settings
-from surefoot.chain.revisions import Revision, ancestors, read_revisions
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.cli import output
-from surefoot.cli.target import aimed
+from surefoot.cli.project import opened, project, serving
+from surefoot.connect.database import Database
 from surefoot.connect.failures import explained, sqlstate
-from surefoot.embedded import database
 from surefoot.embedded.scratch import scratch
 from surefoot.errors import DatabaseAhead, TableLocked
 from surefoot.lint.formats import FORMATS
@@ -26,9 +24,10 @@ from surefoot.plan.figures import figures
 from surefoot.plan.plan import Forecast, forecast
 from surefoot.plan.schema import Schema, make_schema, read_schema
 from surefoot.plan.text import render, summary
+from surefoot.project import Project
 from surefoot.run.commands import stamp
-from surefoot.run.target import Target
 from surefoot.run.upgrade.retry import LOCK_TIMEOUT
+from surefoot.target import Target
 
 # Enough for the time that a scan of them takes to be told from nothing.
 ROWS = 20_000
@@ -57,9 +56,9 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
     Exit codes: 0 no finding of level error; 1 there is one; 4 a revision failed on the scratch
     database; 75 the database does not answer.
     """
-    settings = load_settings()
-    with database(aimed(settings, name), narrate=output.narrate) as in_force:
-        found = asyncio.run(_plan(settings, in_force, name, from_database))
+    of, trying = project(), opened()[0].resolved_database()
+    with serving(name) as named:
+        found = asyncio.run(_plan(of, trying, named, name, from_database))
     if json_:
         output.answer_json(found.as_json())
     elif format_ is not None:
@@ -74,13 +73,13 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
 
 
 async def _plan(
-    settings: Settings, in_force: Settings, name: str | None, from_database: bool
+    of: Project, trying: Database, database: Database, name: str | None, from_database: bool
 ) -> Forecast:
-    """Of the database that `in_force` names; what is tried, is tried where `settings` say."""
-    chain = read_revisions(REVISIONS_LOCK.parent / "versions")
-    engine = create_engine(in_force, "observe")
+    """The plan for a database; revisions are tried where `trying` says."""
+    chain = of.revisions()
+    engine = database.engine("observe")
     called = engine.url.database or "(default)"
-    wait_s = in_force.migrate_lock_timeout_s
+    wait_s = database.limits.lock_timeout_s
     schema: Schema | None = None
     try:
         with explained(engine.url), _patient(called, wait_s):
@@ -91,13 +90,13 @@ async def _plan(
                 now = await connection.run_sync(figures)
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
-                    schema = await read_schema(in_force, connection)
+                    schema = await read_schema(database, connection)
     finally:
         await engine.dispose()
     linted = NOTHING
     if pending:
-        async with scratch(settings, major=major) as empty:
-            target = Target.of(empty)
+        async with scratch(trying, major=major) as empty:
+            target = Target.of(empty, of.ini)
             if schema is not None:
                 await make_schema(schema, empty)
                 for revision in heads:

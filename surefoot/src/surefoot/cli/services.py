@@ -7,13 +7,12 @@ from dataclasses import asdict
 
 import click
 
-from app.db.engine import create_engine
-from app.settings import REVISIONS_LOCK, Settings, load_settings
-from surefoot.chain.lockfile import read_lock
 from surefoot.cli import output
+from surefoot.cli.project import opened
+from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.embedded import database
 from surefoot.ledger.services import Service, living
+from surefoot.project import Project
 
 
 @click.command(name="services")
@@ -28,8 +27,9 @@ def command(json_: bool) -> None:
       vegafs services
       vegafs services --json
     """
-    with database(load_settings(), narrate=output.narrate) as settings:
-        name, found = asyncio.run(_read(settings))
+    environment, project = opened()
+    with environment.resolved_database().available(output.narrate) as named:
+        name, found = asyncio.run(_read(named, project))
     if json_:
         services = [{**asdict(s), "since": s.since and s.since.isoformat()} for s in found]
         output.answer_json({"schema_version": 1, "database": name, "services": services})
@@ -44,12 +44,12 @@ def command(json_: bool) -> None:
     output.narrate(f"{len(found)} {'service lives' if len(found) == 1 else 'services live'}")
 
 
-async def _read(settings: Settings) -> tuple[str, tuple[Service, ...]]:
-    engine = create_engine(settings, "observe")
+async def _read(database: Database, project: Project) -> tuple[str, tuple[Service, ...]]:
+    engine = database.engine("observe")
     try:
         with explained(engine.url):
             async with engine.connect() as connection:
-                found = await connection.run_sync(living, read_lock(REVISIONS_LOCK))
+                found = await connection.run_sync(living, project.locked())
     finally:
         await engine.dispose()
     return engine.url.database or "(default)", found

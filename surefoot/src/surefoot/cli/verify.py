@@ -7,13 +7,12 @@ from functools import partial
 
 import click
 
-from app.db.engine import create_engine
-from app.settings import REVISIONS_LOCK, Settings, load_settings
 from surefoot.cli import output
 from surefoot.cli.drift import look
-from surefoot.cli.target import aimed
+from surefoot.cli.project import project, serving
+from surefoot.connect.database import Database
 from surefoot.drift.verification import Verification, verify
-from surefoot.embedded import database
+from surefoot.project import Project
 
 
 @click.command(name="verify")
@@ -33,9 +32,9 @@ def command(json_: bool, privileges: bool, target: str | None) -> None:
     \b
     Exit codes: 0 all is as it should be; 1 something is not; 75 the database does not answer.
     """
-    settings = aimed(load_settings(), target)
-    with database(settings, narrate=output.narrate) as in_force:
-        found = asyncio.run(_verify(in_force, privileges=privileges))
+    of = project()
+    with serving(target) as named:
+        found = asyncio.run(_verify(of, named, privileges=privileges))
     if json_:
         output.answer_json(found.as_json())
     else:
@@ -62,9 +61,9 @@ def _print(found: Verification) -> None:
             output.answer(f"                 help: {answer.error.help}")
 
 
-async def _verify(settings: Settings, *, privileges: bool) -> Verification:
-    engine = create_engine(settings, "observe")
+async def _verify(of: Project, database: Database, *, privileges: bool) -> Verification:
+    engine = database.engine("observe")
     try:
-        return await verify(engine, REVISIONS_LOCK, partial(look, settings, privileges=privileges))
+        return await verify(engine, of.lock, partial(look, of, database, privileges=privileges))
     finally:
         await engine.dispose()

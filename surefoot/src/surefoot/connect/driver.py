@@ -1,26 +1,20 @@
-"""Connections as asyncpg makes them, which need no engine and nothing that an engine needs.
-
-settings + role -> arguments of asyncpg.connect -> engine.py, and whoever only has a quick look
-"""
+"""Connections as asyncpg makes them, which need no engine and nothing that an engine needs."""
 
 from __future__ import annotations
 
 import re
-import socket
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 from asyncpg.transaction import Transaction
 from sqlalchemy import URL
 
-from app.settings import Settings
+from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
-from surefoot.errors import DatabaseUrlMissing
 
-Role = Literal["app", "watch", "migrate", "observe"]
 # A little more than the client's own patience, whose message says more.
 WATCH_STATEMENT_TIMEOUT_S = 3.0
-MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 
 # DDL and writes, without parameters and without rows in answer. A semicolon may hide a second
 # statement, which the server refuses only where a statement is prepared.
@@ -28,32 +22,6 @@ _GIVES_NOTHING = re.compile(
     r"\s*(?:ALTER|COMMENT|CREATE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-def database_url(settings: Settings, role: Role = "app") -> DatabaseUrl:
-    """The database that the settings name; to migrate, the direct way to it where there is one.
-
-    On failure: DatabaseUrlMissing, DatabaseUrlInvalid.
-    """
-    if role == "migrate" and settings.migrate_database_url is not None:
-        direct = settings.migrate_database_url.get_secret_value()
-        return DatabaseUrl.parse(direct, name="VEGAFS_MIGRATE_DATABASE_URL")
-    if settings.database_url is None:
-        raise DatabaseUrlMissing("no embedded server was started for this command")
-    return DatabaseUrl.parse(settings.database_url.get_secret_value())
-
-
-def connect_arguments(settings: Settings, role: Role, url: DatabaseUrl) -> dict[str, Any]:
-    """The arguments of `asyncpg.connect` for a role."""
-    arguments = url.connect_arguments(connect_timeout_s=settings.connect_timeout_s)
-    arguments["server_settings"].update(_server_settings(settings, url, role))
-    # Another process may run `ALTER TABLE` at any time, and a statement or type that was cached
-    # before it fails once in every connection after it. Without caches there is nothing to go
-    # stale: a statement is parsed inside the transaction that runs it, where its locks hold the
-    # tables as they are. Unnamed statements also need no session of their own behind a pooler.
-    arguments["statement_cache_size"] = 0
-    arguments["connection_class"] = Connection
-    return arguments
 
 
 def shown(url: DatabaseUrl) -> URL:
@@ -137,6 +105,13 @@ class EndingTransaction(Transaction):
             await self._connection.execute("ROLLBACK")
 
 
+# Another process may run `ALTER TABLE` at any time, and a statement or type that was cached before
+# it fails once in every connection after it. Without caches there is nothing to go stale: a
+# statement is parsed inside the transaction that runs it, where its locks hold the tables as they
+# are. Unnamed statements also need no session of their own behind a pooler.
+UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
+
+
 class MigratingConnection(Connection):
     """Sends what gives no rows as one message, where preparing it would be a round trip more.
 
@@ -172,21 +147,11 @@ class Unprepared:
         return self._status
 
 
-def _server_settings(settings: Settings, url: DatabaseUrl, role: Role) -> dict[str, str]:
-    name = url.server_settings.get("application_name", "vegafs")
-    if role == "app":
-        # Nothing but the name: a pooler refuses most other settings at connect.
-        return {"application_name": name}
-    application = f"{name}-{role}@{socket.gethostname()}"[:MAX_APPLICATION_NAME]
-    if role == "watch":
-        # As the application's: it takes the same way, which may lead through a pooler.
-        return {"application_name": application}
-    if role == "observe":
-        return {"application_name": application, "default_transaction_read_only": "on"}
+def migration_settings(limits: Limits) -> dict[str, str]:
+    """What a session that migrates is set to, beside its name."""
     return {
-        "application_name": application,
-        "lock_timeout": _milliseconds(settings.migrate_lock_timeout_s),
-        "statement_timeout": _milliseconds(settings.migrate_statement_timeout_s),
+        "lock_timeout": _milliseconds(limits.lock_timeout_s),
+        "statement_timeout": _milliseconds(limits.statement_timeout_s),
         # A role's own limits are for requests; a migration sits idle while Python works.
         "idle_in_transaction_session_timeout": "0",
         "idle_session_timeout": "0",

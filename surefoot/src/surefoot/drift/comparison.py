@@ -19,7 +19,7 @@ from surefoot.errors import DatabaseAhead
 from surefoot.ledger.agreement import heads_of
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 
@@ -30,7 +30,7 @@ async def drift(
     chain: Sequence[Revision],
     locked: Sequence[Revision],
     *,
-    metadata: MetaData | None = None,
+    metadata: Sequence[MetaData] = (),
     privileges: bool = False,
 ) -> Drift:
     """Compare the engine's database with what the revisions give on `scratch`, which is empty.
@@ -51,7 +51,7 @@ async def drift(
     models = None
     async with scratch.engine.connect() as connection:
         expected = await connection.run_sync(partial(snapshot, privileges=privileges))
-        if metadata is not None and frozenset(at) == heads(chain):
+        if metadata and frozenset(at) == heads(chain):
             given = await connection.run_sync(_models, metadata)
             models = deviations(given, expected.declarable())
     return Drift(
@@ -75,6 +75,6 @@ def _read(
     return at, rows, snapshot(connection, privileges=privileges)
 
 
-def _models(connection: Connection, metadata: MetaData) -> Catalog:
-    found, _ = models_catalog(connection, [metadata], "public", exclude=BOOKKEEPING)
+def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
+    found, _ = models_catalog(connection, metadata, "public", exclude=BOOKKEEPING)
     return found.declarable()

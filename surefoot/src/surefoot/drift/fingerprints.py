@@ -8,7 +8,7 @@ from dataclasses import replace
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.revisions import Revision
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 
 async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:

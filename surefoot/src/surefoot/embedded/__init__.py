@@ -1,7 +1,7 @@
 """A real PostgreSQL of the project's own, for a development machine that has none.
 
-    with embedded.database(settings) as settings:
-        engine = create_engine(settings, "app")
+    with EmbeddedServer(folder).use() as running:
+        database = Database(running.url())
 
     command --- shared lock ---+
     command --- shared lock ---+--> supervisor --> postgres --> .vegafs/data
@@ -15,7 +15,6 @@ Nothing here imports more than the standard library until it is used: the superv
 from __future__ import annotations
 
 from surefoot.embedded.binaries import Binaries, find_binaries, find_program
-from surefoot.embedded.database import database, development_server
 from surefoot.embedded.server import DATABASE, USER, EmbeddedServer, Running, Status
 
 __all__ = [
@@ -25,8 +24,6 @@ __all__ = [
     "EmbeddedServer",
     "Running",
     "Status",
-    "database",
-    "development_server",
     "find_binaries",
     "find_program",
 ]

@@ -1,49 +1,70 @@
-"""What follows when `alembic revision` has written a file: formatting, and revisions.lock."""
+"""After `alembic revision` has written a file: format it, refresh revisions.lock, lint it."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alembic.script import write_hooks
 
 from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.commandline import say
+from surefoot.errors import SurefootError
+from surefoot.project import Project
 
+if TYPE_CHECKING:
+    from surefoot.environment.environment import Environment
+
+# The type of the post-write hook that the ini file names.
 NAME = "surefoot"
 
 
-Review = Callable[[Path], None]
+def register(environment: Environment, project: Project) -> None:
+    """Make the hook known under the name that the ini file uses."""
+    write_hooks.register(NAME)(lambda path, options: finish(Path(path), environment, project))
 
 
-def register(review: Review | None = None) -> None:
-    """Make the hook known under the name that alembic.ini calls.
-
-    `review` is shown the folder of the revisions once a new one is in revisions.lock.
-    """
-
-    def hook(path: str, options: object) -> None:
-        finish(path, review)
-
-    write_hooks.register(NAME)(hook)
-
-
-def finish(path: str, review: Review | None) -> None:
-    """Format a new revision file where ruff is installed, and add it to revisions.lock."""
-    written = Path(path)
+def finish(written: Path, environment: Environment, project: Project) -> None:
+    """Format a new revision file where ruff is installed, add it to revisions.lock, lint it."""
     if importlib.util.find_spec("ruff") is not None:
         # Formatted first: it would complain of lines that are only long so far.
         for arguments in (["format", "--quiet"], ["check", "--quiet", "--fix", "--exit-zero"]):
             subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
-    lock = written.parent.parent / "revisions.lock"
-    locked = read_lock(lock) if lock.exists() else ()
-    write_lock(lock, with_known(read_revisions(written.parent), locked))
-    if review is not None:
-        review(written.parent)
-    say(f"OK  {written.name} written, {lock.name} refreshed. Review, then: alembic upgrade head")
+    locked = read_lock(project.lock) if project.lock.exists() else ()
+    write_lock(project.lock, with_known(read_revisions(project.versions), locked))
+    try:
+        asyncio.run(_lint(environment, project))
+    except SurefootError as error:
+        say(f"NOT LINTED  {error.message}\n  then: vegafs lock")
+    say(
+        f"OK  {written.name} written, {project.lock.name} refreshed. "
+        "Review, then: alembic upgrade head"
+    )
+
+
+async def _lint(environment: Environment, project: Project) -> None:
+    """Lint the revisions without a clean verdict, print the findings and keep the verdicts.
+
+    On failure: where no scratch database can be had, or a revision does not run yet.
+    """
+    from surefoot.embedded.scratch import scratch  # noqa: PLC0415 - where a revision is written
+    from surefoot.lint.verdicts import with_verdicts  # noqa: PLC0415 - as above
+    from surefoot.target import Target  # noqa: PLC0415 - as above
+
+    if environment.database is None:
+        return
+    revisions = with_known(project.revisions(), project.locked())
+    async with scratch(environment.resolved_database()) as engine:
+        judged, linted = await with_verdicts(Target.of(engine, project.ini), revisions)
+    write_lock(project.lock, judged)
+    for finding in linted.findings:
+        say(finding.render())
+    if linted.trace.failure is not None:
+        raise linted.trace.failure

@@ -1,257 +1,159 @@
-"""The body of alembic/env.py: a connection in, revisions run.
+"""Environment is the whole of an env.py: a database and the models in, revisions run.
 
-    `alembic …`            env.py -> run -> asyncio.run -> an engine of env.py's -+
-    await upgrade(target)  env.py -> run -> the connection that was handed in ----+-> _online
-    `alembic … --sql`      env.py -> run -> _offline, no database
-
-What writes (upgrade, downgrade, stamp) goes through surefoot.run.upgrade.migration; what only looks
-takes no mutex and writes nothing. What ran is told on stderr and kept as a Report in
-`config.attributes["report"]`.
-
-On failure: UpgradeFailed names the revision, the place in its file and what was applied.
+It imports little. Nothing of the project and nothing of SQLAlchemy's engines is loaded until a
+command has something to do: `alembic upgrade head` on a database at head ends in the fast path.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+import gc
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic import context
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-from surefoot.compat import isolation
-from surefoot.connect.failures import explained, is_lost
-from surefoot.environment import after_revision as finish
-from surefoot.environment import history as listing
-from surefoot.environment.commandline import (
-    command_name,
-    in_words,
-    quiet_close,
-    rendered,
-    say,
-)
-from surefoot.errors import LoopAlreadyRunning, ModelsDiffer, SurefootError, TransactionAlreadyOpen
-from surefoot.run.limits import Limits
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Recorder
-from surefoot.run.upgrade.diagnosis import diagnose
-from surefoot.run.upgrade.interruption import Interruption
-from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.steps import record_steps
+from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
+from surefoot.connect.url import DatabaseUrl
+from surefoot.environment import fast_path
+from surefoot.environment.commandline import command_name, rendered
+from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, TargetUnknown
+from surefoot.project import Project, imported
 
-Engine = Callable[[], AbstractContextManager[AsyncEngine]]
-Options = Callable[[], Mapping[str, Any]]
-# The functions that Alembic's writing commands hand to the environment, by what they do.
-WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
-HEADS = ("head", "heads")
-# A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
-DIALECT_URL = "postgresql+asyncpg://"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import MetaData
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+T = TypeVar("T")
+# A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
+DESCRIBED = "surefoot.described"
+DatabaseSource = Database | str | Callable[[], "Database | str"]
+EngineSource = "AsyncEngine | str | Callable[[], AsyncEngine]"
+TargetsSource = Mapping[str, "Database | str"] | str | Callable[[], Mapping[str, "Database | str"]]
 
 
-def run(
-    metadata: MetaData,
-    engine: Engine,
-    autogenerate: Options,
-    limits: Callable[[], Limits] = Limits,
-    review: finish.Review | None = None,
-) -> None:
-    """Do what the Alembic command asks for.
+@dataclass(frozen=True)
+class Environment:
+    """The environment of an Alembic project, protected by Surefoot.
 
-    `engine` opens the database when no connection is handed in; `autogenerate` gives the options
-    of `context.configure` that compare models with a database, and is asked only by the commands
-    that do; `limits` bounds the waits, unless the caller of `upgrade()` gave others; `review` is
-    shown the folder of the revisions once a new one was written.
+        from surefoot import Environment
+
+        Environment(metadata="shop.models:metadata", database="shop.db:migration_database").run()
+
+    Each source may be the object itself, a function that gives it, or an import string that leads
+    to either; a string with `://` in it is a URL.
     """
-    finish.register(review)
-    isolation.install()
-    config = context.config
-    with rendered(config):
-        if context.is_offline_mode():
-            _offline(metadata)
-        elif command_name(config) == "history":
-            listing.history(config, ScriptDirectory.from_config(config), engine)
-        elif command_name(config) == "revision" and not _autogenerates(config):
-            # A file with an empty body needs no database.
-            context.configure(
-                url=DIALECT_URL, as_sql=True, target_metadata=metadata, **autogenerate()
-            )
-            context.run_migrations()
-        else:
-            bounds: Limits = config.attributes.get("limits") or limits()
-            if (wait_s := config.attributes.get("services_wait_s")) is not None:
-                bounds = replace(bounds, services_wait_s=wait_s)
-            if (connection := config.attributes.get("connection")) is not None:
-                _online(connection, config, metadata, autogenerate, bounds)
-            elif in_greenlet():
-                await_only(_connect(engine, config, metadata, autogenerate, bounds, signals=False))
-            else:
-                _refuse_running_loop()
-                asyncio.run(_connect(engine, config, metadata, autogenerate, bounds, signals=True))
 
+    # One MetaData or import string, or several.
+    metadata: MetaData | str | Sequence[MetaData | str]
+    # The database to migrate: a Database or a URL.
+    database: DatabaseSource | None = None
+    # An engine instead, where the project makes its own.
+    engine: AsyncEngine | str | Callable[[], AsyncEngine] | None = None
+    # Further databases by name, for `--target NAME`.
+    targets: TargetsSource | None = None
+    # The bounds of a run on `engine`; a Database has its own.
+    limits: Limits | str | Callable[[], Limits] | None = None
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
+    # Filters of autogenerate, as Alembic defines them; tables of Surefoot are always left out.
+    include_name: Callable[..., bool] | None = None
+    include_object: Callable[..., bool] | None = None
+    # Tables that belong neither to a model nor to a revision.
+    exclude: Collection[str] = ()
+    # Further options of `context.configure`, such as include_schemas.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-async def _connect(
-    engine: Engine,
-    config: Config,
-    metadata: MetaData,
-    autogenerate: Options,
-    limits: Limits,
-    *,
-    signals: bool,
-) -> None:
-    with engine() as opened, explained(opened.url), quiet_close():
-        interruption = Interruption(opened)
-        config.attributes["interruption"] = interruption
-        handled: AbstractContextManager[None] = nullcontext()
-        if signals:
-            looks = command_name(config) not in (None, *WRITING.values())
-            handled = interruption.cancelling() if looks else interruption.on_signals()
-        with handled:
-            try:
-                async with opened.connect() as connection:
-                    await connection.run_sync(_online, config, metadata, autogenerate, limits)
-            finally:
-                await interruption.end()
+    def run(self) -> None:
+        """Do what the Alembic command asks for.
 
+        On failure, under the `alembic` command: one message and the exit code of its class; for a
+        caller of the library: the exception.
+        """
+        config = context.config
+        described: list[Environment] | None = config.attributes.get(DESCRIBED)
+        if described is not None:
+            described.append(self)
+            return
+        if command_name(config) is not None:
+            # `alembic …` is a process that ends by itself and keeps nearly all that it makes:
+            # looking for garbage less often saves it a tenth of its time.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
+        with rendered(config):
+            project = self.project(config)
+            if self.engine is None and fast_path.at_head(config, project, self.resolved_database):
+                return
+            from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
 
-def _online(
-    connection: Connection,
-    config: Config,
-    metadata: MetaData,
-    autogenerate: Options,
-    limits: Limits,
-) -> None:
-    if connection.in_transaction():
-        raise TransactionAlreadyOpen
-    script = ScriptDirectory.from_config(config)
-    command = command_name(config)
+            runner.run(self, project)
 
-    def configure(**options: Any) -> MigrationContext:
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            transaction_per_migration=True,
-            **options,
+    def project(self, config: Any = None) -> Project:
+        """The project of the configuration that Alembic runs with."""
+        several = isinstance(self.metadata, Sequence) and not isinstance(self.metadata, str)
+        return Project.of(
+            config or context.config,
+            version_table=self.version_table,
+            version_table_schema=self.version_table_schema,
+            metadata=tuple(self.metadata) if several else (self.metadata,),  # type: ignore[arg-type]  # narrowed by `several`
         )
-        return context.get_context()
 
-    function = configure()._migrations_fn
-    writes = WRITING.get(getattr(function, "__name__", ""))
-    if writes is not None:
-        _write(connection, config, script, writes, configure, limits)
-        return
-    configure(**autogenerate())
-    recorder = Recorder(_name(connection), _silent)
-    record_steps(context.get_context(), script, recorder)
-    with context.begin_transaction():
-        context.run_migrations()
-    _refuse_differences(command)
-    if connection.in_transaction():
-        # `ensure_version` makes its table outside of any revision's transaction.
-        connection.commit()
-    if command == "current" and set(recorder.before) != set(script.get_heads()):
-        at = ", ".join(recorder.before) or "base: it was never migrated"
-        say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
+    def resolved_database(self, target: str | None = None) -> Database:
+        """The database, or the one of `targets` that has the name.
 
+        On failure: TargetUnknown, ConfigurationInvalid, ModelsNotImportable, and what the
+        project's own function raises.
+        """
+        if target is None:
+            if self.database is None:
+                raise ConfigurationInvalid(
+                    "Environment(engine=…)", "only an engine is named, and this needs a database"
+                )
+            found = resolved(self.database)
+            return found if isinstance(found, Database) else Database(found)
+        named = resolved(self.targets) if self.targets is not None else {}
+        if target not in named:
+            raise TargetUnknown(target, sorted(named))
+        chosen = named[target]
+        if isinstance(chosen, Database):
+            return chosen
+        DatabaseUrl.parse(chosen, name=f"VEGAFS_TARGETS: {target}")
+        return self.resolved_database().at(chosen)
 
-def _refuse_differences(command: str | None) -> None:
-    """Say what `alembic check` found in words. On failure: ModelsDiffer."""
-    if command != "check":
-        return
-    generated = context.get_context().opts["revision_context"].generated_revisions[-1]
-    differences = [diff for each in generated.upgrade_ops_list for diff in each.as_diffs()]
-    if differences:
-        raise ModelsDiffer([in_words(diff) for diff in differences])
+    def resolved_limits(self) -> Limits:
+        """The bounds of a run."""
+        if self.limits is not None:
+            found: Limits = resolved(self.limits)
+            return found
+        return Limits() if self.database is None else self.resolved_database().limits
 
-
-def _write(
-    connection: Connection,
-    config: Config,
-    script: ScriptDirectory,
-    command: str,
-    configure: Callable[..., MigrationContext],
-    limits: Limits,
-) -> None:
-    tell = config.attributes.get("say") or (say if command_name(config) else _silent)
-    recorder = Recorder(_name(connection), tell)
-    engine = AsyncEngine(connection.engine)
-    interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
-    destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
-    versions = Path(script.versions)
-    migration = Migration(
-        connection,
-        versions,
-        command=command,
-        to_head=destination in HEADS,
-        limits=limits,
-        recorder=recorder,
-        interruption=interruption,
-        watch=Watch(engine, limits=limits, say=tell),
-        reason=config.attributes.get("reason"),
-        adopt=bool(config.attributes.get("adopt")),
-        say=tell,
-    )
-
-    def attempt() -> None:
-        configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
-        record_steps(
-            configured,
-            script,
-            recorder,
-            on_plan=migration.planned,
-            on_start=migration.revision_starts,
-            on_done=migration.revision_done,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-
-    typed = f"alembic {command} {destination or ''}".rstrip()
-
-    def meaning(error: Exception) -> SurefootError | None:
-        kept = migration.kept(lost=is_lost(error))
-        return diagnose(error, recorder, versions, typed, kept)
-
-    try:
-        migration.run(attempt, meaning)
-    finally:
-        config.attributes["report"] = recorder.report()
-    recorder.end(migration.heads)
+    @contextmanager
+    def opened_engine(self) -> Iterator[AsyncEngine]:
+        """The engine to migrate with, on a server that is up."""
+        if self.engine is not None:
+            yield resolved(self.engine)
+            return
+        database = self.resolved_database()
+        if database.is_named:
+            yield database.engine("migrate")
+            return
+        with database.available() as named:
+            yield named.engine("migrate")
 
 
-def _name(connection: Connection) -> str:
-    return connection.engine.url.database or "(default)"
+def resolved(source: Any) -> Any:
+    """The object that a source stands for.
 
-
-def _offline(metadata: MetaData) -> None:
-    context.configure(
-        url=DIALECT_URL,
-        target_metadata=metadata,
-        literal_binds=True,
-        transaction_per_migration=True,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _autogenerates(config: Config) -> bool:
-    return bool(getattr(config.cmd_opts, "autogenerate", False))
-
-
-def _refuse_running_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise LoopAlreadyRunning
-
-
-def _silent(line: str) -> None:
-    """A library narrates nothing."""
+    On failure: ModelsNotImportable, ConfigurationInvalid, and what the project's function raises.
+    """
+    found = source
+    if isinstance(found, str) and "://" not in found:
+        try:
+            found = imported(found)
+        except ImportError as error:
+            raise ModelsNotImportable(str(error)) from error
+    return found() if callable(found) else found

@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import asyncpg
 from alembic.config import Config
-from sqlalchemy import URL
 
-from surefoot.chain.lockfile import names_all_files, read_lock
+from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.revisions import heads
+from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.environment.commandline import command_name, rendered, say
+from surefoot.environment.commandline import command_name, say
 from surefoot.errors import Interrupted, SurefootError
 from surefoot.ledger import integrity as plan
 from surefoot.ledger.table import Row, applied
+from surefoot.project import Project
 from surefoot.run.report import Recorder
 
 HEADS = ("head", "heads")
@@ -40,19 +39,11 @@ FROM alembic_version_ledger ORDER BY id
 """
 
 
-@dataclass(frozen=True)
-class Way:
-    """An address for people, and how to connect."""
+def at_head(config: Config, project: Project, database: Callable[[], Database]) -> bool:
+    """Whether the database is at head of this build, and agrees with the ledger; then say so.
 
-    url: URL
-    connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]]
-
-
-def at_head(config: Config, versions: Path, way: Callable[[], Way | None]) -> bool:
-    """Whether the database is at head of this build, and all is as the ledger has it; then say so.
-
-    `way` leads to the database; None where a server has to be started first. Only for a command
-    that was typed, on a connection of its own.
+    Only for a typed command, on a connection of its own. A database whose server has to be started
+    first is left to the run.
     """
     options = config.cmd_opts
     if (
@@ -63,28 +54,28 @@ def at_head(config: Config, versions: Path, way: Callable[[], Way | None]) -> bo
         or _loop_is_running()
     ):
         return False
-    with rendered(config):
-        found = way()
-        if found is None:
-            return False
-        recorder = Recorder(found.url.database or "(default)", say)
-        with explained(found.url):
-            newest = _look(versions, found)
-        if newest is None:
-            return False
+    found = database()
+    if not found.is_named:
+        return False
+    shown = found.shown("migrate")
+    recorder = Recorder(shown.database or "(default)", say)
+    with explained(shown):
+        newest = _look(project, found)
+    if newest is None:
+        return False
     recorder.begin(tuple(sorted(newest)), ())
     recorder.end(newest)
     config.attributes["report"] = recorder.report()
     return True
 
 
-def _look(versions: Path, way: Way) -> frozenset[str] | None:
+def _look(project: Project, database: Database) -> frozenset[str] | None:
     """The newest revisions, where the database has them."""
     try:
-        locked = read_lock(versions.parent / "revisions.lock")
-        if not names_all_files(locked, versions):
+        locked = project.locked()
+        if not names_all_files(locked, project.versions):
             return None
-        in_database, rows = asyncio.run(_read(way))
+        in_database, rows = asyncio.run(_read(database))
         if not in_database or in_database != heads(locked):
             return None
         plan.check_integrity(locked, in_database, applied(rows))
@@ -95,9 +86,9 @@ def _look(versions: Path, way: Way) -> frozenset[str] | None:
     return in_database
 
 
-async def _read(way: Way) -> tuple[frozenset[str], list[Row]]:
+async def _read(database: Database) -> tuple[frozenset[str], list[Row]]:
     """What the revision table names and the ledger holds; nothing where a run must look closer."""
-    connection = await way.connect()
+    connection = await database.connect("migrate")
     try:
         is_plain, has_ledger = await connection.fetchrow(_SESSION) or (False, False)
         if not is_plain:

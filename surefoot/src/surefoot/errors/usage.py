@@ -15,6 +15,31 @@ class UsageError(SurefootError):
     exit_code = 2
 
 
+class ConfigurationInvalid(UsageError):
+    """An ini file, an import string or an argument of Environment cannot be used."""
+
+    code = "configuration-invalid"
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where, self.reason = where, reason
+        super().__init__(
+            f"{where} cannot be used: {reason}", help="correct it in alembic.ini or env.py"
+        )
+
+
+class EnvironmentMissing(UsageError):
+    """The env.py of the project does not run Surefoot's Environment."""
+
+    code = "environment-missing"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} does not call Environment(…).run()",
+            help="let env.py end with: Environment(metadata=…, database=…).run()",
+        )
+
+
 class DatabaseUrlMissing(UsageError):
     """No DATABASE_URL, and no PostgreSQL of our own to fall back on."""
 

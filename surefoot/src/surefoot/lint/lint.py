@@ -18,7 +18,7 @@ from surefoot.rules.findings import Finding, Hit, Unit, examine, finding
 from surefoot.rules.registry import RULES
 from surefoot.rules.squawk import is_installed, remarks
 from surefoot.rules.suppressions import Suppression, suppressions
-from surefoot.run.target import Target
+from surefoot.target import Target
 from surefoot.trace.trace import ROWS, Trace, trace
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from surefoot.chain.lockfile import read_lock, with_known, write_lock
-from surefoot.chain.revisions import CLEAN, Revision, read_revisions
-from surefoot.environment.commandline import say
-from surefoot.errors import SurefootError
+from surefoot.chain.revisions import CLEAN, Revision
 from surefoot.lint.lint import Linted, lint
 from surefoot.rules.findings import Finding
-from surefoot.run.target import Scratch, Target
+from surefoot.target import Target
 
 
 async def with_verdicts(
@@ -37,29 +32,6 @@ async def with_verdicts(
         for revision in revisions
     ]
     return tuple(judged), linted
-
-
-def review(versions: Path, scratch: Scratch) -> None:
-    """Lint the revisions in a folder that have no clean verdict, say what was found, and keep it.
-
-    Where no scratch database can be had, or a revision does not run yet, that is said instead.
-    """
-    try:
-        asyncio.run(_review(versions, scratch))
-    except SurefootError as error:
-        say(f"NOT LINTED  {error.message}\n  then: vegafs lock")
-
-
-async def _review(versions: Path, scratch: Scratch) -> None:
-    lock = versions.parent / "revisions.lock"
-    revisions = with_known(read_revisions(versions), read_lock(lock))
-    async with scratch() as engine:
-        judged, linted = await with_verdicts(Target.of(engine), revisions)
-    write_lock(lock, judged)
-    for finding in linted.findings:
-        say(finding.render())
-    if linted.trace.failure is not None:
-        raise linted.trace.failure
 
 
 def _verdict(findings: Sequence[Finding]) -> str:

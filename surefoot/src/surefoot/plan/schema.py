@@ -17,8 +17,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.settings import Settings
-from surefoot.connect.driver import database_url
+from surefoot.connect.database import Database
 from surefoot.connect.failures import describe
 from surefoot.connect.libpq import libpq_environment
 from surefoot.embedded import find_program
@@ -60,28 +59,28 @@ class Schema:
     extensions: tuple[str, ...]
 
 
-async def read_schema(settings: Settings, connection: AsyncConnection) -> Schema:
-    """The schema of the settings' database, to which the connection is, too.
+async def read_schema(database: Database, connection: AsyncConnection) -> Schema:
+    """The schema of the database that the connection is to.
 
     On failure: DumpProgramMissing, PermissionMissing, TableLocked, SchemaNotCopied.
     """
-    url = database_url(settings)
+    url = database.location()
     unreadable = (await connection.scalars(_UNREADABLE)).all()
     if unreadable:
         reason = f"it may not read {', '.join(unreadable)}"
         raise PermissionMissing(url.user or "the role", url.name, reason)
     extensions = tuple(await connection.scalars(_EXTENSIONS))
     major = int((connection.dialect.server_version_info or (0,))[0])
-    program = find_program("pg_dump", settings.pg_bindir, since=major)
+    program = find_program("pg_dump", database.pg_bindir, since=major)
     if program is None:
         raise DumpProgramMissing(url.name, major)
-    wait_s = settings.migrate_lock_timeout_s
+    wait_s = database.limits.lock_timeout_s
     process = await asyncio.create_subprocess_exec(
         program,
         *OPTIONS,
         f"--lock-wait-timeout={wait_s * 1000:.0f}",
         # Its complaints are looked at below.
-        env={**os.environ, **libpq_environment(url, "vegafs-observe"), "LC_ALL": "C"},
+        env={**os.environ, **libpq_environment(url, f"{database.name}-observe"), "LC_ALL": "C"},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

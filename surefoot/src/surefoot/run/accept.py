@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.connect.failures import explained
+from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
 from surefoot.ledger.table import Entry, Ledger, Row, applied
-from surefoot.run.limits import Limits
 from surefoot.run.locks import mutex
-from surefoot.run.target import Target
 from surefoot.run.upgrade.interruption import Interruption
+from surefoot.target import Target
 
 
 async def accept_checksum(target: Target, revision: str, reason: str) -> Row:

@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from surefoot.compat import isolation
 from surefoot.connect.failures import explained
 from surefoot.run.report import Report
-from surefoot.run.target import Target
 from surefoot.run.upgrade.interruption import Interruption
+from surefoot.target import Target
 
 Say = Callable[[str], None]
 

@@ -11,7 +11,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import describe
 from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
 from surefoot.run.commands import upgrade
-from surefoot.run.target import Scratch, Target
+from surefoot.target import Scratch, Target
 from surefoot.testing.contents import lost, read
 from surefoot.testing.files import declared_losses, path_of
 from surefoot.testing.project import Project, Walk

@@ -18,8 +18,8 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import describe
 from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
-from surefoot.run.target import Scratch
 from surefoot.run.upgrade.diagnosis import place_of
+from surefoot.target import Scratch
 from surefoot.testing.project import Project, Walk
 
 # What a semicolon in does not end a statement, and one that does.

@@ -16,7 +16,7 @@ import pytest
 
 from surefoot.chain.lockfile import check_lock
 from surefoot.errors import RevisionsBroken, SurefootError
-from surefoot.run.target import Scratch
+from surefoot.target import Scratch
 from surefoot.testing.kept import WithRows, with_rows
 from surefoot.testing.offline import Offline, offline
 from surefoot.testing.project import Project

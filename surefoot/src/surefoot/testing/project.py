@@ -13,9 +13,9 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.revisions import Revision, one_head, read_revisions
+from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, SurefootError, UsageError
-from surefoot.run.limits import Limits
-from surefoot.run.target import Target
+from surefoot.target import Target
 
 
 @dataclass(frozen=True)

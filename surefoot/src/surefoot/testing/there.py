@@ -10,7 +10,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.target import Scratch, Target
+from surefoot.target import Scratch, Target
 from surefoot.testing.files import path_of
 from surefoot.testing.project import Project, Walk
 

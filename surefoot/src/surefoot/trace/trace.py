@@ -20,10 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.connect.failures import sqlstate
+from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, SurefootError
 from surefoot.run.commands import downgrade, upgrade
-from surefoot.run.limits import Limits
-from surefoot.run.target import Target
+from surefoot.target import Target
 from surefoot.trace.contents import contents
 from surefoot.trace.gate import Gate
 from surefoot.trace.seed import seed, unseed

@@ -11,6 +11,7 @@ from sqlalchemy.util.concurrency import await_only
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
+from surefoot.connect.limits import Limits
 from surefoot.errors import (
     BackupMissing,
     DataWouldBeLost,
@@ -22,7 +23,6 @@ from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.guards import backup
 from surefoot.run.guards.loss import destructive, losses
-from surefoot.run.limits import Limits
 from surefoot.run.report import Planned
 
 SERVICES_POLL_S = 0.2

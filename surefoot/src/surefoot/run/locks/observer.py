@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_only
 
-from surefoot.run.limits import Limits
+from surefoot.connect.limits import Limits
 from surefoot.run.locks.blockers import Blocker, find
 from surefoot.run.locks.progress import Progress, progress_of
 

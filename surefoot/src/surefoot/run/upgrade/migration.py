@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from surefoot.chain.lockfile import check_lock, read_lock
 from surefoot.chain.revisions import Revision, heads, one_head, read_revisions
 from surefoot.connect.failures import describe, is_lost
+from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - two for their operations
 from surefoot.operations.concurrently import OutsideTransaction
@@ -37,7 +38,6 @@ from surefoot.run.guards.guards import (
     spare_services,
 )
 from surefoot.run.guards.mixture import refuse_mixtures
-from surefoot.run.limits import Limits
 from surefoot.run.locks import mutex
 from surefoot.run.locks.observer import Watch
 from surefoot.run.report import Planned, Recorder

@@ -9,8 +9,8 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.connect.failures import sqlstate
+from surefoot.connect.limits import Limits
 from surefoot.errors import LockBlocked
-from surefoot.run.limits import Limits
 from surefoot.run.locks.observer import Watch
 from surefoot.run.report import Recorder, duration
 from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Counts

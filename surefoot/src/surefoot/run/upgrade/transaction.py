@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from surefoot.connect.limits import Limits
 from surefoot.errors import CommitsByItself, MixedRevision
-from surefoot.run.limits import Limits
 from surefoot.run.locks.lock_class import LockClass, lock_class, without_comments
 from surefoot.run.locks.observer import Watch
 from surefoot.run.report import Planned, Recorder

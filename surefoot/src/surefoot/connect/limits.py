@@ -19,6 +19,8 @@ class Limits:
     lock_budget_s: float = 600.0
     # For services to end whose code a contract revision breaks; 0 refuses at once.
     services_wait_s: float = 0.0
+    # For a statement to run; 0 is no limit.
+    statement_timeout_s: float = 0.0
     retry_first_s: float = 0.5
     retry_longest_s: float = 30.0
     # Of whose statements and locks nothing is seen for this long, one line is said.

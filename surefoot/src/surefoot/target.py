@@ -1,4 +1,4 @@
-"""Target is one database: a name and an engine."""
+"""Target is a database that has a name, and the project whose revisions it gets."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.run.limits import Limits
+from surefoot.connect.limits import Limits
+from surefoot.project import DEFAULT_INI
 
 # Opens an empty database that may be filled, and is gone after the block.
 Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
 
-# Beside the package that holds this one, as in a checkout.
-DEFAULT_INI = Path(__file__).resolve().parents[4] / "alembic.ini"
-
 
 @dataclass(frozen=True)
 class Target:
-    """A database to migrate, and the alembic.ini that names its revisions."""
+    """A database to migrate, and the ini file that names its revisions."""
 
     name: str
     engine: AsyncEngine
-    ini: Path = DEFAULT_INI
-    limits: Limits | None = None  # as the settings say
+    ini: Path = Path(DEFAULT_INI)
+    # None: as the project's environment says.
+    limits: Limits | None = None
 
     @classmethod
     def of(
-        cls, engine: AsyncEngine, ini: Path = DEFAULT_INI, limits: Limits | None = None
+        cls, engine: AsyncEngine, ini: Path | str = DEFAULT_INI, limits: Limits | None = None
     ) -> Target:
         """The engine's database under its own name."""
-        return cls(engine.url.database or "(default)", engine, ini, limits)
+        return cls(engine.url.database or "(default)", engine, Path(ini), limits)

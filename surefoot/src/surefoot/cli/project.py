@@ -1,0 +1,78 @@
+"""The project and the database that a command is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from surefoot.chain.revisions import Revision
+from surefoot.cli import output
+from surefoot.connect.database import Database
+from surefoot.environment.environment import Environment
+from surefoot.environment.loading import load
+from surefoot.project import Project
+from surefoot.target import Target
+
+T = TypeVar("T")
+
+
+def opened() -> tuple[Environment, Project]:
+    """The environment and the project of the ini file that the command line names.
+
+    On failure: ConfigurationInvalid, EnvironmentMissing, and what env.py raises.
+    """
+    root = click.get_current_context().find_root()
+    if isinstance(root.obj, Path):
+        root.obj = load(root.obj)
+    found: tuple[Environment, Project] = root.obj
+    return found
+
+
+def project() -> Project:
+    """The project. On failure: as `opened`."""
+    return opened()[1]
+
+
+def chain() -> tuple[Revision, ...]:
+    """The project's revision files in their order. On failure: RevisionsBroken."""
+    return project().revisions()
+
+
+def database(target: str | None = None) -> Database:
+    """The target's database; without a target the one that is migrated, by its direct URL.
+
+    On failure: TargetUnknown, DatabaseUrlInvalid.
+    """
+    found = opened()[0].resolved_database(target)
+    if target is not None:
+        found.location()
+    return found if found.migrate_url is None else found.at(found.migrate_url)
+
+
+@contextmanager
+def serving(target: str | None = None) -> Iterator[Database]:
+    """The same, on a server that is up as long as the block lasts."""
+    with database(target).available(output.narrate) as named:
+        yield named
+
+
+def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
+    """The result of the function for the database that is migrated.
+
+    On failure: what connecting can meet, and what the function raises.
+    """
+
+    async def run(named: Database) -> T:
+        engine = named.engine("migrate")
+        try:
+            return await function(Target.of(engine, project().ini))
+        finally:
+            await engine.dispose()
+
+    with serving() as named:
+        return asyncio.run(run(named))

@@ -1,0 +1,167 @@
+"""Database is how one PostgreSQL database is reached: connections and engines for each role.
+
+app       what a service works with: pooled, checked before use
+watch     how a service watches its schema beside its pool: one connection, and statements that end
+          in the server when their client gives up
+migrate   how Alembic runs: no pool, its own name, timeouts that the server sets at connect
+observe   for whoever only reads: no pool, every transaction read-only
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import asyncpg
+from sqlalchemy import URL
+
+from surefoot.connect import driver
+from surefoot.connect.limits import Limits
+from surefoot.connect.url import DatabaseUrl
+from surefoot.errors import DatabaseUrlMissing
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from surefoot.embedded import EmbeddedServer
+
+Role = Literal["app", "watch", "migrate", "observe"]
+MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database, and the bounds for runs on it. Nothing connects before its first use.
+
+    database = Database("postgresql://shop@db.internal/shop", name="shop")
+    engine = database.engine("app")
+    """
+
+    # postgresql://user:password@host:port/database, or None for the embedded server.
+    url: str | None = field(default=None, repr=False)
+    # A direct URL for migrations, where `url` leads to a pooler.
+    migrate_url: str | None = field(default=None, repr=False)
+    # The start of each session's application_name; role and database of an embedded server.
+    name: str = "surefoot"
+    limits: Limits = field(default_factory=Limits)
+    connect_timeout_s: float = 5.0
+    pool_size: int = 5
+    pool_max_overflow: int = 5
+    pool_timeout_s: float = 10.0
+    # The folder of an embedded server that serves where `url` is None, and its programs.
+    embedded: Path | None = None
+    pg_bindir: Path | None = None
+    # A server to try revisions on, in databases of their own; None for a throw-away one.
+    scratch_url: str | None = field(default=None, repr=False)
+
+    def location(self, role: Role = "app") -> DatabaseUrl:
+        """The parsed URL for a role. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
+        if role == "migrate" and self.migrate_url is not None:
+            return DatabaseUrl.parse(self.migrate_url, name="VEGAFS_MIGRATE_DATABASE_URL")
+        if self.url is None:
+            raise DatabaseUrlMissing("no embedded server was started for this command")
+        return DatabaseUrl.parse(self.url)
+
+    def shown(self, role: Role = "app") -> URL:
+        """The URL for people and logs, without the password and the arguments."""
+        return driver.shown(self.location(role))
+
+    async def connect(self, role: Role = "migrate") -> asyncpg.Connection[asyncpg.Record]:
+        """A connection of asyncpg itself. On failure: whatever connecting meets."""
+        made: asyncpg.Connection[asyncpg.Record] = await _connector(role)(**self._arguments(role))
+        return made
+
+    def engine(self, role: Role = "app") -> AsyncEngine:
+        """An engine of SQLAlchemy. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
+        from sqlalchemy import NullPool  # noqa: PLC0415 - a first look does without engines
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
+
+        arguments = self._arguments(role)
+        # SQLAlchemy's own cache of statements, and its names for them; see driver.UNCACHED.
+        arguments["prepared_statement_cache_size"] = 0
+        arguments["prepared_statement_name_func"] = str
+        if role in ("migrate", "watch"):
+            arguments["async_creator_fn"] = _connector(role)
+        options: dict[str, Any] = {"poolclass": NullPool}
+        if role == "app":
+            options = {
+                "pool_size": self.pool_size,
+                "max_overflow": self.pool_max_overflow,
+                "pool_timeout": self.pool_timeout_s,
+                "pool_pre_ping": True,
+            }
+        return create_async_engine(
+            # The password and the arguments travel in connect_args.
+            self.shown(role),
+            connect_args=arguments,
+            hide_parameters=True,
+            **options,
+        )
+
+    def session_settings(self, role: Role) -> dict[str, str]:
+        """The settings that a session of the role gets from the server at connect."""
+        name = self.location(role).server_settings.get("application_name", self.name)
+        if role == "app":
+            # Nothing but the name: a pooler refuses most other settings at connect.
+            return {"application_name": name}
+        settings = {"application_name": f"{name}-{role}@{socket.gethostname()}"}
+        settings["application_name"] = settings["application_name"][:MAX_APPLICATION_NAME]
+        if role == "observe":
+            settings["default_transaction_read_only"] = "on"
+        if role == "migrate":
+            settings |= driver.migration_settings(self.limits)
+        return settings
+
+    def at(self, url: str) -> Database:
+        """Another database, by URL, with the same options; migrations take the same URL."""
+        return replace(self, url=url, migrate_url=None)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a URL names the database, so that no server has to be started for it."""
+        return self.url is not None or self.migrate_url is not None
+
+    @contextmanager
+    def available(self, narrate: Callable[[str], None] | None = None) -> Iterator[Database]:
+        """The database itself, or the one on the embedded server, which runs in the block.
+
+        The embedded server is started where need be; `narrate` hears of a start. It takes a moment
+        and does not await: enter it before an event loop runs where you can.
+
+        On failure: DatabaseUrlMissing, ServerBinariesMissing, ServerStartFailed.
+        """
+        if self.url is not None:
+            yield self
+            return
+        with self.embedded_server(narrate).use() as running:
+            yield replace(self, url=running.url())
+
+    def embedded_server(self, narrate: Callable[[str], None] | None = None) -> EmbeddedServer:
+        """The embedded server, running or not.
+
+        On failure: DatabaseUrlMissing, where the project has none; in production none has.
+        """
+        from surefoot.embedded import EmbeddedServer  # noqa: PLC0415 - for who has no database
+
+        if self.limits.production:
+            raise DatabaseUrlMissing("the embedded server is for development only")
+        if self.embedded is None:
+            raise DatabaseUrlMissing("the project has no embedded server")
+        return EmbeddedServer(self.embedded, bindir=self.pg_bindir, narrate=narrate)
+
+    def _arguments(self, role: Role) -> dict[str, Any]:
+        """The arguments of `asyncpg.connect` for a role."""
+        url = self.location(role)
+        arguments = url.connect_arguments(connect_timeout_s=self.connect_timeout_s)
+        arguments["server_settings"].update(self.session_settings(role))
+        return {**arguments, **driver.UNCACHED}
+
+
+def _connector(role: Role) -> Callable[..., Any]:
+    if role == "migrate":
+        return driver.connect_to_migrate
+    return driver.connect_to_watch if role == "watch" else asyncpg.connect

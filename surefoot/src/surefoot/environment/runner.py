@@ -1,0 +1,289 @@
+"""Runs an Alembic command that has something to do.
+
+    `alembic …`            Environment.run -> asyncio.run -> the project's engine -+
+    await upgrade(target)  Environment.run -> the connection that was handed in ---+-> Online
+    `alembic … --sql`      Environment.run -> _offline, no database
+
+Commands that write (upgrade, downgrade, stamp) go through surefoot.run.upgrade.migration; those
+that look take no mutex and write nothing. The run narrates on stderr and leaves a Report in
+`config.attributes["report"]`.
+
+On failure: UpgradeFailed names the revision, the place in its file and what was applied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alembic import context
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util.concurrency import await_only, in_greenlet
+
+from surefoot.autogenerate import configure_options
+from surefoot.compat import isolation
+from surefoot.connect.driver import migration_settings
+from surefoot.connect.failures import explained, is_lost
+from surefoot.connect.limits import Limits
+from surefoot.environment import after_revision, history
+from surefoot.environment.commandline import command_name, in_words, quiet_close, say
+from surefoot.environment.environment import Environment
+from surefoot.errors import (
+    LoopAlreadyRunning,
+    ModelsDiffer,
+    ModelsNotImportable,
+    SurefootError,
+    TransactionAlreadyOpen,
+)
+from surefoot.project import Project
+from surefoot.run.locks.observer import Watch
+from surefoot.run.report import Recorder
+from surefoot.run.upgrade.diagnosis import diagnose
+from surefoot.run.upgrade.interruption import Interruption
+from surefoot.run.upgrade.migration import Migration
+from surefoot.run.upgrade.steps import record_steps
+
+# The functions that Alembic's writing commands hand to the environment, by what they do.
+WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
+HEADS = ("head", "heads")
+# A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
+DIALECT_URL = "postgresql+asyncpg://"
+
+
+def run(environment: Environment, project: Project) -> None:
+    """Do what the Alembic command asks for."""
+    after_revision.register(environment, project)
+    isolation.install()
+    config = context.config
+    metadata = _models(project)
+    if context.is_offline_mode():
+        _offline(project, metadata)
+    elif command_name(config) == "history":
+        history.history(config, ScriptDirectory.from_config(config), environment.opened_engine)
+    elif command_name(config) == "revision" and not _autogenerates(config):
+        # A file with an empty body needs no database.
+        context.configure(
+            url=DIALECT_URL,
+            as_sql=True,
+            **_shared(project, metadata),
+            **_compared(environment),
+        )
+        context.run_migrations()
+    else:
+        run = Online(environment, project, metadata, _limits(environment, config))
+        if (connection := config.attributes.get("connection")) is not None:
+            run.on(connection)
+        elif in_greenlet():
+            await_only(_connect(run, signals=False))
+        else:
+            _refuse_running_loop()
+            asyncio.run(_connect(run, signals=True))
+
+
+def _limits(environment: Environment, config: Config) -> Limits:
+    """The caller's bounds, or the project's."""
+    bounds: Limits = config.attributes.get("limits") or environment.resolved_limits()
+    if (wait_s := config.attributes.get("services_wait_s")) is not None:
+        bounds = replace(bounds, services_wait_s=wait_s)
+    return bounds
+
+
+def _models(project: Project) -> Sequence[MetaData]:
+    """On failure: ModelsNotImportable."""
+    try:
+        return project.models()
+    except ImportError as error:
+        raise ModelsNotImportable(str(error)) from error
+
+
+def _shared(project: Project, metadata: Sequence[MetaData]) -> dict[str, Any]:
+    """The options of `context.configure` for every command."""
+    return {
+        "target_metadata": metadata[0] if len(metadata) == 1 else list(metadata) or None,
+        "version_table": project.version_table,
+        "version_table_schema": project.version_table_schema,
+        "transaction_per_migration": True,
+    }
+
+
+def _compared(environment: Environment) -> dict[str, Any]:
+    """The options of `context.configure` for the commands that compare models with a database."""
+    options = {**configure_options(environment.exclude), **environment.options}
+    for name in ("include_name", "include_object"):
+        ours, theirs = options[name], getattr(environment, name)
+        if theirs is not None:
+            options[name] = _both(ours, theirs)
+    return options
+
+
+def _both(one: Callable[..., bool], other: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda *arguments: one(*arguments) and other(*arguments)
+
+
+async def _connect(run: Online, *, signals: bool) -> None:
+    config = context.config
+    with run.environment.opened_engine() as opened, explained(opened.url), quiet_close():
+        interruption = Interruption(opened)
+        config.attributes["interruption"] = interruption
+        handled: AbstractContextManager[None] = nullcontext()
+        if signals:
+            looks = command_name(config) not in (None, *WRITING.values())
+            handled = interruption.cancelling() if looks else interruption.on_signals()
+        with handled:
+            try:
+                async with opened.connect() as connection:
+                    if run.environment.engine is not None:
+                        await _bound(connection, run.limits)
+                    await connection.run_sync(run.on)
+            finally:
+                await interruption.end()
+
+
+async def _bound(connection: AsyncConnection, limits: Limits) -> None:
+    """Give a session of the project's own engine the settings that a run needs.
+
+    A pooler's session keeps none of them, and is refused later.
+    """
+    for name, value in migration_settings(limits).items():
+        known = "SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name"
+        await connection.execute(text(known), {"name": name, "value": value})
+    await connection.commit()
+
+
+@dataclass(frozen=True)
+class Online:
+    """One command on one connection."""
+
+    environment: Environment
+    project: Project
+    metadata: Sequence[MetaData]
+    limits: Limits
+
+    def on(self, connection: Connection) -> None:
+        """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
+        if connection.in_transaction():
+            raise TransactionAlreadyOpen
+        config = context.config
+        script = ScriptDirectory.from_config(config)
+        command = command_name(config)
+
+        def configure(**options: Any) -> MigrationContext:
+            shared = _shared(self.project, self.metadata)
+            context.configure(connection=connection, **shared, **options)
+            return context.get_context()
+
+        function = configure()._migrations_fn
+        writes = WRITING.get(getattr(function, "__name__", ""))
+        if writes is not None:
+            _write(connection, config, script, writes, configure, self.limits)
+            return
+        configure(**_compared(self.environment))
+        recorder = Recorder(_name(connection), _silent)
+        record_steps(context.get_context(), script, recorder)
+        with context.begin_transaction():
+            context.run_migrations()
+        _refuse_differences(command)
+        if connection.in_transaction():
+            # `ensure_version` makes its table outside of any revision's transaction.
+            connection.commit()
+        if command == "current" and set(recorder.before) != set(script.get_heads()):
+            at = ", ".join(recorder.before) or "base: it was never migrated"
+            say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
+
+
+def _refuse_differences(command: str | None) -> None:
+    """Say what `alembic check` found in words. On failure: ModelsDiffer."""
+    if command != "check":
+        return
+    generated = context.get_context().opts["revision_context"].generated_revisions[-1]
+    differences = [diff for each in generated.upgrade_ops_list for diff in each.as_diffs()]
+    if differences:
+        raise ModelsDiffer([in_words(diff) for diff in differences])
+
+
+def _write(
+    connection: Connection,
+    config: Config,
+    script: ScriptDirectory,
+    command: str,
+    configure: Callable[..., MigrationContext],
+    limits: Limits,
+) -> None:
+    tell = config.attributes.get("say") or (say if command_name(config) else _silent)
+    recorder = Recorder(_name(connection), tell)
+    engine = AsyncEngine(connection.engine)
+    interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
+    destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
+    versions = Path(script.versions)
+    migration = Migration(
+        connection,
+        versions,
+        command=command,
+        to_head=destination in HEADS,
+        limits=limits,
+        recorder=recorder,
+        interruption=interruption,
+        watch=Watch(engine, limits=limits, say=tell),
+        reason=config.attributes.get("reason"),
+        adopt=bool(config.attributes.get("adopt")),
+        say=tell,
+    )
+
+    def attempt() -> None:
+        configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
+        record_steps(
+            configured,
+            script,
+            recorder,
+            on_plan=migration.planned,
+            on_start=migration.revision_starts,
+            on_done=migration.revision_done,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+    typed = f"alembic {command} {destination or ''}".rstrip()
+
+    def meaning(error: Exception) -> SurefootError | None:
+        kept = migration.kept(lost=is_lost(error))
+        return diagnose(error, recorder, versions, typed, kept)
+
+    try:
+        migration.run(attempt, meaning)
+    finally:
+        config.attributes["report"] = recorder.report()
+    recorder.end(migration.heads)
+
+
+def _name(connection: Connection) -> str:
+    return connection.engine.url.database or "(default)"
+
+
+def _offline(project: Project, metadata: Sequence[MetaData]) -> None:
+    context.configure(url=DIALECT_URL, literal_binds=True, **_shared(project, metadata))
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _autogenerates(config: Config) -> bool:
+    return bool(getattr(config.cmd_opts, "autogenerate", False))
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise LoopAlreadyRunning
+
+
+def _silent(line: str) -> None:
+    """A library narrates nothing."""

@@ -1,0 +1,112 @@
+"""Project is one folder of revisions, and all that Alembic's configuration says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from configparser import ConfigParser, Error
+from dataclasses import dataclass, field
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from surefoot.chain.lockfile import read_lock
+from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.errors import ConfigurationInvalid
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import MetaData
+
+    from surefoot.startup.check import Build
+
+DEFAULT_INI = "alembic.ini"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The revisions of one application, where they lie and how they are recorded.
+
+    project = Project.read("alembic.ini")
+    project.versions, project.lock     # the folder of revisions, revisions.lock
+    """
+
+    ini: Path
+    # script_location: the folder of env.py, script.py.mako and revisions.lock.
+    folder: Path
+    # The folder of the revision files.
+    versions: Path
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
+    # MetaData, or import strings that lead to it: "shop.models:metadata".
+    metadata: Sequence[MetaData | str] = field(default=(), repr=False)
+
+    @classmethod
+    def read(cls, ini: Path | str = DEFAULT_INI, **options: Any) -> Project:
+        """The project of an ini file, read without Alembic: a service that starts does not load it.
+
+        `options` are the fields that the file does not hold. On failure: ConfigurationInvalid.
+        """
+        path = Path(ini).resolve()
+        parser = ConfigParser({"here": str(path.parent)})
+        try:
+            with path.open(encoding="utf-8") as opened:
+                parser.read_file(opened)
+            folder = Path(path.parent, parser.get("alembic", "script_location"))
+            listed = parser.get("alembic", "version_locations", fallback="")
+        except (OSError, UnicodeDecodeError, Error) as error:
+            raise ConfigurationInvalid(str(path), str(error)) from None
+        versions = Path(path.parent, listed) if listed else folder / "versions"
+        return cls(path, folder, versions, **options)
+
+    @classmethod
+    def of(cls, config: Config, **options: Any) -> Project:
+        """The project of Alembic's own configuration, wherever that was read from."""
+        from alembic.script import ScriptDirectory  # noqa: PLC0415 - a service does without
+
+        script = ScriptDirectory.from_config(config)
+        ini = Path(config.config_file_name or DEFAULT_INI).resolve()
+        return cls(ini, Path(script.dir).resolve(), Path(script.versions).resolve(), **options)
+
+    @property
+    def lock(self) -> Path:
+        """The file that lists the revisions with their checksums: revisions.lock."""
+        return self.versions.parent / "revisions.lock"
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """The revision files in the order in which they apply. On failure: RevisionsBroken."""
+        return read_revisions(self.versions)
+
+    def locked(self) -> tuple[Revision, ...]:
+        """The revisions as revisions.lock lists them. On failure: RevisionsBroken."""
+        return read_lock(self.lock)
+
+    def build(self) -> Build:
+        """What this build knows, for the start-up check. On failure: RevisionsBroken."""
+        from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
+
+        return Build.read(self.lock)
+
+    def models(self) -> Sequence[MetaData]:
+        """The metadata itself. On failure: ImportError, AttributeError."""
+        return [
+            cast("MetaData", imported(each)) if isinstance(each, str) else each
+            for each in self.metadata
+        ]
+
+
+def imported(reference: str) -> Any:
+    """The object that an import string names: "package.module:attribute".
+
+    On failure: ConfigurationInvalid where it is no import string; ImportError.
+    """
+    module, colon, attributes = reference.partition(":")
+    if not (module and colon and attributes):
+        raise ConfigurationInvalid(
+            reference, 'it is not an import string such as "shop.models:metadata"'
+        )
+    found: Any = import_module(module)
+    try:
+        return attrgetter(attributes)(found)
+    except AttributeError:
+        raise ImportError(f"{module!r} has no attribute {attributes!r}") from None
