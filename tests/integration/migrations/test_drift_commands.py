@@ -30,9 +30,11 @@ ALTER TABLE jobs ALTER status SET DEFAULT 'RUNNING', DISABLE TRIGGER jobs_update
 ALTER TABLE files ADD note text;
 ALTER TYPE job_status ADD VALUE 'PAUSED';
 """
-# What docs/drift.md shows.
+# The output that surefoot/docs/drift.md shows.
 TEXT = re.findall(
-    r"```console\n\$ vegafs drift\n(.*?)```", (ROOT / "docs/drift.md").read_text("utf-8"), re.DOTALL
+    r"```console\n\$ surefoot drift\n(.*?)```",
+    (ROOT / "surefoot/docs/drift.md").read_text("utf-8"),
+    re.DOTALL,
 )[0]
 Ask = Callable[..., Result]
 
