@@ -1,7 +1,6 @@
-"""media_type() tells what a file is from the end of its name.
+"""media_type() derives the media type of a file from its name.
 
-Python's own table is used, and not the machine's: the same file has the same type wherever it is
-scanned.
+It uses Python's table and not the machine's, so a file has the same type wherever it is scanned.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import mimetypes
 
 _TABLE = mimetypes.MimeTypes(filenames=())
-# What Python takes for an encoding of something else is what the file is.
+# Python reports these as the encoding of another type; here they are the type.
 _ENCODINGS = {
     "gzip": "application/gzip",
     "compress": "application/x-compress",
@@ -17,13 +16,13 @@ _ENCODINGS = {
     "xz": "application/x-xz",
     "br": "application/x-brotli",
 }
-# A tree has hundreds of endings and millions of files; foreign names must not fill the memory.
+# A tree has hundreds of endings and millions of files; the limit bounds the memory for odd names.
 _MAX_ENDINGS = 10_000
 _known: dict[str, str | None] = {}
 
 
 def media_type(name: str) -> str | None:
-    """The media type of a file of that name, or None where its ending says nothing."""
+    """The media type of a file with that name, or None if its ending is unknown."""
     ending = name[name.rfind(".") + 1 :] if "." in name else ""
     try:
         return _known[ending]

@@ -33,12 +33,12 @@ READY = (200, "at-head")
 BEHIND = (503, "database-behind")
 NOT_READY = {
     "type": "urn:vegafs:not-ready",
-    "title": "The service does not serve on the schema that its database has",
+    "title": "The service cannot serve on its database's schema",
     "status": 503,
     "detail": "the service cannot serve on its database's schema at the moment: behind",
     "instance": "/api/v1/files",
     "code": "not-ready",
-    "help": "GET /readyz says more to those who have a key",
+    "help": "send a key to GET /readyz for the reason",
     "state": "behind",
 }
 WATCHES = (

@@ -8,9 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [ROOT / "docs", ROOT / "surefoot" / "docs"]
 DOCUMENTS = sorted(
-    path
-    for folder in (ROOT, ROOT / "surefoot", *FOLDERS)
-    for path in folder.glob("*.md")
+    path for folder in (ROOT, ROOT / "surefoot", *FOLDERS) for path in folder.glob("*.md")
 )
 README_LINES = 120
 GLOSSARY_TERMS = 20

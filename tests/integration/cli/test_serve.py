@@ -182,7 +182,7 @@ async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     assert done.err == (
         f"ERROR [port-busy]  the service cannot listen on 127.0.0.1 port {port}: "
         "Address already in use\n"
-        f"  help: stop what listens there, or set another one: VEGAFS_PORT={port + 1}\n"
+        f"  help: stop the process that uses it, or set VEGAFS_PORT={port + 1}\n"
     )
 
 

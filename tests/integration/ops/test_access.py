@@ -55,12 +55,12 @@ async def test_a_key_without_the_scope_is_a_problem(
     assert answer.status_code == 403
     assert answer.json() == {
         "type": "urn:vegafs:scope-missing",
-        "title": "The API key may not do this: it lacks a scope",
+        "title": "The API key lacks a scope",
         "status": 403,
         "detail": "the key 'test' does not have the scope 'ops'",
         "instance": path,
         "code": "scope-missing",
-        "help": "`vegafs keys create NAME --scope ops` makes one that has it",
+        "help": "`vegafs keys create NAME --scope ops` creates a key that has it",
         "name": "test",
         "scope": "ops",
     }
