@@ -34,8 +34,8 @@ async def test_a_name_is_taken_until_its_key_is_revoked(session: AsyncSession) -
     with pytest.raises(KeyNameTaken) as caught:
         await repository.create(session, "laptop")
     assert caught.value.render() == (
-        "REFUSED [key-name-taken]  a key 'laptop' is in force, and what it is cannot be shown "
-        "again\n  help: choose another name, or `vegafs keys revoke laptop` first"
+        "REFUSED [key-name-taken]  a key 'laptop' is in force and cannot be shown again\n"
+        "  help: choose another name, or run `vegafs keys revoke laptop` first"
     )
     await repository.revoke(session, "laptop")
     new = await repository.create(session, "laptop")
