@@ -16,13 +16,13 @@ _ENCODINGS = {
     "xz": "application/x-xz",
     "br": "application/x-brotli",
 }
-# A tree has hundreds of endings and millions of files; the limit bounds the memory for odd names.
+# A tree has hundreds of endings and millions of files; foreign names must not fill the memory.
 _MAX_ENDINGS = 10_000
 _known: dict[str, str | None] = {}
 
 
 def media_type(name: str) -> str | None:
-    """The media type of a file with that name, or None if its ending is unknown."""
+    """The media type of a file of that name, or None where its ending says nothing."""
     ending = name[name.rfind(".") + 1 :] if "." in name else ""
     try:
         return _known[ending]
