@@ -57,7 +57,7 @@ class Worker:
                     logger.warning("the worker cannot use its queue: %s", describe(error))
                     busy = False
                 except Exception:
-                    logger.exception("the worker met an error of its own, and goes on")
+                    logger.exception("unexpected error in the worker; it continues")
                     busy = False
                 if not busy:
                     await anyio.sleep(self.settings.worker_poll_s)
@@ -76,9 +76,9 @@ class Worker:
         )
         if lease is None:
             return False
-        logger.info("job %d: %s of %s begins", lease.job_id, lease.operation, _where(lease))
+        logger.info("job %d: %s of %s started", lease.job_id, lease.operation, _where(lease))
         if await self._attempt(Work(self.engine, self.settings, lease)):
-            logger.info("job %d: over", lease.job_id)
+            logger.info("job %d: ended", lease.job_id)
         else:
             logger.info("job %d: cancelled, or taken over by another worker", lease.job_id)
         return True
@@ -126,10 +126,10 @@ class Worker:
             with anyio.CancelScope(shield=True), anyio.fail_after(PUT_BACK_TIMEOUT_S):
                 count = await queue.put_back(self.engine, self.name)
         except DATABASE_ERRORS as error:
-            logger.warning("the worker cannot put its job back: %s", describe(error))
+            logger.warning("the worker cannot return its job to the queue: %s", describe(error))
         else:
             if count:
-                logger.info("the worker stops and puts its job back")
+                logger.info("the worker stops and returns its job to the queue")
 
     async def _fail(self, work: Work, failure: Exception) -> bool:
         lease = work.lease

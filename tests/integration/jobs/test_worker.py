@@ -323,7 +323,7 @@ async def test_a_worker_waits_for_a_database_that_is_away(
     await stop(task)
     assert caplog.messages[:2] == [
         "the worker cannot use its queue: Connection refused",
-        "the worker met an error of its own, and goes on",
+        "unexpected error in the worker; it continues",
     ]
 
 
@@ -341,5 +341,5 @@ async def test_a_worker_stops_although_the_database_is_away(
     await engine.dispose()
     assert caplog.messages == [
         "the worker cannot use its queue: Connection refused",
-        "the worker cannot put its job back: Connection refused",
+        "the worker cannot return its job to the queue: Connection refused",
     ]
