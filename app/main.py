@@ -29,16 +29,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app.files.endpoints
 import app.jobs.endpoints
-import app.ops.endpoints
 from app import ALEMBIC_INI, health, openapi, problems
 from app.db.engine import PROJECT, available, database
 from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
+from app.ops.access import knows_key, require_ops
 from app.settings import Settings, load_settings
 from surefoot import Database, Verdict, Watch
 from surefoot.telemetry import startup_check
+from surefoot.web import overview_app
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(service)
     service.state.ops_keys = {}
     service.include_router(health.router)
-    service.include_router(app.ops.endpoints.router)
+    overview = overview_app(
+        lambda: service.state.watch,
+        lambda: service.state.observing,
+        authorize=require_ops,
+        show_details=knows_key,
+        metrics_prefix="vegafs",
+        command="vegafs",
+    )
+    service.routes.extend(overview.routes)
     for router in (app.files.endpoints.router, app.jobs.endpoints.router):
         service.include_router(
             router, prefix=API, dependencies=[Depends(require_schema), Depends(require_key)]

@@ -213,6 +213,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        where, _, message = error.detail.partition(": ")
+        return problem(request, RequestInvalid([{"where": where, "message": message}]))
     phrase = HTTPStatus(error.status_code).phrase
     details = {
         404: f"there is nothing at {request.url.path}",
