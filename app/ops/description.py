@@ -10,7 +10,8 @@ from app.ops.access import basic
 from surefoot.overview import Overview
 from surefoot.web import Readiness
 
-_REFERENCE = "#/components/schemas/{model}"
+# The library has names that the service has too: Progress is one.
+_PREFIX = "surefoot."
 _BEFORE = {
     "name": "before",
     "in": "query",
@@ -32,9 +33,10 @@ def describe_routes(document: dict[str, Any]) -> None:
     )
     schemas, definitions = TypeAdapter.json_schemas(
         [(cls, "serialization", TypeAdapter(cls)) for cls in (Overview, Readiness)],
-        ref_template=_REFERENCE,
+        ref_template=f"#/components/schemas/{_PREFIX}{{model}}",
     )
-    components["schemas"].update(definitions["$defs"])
+    for name, schema in definitions["$defs"].items():
+        components["schemas"][_PREFIX + name] = schema
     of_overview, of_readiness = schemas.values()
     document["paths"] |= {
         "/migrations": _for_operators(
@@ -70,7 +72,7 @@ def _for_operators(
         "403": {"description": "The key does not have the scope `ops` (`scope-missing`)."},
     }
     if "parameters" in more:
-        responses["422"] = {"description": "`before` is not the number of a row."}
+        responses["422"] = {}  # Described with the errors that any request can meet.
     return {
         "get": {
             "operationId": name,

@@ -45,7 +45,7 @@ async def test_what_the_framework_refuses_is_a_problem(
         "detail": detail,
         "instance": path,
         "code": code,
-        "help": "GET /openapi.json lists what there is",
+        "help": "GET /openapi.json lists the paths and methods",
     }
     assert status != 405 or answer.headers["allow"] == "GET"
 
@@ -74,7 +74,7 @@ async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
             "detail": "the request could not be answered",
             "instance": path,
             "code": "internal-error",
-            "help": "the service's log says why",
+            "help": "the service's log has the reason",
         }
 
 
@@ -92,7 +92,7 @@ AWAY: dict[str, Any] = {
 BUSY: dict[str, Any] = {
     **AWAY,
     "type": "urn:vegafs:database-busy",
-    "title": "The database has too much to do at the same time",
+    "title": "The database is too busy",
     "detail": "the database is too busy for this request at the moment",
     "code": "database-busy",
 }
