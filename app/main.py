@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics_prefix="vegafs",
         command="vegafs",
     )
+    # Not mounted: a mount at the root answers 404 to whatever the other routes answer 405.
     service.routes.extend(overview.routes)
     for router in (app.files.endpoints.router, app.jobs.endpoints.router):
         service.include_router(

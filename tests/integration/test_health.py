@@ -51,7 +51,7 @@ async def readiness(service: FastAPI) -> tuple[int, dict[str, Any]]:
 
 
 async def test_the_process_is_alive_whatever_its_database_does(stranger: httpx.AsyncClient) -> None:
-    """Liveness asks nobody."""
+    """Liveness does not ask the database."""
     answer = await stranger.get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 

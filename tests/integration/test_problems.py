@@ -50,6 +50,29 @@ async def test_what_the_framework_refuses_is_a_problem(
     assert status != 405 or answer.headers["allow"] == "GET"
 
 
+async def test_the_librarys_routes_refuse_with_problems_too(database: Database) -> None:
+    """As those of the API do."""
+    settings = database.settings.model_copy(update={"environment": "development"})
+    async with serving(with_volumes(settings, worker=False)) as client:
+        invalid = await client.get("/migrations.json", params={"before": "0"})
+        wrong_method = await client.post("/migrations")
+    message = "Input should be an integer of at least 1"
+    assert (invalid.status_code, invalid.json()) == (
+        422,
+        {
+            "type": "urn:vegafs:request-invalid",
+            "title": "Parts of the request are missing, unknown or invalid",
+            "status": 422,
+            "detail": f"query.before: {message}",
+            "instance": "/migrations.json",
+            "code": "request-invalid",
+            "help": "GET /openapi.json describes the request",
+            "errors": [{"where": "query.before", "message": message}],
+        },
+    )
+    assert (wrong_method.status_code, wrong_method.json()["code"]) == (405, "method-not-allowed")
+
+
 async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
     service: FastAPI, api: httpx.AsyncClient
 ) -> None:
