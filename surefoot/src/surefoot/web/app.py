@@ -67,7 +67,7 @@ def overview_app(
 
         return endpoint
 
-    async def look(request: Request) -> Overview:
+    async def current(request: Request) -> Overview:
         before, build = _before(request), _given(watch).build
         reading = await read(_given(engine), build)
         now = datetime.now(timezone.utc)
@@ -78,10 +78,10 @@ def overview_app(
         from surefoot.web.page import render, style_sha256  # noqa: PLC0415
 
         headers = {k: v.replace("{style}", style_sha256()) for k, v in PAGE_HEADERS.items()}
-        return HTMLResponse(render(await look(request)), headers=headers)
+        return HTMLResponse(render(await current(request)), headers=headers)
 
     async def page_json(request: Request) -> Response:
-        return _json(asdict(await look(request)), headers={"Cache-Control": "no-store"})
+        return _json(asdict(await current(request)), headers={"Cache-Control": "no-store"})
 
     async def metrics(request: Request) -> Response:
         from surefoot.web.metrics import exposition  # noqa: PLC0415 - as above
