@@ -51,7 +51,7 @@ def overview_app(
     metrics_prefix: str = "surefoot",
     command: str = "surefoot",
 ) -> Router:
-    """The application. Mount it below a prefix, or add its `routes` to those of a service.
+    """The application, for Starlette and FastAPI: mount it below a prefix, or add its `routes`.
 
     `watch` and `engine` may be functions, for a service that connects when it starts; the engine
     makes read-only sessions. `authorize` is awaited before the page, the JSON and the metrics are
