@@ -52,8 +52,8 @@ async def test_what_the_framework_refuses_is_a_problem(
 
 async def test_the_librarys_routes_refuse_with_problems_too(database: Database) -> None:
     """As those of the API do."""
-    settings = database.settings.model_copy(update={"environment": "development"})
-    async with serving(with_volumes(settings, worker=False)) as client:
+    settings = with_volumes(settings_of(database.url), environment="development", worker=False)
+    async with serving(settings) as client:
         invalid = await client.get("/migrations.json", params={"before": "0"})
         wrong_method = await client.post("/migrations")
     message = "Input should be an integer of at least 1"

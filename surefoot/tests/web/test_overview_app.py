@@ -14,12 +14,11 @@ from starlette.routing import Mount
 
 from harness.databases import Database, engine
 from harness.server import ROOT
-from surefoot.startup.check import Build
-from surefoot.startup.watch import Watch
+from surefoot import Project, Watch
 from surefoot.web import Authorize, overview_app
 
 PATHS = ["/migrations", "/migrations.json", "/metrics"]
-BUILD = Build.read(ROOT / "alembic" / "revisions.lock")
+BUILD = Project.read(ROOT / "alembic.ini").build()
 LETMEIN = {"Authorization": "Bearer letmein"}
 
 
@@ -41,7 +40,7 @@ async def mounted(
     show_details: Callable[[Request], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has the overview at /ops."""
-    async with engine(database.settings, "observe") as made:
+    async with engine(database.access, "observe") as made:
         watch = Watch(made, BUILD)
         await watch.look()
         app = overview_app(watch, lambda: made, authorize=authorize, show_details=show_details)

@@ -2,9 +2,11 @@
 
     from surefoot.web import overview_app
 
-    Starlette(routes=[Mount("/ops", overview_app(watch, engine, authorize=None))])
+    watch = Watch(database.engine("watch"), Project.read("alembic.ini").build())
+    overview = overview_app(watch, database.engine("observe"), authorize=None)
+    Starlette(routes=[Mount("/ops", overview)], lifespan=watching)
 
-Needs the extra `web`.
+The service's lifespan awaits `watch.look()` and holds `watch.on()` open. Needs the extra `web`.
 """
 
 from surefoot.web.app import Authorize, overview_app
