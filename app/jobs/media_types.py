@@ -6,6 +6,7 @@ It uses Python's table and not the machine's, so a file has the same type wherev
 from __future__ import annotations
 
 import mimetypes
+from functools import lru_cache
 
 _TABLE = mimetypes.MimeTypes(filenames=())
 # Python reports these as the encoding of another type; here they are the type.
@@ -17,23 +18,17 @@ _ENCODINGS = {
     "br": "application/x-brotli",
 }
 # A tree has hundreds of endings and millions of files; foreign names must not fill the memory.
-_MAX_ENDINGS = 10_000
-_known: dict[str, str | None] = {}
+MAX_ENDINGS = 10_000
 
 
 def media_type(name: str) -> str | None:
     """The media type of a file of that name, or None where its ending says nothing."""
-    ending = name[name.rfind(".") + 1 :] if "." in name else ""
-    try:
-        return _known[ending]
-    except KeyError:
-        found = _look_up(ending)
-        if len(_known) < _MAX_ENDINGS:
-            _known[ending] = found
-        return found
+    return media_type_of_ending(name[name.rfind(".") + 1 :] if "." in name else "")
 
 
-def _look_up(ending: str) -> str | None:
+@lru_cache(MAX_ENDINGS)
+def media_type_of_ending(ending: str) -> str | None:
+    """The media type of files whose name ends with a dot and `ending`."""
     if not ending:
         return None
     kind, encoding = _TABLE.guess_type(f"name.{ending}")

@@ -294,7 +294,7 @@ async def test_it_does_not_wait_for_ever(behind: Database) -> None:
         url = service.wait_until_it_waits()
         assert service.wait() == 1
     assert service.said == [
-        f"WAIT  for the migration, at most 0.3 s; {url}/readyz says more",
+        f"WAIT  for the migration, at most 0.3 s; {url}/readyz has details",
         f"ERROR [database-behind]  database {behind.name!r} is at 0007; this build needs 0008 "
         "(pending: 0008)",
         "  help: run `alembic upgrade head`",

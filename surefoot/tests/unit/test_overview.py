@@ -11,7 +11,7 @@ from surefoot.ledger.glance import Glance
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
 from surefoot.overview import Unread, overview
-from surefoot.overview.model import Activity, Happening, History, Reading
+from surefoot.overview.model import Activity, History, Reading, RunningMigration
 from surefoot.overview.view import PAGE_ROWS
 from surefoot.run.locks.mutex import Holder
 from surefoot.startup.check import Build, decide
@@ -80,7 +80,7 @@ def test_who_has_reverted_something_is_not_taken_for_an_upgrade() -> None:
     verdict = decide("d", BUILD, Glance(frozenset({"0001"}), {"0001": FIRST}))
     read = replace(read, verdict=verdict, activity=Activity(HOLDER, None, ()))
     happening = overview(BUILD, read, NOW).happening
-    assert isinstance(happening, Happening)
+    assert isinstance(happening, RunningMigration)
     assert happening.revision is None
     assert states(read)["0002"] == "pending"
 

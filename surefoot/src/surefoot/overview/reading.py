@@ -1,4 +1,4 @@
-"""read() asks a database for everything that an overview shows, part by part."""
+"""read() reads everything that an overview shows from a database, part by part."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from surefoot.run.locks import blockers, mutex
 from surefoot.run.locks.progress import progress_of
 from surefoot.startup.check import Build, check
 
-# A server that is silent costs this and, to close the connection, up to two seconds more.
+# With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0
 VERSION_TABLE = "alembic_version"
-# What a migration has locked is not worth waiting for.
+# A page must not wait for what a migration has locked.
 _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
     "set_config('statement_timeout', '1500ms', true)"
@@ -35,9 +35,9 @@ _T = TypeVar("_T")
 
 
 async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) -> Reading:
-    """Read everything, whatever the database does, within about `timeout_s`.
+    """Read every part within about `timeout_s`, whatever the database does.
 
-    `engine` is one that only looks. On failure: an error of the database that nobody knows.
+    `engine` makes read-only sessions. On failure: a database error of an unknown kind.
     """
     verdict, parts = await asyncio.gather(
         check(engine, build, timeout_s=timeout_s), _read(engine, build, timeout_s)
@@ -46,14 +46,14 @@ async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) 
 
 
 async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str, Any]:
-    """Each part of a reading, by its name."""
+    """Every part of a reading, by its name."""
     until_s = time.monotonic() + timeout_s
     parts: dict[str, Callable[[Connection], Any]] = {
         "activity": _activity,
         "ledger": _ledger,
         "ledger_broken": _ledger_broken,
         "services": lambda connection: living(connection, build.revisions),
-        # Last: it is the longest, and waits where a migration has locked something.
+        # Last: it takes longest, and waits where a migration has locked a table.
         "agreement": lambda connection: agreement.look(connection, build.revisions),
     }
     connection = engine.connect()
@@ -77,7 +77,7 @@ async def _part(
             found = await connection.run_sync(ask)
             await connection.rollback()
     except DATABASE_ERRORS as error:
-        # After a time-out the connection is gone, and with it the answer to what is asked next.
+        # A timeout has closed the connection; the parts that follow then fail as well.
         with contextlib.suppress(*DATABASE_ERRORS):
             await connection.rollback()
         late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
