@@ -13,14 +13,20 @@ from pathlib import Path
 
 from surefoot.chain.revisions import PHASES, Revision
 from surefoot.errors import LockFileStale, RevisionsBroken
+from surefoot.errors.names import command
 
-LOCK_HEADER = """\
+_HEADER = """\
 # One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
 # fingerprint of the schema that it gives, and lint's verdict: clean, or the rules that it breaks
 # (- where nobody has looked yet).
 # Two branches that add a revision conflict here before they conflict in a database.
-# Written by `alembic revision`; after an edit by `vegafs lock`.
+# Written by `alembic revision`; after an edit by `{command} lock`.
 """
+
+
+def lock_header() -> str:
+    """The comment that revisions.lock opens with."""
+    return _HEADER.format(command=command())
 
 
 def read_lock(path: Path) -> tuple[Revision, ...]:
@@ -40,7 +46,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise RevisionsBroken(
-            f"{path} cannot be read: {error.strerror}", help="run `vegafs lock`"
+            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
         ) from None
     found = []
     for number, line in enumerate(lines, start=1):
@@ -51,7 +57,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
             raise RevisionsBroken(
                 f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
                 "fingerprint, verdict",
-                help="resolve what git left there in the revision files, then run `vegafs lock`",
+                help=f"resolve the conflict in the revision files, then run `{command()} lock`",
             )
         found.append(fields)
     return found
@@ -76,7 +82,7 @@ def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; whether that changed it."""
-    text = LOCK_HEADER + "".join(f"{revision.line()}\n" for revision in revisions)
+    text = lock_header() + "".join(f"{revision.line()}\n" for revision in revisions)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.write_text(text, encoding="utf-8", newline="\n")

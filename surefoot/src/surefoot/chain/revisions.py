@@ -12,6 +12,7 @@ from pathlib import Path
 
 from surefoot.chain.checksum import checksum
 from surefoot.errors import RevisionsBroken
+from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
@@ -121,7 +122,7 @@ def one_head(revisions: Sequence[Revision]) -> None:
         raise RevisionsBroken(
             f"the chain has {len(found)} heads: {names}",
             help="let the newer file build on the other one, under the next number, "
-            "then `vegafs lock`",
+            f"then `{command()} lock`",
         )
 
 

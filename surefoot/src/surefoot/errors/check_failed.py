@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import command
 
 
 class CheckFailed(SurefootError):
@@ -88,7 +89,8 @@ class DatabaseDrifted(CheckFailed):
             if count
         ]
         super().__init__(
-            "; ".join(told), help="`vegafs drift` lists them, with the SQL that brings them back"
+            "; ".join(told),
+            help=f"`{command()} drift` lists them, with the SQL that brings them back",
         )
 
 
@@ -102,7 +104,7 @@ class LockFileStale(CheckFailed):
         self.differences = tuple(differences)
         super().__init__(
             f"{path} is not what the revision files give: {'; '.join(self.differences)}",
-            help="run `vegafs lock` and commit the file",
+            help=f"run `{command()} lock` and commit the file",
         )
 
 
@@ -131,7 +133,7 @@ class TargetMissed(CheckFailed):
         super().__init__(
             f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
             f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
-            help="`vegafs ledger` shows what was done, `alembic current` where it is",
+            help=f"`{command()} ledger` shows what was done, `alembic current` where it is",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from surefoot.errors.names import command
 from surefoot.errors.refused import Refused
 
 
@@ -15,11 +16,13 @@ class StampRefused(Refused):
     def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
         self.database, self.revision = database, revision
         self.expected, self.found = expected, found
-        known = f"{expected[:8]}…" if expected else "none is in revisions.lock: run `vegafs lock`"
+        known = (
+            f"{expected[:8]}…" if expected else f"none is in revisions.lock: run `{command()} lock`"
+        )
         super().__init__(
             f"the schema of {database!r} is not what {revision} gives "
             f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
-            help=f"`vegafs ops stamp {revision} --reason …` shows the difference first",
+            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first",
         )
 
 
@@ -36,7 +39,7 @@ class RevisionEdited(Refused):
             f"{name} changed after it was applied{_on(when)} "
             f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
             help="restore the file; if the edit is harmless, "
-            f"`vegafs ops accept-checksum {revision} --reason …`",
+            f"`{command()} ops accept-checksum {revision} --reason …`",
         )
 
 
@@ -76,7 +79,7 @@ class LedgerEdited(Refused):
         self.table, self.row = table, row
         super().__init__(
             f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
-            help="restore the row from a backup; `vegafs ledger` shows it",
+            help=f"restore the row from a backup; `{command()} ledger` shows it",
         )
 
 

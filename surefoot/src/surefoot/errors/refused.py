@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import assigned, command, setting
 
 
 class Refused(SurefootError):
@@ -51,7 +52,7 @@ class LockTimeoutMissing(Refused):
             f"the connection to {database!r} has no lock_timeout: one statement that waits for a "
             "lock would make the service wait as long",
             help="use create_engine(settings, 'migrate'); behind a pooler set "
-            "VEGAFS_MIGRATE_DATABASE_URL to the server itself",
+            f"{setting('migrate_database')} to the server itself",
         )
 
 
@@ -64,7 +65,7 @@ class StandbyRefused(Refused):
         self.database = database
         super().__init__(
             f"the server of {database!r} is a standby, which takes no changes",
-            help="name the primary in DATABASE_URL, or several hosts with "
+            help=f"name the primary in {setting('database')}, or several hosts with "
             "?target_session_attrs=read-write",
         )
 
@@ -93,8 +94,8 @@ class PoolerRefused(Refused):
         super().__init__(
             f"{address} is a pooler ({reason}): the lock that lets one migration run at a time "
             "would be left in a session of other users'",
-            help="set VEGAFS_MIGRATE_DATABASE_URL to the server itself; the service stays behind "
-            "the pooler",
+            help=f"set {setting('migrate_database')} to the server itself; the service "
+            "stays behind the pooler",
         )
 
 
@@ -108,7 +109,8 @@ class NotAdopted(Refused):
         super().__init__(
             f"{database!r} has tables and no revision table: it was not made by these revisions, "
             "or its alembic_version is lost",
-            help="`vegafs ops adopt REV --reason …` compares it with a revision and takes it over",
+            help=f"`{command()} ops adopt REV --reason …` compares it with a revision and takes it "
+            "over",
         )
 
 
@@ -165,8 +167,8 @@ class BackupFailed(Refused):
         tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
         super().__init__(
             f"the backup command ended with {ended}: {command}{tail}",
-            help="correct VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
-            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+            help=f"correct {setting('backup_command')}, or waive the backup by name: "
+            f"{assigned('backup_waived', '<who and why>')}",
         )
 
 
@@ -179,8 +181,8 @@ class BackupMissing(Refused):
         self.revision = revision
         super().__init__(
             f"{revision} drops tables or columns, and no backup command is configured",
-            help="set VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
-            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+            help=f"set {setting('backup_command')}, or waive the backup by name: "
+            f"{assigned('backup_waived', '<who and why>')}",
         )
 
 
@@ -206,8 +208,9 @@ class RevisionUnsafe(Refused):
         self.revision, self.rules = revision, tuple(rules)
         super().__init__(
             f"{revision} would hurt a database in use: it breaks {', '.join(rules)}",
-            help=f"`vegafs lint {revision}` shows where, with the safe form; if it is meant, allow "
-            "it in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns",
+            help=f"`{command()} lint {revision}` shows where, with the safe form; if it is meant, "
+            f"allow it in the file with a reason, then `{command()} lock`; "
+            f"{assigned('lint', 'warn')} only warns",
         )
 
 
@@ -223,9 +226,9 @@ class ServicesAlive(Refused):
             f"{revision} needs the code of {needed}, and {len(self.services)} older "
             f"{'service lives' if len(self.services) == 1 else 'services live'}: "
             + "; ".join(self.services),
-            help=f"end them, or `vegafs upgrade {revision} --wait-for-services`; what comes before "
-            f"it runs by its own id; against all this: `vegafs upgrade {revision} --execute "
-            "--reason …`",
+            help=f"end them, or `{command()} upgrade {revision} --wait-for-services`; what comes "
+            f"before it runs by its own id; against all this: `{command()} upgrade {revision} "
+            "--execute --reason …`",
         )
 
 
@@ -238,5 +241,5 @@ class ServerInUse(Refused):
         self.users = tuple(users)
         super().__init__(
             f"the embedded server is in use by {', '.join(self.users)}",
-            help="wait for them, or `vegafs db stop --now`",
+            help=f"wait for them, or `{command()} db stop --now`",
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import setting
 
 
 class RunFailed(SurefootError):
@@ -75,8 +76,8 @@ class SchemaNotCopied(RunFailed):
         self.database, self.reason = database, reason
         super().__init__(
             f"the schema of {database!r} cannot be copied: {reason}",
-            help="set VEGAFS_SCRATCH_URL to a server that has what it needs (extensions, roles); "
-            "without --from-database the schema comes from the revisions",
+            help=f"set {setting('scratch')} to a server that has what it needs (extensions, "
+            "roles); without --from-database the schema comes from the revisions",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import setting
 
 
 class Temporary(SurefootError):
@@ -23,7 +24,7 @@ class DatabaseUnreachable(Temporary):
         self.database, self.address, self.reason = database, address, reason
         super().__init__(
             f"database {database!r} at {address} cannot be reached: {reason}",
-            help="is the server up, and are host and port in DATABASE_URL right?",
+            help=f"is the server up, and are host and port in {setting('database')} right?",
         )
 
 
@@ -50,7 +51,7 @@ class MutexHeld(Temporary):
         super().__init__(
             f"{holder} has held the migration mutex for {waited_s:.0f} s; gave up after "
             f"{limit_s:.0f} s; nothing was applied",
-            help="try again when it is done, or wait longer: VEGAFS_MIGRATE_MUTEX_WAIT_S",
+            help=f"try again when it is done, or wait longer: {setting('mutex_wait_s')}",
         )
 
 

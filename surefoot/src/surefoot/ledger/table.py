@@ -262,5 +262,5 @@ def _literal(value: str | int | None) -> str:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """The row as `vegafs ledger --json` prints it."""
+    """The row as the command `ledger --json` prints it."""
     return asdict(row)

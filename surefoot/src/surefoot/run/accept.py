@@ -50,7 +50,7 @@ def _accept(
         if revision.id not in applied(rows):
             raise NotFound(
                 f"{revision.id} was never applied to this database, so there is nothing to accept",
-                help="`vegafs ledger` shows what was",
+                help=f"`{command()} ledger` shows what was",
             )
         entry = Entry(
             revision=revision.id,

@@ -38,6 +38,7 @@ from surefoot.errors import (
     Refused,
     SurefootError,
 )
+from surefoot.errors.names import command
 from surefoot.ledger import integrity as plan
 from surefoot.ledger.glance import Glance, digest, glance
 from surefoot.ledger.integrity import Stranger
@@ -47,7 +48,6 @@ State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unr
 
 # To close a connection that hangs takes up to two seconds more; a probe's patience is about five.
 TIMEOUT_S = 2.0
-_BY_HAND = "`vegafs ledger` shows what was done; alembic_version was written by somebody else"
 _LOST = "deploy the build that has it, or restore the database that belongs to this one"
 _BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
 
@@ -187,7 +187,7 @@ def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
         return f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
     if in_force and not found.heads:
         newest = list(found.recorded)[-1] if found.recorded else build.newest
-        return f"alembic_version is empty, and the ledger is at {newest}", _BY_HAND
+        return f"alembic_version is empty, and the ledger is at {newest}", _by_hand()
     known = found.heads & ids
     if found.heads - ids:
         # A newer build was here: what it knows of the order, this one does not.
@@ -200,15 +200,20 @@ def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
         below = ancestors(build.revisions, known)
         above = in_force - below
         if above:
-            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", _BY_HAND
+            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", _by_hand()
         if any(head in ancestors(build.revisions, known - {head}) for head in known):
-            return f"of its rows {_listed(known)} one builds on another", _BY_HAND
+            return f"of its rows {_listed(known)} one builds on another", _by_hand()
     recorded = {i: row for i, row in (found.recorded or {}).items() if i in ids}
     try:
         plan.check_integrity(build.revisions, known, recorded)
     except Refused as error:
-        return error.message, error.help or _BY_HAND
+        return error.message, error.help or _by_hand()
     return None
+
+
+def _by_hand() -> str:
+    shows = f"`{command()} ledger` shows what was done"
+    return f"{shows}; alembic_version was written by somebody else"
 
 
 def _listed(identifiers: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def refuse_unsafe(
             rules = ", ".join(revision.broken_rules)
             say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
         elif revision.verdict is None:
-            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
+            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: {command()} lock")
 
 
 def spare_services(
@@ -140,5 +140,5 @@ def protect_data(
 def _command(plan: Sequence[Planned]) -> str:
     last = plan[-1]
     if last.direction == "downgrade":
-        return f"vegafs downgrade {', '.join(last.after) or 'base'}"
-    return f"vegafs upgrade {last.revision}"
+        return f"{command()} downgrade {', '.join(last.after) or 'base'}"
+    return f"{command()} upgrade {last.revision}"
