@@ -8,6 +8,7 @@ from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
+from surefoot.errors.names import command
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.interruption import Interruption

@@ -19,6 +19,7 @@ from surefoot.errors import (
     ServicesAlive,
     StampRefused,
 )
+from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.guards import backup
