@@ -96,7 +96,7 @@ async def test_the_mutex_is_given_back_by_a_second_try(
     canceller: Canceller, empty_database: Database, of: str
 ) -> None:
     """Whichever part of the first one was cancelled."""
-    number = mutex.key("alembic_version")
+    number = mutex.key()
 
     def give_back(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({number})")

@@ -7,26 +7,31 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
 from surefoot.errors import SurefootError, UsageError
+from surefoot.ledger.glance import heads_of
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
 
 
-def history(config: Config, script: ScriptDirectory, engine: Engine) -> None:
+def history(
+    config: Config,
+    script: ScriptDirectory,
+    engine: Engine,
+    version_table: VersionTable = VersionTable(),
+) -> None:
     """Print the revisions, newest first, each with its state in the database.
 
     Without a database the list is still printed, and the reason said.
     """
     heads: tuple[str, ...] | None
     try:
-        heads = asyncio.run(_heads(engine))
+        heads = asyncio.run(_heads(engine, version_table))
     except SurefootError as error:
         heads = None
         say(f"{error.render()}\nThe list below says nothing of the database.\n")
@@ -48,14 +53,10 @@ def history(config: Config, script: ScriptDirectory, engine: Engine) -> None:
     say(f"{summary}. Next: alembic upgrade head" if pending else f"{summary}.")
 
 
-async def _heads(engine: Engine) -> tuple[str, ...]:
+async def _heads(engine: Engine, version_table: VersionTable) -> tuple[str, ...]:
     with engine() as opened, explained(opened.url):
         async with opened.connect() as connection:
-            return await connection.run_sync(_current)
-
-
-def _current(connection: Connection) -> tuple[str, ...]:
-    return MigrationContext.configure(connection).get_current_heads()
+            return await connection.run_sync(heads_of, version_table)
 
 
 def _range(given: str | None, heads: tuple[str, ...] | None) -> tuple[str, str]:

@@ -128,11 +128,17 @@ class TargetMissed(CheckFailed):
 
     code = "target-missed"
 
-    def __init__(self, database: str, expected: Sequence[str], found: Sequence[str]) -> None:
+    def __init__(
+        self,
+        database: str,
+        expected: Sequence[str],
+        found: Sequence[str],
+        version_table: str,
+    ) -> None:
         self.database, self.expected, self.found = database, tuple(expected), tuple(found)
         super().__init__(
             f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
-            f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
+            f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}",
             help=f"`{command()} ledger` shows what was done, `alembic current` where it is",
         )
 

@@ -104,11 +104,11 @@ class NotAdopted(Refused):
 
     code = "not-adopted"
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, version_table: str) -> None:
         self.database = database
         super().__init__(
             f"{database!r} has tables and no revision table: it was not made by these revisions, "
-            "or its alembic_version is lost",
+            f"or its {version_table} is lost",
             help=f"`{command()} ops adopt REV --reason …` compares it with a revision and takes it "
             "over",
         )

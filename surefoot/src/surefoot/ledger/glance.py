@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.table import TELLING, Ledger, Row
 
 _DIGEST = """encode(sha256(convert_to(
@@ -47,7 +48,9 @@ class Glance:
     recorded: Mapping[str, Row] | None
 
 
-def glance(connection: Connection, expected: str) -> Glance:
+def glance(
+    connection: Connection, expected: str, version_table: VersionTable = VersionTable()
+) -> Glance:
     """Look; the rows are there only where `expected` is not their digest.
 
     At the head of a ledger that only grew it is one statement, elsewhere a second one, which sees
@@ -55,13 +58,24 @@ def glance(connection: Connection, expected: str) -> Glance:
 
     On failure: ProgrammingError, where one of the tables is not there.
     """
-    names, rows = Ledger().names, None
+    names, rows = Ledger(version_table).names, None
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
     if not as_expected:
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
         heads, as_expected, rows = found.one()
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
     return Glance(frozenset(json.loads(heads or "[]")), recorded)
+
+
+def heads_of(
+    connection: Connection, version_table: VersionTable = VersionTable()
+) -> tuple[str, ...]:
+    """The revisions that the version table names; none where it does not exist."""
+    table = version_table.quoted
+    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+        return ()
+    names = f"SELECT version_num FROM {table} ORDER BY version_num"  # noqa: S608 - quoted
+    return tuple(connection.exec_driver_sql(names).scalars())
 
 
 def digest(checksums: Iterable[tuple[str, str]]) -> str:

@@ -20,11 +20,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import LedgerEdited
 
-SUFFIX = "_ledger"
-# Told of every row as it commits.
-CHANNEL = "alembic_version_ledger"
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
 )
@@ -99,7 +97,7 @@ SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
-SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('{table}')
+SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
                    AND attname = 'requires_code')
 """
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
@@ -149,15 +147,15 @@ _FIELDS = frozenset(field.name for field in fields(Row))
 
 
 class Ledger:
-    """The ledger beside one revision table."""
+    """The ledger of one version table."""
 
-    def __init__(self, version_table: str = "alembic_version", schema: str | None = None) -> None:
-        self.name = version_table + SUFFIX
-        prefix = f'"{schema}".' if schema else ""
+    def __init__(self, version_table: VersionTable = VersionTable()) -> None:
+        self.name = version_table.ledger_name
+        self.channel = version_table.channel.replace("'", "''")
         self.names = {
-            "table": f'{prefix}"{self.name}"',
-            "function": f'{prefix}"{self.name}_append_only"',
-            "version_table": f'{prefix}"{version_table}"',
+            "table": version_table.ledger,
+            "function": version_table.ledger_guard,
+            "version_table": version_table.quoted,
         }
 
     def exists(self, connection: Connection) -> bool:
@@ -174,7 +172,7 @@ class Ledger:
 
     def extend(self, connection: Connection) -> None:
         """Let a table that an older build made hold what this one writes."""
-        if connection.exec_driver_sql(_LACKS.format(**self.names)).scalar():
+        if connection.scalar(text(_LACKS), {"table": self.names["table"]}):
             connection.exec_driver_sql(_EXTEND.format(**self.names))
         narrow = connection.execute(text(_NARROW), {"table": self.names["table"]}).scalar()
         if narrow is not None:
@@ -190,7 +188,7 @@ class Ledger:
         literals = {name: _literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
         connection.exec_driver_sql(
-            _APPEND.format(hashed=hashed, channel=CHANNEL, **self.names, **literals)
+            _APPEND.format(hashed=hashed, channel=self.channel, **self.names, **literals)
         )
 
     def read(self, connection: Connection) -> tuple[Row, ...]:

@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, ancestors, heads, one_head
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
 from surefoot.errors import (
     DatabaseAhead,
@@ -40,7 +41,7 @@ from surefoot.errors import (
 )
 from surefoot.errors.names import command
 from surefoot.ledger import integrity as plan
-from surefoot.ledger.glance import Glance, digest, glance
+from surefoot.ledger.glance import Glance, digest, glance, heads_of
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.table import Ledger, applied
 
@@ -60,6 +61,7 @@ class Build:
     # What the ledger's digest is where all of them were applied as they are.
     digest: str
     _revisions: Callable[[], Sequence[Revision]] = field(repr=False)
+    version_table: VersionTable = VersionTable()
 
     @cached_property
     def revisions(self) -> Sequence[Revision]:
@@ -67,13 +69,15 @@ class Build:
         return self._revisions()
 
     @classmethod
-    def of(cls, revisions: Sequence[Revision]) -> Build:
+    def of(
+        cls, revisions: Sequence[Revision], version_table: VersionTable = VersionTable()
+    ) -> Build:
         """The build that has these revisions."""
         applied = digest((r.id, r.sha256) for r in revisions)
-        return cls(heads(revisions), applied, lambda: revisions)
+        return cls(heads(revisions), applied, lambda: revisions, version_table)
 
     @classmethod
-    def read(cls, lock_path: Path) -> Build:
+    def read(cls, lock_path: Path, version_table: VersionTable = VersionTable()) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
         lines = lock_lines(lock_path)
         # As one text: a chain of thousands is read at every start.
@@ -82,6 +86,7 @@ class Build:
             frozenset(line[0] for line in lines).difference(below),
             digest((line[0], line[4]) for line in lines),
             lambda: tuple(map(from_line, lines)),
+            version_table,
         )
         if len(build.heads) > 1:
             one_head(build.revisions)
@@ -181,13 +186,15 @@ def decide(database: str, build: Build, found: Glance) -> Verdict:
 
 def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
     """Why neither of the two can be right, and what helps; None where they fit together."""
+    table = build.version_table.name
+    by_hand = f"`{command()} ledger` shows what was done; {table} was written by somebody else"
     ids = {revision.id for revision in build.revisions}
     in_force = ids if found.recorded is None else set(found.recorded)
     if unknown := found.heads - ids - in_force:
         return f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
     if in_force and not found.heads:
         newest = list(found.recorded)[-1] if found.recorded else build.newest
-        return f"alembic_version is empty, and the ledger is at {newest}", _by_hand()
+        return f"{table} is empty, and the ledger is at {newest}", by_hand
     known = found.heads & ids
     if found.heads - ids:
         # A newer build was here: what it knows of the order, this one does not.
@@ -200,20 +207,15 @@ def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
         below = ancestors(build.revisions, known)
         above = in_force - below
         if above:
-            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", _by_hand()
+            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", by_hand
         if any(head in ancestors(build.revisions, known - {head}) for head in known):
-            return f"of its rows {_listed(known)} one builds on another", _by_hand()
+            return f"of its rows {_listed(known)} one builds on another", by_hand
     recorded = {i: row for i, row in (found.recorded or {}).items() if i in ids}
     try:
         plan.check_integrity(build.revisions, known, recorded)
     except Refused as error:
-        return error.message, error.help or _by_hand()
+        return error.message, error.help or by_hand
     return None
-
-
-def _by_hand() -> str:
-    shows = f"`{command()} ledger` shows what was done"
-    return f"{shows}; alembic_version was written by somebody else"
 
 
 def _listed(identifiers: Iterable[str]) -> str:
@@ -221,18 +223,13 @@ def _listed(identifiers: Iterable[str]) -> str:
 
 
 def _glance(connection: Connection, build: Build) -> Glance:
+    table = build.version_table
     try:
-        return glance(connection, build.digest)
+        return glance(connection, build.digest, table)
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
     # One of the two is not there: managed by an ordinary Alembic so far, by nobody, or by hand.
-    ledger = Ledger()
+    ledger = Ledger(table)
     recorded = applied(ledger.read(connection)) if ledger.exists(connection) else {}
-    try:
-        names = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
-        return Glance(frozenset(names), recorded)
-    except ProgrammingError as error:
-        if sqlstate(error) != UNDEFINED_TABLE:
-            raise
-        return Glance(frozenset(), recorded)
+    return Glance(frozenset(heads_of(connection, table)), recorded)

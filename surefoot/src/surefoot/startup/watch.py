@@ -26,7 +26,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
-from surefoot.ledger.table import CHANNEL
 from surefoot.startup.check import TIMEOUT_S, Build, State, Verdict, autocommitting, check, look
 from surefoot.telemetry import verdict_changed
 
@@ -130,7 +129,8 @@ class Watch:
             self.announced = await connection.run_sync(announce, self.build.newest)
             if self.announced:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
+                channel = self.build.version_table.channel
+                await driver.add_listener(channel, lambda *_: self._notified.set())
         if not self.announced:
             logger.warning(
                 "a pooler is in between: migrations cannot see this service, "
@@ -151,7 +151,9 @@ class Watch:
                 with anyio.fail_after(TIMEOUT_S):
                     async with self._comparing.connect() as connection:
                         await connection.execute(_SHORT_LOCKS)
-                        found = await connection.run_sync(agreement.look, self.build.revisions)
+                        found = await connection.run_sync(
+                            agreement.compare, self.build.revisions, self.build.version_table
+                        )
                 self.agrees = found.agrees
             except DATABASE_ERRORS as error:
                 self.agrees = None

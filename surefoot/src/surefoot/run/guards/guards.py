@@ -11,6 +11,7 @@ from sqlalchemy.util.concurrency import await_only
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import (
     BackupMissing,
@@ -30,14 +31,18 @@ SERVICES_POLL_S = 0.2
 
 
 def compare_with_stamp(
-    connection: Connection, locked: Sequence[Revision], stamped: Sequence[str], database: str
+    connection: Connection,
+    locked: Sequence[Revision],
+    stamped: Sequence[str],
+    database: str,
+    version_table: VersionTable = VersionTable(),
 ) -> None:
     """Compare the schema with what the revision gives that is to be stamped.
 
     On failure: StampRefused. A stamp that is not true hides the difference from every later run.
     """
     expected = expected_fingerprint(locked, stamped)
-    found = snapshot(connection).fingerprint()
+    found = snapshot(connection, version_table=version_table).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
 

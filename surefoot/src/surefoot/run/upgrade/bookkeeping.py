@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.version_table import VersionTable
 from surefoot.ledger import integrity as plan
+from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import Entry, Ledger, Row, applied
-
-VERSION_TABLE = "alembic_version"
 
 
 @dataclass
@@ -36,19 +35,20 @@ class Bookkeeping:
         build: str,
         reason: str | None,
         adopt: bool,
+        version_table: VersionTable = VersionTable(),
     ) -> None:
         self._connection = connection
         self._counts = counts
         self._build = build
         self._reason = reason
         self._stamped = "adopted" if adopt else "stamped"
-        self._ledger = Ledger(VERSION_TABLE)
+        self._version_table = version_table
+        self._ledger = Ledger(version_table)
         self._revisions: Sequence[Revision] = ()
 
     def heads(self) -> frozenset[str]:
-        """The revisions that the revision table names."""
-        context = MigrationContext.configure(self._connection)
-        found = frozenset(context.get_current_heads())
+        """The revisions that the version table names."""
+        found = frozenset(heads_of(self._connection, self._version_table))
         self._connection.rollback()
         return found
 
@@ -115,7 +115,9 @@ class Bookkeeping:
                 outcome="measured",
                 checksum=known[-1].sha256 if known else "",
                 build=self._build,
-                fingerprint=snapshot(self._connection).fingerprint(),
+                fingerprint=snapshot(
+                    self._connection, version_table=self._version_table
+                ).fingerprint(),
             ),
         )
         self._connection.commit()
