@@ -16,13 +16,12 @@ import asyncpg
 from alembic.config import Config
 
 from surefoot.chain.lockfile import names_all_files
-from surefoot.chain.revisions import heads
 from surefoot.chain.version_table import VersionTable
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import command_name, say
 from surefoot.errors import Interrupted, SurefootError
-from surefoot.ledger import integrity as plan
+from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied
 from surefoot.project import Project
 from surefoot.run.report import Recorder
@@ -77,9 +76,8 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
         if not names_all_files(locked, project.versions):
             return None
         in_database, rows = asyncio.run(_read(database, project.version_table))
-        if not in_database or in_database != heads(locked):
+        if position(locked, in_database, applied(rows)).state != "current":
             return None
-        plan.check_integrity(locked, in_database, applied(rows))
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:

@@ -67,6 +67,12 @@ def glance(
     return Glance(frozenset(json.loads(heads or "[]")), recorded)
 
 
+def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
+    """The same with all rows, whatever of the two tables exists."""
+    recorded = Ledger(version_table).in_force(connection)
+    return Glance(frozenset(heads_of(connection, version_table)), recorded)
+
+
 def heads_of(
     connection: Connection, version_table: VersionTable = VersionTable()
 ) -> tuple[str, ...]:

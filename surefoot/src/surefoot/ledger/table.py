@@ -199,6 +199,10 @@ class Ledger:
             for row in rows.mappings()
         )
 
+    def in_force(self, connection: Connection) -> dict[str, Row]:
+        """The row of each revision that is in force; none where there is no ledger."""
+        return applied(self.read(connection)) if self.exists(connection) else {}
+
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
         edited = connection.exec_driver_sql(

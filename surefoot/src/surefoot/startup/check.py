@@ -15,7 +15,7 @@ anybody waits for and writes nothing. Neither Alembic nor a revision file is imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,30 +27,24 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
-from surefoot.chain.revisions import Revision, ancestors, heads, one_head
+from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
 from surefoot.errors import (
     DatabaseAhead,
     DatabaseBehind,
-    DatabaseDiverged,
     DatabaseUnreachable,
     NeverMigrated,
-    Refused,
     SurefootError,
 )
-from surefoot.errors.names import command
-from surefoot.ledger import integrity as plan
-from surefoot.ledger.glance import Glance, digest, glance, heads_of
+from surefoot.ledger.glance import Glance, digest, glance, read
 from surefoot.ledger.integrity import Stranger
-from surefoot.ledger.table import Ledger, applied
+from surefoot.ledger.position import position
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 
 # To close a connection that hangs takes up to two seconds more; a probe's patience is about five.
 TIMEOUT_S = 2.0
-_LOST = "deploy the build that has it, or restore the database that belongs to this one"
-_BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
 
 
 @dataclass(frozen=True)
@@ -166,60 +160,20 @@ def decide(database: str, build: Build, found: Glance) -> Verdict:
 
     if found.recorded is None and found.heads == build.heads:
         return verdict("current")
-    contradiction = _contradiction(build, found)
-    if contradiction is not None:
-        return verdict("diverged", DatabaseDiverged(database, *contradiction))
-    applied = ancestors(build.revisions, found.heads)
-    pending = tuple(r.id for r in build.revisions if r.id not in applied)
-    if not found.heads:
-        return verdict("never-migrated", NeverMigrated(database, build.newest), pending=pending)
-    strangers = plan.strangers(build.revisions, found.heads, found.recorded or {})
-    if strangers:
-        error = DatabaseAhead(database, current or "", build.newest, [str(s) for s in strangers])
-        tolerated = all(stranger.tolerates(build.revisions) for stranger in strangers)
-        return verdict("ahead", None if tolerated else error, ahead=strangers)
-    if pending:
+    at = position(build.revisions, found.heads, found.recorded, build.version_table)
+    pending = tuple(revision.id for revision in at.pending)
+    if at.contradiction is not None:
+        return verdict("diverged", at.contradiction.error(database))
+    if at.state == "never-migrated":
+        return verdict(at.state, NeverMigrated(database, build.newest), pending=pending)
+    if at.state == "ahead":
+        told = [str(stranger) for stranger in at.strangers]
+        error = DatabaseAhead(database, current or "", build.newest, told)
+        return verdict(at.state, None if at.tolerated else error, ahead=at.strangers)
+    if at.state == "behind":
         behind = DatabaseBehind(database, current or "base", build.newest, pending)
-        return verdict("behind", behind, pending=pending)
+        return verdict(at.state, behind, pending=pending)
     return verdict("current")
-
-
-def _contradiction(build: Build, found: Glance) -> tuple[str, str] | None:
-    """Why neither of the two can be right, and what helps; None where they fit together."""
-    table = build.version_table.name
-    by_hand = f"`{command()} ledger` shows what was done; {table} was written by somebody else"
-    ids = {revision.id for revision in build.revisions}
-    in_force = ids if found.recorded is None else set(found.recorded)
-    if unknown := found.heads - ids - in_force:
-        return f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
-    if in_force and not found.heads:
-        newest = list(found.recorded)[-1] if found.recorded else build.newest
-        return f"{table} is empty, and the ledger is at {newest}", by_hand
-    known = found.heads & ids
-    if found.heads - ids:
-        # A newer build was here: what it knows of the order, this one does not.
-        lacking = ids - in_force
-        if lacking or len(found.heads) > 1:
-            has = f"it is at {_listed(found.heads)}"
-            return (f"{has} and lacks {_listed(lacking)}" if lacking else has), _BRANCHED
-        known = frozenset(ids & in_force)
-    else:
-        below = ancestors(build.revisions, known)
-        above = in_force - below
-        if above:
-            return f"it is at {_listed(known)}, and the ledger has {_listed(above)} too", by_hand
-        if any(head in ancestors(build.revisions, known - {head}) for head in known):
-            return f"of its rows {_listed(known)} one builds on another", by_hand
-    recorded = {i: row for i, row in (found.recorded or {}).items() if i in ids}
-    try:
-        plan.check_integrity(build.revisions, known, recorded)
-    except Refused as error:
-        return error.message, error.help or by_hand
-    return None
-
-
-def _listed(identifiers: Iterable[str]) -> str:
-    return ", ".join(sorted(identifiers))
 
 
 def _glance(connection: Connection, build: Build) -> Glance:
@@ -229,7 +183,5 @@ def _glance(connection: Connection, build: Build) -> Glance:
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
-    # One of the two is not there: managed by an ordinary Alembic so far, by nobody, or by hand.
-    ledger = Ledger(table)
-    recorded = applied(ledger.read(connection)) if ledger.exists(connection) else {}
-    return Glance(frozenset(heads_of(connection, table)), recorded)
+    # One of the two does not exist: an ordinary Alembic has managed it so far, nobody, or a hand.
+    return read(connection, table)

@@ -54,12 +54,9 @@ class Bookkeeping:
 
     def recorded(self) -> dict[str, Row]:
         """The ledger's row for each revision that is in force."""
-        if not self._ledger.exists(self._connection):
-            self._connection.rollback()
-            return {}
-        rows = self._ledger.read(self._connection)
+        found = self._ledger.in_force(self._connection)
         self._connection.rollback()
-        return applied(rows)
+        return found
 
     def open(self, revisions: Sequence[Revision]) -> None:
         """Make the ledger where there is none, and compare it with the revisions.
