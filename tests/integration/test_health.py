@@ -94,8 +94,8 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             "UPDATE alembic_version SET version_num = '9999'",
             {
                 "code": "database-diverged",
-                "summary": "database '{name}' and this build contradict: it is at 9999, which "
-                "neither this build nor its ledger knows",
+                "summary": "database '{name}' and this build contradict each other: it is at "
+                "9999, which neither this build nor its ledger knows",
                 "current": "9999",
                 "pending": [],
                 "fix": "deploy the build that has it, or restore the database that belongs to "

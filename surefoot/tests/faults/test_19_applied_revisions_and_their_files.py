@@ -122,7 +122,7 @@ async def test_a_revision_before_an_applied_one_is_refused(
     changed.lock()
     result = await launcher.alembic(changed, "upgrade", "head", url=empty_database.url)
     assert result.err == (
-        "REFUSED [revision-inserted]  0002a_change stands before 0003, which is applied, and was "
+        "REFUSED [revision-inserted]  0002a_change comes before 0003, which is applied, but was "
         "never applied itself: no upgrade would run it\n"
         "  help: give it the next number and build it on the newest revision\n"
     )
@@ -190,7 +190,7 @@ async def test_a_ledger_that_was_edited_by_hand_is_refused(
     result = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
     assert result.err == (
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
-        "before row 2: its hash does not fit\n"
+        "before row 2: its hash does not match\n"
         "  help: restore the row from a backup; `vegafs ledger` shows it\n"
     )
     await nothing_happened(result, watcher)

@@ -49,10 +49,10 @@ def test_without_names_messages_say_where_the_library_takes_a_setting_from() -> 
         f"write it as {URL}",
         "set the database URL that env.py names to the server itself; the service stays behind "
         "the pooler",
-        "try again when it is done, or wait longer: Limits(mutex_wait_s=…)",
+        "try again when that run is done, or wait longer: Limits(mutex_wait_s=…)",
         "set Limits(backup_command=…), or waive the backup by name: "
         'Limits(backup_waived="<who and why>")',
-        "`surefoot lint 0009` shows where, with the safe form; if it is meant, allow it in the "
+        "`surefoot lint 0009` shows where, with the safe form; to override, allow it in the "
         'file with a reason, then `surefoot lock`; Limits(lint="warn") only warns',
     ]
 

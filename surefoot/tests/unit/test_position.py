@@ -48,7 +48,7 @@ def test_a_contradiction_names_the_version_table() -> None:
     with pytest.raises(DatabaseDiverged) as caught:
         raise found.contradiction.error("shop")
     assert caught.value.message == (
-        "database 'shop' and this build contradict: shop_version is empty, and the ledger is at "
-        "0003"
+        "database 'shop' and this build contradict each other: shop_version is empty, and the "
+        "ledger is at 0003"
     )
     assert (caught.value.help or "").endswith("shop_version was written by somebody else")

@@ -134,7 +134,7 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
     with pytest.raises(LockFileStale) as caught:
         check_lock(lock, read_revisions(versions))
     assert caught.value.render() == (
-        "ERROR [lock-file-stale]  revisions.lock is not what the revision files give: "
+        "ERROR [lock-file-stale]  revisions.lock does not match the revision files: "
         "0004 is not in it; 0003 has no file; 0002 was edited\n"
         "  help: run `vegafs lock` and commit the file"
     )

@@ -1,4 +1,4 @@
-"""What was done to a database and what the files say contradict each other."""
+"""The ledger of a database and the revision files contradict each other: exit code 3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from surefoot.errors.refused import Refused
 
 
 class StampRefused(Refused):
-    """The schema is not what the revision gives that is to be stamped."""
+    """The schema differs from the one that the revision to stamp gives."""
 
     code = "stamp-refused"
 
@@ -27,7 +27,7 @@ class StampRefused(Refused):
 
 
 class RevisionEdited(Refused):
-    """A revision's code is not what was applied."""
+    """The code of a revision changed after the revision was applied."""
 
     code = "revision-edited"
 
@@ -57,28 +57,29 @@ class RevisionMissing(Refused):
 
 
 class RevisionInserted(Refused):
-    """A revision was put before one that is applied already."""
+    """A revision was inserted before one that is already applied."""
 
     code = "revision-inserted"
 
     def __init__(self, name: str, current: str) -> None:
         self.name, self.current = name, current
         super().__init__(
-            f"{name} stands before {current}, which is applied, and was never applied itself: "
+            f"{name} comes before {current}, which is applied, but was never applied itself: "
             "no upgrade would run it",
             help="give it the next number and build it on the newest revision",
         )
 
 
 class LedgerEdited(Refused):
-    """A row of the ledger is not what was written."""
+    """A row of the ledger was changed after it was written."""
 
     code = "ledger-edited"
 
     def __init__(self, table: str, row: int) -> None:
         self.table, self.row = table, row
         super().__init__(
-            f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
+            f"the ledger {table} was changed by hand at or before row {row}: its hash does not "
+            "match",
             help=f"restore the row from a backup; `{command()} ledger` shows it",
         )
 

@@ -1,4 +1,4 @@
-"""What was asked or configured cannot work: exit code 2."""
+"""The request or the configuration cannot work: exit code 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
 class UsageError(SurefootError):
-    """What was asked for, or how it is configured, cannot work."""
+    """The request or the configuration cannot work."""
 
     code = "usage"
     exit_code = 2
@@ -71,7 +71,7 @@ class TargetUnknown(UsageError):
 
 
 class DatabaseUrlInvalid(UsageError):
-    """The database's URL cannot be used; `reason` never holds the password."""
+    """The database URL cannot be used; `reason` never holds the password."""
 
     code = "database-url-invalid"
 
@@ -86,7 +86,7 @@ class DatabaseUrlInvalid(UsageError):
 
 
 class LoginRefused(UsageError):
-    """The server answered and did not let us in."""
+    """The server answered and refused the login."""
 
     code = "login-refused"
 
@@ -113,7 +113,7 @@ class DatabaseMissing(UsageError):
 
 
 class PermissionMissing(UsageError):
-    """The role may connect but not do what the command needs."""
+    """The role may connect, but lacks a privilege that the command needs."""
 
     code = "permission-missing"
 
@@ -126,7 +126,7 @@ class PermissionMissing(UsageError):
 
 
 class RevisionUnknown(UsageError):
-    """A revision was named that the chain does not have, or that several ids begin with."""
+    """No revision has the id that was given, or several ids begin with it."""
 
     code = "revision-unknown"
 
@@ -136,13 +136,13 @@ class RevisionUnknown(UsageError):
 
 
 class RevisionsBroken(UsageError):
-    """The revision files, or the list of them, do not make a chain."""
+    """The revision files or revisions.lock do not form a chain."""
 
     code = "revisions-broken"
 
 
 class MessageMissing(UsageError):
-    """A revision without a message has no name."""
+    """A new revision has no message, which its file name is made of."""
 
     code = "message-missing"
 
@@ -154,13 +154,13 @@ class MessageMissing(UsageError):
 
 
 class ReasonMissing(UsageError):
-    """What goes against a guard wants a reason."""
+    """A command that overrides a guard needs a reason."""
 
     code = "reason-missing"
 
     def __init__(self) -> None:
         super().__init__(
-            "--execute wants a reason: the ledger keeps why the guard was passed",
+            "--execute needs a reason: the ledger records why the guard was overridden",
             help='--execute --reason "why this is right"',
         )
 
@@ -209,6 +209,6 @@ class DumpProgramMissing(UsageError):
 
 
 class NotFound(UsageError):
-    """Something was named that does not exist."""
+    """The thing that was named does not exist."""
 
     code = "not-found"
