@@ -107,11 +107,11 @@ async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
     On failure: why this build does not serve on it, unless that is waited for; what `upgrade`
     meets.
     """
-    verdict = await watch.look()
+    verdict = await watch.refresh()
     is_late = verdict.state in ("behind", "never-migrated")
     if is_late and settings.startup_schema == "upgrade":
         await _upgrade(named)
-        verdict = await watch.look()
+        verdict = await watch.refresh()
     if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
         raise verdict.error
     if verdict.ahead:

@@ -44,7 +44,7 @@ async def execute(service: FastAPI, statement: str) -> None:
 
 
 async def readiness(service: FastAPI) -> tuple[int, dict[str, Any]]:
-    await service.state.watch.look()
+    await service.state.watch.refresh()
     async with asking(service) as client:
         answer = await client.get("/readyz")
     return answer.status_code, answer.json()
@@ -214,7 +214,7 @@ async def test_strangers_are_told_the_state_alone(
     service: FastAPI, api: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:
     """Names, addresses and revisions are for those who have a key."""
-    await service.state.watch.look()
+    await service.state.watch.refresh()
     assert (await stranger.get("/readyz")).json() == {"status": "ready", "code": "at-head"}
     wrong = {"Authorization": "Bearer nonsense"}
     assert (await stranger.get("/readyz", headers=wrong)).json().keys() == {"status", "code"}

@@ -32,8 +32,8 @@ from surefoot.errors import (
     RunFailed,
     SurefootError,
 )
-from surefoot.ledger import integrity as plan
 from surefoot.ledger.glance import heads_of
+from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Ledger, applied, unfinished
 from surefoot.startup import check as startup
 
@@ -140,7 +140,7 @@ def _ledger(connection: Connection, lock_path: Path, version_table: VersionTable
     ledger.verify(connection)
     rows = ledger.read(connection)
     revisions = read_revisions(lock_path.parent / "versions")
-    plan.check_integrity(revisions, heads_of(connection, version_table), applied(rows))
+    check_integrity(revisions, heads_of(connection, version_table), applied(rows))
     began = unfinished(rows)
     left = f"; a step of {began.revision} began and did not end" if began else ""
     return f"{len(rows)} rows, every hash fits, and the files are what was applied{left}"

@@ -3,7 +3,7 @@
     revisions.lock x version table -> the fingerprint expected --+-> agrees: yes, no, not known
     catalog ------------------------> the fingerprint found -----+
 
-A fact to show and no reason to refuse service. The command `drift` lists the differences.
+It is shown, and no reason to refuse service. The command `drift` lists the differences.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Agreement:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether they are equal; None where the lock does not say what to expect."""
+        """Whether they are equal; None where the lock has no fingerprint for the revision."""
         return None if self.expected is None else self.expected == self.found
 
 
 async def agreement(
     engine: AsyncEngine, lock_path: Path, version_table: VersionTable = VersionTable()
 ) -> Agreement:
-    """Compare the whole schema with the lock: a read of the catalogs, some ten milliseconds.
+    """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
 
-    A role that may read is enough; nothing is written. Ask at most once a minute.
+    It needs read access only and writes nothing. Call it at most once a minute.
 
-    On failure: what connecting can meet, RevisionsBroken where the file cannot be read.
+    On failure: the errors of connecting, RevisionsBroken where the file cannot be read.
     """
     locked = read_lock(lock_path)
     with explained(engine.url):
@@ -62,7 +62,7 @@ def compare(
 
 
 def expected_fingerprint(locked: Sequence[Revision], heads: Collection[str]) -> str | None:
-    """What the schema is to be at these revisions; None where the lock does not say."""
+    """The fingerprint of the schema at these revisions; None where the lock has none."""
     if not heads:
         return NOTHING.fingerprint()
     known = {revision.id: revision.fingerprint for revision in locked}

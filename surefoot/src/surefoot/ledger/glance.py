@@ -1,4 +1,4 @@
-"""A glance at the revision table and the ledger, both at one moment, for whoever has no time."""
+"""glance() reads the version table and the ledger in one statement, at one moment."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from surefoot.ledger.table import TELLING, Ledger, Row
 
 _DIGEST = """encode(sha256(convert_to(
     string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
-# Most ledgers only ever grew, and then all rows are in force: that is told without looking for the
-# last row of each revision, and planned in a fifth of the time.
+# Without a downgrade all rows are in force, and the last row of each revision need not be found:
+# this statement is planned in a fifth of the time.
 _SHORT = f"""
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text,
     bool_and(direction <> 'downgrade') AND {_DIGEST} = $1
 FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
-# The rows in force, oldest first, unless their digest is the one that is expected.
+# The rows in force, oldest first, and whether their digest is the expected one.
 _LONG = f"""
 WITH in_force AS (
     SELECT l.* FROM {{table}} l JOIN (
@@ -39,9 +39,9 @@ FROM in_force
 
 @dataclass(frozen=True)
 class Glance:
-    """What the revision table names, and what the ledger holds to be in force.
+    """The ids that the version table names, and the rows of the ledger in force.
 
-    `recorded` is None where it is what the digest stands for, empty where there is no ledger.
+    `recorded` is None where the rows have the expected digest, empty where there is no ledger.
     """
 
     heads: frozenset[str]
@@ -51,12 +51,12 @@ class Glance:
 def glance(
     connection: Connection, expected: str, version_table: VersionTable = VersionTable()
 ) -> Glance:
-    """Look; the rows are there only where `expected` is not their digest.
+    """Read both tables; the rows only where `expected` is not their digest.
 
-    At the head of a ledger that only grew it is one statement, elsewhere a second one, which sees
-    both tables at one moment as well.
+    It takes one statement at the head of a ledger without downgrades, elsewhere a second one, which
+    reads both tables at one moment too.
 
-    On failure: ProgrammingError, where one of the tables is not there.
+    On failure: ProgrammingError, where one of the tables does not exist.
     """
     names, rows = Ledger(version_table).names, None
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
@@ -68,7 +68,7 @@ def glance(
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
-    """The same with all rows, whatever of the two tables exists."""
+    """Read both tables, each as far as it exists, with all rows in force."""
     recorded = Ledger(version_table).in_force(connection)
     return Glance(frozenset(heads_of(connection, version_table)), recorded)
 
@@ -85,7 +85,7 @@ def heads_of(
 
 
 def digest(checksums: Iterable[tuple[str, str]]) -> str:
-    """What stands for rows in force: revisions and their checksums, oldest first."""
+    """One hash over revisions and their checksums, oldest first; SQL computes the same."""
     listing = ";".join(f"{revision} {checksum}" for revision, checksum in checksums)
     return hashlib.sha256(listing.encode()).hexdigest()
 

@@ -1,16 +1,17 @@
-"""The start-up check: does the database have what this build's code works with?
+"""The start-up check says whether the code of this build works with the database.
 
-    Build (revisions.lock)  x  Glance (revision table, ledger)  ->  Verdict
+    Build (revisions.lock)  x  Glance (version table, ledger)  ->  Verdict
 
     current         serves
-    ahead           serves, where all that this build does not know only expanded, or tolerates it
-    behind          not; what is pending is listed
-    never-migrated  not
-    diverged        not: an edited or inserted revision, one that nobody knows, two heads
-    unreachable     not: down, refused, locked, silent
+    ahead           serves, where every revision that the build lacks is an expand revision, or a
+                    contract revision that tolerates its code
+    behind          does not serve; the verdict lists the pending revisions
+    never-migrated  does not serve
+    diverged        does not serve: an edited, inserted or unknown revision, two heads
+    unreachable     does not serve: down, refused, locked, silent
 
-Sets are compared, never one row. At head it is one statement, which only reads, takes no lock that
-anybody waits for and writes nothing. Neither Alembic nor a revision file is imported.
+At head it takes one statement, which only reads and takes no lock that another session waits for.
+Neither Alembic nor a revision file is imported.
 """
 
 from __future__ import annotations
@@ -43,23 +44,23 @@ from surefoot.ledger.position import position
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 
-# To close a connection that hangs takes up to two seconds more; a probe's patience is about five.
+# Closing a connection that hangs takes up to two seconds more; a probe waits for about five.
 TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
 class Build:
-    """What a build knows; a service at head never asks for the revisions themselves."""
+    """The revisions of a build, which a service at head never needs one by one."""
 
     heads: frozenset[str]
-    # What the ledger's digest is where all of them were applied as they are.
+    # The digest of a ledger by which all of them were applied, unchanged.
     digest: str
     _revisions: Callable[[], Sequence[Revision]] = field(repr=False)
     version_table: VersionTable = VersionTable()
 
     @cached_property
     def revisions(self) -> Sequence[Revision]:
-        """Each after those that it builds on."""
+        """The revisions, each after those that it builds on."""
         return self._revisions()
 
     @classmethod
@@ -74,7 +75,7 @@ class Build:
     def read(cls, lock_path: Path, version_table: VersionTable = VersionTable()) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
         lines = lock_lines(lock_path)
-        # As one text: a chain of thousands is read at every start.
+        # Joined first: a chain of thousands is read at every start.
         below = predecessors("+".join(line[1] for line in lines))
         build = cls(
             frozenset(line[0] for line in lines).difference(below),
@@ -88,13 +89,13 @@ class Build:
 
     @property
     def newest(self) -> str:
-        """Its newest revision, for people."""
+        """The newest revision, for messages."""
         return ", ".join(sorted(self.heads)) or "base"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check found, and why this build does not serve: None where it does."""
+    """The result of the check; `error` says why the build does not serve, None where it does."""
 
     state: State
     database: str
@@ -102,7 +103,7 @@ class Verdict:
     expected: str
     error: SurefootError | None = None
     pending: tuple[str, ...] = ()
-    # What is in the database and not in this build.
+    # The revisions of the database that the build does not have.
     ahead: tuple[Stranger, ...] = ()
 
     def __str__(self) -> str:
@@ -115,22 +116,22 @@ class Verdict:
 
 
 async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT_S) -> Verdict:
-    """Compare the database with the build; whatever the database does, within about `timeout_s`."""
+    """Compare the database with the build, within about `timeout_s` whatever the database does."""
     try:
         with anyio.fail_after(timeout_s):
             async with autocommitting(engine).connect() as connection:
-                return await look(connection, build)
+                return await check_on(connection, build)
     except DATABASE_ERRORS as error:
         return unreachable(engine.url, build, error, timeout_s=timeout_s)
 
 
 def autocommitting(engine: AsyncEngine) -> AsyncEngine:
-    """The engine without BEGIN and ROLLBACK, which are round trips."""
+    """The engine in autocommit mode: BEGIN and ROLLBACK are round trips."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-async def look(connection: AsyncConnection, build: Build) -> Verdict:
-    """Compare the connection's database with the build. On failure: DATABASE_ERRORS."""
+async def check_on(connection: AsyncConnection, build: Build) -> Verdict:
+    """The same on an open connection. On failure: DATABASE_ERRORS."""
     found = await connection.run_sync(_glance, build)
     return decide(connection.engine.url.database or "(default)", build, found)
 
@@ -138,7 +139,7 @@ async def look(connection: AsyncConnection, build: Build) -> Verdict:
 def unreachable(
     url: URL, build: Build, error: Exception, *, timeout_s: float = TIMEOUT_S
 ) -> Verdict:
-    """What an error of the database says. It is raised where that is nothing that we know."""
+    """The verdict from an error of the database; an unknown error is raised."""
     database = url.database or "(default)"
     meant: SurefootError | None
     if isinstance(error, TimeoutError):
@@ -152,7 +153,7 @@ def unreachable(
 
 
 def decide(database: str, build: Build, found: Glance) -> Verdict:
-    """The verdict, from what the build and the database name."""
+    """The verdict from the build and from the tables of the database."""
     current = ", ".join(sorted(found.heads)) or None
 
     def verdict(state: State, error: SurefootError | None = None, **more: Any) -> Verdict:
@@ -183,5 +184,5 @@ def _glance(connection: Connection, build: Build) -> Glance:
     except ProgrammingError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
-    # One of the two does not exist: an ordinary Alembic has managed it so far, nobody, or a hand.
+    # One of the tables does not exist: so far plain Alembic, or nobody, has migrated the database.
     return read(connection, table)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.version_table import VersionTable
-from surefoot.ledger import integrity as plan
 from surefoot.ledger.glance import heads_of
+from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 
 
@@ -61,7 +61,7 @@ class Bookkeeping:
     def open(self, revisions: Sequence[Revision]) -> None:
         """Make the ledger where there is none, and compare it with the revisions.
 
-        On failure: LedgerEdited, and the errors of `plan.check_integrity`.
+        On failure: LedgerEdited, and the errors of `check_integrity`.
         """
         self._revisions = revisions
         connection = self._connection
@@ -76,7 +76,7 @@ class Bookkeeping:
         self._ledger.verify(connection)
         recorded = applied(self._ledger.read(connection))
         connection.commit()
-        plan.check_integrity(revisions, found, recorded)
+        check_integrity(revisions, found, recorded)
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
