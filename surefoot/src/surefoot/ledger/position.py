@@ -34,9 +34,11 @@ class Contradiction:
 
     why: str
     help: str
+    # Where a revision file differs from what was applied: the error of a run.
+    refusal: Refused | None = None
 
     def error(self, database: str) -> DatabaseDiverged:
-        """The same as an error."""
+        """The same as the error of a check."""
         return DatabaseDiverged(database, self.why, self.help)
 
 
@@ -123,7 +125,7 @@ def _contradiction(
     try:
         check_integrity(revisions, known, ours)
     except Refused as error:
-        return Contradiction(error.message, error.help or by_hand)
+        return Contradiction(error.message, error.help or by_hand, error)
     return None
 
 

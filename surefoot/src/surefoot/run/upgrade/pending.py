@@ -60,7 +60,7 @@ def _accept_newer(
     if not to_head or not at.tolerated:
         raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in at.strangers])
     if at.contradiction is not None:
-        raise at.contradiction.error(recorder.database)
+        raise at.contradiction.refusal or at.contradiction.error(recorder.database)
     say(
         f"OK  {recorder.database} is ahead of this build: {current} leaves what "
         f"{expected} needs. Nothing to do."
