@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from app.errors import SettingsInvalid
 from app.settings import Settings, load_settings, load_with_origins, variable
+from surefoot.errors import names
 
 URL = "postgresql://u:S3cret@h/d"
 
@@ -289,3 +290,9 @@ def test_targets_that_cannot_be_told_apart_are_refused(
     """Without a word of a URL."""
     monkeypatch.setenv("VEGAFS_TARGETS", text)
     assert problems(root) == (f"VEGAFS_TARGETS (environment): Value error, {complaint}",)
+
+
+def test_messages_of_the_library_name_settings_that_there_are() -> None:
+    """app.errors names them for it."""
+    named = {*names.in_use().settings.values()} - {"DATABASE_URL_FILE"}
+    assert named <= {variable(field) for field in Settings.model_fields}

@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from surefoot.autogenerate import configure_options
+from surefoot.chain.version_table import VersionTable
 from surefoot.compat import isolation
 from surefoot.connect.driver import migration_settings
 from surefoot.connect.failures import explained, is_lost
@@ -67,14 +68,15 @@ def run(environment: Environment, project: Project) -> None:
     if context.is_offline_mode():
         _offline(project, metadata)
     elif command_name(config) == "history":
-        history.history(config, ScriptDirectory.from_config(config), environment.opened_engine)
+        script = ScriptDirectory.from_config(config)
+        history.history(config, script, environment.opened_engine, project.version_table)
     elif command_name(config) == "revision" and not _autogenerates(config):
         # A file with an empty body needs no database.
         context.configure(
             url=DIALECT_URL,
             as_sql=True,
             **_shared(project, metadata),
-            **_compared(environment),
+            **_compared(environment, project),
         )
         context.run_migrations()
     else:
@@ -108,15 +110,16 @@ def _shared(project: Project, metadata: Sequence[MetaData]) -> dict[str, Any]:
     """The options of `context.configure` for every command."""
     return {
         "target_metadata": metadata[0] if len(metadata) == 1 else list(metadata) or None,
-        "version_table": project.version_table,
-        "version_table_schema": project.version_table_schema,
+        "version_table": project.version_table.name,
+        "version_table_schema": project.version_table.schema,
         "transaction_per_migration": True,
     }
 
 
-def _compared(environment: Environment) -> dict[str, Any]:
+def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
-    options = {**configure_options(environment.exclude), **environment.options}
+    ours = configure_options(environment.exclude, project.version_table)
+    options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
         ours, theirs = options[name], getattr(environment, name)
         if theirs is not None:
@@ -183,9 +186,17 @@ class Online:
         function = configure()._migrations_fn
         writes = WRITING.get(getattr(function, "__name__", ""))
         if writes is not None:
-            _write(connection, config, script, writes, configure, self.limits)
+            _write(
+                connection,
+                config,
+                script,
+                writes,
+                configure,
+                self.limits,
+                self.project.version_table,
+            )
             return
-        configure(**_compared(self.environment))
+        configure(**_compared(self.environment, self.project))
         recorder = Recorder(_name(connection), _silent)
         record_steps(context.get_context(), script, recorder)
         with context.begin_transaction():
@@ -216,6 +227,7 @@ def _write(
     command: str,
     configure: Callable[..., MigrationContext],
     limits: Limits,
+    version_table: VersionTable,
 ) -> None:
     tell = config.attributes.get("say") or (say if command_name(config) else _silent)
     recorder = Recorder(_name(connection), tell)
@@ -235,6 +247,7 @@ def _write(
         reason=config.attributes.get("reason"),
         adopt=bool(config.attributes.get("adopt")),
         say=tell,
+        version_table=version_table,
     )
 
     def attempt() -> None:

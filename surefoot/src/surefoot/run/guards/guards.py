@@ -11,6 +11,7 @@ from sqlalchemy.util.concurrency import await_only
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import (
     BackupMissing,
@@ -19,6 +20,7 @@ from surefoot.errors import (
     ServicesAlive,
     StampRefused,
 )
+from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.guards import backup
@@ -29,14 +31,18 @@ SERVICES_POLL_S = 0.2
 
 
 def compare_with_stamp(
-    connection: Connection, locked: Sequence[Revision], stamped: Sequence[str], database: str
+    connection: Connection,
+    locked: Sequence[Revision],
+    stamped: Sequence[str],
+    database: str,
+    version_table: VersionTable = VersionTable(),
 ) -> None:
     """Compare the schema with what the revision gives that is to be stamped.
 
     On failure: StampRefused. A stamp that is not true hides the difference from every later run.
     """
     expected = expected_fingerprint(locked, stamped)
-    found = snapshot(connection).fingerprint()
+    found = snapshot(connection, version_table=version_table).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
 
@@ -62,7 +68,7 @@ def refuse_unsafe(
             rules = ", ".join(revision.broken_rules)
             say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
         elif revision.verdict is None:
-            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
+            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: {command()} lock")
 
 
 def spare_services(
@@ -140,5 +146,5 @@ def protect_data(
 def _command(plan: Sequence[Planned]) -> str:
     last = plan[-1]
     if last.direction == "downgrade":
-        return f"vegafs downgrade {', '.join(last.after) or 'base'}"
-    return f"vegafs upgrade {last.revision}"
+        return f"{command()} downgrade {', '.join(last.after) or 'base'}"
+    return f"{command()} upgrade {last.revision}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import MutexHeld
 from surefoot.run.locks.blockers import shape
 from surefoot.run.report import duration
@@ -77,9 +78,9 @@ class Notice:
         self._say("  Ctrl-C is safe: this run has changed nothing")
 
 
-def key(version_table: str, schema: str | None = None) -> int:
-    """The advisory lock's number for a revision table; databases have theirs apart."""
-    digest = hashlib.sha256(f"alembic:{schema or ''}.{version_table}".encode()).digest()
+def key(version_table: VersionTable = VersionTable()) -> int:
+    """The advisory lock's number for a version table; databases have theirs apart."""
+    digest = hashlib.sha256(version_table.mutex.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 

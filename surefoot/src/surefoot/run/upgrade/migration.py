@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.lockfile import check_lock, read_lock
 from surefoot.chain.revisions import Revision, heads, one_head, read_revisions
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
@@ -41,7 +42,7 @@ from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.locks.observer import Watch
 from surefoot.run.report import Planned, Recorder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
+from surefoot.run.upgrade.bookkeeping import Bookkeeping, Counts
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.pending import nothing_left
 from surefoot.run.upgrade.retry import Retries
@@ -69,8 +70,10 @@ class Migration:
         reason: str | None = None,
         adopt: bool = False,
         say: Callable[[str], None],
+        version_table: VersionTable = VersionTable(),
     ) -> None:
         self._connection = connection
+        self._version_table = version_table
         self._versions = versions
         self._lock_path = versions.parent / "revisions.lock"
         self._command = command
@@ -87,10 +90,21 @@ class Migration:
         self._telemetry = Telemetry(recorder.database)
         counts = Counts()
         self._bookkeeping = Bookkeeping(
-            connection, counts, build=limits.build, reason=reason, adopt=adopt
+            connection,
+            counts,
+            build=limits.build,
+            reason=reason,
+            adopt=adopt,
+            version_table=version_table,
         )
         self._transaction = RevisionTransaction(
-            connection, recorder, counts, limits=limits, interruption=interruption, watch=watch
+            connection,
+            recorder,
+            counts,
+            limits=limits,
+            interruption=interruption,
+            watch=watch,
+            version_table=version_table,
         )
         self._retries = Retries(
             self._transaction,
@@ -128,7 +142,9 @@ class Migration:
                 raise
 
     def _run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
-        session = admit(self._connection, self._command, self._recorder.database)
+        session = admit(
+            self._connection, self._command, self._recorder.database, self._version_table
+        )
         self._transaction.session_lock_timeout = session.lock_timeout
         self._interruption.pid = self._watch.pid = session.pid
         with self._watch.on():
@@ -145,7 +161,7 @@ class Migration:
 
         with mutex.held(
             self._connection,
-            mutex.key(VERSION_TABLE),
+            mutex.key(self._version_table),
             wait_s=limits.mutex_wait_s,
             sleep=self._interruption.sleep,
             done=lambda: self._retries.look(lambda: self._nothing_left(locked)),
@@ -207,7 +223,9 @@ class Migration:
         """On failure: TargetMissed, where the database is not where the run left it."""
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
-            raise TargetMissed(self._recorder.database, sorted(self._recorder.after), sorted(found))
+            expected = sorted(self._recorder.after)
+            name = self._version_table.name
+            raise TargetMissed(self._recorder.database, expected, sorted(found), name)
 
     def _measure(self) -> None:
         """Everything is applied: what stands in the way of a look at it ends no run."""
@@ -239,7 +257,8 @@ class Migration:
             spare_services(connection, self._revisions, plan, limits, sleep, self._say)
         if self._command == "stamp" and not told:
             locked = read_lock(self._lock_path)
-            compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)
+            stamped, database = plan[-1].after, self._recorder.database
+            compare_with_stamp(connection, locked, stamped, database, self._version_table)
         elif self._command != "stamp" and limits.production:
             refuse_unsafe(read_lock(self._lock_path), plan, limits, self._say)
             phases = {revision.id: revision.phase for revision in self._revisions}

@@ -11,7 +11,8 @@ from pathlib import Path
 from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.revisions import Revision, heads
 from surefoot.errors import DatabaseAhead
-from surefoot.ledger import integrity as plan
+from surefoot.ledger.integrity import check_integrity
+from surefoot.ledger.position import position
 from surefoot.run.report import Recorder
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 
@@ -28,8 +29,8 @@ def nothing_left(
 ) -> bool:
     """Whether the database has what was asked for; the recorder learns where it is.
 
-    On failure: DatabaseAhead, where a newer build was here and this one does not fit; the errors
-    of `plan.check_integrity`.
+    On failure: DatabaseAhead and DatabaseDiverged, where a newer build was here and this one does
+    not fit; the errors of `check_integrity`.
     """
     found = bookkeeping.heads()
     recorder.begin(tuple(sorted(found)), ())
@@ -40,7 +41,7 @@ def nothing_left(
         return True
     if not to_head or found != heads(locked):
         return False
-    plan.check_integrity(locked, found, bookkeeping.recorded())
+    check_integrity(locked, found, bookkeeping.recorded())
     return True
 
 
@@ -54,10 +55,12 @@ def _accept_newer(
     say: Callable[[str], None],
 ) -> None:
     """A newer build was here: content where it leaves what this build needs, refused elsewhere."""
-    strangers = plan.strangers(locked, found, bookkeeping.recorded())
+    at = position(locked, found, bookkeeping.recorded())
     current, expected = ", ".join(sorted(found)), ", ".join(sorted(heads(locked))) or "base"
-    if not to_head or not all(stranger.tolerates(locked) for stranger in strangers):
-        raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in strangers])
+    if not to_head or not at.tolerated:
+        raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in at.strangers])
+    if at.contradiction is not None:
+        raise at.contradiction.refusal or at.contradiction.error(recorder.database)
     say(
         f"OK  {recorder.database} is ahead of this build: {current} leaves what "
         f"{expected} needs. Nothing to do."

@@ -13,7 +13,7 @@ from surefoot.connect.limits import Limits
 from surefoot.errors import LockBlocked
 from surefoot.run.locks.observer import Watch
 from surefoot.run.report import Recorder, duration
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Counts
+from surefoot.run.upgrade.bookkeeping import Counts
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
@@ -97,7 +97,7 @@ class Retries:
         self._repeat(run, lambda: revision, self._watch.statement_ends)
 
     def look(self, look: Callable[[], _T]) -> _T:
-        """Look at the revision table and the ledger, which somebody may have locked."""
+        """Look at the version table and the ledger, which somebody may have locked."""
 
         def work() -> _T:
             self._watch.statement_begins()
@@ -106,7 +106,8 @@ class Retries:
             finally:
                 self._watch.statement_ends()
 
-        return self._repeat(work, lambda: VERSION_TABLE, self._transaction.roll_back)
+        table = self._transaction.version_table.name
+        return self._repeat(work, lambda: table, self._transaction.roll_back)
 
     def _repeat(
         self, work: Callable[[], _T], unit: Callable[[], str], clean_up: Callable[[], None]
@@ -134,7 +135,7 @@ class Retries:
     def _running(self) -> str:
         # Before the first revision Alembic reads its table, and makes it where there is none.
         running = self._recorder.running
-        return running.revision if running is not None else VERSION_TABLE
+        return running.revision if running is not None else self._transaction.version_table.name
 
     def _delays(self) -> Iterator[float]:
         limits = self._limits
