@@ -150,10 +150,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(
 
 
 def test_names_of_others_are_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the prefix is ours; what is read elsewhere is known too."""
+    """Only the prefix is ours."""
     monkeypatch.setenv("VEGA_POOL_SIZE", "x")
-    monkeypatch.setenv("VEGAFS_TEST_PG_MAJOR", "16")
-    monkeypatch.setenv("VEGAFS_TEST_DATABASE_URL", URL)
     (root / ".env").write_text("POSTGRES_PASSWORD=x\n")
     assert load_settings(root) == Settings()
 

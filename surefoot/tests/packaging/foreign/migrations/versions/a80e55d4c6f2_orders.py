@@ -5,9 +5,9 @@ Revises: 3f1c9a7b2d10
 Create Date: 2021-06-18 16:40:03.000000
 
 """
-from alembic import op
-import sqlalchemy as sa
 
+import sqlalchemy as sa
+from alembic import op
 
 revision = "a80e55d4c6f2"
 down_revision = "3f1c9a7b2d10"
