@@ -26,15 +26,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from surefoot.autogenerate import configure_options
-from surefoot.compat import isolation
+from surefoot.compat import alembic as compat
+from surefoot.compat.alembic import command_name
+from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import migration_settings
 from surefoot.connect.failures import explained, is_lost
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, history
-from surefoot.environment.commandline import command_name, in_words, quiet_close, say
+from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.environment.environment import Environment
 from surefoot.errors import (
     LoopAlreadyRunning,
@@ -44,15 +45,15 @@ from surefoot.errors import (
     TransactionAlreadyOpen,
 )
 from surefoot.project import Project
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Recorder
+from surefoot.run.command_kind import kind_of
+from surefoot.run.events import ignore
+from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.steps import record_steps
+from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
 
-# The functions that Alembic's writing commands hand to the environment, by what they do.
-WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
+WRITING = ("upgrade", "downgrade", "stamp")
 HEADS = ("head", "heads")
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
 DIALECT_URL = "postgresql+asyncpg://"
@@ -61,7 +62,7 @@ DIALECT_URL = "postgresql+asyncpg://"
 def run(environment: Environment, project: Project) -> None:
     """Do what the Alembic command asks for."""
     after_revision.register(environment, project)
-    isolation.install()
+    compat.install()
     config = context.config
     metadata = _models(project)
     if context.is_offline_mode():
@@ -135,8 +136,8 @@ async def _connect(run: Online, *, signals: bool) -> None:
         config.attributes["interruption"] = interruption
         handled: AbstractContextManager[None] = nullcontext()
         if signals:
-            looks = command_name(config) not in (None, *WRITING.values())
-            handled = interruption.cancelling() if looks else interruption.on_signals()
+            reads = command_name(config) not in (None, *WRITING)
+            handled = interruption.cancelling() if reads else interruption.on_signals()
         with handled:
             try:
                 async with opened.connect() as connection:
@@ -180,14 +181,15 @@ class Online:
             context.configure(connection=connection, **shared, **options)
             return context.get_context()
 
-        function = configure()._migrations_fn
-        writes = WRITING.get(getattr(function, "__name__", ""))
-        if writes is not None:
-            _write(connection, config, script, writes, configure, self.limits)
+        function: Function = configure().opts["fn"]
+        kind = kind_of(function)
+        if kind == "unknown":
+            kind, function = "upgrade", only_upgrading(function)
+        if kind != "reads":
+            _write(connection, config, script, kind, function, configure, self.limits)
             return
-        configure(**_compared(self.environment))
-        recorder = Recorder(_name(connection), _silent)
-        record_steps(context.get_context(), script, recorder)
+        recorder = Recorder(_name(connection), ignore)
+        configure(fn=recorded(function, script, recorder, None), **_compared(self.environment))
         with context.begin_transaction():
             context.run_migrations()
         _refuse_differences(command)
@@ -214,13 +216,15 @@ def _write(
     config: Config,
     script: ScriptDirectory,
     command: str,
+    function: Function,
     configure: Callable[..., MigrationContext],
     limits: Limits,
 ) -> None:
-    tell = config.attributes.get("say") or (say if command_name(config) else _silent)
-    recorder = Recorder(_name(connection), tell)
-    engine = AsyncEngine(connection.engine)
-    interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
+    listen = config.attributes.get("listen") or (narrate if command_name(config) else ignore)
+    recorder = Recorder(_name(connection), listen)
+    interruption: Interruption = config.attributes.get("interruption") or Interruption(
+        AsyncEngine(connection.engine)
+    )
     destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
     versions = Path(script.versions)
     migration = Migration(
@@ -231,21 +235,15 @@ def _write(
         limits=limits,
         recorder=recorder,
         interruption=interruption,
-        watch=Watch(engine, limits=limits, say=tell),
         reason=config.attributes.get("reason"),
         adopt=bool(config.attributes.get("adopt")),
-        say=tell,
     )
 
     def attempt() -> None:
-        configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
-        record_steps(
-            configured,
-            script,
-            recorder,
-            on_plan=migration.planned,
-            on_start=migration.revision_starts,
-            on_done=migration.revision_done,
+        configure(
+            fn=recorded(function, script, recorder, migration),
+            on_version_apply=migration.on_version_apply,
+            migration=migration,
         )
         with context.begin_transaction():
             context.run_migrations()
@@ -283,7 +281,3 @@ def _refuse_running_loop() -> None:
     except RuntimeError:
         return
     raise LoopAlreadyRunning
-
-
-def _silent(line: str) -> None:
-    """A library narrates nothing."""

@@ -26,7 +26,7 @@ from sqlalchemy.schema import CreateIndex
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import DuplicateRows, IndexDiffers
 from surefoot.operations.enums import quote
-from surefoot.run.locks.lock_class import LockClass
+from surefoot.operations.lock_class import LockClass
 
 # What a revision may hold only one of, and nothing beside it.
 NAMES = (

@@ -18,8 +18,8 @@ from surefoot.ledger import agreement
 from surefoot.ledger.services import living
 from surefoot.ledger.table import Ledger, Row
 from surefoot.overview.model import Activity, Reading, Unread
-from surefoot.run.locks import blockers, mutex
-from surefoot.run.locks.progress import progress_of
+from surefoot.run import sessions
+from surefoot.run.locks import mutex
 from surefoot.startup.check import Build, check
 
 # With a silent server, closing the connection takes up to two seconds more.
@@ -86,11 +86,11 @@ async def _part(
 
 
 def _activity(connection: Connection) -> Activity | None:
-    holder = mutex.find_holder(connection, mutex.key(VERSION_TABLE))
+    holder = sessions.mutex_holder(connection, mutex.key(VERSION_TABLE))
     if holder is None:
         return None
-    progress = progress_of(connection, holder.pid)
-    return Activity(holder, progress, blockers.find(connection, holder.pid))
+    progress = sessions.progress(connection, holder.pid)
+    return Activity(holder, progress, sessions.blockers(connection, holder.pid))
 
 
 def _ledger(connection: Connection) -> tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""What an operator does to the ledger in the open."""
+"""accept_checksum() overrides the comparison of an applied revision with its file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surefoot.target import Target
 
 
 async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
-    """Record that an applied revision's file is what was applied, though its code differs.
+    """Record that the file of an applied revision is accepted, though its code differs.
 
     On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
     """
@@ -43,8 +43,6 @@ def _accept(
         mutex.key("alembic_version"),
         wait_s=limits.mutex_wait_s,
         sleep=interruption.sleep,
-        done=lambda: False,
-        waiting=lambda _holder, _waited_s: None,
     ):
         rows = ledger.read(connection) if ledger.exists(connection) else ()
         if revision.id not in applied(rows):

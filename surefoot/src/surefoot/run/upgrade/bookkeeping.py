@@ -1,9 +1,8 @@
-"""Bookkeeping is what a run reads in the revision table, and reads and writes in the ledger."""
+"""Bookkeeping is what a run reads in the version table, and reads and writes in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -11,34 +10,27 @@ from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
-from surefoot.ledger import integrity as plan
+from surefoot.ledger import integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.run.recorder import Recorder
 
 VERSION_TABLE = "alembic_version"
 
 
-@dataclass
-class Counts:
-    """What the running revision took so far; each row of the ledger holds it."""
-
-    statements: int = 0
-    attempts: int = 1
-
-
 class Bookkeeping:
-    """The revision table and the ledger of the database on one connection."""
+    """The version table and the ledger of the database on one connection."""
 
     def __init__(
         self,
         connection: Connection,
-        counts: Counts,
+        recorder: Recorder,
         *,
         build: str,
         reason: str | None,
         adopt: bool,
     ) -> None:
         self._connection = connection
-        self._counts = counts
+        self._recorder = recorder
         self._build = build
         self._reason = reason
         self._stamped = "adopted" if adopt else "stamped"
@@ -46,7 +38,7 @@ class Bookkeeping:
         self._revisions: Sequence[Revision] = ()
 
     def heads(self) -> frozenset[str]:
-        """The revisions that the revision table names."""
+        """The revisions that the version table names."""
         context = MigrationContext.configure(self._connection)
         found = frozenset(context.get_current_heads())
         self._connection.rollback()
@@ -54,17 +46,14 @@ class Bookkeeping:
 
     def recorded(self) -> dict[str, Row]:
         """The ledger's row for each revision that is in force."""
-        if not self._ledger.exists(self._connection):
-            self._connection.rollback()
-            return {}
-        rows = self._ledger.read(self._connection)
+        rows = self._ledger.read(self._connection) if self._ledger.exists(self._connection) else ()
         self._connection.rollback()
         return applied(rows)
 
     def open(self, revisions: Sequence[Revision]) -> None:
-        """Make the ledger where there is none, and compare it with the revisions.
+        """Create the ledger where there is none, and compare it with the revisions.
 
-        On failure: LedgerEdited, and the errors of `plan.check_integrity`.
+        On failure: LedgerEdited, and the errors of `integrity.check_integrity`.
         """
         self._revisions = revisions
         connection = self._connection
@@ -79,7 +68,7 @@ class Bookkeeping:
         self._ledger.verify(connection)
         recorded = applied(self._ledger.read(connection))
         connection.commit()
-        plan.check_integrity(revisions, found, recorded)
+        integrity.check_integrity(revisions, found, recorded)
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
@@ -94,8 +83,8 @@ class Bookkeeping:
                 phase=revision.phase if revision else "unknown",
                 outcome=outcome,
                 checksum=revision.sha256 if revision else "",
-                statements=self._counts.statements,
-                attempts=self._counts.attempts,
+                statements=self._recorder.statements,
+                attempts=self._recorder.attempts,
                 build=self._build,
                 error=error,
                 reason=self._reason,

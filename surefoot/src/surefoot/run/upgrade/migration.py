@@ -1,15 +1,15 @@
-"""One upgrade, downgrade or stamp, from the first look to the last.
+"""Migration is one upgrade, downgrade or stamp, from the first look at the database to the last.
 
-1. Look: a database that has what was asked for is left alone, without a lock and without a
-   revision file being read. One that is ahead of this build gets a verdict.
-2. Take the mutex, or wait for who has it, looking again at every try.
-3. Compare the ledger with the revisions: what was applied is what the files say.
-4. Run the revisions, one transaction each. A lock that cannot be had in time, or a deadlock, rolls
-   the revision back and tries it again on a growing schedule, within a budget.
+1. Look: a database that has what was asked for is left alone. No lock is taken and no revision file
+   is read. One that is ahead of this build gets a verdict.
+2. Take the mutex, or wait for its holder, looking again at every try.
+3. Compare the ledger with the revision files: applied revisions must not differ.
+4. Run the revisions, one transaction each. A lock timeout or a deadlock rolls the revision back; it
+   is tried again on a growing schedule, within a budget.
 5. Look again: the database is where the run says that it is. The ledger keeps the fingerprint of
-   what was left, so that a later difference can be dated.
+   the schema, so that a later difference can be dated.
 
-Whatever happens the mutex is given back and nothing is left changed in the session.
+The mutex is released in every case, and the session's settings are as they were.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.lockfile import check_lock, read_lock
 from surefoot.chain.revisions import Revision, heads, one_head, read_revisions
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
-from surefoot.operations import constraints  # noqa: F401 - two for their operations
+from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
+from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
     compare_with_stamp,
@@ -39,16 +41,18 @@ from surefoot.run.guards.guards import (
 )
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Planned, Recorder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
+from surefoot.run.locks.observer import Observer
+from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
+from surefoot.run.sessions import MutexHolder
+from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.pending import nothing_left
 from surefoot.run.upgrade.retry import Retries
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
 
-# The error of ours that an error means, or None where none was running.
+# The error of the library that an exception means, or None where no revision was running.
 Meaning = Callable[[Exception], SurefootError | None]
 
 
@@ -65,10 +69,8 @@ class Migration:
         limits: Limits,
         recorder: Recorder,
         interruption: Interruption,
-        watch: Watch,
         reason: str | None = None,
         adopt: bool = False,
-        say: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._versions = versions
@@ -78,29 +80,31 @@ class Migration:
         self._limits = limits
         self._recorder = recorder
         self._interruption = interruption
-        self._watch = watch
-        # Whether somebody gave a reason why a guard is to let this run pass.
-        self._told = reason is not None
-        self._say = say
+        # Somebody gave a reason why the guards are to let this run pass.
+        self._overrides_guards = reason is not None
         self._revisions: Sequence[Revision] = ()
         self._guarded = False
         self._telemetry = Telemetry(recorder.database)
-        counts = Counts()
         self._bookkeeping = Bookkeeping(
-            connection, counts, build=limits.build, reason=reason, adopt=adopt
+            connection, recorder, build=limits.build, reason=reason, adopt=adopt
+        )
+        self._observer = Observer(
+            AsyncEngine(connection.engine), limits=limits, listen=recorder.listen
         )
         self._transaction = RevisionTransaction(
-            connection, recorder, counts, limits=limits, interruption=interruption, watch=watch
+            connection,
+            recorder,
+            limits=limits,
+            interruption=interruption,
+            observer=self._observer,
         )
         self._retries = Retries(
             self._transaction,
             recorder,
-            counts,
             limits=limits,
             interruption=interruption,
-            watch=watch,
+            observer=self._observer,
             telemetry=self._telemetry,
-            say=say,
         )
 
     @property
@@ -109,20 +113,20 @@ class Migration:
         return heads(read_lock(self._lock_path))
 
     def kept(self, *, lost: bool = False) -> str:
-        """What of the running revision stays where it ends now, for an error to say."""
+        """The part of the running revision that is kept if it ends now, in words for an error."""
         return self._transaction.kept(lost=lost)
 
     def run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
-        """Do it; `attempt` lets Alembic run what is pending from where the database is.
+        """Run; `attempt` lets Alembic run the pending revisions from where the database is.
 
-        On failure: what `meaning` makes of an error, which the ledger keeps; Interrupted, where
-        somebody asked, whatever it was that ended because of that.
+        On failure: the error that `meaning` gives for the exception, which the ledger keeps;
+        Interrupted, where somebody asked for it, whichever exception that caused.
         """
         with self._telemetry.run(self._command):
             try:
                 self._run(attempt, meaning)
             except DBAPIError as error:
-                # A statement that was cancelled, wherever that met it.
+                # Any statement may have been cancelled, also one outside of a revision.
                 if self._interruption.requested:
                     raise Interrupted(self._interruption.signal) from error
                 raise
@@ -130,18 +134,20 @@ class Migration:
     def _run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
         session = admit(self._connection, self._command, self._recorder.database)
         self._transaction.session_lock_timeout = session.lock_timeout
-        self._interruption.pid = self._watch.pid = session.pid
-        with self._watch.on():
-            self._run_watched(attempt, meaning)
+        self._interruption.pid = self._observer.pid = session.pid
+        with self._observer.on():
+            self._run_observed(attempt, meaning)
 
-    def _run_watched(self, attempt: Callable[[], None], meaning: Meaning) -> None:
+    def _run_observed(self, attempt: Callable[[], None], meaning: Meaning) -> None:
         limits = self._limits
         locked = read_lock(self._lock_path)
-        notice = mutex.Notice(self._say, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s)
+        tell = mutex.telling(
+            self._recorder.listen, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s
+        )
 
-        def waiting(holder: mutex.Holder | None, waited_s: float) -> None:
+        def waiting(holder: MutexHolder | None, waited_s: float) -> None:
             self._telemetry.mutex_waits()
-            notice.waiting(holder, waited_s)
+            tell(holder, waited_s)
 
         with mutex.held(
             self._connection,
@@ -166,7 +172,7 @@ class Migration:
                 meant = meaning(error)
                 if meant is None:
                     raise
-                # While the mutex is ours: the ledger has one writer.
+                # While this run has the mutex: the ledger has one writer.
                 self._record_failure(meant)
                 if meant is error:
                     raise
@@ -183,14 +189,13 @@ class Migration:
             self._recorder,
             command=self._command,
             to_head=self._to_head,
-            say=self._say,
         )
 
     def _record_failure(self, error: SurefootError) -> None:
-        """Keep a row of what failed, where the connection still lets us."""
+        """Write a row about the failed revision, where the connection still works."""
         running = self._recorder.running
         if running is None or self._connection.invalidated:
-            # The mutex went with the connection; on another one we might write beside its holder.
+            # The mutex went with the connection; another run may have it and write to the ledger.
             return
         for _ in range(2):  # the first may meet a cancellation that was on its way
             try:
@@ -210,7 +215,7 @@ class Migration:
             raise TargetMissed(self._recorder.database, sorted(self._recorder.after), sorted(found))
 
     def _measure(self) -> None:
-        """Everything is applied: what stands in the way of a look at it ends no run."""
+        """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
         if not self._recorder.steps:
             return
         try:
@@ -220,12 +225,12 @@ class Migration:
             self._interruption.check()
             if is_lost(error):
                 raise
-            self._say(f"NOTE  the schema was not measured: {describe(error)}")
+            self._recorder.listen(NotMeasured(describe(error)))
 
-    # -- what Alembic calls ----------------------------------------------------------------------
+    # -- called by Alembic, in the order of a run --------------------------------------------------
 
-    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[Planned]) -> None:
-        """Alembic has chosen what to run; the guards look at it before the first step.
+    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision]) -> None:
+        """Alembic has chosen the steps; the guards look at them before the first one.
 
         On failure: ServicesAlive, StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing,
         BackupFailed.
@@ -233,24 +238,24 @@ class Migration:
         if not plan or self._guarded:
             return
         self._guarded = True
-        connection, limits, told = self._connection, self._limits, self._told
-        if self._command == "upgrade" and not told:
+        connection, limits, listen = self._connection, self._limits, self._recorder.listen
+        overrides, locked = self._overrides_guards, read_lock(self._lock_path)
+        if self._command == "upgrade" and not overrides:
             sleep = self._interruption.sleep
-            spare_services(connection, self._revisions, plan, limits, sleep, self._say)
-        if self._command == "stamp" and not told:
-            locked = read_lock(self._lock_path)
+            spare_services(connection, self._revisions, plan, limits, sleep, listen)
+        if self._command == "stamp" and not overrides:
             compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)
         elif self._command != "stamp" and limits.production:
-            refuse_unsafe(read_lock(self._lock_path), plan, limits, self._say)
+            refuse_unsafe(locked, plan, limits, listen)
             phases = {revision.id: revision.phase for revision in self._revisions}
-            kept = protect_data(connection, steps, plan, phases, limits, told, self._say)
+            kept = protect_data(connection, steps, plan, phases, limits, overrides, listen)
             if kept is not None:
                 first = plan[0]
                 self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
-        # Alembic has made its table in this transaction, and would lose it to a rollback.
+        # Alembic has created its table in this transaction, and would lose it to a rollback.
         connection.commit()
 
-    def revision_starts(self, about: Planned) -> None:
+    def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
         self._telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
@@ -270,9 +275,9 @@ class Migration:
         self._bookkeeping.append(step.up_revision_id, direction, "applied")
 
     def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
-        """Run a step that PostgreSQL wants outside a transaction, again where a lock is in the way.
+        """Run a step that PostgreSQL allows only outside a transaction, again where it got no lock.
 
-        A `started` row is committed before it, so that a crash in it can be seen.
+        A `started` row is committed before it, so that a crash during the step can be seen.
         """
         running = self._transaction.leave()
         failure: Exception | None = None
@@ -285,7 +290,7 @@ class Migration:
                 except Exception as error:
                     failure = error
         except Exception:
-            # The end of the block fails on a connection that is gone, and says nothing new.
+            # On a lost connection the end of the block fails too, and says nothing new.
             if failure is None:
                 raise
         if failure is not None:
