@@ -21,10 +21,9 @@ _KINDS: dict[str, Kind] = {
     "current": "reads",
     "edit": "reads",
     "ensure_version": "reads",
+    "history": "reads",
     "revision": "reads",
     "show": "reads",
-    # Not public; `history --indicate-current` is handed over from here.
-    "_display_history_w_current": "reads",
 }
 
 
