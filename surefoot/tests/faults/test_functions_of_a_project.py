@@ -33,7 +33,7 @@ async def run(chain: Chain, database: Database, make: Make) -> None:
         with EnvironmentContext(config, script, fn=make(script)):
             script.run_env()
 
-    async with engine(database.settings, "migrate") as made, made.connect() as connection:
+    async with engine(database.access, "migrate") as made, made.connect() as connection:
         await connection.run_sync(call)
 
 
