@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from alembic import context
@@ -32,7 +31,7 @@ from surefoot.compat import alembic as compat
 from surefoot.compat.alembic import command_name
 from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import migration_settings
-from surefoot.connect.failures import explained, is_lost
+from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
@@ -41,20 +40,17 @@ from surefoot.errors import (
     LoopAlreadyRunning,
     ModelsDiffer,
     ModelsNotImportable,
-    SurefootError,
     TransactionAlreadyOpen,
 )
 from surefoot.project import Project
 from surefoot.run.command_kind import kind_of
 from surefoot.run.events import ignore
 from surefoot.run.recorder import Recorder
-from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.migration import Migration
 from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
 
 WRITING = ("upgrade", "downgrade", "stamp")
-HEADS = ("head", "heads")
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
 DIALECT_URL = "postgresql+asyncpg://"
 
@@ -186,7 +182,7 @@ class Online:
         if kind == "unknown":
             kind, function = "upgrade", only_upgrading(function)
         if kind != "reads":
-            _write(connection, config, script, kind, function, configure, self.limits)
+            self._write(connection, script, kind, function, configure)
             return
         recorder = Recorder(_name(connection), ignore)
         configure(fn=recorded(function, script, recorder, None), **_compared(self.environment))
@@ -200,6 +196,44 @@ class Online:
             at = ", ".join(recorder.before) or "base: it was never migrated"
             say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
+    def _write(
+        self,
+        connection: Connection,
+        script: ScriptDirectory,
+        command: str,
+        function: Function,
+        configure: Callable[..., MigrationContext],
+    ) -> None:
+        config = context.config
+        given = config.attributes
+        listen = given.get("listen") or (narrate if command_name(config) else ignore)
+        recorder = Recorder(_name(connection), listen)
+        migration = Migration(
+            connection,
+            self.project,
+            command=command,
+            destination=given.get("destination") or getattr(config.cmd_opts, "revision", None),
+            limits=self.limits,
+            recorder=recorder,
+            interruption=given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
+            reason=given.get("reason"),
+            adopt=bool(given.get("adopt")),
+        )
+
+        def attempt() -> None:
+            configure(
+                fn=recorded(function, script, recorder, migration),
+                on_version_apply=migration.on_version_apply,
+                migration=migration,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+
+        try:
+            migration.run(attempt)
+        finally:
+            given["report"] = recorder.report()
+
 
 def _refuse_differences(command: str | None) -> None:
     """Say what `alembic check` found in words. On failure: ModelsDiffer."""
@@ -209,56 +243,6 @@ def _refuse_differences(command: str | None) -> None:
     differences = [diff for each in generated.upgrade_ops_list for diff in each.as_diffs()]
     if differences:
         raise ModelsDiffer([in_words(diff) for diff in differences])
-
-
-def _write(
-    connection: Connection,
-    config: Config,
-    script: ScriptDirectory,
-    command: str,
-    function: Function,
-    configure: Callable[..., MigrationContext],
-    limits: Limits,
-) -> None:
-    listen = config.attributes.get("listen") or (narrate if command_name(config) else ignore)
-    recorder = Recorder(_name(connection), listen)
-    interruption: Interruption = config.attributes.get("interruption") or Interruption(
-        AsyncEngine(connection.engine)
-    )
-    destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
-    versions = Path(script.versions)
-    migration = Migration(
-        connection,
-        versions,
-        command=command,
-        to_head=destination in HEADS,
-        limits=limits,
-        recorder=recorder,
-        interruption=interruption,
-        reason=config.attributes.get("reason"),
-        adopt=bool(config.attributes.get("adopt")),
-    )
-
-    def attempt() -> None:
-        configure(
-            fn=recorded(function, script, recorder, migration),
-            on_version_apply=migration.on_version_apply,
-            migration=migration,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-
-    typed = f"alembic {command} {destination or ''}".rstrip()
-
-    def meaning(error: Exception) -> SurefootError | None:
-        kept = migration.kept(lost=is_lost(error))
-        return diagnose(error, recorder, versions, typed, kept)
-
-    try:
-        migration.run(attempt, meaning)
-    finally:
-        config.attributes["report"] = recorder.report()
-    recorder.end(migration.heads)
 
 
 def _name(connection: Connection) -> str:

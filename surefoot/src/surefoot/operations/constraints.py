@@ -101,7 +101,7 @@ class ValidateConstraint(_OnConstraint):
     def validate_constraint(
         cls, operations: Operations, constraint_name: str, table_name: str
     ) -> None:
-        """Check the rows that are older than the constraint, without blocking readers or writers."""
+        """Check the rows that are older than the constraint; readers and writers go on."""
         operations.invoke(cls(constraint_name, table_name))
 
     def sql(self) -> str:

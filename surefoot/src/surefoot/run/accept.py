@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
 from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.project import Project
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
@@ -19,8 +20,7 @@ async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
 
     On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
     """
-    versions = target.ini.parent / "alembic" / "versions"
-    known = {item.id: item for item in read_revisions(versions)}
+    known = {item.id: item for item in Project.read(target.ini).revisions()}
     if revision not in known:
         raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
     limits = target.limits or Limits()

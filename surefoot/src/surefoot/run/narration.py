@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from surefoot.run.events import (
-    AheadAccepted,
-    BackupStarted,
-    Blocked,
-    Event,
-    Finished,
-    Listen,
-    MutexBusy,
-    NotMeasured,
-    RevisionDone,
-    ServicesWaiting,
-    Started,
-    StatementRunning,
-    StatementWaiting,
-    Warned,
-)
+from surefoot.run import events
+from surefoot.run.events import Event, Listen
 from surefoot.run.report import duration
 
 _VERBS = {
@@ -42,39 +28,39 @@ def narrated(say: Callable[[str], None]) -> Listen:
 def lines(event: Event) -> Iterator[str]:
     """The lines of one event, each without a line feed."""
     match event:
-        case Started():
+        case events.Started():
             yield _started(event)
-        case RevisionDone(revision, number, total):
+        case events.RevisionDone(revision, number, total):
             # A stamp has no title.
             label = "  ".join(filter(None, (revision.revision, revision.title)))
             yield f"  {number} of {total}  {label}  {duration(revision.duration_s)}"
-        case Finished():
+        case events.Finished():
             yield _finished(event)
-        case AheadAccepted(database, found, expected):
+        case events.AheadAccepted(database, found, expected):
             yield (
                 f"OK  {database} is ahead of this build: {_names(found)} leaves what "
                 f"{_names(expected)} needs. Nothing to do."
             )
-        case MutexBusy():
+        case events.MutexBusy():
             yield from _mutex_busy(event)
-        case StatementWaiting(running_s, blockers):
+        case events.StatementWaiting(running_s, blockers):
             yield f"  waiting for {running_s:.0f} s, for:"
             yield from (f"    {blocker}" for blocker in blockers)
-        case StatementRunning():
+        case events.StatementRunning():
             yield _running(event)
-        case Blocked():
+        case events.Blocked():
             yield from _blocked(event)
-        case ServicesWaiting(code, message):
+        case events.ServicesWaiting(code, message):
             yield f"WAIT [{code}]  {message}"
-        case Warned(code, message):
+        case events.Warned(code, message):
             yield f"WARNING [{code}]  {message}"
-        case BackupStarted(command):
+        case events.BackupStarted(command):
             yield f"BACKUP  {command}"
-        case NotMeasured(reason):
+        case events.NotMeasured(reason):
             yield f"NOTE  the schema was not measured: {reason}"
 
 
-def _started(event: Started) -> str:
+def _started(event: events.Started) -> str:
     verb, _ = _VERBS[event.plan[0].direction]
     noun = "revision" if len(event.plan) == 1 else "revisions"
     return (
@@ -83,7 +69,7 @@ def _started(event: Started) -> str:
     )
 
 
-def _finished(event: Finished) -> str:
+def _finished(event: events.Finished) -> str:
     report, took = event.report, duration(event.report.duration_s)
     if not report.steps:
         at = "at head " if event.heads and event.heads == set(report.after) else "at "
@@ -98,7 +84,7 @@ def _finished(event: Finished) -> str:
     return f"OK  {len(report.steps)} {done} in {took}. {rest[direction]}"
 
 
-def _mutex_busy(event: MutexBusy) -> Iterator[str]:
+def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:
     yield (
         f"WAIT [mutex-held]  another migration is at work; {duration(event.waited_s)} so far, "
         f"gives up at {duration(event.limit_s)}"
@@ -110,7 +96,7 @@ def _mutex_busy(event: MutexBusy) -> Iterator[str]:
     yield "  Ctrl-C is safe: this run has changed nothing"
 
 
-def _running(event: StatementRunning) -> str:
+def _running(event: events.StatementRunning) -> str:
     text = f"  {event.running_s:.0f} s so far"
     if (progress := event.progress) is None:
         return text
@@ -118,7 +104,7 @@ def _running(event: StatementRunning) -> str:
     return f"{text}: {progress.phase}{share}"
 
 
-def _blocked(event: Blocked) -> Iterator[str]:
+def _blocked(event: events.Blocked) -> Iterator[str]:
     met = "met a deadlock" if event.is_deadlock else "did not get its lock in time"
     left = "its step is repeated" if event.is_outside_transaction else "nothing of it is kept"
     yield f"BLOCKED [lock-blocked]  {event.unit} {met}; {left}"

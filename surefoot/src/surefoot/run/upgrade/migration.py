@@ -15,7 +15,6 @@ The mutex is released in every case, and the session's settings are as they were
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -24,13 +23,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.lockfile import check_lock, read_lock
-from surefoot.chain.revisions import Revision, heads, one_head, read_revisions
+from surefoot.chain.lockfile import check_lock
+from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
+from surefoot.project import Project
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
@@ -46,14 +46,14 @@ from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 from surefoot.run.sessions import MutexHolder
 from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping
+from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.pending import nothing_left
 from surefoot.run.upgrade.retry import Retries
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
 
-# The error of the library that an exception means, or None where no revision was running.
-Meaning = Callable[[Exception], SurefootError | None]
+HEADS = ("head", "heads")
 
 
 class Migration:
@@ -62,10 +62,10 @@ class Migration:
     def __init__(
         self,
         connection: Connection,
-        versions: Path,
+        project: Project,
         *,
         command: str,
-        to_head: bool,
+        destination: str | None,
         limits: Limits,
         recorder: Recorder,
         interruption: Interruption,
@@ -73,10 +73,9 @@ class Migration:
         adopt: bool = False,
     ) -> None:
         self._connection = connection
-        self._versions = versions
-        self._lock_path = versions.parent / "revisions.lock"
+        self._project = project
         self._command = command
-        self._to_head = to_head
+        self._destination = destination
         self._limits = limits
         self._recorder = recorder
         self._interruption = interruption
@@ -107,40 +106,32 @@ class Migration:
             telemetry=self._telemetry,
         )
 
-    @property
-    def heads(self) -> frozenset[str]:
-        """The newest revisions of this build."""
-        return heads(read_lock(self._lock_path))
-
-    def kept(self, *, lost: bool = False) -> str:
-        """The part of the running revision that is kept if it ends now, in words for an error."""
-        return self._transaction.kept(lost=lost)
-
-    def run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
+    def run(self, attempt: Callable[[], None]) -> None:
         """Run; `attempt` lets Alembic run the pending revisions from where the database is.
 
-        On failure: the error that `meaning` gives for the exception, which the ledger keeps;
-        Interrupted, where somebody asked for it, whichever exception that caused.
+        On failure: the error of `diagnose`, which the ledger keeps; Interrupted, where somebody
+        asked for it, whichever exception that caused.
         """
         with self._telemetry.run(self._command):
             try:
-                self._run(attempt, meaning)
+                self._run(attempt)
             except DBAPIError as error:
                 # Any statement may have been cancelled, also one outside of a revision.
                 if self._interruption.requested:
                     raise Interrupted(self._interruption.signal) from error
                 raise
+        self._recorder.end(heads(self._project.locked()))
 
-    def _run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
+    def _run(self, attempt: Callable[[], None]) -> None:
         session = admit(self._connection, self._command, self._recorder.database)
         self._transaction.session_lock_timeout = session.lock_timeout
         self._interruption.pid = self._observer.pid = session.pid
         with self._observer.on():
-            self._run_observed(attempt, meaning)
+            self._run_observed(attempt)
 
-    def _run_observed(self, attempt: Callable[[], None], meaning: Meaning) -> None:
+    def _run_observed(self, attempt: Callable[[], None]) -> None:
         limits = self._limits
-        locked = read_lock(self._lock_path)
+        locked = self._project.locked()
         tell = mutex.telling(
             self._recorder.listen, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s
         )
@@ -160,16 +151,16 @@ class Migration:
             self._telemetry.mutex_ends()
             if not got:
                 return
-            self._revisions = read_revisions(self._versions)
+            self._revisions = self._project.revisions()
             one_head(self._revisions)
-            check_lock(self._lock_path, self._revisions)
+            check_lock(self._project.lock, self._revisions)
             self._retries.look(lambda: self._bookkeeping.open(self._revisions))
             refuse_mixtures(self._revisions, self._recorder.before, self._command)
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
             except Exception as error:
-                meant = meaning(error)
+                meant = self._diagnosed(error)
                 if meant is None:
                     raise
                 # While this run has the mutex: the ledger has one writer.
@@ -184,12 +175,17 @@ class Migration:
         self._interruption.check()
         return nothing_left(
             self._bookkeeping,
-            self._versions,
+            self._project.versions,
             locked,
             self._recorder,
             command=self._command,
-            to_head=self._to_head,
+            to_head=self._destination in HEADS,
         )
+
+    def _diagnosed(self, error: Exception) -> SurefootError | None:
+        resume = f"alembic {self._command} {self._destination or ''}".rstrip()
+        kept = self._transaction.kept(lost=is_lost(error))
+        return diagnose(error, self._recorder, self._project.versions, resume, kept)
 
     def _record_failure(self, error: SurefootError) -> None:
         """Write a row about the failed revision, where the connection still works."""
@@ -239,7 +235,7 @@ class Migration:
             return
         self._guarded = True
         connection, limits, listen = self._connection, self._limits, self._recorder.listen
-        overrides, locked = self._overrides_guards, read_lock(self._lock_path)
+        overrides, locked = self._overrides_guards, self._project.locked()
         if self._command == "upgrade" and not overrides:
             sleep = self._interruption.sleep
             spare_services(connection, self._revisions, plan, limits, sleep, listen)

@@ -5,9 +5,9 @@ Alembic calls back after a step, but not before the first one nor around a failu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
@@ -19,27 +19,17 @@ from surefoot.errors import CommandUnknown, DatabaseAhead
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 
+if TYPE_CHECKING:
+    from surefoot.run.upgrade.migration import Migration
+
 # `context.configure(fn=…)`: the revisions of the database and the context in, steps out.
 Function = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 
 
-class Listener(Protocol):
-    """Follows the steps of a run that writes."""
-
-    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision]) -> None:
-        """The steps are known and none has run."""
-
-    def revision_starts(self, about: PlannedRevision) -> None:
-        """A step is about to run."""
-
-    def revision_done(self) -> None:
-        """It is committed."""
-
-
 def recorded(
-    function: Function, script: ScriptDirectory, recorder: Recorder, listener: Listener | None
+    function: Function, script: ScriptDirectory, recorder: Recorder, migration: Migration | None
 ) -> Function:
-    """The function, with its steps told to the recorder and the listener; no listener, no steps.
+    """The function, with its steps told to recorder and migration. No migration allows no step.
 
     On failure, when it runs: DatabaseAhead, where the database names a revision without a file;
     CommandUnknown, where a command that only reads yields a step.
@@ -54,19 +44,19 @@ def recorded(
             raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
         planned = list(function(heads, ctx))
         plan = [_planned(step.info, step.doc) for step in planned]
-        if listener is None and plan:
+        if migration is None and plan:
             raise CommandUnknown(_name(function), "runs revisions, while its command only reads")
-        if listener is not None:
-            listener.planned(planned, plan)
+        if migration is not None:
+            migration.planned(planned, plan)
         recorder.begin(tuple(heads), plan)
         for step, about in zip(planned, plan, strict=True):
             recorder.start(about)
-            if listener is not None:
-                listener.revision_starts(about)
+            if migration is not None:
+                migration.revision_starts(about)
             yield step
             recorder.done()
-            if listener is not None:
-                listener.revision_done()
+            if migration is not None:
+                migration.revision_done()
 
     return steps
 
