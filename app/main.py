@@ -132,10 +132,11 @@ async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
 async def _upgrade(named: Database) -> None:
     # A service that only serves does not pay for Alembic.
     from surefoot import Target, upgrade  # noqa: PLC0415
+    from surefoot.run.narration import narrated  # noqa: PLC0415
 
     engine = named.engine("migrate")
     try:
-        await upgrade(Target.of(engine, ALEMBIC_INI), "head", say=logger.info)
+        await upgrade(Target.of(engine, ALEMBIC_INI), "head", listen=narrated(logger.info))
     finally:
         await engine.dispose()
 

@@ -13,7 +13,7 @@ from surefoot.ledger.table import Row
 from surefoot.overview import Unread, overview
 from surefoot.overview.model import Activity, History, Reading, RunningMigration
 from surefoot.overview.view import PAGE_ROWS
-from surefoot.run.locks.mutex import Holder
+from surefoot.run.sessions import MutexHolder
 from surefoot.startup.check import Build, decide
 
 NOW = datetime(2026, 11, 22, 9, 4, tzinfo=timezone.utc)
@@ -23,7 +23,7 @@ CHAIN = [
     Revision("0003", ("0002",), "contract", "drop_m", "c", "f3", "avoid-dropping-a-column"),
 ]
 BUILD = Build.of(CHAIN)
-HOLDER = Holder(7, "vegafs-migrate@pod-3", 60.0, "ALTER TABLE t", 1.0)
+HOLDER = MutexHolder(7, "vegafs-migrate@pod-3", 60.0, "ALTER TABLE t", 1.0)
 
 
 def row(number: int, revision: str, outcome: str = "applied", **more: object) -> Row:

@@ -75,7 +75,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
         return
     on_target(
         lambda target: upgrade.stamp(
-            target, revision, reason=reason, adopt=adopt, say=output.narrate
+            target, revision, reason=reason, adopt=adopt, listen=output.tell
         )
     )
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from alembic import context
 
 from surefoot.chain.version_table import VersionTable
+from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
-from surefoot.environment.commandline import command_name, rendered
+from surefoot.environment.commandline import rendered
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, TargetUnknown
 from surefoot.errors.names import setting
 from surefoot.project import Project, imported

@@ -17,14 +17,15 @@ from alembic.config import Config
 
 from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.version_table import VersionTable
+from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.environment.commandline import command_name, say
+from surefoot.environment.commandline import narrate
 from surefoot.errors import Interrupted, SurefootError
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied
 from surefoot.project import Project
-from surefoot.run.report import Recorder
+from surefoot.run.recorder import Recorder
 
 HEADS = ("head", "heads")
 _SESSION = """
@@ -58,7 +59,7 @@ def at_head(config: Config, project: Project, database: Callable[[], Database]) 
     if not found.is_named:
         return False
     shown = found.shown("migrate")
-    recorder = Recorder(shown.database or "(default)", say)
+    recorder = Recorder(shown.database or "(default)", narrate)
     with explained(shown):
         newest = _look(project, found)
     if newest is None:

@@ -29,6 +29,20 @@ class TransactionAlreadyOpen(Refused):
         )
 
 
+class CommandUnknown(Refused):
+    """A function that is not one of Alembic's commands would change the database unprotected."""
+
+    code = "command-unknown"
+
+    def __init__(self, function: str, reason: str) -> None:
+        self.function, self.reason = function, reason
+        super().__init__(
+            f"the environment was given the function {function!r}, which {reason}; nothing is kept",
+            help="call upgrade(), downgrade() or stamp(); a function of your own may yield the "
+            "steps of an upgrade and read, nothing else",
+        )
+
+
 class LoopAlreadyRunning(Refused):
     """A synchronous Alembic command was called inside a running event loop."""
 

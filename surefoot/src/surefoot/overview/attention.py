@@ -15,7 +15,7 @@ from surefoot.overview.model import (
     Reading,
     Unread,
 )
-from surefoot.run.locks.blockers import Blocker
+from surefoot.run.sessions import Blocker
 
 # Outcomes in the ledger of a step that did not end well.
 BROKEN_OFF = ("failed", "started")

@@ -10,9 +10,7 @@ from typing import Literal
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
-from surefoot.run.locks.blockers import Blocker
-from surefoot.run.locks.mutex import Holder
-from surefoot.run.locks.progress import Progress
+from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 from surefoot.startup.check import State, Verdict
 
 LinkState = Literal["applied", "pending", "running", "failed", "unknown"]
@@ -29,8 +27,8 @@ class Unread:
 class Activity:
     """The holder of the mutex, the progress of its statement, and what blocks it."""
 
-    holder: Holder
-    progress: Progress | None
+    holder: MutexHolder
+    progress: StatementProgress | None
     blockers: tuple[Blocker, ...]
 
 
@@ -89,8 +87,8 @@ class RunningMigration:
     """A migration that is running."""
 
     revision: str | None
-    holder: Holder
-    progress: Progress | None
+    holder: MutexHolder
+    progress: StatementProgress | None
     blockers: tuple[Blocker, ...]
 
 

@@ -20,8 +20,8 @@ from surefoot.ledger import agreement
 from surefoot.ledger.services import living
 from surefoot.ledger.table import Ledger, Row
 from surefoot.overview.model import Activity, Reading, Unread
-from surefoot.run.locks import blockers, mutex
-from surefoot.run.locks.progress import progress_of
+from surefoot.run import sessions
+from surefoot.run.locks import mutex
 from surefoot.startup.check import Build, check
 
 # With a silent server, closing the connection takes up to two seconds more.
@@ -89,11 +89,11 @@ async def _part(
 
 
 def _activity(connection: Connection, version_table: VersionTable) -> Activity | None:
-    holder = mutex.find_holder(connection, mutex.key(version_table))
+    holder = sessions.mutex_holder(connection, mutex.key(version_table))
     if holder is None:
         return None
-    progress = progress_of(connection, holder.pid)
-    return Activity(holder, progress, blockers.find(connection, holder.pid))
+    progress = sessions.progress(connection, holder.pid)
+    return Activity(holder, progress, sessions.blockers(connection, holder.pid))
 
 
 def _ledger(ledger: Ledger, connection: Connection) -> tuple[Row, ...]:

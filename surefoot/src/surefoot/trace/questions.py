@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.util.concurrency import await_only
-
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.trace.state import STATE, WORK, State, Work, read_state, read_work
 
 # The question about a schema is planned anew once the answer has grown so many times.

@@ -20,10 +20,10 @@ from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.util.concurrency import await_only
 
 from surefoot import operations, run
 from surefoot.chain.version_table import VersionTable
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
 from surefoot.trace.contents import Held
 from surefoot.trace.effects import effects, work
@@ -90,7 +90,7 @@ class Tracer:
         self.statements = [s for s in self.statements if s.path != self._revision]
         self._revision = None
 
-    def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
+    def _begins(self, connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         if self._version_table.name in sql:
             # The run's own rows come last in a transaction and change no schema, the ledger's
             # table before the first revision.
@@ -102,8 +102,8 @@ class Tracer:
         path, line, revision = place
         if connection is not self._connection:
             self._connection, self._last = connection, None
-        driver = cursor._adapt_connection._connection
-        transactional = cursor._adapt_connection.isolation_level != "autocommit"
+        driver: Any = connection.connection.driver_connection
+        transactional = connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
         if self._questions is None or self._questions.driver is not driver:
             self._questions = Questions(driver)
         before = self._before(self._questions)

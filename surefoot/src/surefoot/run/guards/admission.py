@@ -1,4 +1,4 @@
-"""Whether a session can be migrated on, asked once, before anything else of a run."""
+"""admit() decides whether a run can use a session, before anything else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
 
 @dataclass(frozen=True)
 class Session:
-    """A session that was admitted: its backend, and the lock timeout it came with."""
+    """A session that was admitted: its backend and the lock timeout that it came with."""
 
     pid: int
     lock_timeout: str
@@ -43,7 +43,7 @@ def admit(
     database: str,
     version_table: VersionTable = VersionTable(),
 ) -> Session:
-    """Look at the session and at what is in the schema.
+    """Look at the session and at the schema.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """

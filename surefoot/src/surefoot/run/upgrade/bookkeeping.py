@@ -1,9 +1,8 @@
-"""Bookkeeping is what a run reads in the revision table, and reads and writes in the ledger."""
+"""Bookkeeping is what a run reads in the version table, and reads and writes in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,23 +13,16 @@ from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
-
-
-@dataclass
-class Counts:
-    """What the running revision took so far; each row of the ledger holds it."""
-
-    statements: int = 0
-    attempts: int = 1
+from surefoot.run.recorder import Recorder
 
 
 class Bookkeeping:
-    """The revision table and the ledger of the database on one connection."""
+    """The version table and the ledger of the database on one connection."""
 
     def __init__(
         self,
         connection: Connection,
-        counts: Counts,
+        recorder: Recorder,
         *,
         build: str,
         reason: str | None,
@@ -38,7 +30,7 @@ class Bookkeeping:
         version_table: VersionTable = VersionTable(),
     ) -> None:
         self._connection = connection
-        self._counts = counts
+        self._recorder = recorder
         self._build = build
         self._reason = reason
         self._stamped = "adopted" if adopt else "stamped"
@@ -59,7 +51,7 @@ class Bookkeeping:
         return found
 
     def open(self, revisions: Sequence[Revision]) -> None:
-        """Make the ledger where there is none, and compare it with the revisions.
+        """Create the ledger where there is none, and compare it with the revisions.
 
         On failure: LedgerEdited, and the errors of `check_integrity`.
         """
@@ -91,8 +83,8 @@ class Bookkeeping:
                 phase=revision.phase if revision else "unknown",
                 outcome=outcome,
                 checksum=revision.sha256 if revision else "",
-                statements=self._counts.statements,
-                attempts=self._counts.attempts,
+                statements=self._recorder.statements,
+                attempts=self._recorder.attempts,
                 build=self._build,
                 error=error,
                 reason=self._reason,

@@ -1,4 +1,4 @@
-"""The lock class of a statement: who queues behind it while it waits for its lock."""
+"""lock_class() says whether readers and writers queue behind a statement that waits for a lock."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _COMMENT = re.compile(r"^\s*(?:--[^\n]*\n|/\*.*?\*/)", re.DOTALL)
 def lock_class(statement: str) -> LockClass:
     """`patient` where neither readers nor writers queue behind the statement, else `short`.
 
-    Whatever is not recognised is short: that errs on the side of the service.
+    An unknown statement is short, which protects the service.
     """
     return "patient" if _PATIENT.match(without_comments(statement)) else "short"
 
 
 def without_comments(statement: str) -> str:
-    """The statement from its first word on."""
+    """The statement without leading comments."""
     while (stripped := _COMMENT.sub("", statement)) != statement:
         statement = stripped
     return statement
