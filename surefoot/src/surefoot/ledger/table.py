@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.errors import LedgerEdited
+from surefoot.quoting import literal
 
 SUFFIX = "_ledger"
 # Told of every row as it commits.
@@ -187,7 +188,7 @@ class Ledger:
         """Write one row. It is started when the transaction was, and finished now."""
         values = {**asdict(entry), "actor": json.dumps(actor(connection))}
         # Without parameters it is one message: every revision waits for it.
-        literals = {name: _literal(value) for name, value in values.items()}
+        literals = {name: literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
         connection.exec_driver_sql(
             _APPEND.format(hashed=hashed, channel=CHANNEL, **self.names, **literals)
@@ -248,17 +249,6 @@ def _os_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's uid without a name
         return str(os.geteuid())
-
-
-def _literal(value: str | int | None) -> str:
-    """The value as SQL writes it, however the server reads backslashes."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    # NUL has no place in a text of PostgreSQL's.
-    quoted = value.replace("\0", "").replace("\\", "\\\\").replace("'", "''")
-    return f" E'{quoted}'" if "\\" in quoted else f"'{quoted}'"
 
 
 def as_json(row: Row) -> dict[str, Any]:
