@@ -9,12 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.catalog.dependencies import DEPENDENCIES
 from surefoot.catalog.kinds import KINDS, SchemaObject, Value
 from surefoot.catalog.model import Catalog, Key
-from surefoot.catalog.normal import view_definition
-from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
-from surefoot.catalog.queries import OBJECTS
+from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
+from surefoot.catalog.view_definition import view_definition
 
 # Alembic's table and the ledger beside it: they say what was done, and are not part of it.
 BOOKKEEPING = (
