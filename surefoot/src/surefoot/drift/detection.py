@@ -33,7 +33,7 @@ async def find_drift(
     metadata: Sequence[MetaData] = (),
     privileges: bool = False,
 ) -> Drift:
-    """Compare the engine's database with what the revisions give on `scratch`, which is empty.
+    """Compare the engine's database with the schema of its revisions, run on the empty `scratch`.
 
     With `metadata` and a database at head, the models are compared with head too.
 
