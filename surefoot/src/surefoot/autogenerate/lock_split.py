@@ -1,10 +1,10 @@
-"""Division: the parts of one turn, cut where one transaction would hold a lock for too much.
+"""Splits the parts of one turn where one transaction would hold too many locks, or for too long.
 
-Whoever holds one table and waits for another may wait crosswise with a release that uses both, and
-rows that are read or written under ACCESS EXCLUSIVE are everybody's wait. So a part that would take
-a second table, or would work on rows under a lock that is held, begins a revision of its own.
+A transaction that holds one table and waits for another can deadlock with the service, and a scan
+or a rewrite under ACCESS EXCLUSIVE blocks everybody. So a part that would lock a second table, or
+would work on rows under a lock that is held, starts another revision.
 
-What is dropped and made again stays in one revision all the same: between two it would be missing.
+An object that is dropped and created again stays in one revision: between two it would be missing.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from surefoot.autogenerate.change import Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.facts import Fact, facts
 from surefoot.autogenerate.locks import Lock, Mode, Work, locked
-from surefoot.autogenerate.parts import Allowance, Part
-from surefoot.autogenerate.steps import Stage
+from surefoot.autogenerate.revision_part import Allowance, RevisionPart
+from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
-# What is locked under its own name: dropped it is nobody's any more, made again it is new.
+# These are locked under their own names; once dropped and created again they are not in use.
 _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 
 
 @dataclass
 class _Revision:
-    """One that is being filled: what it makes, and what it holds by then."""
+    """A revision that is being filled: the objects that it creates, the locks that it holds."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[RevisionPart] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     held: dict[str, Mode] = field(default_factory=dict)
 
@@ -43,12 +43,14 @@ class _Revision:
             yield "avoid-work-under-access-exclusive"
 
 
-def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
-    """The parts of a turn as revisions, in their order."""
+def split_by_locks(
+    parts: Iterable[RevisionPart], comparison: Comparison
+) -> list[list[RevisionPart]]:
+    """The parts of a turn as revisions, in order."""
     parts = list(parts)
-    known = [list(facts([part.step], comparison)) for part in parts]
-    coming = Counter(key for found in known for key in {fact.key for fact in found})
-    # What went and has not come back.
+    known = [list(transitions([part.change], comparison)) for part in parts]
+    coming = Counter(key for found in known for key in {transition.key for transition in found})
+    # Dropped and not yet created again.
     away: set[Key] = set()
     revisions = [_Revision()]
     for part, found in zip(parts, known):  # noqa: B905 - one is made of the other
@@ -59,7 +61,7 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
             current = _Revision()
             revisions.append(current)
             locks, broken = _locks(part, found, comparison, current.made), []
-        for key in {fact.key for fact in found}:
+        for key in {transition.key for transition in found}:
             coming[key] -= 1
             if _leaves(part) and coming[key] > 0:
                 away.add(key)
@@ -68,34 +70,43 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
         current.parts.append(replace(part, allow=(*part.allow, *allow)))
         for table, mode, _ in locks:
             current.held[table] = max(mode, current.held.get(table, mode))
-        for fact in found:
-            if fact.key.kind in _RELATIONS and _is_gone(part, fact):
-                current.held.pop(fact.key.name, None)
+        for transition in found:
+            if transition.key.kind in _RELATIONS and _is_gone(part, transition):
+                current.held.pop(transition.key.name, None)
     return [each.parts for each in revisions if each.parts]
 
 
-def _locks(part: Part, found: Iterable[Fact], comparison: Comparison, made: set[str]) -> list[Lock]:
+def _locks(
+    part: RevisionPart, found: Iterable[Transition], comparison: Comparison, made: set[str]
+) -> list[Lock]:
     found = list(found)
     made |= {
-        fact.key.name
-        for fact in found
-        if fact.key.kind in _RELATIONS and fact.word in ("make", "remake") and not _leaves(part)
+        transition.key.name
+        for transition in found
+        if transition.key.kind in _RELATIONS
+        and transition.action in ("make", "remake")
+        and not _leaves(part)
     }
-    locks = [lock for fact in found for lock in locked(fact, comparison) if lock[0] not in made]
+    locks = [
+        lock
+        for transition in found
+        for lock in locked(transition, comparison)
+        if lock[0] not in made
+    ]
     if _leaves(part):
-        # What goes is not worked on.
+        # Dropping reads no rows.
         return [(table, mode, Work.CATALOGUE) for table, mode, _ in locks]
     return locks
 
 
-def _leaves(part: Part) -> bool:
-    return part.step.stage in _LEAVES
+def _leaves(part: RevisionPart) -> bool:
+    return part.change.stage in _LEAVES
 
 
-def _is_gone(part: Part, fact: Fact) -> bool:
-    return fact.word == "drop" or (fact.word == "remake" and _leaves(part))
+def _is_gone(part: RevisionPart, transition: Transition) -> bool:
+    return transition.action == "drop" or (transition.action == "remake" and _leaves(part))
 
 
 def _reason(away: Iterable[Key]) -> str:
     names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
-    return f"{names} would be missing until it is there again, so all of it is one transaction"
+    return f"{names} would be missing between two transactions"
