@@ -134,7 +134,9 @@ async def test_what_a_revision_reads_and_writes_is_its_own(bench: Bench, tmp_pat
     )
     linted = await bench.lint(paths)
     found = [
-        (work.updated, work.deleted) for s in linted.trace.statements for work in s.work.values()
+        (work.updated, work.deleted)
+        for s in linted.trace.statements
+        for work in s.activity.values()
     ]
     assert found == [(1000, 0), (0, 1), (1, 0)]
 

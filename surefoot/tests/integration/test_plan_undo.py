@@ -12,8 +12,8 @@ from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
 from surefoot.cli.plan import ROWS
 from surefoot.lint.lint import lint
-from surefoot.plan.figures import Figures, figures
 from surefoot.plan.plan import Forecast, forecast
+from surefoot.plan.statistics import Statistics, read_statistics
 from surefoot.plan.text import render
 from surefoot.target import Target
 
@@ -22,12 +22,12 @@ FILL = f"{TABLE}; INSERT INTO t SELECT i, i, 'note' FROM generate_series(1, 3000
 
 
 @pytest.fixture(scope="module")
-async def now(databases: Databases) -> AsyncIterator[Figures]:
-    """The figures of a database with rows in its table."""
+async def now(databases: Databases) -> AsyncIterator[Statistics]:
+    """The statistics of a database with rows in its table."""
     database = await databases.empty()
     await execute(database.url, FILL)
     async with engine(database.access, "observe") as made, made.connect() as connection:
-        found = await connection.run_sync(figures)
+        found = await connection.run_sync(read_statistics)
     yield found
     await databases.drop(database)
 
@@ -35,7 +35,7 @@ async def now(databases: Databases) -> AsyncIterator[Figures]:
 class Planner:
     """Plans for revisions after one that makes the table."""
 
-    def __init__(self, folder: Path, scratch: Database, now: Figures) -> None:
+    def __init__(self, folder: Path, scratch: Database, now: Statistics) -> None:
         self._chain, self._scratch, self._now = Chain(folder), scratch, now
         self._chain.add(f"op.execute({TABLE!r})")
         self.add = self._chain.add
@@ -51,7 +51,7 @@ class Planner:
 
 
 @pytest.fixture
-def planner(tmp_path: Path, empty_database: Database, now: Figures) -> Planner:
+def planner(tmp_path: Path, empty_database: Database, now: Statistics) -> Planner:
     return Planner(tmp_path / "chain", empty_database, now)
 
 

@@ -44,7 +44,7 @@ def branches(shop: Shop) -> dict[str, str]:
     return {
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  0004_count_visits.py does not "
         "build on 0003 alone, and no run stops between branches\n"
-        "  help: begin where they have met: Project(since=…)"
+        "  help: begin where they have met: ChainTests(since=…)"
     }
 
 
@@ -194,8 +194,8 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
         f"{ROWS}[0006_require_city]": "ERROR [rows-refused]  0006_require_city.py fails on a "
         "database with rows: migrations/versions/0006_require_city.py:12: column "
         '"city" of relation "customers" contains null values (SQLSTATE 23502)\n'
-        "  help: let the revision bring the rows in order first; or say in Project(values=…) "
-        "what such rows hold, in Project(between=…) what happens before this revision",
+        "  help: let the revision bring the rows in order first; or say in ChainTests(values=…) "
+        "what such rows hold, in ChainTests(between=…) what happens before this revision",
         f"{ROWS}[0007_forget_the_paid]": "ERROR [rows-lost]  0007_forget_the_paid.py loses what "
         "it does not declare\n"
         "  4 of 20 rows of orders\n"
@@ -207,7 +207,7 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
         "test_rows_are_made_for_every_table": "ERROR [rows-missing]  no row could be made for "
         "every table\n"
         "  vouchers: no row that was tried met its conditions\n"
-        '  help: say what its columns hold: Project(values={"vouchers.…": "…"}), as SQL, with '
+        '  help: say what its columns hold: ChainTests(values={"vouchers.…": "…"}), as SQL, with '
         "the number of the row as n",
         f"{SQL}[0010_ask]": "ERROR [offline-impossible]  `alembic upgrade 0009:0010 --sql` does "
         "not work: migrations/versions/0010_ask.py:12: AttributeError: 'NoneType' object has no "
@@ -292,7 +292,7 @@ def test_what_cannot_be_is_not_left_alone(server: Server, shop: Shop) -> None:
     """A column that is told and never comes, in full."""
     shop.tell('values={"customers.town": "\'Ulm\'"}')
     message = (
-        "ERROR [usage]  Project(values=…) names customers.town, which no revision makes\n"
+        "ERROR [usage]  ChainTests(values=…) names customers.town, which no revision makes\n"
         "  help: write it as table.column"
     )
     told = failures(shop.test(server.url))
@@ -305,7 +305,7 @@ def test_what_happens_between_has_to_be_possible(server: Server, shop: Shop) -> 
     """Its error is told, with the revision that it follows."""
     shop.tell('between={"0003": "SELECT wrong"}')
     done = shop.pytest(server.url)
-    assert 'Project(between=…) says of 0003 fails: column "wrong" does not exist' in done.stdout
+    assert 'ChainTests(between=…) says of 0003 fails: column "wrong" does not exist' in done.stdout
 
 
 @pytest.mark.slow
@@ -316,5 +316,5 @@ def test_a_module_that_names_no_project_is_told_so(server: Server, shop: Shop) -
     assert done.returncode == 2
     assert (
         "test_migrations imports the tests of a chain and does not say of which: "
-        "define MIGRATIONS = Project(ini, metadata) in it"
+        "define MIGRATIONS = ChainTests(ini, metadata) in it"
     ) in done.stdout

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from surefoot.rules.findings import Finding, Unit, examine, measured
+from surefoot.rules.findings import Finding, TracedRevision, examine, measured
 from surefoot.rules.registry import RULES
 from surefoot.trace.effects import Effect
-from surefoot.trace.state import Work
+from surefoot.trace.snapshot import Activity
 from surefoot.trace.statement import Statement
 
 PATH = Path("alembic/versions/0009_find_jobs_by_rank.py")
@@ -32,10 +32,10 @@ def finding() -> Finding:
     made = statement(
         effects=(Effect("index_created", "jobs", "ix_jobs_rank", facts=CREATED),),
         locks={"jobs": "SHARE"},
-        work={"jobs": Work(1, scans=1, scanned=200)},
+        activity={"jobs": Activity(1, scans=1, scanned=200)},
         rows={"jobs": 200},
     )
-    unit = Unit("0009", PATH, "expand", (made,))
+    unit = TracedRevision("0009", PATH, "expand", (made,))
     (found,) = examine(unit, RULES.values(), 18)
     return found
 
@@ -68,7 +68,7 @@ def test_a_finding_is_one_json_object() -> None:
 
 def test_what_was_read_in_the_file_was_not_traced() -> None:
     """Such a finding ends with its help."""
-    unit = Unit("0009", PATH, "expand", source="import app\n")
+    unit = TracedRevision("0009", PATH, "expand", source="import app\n")
     (found,) = examine(unit, RULES.values(), 18)
     assert found.render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:1\n"
@@ -85,7 +85,7 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
         ({}, None),
         ({"locks": {"jobs": "ACCESS SHARE"}}, None),
         (
-            {"locks": {"jobs": "ROW EXCLUSIVE"}, "work": {"jobs": Work(1, updated=3)}},
+            {"locks": {"jobs": "ROW EXCLUSIVE"}, "activity": {"jobs": Activity(1, updated=3)}},
             "ROW EXCLUSIVE on jobs (blocks neither readers nor writers); changes 3 of 0 rows of "
             "jobs",
         ),
@@ -102,7 +102,7 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
         (
             {
                 "locks": {"tags": "SHARE ROW EXCLUSIVE", "jobs": "SHARE ROW EXCLUSIVE"},
-                "work": {"tags": Work(1, scans=1), "jobs": Work(2, scans=2)},
+                "activity": {"tags": Activity(1, scans=1), "jobs": Activity(2, scans=2)},
             },
             "SHARE ROW EXCLUSIVE on tags, SHARE ROW EXCLUSIVE on jobs "
             "(blocks INSERT, UPDATE, DELETE); reads all of jobs, tags",

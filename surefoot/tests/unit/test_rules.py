@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.rules.findings import LEVELS, Rule
-from surefoot.rules.page import page
+from surefoot.rules.reference import page
 from surefoot.rules.registry import CHAPTERS, RULES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "rules.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.lint.lint import judged
-from surefoot.rules.findings import Finding, Unit
+from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.suppressions import Suppression, comment, suppressions
 
 PATH = Path("0009_change.py")
@@ -52,7 +52,7 @@ def test_a_long_reason_is_read_as_it_was_written() -> None:
 
 
 def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:
-    return judged(Unit("0009", PATH, "expand", source=source, failure=failure), 18)
+    return judged(TracedRevision("0009", PATH, "expand", source=source, failure=failure), 18)
 
 
 def told(findings: Sequence[Finding]) -> Iterator[tuple[int, str, str]]:

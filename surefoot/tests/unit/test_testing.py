@@ -8,9 +8,9 @@ from sqlalchemy import MetaData
 
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError
-from surefoot.testing import Project
-from surefoot.testing.files import check_imports, check_name, declared_losses
-from surefoot.testing.offline import statements
+from surefoot.testing import ChainTests
+from surefoot.testing.conventions import check_imports, check_name, declared_losses
+from surefoot.testing.offline_sql import statements
 
 
 def revision(
@@ -123,9 +123,9 @@ def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, 
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
     revision(tmp_path / "versions", "0001_start")
     with pytest.raises(UsageError) as caught:
-        Project(tmp_path / "alembic.ini", MetaData(), **told).line()
+        ChainTests(tmp_path / "alembic.ini", MetaData(), **told).line()
     assert caught.value.message == (
-        f"Project names 0009, which is no revision of {tmp_path / 'versions'}"
+        f"ChainTests names 0009, which is no revision of {tmp_path / 'versions'}"
     )
     assert caught.value.help == "correct since=… or between=…"
 

@@ -49,8 +49,8 @@ class RowsRefused(CheckFailed):
         self.file, self.reason = file, reason
         super().__init__(
             f"{file} fails on a database with rows: {reason}",
-            help="let the revision bring the rows in order first; or say in Project(values=…) what "
-            "such rows hold, in Project(between=…) what happens before this revision",
+            help="let the revision bring the rows in order first; or say in ChainTests(values=…) "
+            "what such rows hold, in ChainTests(between=…) what happens before this revision",
         )
 
 
@@ -83,8 +83,8 @@ class RowsMissing(CheckFailed):
                     *(f"{table}: {reason}" for table, reason in self.reasons.items()),
                 ]
             ),
-            help=f'say what its columns hold: Project(values={{"{table}.…": "…"}}), as SQL, with '
-            "the number of the row as n",
+            help=f'say what its columns hold: ChainTests(values={{"{table}.…": "…"}}), as SQL, '
+            "with the number of the row as n",
         )
 
 

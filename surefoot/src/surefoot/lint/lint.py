@@ -1,6 +1,6 @@
 """lint: the findings of revisions, by running them on a scratch database and reading their files.
 
-revisions -> trace -> Unit, one a revision -> rules -> Findings - those that the file suppresses
+revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import sqlstate
-from surefoot.rules.files import UNUSED
-from surefoot.rules.findings import Finding, Hit, Unit, examine, finding
+from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.registry import RULES
+from surefoot.rules.source import UNUSED
 from surefoot.rules.squawk import is_installed, remarks
 from surefoot.rules.suppressions import Suppression, suppressions
 from surefoot.target import Target
@@ -28,7 +28,7 @@ class Linted:
 
     findings: tuple[Finding, ...]
     trace: Trace
-    units: tuple[Unit, ...] = ()
+    units: tuple[TracedRevision, ...] = ()
     # How many findings the files themselves allow.
     suppressed: int = 0
 
@@ -68,7 +68,7 @@ async def lint(
     return Linted(tuple(findings), traced, tuple(found), suppressed)
 
 
-def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[Unit]:
+def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[TracedRevision]:
     """The revisions with the statements that each executed, on a PostgreSQL of that major."""
     found = []
     stopped = _stopped_in(traced)
@@ -79,7 +79,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
         statements = tuple(s for s in traced.statements if s.path == path)
         stops = traced.failure is not None and revision.id == stopped
         found.append(
-            Unit(
+            TracedRevision(
                 revision.id,
                 path,
                 revision.phase,
@@ -93,7 +93,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
     return found
 
 
-def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
+def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], int]:
     """The findings of a revision that its file does not suppress, and how many it does."""
     found = examine(unit, RULES.values(), major)
     allowed = {each.rule: each for each in suppressions(unit.source)}
@@ -105,7 +105,7 @@ def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
     return sorted(kept, key=lambda f: (f.line, f.rule)), sum(f.rule in allowed for f in found)
 
 
-def _is_unused(unit: Unit, suppression: Suppression, used: set[str], major: int) -> bool:
+def _is_unused(unit: TracedRevision, suppression: Suppression, used: set[str], major: int) -> bool:
     rule = RULES.get(suppression.rule)
     if rule is None:
         return True
@@ -114,7 +114,7 @@ def _is_unused(unit: Unit, suppression: Suppression, used: set[str], major: int)
     return rule.id not in used and rule.holds(major) and looked
 
 
-def _unused(unit: Unit, suppression: Suppression) -> Finding:
+def _unused(unit: TracedRevision, suppression: Suppression) -> Finding:
     known = suppression.rule in RULES
     why = "which nothing here breaks" if known else "and there is no such rule"
     hit = Hit(line=suppression.line, values={"rule": suppression.rule, "why": why})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from surefoot.plan.figures import Figures, Size
+from surefoot.plan.statistics import Statistics, TableStatistics
 from surefoot.trace.statement import Statement
 
 # What a statement takes on the scratch database that finds no rows: planning, the catalog, the
@@ -44,14 +44,14 @@ class Estimate:
 INSTANT = Estimate(0.001, 0.01)
 
 
-def estimate(statement: Statement, figures: Figures) -> Estimate | None:
+def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
     """How long it would take on the target; None where nothing was there to measure it on."""
     worked = worked_on(statement)
     if not worked:
         return INSTANT
     factors = []
     for table in worked:
-        size, rows = figures.tables.get(table), statement.rows.get(table, 0)
+        size, rows = statistics.tables.get(table), statement.rows.get(table, 0)
         if size is None:
             return None
         if not rows:
@@ -82,7 +82,9 @@ def _sorts(statement: Statement) -> bool:
     return any(statement.of("index_created")) or bool(statement.rebuilds)
 
 
-def _factors(size: Size, rows: int, scratch_bytes: int, sorts: bool) -> tuple[float, float]:
+def _factors(
+    size: TableStatistics, rows: int, scratch_bytes: int, sorts: bool
+) -> tuple[float, float]:
     by_rows = size.rows / rows
     by_bytes = size.bytes / scratch_bytes if scratch_bytes else by_rows
     deeper = math.log2(max(size.rows, 2)) / math.log2(max(rows, 2)) if sorts else 1.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
-from surefoot.plan.figures import Figures
-from surefoot.plan.steps import Step, steps
+from surefoot.plan.statements import PlannedStatement, steps
+from surefoot.plan.statistics import Statistics
 from surefoot.trace.trace import Statement, Trace
 
 Cost = Literal["free", "work", "data", "impossible", "unknown"]
@@ -22,7 +22,7 @@ Cost = Literal["free", "work", "data", "impossible", "unknown"]
 class Undo:
     """What `alembic downgrade` over one revision would do to the target."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlannedStatement, ...] = ()
     # Tables, columns, rows that are not as they were before.
     not_restored: tuple[str, ...] = ()
     # Tables, columns, rows that are there by then, and are not afterwards.
@@ -43,24 +43,24 @@ class Undo:
         return "free" if all(step.takes_a_moment for step in self.steps) else "work"
 
     @property
-    def work(self) -> tuple[Step, ...]:
+    def work(self) -> tuple[PlannedStatement, ...]:
         """The steps that take time, and those that hold a lock meanwhile."""
         if all(step.takes_a_moment for step in self.steps):
             return ()
         return tuple(s for s in self.steps if not (s.takes_a_moment and s.holds_a_moment))
 
-    def as_json(self, figures: Figures) -> Mapping[str, Any]:
+    def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
         """The undo as one JSON object."""
         return {
             "cost": self.cost,
             "not_restored": list(self.not_restored),
             "dropped": list(self.dropped),
             "obstacle": self.obstacle,
-            "statements": [step.as_json(figures) for step in self.steps],
+            "statements": [step.as_json(statistics) for step in self.steps],
         }
 
 
-def undos(pending: Sequence[Revision], traced: Trace, figures: Figures) -> Mapping[str, Undo]:
+def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) -> Mapping[str, Undo]:
     """The undo of each pending revision, by its id."""
     back = traced.back
     ids = [revision.id for revision in pending]
@@ -73,7 +73,7 @@ def undos(pending: Sequence[Revision], traced: Trace, figures: Figures) -> Mappi
         tried = back is not None and revision.id in applied
         returned = [s for s in back.statements if s.path == revision.path] if back else []
         found[revision.id] = Undo(
-            steps(returned, figures, only=figures.tables.keys()),
+            steps(returned, statistics, only=statistics.tables.keys()),
             tuple(dict.fromkeys(_taken(there, changed=True))),
             tuple(dict.fromkeys(_taken(returned, changed=False))),
             _obstacle(revision.id, applied, blocker, back.failure) if tried and back else None,
@@ -111,7 +111,7 @@ def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
             elif effect.facts["kind"] in "rp":
                 yield effect.relation
         yield from (f"rows of {table}" for table in sorted(statement.emptied))
-        for table, work in sorted(statement.work.items()):
+        for table, work in sorted(statement.activity.items()):
             if work.deleted:
                 yield f"rows of {table}"
             elif changed and work.updated:

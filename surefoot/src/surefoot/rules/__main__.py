@@ -2,6 +2,6 @@
 
 import sys
 
-from surefoot.rules.page import page
+from surefoot.rules.reference import page
 
 sys.stdout.write(page())

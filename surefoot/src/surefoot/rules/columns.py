@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _added(unit: Unit) -> Iterator[tuple[Statement, Effect]]:
+def _added(unit: TracedRevision) -> Iterator[tuple[Statement, Effect]]:
     for statement in unit.statements:
         for effect in statement.of("column_added"):
             yield statement, effect
 
 
-def _rewriting(unit: Unit, kind: str) -> Iterator[Hit]:
+def _rewriting(unit: TracedRevision, kind: str) -> Iterator[Hit]:
     for statement, effect in _added(unit):
         rewritten = statement.within(effect.relation, statement.rewrites)
         if rewritten and _kind(effect) == kind:
             yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
-def _generated(unit: Unit) -> Iterator[Hit]:
+def _generated(unit: TracedRevision) -> Iterator[Hit]:
     yield from _rewriting(unit, "generated")
     for statement in unit.statements:
         for effect in statement.of("column_recomputed"):
@@ -38,7 +38,7 @@ def _kind(effect: Effect) -> str:
     return "serial" if default.startswith("nextval(") else "default"
 
 
-def _required(unit: Unit) -> Iterator[Hit]:
+def _required(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit):
         facts = effect.facts
         filled = facts["default"] or facts["identity"] or facts["generated"]
@@ -46,7 +46,7 @@ def _required(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
-def _not_null(unit: Unit) -> Iterator[Hit]:
+def _not_null(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if statement.rewrites or any(_keys(statement)):
             continue
@@ -59,7 +59,7 @@ def _keys(statement: Statement) -> Iterator[Effect]:
     return (e for e in statement.of("constraint_added") if e.facts["kind"] == "p")
 
 
-def _retyped(unit: Unit) -> Iterator[Hit]:
+def _retyped(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("column_retyped"):
             if statement.within(effect.relation, statement.rewrites):
@@ -73,7 +73,7 @@ def _retyped(unit: Unit) -> Iterator[Hit]:
                 )
 
 
-def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
+def _retyped_under_check(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         indexed = frozenset(statement.tables[index] for index in statement.rebuilds)
         for effect in statement.of("column_retyped"):
@@ -84,7 +84,7 @@ def _retyped_under_check(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=table, column=effect.name)
 
 
-def _dropped(unit: Unit) -> Iterator[Hit]:
+def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
     own: set[tuple[str, str]] = set()
@@ -95,7 +95,7 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
-def _renamed(unit: Unit) -> Iterator[Hit]:
+def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     # A column that takes the place of one that this contract revision drops keeps a name that
     # every release knows.
     replaced = {
@@ -111,7 +111,7 @@ def _renamed(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=effect.relation, column=effect.name, to=to)
 
 
-def _typed(unit: Unit, *types: str) -> Iterator[Hit]:
+def _typed(unit: TracedRevision, *types: str) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("column_added", fresh=True):
             base = effect.facts["type"].partition("(")[0]
@@ -124,7 +124,7 @@ def _typed(unit: Unit, *types: str) -> Iterator[Hit]:
                 )
 
 
-def _small_keys(unit: Unit) -> Iterator[Hit]:
+def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
     added: dict[tuple[str, str], str] = {}
     for statement in unit.statements:
         for effect in statement.of("column_added", fresh=True):

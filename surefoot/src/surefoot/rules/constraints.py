@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _added(unit: Unit, kind: str) -> Iterator[tuple[Statement, Effect]]:
+def _added(unit: TracedRevision, kind: str) -> Iterator[tuple[Statement, Effect]]:
     for statement in unit.statements:
         for effect in statement.of("constraint_added"):
             if effect.facts["kind"] == kind:
                 yield statement, effect
 
 
-def _checks(unit: Unit) -> Iterator[Hit]:
+def _checks(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "c"):
         if effect.facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _foreign_keys(unit: Unit) -> Iterator[Hit]:
+def _foreign_keys(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "f"):
         facts = effect.facts
         if facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name, to=facts["references"])
 
 
-def _new_references(unit: Unit) -> Iterator[Hit]:
+def _new_references(unit: TracedRevision) -> Iterator[Hit]:
     """A new table, or a new column, that refers to a table that is in use."""
     for statement in unit.statements:
         added = {e.relation for e in statement.of("column_added")}
@@ -45,8 +45,8 @@ def _new_references(unit: Unit) -> Iterator[Hit]:
                 )
 
 
-def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
-    def detect(unit: Unit) -> Iterator[Hit]:
+def _builds_index(kind: str) -> Callable[[TracedRevision], Iterator[Hit]]:
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
         for statement, effect in _added(unit, kind):
             if not effect.facts["used_index"]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
@@ -54,7 +54,7 @@ def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
     return detect
 
 
-def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
+def _key_on_nullable(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "p"):
         required = {e.relation for e in statement.of("column_required")}
         scanned = statement.within(effect.relation, statement.scans)
@@ -62,7 +62,7 @@ def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _validated_at_once(unit: Unit) -> Iterator[Hit]:
+def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
     added: set[tuple[str, str]] = set()
     for statement in unit.statements:
         for effect in statement.of("constraint_added"):
@@ -73,7 +73,7 @@ def _validated_at_once(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _domain_checks(unit: Unit) -> Iterator[Hit]:
+def _domain_checks(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         proven = [
             (effect.relation, effect.name)
@@ -88,7 +88,7 @@ def _domain_checks(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, domain=domain, name=name, tables=tables)
 
 
-def _without_index(unit: Unit) -> Iterator[Hit]:
+def _without_index(unit: TracedRevision) -> Iterator[Hit]:
     last = {}
     for statement in unit.statements:
         for effect in statement.of("constraint_added", fresh=True):

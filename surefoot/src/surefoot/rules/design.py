@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 
 
-def _said(*names: str) -> Callable[[Unit], Iterator[Hit]]:
-    def detect(unit: Unit) -> Iterator[Hit]:
+def _said(*names: str) -> Callable[[TracedRevision], Iterator[Hit]]:
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
         for remark in unit.remarks:
             if remark.rule in names:
                 yield Hit.at(remark.statement)
@@ -16,7 +16,7 @@ def _said(*names: str) -> Callable[[Unit], Iterator[Hit]]:
     return detect
 
 
-def _constrained_domain(unit: Unit) -> Iterator[Hit]:
+def _constrained_domain(unit: TracedRevision) -> Iterator[Hit]:
     """Not one that has no more than a default, of which squawk says the same."""
     for hit in _said("ban-create-domain-with-constraint")(unit):
         assert hit.statement is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.rules.squawk import Remark
-from surefoot.trace.locks import blocked
+from surefoot.trace.lock_modes import blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
@@ -21,7 +21,7 @@ LEVELS: tuple[Level, ...] = ("error", "warning")
 
 
 @dataclass(frozen=True)
-class Unit:
+class TracedRevision:
     """One revision as it was traced: what a rule looks at."""
 
     revision: str
@@ -60,7 +60,7 @@ class Rule:
     help: str
     # The safe form, as the lines of one or more revisions.
     rewrite: str
-    detect: Callable[[Unit], Iterator[Hit]]
+    detect: Callable[[TracedRevision], Iterator[Hit]]
     level: Level = "error"
     # The first and the last major of PostgreSQL for which it holds; None is no bound.
     since: int | None = None
@@ -114,7 +114,7 @@ class Finding:
         }
 
 
-def examine(unit: Unit, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
+def examine(unit: TracedRevision, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
     """What the rules find in a revision, in the order of its lines."""
     found = [
         finding(unit, rule, hit) for rule in rules if rule.holds(major) for hit in rule.detect(unit)
@@ -123,7 +123,7 @@ def examine(unit: Unit, rules: Iterable[Rule], major: int) -> tuple[Finding, ...
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule)))
 
 
-def finding(unit: Unit, rule: Rule, hit: Hit) -> Finding:
+def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
     """What a rule says of a hit."""
     return Finding(
         rule.id,
@@ -154,7 +154,7 @@ def measured(statement: Statement) -> str | None:
     if statement.changes_rows:
         rows = ", ".join(
             f"{w.updated + w.deleted} of {statement.rows.get(t, 0)} rows of {t}"
-            for t, w in sorted(statement.work.items())
+            for t, w in sorted(statement.activity.items())
             if t in statement.changes_rows
         )
         said += f"; changes {rows}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
-from surefoot.trace.locks import EXCLUSIVE, STRENGTH
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.lock_modes import EXCLUSIVE, STRENGTH
 
 _OVER_INVALID = re.compile(
     r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE
 )
 
 
-def _created(unit: Unit) -> Iterator[Hit]:
+def _created(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("index_created"):
             table = effect.relation
@@ -24,7 +24,7 @@ def _created(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=table, name=effect.name)
 
 
-def _dropped(unit: Unit) -> Iterator[Hit]:
+def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if any(statement.of("constraint_dropped", "column_dropped")):
             continue
@@ -33,7 +33,7 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _rebuilt(unit: Unit) -> Iterator[Hit]:
+def _rebuilt(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for index in sorted(statement.rebuilds):
             table = statement.tables.get(index)
@@ -42,12 +42,12 @@ def _rebuilt(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=table, name=index)
 
 
-def _in_transaction(unit: Unit) -> Iterator[Hit]:
+def _in_transaction(unit: TracedRevision) -> Iterator[Hit]:
     if unit.sqlstate == "25001" and unit.statements:
         yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
 
 
-def _over_invalid(unit: Unit) -> Iterator[Hit]:
+def _over_invalid(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if _OVER_INVALID.search(statement.sql):
             yield Hit.at(statement)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surefoot.rules import columns, constraints, design, files, indexes, relations, transactions
+from surefoot.rules import columns, constraints, design, indexes, relations, source, transactions
 from surefoot.rules.findings import Rule
 
 # In the order of docs/rules.md.
@@ -13,6 +13,6 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Tables, partitions and types": relations.RULES,
     "Transactions and rows": transactions.RULES,
     "Design, as squawk knows it": design.RULES,
-    "The file": files.RULES,
+    "The file": source.RULES,
 }
 RULES: dict[str, Rule] = {rule.id: rule for rules in CHAPTERS.values() for rule in rules}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
-from surefoot.trace.locks import EXCLUSIVE
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.lock_modes import EXCLUSIVE
 from surefoot.trace.statement import Statement
 
 # What a release knows by name: all but indexes.
@@ -15,7 +15,7 @@ REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence
 TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
-def _renamed(unit: Unit) -> Iterator[Hit]:
+def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     # A type that takes the place of one that this contract revision drops keeps its name.
     replaced = {
         effect.relation
@@ -46,7 +46,7 @@ def _gives(statement: Statement, name: str) -> bool:
     return any(e.relation == name for e in created) or any(e.facts["to"] == name for e in renamed)
 
 
-def _dropped(unit: Unit) -> Iterator[Hit]:
+def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
     for statement in unit.statements:
@@ -56,7 +56,7 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, kind=kind, name=effect.relation)
 
 
-def _locks_referenced(unit: Unit) -> Iterator[Hit]:
+def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
     """A table that is dropped with a foreign key from it, or by CASCADE with one to it."""
     for statement in unit.statements:
         for effect in statement.of("constraint_dropped"):
@@ -71,14 +71,14 @@ def _locks_referenced(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=pair[0], other=pair[1])
 
 
-def _partition_created(unit: Unit) -> Iterator[Hit]:
+def _partition_created(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("partition_created"):
             if statement.locks.get(effect.relation) == EXCLUSIVE:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _attached(unit: Unit) -> Iterator[Hit]:
+def _attached(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("attached"):
             # Itself, or the default partition, whose rows may be the new one's.
@@ -89,14 +89,14 @@ def _attached(unit: Unit) -> Iterator[Hit]:
                     yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
 
 
-def _detached(unit: Unit) -> Iterator[Hit]:
+def _detached(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("detached"):
             if statement.locks.get(effect.relation) == EXCLUSIVE:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _vacuum(unit: Unit) -> Iterator[Hit]:
+def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if any(statement.of(*REWRITING)):
             continue
@@ -105,26 +105,26 @@ def _vacuum(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
-def _persistence(unit: Unit) -> Iterator[Hit]:
+def _persistence(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("persistence_changed"):
             if effect.relation in statement.rewrites:
                 yield Hit.at(statement, table=effect.relation)
 
 
-def _refreshed(unit: Unit) -> Iterator[Hit]:
+def _refreshed(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("rewritten"):
             if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
                 yield Hit.at(statement, view=effect.relation)
 
 
-def _value_used(unit: Unit) -> Iterator[Hit]:
+def _value_used(unit: TracedRevision) -> Iterator[Hit]:
     if unit.sqlstate == "55P04" and unit.statements:
         yield Hit.at(unit.statements[-1])
 
 
-def _value_renamed(unit: Unit) -> Iterator[Hit]:
+def _value_renamed(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for effect in statement.of("value_renamed"):
             yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])

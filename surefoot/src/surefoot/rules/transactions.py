@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.run.locks.lock_class import lock_class
-from surefoot.trace.locks import EXCLUSIVE, blocks_writers
+from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 
 # The longest that a statement may make others wait, in seconds, whatever a revision sets.
 LONGEST_S = 10
 
 
-def _timeout(unit: Unit) -> Iterator[Hit]:
+def _timeout(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         now_ms = statement.lock_timeout_ms
         unbounded = now_ms == 0 or now_ms > LONGEST_S * 1000
@@ -23,7 +23,7 @@ def _timeout(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
 
 
-def _under_lock(unit: Unit) -> Iterator[Hit]:
+def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         held = [t for t, m in statement.held.items() if m == EXCLUSIVE and _is_table(statement, t)]
         works = statement.scans | statement.rewrites | statement.sweeps
@@ -31,7 +31,7 @@ def _under_lock(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
 
 
-def _two_tables(unit: Unit) -> Iterator[Hit]:
+def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if not statement.transactional:
             continue
@@ -50,13 +50,13 @@ def _is_table(statement: Statement, relation: str) -> bool:
     return relation not in statement.tables
 
 
-def _whole_table(unit: Unit) -> Iterator[Hit]:
+def _whole_table(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for table in sorted(statement.sweeps):
             yield Hit.at(statement, table=table)
 
 
-def _beside_ddl(unit: Unit) -> Iterator[Hit]:
+def _beside_ddl(unit: TracedRevision) -> Iterator[Hit]:
     if not any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
         return
     for statement in unit.statements:
@@ -64,7 +64,7 @@ def _beside_ddl(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
-def _truncated(unit: Unit) -> Iterator[Hit]:
+def _truncated(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for table in sorted(statement.emptied):
             yield Hit.at(statement, table=table)

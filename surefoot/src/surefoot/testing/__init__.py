@@ -1,10 +1,10 @@
 """Tests over a chain of revisions, for any project that has one; pytest is imported here alone.
 
     # tests/test_migrations.py
-    from surefoot.testing import Project
+    from surefoot.testing import ChainTests
     from surefoot.testing.tests import *
 
-    MIGRATIONS = Project(Path("alembic.ini"), metadata)
+    MIGRATIONS = ChainTests(Path("alembic.ini"), metadata)
 
     @pytest.fixture(scope="session")
     def migrations_scratch():
@@ -16,6 +16,6 @@ kept       up, on tables with rows; rows.py makes them, contents.py compares
 offline    `--sql`, run as a client would
 """
 
-from surefoot.testing.project import Project
+from surefoot.testing.chain_tests import ChainTests
 
-__all__ = ["Project"]
+__all__ = ["ChainTests"]

@@ -1,6 +1,6 @@
 """What runs the tests of surefoot.testing.tests: a case a revision, and each walk once.
 
-A module that imports them defines MIGRATIONS, a Project, which is read when tests are collected,
+A module that imports them defines MIGRATIONS, a ChainTests, which is read when tests are collected,
 and a fixture `migrations_scratch`, which opens empty databases. A walk runs on an event loop of
 its own, so it does not matter what else the project's tests use.
 """
@@ -17,10 +17,10 @@ import pytest
 from surefoot.chain.lockfile import check_lock
 from surefoot.errors import RevisionsBroken, SurefootError
 from surefoot.target import Scratch
-from surefoot.testing.kept import WithRows, with_rows
-from surefoot.testing.offline import Offline, offline
-from surefoot.testing.project import Project
-from surefoot.testing.there import ThereAndBack, there_and_back
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.offline_sql import OfflineUpgrade, offline
+from surefoot.testing.populated_upgrade import PopulatedUpgrade, upgrade_with_rows
+from surefoot.testing.round_trip import RoundTrip, walk_round_trip
 
 T = TypeVar("T")
 TESTS = "surefoot.testing.tests"
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     try:
         project = _project(metafunc.module)
-        walks = {"migrations_there", "migrations_kept", "migrations_offline"}
+        walks = {"migrations_round_trip", "migrations_populated", "migrations_offline"}
         walked = not walks.isdisjoint(metafunc.fixturenames)
         revisions = project.line()[1] if walked else project.revisions()
     except RevisionsBroken:
@@ -52,44 +52,44 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 @pytest.fixture(scope="module")
-def migrations(request: pytest.FixtureRequest) -> Project:
+def migrations(request: pytest.FixtureRequest) -> ChainTests:
     """The project whose chain is tested."""
     return _project(request.module)
 
 
 @pytest.fixture(scope="module")
-def migrations_there(migrations: Project, migrations_scratch: Scratch) -> ThereAndBack:
+def migrations_round_trip(migrations: ChainTests, migrations_scratch: Scratch) -> RoundTrip:
     """The way up, down and up again on empty tables."""
     _skip_what_no_run_accepts(migrations)
-    return _done(lambda: there_and_back(migrations, migrations_scratch))
+    return _done(lambda: walk_round_trip(migrations, migrations_scratch))
 
 
 @pytest.fixture(scope="module")
-def migrations_kept(migrations: Project, migrations_scratch: Scratch) -> WithRows:
+def migrations_populated(migrations: ChainTests, migrations_scratch: Scratch) -> PopulatedUpgrade:
     """The way up on tables with rows."""
     _skip_what_no_run_accepts(migrations)
-    return _done(lambda: with_rows(migrations, migrations_scratch))
+    return _done(lambda: upgrade_with_rows(migrations, migrations_scratch))
 
 
 @pytest.fixture(scope="module")
 def migrations_offline(
-    migrations: Project, migrations_scratch: Scratch, migrations_there: ThereAndBack
-) -> Offline:
+    migrations: ChainTests, migrations_scratch: Scratch, migrations_round_trip: RoundTrip
+) -> OfflineUpgrade:
     """The way up by what `--sql` writes."""
-    return _done(lambda: offline(migrations, migrations_scratch, migrations_there.catalogs))
+    return _done(lambda: offline(migrations, migrations_scratch, migrations_round_trip.catalogs))
 
 
-def _project(module: object) -> Project:
+def _project(module: object) -> ChainTests:
     found = getattr(module, "MIGRATIONS", None)
-    if not isinstance(found, Project):
+    if not isinstance(found, ChainTests):
         raise pytest.UsageError(
             f"{getattr(module, '__name__', module)} imports the tests of a chain and does not say "
-            "of which: define MIGRATIONS = Project(ini, metadata) in it"
+            "of which: define MIGRATIONS = ChainTests(ini, metadata) in it"
         )
     return found
 
 
-def _skip_what_no_run_accepts(project: Project) -> None:
+def _skip_what_no_run_accepts(project: ChainTests) -> None:
     """A run refuses such a chain, and a test of its own says why."""
     try:
         project.check()

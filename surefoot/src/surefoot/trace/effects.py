@@ -1,4 +1,4 @@
-"""What a statement did to a schema: the difference of two States, by oid.
+"""What a statement did to a schema: the difference of two Snapshots, by oid.
 
 A relation that the revision itself made is nobody's yet, so what happens to it hurts nobody; such
 effects say so by `fresh`.
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.state import Column, Constraint, Relation, State, Work
+from surefoot.trace.snapshot import Activity, Column, Constraint, Relation, Snapshot
 
 T = TypeVar("T")
 
@@ -28,19 +28,19 @@ class Effect:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def effects(before: State, after: State, known: frozenset[int]) -> tuple[Effect, ...]:
+def effects(before: Snapshot, after: Snapshot, known: frozenset[int]) -> tuple[Effect, ...]:
     """What came, went and changed; `known` are the relations from before the revision."""
     return tuple(_Comparison(before, after, known).all())
 
 
-def work(before: State, after: State) -> Mapping[int, Work]:
+def activity(before: Snapshot, after: Snapshot) -> Mapping[int, Activity]:
     """What was read and written between the two, by relation."""
-    found = {oid: each.since(before.work.get(oid)) for oid, each in after.work.items()}
-    return {oid: each for oid, each in found.items() if each != Work(oid)}
+    found = {oid: each.since(before.activity.get(oid)) for oid, each in after.activity.items()}
+    return {oid: each for oid, each in found.items() if each != Activity(oid)}
 
 
 class _Comparison:
-    def __init__(self, before: State, after: State, known: frozenset[int]) -> None:
+    def __init__(self, before: Snapshot, after: Snapshot, known: frozenset[int]) -> None:
         self.before = before
         self.after = after
         self.known = known
@@ -166,7 +166,7 @@ class _Comparison:
     def remade_indexes(self) -> frozenset[int]:
         """Those that were dropped and made again in one step, before and after."""
 
-        def named(state: State) -> Mapping[object, int]:
+        def named(state: Snapshot) -> Mapping[object, int]:
             return {(i.relation, state.relations[o].label): o for o, i in state.indexes.items()}
 
         return _exchanged(named(self.before), named(self.after))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from surefoot.trace.effects import Effect
-from surefoot.trace.locks import strongest
-from surefoot.trace.state import Work
+from surefoot.trace.lock_modes import strongest
+from surefoot.trace.snapshot import Activity
 
 # The part of a table's rows that may be changed at once.
 FEW = 0.1
@@ -38,7 +38,7 @@ class Statement:
     # partition (or its index) -> what it is a partition of.
     parents: Mapping[str, str] = field(default_factory=dict)
     # table -> the rows that it read and wrote.
-    work: Mapping[str, Work] = field(default_factory=dict)
+    activity: Mapping[str, Activity] = field(default_factory=dict)
     # table -> the rows that the scratch database has.
     rows: Mapping[str, int] = field(default_factory=dict)
     # table -> its bytes there, without indexes.
@@ -81,19 +81,19 @@ class Statement:
     @property
     def scans(self) -> frozenset[str]:
         """The tables that were read from end to end."""
-        return frozenset(table for table, work in self.work.items() if work.scans > 0)
+        return frozenset(table for table, work in self.activity.items() if work.scans > 0)
 
     @property
     def changes_rows(self) -> frozenset[str]:
         """The tables with rows that it updated or deleted."""
-        return frozenset(t for t, work in self.work.items() if work.updated or work.deleted)
+        return frozenset(t for t, work in self.activity.items() if work.updated or work.deleted)
 
     @property
     def sweeps(self) -> frozenset[str]:
         """The tables of which it changes many rows, or would if more of them were as it asks."""
-        return frozenset(t for t, work in self.work.items() if self._sweeps(t, work))
+        return frozenset(t for t, work in self.activity.items() if self._sweeps(t, work))
 
-    def _sweeps(self, table: str, work: Work) -> bool:
+    def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted
         if changed:
             return changed > self.rows.get(table, 0) * FEW

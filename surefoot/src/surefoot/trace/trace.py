@@ -2,7 +2,7 @@
 
     scratch database -- upgrade to where the target is -- rows -- upgrade, beside it the Tracer
                                                                      |     (and back: downgrade)
-    revision file -- statement --> State before, State after --> Statement (locks, effects, work)
+    revision file -- statement --> Snapshot before, Snapshot after --> Statement (locks, effects)
 
 The statements are those that are executed, so SQL in a string, a DO block and a loop in Python are
 seen alike; and what is said of them was measured on a PostgreSQL, not read from their text.
@@ -24,10 +24,10 @@ from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Target
-from surefoot.trace.contents import contents
-from surefoot.trace.gate import Gate
-from surefoot.trace.seed import seed, unseed
-from surefoot.trace.state import STATE, State, read_state
+from surefoot.trace.lock_probe import LockProbe
+from surefoot.trace.sample_rows import seed, unseed
+from surefoot.trace.sizes import table_sizes
+from surefoot.trace.snapshot import SNAPSHOT, Snapshot, read_snapshot
 from surefoot.trace.statement import Statement
 from surefoot.trace.tracer import Tracer
 
@@ -75,13 +75,13 @@ async def trace(
     async with engine.connect() as opened, engine.connect() as beside:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await beside.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, Gate(session, reader))
+        tracer = Tracer(versions, LockProbe(session, reader))
         if rows:
             await seed(session, await _state(session), rows)
         there = await _there(scratch, to, tracer, session)
         if not back or len(start) > 1:
             return there
-        tracer = Tracer(versions, Gate(session, reader))
+        tracer = Tracer(versions, LockProbe(session, reader))
         before = start[0] if start else "base"
         return replace(there, back=await _back(scratch, before, tracer, session))
 
@@ -89,7 +89,7 @@ async def trace(
 async def _there(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
     engine = scratch.engine.sync_engine
     while True:
-        held = await contents(session, await _state(session))
+        held = await table_sizes(session, await _state(session))
         with tracer.on(engine, held):
             try:
                 await upgrade(scratch, to)
@@ -104,7 +104,7 @@ async def _there(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Conn
 
 async def _back(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
     """Rows stay: what cannot be reverted because of them cannot be on the target either."""
-    held = await contents(session, await _state(session))
+    held = await table_sizes(session, await _state(session))
     with tracer.on(scratch.engine.sync_engine, held):
         try:
             await downgrade(scratch, to)
@@ -123,8 +123,8 @@ async def _leave_utc(engine: AsyncEngine) -> None:
         await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO '{ZONE}'"))
 
 
-async def _state(connection: asyncpg.Connection) -> State:
-    return read_state(await connection.fetchval(STATE))
+async def _state(connection: asyncpg.Connection) -> Snapshot:
+    return read_snapshot(await connection.fetchval(SNAPSHOT))
 
 
 def _is_about_rows(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
 """The tracer stands beside a run and sees every statement that a revision file executes.
 
-Between two statements it asks the run's own session for its State: what the schema looks like
+Between two statements it asks the run's own session for its Snapshot: what the schema looks like
 inside the transaction, which locks the session holds, which rows it has read and written. A
 statement outside a transaction gives its locks back as it ends; it meets a gate instead: locks
 that writers take, held by another session until it is seen to wait behind them.
@@ -25,12 +25,12 @@ from sqlalchemy.util.concurrency import await_only
 from surefoot import operations, run
 from surefoot.connect.failures import sqlstate
 from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
-from surefoot.trace.contents import Held
-from surefoot.trace.effects import effects, work
-from surefoot.trace.gate import Gate
-from surefoot.trace.locks import MODES, strongest
-from surefoot.trace.questions import Questions
-from surefoot.trace.state import State
+from surefoot.trace.effects import activity, effects
+from surefoot.trace.lock_modes import MODES, strongest
+from surefoot.trace.lock_probe import LockProbe
+from surefoot.trace.session import TracedSession
+from surefoot.trace.sizes import TableSize
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
 
 # A step of our own looks before it acts; that is not what the revision asked for.
@@ -41,30 +41,30 @@ _LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
 class Tracer:
     """Collects the statements of a run on an engine."""
 
-    def __init__(self, versions: Path, gate: Gate) -> None:
+    def __init__(self, versions: Path, gate: LockProbe) -> None:
         self._versions = str(versions.resolve())
         self._gate = gate
         self.statements: list[Statement] = []
         self._revision: Path | None = None
         self._known: frozenset[int] = frozenset()
         # The state after the last statement, where nothing else has changed it since.
-        self._last: State | None = None
+        self._last: Snapshot | None = None
         # The session's own lock timeout, which a transaction's end brings back.
         self._lock_timeout_ms = 0
         # Whether something that is not the revision's has read since.
         self._looked = False
         # Whether the session was asked in its transaction, which is then counted at its end.
         self._asked = False
-        self._questions: Questions | None = None
+        self._questions: TracedSession | None = None
         self._running: _Running | None = None
-        self._held: Mapping[int, Held] = {}
+        self._held: Mapping[int, TableSize] = {}
         # Where that revision runs, and whether its transaction was rolled back. On the other
         # connections of the engine the run is watched.
         self._connection: Any = None
         self._undone = False
 
     @contextmanager
-    def on(self, engine: Engine, held: Mapping[int, Held]) -> Iterator[None]:
+    def on(self, engine: Engine, held: Mapping[int, TableSize]) -> Iterator[None]:
         """Trace what runs on the engine while the block lasts; `held` is what the tables hold."""
         self._held = held
         listeners: Mapping[str, Callable[..., None]] = {
@@ -102,7 +102,7 @@ class Tracer:
         driver = cursor._adapt_connection._connection
         transactional = cursor._adapt_connection.isolation_level != "autocommit"
         if self._questions is None or self._questions.driver is not driver:
-            self._questions = Questions(driver)
+            self._questions = TracedSession(driver)
         before = self._before(self._questions)
         if path == self._revision and self._undone:
             # It did not get a lock, and is run again.
@@ -150,7 +150,7 @@ class Tracer:
     def _commits(self, connection: Any) -> None:
         if self._last is not None and connection is self._connection:
             self._last = replace(
-                self._last, locks=frozenset(), work={}, lock_timeout_ms=self._lock_timeout_ms
+                self._last, locks=frozenset(), activity={}, lock_timeout_ms=self._lock_timeout_ms
             )
             # A revision without a statement: what the run wrote about it is not counted yet.
             self._looked = self._looked or not self._asked
@@ -160,23 +160,23 @@ class Tracer:
         if connection is self._connection:
             self._last, self._undone = None, True
 
-    def _before(self, session: Questions) -> State:
+    def _before(self, session: TracedSession) -> Snapshot:
         """The state that the next statement finds."""
         last, inside = self._last, session.driver.is_in_transaction()
         if last is None or (self._looked and not inside):
             last = session.state()
             if not inside:
                 self._lock_timeout_ms = last.lock_timeout_ms
-                last = replace(last, work={})
+                last = replace(last, activity={})
         elif self._looked:
-            last = replace(last, work=session.work())
+            last = replace(last, activity=session.activity())
         self._looked, self._last = False, last
         return last
 
     def _add(
         self,
         running: _Running,
-        after: State,
+        after: Snapshot,
         seconds: float,
         taken: dict[int, set[str]],
         error: str | None = None,
@@ -214,7 +214,7 @@ class Tracer:
                     if parent in before.relations or parent in after.relations
                 },
                 # The counters are of one transaction.
-                work={label(o): w for o, w in work(before, after).items() if o in known}
+                activity={label(o): w for o, w in activity(before, after).items() if o in known}
                 if running.transactional
                 else {},
                 rows={label(o): h.rows for o, h in self._held.items() if o in before.relations},
@@ -256,8 +256,8 @@ class _Running:
         revision: str,
         sql: str,
         transactional: bool,
-        before: State,
-        session: Questions,
+        before: Snapshot,
+        session: TracedSession,
         pause: Any,
     ) -> None:
         self.path = path
@@ -271,7 +271,7 @@ class _Running:
         self.since_s = time.monotonic()
 
 
-def _by_relation(state: State, without: State | None = None) -> dict[int, set[str]]:
+def _by_relation(state: Snapshot, without: Snapshot | None = None) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for oid, mode in state.locks - (without.locks if without else frozenset()):
         if oid in state.relations or (without and oid in without.relations):

@@ -6,7 +6,7 @@ Everything is by oid, so a rename is a rename and not one thing gone and another
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 LAST_OF_SERVER = 16383
 
 # What the session has read and written since the server last counted it, by table.
-WORK = f"""
+ACTIVITY = f"""
 SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
     coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
 """  # noqa: S608 - a constant
 # To ask has the server count the work as soon as the transaction ends, and not when a second is
 # over: the next transaction begins with none.
-STATE = f"""
+SNAPSHOT = f"""
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
@@ -79,7 +79,7 @@ SELECT json_build_object(
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend
             WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')),
-    'work', ({WORK})::json,
+    'activity', ({ACTIVITY})::json,
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
@@ -210,7 +210,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Work:
+class Activity:
     """What this transaction has read and written of a table, in rows."""
 
     relation: int
@@ -221,11 +221,11 @@ class Work:
     updated: int = 0
     deleted: int = 0
 
-    def since(self, before: Work | None) -> Work:
+    def since(self, before: Activity | None) -> Activity:
         """What came after `before`, of the same transaction."""
         if before is None:
             return self
-        return Work(
+        return Activity(
             self.relation,
             self.scans - before.scans,
             self.scanned - before.scanned,
@@ -237,7 +237,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """A schema, and what the session that looks holds and did."""
 
     relations: Mapping[int, Relation]
@@ -251,9 +251,15 @@ class State:
     types: Mapping[int, Named]
     schemas: Mapping[int, Named]
     routines: Mapping[int, Named]
-    work: Mapping[int, Work]
+    activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
     lock_timeout_ms: int
+
+    def references(self, oid: int) -> Iterator[Constraint]:
+        """The foreign keys of a table."""
+        for constraint in self.constraints.values():
+            if constraint.kind == "f" and constraint.relation == oid:
+                yield constraint
 
     @property
     def column_names(self) -> frozenset[str]:
@@ -263,23 +269,23 @@ class State:
         )
 
 
-def read_work(document: str | None) -> Mapping[int, Work]:
-    """What WORK's answer says, by table."""
-    return {row[0]: Work(*row) for row in json.loads(document or "[]")}
+def read_activity(document: str | None) -> Mapping[int, Activity]:
+    """What ACTIVITY's answer says, by table."""
+    return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
 
 
-def read_state(document: str) -> State:
-    """The State that STATE's answer describes."""
+def read_snapshot(document: str) -> Snapshot:
+    """The Snapshot that SNAPSHOT's answer describes."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
-        # A list inside a row is a tuple: States are compared and kept.
+        # A list inside a row is a tuple: Snapshots are compared and kept.
         return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
 
     def by_oid(name: str, kind: Callable[..., T]) -> dict[int, T]:
         return {row[0]: kind(*row) for row in rows(name)}
 
-    return State(
+    return Snapshot(
         relations=by_oid("relations", Relation),
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
         constraints=by_oid("constraints", Constraint),
@@ -291,7 +297,7 @@ def read_state(document: str) -> State:
         types=by_oid("types", Named),
         schemas=by_oid("schemas", Named),
         routines=by_oid("routines", Named),
-        work=by_oid("work", Work),
+        activity=by_oid("activity", Activity),
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         lock_timeout_ms=found["lock_timeout_ms"],
     )

@@ -6,14 +6,14 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
 
 # What a revision may import: what it needs, and what never changes under it.
 ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
 
 
-def _imports(unit: Unit) -> Iterator[Hit]:
+def _imports(unit: TracedRevision) -> Iterator[Hit]:
     for node in ast.walk(ast.parse(unit.source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -26,7 +26,7 @@ def _imports(unit: Unit) -> Iterator[Hit]:
                 yield Hit(line=node.lineno, values={"name": name})
 
 
-def _no_downgrade(unit: Unit) -> Iterator[Hit]:
+def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
     functions = {
         node.name: node for node in ast.parse(unit.source).body if isinstance(node, ast.FunctionDef)
     }
@@ -57,13 +57,13 @@ def _raises_without_reason(function: ast.FunctionDef) -> bool:
     return not (isinstance(last.exc, ast.Call) and last.exc.args)
 
 
-def _suppressed_without_reason(unit: Unit) -> Iterator[Hit]:
+def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
     for found in suppressions(unit.source):
         if not found.reason:
             yield Hit(line=found.line, values={"rule": found.rule})
 
 
-def _never(unit: Unit) -> Iterator[Hit]:
+def _never(unit: TracedRevision) -> Iterator[Hit]:
     """Only who knows all findings of a revision can say: surefoot.lint.lint does."""
     yield from ()
 

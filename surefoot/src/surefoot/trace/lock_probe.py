@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.trace.locks import MODES
-from surefoot.trace.state import LAST_OF_SERVER, Relation
+from surefoot.trace.lock_modes import MODES
+from surefoot.trace.snapshot import LAST_OF_SERVER, Relation
 
 LOOK_EVERY_S = 0.005
 GONE_ON_AFTER_S = 0.1
@@ -28,7 +28,7 @@ FROM pg_locks WHERE pid = $1
 
 
 @dataclass
-class Pause:
+class ProbedStatement:
     """A statement at the gates."""
 
     taken: dict[int, set[str]]
@@ -39,13 +39,13 @@ class Pause:
     stood_s: asyncio.Task[float]
 
 
-class Gate:
+class LockProbe:
     """Two sessions of its own on the scratch database."""
 
     def __init__(self, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
         self._writer, self._reader = writer, reader
 
-    async def close(self, pid: int, tables: Sequence[Relation]) -> Pause:
+    async def close(self, pid: int, tables: Sequence[Relation]) -> ProbedStatement:
         """Stand in the way of what that session does next."""
         parts = [table for table in tables if table.parents and table.kind == "r"]
         await _lock(self._writer, [table for table in tables if table.is_table], "ROW EXCLUSIVE")
@@ -53,9 +53,9 @@ class Gate:
         taken: dict[int, set[str]] = {}
         over = asyncio.Event()
         looking = asyncio.ensure_future(self._look(pid, taken, over))
-        return Pause(taken, over, time.monotonic(), looking)
+        return ProbedStatement(taken, over, time.monotonic(), looking)
 
-    async def open(self, pause: Pause) -> tuple[float, dict[int, set[str]]]:
+    async def open(self, pause: ProbedStatement) -> tuple[float, dict[int, set[str]]]:
         """How long the statement worked, which is not at the gates, in seconds; and its locks."""
         took_s = time.monotonic() - pause.began_s
         pause.over.set()

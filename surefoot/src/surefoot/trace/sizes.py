@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.trace.state import State
+from surefoot.trace.snapshot import Snapshot
 
 BYTES = """
 SELECT CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
@@ -16,18 +16,18 @@ FROM pg_class WHERE oid = $1::bigint
 
 
 @dataclass(frozen=True)
-class Held:
+class TableSize:
     """Rows, and the bytes that they take without indexes."""
 
     rows: int
     bytes: int
 
 
-async def contents(connection: asyncpg.Connection, state: State) -> dict[int, Held]:
+async def table_sizes(connection: asyncpg.Connection, state: Snapshot) -> dict[int, TableSize]:
     """What each table holds, by oid."""
     found = {}
     for table in state.relations.values():
         if table.is_table:
             rows = await connection.fetchval(f"SELECT count(*) FROM {table.quoted}")  # noqa: S608 - quoted
-            found[table.oid] = Held(rows, await connection.fetchval(BYTES, table.oid))
+            found[table.oid] = TableSize(rows, await connection.fetchval(BYTES, table.oid))
     return found

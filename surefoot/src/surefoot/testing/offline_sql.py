@@ -20,7 +20,7 @@ from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
 from surefoot.run.upgrade.diagnosis import place_of
 from surefoot.target import Scratch
-from surefoot.testing.project import Project, Walk
+from surefoot.testing.chain_tests import ChainTests, Walk
 
 # What a semicolon in does not end a statement, and one that does.
 _PIECE = re.compile(
@@ -31,15 +31,17 @@ _PIECE = re.compile(
 
 
 @dataclass(frozen=True)
-class Offline(Walk):
+class OfflineUpgrade(Walk):
     """Also what was wrong with the way from base to head as one script."""
 
     whole: list[SurefootError] = field(default_factory=list)
 
 
-async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
+async def offline(
+    project: ChainTests, scratch: Scratch, online: Mapping[str, Catalog]
+) -> OfflineUpgrade:
     """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
-    walk = Offline()
+    walk = OfflineUpgrade()
     start, revisions = project.line()
     async with scratch() as engine:
         if start is not None:
@@ -68,7 +70,7 @@ def _range(revision: Revision) -> str:
 
 
 async def _check(
-    project: Project, engine: AsyncEngine, asked: str, revision: str, online: Catalog
+    project: ChainTests, engine: AsyncEngine, asked: str, revision: str, online: Catalog
 ) -> None:
     """On failure: OfflineImpossible, OfflineDiffers."""
     written = await _run(project, engine, asked)
@@ -80,7 +82,7 @@ async def _check(
         raise OfflineDiffers(asked, differences)
 
 
-async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
+async def _run(project: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
     """Run what `--sql` writes; what alembic_version says then. On failure: OfflineImpossible."""
     try:
         script = sql(project, asked)
@@ -101,7 +103,7 @@ async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
     return [row["version_num"] for row in written]
 
 
-def sql(project: Project, revisions: str) -> str:
+def sql(project: ChainTests, revisions: str) -> str:
     """What `alembic upgrade REVISIONS --sql` prints."""
     written = io.StringIO()
     command.upgrade(Config(project.ini, output_buffer=written), revisions, sql=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from surefoot.catalog.statements import quoted
-from surefoot.trace.seed import tables
-from surefoot.trace.state import STATE, Column, State, read_state
+from surefoot.trace.sample_rows import tables
+from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
 
 # Types between which a value keeps its text.
 _ALIKE = {
@@ -28,13 +28,13 @@ _ALIKE = {
 class Contents:
     """The rows of each table, as text, by the table's oid and the column's number."""
 
-    state: State
+    state: Snapshot
     rows: Mapping[int, Sequence[Mapping[int, str | None]]]
 
 
 async def read(connection: asyncpg.Connection) -> Contents:
     """What every table holds. Rows are read where they lie: in partitions, not their parents."""
-    state = read_state(await connection.fetchval(STATE))
+    state = read_snapshot(await connection.fetchval(SNAPSHOT))
     rows = {}
     for table in tables(state):
         columns = [c for c in state.columns.values() if c.relation == table.oid and not c.generated]
@@ -86,6 +86,6 @@ def _kind(column: Column) -> str:
     return _ALIKE.get(name, name)
 
 
-def _labels(state: State, enum: int | None) -> Mapping[str | None, str]:
+def _labels(state: Snapshot, enum: int | None) -> Mapping[str | None, str]:
     """What an enum's labels stand for, by the label; nothing for another type."""
     return {each.label: f"value {each.oid}" for each in state.labels.values() if each.type == enum}

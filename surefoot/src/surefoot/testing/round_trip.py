@@ -11,12 +11,12 @@ from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.files import path_of
-from surefoot.testing.project import Project, Walk
+from surefoot.testing.chain_tests import ChainTests, Walk
+from surefoot.testing.conventions import path_of
 
 
 @dataclass(frozen=True)
-class ThereAndBack(Walk):
+class RoundTrip(Walk):
     """The catalogs on the way, and what was found at its end."""
 
     catalogs: dict[str, Catalog] = field(default_factory=dict)
@@ -26,9 +26,9 @@ class ThereAndBack(Walk):
     models: list[str] = field(default_factory=list)
 
 
-async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
+async def walk_round_trip(project: ChainTests, scratch: Scratch) -> RoundTrip:
     """Walk the chain; what is wrong with a revision stands under its id."""
-    walk = ThereAndBack()
+    walk = RoundTrip()
     start, revisions = project.line()
     async with scratch() as engine:
         target = project.target(engine)
@@ -46,7 +46,7 @@ async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
     return walk
 
 
-async def _round(walk: ThereAndBack, target: Target, revision: Revision, before: Catalog) -> bool:
+async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> bool:
     """Whether the way goes on after this revision."""
     try:
         await upgrade(target, revision.id)
@@ -70,7 +70,7 @@ async def _round(walk: ThereAndBack, target: Target, revision: Revision, before:
 
 
 def _compare(
-    walk: ThereAndBack, revision: Revision, expected: Catalog, found: Catalog, way: str
+    walk: RoundTrip, revision: Revision, expected: Catalog, found: Catalog, way: str
 ) -> None:
     differences = [str(each) for each in difference(expected, found)]
     if differences:

@@ -1,4 +1,4 @@
-"""Project is what is handed to the tests: the chain, the models, and what no catalog says."""
+"""ChainTests is what is handed to the tests: the chain, the models, and what no catalog says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from surefoot.target import Target
 
 
 @dataclass(frozen=True)
-class Project:
+class ChainTests:
     """A chain of revisions and the models that it leads to."""
 
     ini: Path
@@ -56,7 +56,7 @@ class Project:
         for name in (*([self.since] if self.since else []), *self.between):
             if name not in ids:
                 raise UsageError(
-                    f"Project names {name}, which is no revision of {self.versions}",
+                    f"ChainTests names {name}, which is no revision of {self.versions}",
                     help="correct since=… or between=…",
                 )
         tried = revisions[ids.index(self.since) if self.since else 0 :]
@@ -71,7 +71,7 @@ class Project:
                 raise RevisionsBroken(
                     f"{revision.file_name} does not build on {former} alone, and no run stops "
                     "between branches",
-                    help="begin where they have met: Project(since=…)",
+                    help="begin where they have met: ChainTests(since=…)",
                 )
             former = revision.id
 

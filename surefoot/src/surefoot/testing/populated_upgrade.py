@@ -12,26 +12,25 @@ from surefoot.connect.failures import describe
 from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
 from surefoot.run.commands import upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.contents import lost, read
-from surefoot.testing.files import declared_losses, path_of
-from surefoot.testing.project import Project, Walk
-from surefoot.testing.rows import fill
-from surefoot.trace.seed import unseed
+from surefoot.testing.chain_tests import ChainTests, Walk
+from surefoot.testing.conventions import declared_losses, path_of
+from surefoot.testing.losses import lost, read
+from surefoot.trace.sample_rows import fill, unseed
 
 
 @dataclass(frozen=True)
-class WithRows(Walk):
+class PopulatedUpgrade(Walk):
     """Also the tables for which no row could be made, with the reason."""
 
     missing: dict[str, str] = field(default_factory=dict)
 
 
-async def with_rows(project: Project, scratch: Scratch) -> WithRows:
+async def upgrade_with_rows(project: ChainTests, scratch: Scratch) -> PopulatedUpgrade:
     """Walk the chain up; rows that were made stay to meet all revisions that come later.
 
     On failure: UsageError, where something that the project tells cannot be.
     """
-    walk = WithRows()
+    walk = PopulatedUpgrade()
     start, revisions = project.line()
     async with scratch() as engine, engine.connect() as opened:
         target = project.target(engine)
@@ -50,13 +49,13 @@ async def with_rows(project: Project, scratch: Scratch) -> WithRows:
             unknown -= state.column_names
     if unknown:
         raise UsageError(
-            f"Project(values=…) names {', '.join(sorted(unknown))}, which no revision makes",
+            f"ChainTests(values=…) names {', '.join(sorted(unknown))}, which no revision makes",
             help="write it as table.column",
         )
     return walk
 
 
-async def _between(project: Project, session: asyncpg.Connection, revision: Revision) -> None:
+async def _between(project: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
     """On failure: UsageError."""
     told = project.between.get(revision.id)
     if told is None:
@@ -65,13 +64,13 @@ async def _between(project: Project, session: asyncpg.Connection, revision: Revi
         await session.execute(told)
     except asyncpg.PostgresError as error:
         raise UsageError(
-            f"what Project(between=…) says of {revision.id} fails: {describe(error)}",
+            f"what ChainTests(between=…) says of {revision.id} fails: {describe(error)}",
             help="it runs right after that revision, on rows that were made",
         ) from error
 
 
 async def _step(
-    walk: WithRows,
+    walk: PopulatedUpgrade,
     target: Target,
     session: asyncpg.Connection,
     revision: Revision,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionImports, RevisionMisnamed
-from surefoot.rules.findings import Unit, examine
+from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import suppressions
 
@@ -66,7 +66,7 @@ def check_imports(revision: Revision) -> None:
     source = path.read_text("utf-8")
     if any(allowed.rule == _IMPORTS.id for allowed in suppressions(source)):
         return
-    unit = Unit(revision.id, path, revision.phase, source=source)
+    unit = TracedRevision(revision.id, path, revision.phase, source=source)
     found = examine(unit, [_IMPORTS], major=0)
     if found:
         raise RevisionImports(

@@ -1,4 +1,4 @@
-"""Figures: how large and how busy the tables of a database are, read without writing to it.
+"""Statistics: how large and how busy the tables of a database are, read without writing to it.
 
 A role that may connect sees all of it, but for what other users' sessions do: that takes
 pg_read_all_stats.
@@ -33,7 +33,7 @@ ORDER BY xact_start LIMIT 1
 
 
 @dataclass(frozen=True)
-class Size:
+class TableStatistics:
     """One table, as the statistics of its database have it."""
 
     rows: int
@@ -54,15 +54,15 @@ class OpenTransaction:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Statistics:
     """A database, at one moment."""
 
-    tables: Mapping[str, Size]
+    tables: Mapping[str, TableStatistics]
     oldest: OpenTransaction | None
 
 
-def figures(connection: Connection) -> Figures:
+def read_statistics(connection: Connection) -> Statistics:
     """Read them, on a connection that need not be able to write."""
-    tables = {row[0]: Size(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
+    tables = {row[0]: TableStatistics(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
     oldest = connection.exec_driver_sql(OLDEST).one_or_none()
-    return Figures(tables, OpenTransaction(*oldest) if oldest else None)
+    return Statistics(tables, OpenTransaction(*oldest) if oldest else None)
