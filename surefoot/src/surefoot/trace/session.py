@@ -17,36 +17,36 @@ from surefoot.trace.snapshot import (
     read_snapshot,
 )
 
-# The question about a schema is planned anew once the answer has grown so many times.
-GROWN = 2
+# A query is planned again once its answer has grown by this factor.
+GROWTH = 2
 _NAMES = itertools.count()
 
 
 class TracedSession:
-    """What a session is asked between two of its statements, inside a greenlet."""
+    """The session of a run, queried between two of its statements, inside a greenlet."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
         self._prepared: dict[str, Any] = {}
-        # The length of the last answer that came of a new plan.
+        # The length of the answer that the current plan was made for.
         self._planned_for = 0
 
-    def state(self) -> Snapshot:
-        """What it sees of the schema and of itself, now."""
-        document = self._ask(SNAPSHOT)
-        if len(document) > GROWN * self._planned_for:
-            # A plan for a few tables joins hundreds of them with each other, row by row.
+    def snapshot(self) -> Snapshot:
+        """The schema as the session sees it, and the session itself."""
+        document = self._fetch(SNAPSHOT)
+        if len(document) > GROWTH * self._planned_for:
+            # A plan for a few tables joins hundreds of them in nested loops.
             self._planned_for = len(document)
             del self._prepared[SNAPSHOT]
         return read_snapshot(document)
 
     def activity(self) -> Mapping[int, Activity]:
-        """What it has read and written since the server last counted it."""
-        return read_activity(self._ask(ACTIVITY))
+        """The rows read and written since PostgreSQL last counted them."""
+        return read_activity(self._fetch(ACTIVITY))
 
-    def _ask(self, question: str) -> Any:
-        if question not in self._prepared:
-            # With a name: the server forgets a statement without one at the next that has none.
+    def _fetch(self, query: str) -> Any:
+        if query not in self._prepared:
+            # Named: PostgreSQL drops an unnamed statement at the next unnamed one.
             name = f"trace_{next(_NAMES)}"
-            self._prepared[question] = await_only(self.driver.prepare(question, name=name))
-        return await_only(self._prepared[question].fetchval())
+            self._prepared[query] = await_only(self.driver.prepare(query, name=name))
+        return await_only(self._prepared[query].fetchval())
