@@ -44,10 +44,10 @@ def test_a_finding_says_place_rule_consequence_help_and_what_was_traced() -> Non
     """In this order."""
     assert finding().render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:21\n"
-        "  error [require-concurrent-index]  writers of jobs wait until ix_jobs_rank is built\n"
-        "    help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
-        "one for each partition, attached to one that is made ON ONLY the table\n"
-        "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs"
+        "  error [require-concurrent-index]  writes to jobs block until ix_jobs_rank is built\n"
+        "    help: op.create_index_concurrently in a separate revision; for a partitioned table "
+        "one for each partition, attached to an index created ON ONLY the table\n"
+        "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs"
     )
 
 
@@ -59,10 +59,10 @@ def test_a_finding_is_one_json_object() -> None:
         "revision": "0009",
         "path": "alembic/versions/0009_find_jobs_by_rank.py",
         "line": 21,
-        "consequence": "writers of jobs wait until ix_jobs_rank is built",
-        "help": "op.create_index_concurrently, in a revision of its own; for a partitioned table "
-        "one for each partition, attached to one that is made ON ONLY the table",
-        "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs",
+        "consequence": "writes to jobs block until ix_jobs_rank is built",
+        "help": "op.create_index_concurrently in a separate revision; for a partitioned table "
+        "one for each partition, attached to an index created ON ONLY the table",
+        "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs",
     }
 
 
@@ -72,9 +72,9 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
     (found,) = examine(unit, RULES.values(), 18)
     assert found.render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:1\n"
-        "  error [avoid-importing-the-application]  app will have changed when this revision runs "
-        "on the next new database\n"
-        "    help: write down here what the revision needs: the table as it is now"
+        "  error [avoid-importing-the-application]  app may have changed when this revision runs "
+        "on a new database\n"
+        "    help: define the parts that the revision needs in its file, as they are now"
     )
     assert found.as_json()["traced"] is None
 
@@ -86,8 +86,7 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
         ({"locks": {"jobs": "ACCESS SHARE"}}, None),
         (
             {"locks": {"jobs": "ROW EXCLUSIVE"}, "activity": {"jobs": Activity(1, updated=3)}},
-            "ROW EXCLUSIVE on jobs (blocks neither readers nor writers); changes 3 of 0 rows of "
-            "jobs",
+            "ROW EXCLUSIVE on jobs (blocks neither reads nor writes); changes 3 of 0 rows of jobs",
         ),
         (
             {
@@ -97,7 +96,7 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
                     Effect("rewritten", "jobs", facts={"kind": "r", "bytes": (8192, 8192)}),
                 ),
             },
-            "ACCESS EXCLUSIVE on jobs (blocks everybody, readers too); writes jobs anew",
+            "ACCESS EXCLUSIVE on jobs (blocks reads and writes); rewrites jobs",
         ),
         (
             {
@@ -105,7 +104,7 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
                 "activity": {"tags": Activity(1, scans=1), "jobs": Activity(2, scans=2)},
             },
             "SHARE ROW EXCLUSIVE on tags, SHARE ROW EXCLUSIVE on jobs "
-            "(blocks INSERT, UPDATE, DELETE); reads all of jobs, tags",
+            "(blocks INSERT, UPDATE, DELETE); scans jobs, tags",
         ),
     ],
 )

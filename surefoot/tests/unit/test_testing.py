@@ -44,32 +44,32 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
         (
             "add_city",
             {"identifier": "0002"},
-            "add_city.py is not named by its id, '0002', and what it does in lower case",
+            "add_city.py is not named by its id, '0002', and a slug in lower case",
             "rename it to 0002_add_city.py, then `vegafs lock`",
         ),
         (
             "0002_Add-City",
             {},
-            "0002_Add-City.py is not named by its id, '0002', and what it does in lower case",
+            "0002_Add-City.py is not named by its id, '0002', and a slug in lower case",
             "rename it to 0002_add_city.py, then `vegafs lock`",
         ),
         (
             "0002_add_city",
             {"docstring": ""},
-            "0002_add_city.py has no docstring: `alembic history` has nothing to say of it",
-            "write in its first line what it does",
+            "0002_add_city.py has no docstring for `alembic history` to show",
+            "describe the change in the first line of a docstring",
         ),
         (
             "0002_add_city",
             {"down": "0003"},
-            "0002_add_city.py builds on 0003, and its number is not a later one",
+            "0002_add_city.py builds on 0003, but its number is not higher",
             "give it the next number, then `vegafs lock`",
         ),
         (
             f"{'7' * 33}_add_city",
             {},
-            f"{'7' * 33}_add_city.py has an id of 33 characters; alembic_version keeps 32",
-            "give it a shorter id, and its successor's down_revision with it",
+            f"{'7' * 33}_add_city.py has an id of 33 characters; alembic_version holds 32",
+            "shorten the id, and the down_revision of its successor",
         ),
     ],
 )
@@ -88,9 +88,9 @@ def test_every_import_of_what_moves_on_is_named(tmp_path: Path) -> None:
     with pytest.raises(RevisionImports) as caught:
         check_imports(revision(tmp_path, "0001_start", imports=imports))
     assert caught.value.message == (
-        "0001_start.py:4: shop.models will have changed when this revision runs on the next new "
+        "0001_start.py:4: shop.models may have changed when this revision runs on a new "
         "database\n"
-        "0001_start.py:5: . will have changed when this revision runs on the next new database"
+        "0001_start.py:5: . may have changed when this revision runs on a new database"
     )
 
 

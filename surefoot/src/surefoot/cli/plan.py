@@ -42,7 +42,7 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
     """Say what is pending, which locks it takes and for how long; nothing is run on the database.
 
     The pending revisions run on a scratch database, and back again. What they did there is joined
-    with the statistics of the database: its rows, bytes and open transactions, for which reading is
+    with the statistics of the database: rows, bytes and open transactions, for which reading is
     enough. The scratch database has the schema that the revisions give; with --from-database it
     has that of the database itself, with all that somebody made there by hand.
 

@@ -1,8 +1,7 @@
-"""Estimates: how long a statement would take on a table of the target, from how long it took on
-the scratch database's.
+"""Estimate is the duration of a statement on the target, scaled from the scratch database.
 
-The work of a scan, a rewrite, an index build grows with the rows and with the bytes; which of the
-two counts for more depends on the machine, so the estimate is a range between them and beyond.
+The work of a scan, a rewrite or an index build grows with rows and with bytes. Which of the two
+dominates depends on the machine, so the estimate is a range that covers both.
 """
 
 from __future__ import annotations
@@ -13,28 +12,28 @@ from dataclasses import dataclass
 from surefoot.plan.statistics import Statistics, TableStatistics
 from surefoot.trace.statement import Statement
 
-# What a statement takes on the scratch database that finds no rows: planning, the catalog, the
-# answer. A scan of the rows there takes hardly longer, so more would hide it.
+# The duration of a statement without rows on the scratch database: planning, catalog, answer. A
+# higher value would hide the scan of the sample rows, which takes hardly longer.
 OVERHEAD_S = 0.0005
-# Caches that are cold, disks that are slower than memory, writers beside it.
+# Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A duration between two, in seconds."""
+    """A range of durations, in seconds."""
 
     low_s: float
     high_s: float
 
     @property
     def middle_s(self) -> float:
-        """What is as far from the one as from the other, as a factor."""
+        """The geometric mean of the range."""
         return math.sqrt(self.low_s * self.high_s)
 
     @property
     def is_a_moment(self) -> bool:
-        """Whether nobody would notice."""
+        """Whether it is too short to be noticed."""
         return self.high_s <= INSTANT.high_s * 3
 
     def __add__(self, other: Estimate) -> Estimate:
@@ -45,7 +44,7 @@ INSTANT = Estimate(0.001, 0.01)
 
 
 def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
-    """How long it would take on the target; None where nothing was there to measure it on."""
+    """The duration on the target; None where the scratch database had no rows to measure with."""
     worked = worked_on(statement)
     if not worked:
         return INSTANT
@@ -64,7 +63,7 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
 
 
 def worked_on(statement: Statement) -> frozenset[str]:
-    """The tables that were there before, every row of which the statement looks at or writes."""
+    """The existing tables that the statement scans, rewrites or changes."""
     indexed = {
         e.relation
         for e in statement.of("index_created")
@@ -78,7 +77,7 @@ def worked_on(statement: Statement) -> frozenset[str]:
 
 
 def _sorts(statement: Statement) -> bool:
-    """Whether it builds an index: sorting grows faster than the rows do."""
+    """Whether it builds an index: sorting grows faster than the number of rows."""
     return any(statement.of("index_created")) or bool(statement.rebuilds)
 
 

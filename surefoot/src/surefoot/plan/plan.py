@@ -1,4 +1,4 @@
-"""A Forecast: what the pending revisions would do to one database, and for how long.
+"""Forecast is the effect of the pending revisions on one database, with durations.
 
 trace (on a scratch database) x statistics (of the target, read only) -> Forecast
 """
@@ -37,9 +37,9 @@ class Forecast:
     revisions: tuple[PlannedRevision, ...]
     findings: tuple[Finding, ...]
     statistics: Statistics
-    # Whether the scratch database had the target's own schema, or that of the revisions.
+    # Whether the scratch database had a copy of the target's schema, or that of the revisions.
     copied: bool = False
-    # What a revision failed with on the scratch database; those after it were not traced.
+    # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None
 
     def as_json(self) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ def forecast(
     *,
     copied: bool = False,
 ) -> Forecast:
-    """Join what was traced with the statistics of the target."""
+    """Join the trace with the statistics of the target."""
     back = undos(pending, linted.trace, statistics)
     planned = [
         PlannedRevision(revision, steps(unit.statements, statistics), back[revision.id])

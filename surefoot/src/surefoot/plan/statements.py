@@ -1,4 +1,4 @@
-"""PlannedStatement: one statement of a trace, and what it would do to the target."""
+"""PlannedStatement is one statement of a trace, with its locks and duration on the target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlannedLock:
 
 @dataclass(frozen=True)
 class PlannedStatement:
-    """One statement, and what it would do to the target."""
+    """One statement of a trace, with its locks and duration on the target."""
 
     statement: Statement
     locks: tuple[PlannedLock, ...]
@@ -31,16 +31,16 @@ class PlannedStatement:
 
     @property
     def takes_a_moment(self) -> bool:
-        """Whether it does no work that grows with the tables."""
+        """Whether its duration does not depend on the size of a table."""
         return self.takes is not None and self.takes.is_a_moment
 
     @property
     def holds_a_moment(self) -> bool:
-        """Whether its locks are given back at once."""
+        """Whether its locks are released at once."""
         return all(lock.held is not None and lock.held.is_a_moment for lock in self.locks)
 
     def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
-        """The step as one JSON object."""
+        """The statement as one JSON object."""
         statement = self.statement
         tables = {lock.table for lock in self.locks} | worked_on(statement)
         return {
@@ -63,7 +63,7 @@ class PlannedStatement:
 def steps(
     statements: Sequence[Statement], statistics: Statistics, *, only: Collection[str] | None = None
 ) -> tuple[PlannedStatement, ...]:
-    """The steps of one revision, with their locks on all tables or `only` on some."""
+    """The statements of one revision, with their locks on all tables or `only` on some."""
     takes = [estimate(statement, statistics) for statement in statements]
     made = []
     for number, statement in enumerate(statements):

@@ -1,4 +1,4 @@
-"""A Forecast as people read it."""
+"""A Forecast as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNDO: Mapping[Cost, str] = {
 
 
 def render(forecast: Forecast) -> str:
-    """The whole of it; the last line is what to do next."""
+    """The Forecast as text; its last line names the next command."""
     return "\n".join(_lines(forecast))
 
 
@@ -57,7 +57,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
 
 
 def summary(findings: tuple[Finding, ...]) -> str:
-    """How many of which level."""
+    """The number of findings of each level."""
     errors = sum(finding.level == "error" for finding in findings)
     return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
 
@@ -80,11 +80,11 @@ def _revision(
 
 
 def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:
-    """What is not free about it."""
+    """The costs of the undo; nothing where it is free."""
     if undo.not_restored:
-        yield f"  undo does not bring back {', '.join(undo.not_restored)}"
+        yield f"  undo does not restore {', '.join(undo.not_restored)}"
     if undo.dropped:
-        yield f"  undo drops what is by then in {', '.join(undo.dropped)}"
+        yield f"  undo drops the data in {', '.join(undo.dropped)}"
     for step in undo.work:
         yield f"  undo: {_sql(step)}"
         yield from _step(step, statistics)
@@ -103,9 +103,9 @@ def _step(step: PlannedStatement, statistics: Statistics) -> Iterator[str]:
         held = f", held {_about(lock.held)}" if statement.lock else ""
         yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
     for table in sorted(statement.rewrites):
-        yield f"    writes {table} anew{_size(statistics, table)}"
+        yield f"    rewrites {table}{_size(statistics, table)}"
     for table in sorted(statement.scans - statement.rewrites):
-        yield f"    reads all of {table}{_size(statistics, table)}"
+        yield f"    scans {table}{_size(statistics, table)}"
     for table in sorted(statement.changes_rows):
         yield f"    changes rows of {table}{_size(statistics, table)}"
     if statement.error:

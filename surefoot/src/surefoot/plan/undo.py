@@ -1,7 +1,7 @@
-"""Undo: what it costs to go back over a revision, said before anybody has gone over it.
+"""Undo is the cost of downgrading one revision, known before the revision is applied.
 
-There are two ways to lose data by it: what the revision takes away does not come back, and what is
-written into what it adds goes with it.
+A downgrade loses data in two ways: it does not restore what the revision dropped or overwrote, and
+it drops the data that was written since into what the revision added.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Cost = Literal["free", "work", "data", "impossible", "unknown"]
 
 @dataclass(frozen=True)
 class Undo:
-    """What `alembic downgrade` over one revision would do to the target."""
+    """The effect of `alembic downgrade` over one revision on the target."""
 
     steps: tuple[PlannedStatement, ...] = ()
-    # Tables, columns, rows that are not as they were before.
+    # Tables, columns, rows that the downgrade does not restore.
     not_restored: tuple[str, ...] = ()
-    # Tables, columns, rows that are there by then, and are not afterwards.
+    # Tables, columns, rows that the downgrade drops.
     dropped: tuple[str, ...] = ()
     # Why it cannot be undone.
     obstacle: str | None = None
@@ -33,7 +33,7 @@ class Undo:
 
     @property
     def cost(self) -> Cost:
-        """The worst that there is to say."""
+        """The highest cost that applies."""
         if self.obstacle is not None:
             return "impossible"
         if self.not_restored or self.dropped:
@@ -44,7 +44,7 @@ class Undo:
 
     @property
     def work(self) -> tuple[PlannedStatement, ...]:
-        """The steps that take time, and those that hold a lock meanwhile."""
+        """The statements that take time, and those that hold a lock meanwhile."""
         if all(step.takes_a_moment for step in self.steps):
             return ()
         return tuple(s for s in self.steps if not (s.takes_a_moment and s.holds_a_moment))
@@ -90,12 +90,12 @@ def _obstacle(
     if identifier == blocker:
         return str(getattr(failure, "reason", failure.message))
     if applied.index(identifier) < applied.index(blocker):
-        return f"{blocker} comes first, and cannot be undone"
+        return f"{blocker} has to be undone first, and cannot be"
     return None
 
 
 def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | None:
-    """The revision that stopped a run; the first to come where its error names none."""
+    """The revision that stopped a run, or the default where the error names none."""
     if traced.failure is None:
         return None
     named = getattr(traced.failure, "revision", None)
@@ -103,7 +103,7 @@ def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | N
 
 
 def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
-    """What is not there afterwards; with `changed`, also what has another value."""
+    """The data that the statements remove; with `changed`, also the values that they overwrite."""
     for statement in statements:
         for effect in statement.of("column_dropped", "dropped"):
             if effect.kind == "column_dropped":

@@ -1,4 +1,4 @@
-"""ChainTests is what is handed to the tests: the chain, the models, and what no catalog says."""
+"""ChainTests configures the tests of a chain: its ini file, its models, and facts on its rows."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.revisions import Revision, one_head, read_revisions
 from surefoot.connect.limits import Limits
-from surefoot.errors import RevisionsBroken, SurefootError, UsageError
+from surefoot.errors import RevisionsBroken, UsageError
 from surefoot.target import Target
 
 
 @dataclass(frozen=True)
 class ChainTests:
-    """A chain of revisions and the models that it leads to."""
+    """A chain of revisions and the models that its head has to match."""
 
     ini: Path
     metadata: MetaData
-    # What a column holds where its type and its checks do not tell: {"jobs.kind": "'scan'"}, as SQL
-    # in which n is the number of the row.
+    # Values of columns whose types and checks do not suggest any: {"jobs.kind": "'scan'"}, as SQL;
+    # n is the number of the row.
     values: Mapping[str, str] = field(default_factory=dict)
-    # What happens between two revisions: {"0008": "UPDATE …"}, statements to run after that one.
+    # Statements to run after a revision, as a backfill does: {"0008": "UPDATE …"}.
     between: Mapping[str, str] = field(default_factory=dict)
-    # Where the walks begin, in a long chain: what is older is applied in one go.
+    # The first revision to test, in a long chain; older ones are applied without tests.
     since: str | None = None
 
     @cached_property
     def versions(self) -> Path:
-        """The folder of the revisions."""
+        """The folder of the revision files."""
         return Path(ScriptDirectory.from_config(Config(self.ini)).versions)
 
     @property
     def lock(self) -> Path:
-        """revisions.lock, beside them."""
+        """revisions.lock, in the folder above."""
         return self.versions.parent / "revisions.lock"
 
     def revisions(self) -> tuple[Revision, ...]:
@@ -47,9 +47,9 @@ class ChainTests:
         return read_revisions(self.versions)
 
     def line(self) -> tuple[str | None, tuple[Revision, ...]]:
-        """Where the walks begin, and the revisions that they try one by one.
+        """The revision before the first one to test, and the revisions to test.
 
-        On failure: UsageError where `since` or `between` name what is no revision; RevisionsBroken.
+        On failure: UsageError where `since` or `between` name an unknown revision; RevisionsBroken.
         """
         revisions = self.revisions()
         ids = [revision.id for revision in revisions]
@@ -63,42 +63,18 @@ class ChainTests:
         return (tried[0].down[0] if tried and tried[0].down else None), tried
 
     def check(self) -> None:
-        """On failure: RevisionsBroken where the chain has several heads, or branches on the way."""
+        """On failure: RevisionsBroken where the tested part has several heads or branches."""
         one_head(self.revisions())
         former, tried = self.line()
         for revision in tried:
             if revision.down != ((former,) if former else ()):
                 raise RevisionsBroken(
-                    f"{revision.file_name} does not build on {former} alone, and no run stops "
-                    "between branches",
-                    help="begin where they have met: ChainTests(since=…)",
+                    f"{revision.file_name} does not build on {former} alone, and an upgrade does "
+                    "not stop between branches",
+                    help="begin after their merge: ChainTests(since=…)",
                 )
             former = revision.id
 
     def target(self, engine: AsyncEngine) -> Target:
-        """A scratch database of the chain: nothing on it is worth a guard."""
+        """A scratch database as a Target, with the default limits."""
         return Target.of(engine, self.ini, Limits())
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What a way along the chain met, by revision."""
-
-    reached: list[str] = field(default_factory=list)
-    errors: dict[str, SurefootError] = field(default_factory=dict)
-
-    def failed(self, revision: Revision, error: SurefootError) -> None:
-        """Keep what a revision met; the first of it says most."""
-        self.errors.setdefault(revision.id, error)
-
-    def check(self, revision: Revision) -> str | None:
-        """Why nothing is known of a revision, or None where nothing is wrong with it.
-
-        On failure: what was met there.
-        """
-        if revision.id in self.errors:
-            raise self.errors[revision.id]
-        if revision.id not in self.reached:
-            stopped = next(reversed(self.errors), "a revision before it")
-            return f"not reached: {stopped} stopped the way"
-        return None

@@ -1,8 +1,8 @@
-"""What runs the tests of surefoot.testing.tests: a case a revision, and each walk once.
+"""The pytest plugin for surefoot.testing.tests: one case a revision, and each walk once a module.
 
-A module that imports them defines MIGRATIONS, a ChainTests, which is read when tests are collected,
-and a fixture `migrations_scratch`, which opens empty databases. A walk runs on an event loop of
-its own, so it does not matter what else the project's tests use.
+A module that imports these tests defines MIGRATIONS, a ChainTests, which is read at collection, and
+a fixture `migrations_scratch`, which opens empty databases. A walk runs on its own event loop, so
+it does not depend on the async plugins of the project.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from surefoot.chain.lockfile import check_lock
 from surefoot.errors import RevisionsBroken, SurefootError
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests
-from surefoot.testing.offline_sql import OfflineUpgrade, offline
+from surefoot.testing.offline_sql import OfflineUpgrade, run_offline
 from surefoot.testing.populated_upgrade import PopulatedUpgrade, upgrade_with_rows
 from surefoot.testing.round_trip import RoundTrip, walk_round_trip
 
@@ -27,7 +27,7 @@ TESTS = "surefoot.testing.tests"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case for each revision; for a walk, each that it tries."""
+    """Make one case for each revision, or for each that a walk tests."""
     if metafunc.function.__module__ != TESTS or "revision" not in metafunc.fixturenames:
         return
     try:
@@ -36,13 +36,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         walked = not walks.isdisjoint(metafunc.fixturenames)
         revisions = project.line()[1] if walked else project.revisions()
     except RevisionsBroken:
-        revisions = ()  # the test of the chain says so
+        revisions = ()  # test_the_chain_has_one_head reports it
     metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """What a check says is said in full, without the way through its code."""
+    """Report the error of a check as its message, without a traceback."""
     try:
         return (yield)
     except SurefootError as error:
@@ -53,21 +53,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.fixture(scope="module")
 def migrations(request: pytest.FixtureRequest) -> ChainTests:
-    """The project whose chain is tested."""
+    """The MIGRATIONS of the module."""
     return _project(request.module)
 
 
 @pytest.fixture(scope="module")
 def migrations_round_trip(migrations: ChainTests, migrations_scratch: Scratch) -> RoundTrip:
-    """The way up, down and up again on empty tables."""
-    _skip_what_no_run_accepts(migrations)
+    """Every revision up, down and up again on empty tables."""
+    _skip_refused_chain(migrations)
     return _done(lambda: walk_round_trip(migrations, migrations_scratch))
 
 
 @pytest.fixture(scope="module")
 def migrations_populated(migrations: ChainTests, migrations_scratch: Scratch) -> PopulatedUpgrade:
-    """The way up on tables with rows."""
-    _skip_what_no_run_accepts(migrations)
+    """The upgrade on tables with rows."""
+    _skip_refused_chain(migrations)
     return _done(lambda: upgrade_with_rows(migrations, migrations_scratch))
 
 
@@ -75,32 +75,33 @@ def migrations_populated(migrations: ChainTests, migrations_scratch: Scratch) ->
 def migrations_offline(
     migrations: ChainTests, migrations_scratch: Scratch, migrations_round_trip: RoundTrip
 ) -> OfflineUpgrade:
-    """The way up by what `--sql` writes."""
-    return _done(lambda: offline(migrations, migrations_scratch, migrations_round_trip.catalogs))
+    """The upgrade by the output of `--sql`."""
+    online = migrations_round_trip.catalogs
+    return _done(lambda: run_offline(migrations, migrations_scratch, online))
 
 
 def _project(module: object) -> ChainTests:
     found = getattr(module, "MIGRATIONS", None)
     if not isinstance(found, ChainTests):
         raise pytest.UsageError(
-            f"{getattr(module, '__name__', module)} imports the tests of a chain and does not say "
-            "of which: define MIGRATIONS = ChainTests(ini, metadata) in it"
+            f"{getattr(module, '__name__', module)} imports the tests of a chain but does not name "
+            "one: define MIGRATIONS = ChainTests(ini, metadata) in it"
         )
     return found
 
 
-def _skip_what_no_run_accepts(project: ChainTests) -> None:
-    """A run refuses such a chain, and a test of its own says why."""
+def _skip_refused_chain(project: ChainTests) -> None:
+    """Skip a chain that an upgrade refuses; another test reports the reason."""
     try:
         project.check()
         check_lock(project.lock, project.revisions())
     except SurefootError as error:
-        pytest.skip(f"no run accepts this chain: {error.message}")
+        pytest.skip(f"an upgrade refuses this chain: {error.message}")
 
 
 def _done(work: Callable[[], Awaitable[T]]) -> T:
     try:
-        # A loop that is made for this and set for nobody: other tests' plugins keep theirs.
+        # A new loop that is never set as the current one: other plugins keep theirs.
         return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
     except SurefootError as error:
         raise pytest.fail.Exception(error.render(), pytrace=False) from None

@@ -1,4 +1,4 @@
-"""What the tables of the scratch database hold: a measure for what a statement took on them."""
+"""TableSize relates the duration of a statement on the scratch database to rows and bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FROM pg_class WHERE oid = $1::bigint
 
 @dataclass(frozen=True)
 class TableSize:
-    """Rows, and the bytes that they take without indexes."""
+    """The rows of a table, and its bytes without indexes."""
 
     rows: int
     bytes: int
 
 
 async def table_sizes(connection: asyncpg.Connection, state: Snapshot) -> dict[int, TableSize]:
-    """What each table holds, by oid."""
+    """The size of each table, by oid."""
     found = {}
     for table in state.relations.values():
         if table.is_table:

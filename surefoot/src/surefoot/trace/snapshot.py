@@ -1,6 +1,7 @@
-"""What a session can see of a schema and of itself between two statements, in one query.
+"""Snapshot is the schema as a session sees it, with the session's locks and row counts.
 
-Everything is by oid, so a rename is a rename and not one thing gone and another come.
+One query reads it between two statements. Objects are identified by oid, so a rename is not seen
+as one object dropped and another one created.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The oids of what the server brings along end here. It is thousands of rows in each catalog, and to
-# pass them over by their schema means to read them. Not the first oid of users: a plan depends on
-# the relation whose oid stands in it, and would be made anew with each change of the first table.
+# The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
+# read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
+# a dependency on that relation, and plan again with each change of the first table.
 LAST_OF_SERVER = 16383
 
-# What the session has read and written since the server last counted it, by table.
+# Rows read and written by the session since PostgreSQL last flushed its statistics, by table.
 ACTIVITY = f"""
 SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
     coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
 """  # noqa: S608 - a constant
-# To ask has the server count the work as soon as the transaction ends, and not when a second is
-# over: the next transaction begins with none.
+# pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
+# second, so that the next transaction starts at zero.
 SNAPSHOT = f"""
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
@@ -111,12 +112,12 @@ class Relation:
 
     @property
     def quoted(self) -> str:
-        """Its name in SQL, whatever is in it."""
+        """Its qualified name, quoted for SQL."""
         return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
 
     @property
     def label(self) -> str:
-        """Its name as people say it: without the schema that everything is in."""
+        """Its name for messages, without the schema `public`."""
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
 
 
@@ -129,7 +130,7 @@ class Column:
     name: str
     type: str
     type_oid: int
-    # Where it is not the default one.
+    # None for the default collation.
     collation: str | None
     required: bool
     default: str | None
@@ -157,7 +158,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Index:
-    """What an index is on."""
+    """An index and its columns."""
 
     oid: int
     relation: int
@@ -170,7 +171,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger that somebody made."""
+    """A trigger that is not internal."""
 
     oid: int
     relation: int
@@ -204,14 +205,14 @@ class Named:
     schema: str
     name: str
     kind: str = ""
-    # Of a domain: whether it may be null, and what it is one of.
+    # Of a domain: whether it is NOT NULL, and its base type.
     required: bool = False
     base: str | None = None
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What this transaction has read and written of a table, in rows."""
+    """The scans of a table and its rows read and written, in this transaction."""
 
     relation: int
     scans: int = 0
@@ -222,7 +223,7 @@ class Activity:
     deleted: int = 0
 
     def since(self, before: Activity | None) -> Activity:
-        """What came after `before`, of the same transaction."""
+        """The difference from an earlier Activity of the same transaction."""
         if before is None:
             return self
         return Activity(
@@ -238,7 +239,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A schema, and what the session that looks holds and did."""
+    """A schema, with the locks and the activity of the session that reads it."""
 
     relations: Mapping[int, Relation]
     columns: Mapping[tuple[int, int], Column]
@@ -263,19 +264,19 @@ class Snapshot:
 
     @property
     def column_names(self) -> frozenset[str]:
-        """Every column as people say it: `jobs.status`."""
+        """Every column as `table.column`."""
         return frozenset(
             f"{self.relations[c.relation].label}.{c.name}" for c in self.columns.values()
         )
 
 
 def read_activity(document: str | None) -> Mapping[int, Activity]:
-    """What ACTIVITY's answer says, by table."""
+    """The result of ACTIVITY, by table."""
     return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
 
 
 def read_snapshot(document: str) -> Snapshot:
-    """The Snapshot that SNAPSHOT's answer describes."""
+    """The result of SNAPSHOT."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
