@@ -11,9 +11,8 @@ from app.db.models import metadata
 from harness.server import Server
 from surefoot import Database
 from surefoot.chain.revisions import Revision
-from surefoot.embedded.scratch import scratch
 from surefoot.target import Scratch
-from surefoot.testing import ChainTests
+from surefoot.testing import ChainTests, scratch
 from surefoot.testing.tests import *  # noqa: F403 - the tests of any chain
 
 MIGRATIONS = ChainTests(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)

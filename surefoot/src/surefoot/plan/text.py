@@ -23,12 +23,12 @@ UNDO: Mapping[Cost, str] = {
 }
 
 
-def render(forecast: Forecast) -> str:
+def render(forecast: Forecast, *, command: str = "surefoot") -> str:
     """The Forecast as text; its last line names the next command."""
-    return "\n".join(_lines(forecast))
+    return "\n".join(_lines(forecast, command))
 
 
-def _lines(forecast: Forecast) -> Iterator[str]:
+def _lines(forecast: Forecast, command: str) -> Iterator[str]:
     count = len(forecast.revisions)
     statements = sum(len(p.steps) for p in forecast.revisions)
     if not count:
@@ -53,7 +53,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         yield ""
         yield finding.render()
     yield ""
-    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings)}"
+    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings, command)}"
 
 
 def summary(findings: tuple[Finding, ...]) -> str:
@@ -62,9 +62,9 @@ def summary(findings: tuple[Finding, ...]) -> str:
     return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
 
 
-def _next(findings: tuple[Finding, ...]) -> str:
+def _next(findings: tuple[Finding, ...], command: str) -> str:
     errors = [finding for finding in findings if finding.level == "error"]
-    return f"vegafs explain {errors[0].rule}" if errors else "alembic upgrade head"
+    return f"{command} explain {errors[0].rule}" if errors else "alembic upgrade head"
 
 
 def _revision(
