@@ -9,14 +9,8 @@ from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _added(unit: TracedRevision) -> Iterator[tuple[Statement, Effect]]:
-    for statement in unit.statements:
-        for effect in statement.of("column_added"):
-            yield statement, effect
-
-
 def _rewriting(unit: TracedRevision, kind: str) -> Iterator[Hit]:
-    for statement, effect in _added(unit):
+    for statement, effect in unit.effects("column_added"):
         rewritten = statement.within(effect.relation, statement.rewrites)
         if rewritten and _kind(effect) == kind:
             yield Hit.at(statement, table=effect.relation, column=effect.name)
@@ -24,9 +18,8 @@ def _rewriting(unit: TracedRevision, kind: str) -> Iterator[Hit]:
 
 def _generated(unit: TracedRevision) -> Iterator[Hit]:
     yield from _rewriting(unit, "generated")
-    for statement in unit.statements:
-        for effect in statement.of("column_recomputed"):
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+    for statement, effect in unit.effects("column_recomputed"):
+        yield Hit.at(statement, table=effect.relation, column=effect.name)
 
 
 def _kind(effect: Effect) -> str:
@@ -39,7 +32,7 @@ def _kind(effect: Effect) -> str:
 
 
 def _required(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in _added(unit):
+    for statement, effect in unit.effects("column_added"):
         facts = effect.facts
         filled = facts["default"] or facts["identity"] or facts["generated"]
         if facts["required"] and not filled:
@@ -60,17 +53,16 @@ def _keys(statement: Statement) -> Iterator[Effect]:
 
 
 def _retyped(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("column_retyped"):
-            if statement.within(effect.relation, statement.rewrites):
-                facts = effect.facts
-                yield Hit.at(
-                    statement,
-                    table=effect.relation,
-                    column=effect.name,
-                    former=facts["from"],
-                    type=facts["to"],
-                )
+    for statement, effect in unit.effects("column_retyped"):
+        if statement.within(effect.relation, statement.rewrites):
+            facts = effect.facts
+            yield Hit.at(
+                statement,
+                table=effect.relation,
+                column=effect.name,
+                former=facts["from"],
+                type=facts["to"],
+            )
 
 
 def _retyped_under_check(unit: TracedRevision) -> Iterator[Hit]:
@@ -103,38 +95,36 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
         for effect in statement.of("column_dropped")
         if unit.phase == "contract"
     }
-    for statement in unit.statements:
-        for effect in statement.of("column_renamed"):
-            to = effect.facts["to"]
-            if (effect.relation, to) not in replaced:
-                yield Hit.at(statement, table=effect.relation, column=effect.name, to=to)
+    for statement, effect in unit.effects("column_renamed"):
+        to = effect.facts["to"]
+        if (effect.relation, to) not in replaced:
+            yield Hit.at(statement, table=effect.relation, column=effect.name, to=to)
 
 
 def _typed(unit: TracedRevision, *types: str) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("column_added", fresh=True):
-            base = effect.facts["type"].partition("(")[0]
-            if base in types:
-                yield Hit.at(
-                    statement,
-                    table=effect.relation,
-                    column=effect.name,
-                    type=effect.facts["type"],
-                )
+    for statement, effect in unit.effects("column_added", fresh=True):
+        base = effect.facts["type"].partition("(")[0]
+        if base in types:
+            yield Hit.at(
+                statement,
+                table=effect.relation,
+                column=effect.name,
+                type=effect.facts["type"],
+            )
 
 
 def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
-    added: dict[tuple[str, str], str] = {}
-    for statement in unit.statements:
-        for effect in statement.of("column_added", fresh=True):
-            added[effect.relation, effect.name] = effect.facts["type"]
-        for effect in statement.of("constraint_added", fresh=True):
-            if effect.facts["kind"] != "p" or len(effect.facts["columns"]) != 1:
-                continue
-            (column,) = effect.facts["columns"]
-            type_ = added.get((effect.relation, column))
-            if type_ in ("integer", "smallint"):
-                yield Hit.at(statement, table=effect.relation, column=column, type=type_)
+    types = {
+        (effect.relation, effect.name): effect.facts["type"]
+        for _, effect in unit.effects("column_added", fresh=True)
+    }
+    for statement, effect in unit.effects("constraint_added", fresh=True):
+        if effect.facts["kind"] != "p" or len(effect.facts["columns"]) != 1:
+            continue
+        (column,) = effect.facts["columns"]
+        type_ = types.get((effect.relation, column))
+        if type_ in ("integer", "smallint"):
+            yield Hit.at(statement, table=effect.relation, column=column, type=type_)
 
 
 RULES = (

@@ -10,10 +10,9 @@ from surefoot.trace.statement import Statement
 
 
 def _added(unit: TracedRevision, kind: str) -> Iterator[tuple[Statement, Effect]]:
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if effect.facts["kind"] == kind:
-                yield statement, effect
+    for statement, effect in unit.effects("constraint_added"):
+        if effect.facts["kind"] == kind:
+            yield statement, effect
 
 
 def _checks(unit: TracedRevision) -> Iterator[Hit]:
@@ -64,13 +63,14 @@ def _key_on_nullable(unit: TracedRevision) -> Iterator[Hit]:
 
 def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
     added: set[tuple[str, str]] = set()
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if not effect.facts["validated"] and statement.transactional:
-                added.add((effect.relation, effect.name))
-        for effect in statement.of("constraint_validated"):
-            if (effect.relation, effect.name) in added and statement.transactional:
+    for statement, effect in unit.effects("constraint_added", "constraint_validated"):
+        if not statement.transactional:
+            continue
+        if effect.kind == "constraint_validated":
+            if (effect.relation, effect.name) in added:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
+        elif not effect.facts["validated"]:
+            added.add((effect.relation, effect.name))
 
 
 def _domain_checks(unit: TracedRevision) -> Iterator[Hit]:
@@ -90,14 +90,13 @@ def _domain_checks(unit: TracedRevision) -> Iterator[Hit]:
 
 def _without_index(unit: TracedRevision) -> Iterator[Hit]:
     last = {}
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added", fresh=True):
+    # In one statement constraints come before indexes.
+    for statement, effect in unit.effects("constraint_added", "index_created", fresh=True):
+        columns = effect.facts["columns"]
+        if effect.kind == "constraint_added":
             if effect.facts["kind"] == "f":
-                last[effect.relation, effect.facts["columns"]] = (statement, effect)
-        for effect in statement.of("index_created", fresh=True):
-            if effect.facts.get("partial"):
-                continue
-            columns = effect.facts["columns"]
+                last[effect.relation, columns] = (statement, effect)
+        elif not effect.facts.get("partial"):
             for table, keys in list(last):
                 if table == effect.relation and set(columns[: len(keys)]) == set(keys):
                     del last[table, keys]

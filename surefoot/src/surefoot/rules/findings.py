@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.rules.squawk import Remark
+from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import blocked
 from surefoot.trace.statement import Statement
 
@@ -33,6 +34,12 @@ class TracedRevision:
     sqlstate: str | None = None
     source: str = ""
     remarks: Sequence[Remark] = ()
+
+    def effects(self, *kinds: str, fresh: bool = False) -> Iterator[tuple[Statement, Effect]]:
+        """Its effects of these kinds, each with its statement; see Statement.of."""
+        for statement in self.statements:
+            for effect in statement.of(*kinds, fresh=fresh):
+                yield statement, effect
 
 
 @dataclass(frozen=True)

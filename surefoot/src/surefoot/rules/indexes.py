@@ -14,14 +14,13 @@ _OVER_INVALID = re.compile(
 
 
 def _created(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("index_created"):
-            table = effect.relation
-            lock = statement.locks.get(table) or statement.held.get(table, "")
-            # An index ON ONLY a partitioned table scans nothing.
-            built = statement.within(table, statement.scans) and not effect.facts["constraint"]
-            if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
-                yield Hit.at(statement, table=table, name=effect.name)
+    for statement, effect in unit.effects("index_created"):
+        table = effect.relation
+        lock = statement.locks.get(table) or statement.held.get(table, "")
+        # An index ON ONLY a partitioned table scans nothing.
+        built = statement.within(table, statement.scans) and not effect.facts["constraint"]
+        if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
+            yield Hit.at(statement, table=table, name=effect.name)
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:

@@ -49,51 +49,46 @@ def _gives(statement: Statement, name: str) -> bool:
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
-    for statement in unit.statements:
-        for effect in statement.of("dropped"):
-            if effect.facts["kind"] in TABLES:
-                kind = TABLES[effect.facts["kind"]]
-                yield Hit.at(statement, kind=kind, name=effect.relation)
+    for statement, effect in unit.effects("dropped"):
+        if effect.facts["kind"] in TABLES:
+            kind = TABLES[effect.facts["kind"]]
+            yield Hit.at(statement, kind=kind, name=effect.relation)
 
 
 def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
     """A table dropped with its foreign keys, or by CASCADE with those that reference it."""
-    for statement in unit.statements:
-        for effect in statement.of("constraint_dropped"):
-            facts = effect.facts
-            if facts["kind"] != "f":
-                continue
-            pair = (effect.relation, facts["references"])
-            if facts["with_referenced"]:
-                pair = pair[::-1]
-            dropped = facts["with_table"] != facts["with_referenced"]
-            if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
-                yield Hit.at(statement, table=pair[0], other=pair[1])
+    for statement, effect in unit.effects("constraint_dropped"):
+        facts = effect.facts
+        if facts["kind"] != "f":
+            continue
+        pair = (effect.relation, facts["references"])
+        if facts["with_referenced"]:
+            pair = pair[::-1]
+        dropped = facts["with_table"] != facts["with_referenced"]
+        if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
+            yield Hit.at(statement, table=pair[0], other=pair[1])
 
 
 def _partition_created(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("partition_created"):
-            if statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+    for statement, effect in unit.effects("partition_created"):
+        if statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
 def _attached(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("attached"):
-            # The new partition, or the default partition, which may hold rows of the new one.
-            for read in sorted(statement.scans):
-                if statement.within(effect.relation, frozenset({read})) or statement.within(
-                    effect.name, frozenset({read})
-                ):
-                    yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
+    for statement, effect in unit.effects("attached"):
+        # The new partition, or the default partition, which may hold rows of the new one.
+        for read in sorted(statement.scans):
+            if statement.within(effect.relation, frozenset({read})) or statement.within(
+                effect.name, frozenset({read})
+            ):
+                yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
 
 
 def _detached(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("detached"):
-            if statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+    for statement, effect in unit.effects("detached"):
+        if statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
 def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
@@ -106,17 +101,15 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _persistence(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("persistence_changed"):
-            if effect.relation in statement.rewrites:
-                yield Hit.at(statement, table=effect.relation)
+    for statement, effect in unit.effects("persistence_changed"):
+        if effect.relation in statement.rewrites:
+            yield Hit.at(statement, table=effect.relation)
 
 
 def _refreshed(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("rewritten"):
-            if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, view=effect.relation)
+    for statement, effect in unit.effects("rewritten"):
+        if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, view=effect.relation)
 
 
 def _value_used(unit: TracedRevision) -> Iterator[Hit]:
@@ -125,9 +118,8 @@ def _value_used(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _value_renamed(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("value_renamed"):
-            yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
+    for statement, effect in unit.effects("value_renamed"):
+        yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
 
 
 RULES = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -170,22 +170,14 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Trigger:
-    """A trigger that is not internal."""
-
-    oid: int
-    relation: int
-    name: str
-    enabled: str
-
-
-@dataclass(frozen=True)
 class Attached:
-    """A policy or a rule of a table."""
+    """A trigger, a policy or a rule of a table."""
 
     oid: int
     relation: int
     name: str
+    # Of a trigger.
+    enabled: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,15 +218,8 @@ class Activity:
         """The difference from an earlier Activity of the same transaction."""
         if before is None:
             return self
-        return Activity(
-            self.relation,
-            self.scans - before.scans,
-            self.scanned - before.scanned,
-            self.fetched - before.fetched,
-            self.inserted - before.inserted,
-            self.updated - before.updated,
-            self.deleted - before.deleted,
-        )
+        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
+        return Activity(self.relation, *(now - then for now, then in counts))
 
 
 @dataclass(frozen=True)
@@ -245,7 +230,7 @@ class Snapshot:
     columns: Mapping[tuple[int, int], Column]
     constraints: Mapping[int, Constraint]
     indexes: Mapping[int, Index]
-    triggers: Mapping[int, Trigger]
+    triggers: Mapping[int, Attached]
     policies: Mapping[int, Attached]
     rules: Mapping[int, Attached]
     labels: Mapping[int, Label]
@@ -291,7 +276,7 @@ def read_snapshot(document: str) -> Snapshot:
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
         constraints=by_oid("constraints", Constraint),
         indexes=by_oid("indexes", Index),
-        triggers=by_oid("triggers", Trigger),
+        triggers=by_oid("triggers", Attached),
         policies=by_oid("policies", Attached),
         rules=by_oid("rules", Attached),
         labels=by_oid("labels", Label),

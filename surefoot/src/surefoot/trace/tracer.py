@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,7 +25,7 @@ from surefoot.connect.failures import sqlstate
 from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
 from surefoot.trace.effects import activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
-from surefoot.trace.lock_probe import LockProbe
+from surefoot.trace.lock_probe import LockProbe, ProbedStatement
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
@@ -247,29 +247,19 @@ def _folder(path: str) -> str:
     return str(Path(path).parent)
 
 
+@dataclass(frozen=True)
 class _Running:
     """A statement that has not ended yet."""
 
-    def __init__(
-        self,
-        path: Path,
-        line: int,
-        revision: str,
-        sql: str,
-        transactional: bool,
-        before: Snapshot,
-        session: TracedSession,
-        probed: Any,
-    ) -> None:
-        self.path = path
-        self.line = line
-        self.revision = revision
-        self.sql = sql
-        self.transactional = transactional
-        self.before = before
-        self.session = session
-        self.probed = probed
-        self.since_s = time.monotonic()
+    path: Path
+    line: int
+    revision: str
+    sql: str
+    transactional: bool
+    before: Snapshot
+    session: TracedSession
+    probed: ProbedStatement | None
+    since_s: float = field(default_factory=time.monotonic)
 
 
 def _by_relation(state: Snapshot, without: Snapshot | None = None) -> dict[int, set[str]]:
