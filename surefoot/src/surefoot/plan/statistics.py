@@ -1,6 +1,6 @@
-"""Figures: how large and how busy the tables of a database are, read without writing to it.
+"""Statistics are the size and the load of the tables of a database, read without writing to it.
 
-A role that may connect sees all of it, but for what other users' sessions do: that takes
+Any role that may connect can read them, except the sessions of other roles, which need
 pg_read_all_stats.
 """
 
@@ -33,20 +33,20 @@ ORDER BY xact_start LIMIT 1
 
 
 @dataclass(frozen=True)
-class Size:
-    """One table, as the statistics of its database have it."""
+class TableStatistics:
+    """The statistics of one table."""
 
     rows: int
     bytes: int
     index_bytes: int
     dead_rows: int
-    # Rows inserted, updated and deleted a second since the statistics began.
+    # Rows inserted, updated and deleted per second since the statistics were reset.
     writes_per_s: float
 
 
 @dataclass(frozen=True)
 class OpenTransaction:
-    """The oldest one that is open: what a statement that needs a strong lock may wait for."""
+    """The oldest open transaction, for which a statement with a strong lock may have to wait."""
 
     age_s: float
     application: str
@@ -54,15 +54,15 @@ class OpenTransaction:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """A database, at one moment."""
+class Statistics:
+    """The statistics of a database at one moment."""
 
-    tables: Mapping[str, Size]
+    tables: Mapping[str, TableStatistics]
     oldest: OpenTransaction | None
 
 
-def figures(connection: Connection) -> Figures:
-    """Read them, on a connection that need not be able to write."""
-    tables = {row[0]: Size(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
+def read_statistics(connection: Connection) -> Statistics:
+    """Read the statistics; read access is enough."""
+    tables = {row[0]: TableStatistics(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
     oldest = connection.exec_driver_sql(OLDEST).one_or_none()
-    return Figures(tables, OpenTransaction(*oldest) if oldest else None)
+    return Statistics(tables, OpenTransaction(*oldest) if oldest else None)

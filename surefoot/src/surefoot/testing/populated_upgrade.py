@@ -1,4 +1,4 @@
-"""Up, on tables with rows: each revision meets what those before it allow, and keeps it."""
+"""Populated upgrade: each revision runs on tables with rows, and keeps them."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ from surefoot.connect.failures import describe
 from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
 from surefoot.run.commands import upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.contents import lost, read
-from surefoot.testing.files import declared_losses, path_of
-from surefoot.testing.project import Project, Walk
-from surefoot.testing.rows import fill
-from surefoot.trace.seed import unseed
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.conventions import declared_losses, path_of
+from surefoot.testing.losses import lost, read
+from surefoot.testing.walk import Walk
+from surefoot.trace.sample_rows import fill, unseed
 
 
-@dataclass(frozen=True)
-class WithRows(Walk):
-    """Also the tables for which no row could be made, with the reason."""
+@dataclass
+class PopulatedUpgrade(Walk):
+    """Also the reason for each table that no row could be made for."""
 
     missing: dict[str, str] = field(default_factory=dict)
 
 
-async def with_rows(project: Project, scratch: Scratch) -> WithRows:
-    """Walk the chain up; rows that were made stay to meet all revisions that come later.
+async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpgrade:
+    """Upgrade the chain; sample rows stay in the tables for all later revisions.
 
-    On failure: UsageError, where something that the project tells cannot be.
+    On failure: UsageError where `values` or `between` cannot be applied.
     """
-    walk = WithRows()
-    start, revisions = project.line()
+    walk = PopulatedUpgrade()
+    start, revisions = tests.line()
     async with scratch() as engine, engine.connect() as opened:
-        target = project.target(engine)
+        target = tests.target(engine)
         session: Any = (await opened.get_raw_connection()).driver_connection
         if start is not None:
             await upgrade(target, start)
-        state, missing = await fill(session, project.values)
+        state, missing = await fill(session, tests.values)
         walk.missing.update(missing)
-        unknown = set(project.values) - state.column_names
+        unknown = set(tests.values) - state.column_names
         for revision in revisions:
             if not await _step(walk, target, session, revision):
                 return walk
-            await _between(project, session, revision)
-            state, missing = await fill(session, project.values, state)
+            await _between(tests, session, revision)
+            state, missing = await fill(session, tests.values, state)
             walk.missing.update(missing)
             unknown -= state.column_names
     if unknown:
         raise UsageError(
-            f"Project(values=…) names {', '.join(sorted(unknown))}, which no revision makes",
+            f"ChainTests(values=…) names {', '.join(sorted(unknown))}, which no revision creates",
             help="write it as table.column",
         )
     return walk
 
 
-async def _between(project: Project, session: asyncpg.Connection, revision: Revision) -> None:
+async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
     """On failure: UsageError."""
-    told = project.between.get(revision.id)
-    if told is None:
+    statement = tests.between.get(revision.id)
+    if statement is None:
         return
     try:
-        await session.execute(told)
+        await session.execute(statement)
     except asyncpg.PostgresError as error:
         raise UsageError(
-            f"what Project(between=…) says of {revision.id} fails: {describe(error)}",
-            help="it runs right after that revision, on rows that were made",
+            f"ChainTests(between=…) fails after {revision.id}: {describe(error)}",
+            help="correct the statement; it runs right after that revision, on sample rows",
         ) from error
 
 
 async def _step(
-    walk: WithRows,
+    walk: PopulatedUpgrade,
     target: Target,
     session: asyncpg.Connection,
     revision: Revision,
 ) -> bool:
-    """Whether the way goes on after this revision."""
+    """Whether the next revision can be tested."""
     file = path_of(revision).name
     before = await read(session)
     try:
@@ -88,7 +88,7 @@ async def _step(
         try:
             await upgrade(target, revision.id)
         except SurefootError as again:
-            # It has nothing to do with rows.
+            # It fails on empty tables as well.
             walk.errors[revision.id] = again
             return False
     else:

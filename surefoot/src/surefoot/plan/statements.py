@@ -1,4 +1,4 @@
-"""Step: one statement of a trace, and what it would do to the target."""
+"""PlannedStatement is one statement of a trace, with its locks and duration on the target."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surefoot.plan.estimate import Estimate, estimate, worked_on
-from surefoot.plan.figures import Figures
-from surefoot.trace.locks import STRENGTH
+from surefoot.plan.statistics import Statistics
+from surefoot.trace.lock_modes import STRENGTH
 from surefoot.trace.statement import Statement
 
 
 @dataclass(frozen=True)
-class Lock:
+class PlannedLock:
     """A lock on one table: from its statement until the transaction ends."""
 
     table: str
@@ -22,25 +22,25 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One statement, and what it would do to the target."""
+class PlannedStatement:
+    """One statement of a trace, with its locks and duration on the target."""
 
     statement: Statement
-    locks: tuple[Lock, ...]
+    locks: tuple[PlannedLock, ...]
     takes: Estimate | None
 
     @property
     def takes_a_moment(self) -> bool:
-        """Whether it does no work that grows with the tables."""
+        """Whether its duration does not depend on the size of a table."""
         return self.takes is not None and self.takes.is_a_moment
 
     @property
     def holds_a_moment(self) -> bool:
-        """Whether its locks are given back at once."""
+        """Whether its locks are released at once."""
         return all(lock.held is not None and lock.held.is_a_moment for lock in self.locks)
 
-    def as_json(self, figures: Figures) -> Mapping[str, Any]:
-        """The step as one JSON object."""
+    def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
+        """The statement as one JSON object."""
         statement = self.statement
         tables = {lock.table for lock in self.locks} | worked_on(statement)
         return {
@@ -54,28 +54,30 @@ class Step:
             "scans": sorted(statement.scans),
             "rewrites": sorted(statement.rewrites),
             "takes": asdict(self.takes) if self.takes else None,
-            "tables": {t: asdict(figures.tables[t]) for t in sorted(tables) if t in figures.tables},
+            "tables": {
+                t: asdict(statistics.tables[t]) for t in sorted(tables) if t in statistics.tables
+            },
         }
 
 
 def steps(
-    statements: Sequence[Statement], figures: Figures, *, only: Collection[str] | None = None
-) -> tuple[Step, ...]:
-    """The steps of one revision, with their locks on all tables or `only` on some."""
-    takes = [estimate(statement, figures) for statement in statements]
+    statements: Sequence[Statement], statistics: Statistics, *, only: Collection[str] | None = None
+) -> tuple[PlannedStatement, ...]:
+    """The statements of one revision, with their locks on all tables or `only` on some."""
+    takes = [estimate(statement, statistics) for statement in statements]
     made = []
     for number, statement in enumerate(statements):
         rest = takes[number:] if statement.transactional else takes[number : number + 1]
         held = _sum(rest)
         locks = [
-            Lock(relation, mode, held)
+            PlannedLock(relation, mode, held)
             for relation, mode in statement.locks.items()
             if relation not in statement.tables
             and mode != "ACCESS SHARE"
             and (only is None or relation in only)
         ]
         locks.sort(key=lambda lock: -STRENGTH[lock.mode])
-        made.append(Step(statement, tuple(locks), takes[number]))
+        made.append(PlannedStatement(statement, tuple(locks), takes[number]))
     return tuple(made)
 
 

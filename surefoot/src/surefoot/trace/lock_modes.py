@@ -1,4 +1,4 @@
-"""Lock modes of PostgreSQL in the order of their strength, and whom each makes wait."""
+"""Lock modes of PostgreSQL by strength, and the statements that each blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXCLUSIVE = "ACCESS EXCLUSIVE"
 
 
 def strongest(modes: Iterable[str]) -> str | None:
-    """The strongest of them, or None of none."""
+    """The strongest of the modes, or None."""
     return max(modes, key=STRENGTH.__getitem__, default=None)
 
 
@@ -35,9 +35,9 @@ def blocks_readers(mode: str) -> bool:
 
 
 def blocked(mode: str) -> str:
-    """Who waits, in a person's words."""
+    """The statements that the lock blocks, as text."""
     if blocks_readers(mode):
-        return "blocks everybody, readers too"
+        return "blocks reads and writes"
     if blocks_writers(mode):
         return "blocks INSERT, UPDATE, DELETE"
-    return "blocks neither readers nor writers"
+    return "blocks neither reads nor writes"

@@ -1,4 +1,4 @@
-"""What the tables of the scratch database hold: a measure for what a statement took on them."""
+"""TableSize relates the duration of a statement on the scratch database to rows and bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.trace.state import State
+from surefoot.trace.snapshot import Snapshot
 
 BYTES = """
 SELECT CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
@@ -16,18 +16,18 @@ FROM pg_class WHERE oid = $1::bigint
 
 
 @dataclass(frozen=True)
-class Held:
-    """Rows, and the bytes that they take without indexes."""
+class TableSize:
+    """The rows of a table, and its bytes without indexes."""
 
     rows: int
     bytes: int
 
 
-async def contents(connection: asyncpg.Connection, state: State) -> dict[int, Held]:
-    """What each table holds, by oid."""
+async def table_sizes(connection: asyncpg.Connection, state: Snapshot) -> dict[int, TableSize]:
+    """The size of each table, by oid."""
     found = {}
     for table in state.relations.values():
         if table.is_table:
             rows = await connection.fetchval(f"SELECT count(*) FROM {table.quoted}")  # noqa: S608 - quoted
-            found[table.oid] = Held(rows, await connection.fetchval(BYTES, table.oid))
+            found[table.oid] = TableSize(rows, await connection.fetchval(BYTES, table.oid))
     return found

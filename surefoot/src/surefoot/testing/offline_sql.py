@@ -1,4 +1,4 @@
-"""`alembic upgrade … --sql`, run statement by statement as a client does, beside the upgrade."""
+"""Offline SQL: `alembic upgrade … --sql`, run as a client does, gives the result of the upgrade."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
 from surefoot.run.upgrade.diagnosis import place_of
 from surefoot.target import Scratch
-from surefoot.testing.project import Project, Walk
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.walk import Walk
 
-# What a semicolon in does not end a statement, and one that does.
+# A piece of a script; a semicolon ends a statement where it is a piece by itself.
 _PIECE = re.compile(
     r"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
       | --[^\n]* | /\*.*?\*/ | \bBEGIN\s+ATOMIC\b.*?\bEND\b(?=\s*(?:;|\Z)) | \w+ | .""",
@@ -31,25 +32,27 @@ _PIECE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Offline(Walk):
-    """Also what was wrong with the way from base to head as one script."""
+@dataclass
+class OfflineUpgrade(Walk):
+    """Also the errors of the script from base to head."""
 
     whole: list[SurefootError] = field(default_factory=list)
 
 
-async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catalog]) -> Offline:
-    """Run the SQL of each revision, then of all as one; `online` is what each gives by upgrade."""
-    walk = Offline()
-    start, revisions = project.line()
+async def run_offline(
+    tests: ChainTests, scratch: Scratch, online: Mapping[str, Catalog]
+) -> OfflineUpgrade:
+    """Run the SQL of each revision, then of the whole chain; `online` has the expected catalogs."""
+    walk = OfflineUpgrade()
+    start, revisions = tests.line()
     async with scratch() as engine:
         if start is not None:
-            await _run(project, engine, f"base:{start}")
+            await _run(tests, engine, f"base:{start}")
         for revision in revisions:
             if revision.id not in online:
                 break
             try:
-                await _check(project, engine, _range(revision), revision.id, online[revision.id])
+                await _check(tests, engine, _range(revision), revision.id, online[revision.id])
             except SurefootError as error:
                 walk.failed(revision, error)
                 break
@@ -58,7 +61,7 @@ async def offline(project: Project, scratch: Scratch, online: Mapping[str, Catal
     if head in online:
         async with scratch() as engine:
             try:
-                await _check(project, engine, "head", head, online[head])
+                await _check(tests, engine, "head", head, online[head])
             except SurefootError as error:
                 walk.whole.append(error)
     return walk
@@ -69,11 +72,11 @@ def _range(revision: Revision) -> str:
 
 
 async def _check(
-    project: Project, engine: AsyncEngine, asked: str, revision: str, online: Catalog
+    tests: ChainTests, engine: AsyncEngine, asked: str, revision: str, online: Catalog
 ) -> None:
     """On failure: OfflineImpossible, OfflineDiffers."""
-    written = await _run(project, engine, asked)
-    differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
+    written = await _run(tests, engine, asked)
+    differences = [str(d) for d in difference(online, await catalog_of(tests.target(engine)))]
     if written != [revision]:
         said = ", ".join(written) or "nothing"
         differences.append(f"{VersionTable().name}: expected {revision}, found {said}")
@@ -81,12 +84,12 @@ async def _check(
         raise OfflineDiffers(asked, differences)
 
 
-async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
-    """Run what `--sql` writes; what the version table says then. On failure: OfflineImpossible."""
+async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
+    """Run the SQL and return the rows of the version table. On failure: OfflineImpossible."""
     try:
-        script = sql(project, asked)
-    except Exception as error:  # whatever a revision does that finds no database
-        place = place_of(error, project.versions)
+        script = sql(tests, asked)
+    except Exception as error:  # a revision may raise anything where it has no connection
+        place = place_of(error, tests.versions)
         reason = f"{type(error).__name__}: {error}"
         raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
     async with engine.connect() as opened:
@@ -102,15 +105,15 @@ async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
     return [row["version_num"] for row in written]
 
 
-def sql(project: Project, revisions: str) -> str:
-    """What `alembic upgrade REVISIONS --sql` prints."""
+def sql(tests: ChainTests, revisions: str) -> str:
+    """The output of `alembic upgrade REVISIONS --sql`."""
     written = io.StringIO()
-    command.upgrade(Config(project.ini, output_buffer=written), revisions, sql=True)
+    command.upgrade(Config(tests.ini, output_buffer=written), revisions, sql=True)
     return written.getvalue()
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script, as a client sends them: one at a time, without the semicolon."""
+    """The statements of a script as a client sends them: one by one, without the semicolon."""
     pieces: list[str] = []
     for found in (*(match[0] for match in _PIECE.finditer(script)), ";"):
         if found != ";":

@@ -1,4 +1,4 @@
-"""Up, down and up again: each revision, on empty tables; and head beside the models."""
+"""Round trip: each revision goes up, down and up again on empty tables; head equals the models."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.files import path_of
-from surefoot.testing.project import Project, Walk
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.conventions import path_of
+from surefoot.testing.walk import Walk
 
 
-@dataclass(frozen=True)
-class ThereAndBack(Walk):
-    """The catalogs on the way, and what was found at its end."""
+@dataclass
+class RoundTrip(Walk):
+    """Also the catalog after each revision, and the differences between models and head."""
 
     catalogs: dict[str, Catalog] = field(default_factory=dict)
-    # Revisions that raise where they would be undone, with the reason.
+    # Revisions whose downgrade() raises NotImplementedError, with the reason.
     one_way: dict[str, str] = field(default_factory=dict)
-    # How the models differ from head.
     models: list[str] = field(default_factory=list)
 
 
-async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
-    """Walk the chain; what is wrong with a revision stands under its id."""
-    walk = ThereAndBack()
-    start, revisions = project.line()
+async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
+    """Run the round trip of each revision."""
+    walk = RoundTrip()
+    start, revisions = tests.line()
     async with scratch() as engine:
-        target = project.target(engine)
+        target = tests.target(engine)
         if start is not None:
             await upgrade(target, start)
         before = await catalog_of(target)
@@ -40,14 +40,14 @@ async def there_and_back(project: Project, scratch: Scratch) -> ThereAndBack:
                 return walk
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
-            given, _ = await connection.run_sync(models_catalog, [project.metadata], "public")
+            given, _ = await connection.run_sync(models_catalog, [tests.metadata], "public")
         head = before.declarable()
         walk.models.extend(str(each) for each in difference(given.declarable(), head))
     return walk
 
 
-async def _round(walk: ThereAndBack, target: Target, revision: Revision, before: Catalog) -> bool:
-    """Whether the way goes on after this revision."""
+async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> bool:
+    """Whether the next revision can be tested."""
     try:
         await upgrade(target, revision.id)
         after = walk.catalogs[revision.id] = await catalog_of(target)
@@ -70,7 +70,7 @@ async def _round(walk: ThereAndBack, target: Target, revision: Revision, before:
 
 
 def _compare(
-    walk: ThereAndBack, revision: Revision, expected: Catalog, found: Catalog, way: str
+    walk: RoundTrip, revision: Revision, expected: Catalog, found: Catalog, way: str
 ) -> None:
     differences = [str(each) for each in difference(expected, found)]
     if differences:

@@ -1,7 +1,7 @@
-"""What tables hold, and what of it is gone after a revision.
+"""Losses: rows and values that a revision removes or overwrites.
 
-Tables and columns are followed by oid and number, so a new name loses nothing. One that was
-dropped is gone by a statement that says so; what is looked for is what goes without.
+Tables and columns are compared by oid and number, so a rename loses nothing. A dropped table or
+column does not count: the revision says so itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import asyncpg
 
 from surefoot.quoting import quoted
-from surefoot.trace.seed import tables
-from surefoot.trace.state import STATE, Column, State, read_state
+from surefoot.trace.sample_rows import tables
+from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
 
-# Types between which a value keeps its text.
+# A change to the type on the right keeps the text of a value.
 _ALIKE = {
     "character varying": "text",
     "smallint": "bigint",
@@ -28,13 +28,13 @@ _ALIKE = {
 class Contents:
     """The rows of each table, as text, by the table's oid and the column's number."""
 
-    state: State
+    state: Snapshot
     rows: Mapping[int, Sequence[Mapping[int, str | None]]]
 
 
 async def read(connection: asyncpg.Connection) -> Contents:
-    """What every table holds. Rows are read where they lie: in partitions, not their parents."""
-    state = read_state(await connection.fetchval(STATE))
+    """The rows of every table. A partition has its own rows, its parent none."""
+    state = read_snapshot(await connection.fetchval(SNAPSHOT))
     rows = {}
     for table in tables(state):
         columns = [c for c in state.columns.values() if c.relation == table.oid and not c.generated]
@@ -48,7 +48,7 @@ async def read(connection: asyncpg.Connection) -> Contents:
 
 
 def lost(before: Contents, after: Contents) -> dict[str, str]:
-    """What was there and is not, by the table or column; with how much of it."""
+    """The losses by table or column, as text: `4 of 20 rows of orders`."""
     return dict(
         loss for oid in before.rows if oid in after.rows for loss in _of(oid, before, after)
     )
@@ -68,7 +68,7 @@ def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]
     for number, column in columns.items():
         where, now = f"{name}.{column.name}", after.state.columns[oid, number]
         if _kind(column) == _kind(now):
-            # A value of the same enum may have got another name.
+            # The labels of an enum may have been renamed.
             enum = column.type_oid if column.type_oid == now.type_oid else None
             was, named = (_labels(each.state, enum) for each in (before, after))
             kept = Counter(named.get(row[number], row[number]) for row in rows)
@@ -86,6 +86,6 @@ def _kind(column: Column) -> str:
     return _ALIKE.get(name, name)
 
 
-def _labels(state: State, enum: int | None) -> Mapping[str | None, str]:
-    """What an enum's labels stand for, by the label; nothing for another type."""
+def _labels(state: Snapshot, enum: int | None) -> Mapping[str | None, str]:
+    """The values of an enum by their labels; nothing for another type."""
     return {each.label: f"value {each.oid}" for each in state.labels.values() if each.type == enum}

@@ -1,4 +1,4 @@
-"""Files: what only the text of a revision shows."""
+"""Rules on the source of a revision file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
 
-# What a revision may import: what it needs, and what never changes under it.
+# Modules that a revision may import: they do not change with the application.
 ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
 
 
-def _imports(unit: Unit) -> Iterator[Hit]:
+def _imports(unit: TracedRevision) -> Iterator[Hit]:
     for node in ast.walk(ast.parse(unit.source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -26,7 +26,7 @@ def _imports(unit: Unit) -> Iterator[Hit]:
                 yield Hit(line=node.lineno, values={"name": name})
 
 
-def _no_downgrade(unit: Unit) -> Iterator[Hit]:
+def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
     functions = {
         node.name: node for node in ast.parse(unit.source).body if isinstance(node, ast.FunctionDef)
     }
@@ -46,7 +46,7 @@ def _does_nothing(function: ast.FunctionDef) -> bool:
 
 
 def _says_nothing(function: ast.FunctionDef) -> bool:
-    """Whether it does nothing, and no docstring says why that is right."""
+    """Whether it does nothing, and has no docstring that says why."""
     return _does_nothing(function) and ast.get_docstring(function) is None
 
 
@@ -57,20 +57,20 @@ def _raises_without_reason(function: ast.FunctionDef) -> bool:
     return not (isinstance(last.exc, ast.Call) and last.exc.args)
 
 
-def _suppressed_without_reason(unit: Unit) -> Iterator[Hit]:
+def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
     for found in suppressions(unit.source):
         if not found.reason:
             yield Hit(line=found.line, values={"rule": found.rule})
 
 
-def _never(unit: Unit) -> Iterator[Hit]:
-    """Only who knows all findings of a revision can say: surefoot.lint.lint does."""
+def _never(unit: TracedRevision) -> Iterator[Hit]:
+    """Detected by surefoot.lint.lint, which knows all findings of a revision."""
     yield from ()
 
 
 UNUSED = Rule(
     id="avoid-unused-suppression",
-    title="A rule suppressed that the revision does not break",
+    title="A suppression of a rule that the revision does not break",
     consequence="the comment allows {rule}, {why}",
     help="delete the comment",
     rewrite="# without the comment",
@@ -80,19 +80,20 @@ UNUSED = Rule(
 RULES = (
     Rule(
         id="avoid-importing-the-application",
-        title="A revision that imports what moves on",
-        consequence="{name} will have changed when this revision runs on the next new database",
-        help="write down here what the revision needs: the table as it is now",
+        title="A revision that imports the application",
+        consequence="{name} may have changed when this revision runs on a new database",
+        help="define the parts that the revision needs in its file, as they are now",
         rewrite='jobs = sa.table("jobs", sa.column("id", sa.BigInteger()))',
         detect=_imports,
         seen="read",
     ),
     Rule(
         id="require-downgrade",
-        title="A revision that cannot be undone and does not say why",
-        consequence="nobody can go back over it, and learns that when it matters",
-        help="write downgrade(), or raise with the reason why there is none; where nothing is to "
-        "be undone, let its docstring say so",
+        title="A revision without a downgrade and without a reason",
+        consequence="the revision cannot be downgraded, which is noticed only when a downgrade is "
+        "needed",
+        help="write downgrade(), or raise NotImplementedError with the reason; if there is nothing "
+        "to undo, say so in its docstring",
         rewrite="def downgrade() -> None:\n"
         '    raise NotImplementedError("the former values are not kept")',
         detect=_no_downgrade,
@@ -100,10 +101,10 @@ RULES = (
     ),
     Rule(
         id="require-reason-for-suppression",
-        title="A rule suppressed without a reason",
-        consequence="nobody knows later whether {rule} may still be suppressed here",
+        title="A suppression without a reason",
+        consequence="a later reader cannot tell whether {rule} may still be suppressed here",
         help="# allow {rule}: the reason",
-        rewrite="# allow avoid-truncate: the cache is filled again at every start",
+        rewrite="# allow avoid-truncate: the cache is rebuilt at every start",
         detect=_suppressed_without_reason,
         seen="read",
     ),

@@ -1,31 +1,32 @@
-"""What a session can see of a schema and of itself between two statements, in one query.
+"""Snapshot is the schema as a session sees it, with the session's locks and row counts.
 
-Everything is by oid, so a rename is a rename and not one thing gone and another come.
+One query reads it between two statements. Objects are identified by oid, so a rename is not seen
+as one object dropped and another one created.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The oids of what the server brings along end here. It is thousands of rows in each catalog, and to
-# pass them over by their schema means to read them. Not the first oid of users: a plan depends on
-# the relation whose oid stands in it, and would be made anew with each change of the first table.
+# The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
+# read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
+# a dependency on that relation, and plan again with each change of the first table.
 LAST_OF_SERVER = 16383
 
-# What the session has read and written since the server last counted it, by table.
-WORK = f"""
+# Rows read and written by the session since PostgreSQL last flushed its statistics, by table.
+ACTIVITY = f"""
 SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
     coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
 """  # noqa: S608 - a constant
-# To ask has the server count the work as soon as the transaction ends, and not when a second is
-# over: the next transaction begins with none.
-STATE = f"""
+# pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
+# second, so that the next transaction starts at zero.
+SNAPSHOT = f"""
 WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
@@ -79,7 +80,7 @@ SELECT json_build_object(
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend
             WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')),
-    'work', ({WORK})::json,
+    'activity', ({ACTIVITY})::json,
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
@@ -111,12 +112,12 @@ class Relation:
 
     @property
     def quoted(self) -> str:
-        """Its name in SQL, whatever is in it."""
+        """Its qualified name, quoted for SQL."""
         return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
 
     @property
     def label(self) -> str:
-        """Its name as people say it: without the schema that everything is in."""
+        """Its name for messages, without the schema `public`."""
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
 
 
@@ -129,7 +130,7 @@ class Column:
     name: str
     type: str
     type_oid: int
-    # Where it is not the default one.
+    # None for the default collation.
     collation: str | None
     required: bool
     default: str | None
@@ -157,7 +158,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Index:
-    """What an index is on."""
+    """An index and its columns."""
 
     oid: int
     relation: int
@@ -169,22 +170,14 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Trigger:
-    """A trigger that somebody made."""
-
-    oid: int
-    relation: int
-    name: str
-    enabled: str
-
-
-@dataclass(frozen=True)
 class Attached:
-    """A policy or a rule of a table."""
+    """A trigger, a policy or a rule of a table."""
 
     oid: int
     relation: int
     name: str
+    # Of a trigger.
+    enabled: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,14 +197,14 @@ class Named:
     schema: str
     name: str
     kind: str = ""
-    # Of a domain: whether it may be null, and what it is one of.
+    # Of a domain: whether it is NOT NULL, and its base type.
     required: bool = False
     base: str | None = None
 
 
 @dataclass(frozen=True)
-class Work:
-    """What this transaction has read and written of a table, in rows."""
+class Activity:
+    """The scans of a table and its rows read and written, in this transaction."""
 
     relation: int
     scans: int = 0
@@ -221,77 +214,76 @@ class Work:
     updated: int = 0
     deleted: int = 0
 
-    def since(self, before: Work | None) -> Work:
-        """What came after `before`, of the same transaction."""
+    def since(self, before: Activity | None) -> Activity:
+        """The difference from an earlier Activity of the same transaction."""
         if before is None:
             return self
-        return Work(
-            self.relation,
-            self.scans - before.scans,
-            self.scanned - before.scanned,
-            self.fetched - before.fetched,
-            self.inserted - before.inserted,
-            self.updated - before.updated,
-            self.deleted - before.deleted,
-        )
+        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
+        return Activity(self.relation, *(now - then for now, then in counts))
 
 
 @dataclass(frozen=True)
-class State:
-    """A schema, and what the session that looks holds and did."""
+class Snapshot:
+    """A schema, with the locks and the activity of the session that reads it."""
 
     relations: Mapping[int, Relation]
     columns: Mapping[tuple[int, int], Column]
     constraints: Mapping[int, Constraint]
     indexes: Mapping[int, Index]
-    triggers: Mapping[int, Trigger]
+    triggers: Mapping[int, Attached]
     policies: Mapping[int, Attached]
     rules: Mapping[int, Attached]
     labels: Mapping[int, Label]
     types: Mapping[int, Named]
     schemas: Mapping[int, Named]
     routines: Mapping[int, Named]
-    work: Mapping[int, Work]
+    activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
     lock_timeout_ms: int
 
+    def references(self, oid: int) -> Iterator[Constraint]:
+        """The foreign keys of a table."""
+        for constraint in self.constraints.values():
+            if constraint.kind == "f" and constraint.relation == oid:
+                yield constraint
+
     @property
     def column_names(self) -> frozenset[str]:
-        """Every column as people say it: `jobs.status`."""
+        """Every column as `table.column`."""
         return frozenset(
             f"{self.relations[c.relation].label}.{c.name}" for c in self.columns.values()
         )
 
 
-def read_work(document: str | None) -> Mapping[int, Work]:
-    """What WORK's answer says, by table."""
-    return {row[0]: Work(*row) for row in json.loads(document or "[]")}
+def read_activity(document: str | None) -> Mapping[int, Activity]:
+    """The result of ACTIVITY, by table."""
+    return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
 
 
-def read_state(document: str) -> State:
-    """The State that STATE's answer describes."""
+def read_snapshot(document: str) -> Snapshot:
+    """The result of SNAPSHOT."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
-        # A list inside a row is a tuple: States are compared and kept.
+        # A list inside a row is a tuple: Snapshots are compared and kept.
         return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
 
     def by_oid(name: str, kind: Callable[..., T]) -> dict[int, T]:
         return {row[0]: kind(*row) for row in rows(name)}
 
-    return State(
+    return Snapshot(
         relations=by_oid("relations", Relation),
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
         constraints=by_oid("constraints", Constraint),
         indexes=by_oid("indexes", Index),
-        triggers=by_oid("triggers", Trigger),
+        triggers=by_oid("triggers", Attached),
         policies=by_oid("policies", Attached),
         rules=by_oid("rules", Attached),
         labels=by_oid("labels", Label),
         types=by_oid("types", Named),
         schemas=by_oid("schemas", Named),
         routines=by_oid("routines", Named),
-        work=by_oid("work", Work),
+        activity=by_oid("activity", Activity),
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         lock_timeout_ms=found["lock_timeout_ms"],
     )
