@@ -7,7 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.errors import NotFound, Refused, Temporary, UsageError
+from surefoot.errors import NotFound, Refused, Temporary, UsageError, names
+
+# The messages of the library name the command and the settings of this project.
+names.use(
+    names.Names(
+        "vegafs",
+        {
+            "database": "DATABASE_URL",
+            "database_file": "DATABASE_URL_FILE",
+            "migrate_database": "VEGAFS_MIGRATE_DATABASE_URL",
+            "targets": "VEGAFS_TARGETS",
+            "scratch": "VEGAFS_SCRATCH_URL",
+            "pg_bindir": "VEGAFS_PG_BINDIR",
+            "mutex_wait_s": "VEGAFS_MIGRATE_MUTEX_WAIT_S",
+            "lock_timeout_s": "VEGAFS_MIGRATE_LOCK_TIMEOUT_S",
+            "patient_lock_timeout_s": "VEGAFS_MIGRATE_PATIENT_LOCK_TIMEOUT_S",
+            "backup_command": "VEGAFS_MIGRATE_BACKUP_COMMAND",
+            "backup_waived": "VEGAFS_MIGRATE_BACKUP_WAIVED",
+            "lint": "VEGAFS_MIGRATE_LINT",
+        },
+    )
+)
 
 
 class SettingsInvalid(UsageError):

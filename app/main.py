@@ -117,11 +117,11 @@ async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
     On failure: the reason why this build cannot serve on it, unless the service waits for a
     migration; an error of `upgrade`.
     """
-    verdict = await watch.look()
+    verdict = await watch.refresh()
     is_late = verdict.state in ("behind", "never-migrated")
     if is_late and settings.startup_schema == "upgrade":
         await _upgrade(named)
-        verdict = await watch.look()
+        verdict = await watch.refresh()
     if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
         raise verdict.error
     if verdict.ahead:

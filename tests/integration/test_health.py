@@ -44,7 +44,7 @@ async def execute(service: FastAPI, statement: str) -> None:
 
 
 async def readiness(service: FastAPI) -> tuple[int, dict[str, Any]]:
-    await service.state.watch.look()
+    await service.state.watch.refresh()
     async with asking(service) as client:
         answer = await client.get("/readyz")
     return answer.status_code, answer.json()
@@ -94,8 +94,8 @@ async def test_at_head_it_is_ready(own: FastAPI, database: Database) -> None:
             "UPDATE alembic_version SET version_num = '9999'",
             {
                 "code": "database-diverged",
-                "summary": "database '{name}' and this build contradict: it is at 9999, which "
-                "neither this build nor its ledger knows",
+                "summary": "database '{name}' and this build contradict each other: it is at "
+                "9999, which neither this build nor its ledger knows",
                 "current": "9999",
                 "pending": [],
                 "fix": "deploy the build that has it, or restore the database that belongs to "
@@ -212,7 +212,7 @@ async def test_strangers_are_told_the_state_alone(
     service: FastAPI, api: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:
     """Names, addresses and revisions are for those who have a key."""
-    await service.state.watch.look()
+    await service.state.watch.refresh()
     assert (await stranger.get("/readyz")).json() == {"status": "ready", "code": "at-head"}
     wrong = {"Authorization": "Bearer nonsense"}
     assert (await stranger.get("/readyz", headers=wrong)).json().keys() == {"status", "code"}

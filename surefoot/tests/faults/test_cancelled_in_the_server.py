@@ -97,7 +97,7 @@ async def test_the_mutex_is_given_back_by_a_second_try(
     canceller: Canceller, empty_database: Database, of: str
 ) -> None:
     """Whichever part of the first one was cancelled."""
-    number = mutex.key("alembic_version")
+    number = mutex.key()
 
     def give_back(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({number})")
@@ -159,5 +159,5 @@ async def test_a_look_that_was_cancelled_is_told_in_words(
     assert result.err == (
         f"ERROR [statement-cancelled]  database {empty_database.name!r} ended a statement: "
         "canceling statement due to user request\n"
-        "  help: the same command again: what is committed stays, and nothing else does\n"
+        "  help: run the same command again: committed work stays, the rest was rolled back\n"
     )

@@ -49,6 +49,6 @@ def test_the_error_counts_both() -> None:
     assert error.render() == (
         "ERROR [database-drifted]  1 difference of 'x' from 0007; "
         "2 differences of the models from 0007\n"
-        "  help: `vegafs drift` lists them, with the SQL that brings them back"
+        "  help: `vegafs drift` lists them, with the SQL that repairs them"
     )
     assert error.exit_code == 1

@@ -68,7 +68,7 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
         (
             f"{'7' * 33}_add_city",
             {},
-            f"{'7' * 33}_add_city.py has an id of 33 characters; alembic_version keeps 32",
+            f"{'7' * 33}_add_city.py has an id of 33 characters; the version table keeps 32",
             "give it a shorter id, and its successor's down_revision with it",
         ),
     ],

@@ -42,7 +42,7 @@ async def mounted(
     """A client of an application that has the overview at /ops."""
     async with engine(database.access, "observe") as made:
         watch = Watch(made, BUILD)
-        await watch.look()
+        await watch.refresh()
         app = overview_app(watch, lambda: made, authorize=authorize, show_details=show_details)
         transport = httpx.ASGITransport(
             Starlette(routes=[Mount("/ops", app)]), raise_app_exceptions=False

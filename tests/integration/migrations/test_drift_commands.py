@@ -260,12 +260,12 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         f"FAILED  {database.name}: 2 of 4 checks say no\n"
         "  yes  files     8 revisions, one head, revisions.lock is fresh\n"
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
-        "or before row 3: its hash does not fit\n"
+        "or before row 3: its hash does not match\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"
         f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
         "0008\n"
         f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0008\n"
-        "                 help: `vegafs drift` lists them, with the SQL that brings them back\n",
+        "                 help: `vegafs drift` lists them, with the SQL that repairs them\n",
     ), refused.err
     document = json.loads(ask("verify", "--json").out)
     assert (document["schema_version"], document["ok"]) == (1, False)

@@ -170,7 +170,7 @@ def test_an_edit_behind_its_back_is_found(database: Database, edit: str, row: in
     )
     message = (
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
-        f"before row {row}: its hash does not fit\n"
+        f"before row {row}: its hash does not match\n"
     )
     for command in (["alembic", "downgrade", "-1"], ["vegafs", "ledger"]):
         result = run(*command, DATABASE_URL=database.url)

@@ -14,20 +14,22 @@ from typing import Any
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
+from surefoot.chain.version_table import VersionTable
+
 NAME = "vegafs.objects"
 EXCLUDE = "vegafs_exclude"
 _COMPARATORS = "surefoot.autogenerate.comparators"
 
 
-def configure_options(exclude: Iterable[str] = ()) -> dict[str, Any]:
+def configure_options(
+    exclude: Iterable[str] = (), version_table: VersionTable = VersionTable()
+) -> dict[str, Any]:
     """What `context.configure` is given, for every command.
 
     `exclude` names tables that are no model's and no revision's; the bookkeeping is known.
     """
-    from surefoot.catalog import BOOKKEEPING  # noqa: PLC0415 - see above
-
     register()
-    excluded = frozenset((*BOOKKEEPING, *exclude))
+    excluded = frozenset((*version_table.relations, *exclude))
 
     def include_name(name: str | None, kind: str, parents: object) -> bool:
         return kind != "table" or name not in excluded

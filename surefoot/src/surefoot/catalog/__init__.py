@@ -21,10 +21,9 @@ the privileges of the schema itself, other schemas, and what belongs to an exten
 """
 
 from surefoot.catalog.model import NOTHING, Attributes, Catalog, Difference, Key, Value, difference
-from surefoot.catalog.reading import BOOKKEEPING, snapshot
+from surefoot.catalog.reading import snapshot
 
 __all__ = [
-    "BOOKKEEPING",
     "NOTHING",
     "Attributes",
     "Catalog",

@@ -1,6 +1,6 @@
 """Owners and privileges, read on demand: they differ from one environment to the next.
 
-An owner is left out where it is the role that migrates: the owner of the revision table, or of the
+An owner is left out where it is the role that migrates: the owner of the version table, or of the
 database where there is none.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 MIGRATES = """
 SELECT coalesce((SELECT pg_get_userbyid(relowner) FROM pg_class
-                 WHERE relname = 'alembic_version' AND relkind = 'r'
-                   AND relnamespace = to_regnamespace(quote_ident(CAST(:schema AS text)))),
+                 WHERE oid = to_regclass(:table)),
                 (SELECT pg_get_userbyid(datdba) FROM pg_database
                  WHERE datname = current_database()))::text
 """

@@ -14,13 +14,7 @@ from surefoot.catalog.model import Attributes, Catalog, Key, Value, frozen
 from surefoot.catalog.normal import view_definition
 from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
 from surefoot.catalog.queries import OBJECTS
-
-# Alembic's table and the ledger beside it: they say what was done, and are not part of it.
-BOOKKEEPING = (
-    "alembic_version",
-    "alembic_version_ledger",
-    "alembic_version_ledger_append_only()",
-)
+from surefoot.chain.version_table import VersionTable
 
 # The schema first, so that its names are written bare. What an extension brought is written bare
 # wherever it was put: a citext of `public` reads the same from a schema beside it.
@@ -37,10 +31,13 @@ def snapshot(
     connection: Connection,
     schema: str = "public",
     *,
-    exclude: Collection[str] = BOOKKEEPING,
+    exclude: Collection[str] = (),
     privileges: bool = False,
+    version_table: VersionTable = VersionTable(),
 ) -> Catalog:
     """Read everything of one schema that matters, except the relations named in `exclude`.
+
+    The version table and the ledger record what was done, and are no part of it.
 
     With `privileges` also who owns what, and who else may do what with it.
 
@@ -59,14 +56,14 @@ def snapshot(
                 tuple(row) for row in connection.execute(text(DEPENDENCIES), {"schema": schema})
             ]
             if privileges:
-                owner = connection.scalar(text(MIGRATES), {"schema": schema})
+                owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
                 given = {"schema": schema, "owner": owner}
                 may = [tuple(row) for row in connection.execute(text(PRIVILEGES), given)]
             savepoint.rollback()
     finally:
         if began:
             connection.rollback()
-    found, keys = _objects(rows, frozenset(exclude), server_version=path[1])
+    found, keys = _objects(rows, {*exclude, *version_table.relations}, server_version=path[1])
     objects = dict(found.objects)
     for *address, of, who in may:
         if (key := keys.get((address[0], address[1], address[2]))) is not None:

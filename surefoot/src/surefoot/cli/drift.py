@@ -62,6 +62,7 @@ async def look(
                 of.locked(),
                 metadata=of.models() if models else (),
                 privileges=privileges,
+                version_table=of.version_table,
             )
     finally:
         await engine.dispose()

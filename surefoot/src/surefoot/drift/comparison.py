@@ -8,15 +8,16 @@ from functools import partial
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.catalog import BOOKKEEPING, Catalog, snapshot
+from surefoot.catalog import Catalog, snapshot
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.drift.dating import dated
 from surefoot.drift.deviations import deviations
 from surefoot.drift.model import Drift
 from surefoot.errors import DatabaseAhead
-from surefoot.ledger.agreement import heads_of
+from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
@@ -32,6 +33,7 @@ async def drift(
     *,
     metadata: Sequence[MetaData] = (),
     privileges: bool = False,
+    version_table: VersionTable = VersionTable(),
 ) -> Drift:
     """Compare the engine's database with what the revisions give on `scratch`, which is empty.
 
@@ -43,14 +45,16 @@ async def drift(
     name = engine.url.database or "(default)"
     with explained(engine.url):
         async with engine.connect() as connection:
-            at, rows, found = await connection.run_sync(_read, privileges)
+            at, rows, found = await connection.run_sync(_read, privileges, version_table)
     if not set(at) <= {revision.id for revision in chain}:
         raise DatabaseAhead(name, ", ".join(at), ", ".join(sorted(heads(chain))))
     for head in at:
         await upgrade(scratch, head)
     models = None
     async with scratch.engine.connect() as connection:
-        expected = await connection.run_sync(partial(snapshot, privileges=privileges))
+        expected = await connection.run_sync(
+            partial(snapshot, privileges=privileges, version_table=version_table)
+        )
         if metadata and frozenset(at) == heads(chain):
             given = await connection.run_sync(_models, metadata)
             models = deviations(given, expected.declarable())
@@ -64,17 +68,17 @@ async def drift(
 
 
 def _read(
-    connection: Connection, privileges: bool
+    connection: Connection, privileges: bool, version_table: VersionTable
 ) -> tuple[tuple[str, ...], Collection[Row], Catalog]:
-    at, ledger = heads_of(connection), Ledger()
+    at, ledger = heads_of(connection, version_table), Ledger(version_table)
     # Who may look at the catalog need not be let into the ledger: then nothing is dated.
     readable = ledger.exists(connection) and connection.scalar(
-        text(_MAY_READ), {"name": ledger.name}
+        text(_MAY_READ), {"name": version_table.ledger}
     )
     rows = ledger.read(connection) if readable else ()
-    return at, rows, snapshot(connection, privileges=privileges)
+    return at, rows, snapshot(connection, privileges=privileges, version_table=version_table)
 
 
 def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
-    found, _ = models_catalog(connection, metadata, "public", exclude=BOOKKEEPING)
+    found, _ = models_catalog(connection, metadata, "public")
     return found.declarable()

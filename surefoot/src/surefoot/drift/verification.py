@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import one_head, read_revisions
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.drift import Drift
 from surefoot.errors import (
@@ -31,8 +32,8 @@ from surefoot.errors import (
     RunFailed,
     SurefootError,
 )
-from surefoot.ledger import integrity as plan
-from surefoot.ledger.agreement import heads_of
+from surefoot.ledger.glance import heads_of
+from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Ledger, applied, unfinished
 from surefoot.startup import check as startup
 
@@ -82,7 +83,10 @@ class Verification:
 
 
 async def verify(
-    engine: AsyncEngine, lock_path: Path, look_for_drift: Callable[[], Awaitable[Drift]]
+    engine: AsyncEngine,
+    lock_path: Path,
+    look_for_drift: Callable[[], Awaitable[Drift]],
+    version_table: VersionTable = VersionTable(),
 ) -> Verification:
     """Ask everything; a role that may read is enough.
 
@@ -99,10 +103,10 @@ async def verify(
     async def ledger() -> str:
         with explained(engine.url):
             async with engine.connect() as connection:
-                return await connection.run_sync(_ledger, lock_path)
+                return await connection.run_sync(_ledger, lock_path, version_table)
 
     async def started() -> str:
-        verdict = await startup.check(engine, startup.Build.read(lock_path))
+        verdict = await startup.check(engine, startup.Build.read(lock_path, version_table))
         if verdict.error is not None:
             raise verdict.error
         return f"a service of this build starts: {verdict}"
@@ -129,14 +133,14 @@ async def _ask(name: str, question: Callable[[], Awaitable[str]]) -> Answer:
         return Answer(name, error=error)
 
 
-def _ledger(connection: Connection, lock_path: Path) -> str:
-    ledger = Ledger()
+def _ledger(connection: Connection, lock_path: Path, version_table: VersionTable) -> str:
+    ledger = Ledger(version_table)
     if not ledger.exists(connection):
         return "there is none yet"
     ledger.verify(connection)
     rows = ledger.read(connection)
     revisions = read_revisions(lock_path.parent / "versions")
-    plan.check_integrity(revisions, heads_of(connection), applied(rows))
+    check_integrity(revisions, heads_of(connection, version_table), applied(rows))
     began = unfinished(rows)
     left = f"; a step of {began.revision} began and did not end" if began else ""
     return f"{len(rows)} rows, every hash fits, and the files are what was applied{left}"

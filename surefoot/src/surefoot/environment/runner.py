@@ -64,14 +64,15 @@ def run(environment: Environment, project: Project) -> None:
     if context.is_offline_mode():
         _offline(project, metadata)
     elif command_name(config) == "history":
-        history.history(config, ScriptDirectory.from_config(config), environment.opened_engine)
+        script = ScriptDirectory.from_config(config)
+        history.history(config, script, environment.opened_engine, project.version_table)
     elif command_name(config) == "revision" and not _autogenerates(config):
         # A file with an empty body needs no database.
         context.configure(
             url=DIALECT_URL,
             as_sql=True,
             **_shared(project, metadata),
-            **_compared(environment),
+            **_compared(environment, project),
         )
         context.run_migrations()
     else:
@@ -105,15 +106,16 @@ def _shared(project: Project, metadata: Sequence[MetaData]) -> dict[str, Any]:
     """The options of `context.configure` for every command."""
     return {
         "target_metadata": metadata[0] if len(metadata) == 1 else list(metadata) or None,
-        "version_table": project.version_table,
-        "version_table_schema": project.version_table_schema,
+        "version_table": project.version_table.name,
+        "version_table_schema": project.version_table.schema,
         "transaction_per_migration": True,
     }
 
 
-def _compared(environment: Environment) -> dict[str, Any]:
+def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
-    options = {**configure_options(environment.exclude), **environment.options}
+    ours = configure_options(environment.exclude, project.version_table)
+    options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
         ours, theirs = options[name], getattr(environment, name)
         if theirs is not None:
@@ -185,7 +187,10 @@ class Online:
             self._write(connection, script, kind, function, configure)
             return
         recorder = Recorder(_name(connection), ignore)
-        configure(fn=recorded(function, script, recorder, None), **_compared(self.environment))
+        configure(
+            fn=recorded(function, script, recorder, None),
+            **_compared(self.environment, self.project),
+        )
         with context.begin_transaction():
             context.run_migrations()
         _refuse_differences(command)

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import LedgerEdited
 from surefoot.ledger import agreement
@@ -24,8 +26,7 @@ from surefoot.startup.check import Build, check
 
 # With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0
-VERSION_TABLE = "alembic_version"
-# A page must not wait for what a migration has locked.
+# What a migration has locked is not worth waiting for.
 _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
     "set_config('statement_timeout', '1500ms', true)"
@@ -49,12 +50,14 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
     """Every part of a reading, by its name."""
     until_s = time.monotonic() + timeout_s
     parts: dict[str, Callable[[Connection], Any]] = {
-        "activity": _activity,
-        "ledger": _ledger,
-        "ledger_broken": _ledger_broken,
+        "activity": partial(_activity, version_table=build.version_table),
+        "ledger": partial(_ledger, Ledger(build.version_table)),
+        "ledger_broken": partial(_ledger_broken, Ledger(build.version_table)),
         "services": lambda connection: living(connection, build.revisions),
-        # Last: it takes longest, and waits where a migration has locked a table.
-        "agreement": lambda connection: agreement.look(connection, build.revisions),
+        # Last: it is the longest, and waits where a migration has locked something.
+        "agreement": lambda connection: agreement.compare(
+            connection, build.revisions, build.version_table
+        ),
     }
     connection = engine.connect()
     try:
@@ -85,21 +88,19 @@ async def _part(
     return found
 
 
-def _activity(connection: Connection) -> Activity | None:
-    holder = sessions.mutex_holder(connection, mutex.key(VERSION_TABLE))
+def _activity(connection: Connection, version_table: VersionTable) -> Activity | None:
+    holder = sessions.mutex_holder(connection, mutex.key(version_table))
     if holder is None:
         return None
     progress = sessions.progress(connection, holder.pid)
     return Activity(holder, progress, sessions.blockers(connection, holder.pid))
 
 
-def _ledger(connection: Connection) -> tuple[Row, ...]:
-    ledger = Ledger(VERSION_TABLE)
+def _ledger(ledger: Ledger, connection: Connection) -> tuple[Row, ...]:
     return ledger.read(connection) if ledger.exists(connection) else ()
 
 
-def _ledger_broken(connection: Connection) -> str | None:
-    ledger = Ledger(VERSION_TABLE)
+def _ledger_broken(ledger: Ledger, connection: Connection) -> str | None:
     try:
         if ledger.exists(connection):
             ledger.verify(connection)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
+from surefoot.errors.names import command
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project
 from surefoot.run.locks import mutex
@@ -15,7 +17,9 @@ from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
 
 
-async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
+async def accept_checksum(
+    target: Target, revision: str, reason: str, version_table: VersionTable = VersionTable()
+) -> Row:
     """Record that the file of an applied revision is accepted, though its code differs.
 
     On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
@@ -27,7 +31,9 @@ async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
     interruption = Interruption(target.engine)
     with explained(target.engine.url):
         async with target.engine.connect() as connection:
-            return await connection.run_sync(_accept, known[revision], reason, limits, interruption)
+            return await connection.run_sync(
+                _accept, known[revision], reason, limits, interruption, version_table
+            )
 
 
 def _accept(
@@ -36,11 +42,12 @@ def _accept(
     reason: str,
     limits: Limits,
     interruption: Interruption,
+    version_table: VersionTable,
 ) -> Row:
-    ledger = Ledger()
+    ledger = Ledger(version_table)
     with mutex.held(
         connection,
-        mutex.key("alembic_version"),
+        mutex.key(version_table),
         wait_s=limits.mutex_wait_s,
         sleep=interruption.sleep,
     ):
@@ -48,7 +55,7 @@ def _accept(
         if revision.id not in applied(rows):
             raise NotFound(
                 f"{revision.id} was never applied to this database, so there is nothing to accept",
-                help="`vegafs ledger` shows what was",
+                help=f"`{command()} ledger` shows what was",
             )
         entry = Entry(
             revision=revision.id,

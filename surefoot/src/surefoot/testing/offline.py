@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe
 from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
@@ -75,13 +76,13 @@ async def _check(
     differences = [str(d) for d in difference(online, await catalog_of(project.target(engine)))]
     if written != [revision]:
         said = ", ".join(written) or "nothing"
-        differences.append(f"alembic_version: expected {revision}, found {said}")
+        differences.append(f"{VersionTable().name}: expected {revision}, found {said}")
     if differences:
         raise OfflineDiffers(asked, differences)
 
 
 async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
-    """Run what `--sql` writes; what alembic_version says then. On failure: OfflineImpossible."""
+    """Run what `--sql` writes; what the version table says then. On failure: OfflineImpossible."""
     try:
         script = sql(project, asked)
     except Exception as error:  # whatever a revision does that finds no database
@@ -97,7 +98,7 @@ async def _run(project: Project, engine: AsyncEngine, asked: str) -> list[str]:
         except asyncpg.PostgresError as error:
             shown = " ".join(statement.split())[:200]
             raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
-        written = await session.fetch("SELECT version_num FROM alembic_version")
+        written = await session.fetch(f"SELECT version_num FROM {VersionTable().quoted}")  # noqa: S608
     return [row["version_num"] for row in written]
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import asyncpg
 
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
+from surefoot.chain.version_table import VersionTable
 from surefoot.trace.state import Column, Constraint, Relation, State
 
 # How a value is made of the row's number; by the type's name without its modifier.
@@ -89,10 +89,10 @@ async def unseed(connection: asyncpg.Connection, state: State) -> None:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
-def tables(state: State) -> Iterator[Relation]:
+def tables(state: State, version_table: VersionTable = VersionTable()) -> Iterator[Relation]:
     """Those of the State, but for what says where the database is."""
     for relation in state.relations.values():
-        if relation.is_table and not relation.name.startswith(VERSION_TABLE):
+        if relation.is_table and relation.name not in version_table.relations:
             yield relation
 
 

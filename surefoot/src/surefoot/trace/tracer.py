@@ -22,9 +22,9 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from surefoot import operations, run
+from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
 from surefoot.trace.contents import Held
 from surefoot.trace.effects import effects, work
 from surefoot.trace.gate import Gate
@@ -41,7 +41,10 @@ _LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
 class Tracer:
     """Collects the statements of a run on an engine."""
 
-    def __init__(self, versions: Path, gate: Gate) -> None:
+    def __init__(
+        self, versions: Path, gate: Gate, version_table: VersionTable = VersionTable()
+    ) -> None:
+        self._version_table = version_table
         self._versions = str(versions.resolve())
         self._gate = gate
         self.statements: list[Statement] = []
@@ -88,7 +91,7 @@ class Tracer:
         self._revision = None
 
     def _begins(self, connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        if VERSION_TABLE in sql:
+        if self._version_table.name in sql:
             # The run's own rows come last in a transaction and change no schema, the ledger's
             # table before the first revision.
             return

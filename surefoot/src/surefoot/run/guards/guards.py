@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.limits import Limits
 from surefoot.errors import (
@@ -19,6 +20,7 @@ from surefoot.errors import (
     ServicesAlive,
     StampRefused,
 )
+from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.events import BackupStarted, Listen, ServicesWaiting, Warned
@@ -30,14 +32,18 @@ SERVICES_POLL_S = 0.2
 
 
 def compare_with_stamp(
-    connection: Connection, locked: Sequence[Revision], stamped: Sequence[str], database: str
+    connection: Connection,
+    locked: Sequence[Revision],
+    stamped: Sequence[str],
+    database: str,
+    version_table: VersionTable = VersionTable(),
 ) -> None:
     """Compare the schema with the fingerprint of the revision that is to be stamped.
 
     On failure: StampRefused. A false stamp hides the difference from every later run.
     """
     expected = expected_fingerprint(locked, stamped)
-    found = snapshot(connection).fingerprint()
+    found = snapshot(connection, version_table=version_table).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
 
@@ -63,7 +69,8 @@ def refuse_unsafe(
             rules = ", ".join(revision.broken_rules)
             listen(Warned(RevisionUnsafe.code, f"{revision.id} breaks {rules}"))
         elif revision.verdict is None:
-            listen(Warned(RevisionUnsafe.code, f"{revision.id} was never linted: vegafs lock"))
+            message = f"{revision.id} was never linted: {command()} lock"
+            listen(Warned(RevisionUnsafe.code, message))
 
 
 def spare_services(
@@ -141,5 +148,5 @@ def protect_data(
 def _command(plan: Sequence[PlannedRevision]) -> str:
     last = plan[-1]
     if last.direction == "downgrade":
-        return f"vegafs downgrade {', '.join(last.after) or 'base'}"
-    return f"vegafs upgrade {last.revision}"
+        return f"{command()} downgrade {', '.join(last.after) or 'base'}"
+    return f"{command()} upgrade {last.revision}"

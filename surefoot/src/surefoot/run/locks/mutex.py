@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import MutexHeld
 from surefoot.run.events import Listen, MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
@@ -29,9 +30,9 @@ SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 Waiting = Callable[[MutexHolder | None, float], None]
 
 
-def key(version_table: str, schema: str | None = None) -> int:
+def key(version_table: VersionTable = VersionTable()) -> int:
     """The number of the advisory lock for a version table. Each database has its own locks."""
-    digest = hashlib.sha256(f"alembic:{schema or ''}.{version_table}".encode()).digest()
+    digest = hashlib.sha256(version_table.mutex.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 

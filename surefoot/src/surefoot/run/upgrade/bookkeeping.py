@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
-from surefoot.ledger import integrity
+from surefoot.chain.version_table import VersionTable
+from surefoot.ledger.glance import heads_of
+from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.run.recorder import Recorder
-
-VERSION_TABLE = "alembic_version"
 
 
 class Bookkeeping:
@@ -28,32 +27,33 @@ class Bookkeeping:
         build: str,
         reason: str | None,
         adopt: bool,
+        version_table: VersionTable = VersionTable(),
     ) -> None:
         self._connection = connection
         self._recorder = recorder
         self._build = build
         self._reason = reason
         self._stamped = "adopted" if adopt else "stamped"
-        self._ledger = Ledger(VERSION_TABLE)
+        self._version_table = version_table
+        self._ledger = Ledger(version_table)
         self._revisions: Sequence[Revision] = ()
 
     def heads(self) -> frozenset[str]:
         """The revisions that the version table names."""
-        context = MigrationContext.configure(self._connection)
-        found = frozenset(context.get_current_heads())
+        found = frozenset(heads_of(self._connection, self._version_table))
         self._connection.rollback()
         return found
 
     def recorded(self) -> dict[str, Row]:
         """The ledger's row for each revision that is in force."""
-        rows = self._ledger.read(self._connection) if self._ledger.exists(self._connection) else ()
+        found = self._ledger.in_force(self._connection)
         self._connection.rollback()
-        return applied(rows)
+        return found
 
     def open(self, revisions: Sequence[Revision]) -> None:
         """Create the ledger where there is none, and compare it with the revisions.
 
-        On failure: LedgerEdited, and the errors of `integrity.check_integrity`.
+        On failure: LedgerEdited, and the errors of `check_integrity`.
         """
         self._revisions = revisions
         connection = self._connection
@@ -68,7 +68,7 @@ class Bookkeeping:
         self._ledger.verify(connection)
         recorded = applied(self._ledger.read(connection))
         connection.commit()
-        integrity.check_integrity(revisions, found, recorded)
+        check_integrity(revisions, found, recorded)
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
@@ -104,7 +104,9 @@ class Bookkeeping:
                 outcome="measured",
                 checksum=known[-1].sha256 if known else "",
                 build=self._build,
-                fingerprint=snapshot(self._connection).fingerprint(),
+                fingerprint=snapshot(
+                    self._connection, version_table=self._version_table
+                ).fingerprint(),
             ),
         )
         self._connection.commit()

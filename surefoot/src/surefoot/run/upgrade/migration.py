@@ -45,7 +45,7 @@ from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 from surefoot.run.sessions import MutexHolder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping
+from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.pending import nothing_left
@@ -74,6 +74,7 @@ class Migration:
     ) -> None:
         self._connection = connection
         self._project = project
+        self._version_table = project.version_table
         self._command = command
         self._destination = destination
         self._limits = limits
@@ -85,7 +86,12 @@ class Migration:
         self._guarded = False
         self._telemetry = Telemetry(recorder.database)
         self._bookkeeping = Bookkeeping(
-            connection, recorder, build=limits.build, reason=reason, adopt=adopt
+            connection,
+            recorder,
+            build=limits.build,
+            reason=reason,
+            adopt=adopt,
+            version_table=project.version_table,
         )
         self._observer = Observer(
             AsyncEngine(connection.engine), limits=limits, listen=recorder.listen
@@ -96,6 +102,7 @@ class Migration:
             limits=limits,
             interruption=interruption,
             observer=self._observer,
+            version_table=project.version_table,
         )
         self._retries = Retries(
             self._transaction,
@@ -123,7 +130,9 @@ class Migration:
         self._recorder.end(heads(self._project.locked()))
 
     def _run(self, attempt: Callable[[], None]) -> None:
-        session = admit(self._connection, self._command, self._recorder.database)
+        session = admit(
+            self._connection, self._command, self._recorder.database, self._version_table
+        )
         self._transaction.session_lock_timeout = session.lock_timeout
         self._interruption.pid = self._observer.pid = session.pid
         with self._observer.on():
@@ -142,7 +151,7 @@ class Migration:
 
         with mutex.held(
             self._connection,
-            mutex.key(VERSION_TABLE),
+            mutex.key(self._version_table),
             wait_s=limits.mutex_wait_s,
             sleep=self._interruption.sleep,
             done=lambda: self._retries.look(lambda: self._nothing_left(locked)),
@@ -208,7 +217,9 @@ class Migration:
         """On failure: TargetMissed, where the database is not where the run left it."""
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
-            raise TargetMissed(self._recorder.database, sorted(self._recorder.after), sorted(found))
+            expected = sorted(self._recorder.after)
+            name = self._version_table.name
+            raise TargetMissed(self._recorder.database, expected, sorted(found), name)
 
     def _measure(self) -> None:
         """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
@@ -240,7 +251,8 @@ class Migration:
             sleep = self._interruption.sleep
             spare_services(connection, self._revisions, plan, limits, sleep, listen)
         if self._command == "stamp" and not overrides:
-            compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)
+            stamped, database = plan[-1].after, self._recorder.database
+            compare_with_stamp(connection, locked, stamped, database, self._version_table)
         elif self._command != "stamp" and limits.production:
             refuse_unsafe(locked, plan, limits, listen)
             phases = {revision.id: revision.phase for revision in self._revisions}

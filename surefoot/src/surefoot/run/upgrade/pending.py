@@ -11,7 +11,8 @@ from pathlib import Path
 from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.revisions import Revision, heads
 from surefoot.errors import DatabaseAhead
-from surefoot.ledger import integrity
+from surefoot.ledger.integrity import check_integrity
+from surefoot.ledger.position import position
 from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 
@@ -29,20 +30,24 @@ def nothing_left(
 
     A newer build may have been here. That is accepted where it left what this build needs.
 
-    On failure: DatabaseAhead, where it did not; the errors of `integrity.check_integrity`.
+    On failure: DatabaseAhead and DatabaseDiverged, where it did not; the errors of
+    `check_integrity`.
     """
     found, newest = bookkeeping.heads(), heads(locked)
     recorder.begin(tuple(sorted(found)), ())
     if command != "upgrade" or not found or not names_all_files(locked, versions):
         return False
     if not found <= {revision.id for revision in locked}:
-        strangers = integrity.strangers(locked, found, bookkeeping.recorded())
-        if not to_head or not all(stranger.tolerates(locked) for stranger in strangers):
+        at = position(locked, found, bookkeeping.recorded())
+        if not to_head or not at.tolerated:
             current, expected = ", ".join(sorted(found)), ", ".join(sorted(newest)) or "base"
-            raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in strangers])
+            ahead = [str(stranger) for stranger in at.strangers]
+            raise DatabaseAhead(recorder.database, current, expected, ahead)
+        if at.contradiction is not None:
+            raise at.contradiction.refusal or at.contradiction.error(recorder.database)
         recorder.accept_ahead(newest)
         return True
     if not to_head or found != newest:
         return False
-    integrity.check_integrity(locked, found, bookkeeping.recorded())
+    check_integrity(locked, found, bookkeeping.recorded())
     return True

@@ -14,7 +14,6 @@ from surefoot.errors import LockBlocked
 from surefoot.run.events import Blocked
 from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
@@ -102,7 +101,8 @@ class Retries:
             finally:
                 self._observer.statement_ends()
 
-        return self._repeat(work, lambda: VERSION_TABLE, self._transaction.roll_back)
+        table = self._transaction.version_table.name
+        return self._repeat(work, lambda: table, self._transaction.roll_back)
 
     def _repeat(
         self, work: Callable[[], _T], unit: Callable[[], str], clean_up: Callable[[], None]
@@ -130,7 +130,7 @@ class Retries:
     def _running(self) -> str:
         # Before the first revision Alembic reads its version table, or creates it.
         running = self._recorder.running
-        return running.revision if running is not None else VERSION_TABLE
+        return running.revision if running is not None else self._transaction.version_table.name
 
     def _delays(self) -> Iterator[float]:
         limits = self._limits

@@ -16,13 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
 from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
 from surefoot.run.upgrade.interruption import Interruption
 
 _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)", re.IGNORECASE)
@@ -39,7 +39,9 @@ class RevisionTransaction:
         limits: Limits,
         interruption: Interruption,
         observer: Observer,
+        version_table: VersionTable = VersionTable(),
     ) -> None:
+        self.version_table = version_table
         self._connection = connection
         self._recorder = recorder
         self._interruption = interruption
@@ -165,7 +167,7 @@ class RevisionTransaction:
         running = self._recorder.running
         if running is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
             raise CommitsByItself(running.revision)
-        if running is not None and self._stepped and VERSION_TABLE not in statement:
+        if running is not None and self._stepped and self.version_table.name not in statement:
             raise MixedRevision(running.revision)
         wanted = lock_class(statement) if running is not None else "short"
         if wanted != self._class and not self._outside:
