@@ -65,10 +65,15 @@ _TEXT = re.compile(r"'(?:[^']|'')+'")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 
 
-async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
+async def seed(
+    connection: asyncpg.Connection,
+    state: State,
+    rows: int,
+    version_table: VersionTable = VersionTable(),
+) -> None:
     """Put `rows` rows into each table of the State that takes them."""
     filled = []
-    for table in in_order(state):
+    for table in in_order(state, version_table):
         for required_only, from_checks in itertools.product((False, True), repeat=2):
             statement = _insert(state, table, rows, required_only, from_checks)
             try:
@@ -83,9 +88,11 @@ async def seed(connection: asyncpg.Connection, state: State, rows: int) -> None:
         await connection.execute(f"ANALYZE {', '.join(filled)}")
 
 
-async def unseed(connection: asyncpg.Connection, state: State) -> None:
+async def unseed(
+    connection: asyncpg.Connection, state: State, version_table: VersionTable = VersionTable()
+) -> None:
     """Empty every table again, but for what says where the database is."""
-    names = [table.quoted for table in tables(state)]
+    names = [table.quoted for table in tables(state, version_table)]
     if names:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
@@ -97,9 +104,9 @@ def tables(state: State, version_table: VersionTable = VersionTable()) -> Iterat
             yield relation
 
 
-def in_order(state: State) -> Sequence[Relation]:
+def in_order(state: State, version_table: VersionTable = VersionTable()) -> Sequence[Relation]:
     """Each table after those that it refers to; partitions are filled through their parents."""
-    whole = {t.oid: t for t in tables(state) if not t.parents}
+    whole = {t.oid: t for t in tables(state, version_table) if not t.parents}
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
     for oid in whole:
         sorter.add(oid, *(f.references for f in references(state, oid) if f.references != oid))

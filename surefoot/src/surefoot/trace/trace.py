@@ -75,13 +75,13 @@ async def trace(
     async with engine.connect() as opened, engine.connect() as beside:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await beside.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, Gate(session, reader))
+        tracer = Tracer(versions, Gate(session, reader), scratch.version_table)
         if rows:
-            await seed(session, await _state(session), rows)
+            await seed(session, await _state(session), rows, scratch.version_table)
         there = await _there(scratch, to, tracer, session)
         if not back or len(start) > 1:
             return there
-        tracer = Tracer(versions, Gate(session, reader))
+        tracer = Tracer(versions, Gate(session, reader), scratch.version_table)
         before = start[0] if start else "base"
         return replace(there, back=await _back(scratch, before, tracer, session))
 
@@ -99,7 +99,7 @@ async def _there(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Conn
             else:
                 return Trace(tuple(tracer.statements))
         tracer.forget_last_revision()
-        await unseed(session, await _state(session))
+        await unseed(session, await _state(session), scratch.version_table)
 
 
 async def _back(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
