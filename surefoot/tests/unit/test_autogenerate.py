@@ -43,7 +43,7 @@ def test_a_renaming_is_one_value_in_its_place(
 )  # fmt: skip
 def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bool) -> None:
     """Values that come do not, and one that is renamed does not."""
-    assert replaces({"labels": tuple(old)}, {"labels": tuple(new)}) is expected
+    assert replaces(tuple(old), tuple(new)) is expected
 
 
 def test_added_values_build_on_each_other() -> None:

@@ -9,7 +9,8 @@ from alembic.operations import ops
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Routine
 
 _CALL = re.compile(r"(\w+)\(")
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
@@ -23,14 +24,20 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
     """
     table, column = str(operation.table_name), operation.column
     key = Key("column", f"{table}.{column.name}")
-    attributes = comparison.models.objects.get(key, {})
-    by_row = is_volatile(comparison, attributes)
-    filled = any(attributes.get(name) is not None for name in ("generated", "identity")) or (
-        attributes.get("default") is not None and not by_row
+    declared = comparison.models.find(Column, key)
+    by_row = declared is not None and is_volatile(comparison, declared)
+    required = (
+        declared is not None
+        and declared.not_null
+        and not (
+            declared.generated is not None
+            or declared.identity is not None
+            or (declared.default is not None and not by_row)
+        )
     )
-    required = bool(attributes.get("not null")) and not filled
     checked = key in comparison.models.uses and checked_domain(comparison, key)
-    if fills_rows(attributes) or (checked and not by_row and not required):
+    fills = declared is not None and fills_rows(declared)
+    if fills or (checked and not by_row and not required):
         return [Step(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
         return [Step(Stage.TABLES, [operation], [operation.reverse()])]
@@ -51,9 +58,9 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
     return steps
 
 
-def fills_rows(column: Attributes) -> bool:
+def fills_rows(column: Column) -> bool:
     """Whether a column has a value of its own in each row as it is added."""
-    return bool(column.get("identity")) or str(column.get("generated") or "").endswith(" STORED")
+    return column.identity is not None or (column.generated or "").endswith(" STORED")
 
 
 def not_null(table: str, name: str, kind: object) -> Step:
@@ -65,11 +72,12 @@ def not_null(table: str, name: str, kind: object) -> Step:
     return Step(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
 
 
-def is_volatile(comparison: Comparison, column: Attributes) -> bool:
+def is_volatile(comparison: Comparison, column: Column) -> bool:
     """Whether the default of a column may be another one for each row."""
     ours = {
-        str(function["name"]): bool(_SAYS_SO.search(str(function["definition"])))
-        for _, function in comparison.models.of_kind("function")
+        routine.name: bool(_SAYS_SO.search(routine.definition))
+        for key, routine in comparison.models.each(Routine)
+        if key.kind == "function"
     }
-    calls = _CALL.findall(str(column.get("default") or "").lower())
+    calls = _CALL.findall((column.default or "").lower())
     return any(not ours.get(name, name not in comparison.volatile) for name in calls)

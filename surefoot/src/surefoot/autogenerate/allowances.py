@@ -6,19 +6,19 @@ models declare, so it names what they declare in the file, where whoever reviews
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Iterable, Iterator, Mapping
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import no_other_way, wording
+from surefoot.autogenerate import no_other_way, object_operations
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.definitions import leading_columns
-from surefoot.autogenerate.domains import is_constrained
 from surefoot.autogenerate.facts import Fact
+from surefoot.autogenerate.indexes import leading_columns
 from surefoot.autogenerate.parts import Allowance
 from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
 _BY_TYPE: Mapping[str, str] = {
     "json": "avoid-json-column",
@@ -62,9 +62,9 @@ def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
         yield Allowance(rule, f"the models declare {', '.join(items)}")
 
 
-def of_column(name: str, column: Attributes, *, added: bool = True) -> Iterator[Said]:
+def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said]:
     """What is found in a column of this type: added, or given the type."""
-    kind = str(column["type"])
+    kind = column.type
     base = kind.partition("(")[0]
     if kind.startswith("timestamp") and kind.endswith("without time zone"):
         base = "timestamp without time zone"
@@ -76,36 +76,33 @@ def of_column(name: str, column: Attributes, *, added: bool = True) -> Iterator[
 
 def _of_fact(fact: Fact, comparison: Comparison) -> Iterator[Said]:
     after = fact.after
-    if after is None:
-        return
-    if fact.key.kind == "column" and fact.word in ("make", "remake", "retype"):
-        if "type" in after:
-            yield from of_column(fact.key.name, after, added=fact.word != "retype")
-            if fact.word == "make":
-                yield from _serial(comparison, fact.key.name, after)
-    elif fact.key.kind == "table" and fact.word == "make":
+    if isinstance(after, Column) and fact.word in ("make", "remake", "retype"):
+        yield from of_column(fact.key.name, after, added=fact.word != "retype")
+        if fact.word == "make":
+            yield from _serial(comparison, fact.key.name, after)
+    elif isinstance(after, Table) and fact.word == "make":
         yield from _of_table(comparison, fact.key.name)
-    elif fact.key.kind == "domain" and fact.word == "make" and is_constrained(after):
+    elif isinstance(after, Domain) and fact.word == "make" and after.is_constrained:
         yield "avoid-domain-with-constraint", f"{fact.key.name} as a domain with a constraint"
 
 
 def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
-    columns = comparison.models.of_table("column", table)
+    columns = comparison.models.of_table(Column, table)
     for name, column in columns.items():
         yield from of_column(f"{table}.{name}", column)
         yield from _serial(comparison, f"{table}.{name}", column)
-    for constraint in comparison.models.of_table("constraint", table).values():
-        if constraint["type"] != "primary key":
+    for constraint in comparison.models.of_table(Constraint, table).values():
+        if constraint.type != "primary key":
             continue
         key = leading_columns(constraint)
-        if len(key) == 1 and columns[key[0]]["type"] in _SMALL:
-            kind = columns[key[0]]["type"]
+        if len(key) == 1 and columns[key[0]].type in _SMALL:
+            kind = columns[key[0]].type
             yield "avoid-small-integer-key", f"{table}.{key[0]} as {kind}"
 
 
-def _serial(comparison: Comparison, name: str, column: Attributes) -> Iterator[Said]:
-    owned = any(each["owned by"] == name for _, each in comparison.models.of_kind("sequence"))
-    if owned and str(column["default"] or "").startswith("nextval("):
+def _serial(comparison: Comparison, name: str, column: Column) -> Iterator[Said]:
+    owned = any(each.owned_by == name for _, each in comparison.models.each(Sequence))
+    if owned and (column.default or "").startswith("nextval("):
         yield "avoid-serial-key", f"{name} as serial"
 
 
@@ -113,9 +110,9 @@ def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> It
     wanted = list(columns)
     if not wanted:
         return
-    indexes = [
-        *comparison.models.of_table("index", table).values(),
-        *comparison.models.of_table("constraint", table).values(),
+    indexes: list[Index | Constraint] = [
+        *comparison.models.of_table(Index, table).values(),
+        *comparison.models.of_table(Constraint, table).values(),
     ]
     if not any(set(leading_columns(each)[: len(wanted)]) == set(wanted) for each in indexes):
         named = f"{table}.{wanted[0]}" if len(wanted) == 1 else f"{table} ({', '.join(wanted)})"
@@ -137,13 +134,13 @@ def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowanc
 
 def _references(
     step: MigrateOperation, comparison: Comparison
-) -> Iterator[tuple[str, Sequence[str]]]:
+) -> Iterator[tuple[str, abc.Sequence[str]]]:
     """The foreign keys that a step makes: their tables, and the columns that refer."""
     if not isinstance(step, Step):
         return
-    attributes = comparison.models.objects.get(step.key or Key("", ""), {})
-    if "definition" in attributes and step.word in _MADE and step.stage is not Stage.DROP:
-        yield str(attributes.get("table")), wording.referring_columns(attributes) or ()
+    made = comparison.models.find(Constraint, step.key)
+    if made is not None and step.word in _MADE and step.stage is not Stage.DROP:
+        yield made.table, object_operations.referring_columns(made) or ()
     for operation in step.ops:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             for item in operation.columns:

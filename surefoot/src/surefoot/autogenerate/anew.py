@@ -12,22 +12,23 @@ from copy import copy
 from alembic.operations import ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison, beside
-from surefoot.autogenerate.definitions import KeyIndex, index_of, key_index_of
+from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
 from surefoot.autogenerate.parts import Part, Turn
 from surefoot.autogenerate.spelling import BuildIndex, UnbuildIndex
 from surefoot.autogenerate.steps import Stage, Step, sql
 from surefoot.catalog import Key
-from surefoot.catalog.statements import quoted
+from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.operations.constraints import PrimaryKeyUsingIndex, UniqueUsingIndex
+from surefoot.quoting import quoted
 
 _LONGEST_NAME = 63
 
 
 def exchanged_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[Part]:
     """The new index beside the old, the old away, the new under the old one's name."""
-    former = index_of(comparison.database.objects[key])
+    former = index_of(comparison.database.one(Index, key))
     assert former is not None
     name, there = key.name, beside(key.name)
     table = str(made.table_name)
@@ -48,8 +49,8 @@ def exchanged_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -
 
 def exchanged_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Part]:
     """The new key's index beside the old key, then one for the other in one transaction."""
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
-    name, table = str(after["name"]), str(after["table"])
+    before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
+    name, table = after.name, after.table
     there = beside(name)
     index = named(found.index, there)
     build = Step(Stage.CREATE, [BuildIndex(index)], [UnbuildIndex(there)], "build", key)
@@ -59,8 +60,8 @@ def exchanged_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator
     using = kind(conv(name), table, there, deferrable=found.deferrable, initially=found.initially)
     attach = Step(
         Stage.CREATE,
-        [*wording.drop(key, before), using, *wording.create(key, after)[1:]],
-        [*wording.drop(key, after), index, *wording.create(key, before)],
+        [*object_operations.drop(key, before), using, *object_operations.create(key, after)[1:]],
+        [*object_operations.drop(key, after), index, *object_operations.create(key, before)],
         "attach",
         key,
     )
@@ -70,27 +71,32 @@ def exchanged_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator
 def is_exchanged(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
     """Whether both may be there at once: nothing that either stands on goes or changes."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
-    if before is None or after is None or before["table"] != after["table"]:
-        return False
-    of = index_of if key.kind == "index" else key_index_of
     uses = comparison.database.uses.get(key, frozenset())
+    if isinstance(before, Index) and isinstance(after, Index):
+        is_primary, buildable = False, index_of(before) is not None
+    elif isinstance(before, Constraint) and isinstance(after, Constraint):
+        is_primary = after.type == "primary key"
+        buildable = key_index_of(before) is not None and before.type == after.type
+    else:
+        return False
     return (
-        comparison.is_in_use(str(after["table"]))
-        and before["definition"] != after["definition"]
-        and of(before) is not None
-        and not (before["comment"] or after["comment"])
-        and before.get("type") == after.get("type")
+        buildable
+        and before.table == after.table
+        and comparison.is_in_use(after.table)
+        and before.definition != after.definition
+        and not (before.comment or after.comment)
         and not comparison.database.users_of(key)
         and not uses & set(moved)
         and all(each in comparison.models.objects for each in uses)
-        and (after.get("type") != "primary key" or _stay_required(uses, comparison))
-        and len(beside(str(after["name"])).encode()) <= _LONGEST_NAME
+        and (not is_primary or _stay_required(uses, comparison))
+        and len(beside(after.name).encode()) <= _LONGEST_NAME
     )
 
 
 def _stay_required(columns: Collection[Key], comparison: Comparison) -> bool:
     """Whether no column of a primary key is to take nulls, for which the key has to go first."""
-    return all(comparison.models.objects[each].get("not null", True) for each in columns)
+    declared = (comparison.models.find(Column, each) for each in columns)
+    return all(each is None or each.not_null for each in declared)
 
 
 def named(index: ops.CreateIndexOp, name: str) -> ops.CreateIndexOp:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from surefoot.autogenerate import wording
-from surefoot.autogenerate.comparison import Comparison, changed, replaces
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
 from surefoot.autogenerate.exchangeable import is_exchanged_enum
 from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequence, View
 
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
@@ -32,7 +33,7 @@ AFTER_TABLES = (
 )
 BEFORE_TABLES = ("type", "enum", "domain", "sequence")
 KINDS = (*BEFORE_TABLES, *AFTER_TABLES)
-_EASY: Mapping[str, frozenset[str]] = {
+_EASY: Mapping[str, Attributes] = {
     "constraint": frozenset({"validated"}),
     "trigger": frozenset({"enabled"}),
     "function": frozenset({"definition", "language"}),
@@ -65,10 +66,10 @@ class Changes:
 def changes_of(comparison: Comparison) -> Changes:
     """What becomes of every object of `KINDS`, and of generated columns."""
     changes = Changes()
-    found, expected = comparison.followed, comparison.models.objects
+    found, expected = comparison.followed.objects, comparison.models.objects
     for key in sorted({*found, *expected}):
-        if key.kind == "column" and key in found and key in expected:
-            _generated(changes, key, found[key], expected[key])
+        if pair := comparison.column(key):
+            _generated(changes, key, *pair)
         if key.kind not in KINDS or _comes_along(comparison, key):
             continue
         if key not in found:
@@ -81,7 +82,7 @@ def changes_of(comparison: Comparison) -> Changes:
                 changes.in_place.add(key)
             else:
                 changes.anew.add(key)
-            if key.kind == "enum" and replaces(found[key], expected[key]):
+            if is_replaced(comparison.followed, comparison.models, key):
                 if is_exchanged_enum(comparison, key):
                     changes.in_place.discard(key)
                     changes.exchanged.add(key)
@@ -91,10 +92,10 @@ def changes_of(comparison: Comparison) -> Changes:
     return changes
 
 
-def _generated(changes: Changes, key: Key, found: Attributes, expected: Attributes) -> None:
-    before, after = found["generated"], expected["generated"]
-    retyped = any(found[part] != expected[part] for part in ("type", "collation"))
-    if before is not None and after is None and str(before).endswith(" STORED"):
+def _generated(changes: Changes, key: Key, found: Column, expected: Column) -> None:
+    before, after = found.generated, expected.generated
+    retyped = (found.type, found.collation) != (expected.type, expected.collation)
+    if before is not None and after is None and before.endswith(" STORED"):
         changes.freed.add(key)
     elif before != after or (after is not None and retyped):
         changes.remade.add(key)
@@ -103,30 +104,27 @@ def _generated(changes: Changes, key: Key, found: Attributes, expected: Attribut
 def _comes_along(comparison: Comparison, key: Key) -> bool:
     """Whether a table or a column brings the object with it and takes it away."""
     found, expected = comparison.database.objects.get(key), comparison.models.objects.get(key)
-    attributes = found if expected is None else expected
-    assert attributes is not None
-    if key.kind in ("constraint", "index") and attributes["table"] in comparison.new_tables:
+    item = found if expected is None else expected
+    if isinstance(item, Constraint | Index) and item.table in comparison.new_tables:
         # One that a statement beside the metadata makes comes after the table.
-        named_by_server = (str(attributes["table"]), str(attributes.get("type")))
-        return key in comparison.declared or named_by_server in comparison.nameless
-    if key.kind == "constraint" and attributes["table"] in comparison.gone_tables:
+        kind = item.type if isinstance(item, Constraint) else "index"
+        return key in comparison.declared or (item.table, kind) in comparison.nameless
+    if isinstance(item, Constraint) and item.table in comparison.gone_tables:
         # Tables go in any order, and lock no other, when what they refer by went before.
-        referred = wording.refers_to(attributes)
-        other = referred is not None and referred != attributes["table"]
-        return wording.is_plain(key, attributes) and not other
-    owner = attributes.get("owned by")
-    if key.kind == "sequence" and owner is not None and (found is None or expected is None):
-        column = Key("column", str(owner))
+        referred = object_operations.refers_to(item)
+        other = referred is not None and referred != item.table
+        return object_operations.is_plain(item) and not other
+    both = found is not None and expected is not None
+    if isinstance(item, Sequence) and item.owned_by is not None and not both:
+        column = Key("column", item.owned_by)
         return (column in comparison.database.objects) != (column in comparison.models.objects)
     return False
 
 
 def _loses_columns(comparison: Comparison, key: Key) -> bool:
     """Whether a view cannot be replaced in place: columns may be added at its end only."""
-    before = comparison.followed[key]["columns"]
-    after = comparison.models.objects[key]["columns"]
-    assert isinstance(before, tuple)
-    assert isinstance(after, tuple)
+    before = comparison.followed.one(View, key).columns or ()
+    after = comparison.models.one(View, key).columns or ()
     if before == after:
         return False
     # The way back has to drop it, and then nothing may stand on it.
@@ -139,7 +137,7 @@ def spread(comparison: Comparison, changes: Changes) -> None:
     uses, kept = comparison.database.uses, comparison.models.objects
     retyped = {
         key
-        for key, _ in comparison.database.of_kind("column")
+        for key, _ in comparison.database.each(Column)
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
     altered = retyped | {
@@ -154,8 +152,9 @@ def spread(comparison: Comparison, changes: Changes) -> None:
             if user not in kept or user in gone:
                 continue
             touched, under = used & (altered | changes.replaced), used & (gone | leaving)
-            if user.kind == "column":
-                if (touched or under) and kept[user]["generated"] is not None:
+            item = kept[user]
+            if isinstance(item, Column):
+                if (touched or under) and item.generated is not None:
                     changes.remade.add(user)
             elif user.kind in KINDS and (
                 under
@@ -174,13 +173,13 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     A check is proven again under a new type; an index has another order by a new collation. Where
     the rows are written anew it makes both by itself.
     """
-    found, expected = comparison.database.objects, comparison.models.objects
-    if not columns or not all(
-        needs_no_rewrite(str(found[column]["type"]), str(expected[column]["type"]))
-        for column in columns
-    ):
+    pairs = [
+        (comparison.database.one(Column, each), comparison.models.one(Column, each))
+        for each in columns
+    ]
+    if not pairs or not all(needs_no_rewrite(old.type, new.type) for old, new in pairs):
         return False
-    if user.kind == "constraint" and found[user]["type"] == "check":
+    item = comparison.database.objects[user]
+    if isinstance(item, Constraint) and item.type == "check":
         return True
-    sorted_anew = any(found[each]["collation"] != expected[each]["collation"] for each in columns)
-    return sorted_anew and user.kind == "index"
+    return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)

@@ -15,8 +15,9 @@ from surefoot.autogenerate.changes import Changes
 from surefoot.autogenerate.comparison import Comparison, comparison_of
 from surefoot.autogenerate.exchangeable import is_exchanged
 from surefoot.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, alterations
-from surefoot.catalog.statements import literal, quoted
+from surefoot.catalog import Key, alterations
+from surefoot.catalog.kinds import Column
+from surefoot.quoting import literal, quoted
 
 
 def compare_type(
@@ -26,28 +27,28 @@ def compare_type(
     *place: Any,
 ) -> PriorityDispatchResult:
     """Whether type and collation are the models', as PostgreSQL writes them."""
-    table, name, found, declared = place
+    table, name, reflected, declared = place
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
+    found, expected = pair
     comparison = comparison_of(context)
     assert comparison is not None
-    found.type = collated(found.type, pair[0])
-    comparison.columns[Key("column", f"{table}.{name}")] = (found, declared)
-    if not isinstance(found.type, NullType):
-        operation.existing_type = found.type
-    if any(pair[0][part] != pair[1][part] for part in ("type", "collation")):
+    reflected.type = collated(reflected.type, found)
+    comparison.columns[Key("column", f"{table}.{name}")] = (reflected, declared)
+    if not isinstance(reflected.type, NullType):
+        operation.existing_type = reflected.type
+    if (found.type, found.collation) != (expected.type, expected.collation):
         operation.modify_type = declared.type
     return PriorityDispatchResult.STOP
 
 
-def collated(kind: TypeEngine[Any], attributes: Attributes) -> TypeEngine[Any]:
+def collated(kind: TypeEngine[Any], column: Column) -> TypeEngine[Any]:
     """A reflected type with its collation, which SQLAlchemy 2.0 leaves out."""
-    collation = attributes["collation"]
-    if collation is None or not isinstance(kind, String) or kind.collation is not None:
+    if column.collation is None or not isinstance(kind, String) or kind.collation is not None:
         return kind
     with_it = kind.copy()
-    with_it.collation = str(collation).strip('"')
+    with_it.collation = column.collation.strip('"')
     return with_it
 
 
@@ -62,9 +63,10 @@ def compare_nullable(
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
-    operation.existing_nullable = not pair[0]["not null"]
-    if pair[0]["not null"] != pair[1]["not null"]:
-        operation.modify_nullable = not pair[1]["not null"]
+    found, expected = pair
+    operation.existing_nullable = not found.not_null
+    if found.not_null != expected.not_null:
+        operation.modify_nullable = not expected.not_null
     return PriorityDispatchResult.STOP
 
 
@@ -79,7 +81,7 @@ def compare_default(
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
-    before, after = pair[0]["default"], pair[1]["default"]
+    before, after = (each.default for each in pair)
     operation.existing_server_default = _default(before) if before else False
     if before != after:
         operation.existing_server_default = _default(before)
@@ -110,10 +112,10 @@ def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColum
         forbid = not_null(str(operation.table_name), str(operation.column_name), kind)
         rest = _altered(comparison, changes, operation) if operation.has_changes() else []
         return [*rest, forbid]
-    pair = comparison.column(str(operation.table_name), str(operation.column_name))
+    key = Key("column", f"{operation.table_name}.{operation.column_name}")
+    pair = comparison.column(key)
     if pair is not None and operation.modify_type is not None:
         return _retype(comparison, operation, *pair)
-    key = Key("column", f"{operation.table_name}.{operation.column_name}")
     if (
         operation.modify_server_default is not False
         and comparison.database.uses.get(key, frozenset()) & changes.replaced
@@ -136,13 +138,14 @@ def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
     return steps
 
 
-def identity(table: str, name: str, before: Attributes, after: Attributes) -> Step | None:
+def identity(before: Column, after: Column) -> Step | None:
     """The step that makes, changes or drops the identity of a column."""
-    if before["identity"] == after["identity"]:
+    if before.identity == after.identity:
         return None
+    table, name = after.table, after.name
 
-    def to(after: Attributes, before: Attributes) -> list[MigrateOperation]:
-        first, *rest = alterations.identity(table, name, before, after)
+    def to(after: Column, before: Column) -> list[MigrateOperation]:
+        first, *rest = alterations.identity(before, after)
         if not rest:
             return [sql(first)]
         # Rows that are there have their numbers: the sequence goes on after them.
@@ -161,16 +164,16 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> St
 
 
 def _retype(
-    comparison: Comparison, operation: ops.AlterColumnOp, before: Attributes, after: Attributes
+    comparison: Comparison, operation: ops.AlterColumnOp, before: Column, after: Column
 ) -> list[Step]:
     """A default stands in the way of a type that PostgreSQL does not cast to by itself.
 
     Where it does cast, the default is set again all the same: it keeps the words of its old type.
     """
-    column = quoted(operation.column_name)
-    up = comparison.using(column, str(before["type"]), str(after["type"]))
-    down = comparison.using(column, str(after["type"]), str(before["type"]))
-    old, new = _default(before["default"]), _default(after["default"])
+    column = quoted(str(operation.column_name))
+    up = comparison.using(column, before.type, after.type)
+    down = comparison.using(column, after.type, before.type)
+    old, new = _default(before.default), _default(after.default)
     if operation.modify_server_default is not False:
         new = operation.modify_server_default
     if up is None and down is None and operation.existing_type is not None:
@@ -178,9 +181,7 @@ def _retype(
             operation.existing_server_default, operation.modify_server_default = old, new
         return [Step(Stage.TABLES, [operation], [operation.reverse()])]
     operation.existing_server_default = operation.modify_server_default = False
-    steps = [
-        Step(Stage.TABLES, [_using(operation, up)], _back(operation, down, str(before["type"])))
-    ]
+    steps = [Step(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))]
     if old is not None:
         steps.insert(0, Step(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
     if new is not None:
@@ -194,7 +195,7 @@ def _back(
     if operation.existing_type is not None:
         return [_using(operation.reverse(), using)]
     # A type that SQLAlchemy does not know is written as PostgreSQL does.
-    table, column = quoted(operation.table_name), quoted(operation.column_name)
+    table, column = quoted(str(operation.table_name)), quoted(str(operation.column_name))
     how = "" if using is None else f" USING {using}"
     retype = sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_name}{how}")
     rest = operation.reverse()
@@ -225,12 +226,14 @@ def _set(operation: ops.AlterColumnOp, default: Any) -> ops.AlterColumnOp:
     )
 
 
-def _default(expression: object) -> DefaultClause | None:
-    return None if expression is None else DefaultClause(text(str(expression)))
+def _default(expression: str | None) -> DefaultClause | None:
+    return None if expression is None else DefaultClause(text(expression))
 
 
 def _pair(
     context: AutogenContext, schema: str | None, table: str, name: str
-) -> tuple[Attributes, Attributes] | None:
+) -> tuple[Column, Column] | None:
     comparison = comparison_of(context)
-    return None if comparison is None or schema is not None else comparison.column(table, name)
+    if comparison is None or schema is not None:
+        return None
+    return comparison.column(Key("column", f"{table}.{name}"))

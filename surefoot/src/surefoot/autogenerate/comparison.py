@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from sqlalchemy import Column, Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, text
 
+from surefoot.autogenerate.declared import Declared, declared, nameless
 from surefoot.autogenerate.grants import Grants, read_grants
-from surefoot.autogenerate.wording import Declared, declared, nameless
-from surefoot.catalog import Attributes, Catalog, Key, Value, snapshot
-from surefoot.catalog.model import frozen
+from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
+from surefoot.catalog.kinds import Attributes, Column, Enum, Names, Table
 from surefoot.catalog.models import models_catalog
-from surefoot.catalog.statements import literal, quoted
 from surefoot.errors import PermissionMissing
+from surefoot.quoting import literal, quoted
 
 _log = logging.getLogger(__name__)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
@@ -51,7 +52,7 @@ class Comparison:
     # The models once more, with what has another type under the name that it has beside the former.
     beside: Catalog = field(default_factory=lambda: Catalog({}))
     # A column that both have, as it was reflected and as it is declared.
-    columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+    columns: dict[Key, tuple[sa.Column[Any], sa.Column[Any]]] = field(default_factory=dict)
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
@@ -73,31 +74,28 @@ class Comparison:
 
         A partitioned one takes none of the forms that make nobody wait.
         """
-        found = self.database.objects.get(Key("table", table))
-        return table in self.kept_tables and found is not None and found["kind"] == "table"
+        found = self.database.table(table)
+        return table in self.kept_tables and found is not None and found.kind == "table"
 
     @cached_property
-    def followed(self) -> Mapping[Key, Attributes]:
-        """The database's objects once the values of enums have their new names.
+    def followed(self) -> Catalog:
+        """The database once the values of enums have their new names.
 
         What names such a value follows by itself: a default, a check, an index, a view.
         """
         objects = dict(self.database.objects)
-        for enum, found in self.database.of_kind("enum"):
-            expected = self.models.objects.get(enum)
-            pair = expected and renamed(labels(found), labels(expected))
+        for enum, found in self.database.each(Enum):
+            expected = self.models.find(Enum, enum)
+            pair = expected and renamed(found.values, expected.values)
             if pair:
                 old, new = (f"{literal(value)}::{quoted(enum.name)}" for value in pair)
                 for key in self.database.users_of(enum):
-                    objects[key] = frozen(
-                        {name: _replaced(value, old, new) for name, value in objects[key].items()}
-                    )
-        return objects
+                    objects[key] = _replaced(objects[key], old, new)
+        return replace(self.database, objects=objects)
 
-    def column(self, table: str, column: str) -> tuple[Attributes, Attributes] | None:
+    def column(self, key: Key) -> tuple[Column, Column] | None:
         """A column as the database has it and as the models do, where both do."""
-        key = Key("column", f"{table}.{column}")
-        found, expected = self.followed.get(key), self.models.objects.get(key)
+        found, expected = self.followed.find(Column, key), self.models.find(Column, key)
         return None if found is None or expected is None else (found, expected)
 
     def using(self, column: str, old: str, new: str) -> str | None:
@@ -115,7 +113,7 @@ class Comparison:
 
     @staticmethod
     def _tables(catalog: Catalog) -> frozenset[str]:
-        return frozenset(key.name for key, _ in catalog.of_kind("table"))
+        return frozenset(key.name for key, _ in catalog.each(Table))
 
 
 def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
@@ -164,33 +162,32 @@ def beside(name: str) -> str:
 
 def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
     """The statements that rename what has another type, and enums that lose a value."""
-    for key, column in models.of_kind("column"):
-        found = database.objects.get(key)
+    for key, column in models.each(Column):
+        found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
-        if found and (enums or found["type"] != column["type"]):
-            new = quoted(beside(str(column["name"])))
+        if found and (enums or found.type != column.type):
+            new = quoted(beside(column.name))
             if Key("column", beside(key.name)) not in models.objects:
                 yield (
-                    f"ALTER TABLE {quoted(column['table'])} "
-                    f"RENAME COLUMN {quoted(column['name'])} TO {new}"
+                    f"ALTER TABLE {quoted(column.table)} "
+                    f"RENAME COLUMN {quoted(column.name)} TO {new}"
                 )
-    for key, enum in models.of_kind("enum"):
+    for key, enum in models.each(Enum):
         if (
             is_replaced(database, models, key)
             and Key("enum", beside(key.name)) not in models.objects
         ):
-            yield f"ALTER TYPE {quoted(enum['name'])} RENAME TO {quoted(beside(key.name))}"
+            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(beside(key.name))}"
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
     """Whether this is an enum that only a new type can take the place of."""
-    before, after = database.objects.get(key), models.objects.get(key)
-    return key.kind == "enum" and bool(before and after) and replaces(before or {}, after or {})
+    before, after = database.find(Enum, key), models.find(Enum, key)
+    return before is not None and after is not None and replaces(before.values, after.values)
 
 
-def replaces(before: Attributes, after: Attributes) -> bool:
+def replaces(old: Names, new: Names) -> bool:
     """Whether an enum loses a value or changes their order, which only a new type can."""
-    old, new = labels(before), labels(after)
     return renamed(old, new) is None and tuple(label for label in new if label in old) != old
 
 
@@ -199,16 +196,9 @@ def comparison_of(context: AutogenContext) -> Comparison | None:
     return _made.get(context)
 
 
-def changed(comparison: Comparison, key: Key) -> frozenset[str]:
+def changed(comparison: Comparison, key: Key) -> Attributes:
     """The names of the attributes in which an object of both differs."""
-    found, expected = comparison.followed[key], comparison.models.objects[key]
-    return frozenset(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-
-
-def labels(attributes: Attributes) -> tuple[str, ...]:
-    """The values of an enum."""
-    found = attributes["labels"]
-    return found if isinstance(found, tuple) else ()
+    return comparison.followed.objects[key].differing(comparison.models.objects[key])
 
 
 def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
@@ -220,10 +210,16 @@ def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | No
     return places[0]
 
 
-def _replaced(value: Value, old: str, new: str) -> Value:
-    if isinstance(value, tuple):
-        return tuple(item.replace(old, new) for item in value)
-    return value.replace(old, new) if isinstance(value, str) else value
+def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
+    """The object with another text in each of its attributes."""
+    changed: dict[str, Any] = {}
+    for each in fields(item):
+        value = getattr(item, each.name)
+        if isinstance(value, tuple):
+            changed[each.name] = tuple(text.replace(old, new) for text in value)
+        elif isinstance(value, str):
+            changed[each.name] = value.replace(old, new)
+    return replace(item, **changed)
 
 
 def _metadata(context: AutogenContext) -> list[MetaData]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate import no_other_way, wording
+from surefoot.autogenerate import no_other_way, object_operations
 from surefoot.autogenerate.anew import exchanged_key, is_exchanged
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.definitions import key_index_of
+from surefoot.autogenerate.indexes import key_index_of
 from surefoot.autogenerate.parts import PROVEN, REWRITE, Part, Turn
 from surefoot.autogenerate.spelling import BuildIndex, NotValid, UnbuildIndex
 from surefoot.autogenerate.steps import CreateCheck, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, statements
+from surefoot.catalog import Key, statements
+from surefoot.catalog.kinds import Constraint
 from surefoot.operations.constraints import (
     PrimaryKeyUsingIndex,
     UniqueUsingIndex,
@@ -41,30 +42,27 @@ class Constraints:
             if not is_exchanged(key, self.comparison, self.moved):
                 yield Part(step, Turn.MAIN, about=self._without(key))
             return
-        attributes = self.comparison.models.objects[key]
-        table = str(attributes["table"])
-        if self._refers_from_new_to_old(attributes):
-            name = str(attributes["name"])
-            yield Part(self._promised(step, key, attributes), Turn.KEYS, "", f"Add {name}")
-            yield self._proof(key, attributes)
-        elif not self.comparison.is_in_use(table) or not attributes["validated"]:
+        constraint = self.comparison.models.one(Constraint, key)
+        name, table = constraint.name, constraint.table
+        if self._refers_from_new_to_old(constraint):
+            yield Part(self._promised(step, key, constraint), Turn.KEYS, "", f"Add {name}")
+            yield self._proof(key, constraint)
+        elif not self.comparison.is_in_use(table) or not constraint.validated:
             yield Part(step, Turn.MAIN)
-        elif attributes["type"] == "exclusion":
+        elif constraint.type == "exclusion":
             yield self._exclusion(step, key, table)
-        elif attributes["type"] in ("check", "foreign key"):
-            name = str(attributes["name"])
-            yield Part(self._promised(step, key, attributes), Turn.MAIN, "", f"Add {name}")
-            yield self._proof(key, attributes)
+        elif constraint.type in ("check", "foreign key"):
+            yield Part(self._promised(step, key, constraint), Turn.MAIN, "", f"Add {name}")
+            yield self._proof(key, constraint)
         else:
-            yield from self._key(step, key, attributes)
+            yield from self._key(step, key, constraint)
 
-    def _refers_from_new_to_old(self, attributes: Attributes) -> bool:
+    def _refers_from_new_to_old(self, constraint: Constraint) -> bool:
         """Whether this is a new table's reference to one that is there: two are locked by it."""
-        referred, table = wording.refers_to(attributes), str(attributes["table"])
         return (
-            bool(attributes["validated"])
-            and table in self.comparison.new_tables
-            and referred in self.comparison.kept_tables
+            constraint.validated
+            and constraint.table in self.comparison.new_tables
+            and object_operations.refers_to(constraint) in self.comparison.kept_tables
         )
 
     def _exclusion(self, step: Step, key: Key, table: str) -> Part:
@@ -76,45 +74,45 @@ class Constraints:
 
     def _without(self, key: Key) -> str:
         """What it means that a key is dropped in one revision and made again in another."""
-        found = self.comparison.models.objects.get(key)
-        if found is None or found["type"] not in ("unique", "primary key"):
+        found = self.comparison.models.find(Constraint, key)
+        if found is None or found.type not in ("unique", "primary key"):
             return ""
-        name, table = found["name"], found["table"]
+        name, table = found.name, found.table
         return f"Until {name} is made again, nothing keeps the rows of {table} apart by it."
 
     def _validated(self, step: Step, key: Key) -> Iterator[Part]:
-        attributes = self.comparison.models.objects[key]
-        if attributes["validated"] and self.comparison.is_in_use(str(attributes["table"])):
-            yield self._proof(key, attributes)
+        constraint = self.comparison.models.one(Constraint, key)
+        if constraint.validated and self.comparison.is_in_use(constraint.table):
+            yield self._proof(key, constraint)
         else:
             yield Part(step, Turn.MAIN)
 
-    def _proof(self, key: Key, attributes: Attributes) -> Part:
-        name, table = str(attributes["name"]), str(attributes["table"])
-        back = [*wording.drop(key, attributes), *self._not_valid(key, attributes)]
+    def _proof(self, key: Key, constraint: Constraint) -> Part:
+        name, table = constraint.name, constraint.table
+        back = [*object_operations.drop(key, constraint), *self._not_valid(key, constraint)]
         step = Step(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
         return Part(step, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
 
-    def _promised(self, step: Step, key: Key, attributes: Attributes) -> Step:
-        return Step(step.stage, self._not_valid(key, attributes), step.undo, "promise", key)
+    def _promised(self, step: Step, key: Key, constraint: Constraint) -> Step:
+        return Step(step.stage, self._not_valid(key, constraint), step.undo, "promise", key)
 
-    def _not_valid(self, key: Key, attributes: Attributes) -> list[MigrateOperation]:
+    def _not_valid(self, key: Key, constraint: Constraint) -> list[MigrateOperation]:
         """The operations that make a constraint for what is written from now on."""
-        made, *rest = wording.create(key, attributes, self.comparison.declared)
+        made, *rest = object_operations.create(key, constraint, self.comparison.declared)
         if isinstance(made, _NOT_VALID):
             return [NotValid(made), *rest]
-        not_valid: Attributes = {**attributes, "validated": False}
+        not_valid = replace(constraint, validated=False)
         return [sql(each) for each in statements.create(key, not_valid)]
 
-    def _key(self, step: Step, key: Key, attributes: Attributes) -> Iterator[Part]:
-        found = key_index_of(attributes)
+    def _key(self, step: Step, key: Key, constraint: Constraint) -> Iterator[Part]:
+        found = key_index_of(constraint)
         if found is None:
             yield Part(step, Turn.MAIN)
             return
         if is_exchanged(key, self.comparison, self.moved):
             yield from exchanged_key(key, found, self.comparison)
             return
-        name, table = str(attributes["name"]), str(attributes["table"])
+        name, table = constraint.name, constraint.table
         build = Step(step.stage, [BuildIndex(found.index)], [UnbuildIndex(name)], "build", key)
         yield Part(build, Turn.INDEX, name, f"Build the index of {name}")
         kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex

@@ -5,12 +5,13 @@ from __future__ import annotations
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.changes import Changes, spread
-from surefoot.autogenerate.comparison import Comparison, labels, renamed, replaces
+from surefoot.autogenerate.comparison import Comparison, renamed, replaces
 from surefoot.autogenerate.exchangeable import columns_of
 from surefoot.autogenerate.objects import object_steps
 from surefoot.autogenerate.steps import Note, Stage, Step
 from surefoot.autogenerate.tables import table_steps
 from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 
@@ -22,8 +23,8 @@ def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
 
 
 def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[Step]:
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
-    old, new = labels(before), labels(after)
+    old = comparison.database.one(Enum, key).values
+    new = comparison.models.one(Enum, key).values
     if old == new:
         return []
     if pair := renamed(old, new):
@@ -36,7 +37,7 @@ def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[S
         return [Step(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
-    if replaces(before, after):
+    if replaces(old, new):
         replace = ReplaceEnumOp(key.name, new, columns=columns)
         word = "exchange" if key in changes.exchanged else "replace"
         return [Step(Stage.ENUMS, [replace], [back], word, key)]
@@ -72,8 +73,8 @@ def _around(
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
     """The columns that are of the enum, by table and name."""
-    of = (comparison.database.objects[column] for column in columns_of(comparison, key))
-    return [(str(each["table"]), str(each["name"])) for each in of]
+    of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
+    return [(each.table, each.name) for each in of]
 
 
 def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:

@@ -6,7 +6,7 @@ What stands on the column is made beside it, and gets the names of the former wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
@@ -15,23 +15,24 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import TypeEngine
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.allowances import as_declared, of_column
 from surefoot.autogenerate.anew import named
 from surefoot.autogenerate.changes import Changes
 from surefoot.autogenerate.comparison import Comparison, beside
-from surefoot.autogenerate.definitions import index_of, key_index_of
 from surefoot.autogenerate.exchangeable import columns_of, users_of
+from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.autogenerate.nulls import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.parts import PROVEN, Part, Turn
 from surefoot.autogenerate.spelling import BuildIndex, RenameColumn, UnbuildIndex
 from surefoot.autogenerate.steps import Stage, Step, sql
 from surefoot.autogenerate.tables import as_read
-from surefoot.catalog import Attributes, Key, statements
-from surefoot.catalog.statements import quoted
+from surefoot.catalog import Key, SchemaObject, statements
+from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
 from surefoot.operations.refuse_rows import RefuseRows
+from surefoot.quoting import quoted
 
 
 @dataclass
@@ -51,7 +52,7 @@ def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
 
     The default comes at the end: before, it could not be told from a value that was filled in.
     """
-    kind = comparison.models.objects[key]["type"]
+    kind = comparison.models.one(Column, key).type
     what = f"make {key.name} {kind}"
     yield from _made_beside(key, comparison, comparison.columns[key][1].type, what)
     swap = _swapped(key, comparison)
@@ -68,16 +69,16 @@ def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
 
 def exchanged_enum(key: Key, comparison: Comparison) -> Iterator[Part]:
     """A new type, columns of it beside those of the former, and both take their places at once."""
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
     new = beside(key.name)
-    make = sql(statements.create(key, {**after, "name": new})[0])
+    make = sql(statements.create(key, replace(after, name=new))[0])
     drop = sql(f"DROP TYPE {quoted(new)}")
     yield Part(Step(Stage.TYPES, [make], [drop], "beside", key), Turn.MAIN, "", f"Add {new}")
     columns = columns_of(comparison, key)
     kind = postgresql.ENUM(name=new, create_type=False)
     swap = _Swap()
     for column in columns:
-        is_array = str(comparison.models.objects[column]["type"]).endswith("[]")
+        is_array = comparison.models.one(Column, column).type.endswith("[]")
         of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
         what = f"give {key.name} its new values"
         yield from _made_beside(column, comparison, of, what)
@@ -106,7 +107,7 @@ def _made_beside(
 ) -> Iterator[Part]:
     """The column, and what stands on it, under names of their own."""
     declared = comparison.columns[key][1]
-    attributes = comparison.beside.objects[Key("column", beside(key.name))]
+    there_as_read = comparison.beside.one(Column, Key("column", beside(key.name)))
     table, there = declared.table.name, beside(key.name)
     copy = declared._copy()
     copy.name = copy.key = beside(str(declared.name))
@@ -119,11 +120,11 @@ def _made_beside(
         f"To {what} in place would write every row while everybody waits. After this revision: "
         f"deploy a release that writes {there} beside {key.name}, and fill the rows that are "
         f"there, in batches and outside of a revision.",
-        tuple(as_declared(of_column(there, attributes))),
+        tuple(as_declared(of_column(there, there_as_read))),
     )  # fmt: skip
     for user in _users(key, comparison):
         yield from _user_beside(user, comparison.beside.objects[user])
-    if attributes["not null"]:
+    if there_as_read.not_null:
         yield from forbid_null(
             not_null(table, str(copy.name), kind), Key("column", there), comparison
         )
@@ -133,10 +134,11 @@ def _users(key: Key, comparison: Comparison) -> Sequence[Key]:
     return sorted(users_of(comparison, key))
 
 
-def _user_beside(user: Key, attributes: Attributes) -> Iterator[Part]:
-    name, table = beside(str(attributes["name"])), str(attributes["table"])
-    if attributes.get("type") == "check":
-        promised: Attributes = {**attributes, "name": name, "validated": False}
+def _user_beside(user: Key, item: SchemaObject) -> Iterator[Part]:
+    assert isinstance(item, Constraint | Index)
+    name, table = beside(item.name), item.table
+    if isinstance(item, Constraint) and item.type == "check":
+        promised = replace(item, name=name, validated=False)
         add = sql(statements.create(user, promised)[0])
         drop = ops.DropConstraintOp(conv(name), table, "check")
         yield Part(Step(Stage.CREATE, [add], [drop], "beside", user), Turn.MAIN, "", f"Add {name}")
@@ -146,8 +148,11 @@ def _user_beside(user: Key, attributes: Attributes) -> Iterator[Part]:
             Turn.VALIDATE, name, f"Validate {name}", PROVEN,
         )  # fmt: skip
         return
-    key = key_index_of(attributes)
-    index = index_of(attributes) if key is None else key.index
+    if isinstance(item, Constraint):
+        key = key_index_of(item)
+        index = None if key is None else key.index
+    else:
+        index = index_of(item)
     assert index is not None
     build = Step(
         Stage.CREATE, [BuildIndex(named(index, name))], [UnbuildIndex(name)], "build", user
@@ -165,7 +170,7 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
     swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
     former = as_read(comparison, table, found, Changes())
     swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
-    if promised_by_itself(comparison) and comparison.models.objects[key]["not null"]:
+    if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
         one, other = (quoted(not_null_name(table, each)) for each in (there, name))
         swap.do.append(sql(alter.format(one, other)))
@@ -175,27 +180,26 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
         there_again, back = _names(user, before, comparison.models.objects[user])
         swap.do += there_again
         # What the former column took along is made on it again.
-        swap.undo = [*back, *swap.undo, *wording.create(user, before)]
+        swap.undo = [*back, *swap.undo, *object_operations.create(user, before)]
     return swap
 
 
 def _names(
-    user: Key, before: Attributes, after: Attributes
+    user: Key, before: SchemaObject, after: SchemaObject
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The name of the former for what was made beside it, and the way back."""
-    name, table = str(before["name"]), str(before["table"])
-    there = beside(name)
-    if user.kind == "index":
+    name, there = before.name, beside(before.name)
+    if not isinstance(before, Constraint):
         alter = "ALTER INDEX {} RENAME TO {}"
-    elif before["type"] == "check":
-        alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
+    elif before.type == "check":
+        alter = f"ALTER TABLE {quoted(before.table)} RENAME CONSTRAINT {{}} TO {{}}"
     else:
-        key = key_index_of(after)
+        table, key = before.table, key_index_of(after) if isinstance(after, Constraint) else None
         assert key is not None
         using = UniqueUsingIndex(
             conv(name), table, there, deferrable=key.deferrable, initially=key.initially
         )
-        return [using], [*wording.drop(user, before), named(key.index, there)]
+        return [using], [*object_operations.drop(user, before), named(key.index, there)]
     pair = quoted(there), quoted(name)
     return [sql(alter.format(*pair))], [sql(alter.format(*reversed(pair)))]
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 from sqlalchemy.types import NullType
 
 from surefoot.autogenerate.comparison import Comparison, beside, changed
-from surefoot.autogenerate.definitions import index_of, key_index_of
+from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Constraint, Index
 
 _LONGEST_NAME = 63
 
 
 def is_exchanged(comparison: Comparison, key: Key) -> bool:
     """Whether a column of another type can be filled beside it and then take its place."""
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
     return (
         known
-        and not needs_no_rewrite(str(before["type"]), str(after["type"]))
+        and not needs_no_rewrite(before.type, after.type)
         and _can_stand_beside(comparison, key)
     )
 
@@ -44,8 +45,8 @@ def is_exchanged_enum(comparison: Comparison, key: Key) -> bool:
         free
         and bool(columns)
         and len({column.name.rpartition(".")[0] for column in columns}) == 1
-        and not comparison.models.objects[key]["comment"]
-        and not comparison.database.objects[key]["comment"]
+        and not comparison.models.objects[key].comment
+        and not comparison.database.objects[key].comment
         and standing <= on_columns
         and all(
             column in comparison.models.objects
@@ -60,9 +61,9 @@ def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
     """The columns that are of an enum."""
     return [
         column
-        for column, attributes in comparison.database.of_kind("column")
+        for column, found in comparison.database.each(Column)
         if enum in comparison.database.uses.get(column, ())
-        and str(attributes["type"]).removesuffix("[]").strip('"') == enum.name
+        and found.type.removesuffix("[]").strip('"') == enum.name
     ]
 
 
@@ -72,31 +73,31 @@ def users_of(comparison: Comparison, key: Key) -> frozenset[Key]:
 
 
 def _can_stand_beside(comparison: Comparison, key: Key) -> bool:
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
+    before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     there = Key("column", beside(key.name))
     free = there not in comparison.database.objects and there not in comparison.models.objects
-    plain = not any(each[part] for each in (before, after) for part in ("generated", "identity"))
+    plain = not any(each.generated or each.identity for each in (before, after))
     return (
         free
         and plain
-        and comparison.is_in_use(str(after["table"]))
-        and len(beside(str(after["name"])).encode()) <= _LONGEST_NAME
+        and comparison.is_in_use(after.table)
+        and len(beside(after.name).encode()) <= _LONGEST_NAME
         and all(_is_made_beside(comparison, user) for user in users_of(comparison, key))
     )
 
 
 def _is_made_beside(comparison: Comparison, user: Key) -> bool:
     """Whether what stands on a column stays as it is, and can be made once more."""
-    attributes = comparison.beside.objects.get(user)
+    item = comparison.beside.objects.get(user)
     known = user in comparison.database.objects and user in comparison.models.objects
-    if attributes is None or not known or changed(comparison, user) or attributes["comment"]:
+    if item is None or not known or changed(comparison, user) or item.comment:
         return False
-    if len(beside(str(attributes["name"])).encode()) > _LONGEST_NAME:
+    if len(beside(item.name).encode()) > _LONGEST_NAME:
         return False
-    if user.kind == "index":
-        return index_of(attributes) is not None
-    if user.kind != "constraint" or users_of(comparison, user):
+    if isinstance(item, Index):
+        return index_of(item) is not None
+    if not isinstance(item, Constraint) or users_of(comparison, user):
         return False
-    if attributes["type"] == "check":
-        return bool(attributes["validated"])
-    return attributes["type"] == "unique" and key_index_of(attributes) is not None
+    if item.type == "check":
+        return item.validated
+    return item.type == "unique" and key_index_of(item) is not None

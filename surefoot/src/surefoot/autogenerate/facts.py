@@ -9,9 +9,8 @@ from alembic.operations import MigrateOperation, ops
 
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.steps import Note, Step
-from surefoot.catalog import Attributes, Key
-
-_OF_COLUMN = ("not null", "default", "generated", "identity")
+from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.kinds import Column, table_of
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,15 @@ class Fact:
 
     word: str
     key: Key
-    before: Attributes | None = None
-    after: Attributes | None = None
+    before: SchemaObject | None = None
+    after: SchemaObject | None = None
 
     @property
     def table(self) -> str:
         """The table that the object belongs to, or the object itself."""
-        attributes = self.after or self.before or {}
         if self.key.kind == "column":
             return self.key.name.rpartition(".")[0]
-        return str(attributes.get("table") or self.key.name)
+        return table_of(self.after or self.before) or self.key.name
 
 
 def facts(steps: Iterable[MigrateOperation], comparison: Comparison) -> Iterator[Fact]:
@@ -44,14 +42,16 @@ def facts(steps: Iterable[MigrateOperation], comparison: Comparison) -> Iterator
 
 
 def _fact(comparison: Comparison, word: str, key: Key) -> Fact:
-    return Fact(word, key, comparison.followed.get(key), comparison.models.objects.get(key))
+    return Fact(word, key, comparison.followed.objects.get(key), comparison.models.objects.get(key))
 
 
 def _as_left(fact: Fact, step: MigrateOperation) -> Fact:
     """A column that goes as an earlier revision has left it: its way back says so."""
     back = step.undo[0] if isinstance(step, Step) and step.undo else None
-    if fact.word == "drop" and isinstance(back, ops.AddColumnOp) and back.column.nullable:
-        return replace(fact, before={**(fact.before or {}), "not null": False})
+    if fact.word != "drop" or not isinstance(back, ops.AddColumnOp):
+        return fact
+    if isinstance(fact.before, Column) and back.column.nullable:
+        return replace(fact, before=replace(fact.before, not_null=False))
     return fact
 
 
@@ -59,11 +59,18 @@ def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Fact:
     """A column as it is added, which may be less than it is to become."""
     column = operation.column
     fact = _fact(comparison, "make", Key("column", f"{operation.table_name}.{column.name}"))
-    after = dict(fact.after or dict.fromkeys(_OF_COLUMN))
+    after = fact.after
+    if not isinstance(after, Column):
+        # The models' schema does not have it: Alembic alone knows of it.
+        after = Column(
+            table=str(operation.table_name), name=str(column.name), type=str(column.type),
+            collation=None, not_null=False, default=None, generated=None, identity=None,
+            comment=None,
+        )  # fmt: skip
     if column.nullable:
-        after["not null"] = False
+        after = replace(after, not_null=False)
     if column.server_default is None:
-        after["default"] = None
+        after = replace(after, default=None)
     return replace(fact, after=after)
 
 

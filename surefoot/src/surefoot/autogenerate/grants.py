@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, text
 
 from surefoot.catalog import Key
-from surefoot.catalog.statements import quoted
+from surefoot.quoting import quoted
 
 _GRANTS = text("""
 WITH object AS (

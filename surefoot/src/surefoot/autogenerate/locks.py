@@ -9,14 +9,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import fills_rows, is_volatile
 from surefoot.autogenerate.changes import VIEWS
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.facts import Fact
 from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.catalog import Attributes
+from surefoot.catalog.kinds import Column, Constraint, Table
 
 
 class Mode(enum.IntEnum):
@@ -130,7 +130,7 @@ def _of_type(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
 def _of_domain(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
     for user in comparison.models.users_of(fact.key):
         if user.kind == "column":
-            table = str(comparison.models.objects[user]["table"])
+            table = comparison.models.one(Column, user).table
             if table in comparison.kept_tables:
                 yield table, Mode.SHARE, Work.READ
 
@@ -139,8 +139,11 @@ def _of_table(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
     if fact.word == "comment":
         yield fact.key.name, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
     elif fact.word == "change":
-        rewritten = bool(fact.before and fact.after) and (
-            (fact.before or {}).get("persistence") != (fact.after or {}).get("persistence")
+        before, after = fact.before, fact.after
+        rewritten = (
+            isinstance(before, Table)
+            and isinstance(after, Table)
+            and before.persistence != after.persistence
         )
         yield fact.key.name, _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
     else:
@@ -148,8 +151,8 @@ def _of_table(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
         mode = Mode.SHARE_ROW_EXCLUSIVE if fact.word == "make" else _ACCESS
         if fact.word == "drop":
             yield fact.key.name, _ACCESS, Work.CATALOGUE
-        for attributes in catalog.of_table("constraint", fact.key.name).values():
-            referred = wording.refers_to(attributes)
+        for constraint in catalog.of_table(Constraint, fact.key.name).values():
+            referred = object_operations.refers_to(constraint)
             if referred is not None and referred in comparison.kept_tables:
                 yield referred, mode, Work.CATALOGUE
 
@@ -160,7 +163,7 @@ def _of_column(fact: Fact, comparison: Comparison) -> tuple[Mode, Work]:
     if fact.word == "proven":
         return Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
     work = Work.CATALOGUE
-    if fact.word == "remake" or (fact.word == "make" and _fills_rows(fact.after or {}, comparison)):
+    if fact.word == "remake" or (fact.word == "make" and _fills_rows(fact, comparison)):
         work = Work.REWRITE
     elif fact.word == "not null":
         work = Work.READ
@@ -170,24 +173,29 @@ def _of_column(fact: Fact, comparison: Comparison) -> tuple[Mode, Work]:
 
 
 def _retyping(fact: Fact, comparison: Comparison) -> Work:
-    before, after = fact.before or {}, fact.after or {}
-    if not needs_no_rewrite(str(before.get("type")), str(after.get("type"))):
+    before, after = fact.before, fact.after
+    if not isinstance(before, Column) or not isinstance(after, Column):
+        return Work.CATALOGUE  # a column that neither catalog has
+    if not needs_no_rewrite(before.type, after.type):
         return Work.REWRITE
     kinds = {user.kind for user in comparison.database.users_of(fact.key)}
-    if before.get("collation") != after.get("collation") and kinds & {"index", "constraint"}:
+    if before.collation != after.collation and kinds & {"index", "constraint"}:
         # Another order, so another index, a key's included.
         return Work.INDEX
     return Work.READ if "constraint" in kinds else Work.CATALOGUE
 
 
-def _fills_rows(column: Attributes, comparison: Comparison) -> bool:
+def _fills_rows(fact: Fact, comparison: Comparison) -> bool:
     """Whether every row is written because its value in the new column may be its own."""
-    return fills_rows(column) or is_volatile(comparison, column)
+    column = fact.after
+    return isinstance(column, Column) and (fills_rows(column) or is_volatile(comparison, column))
 
 
 def _of_constraint(fact: Fact) -> Iterator[Lock]:
-    attributes = fact.after or fact.before or {}
-    referred = wording.refers_to(attributes)
+    constraint = fact.after or fact.before
+    if not isinstance(constraint, Constraint):
+        constraint = None
+    referred = None if constraint is None else object_operations.refers_to(constraint)
     if fact.word == "comment":
         return
     if fact.word in ("validate", "build"):
@@ -195,8 +203,8 @@ def _of_constraint(fact: Fact) -> Iterator[Lock]:
         yield fact.table, Mode.SHARE_UPDATE_EXCLUSIVE, work
         return
     mode, work = _ACCESS, Work.CATALOGUE
-    if fact.word in ("make", "remake") and attributes.get("validated"):
-        work = Work.READ if attributes["type"] in ("check", "foreign key") else Work.INDEX
+    if fact.word in ("make", "remake") and constraint is not None and constraint.validated:
+        work = Work.READ if constraint.type in ("check", "foreign key") else Work.INDEX
     if fact.word in ("make", "promise") and referred is not None:
         mode = Mode.SHARE_ROW_EXCLUSIVE
     yield fact.table, mode, work

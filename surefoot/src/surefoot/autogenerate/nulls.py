@@ -11,9 +11,10 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.parts import PROVEN, Part, Turn
 from surefoot.autogenerate.spelling import NotValid
 from surefoot.autogenerate.steps import CreateCheck, Stage, Step, sql
-from surefoot.catalog import Attributes, Key
-from surefoot.catalog.statements import quoted
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column
 from surefoot.operations.constraints import ValidateConstraint
+from surefoot.quoting import quoted
 
 # The first major of PostgreSQL whose NOT NULL may be promised before it is proven.
 NOT_NULL_NOT_VALID = 18
@@ -95,7 +96,7 @@ def dropped_column(step: Step, drop: ops.DropColumnOp, comparison: Comparison) -
     table, column = str(drop.table_name), str(drop.column_name)
     key = Key("column", f"{table}.{column}")
     back = step.undo[0] if step.undo else None
-    if isinstance(back, ops.AddColumnOp) and _is_demanded(comparison.database.objects.get(key)):
+    if isinstance(back, ops.AddColumnOp) and _is_demanded(comparison.database.find(Column, key)):
         free = ops.AlterColumnOp(
             table, column, modify_nullable=True,
             existing_type=back.column.type, existing_nullable=False,
@@ -113,8 +114,6 @@ def dropped_column(step: Step, drop: ops.DropColumnOp, comparison: Comparison) -
     yield Part(step, Turn.COLUMNS, table, f"Drop {key.name}", about)
 
 
-def _is_demanded(column: Attributes | None) -> bool:
+def _is_demanded(column: Column | None) -> bool:
     """Whether a row without a value for the column is refused."""
-    if column is None or not column["not null"]:
-        return False
-    return not any(column[name] for name in ("default", "generated", "identity"))
+    return column is not None and column.not_null and not column.has_own_value

@@ -7,7 +7,7 @@ or built beside readers and writers in another. What a release that runs may sti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import ops
 
@@ -17,17 +17,18 @@ from surefoot.autogenerate.anew import exchanged_index, is_exchanged
 from surefoot.autogenerate.changes import ROUTINES, VIEWS
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import Constraints
-from surefoot.autogenerate.definitions import index_of
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.exchange import exchange, exchanged_enum
+from surefoot.autogenerate.indexes import index_of
 from surefoot.autogenerate.nulls import dropped_column, forbid_null
 from surefoot.autogenerate.parts import REWRITE, Allowance, Part, Turn
 from surefoot.autogenerate.renaming import renamed
 from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.autogenerate.spelling import BuildIndex, RenameColumn, RenameTable, UnbuildIndex
 from surefoot.autogenerate.steps import GoOn, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, statements
+from surefoot.catalog import Key, SchemaObject, statements
+from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.operations.enums import AddEnumValueOp
 
 _VALUE = (
@@ -79,8 +80,9 @@ class Online:
             yield from self._of_object(step, key)
 
     def _of_object(self, step: Step, key: Key) -> Iterator[Part]:
-        if self._of(key).get("table") in self.comparison.gone_tables:
-            yield self._with_its_table(step, key)
+        item = self._of(key)
+        if isinstance(item, TableObject) and item.table in self.comparison.gone_tables:
+            yield self._with_its_table(step, key, item)
         elif key.kind == "column" and step.word == "make" and self._writes_rows(key):
             allow = self._written_for(key)
             yield Part(step, Turn.REWRITE, key.name, f"Add {key.name}", REWRITE, allow)
@@ -116,53 +118,54 @@ class Online:
         else:
             yield Part(step, Turn.MAIN)
 
-    def _of(self, key: Key) -> Attributes:
+    def _of(self, key: Key) -> SchemaObject | None:
         """What an object is; of one that both have, as the models have it."""
         objects = self.comparison.models.objects, self.comparison.database.objects
-        return objects[0].get(key) or objects[1].get(key) or {}
+        return objects[0].get(key) or objects[1].get(key)
 
     def _rewritten(self, operation: object) -> str:
         """What is to be said of a change of type that nothing can be done beside."""
         if not isinstance(operation, ops.AlterColumnOp) or operation.modify_type is None:
             return ""
-        pair = self.comparison.column(str(operation.table_name), str(operation.column_name))
-        if pair is None or needs_no_rewrite(str(pair[0]["type"]), str(pair[1]["type"])):
+        key = Key("column", f"{operation.table_name}.{operation.column_name}")
+        pair = self.comparison.column(key)
+        if pair is None or needs_no_rewrite(pair[0].type, pair[1].type):
             return ""
         return REWRITE
 
     def _writes_rows(self, key: Key) -> bool:
         """Whether every row is written as a column is added."""
-        column = self.comparison.models.objects[key]
-        if not self.comparison.is_in_use(str(column["table"])):
+        column = self.comparison.models.one(Column, key)
+        if not self.comparison.is_in_use(column.table):
             return False
         return fills_rows(column) or checked_domain(self.comparison, key)
 
     def _number(self, step: Step, key: Key) -> GoOn | None:
         """What lets a sequence go on after the rows, where that is the last of the step."""
-        owner = str(self._of(key).get("owned by") or "").rpartition(".")[0]
+        item = self._of(key)
+        owner = item.owned_by or "" if isinstance(item, Sequence) else ""
         if step.word == "identity" or (
-            key.kind == "sequence" and step.word == "make" and self.comparison.is_in_use(owner)
+            step.word == "make" and self.comparison.is_in_use(owner.rpartition(".")[0])
         ):
             last = step.ops[-1]
             return last if isinstance(last, GoOn) else None
         return None
 
     def _written_for(self, key: Key) -> tuple[Allowance, ...]:
-        column = self.comparison.models.objects[key]
-        table = str(column["table"])
-        if column["identity"]:
-            return no_other_way.identity(table)
-        return no_other_way.stored(table) if column["generated"] else no_other_way.checked(table)
+        column = self.comparison.models.one(Column, key)
+        if column.identity:
+            return no_other_way.identity(column.table)
+        if column.generated:
+            return no_other_way.stored(column.table)
+        return no_other_way.checked(column.table)
 
-    def _with_its_table(self, step: Step, key: Key) -> Part:
-        attributes = self.comparison.database.objects.get(key, {})
-        table = str(attributes.get("table"))
-        if step.ops and key.kind == "constraint" and attributes.get("type") == "foreign key":
-            name = str(attributes["name"])
-            return Part(step, Turn.UNREFER, name, f"Drop {name} of {table}")
+    @staticmethod
+    def _with_its_table(step: Step, key: Key, item: TableObject) -> Part:
+        if step.ops and isinstance(item, Constraint) and item.type == "foreign key":
+            return Part(step, Turn.UNREFER, item.name, f"Drop {item.name} of {item.table}")
         if step.ops:
             return Part(step, Turn.CONTRACT)
-        return Part(step, Turn.TABLES, table)
+        return Part(step, Turn.TABLES, item.table)
 
     def _can_wait(self, step: Step, key: Key) -> bool:
         """Whether what goes stands in the way of nothing that changes."""
@@ -177,11 +180,11 @@ class Online:
     def _index(self, step: Step, key: Key) -> Iterator[Part]:
         leaving = step.stage in (Stage.DROP, Stage.CLEAN)
         catalog = self.comparison.database if leaving else self.comparison.models
-        attributes = catalog.objects[key]
+        item = catalog.one(Index, key)
         made = step.undo if leaving else step.ops
         index = made[0] if made and isinstance(made[0], ops.CreateIndexOp) else None
-        index = index or index_of(attributes)
-        view = Key("materialized view", str(attributes["table"]))
+        index = index or index_of(item)
+        view = Key("materialized view", item.table)
         if leaving and view in self.comparison.database.objects:
             without = Step(step.stage, [], step.undo, step.word, key)  # the view takes it along
             if view in self.moved:
@@ -190,17 +193,17 @@ class Online:
             if view not in self.comparison.models.objects:
                 yield Part(without, Turn.CONTRACT)
                 return
-        if not self.comparison.is_in_use(str(attributes["table"])) or index is None:
+        if not self.comparison.is_in_use(item.table) or index is None:
             yield Part(step, Turn.MAIN)
             return
         if is_exchanged(key, self.comparison, self.moved):
             if not leaving:
                 yield from exchanged_index(key, index, self.comparison)
             return
-        name = str(attributes["name"])
+        name = item.name
         build, unbuild = BuildIndex(index), UnbuildIndex(name)
-        said = [sql(statements.comment(key, attributes))] if attributes.get("comment") else []
-        unsaid = [sql(statements.comment(key, {**attributes, "comment": None}))] if said else []
+        said = [sql(statements.comment(key, item))] if item.comment else []
+        unsaid = [sql(statements.comment(key, replace(item, comment=None)))] if said else []
         if leaving:
             if said:
                 yield Part(Step(step.stage, unsaid, said, "comment", key), Turn.BEFORE)
@@ -210,7 +213,7 @@ class Online:
             yield Part(gone, Turn.UNINDEX, name, f"Drop {name}", about)
         else:
             there = Step(step.stage, [build], [unbuild], "build", key)
-            yield Part(there, Turn.INDEX, name, f"Build {name} on {attributes['table']}")
+            yield Part(there, Turn.INDEX, name, f"Build {name} on {item.table}")
             if said:
                 yield Part(Step(step.stage, said, unsaid, "comment", key), Turn.KEYS)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.changes import ROUTINES, VIEWS
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.facts import Fact
 from surefoot.autogenerate.retyping import is_widening
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Constraint, Index, Table
 
 # Nobody fails because one of these is gone, or because they are in the way of fewer rows.
 _MAY_GO = ("statistics", "sequence", "policy", "rule")
@@ -45,33 +46,30 @@ def _narrows(fact: Fact, comparison: Comparison) -> bool:
         known = fact.before is not None and fact.word in ("change", "promise")
         return known or fact.word == "required"
     if fact.word == "change":
-        return fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
+        return isinstance(fact.after, Table) and fact.after.row_security is not None
     return fact.word in ("rename", "replace") and fact.key.kind not in _MAY_GO
 
 
 def _column_narrows(fact: Fact) -> bool:
-    before, after = fact.before, fact.after
+    before = fact.before if isinstance(fact.before, Column) else None
+    after = fact.after if isinstance(fact.after, Column) else None
     if fact.word == "make":
-        assert after is not None
-        filled = any(after[name] is not None for name in ("default", "generated", "identity"))
-        return bool(after["not null"]) and not filled
+        return after is not None and after.not_null and not after.has_own_value
     if fact.word == "retype":
-        assert before is not None
-        assert after is not None
-        return not is_widening(str(before["type"]), str(after["type"]))
+        return before is None or after is None or not is_widening(before.type, after.type)
     if fact.word == "default":
-        return _attribute(after, "default") is None and _attribute(after, "identity") is None
+        return after is None or (after.default is None and after.identity is None)
     if fact.word == "identity":
-        identity = str(_attribute(after, "identity") or "ALWAYS")
-        return identity.startswith("ALWAYS")
+        return after is None or (after.identity or "ALWAYS").startswith("ALWAYS")
     return fact.word in (
         "drop", "not null", "nullable", "promised", "remake", "exchanged", "rename",
     )  # fmt: skip
 
 
 def _key_narrows(fact: Fact, comparison: Comparison) -> bool:
-    unique = fact.key.kind == "index" and bool(_attribute(fact.after or fact.before, "unique"))
-    kind = _attribute(fact.after or fact.before, "type")
+    item = fact.after or fact.before
+    unique = isinstance(item, Index) and item.unique
+    kind = item.type if isinstance(item, Constraint) else None
     if fact.word in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
@@ -80,11 +78,9 @@ def _key_narrows(fact: Fact, comparison: Comparison) -> bool:
     if fact.word not in _BINDS or (fact.key.kind == "index" and not unique):
         return False
     columns = {key for key in comparison.models.uses.get(fact.key, ()) if key.kind == "column"}
-    if fact.after is not None and (referring := wording.referring_columns(fact.after)):
+    if isinstance(fact.after, Constraint) and (
+        referring := object_operations.referring_columns(fact.after)
+    ):
         columns = {Key("column", f"{fact.table}.{name}") for name in referring}
     # The release that runs writes nothing into columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))
-
-
-def _attribute(attributes: Attributes | None, name: str) -> object:
-    return None if attributes is None else attributes.get(name)

@@ -22,7 +22,8 @@ from surefoot.autogenerate.online import Online
 from surefoot.autogenerate.parts import Allowance, Part, Turn
 from surefoot.autogenerate.spelling import RenameColumn
 from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.kinds import Constraint, table_of
 
 _VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
@@ -128,11 +129,12 @@ def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
     for part in parts:
         key, turn, word = part.step.key, part.turn, part.step.word
         if key is not None:
-            attributes = comparison.models.objects.get(key, {})
+            constraint = comparison.models.find(Constraint, key)
+            kind = None if constraint is None else constraint.type
             uses = comparison.models.uses.get(key, frozenset())
-            if word == "promise" and attributes.get("type") == "foreign key":
+            if word == "promise" and kind == "foreign key":
                 turn = Turn.KEYS if _table(part, comparison) in indexed else turn
-            elif required.intersection(_demands(part, attributes, uses)):
+            elif required.intersection(_demands(part, kind, uses)):
                 turn = Turn.LATE_KEYS
             elif (word == "validate" and ready.get(key, turn) > turn) or (
                 word == "number" and key in required
@@ -145,16 +147,16 @@ def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
     return placed
 
 
-def _demands(part: Part, attributes: Attributes, uses: frozenset[Key]) -> Collection[Key | None]:
+def _demands(part: Part, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
     """What has to be NOT NULL before: a column that is numbered, those of a primary key."""
     if part.step.word == "identity":
         return {part.step.key}
-    return uses if part.step.word == "attach" and attributes["type"] == "primary key" else ()
+    return uses if part.step.word == "attach" and kind == "primary key" else ()
 
 
-def _table(part: Part, comparison: Comparison) -> object:
+def _table(part: Part, comparison: Comparison) -> str | None:
     """The table of a part's object."""
-    return comparison.models.objects.get(part.step.key or Key("", ""), {}).get("table")
+    return table_of(comparison.models.find(SchemaObject, part.step.key))
 
 
 def _named(grouped: Sequence[Sequence[Part]]) -> Sequence[Part]:

@@ -10,8 +10,9 @@ What is not told is a drop and an add, and is asked about.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import abc
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
@@ -19,15 +20,23 @@ from sqlalchemy import Connection, text
 
 from surefoot.autogenerate.spelling import RenameColumn, RenameTable
 from surefoot.autogenerate.steps import Stage, Step, sql
-from surefoot.catalog import Attributes, Catalog, Key, snapshot
-from surefoot.catalog.statements import quoted
+from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
+from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
 
 
 # What stands in the schema under its own name, and not in a table.
 _WHOLE = ("table", "index", "sequence")
+# What may be named after a table or a column.
+_Following = Constraint | Index | Sequence
+_FOLLOWING: Mapping[type[_Following], str] = {
+    Constraint: "constraint",
+    Index: "index",
+    Sequence: "sequence",
+}
 
 
 @dataclass(frozen=True)
@@ -106,32 +115,34 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
     """What is named after what was renamed: nothing but the name of it differs."""
     tables = {rename.key.name.partition(".")[0] for rename in renames}
     found = []
-    for kind, table in itertools.product(("constraint", "index", "sequence"), sorted(tables)):
+    for kind, table in itertools.product(_FOLLOWING, sorted(tables)):
         before, after = _of(database, kind, table), _of(models, kind, table)
         free = {name: each for name, each in after.items() if name not in before}
-        for old, attributes in before.items():
-            same = [name for name, each in free.items() if _equal(attributes, each)]
+        for old, item in before.items():
+            same = [name for name, each in free.items() if _equal(item, each)]
             if old not in after and len(same) == 1:
                 free.pop(same[0])
-                found.append(Rename(kind, table, old, same[0]))
+                found.append(Rename(_FOLLOWING[kind], table, old, same[0]))
     return found
 
 
-def _of(catalog: Catalog, kind: str, table: str) -> dict[str, Attributes]:
-    if kind != "sequence":
-        return catalog.of_table(kind, table)
+def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Following]:
     return {
-        key.name: attributes
-        for key, attributes in catalog.of_kind(kind)
-        if str(attributes["owned by"] or "").rpartition(".")[0] == table
+        item.name: item
+        for _, item in catalog.each(kind)
+        if (
+            (item.owned_by or "").rpartition(".")[0] == table
+            if isinstance(item, Sequence)
+            else item.table == table
+        )
     }
 
 
-def _equal(before: Attributes, after: Attributes) -> bool:
-    name, other = quoted(before["name"]), quoted(after["name"])
-    definition = str(before["definition"]).replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
-    rest = {*before} - {"name", "definition"}
-    return definition == after["definition"] and all(before[each] == after[each] for each in rest)
+def _equal(before: _Following, after: _Following) -> bool:
+    """Whether nothing but the name differs."""
+    name, other = quoted(before.name), quoted(after.name)
+    definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
+    return replace(before, name=after.name, definition=definition) == after
 
 
 @dataclass(frozen=True)
@@ -162,13 +173,13 @@ def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
     """What is dropped and added and may be a rename."""
     for table in sorted(_names(database) & _names(models)):
         gone, come = (
-            {name: each for name, each in one.of_table("column", table).items()
-             if name not in other.of_table("column", table)}
+            {name: each for name, each in one.of_table(Column, table).items()
+             if name not in other.of_table(Column, table)}
             for one, other in ((database, models), (models, database))
         )  # fmt: skip
-        for old, attributes in gone.items():
+        for old, column in gone.items():
             for new, each in come.items():
-                if attributes["type"] == each["type"]:
+                if column.type == each.type:
                     yield Candidate(f"{table}.{old}", f"{table}.{new}")
     for old_table, new_table in _tables(database, models):
         yield Candidate(old_table, new_table)
@@ -187,7 +198,7 @@ def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iter
                 yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
 
 
-def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
+def _tables(database: Catalog, models: Catalog) -> abc.Sequence[tuple[str, str]]:
     before, after = _names(database), _names(models)
     return [
         (old, new)
@@ -198,9 +209,8 @@ def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
 
 
 def _names(catalog: Catalog) -> set[str]:
-    return {key.name for key, _ in catalog.of_kind("table")}
+    return {key.name for key, _ in catalog.each(Table)}
 
 
-def _columns(catalog: Catalog, table: str) -> set[tuple[str, object]]:
-    columns = catalog.of_table("column", table)
-    return {(name, attributes["type"]) for name, attributes in columns.items()}
+def _columns(catalog: Catalog, table: str) -> set[tuple[str, str]]:
+    return {(name, column.type) for name, column in catalog.of_table(Column, table).items()}

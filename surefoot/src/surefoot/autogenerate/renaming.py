@@ -9,7 +9,7 @@ from surefoot.autogenerate.parts import Part, Turn
 from surefoot.autogenerate.spelling import RenameColumn, RenameTable
 from surefoot.autogenerate.steps import Stage, Step, sql
 from surefoot.catalog import Key
-from surefoot.catalog.statements import quoted
+from surefoot.quoting import quoted
 
 
 def renamed(step: Step, rename: RenameColumn | RenameTable, *, covered: bool) -> Iterator[Part]:

@@ -10,15 +10,16 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import NullType
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import added
 from surefoot.autogenerate.changes import Changes
 from surefoot.autogenerate.columns import alter, collated, identity
 from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.declared import is_bare
 from surefoot.autogenerate.steps import Note, Stage, Step, sql
-from surefoot.autogenerate.table_state import PLAIN_TABLE, state, states
-from surefoot.catalog import Catalog, Key
-from surefoot.catalog.statements import quoted
+from surefoot.autogenerate.table_state import plain, state, states
+from surefoot.catalog import Catalog, Key, kinds
+from surefoot.quoting import quoted
 
 _OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
 _OF_COMMENTS = (ops.CreateTableCommentOp, ops.DropTableCommentOp)
@@ -93,7 +94,7 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
         if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in apart:
             waiting.append(_key_of(comparison, table, item))
             continue
-        if wording.is_bare(item):
+        if is_bare(item):
             # Made by the name that the server gave, after the table.
             continue
         inline.append(item)
@@ -106,13 +107,16 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
     referring = {
         name
         for key in waiting
-        for name in wording.referring_columns(comparison.models.objects[key]) or ()
+        for name in object_operations.referring_columns(
+            comparison.models.one(kinds.Constraint, key)
+        )
+        or ()
     }
     operation.columns = [_as_key_alone(item, referring) for item in inline]
     steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
     for key in waiting:
-        made = wording.create(key, comparison.models.objects[key], comparison.declared)
-        dropped = wording.drop(key, comparison.models.objects[key])
+        made = object_operations.create(key, comparison.models.objects[key], comparison.declared)
+        dropped = object_operations.drop(key, comparison.models.objects[key])
         steps.append(Step(Stage.CREATE, made, dropped, "make", key))
     return steps
 
@@ -133,10 +137,10 @@ def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> K
     columns, other = list(item.column_keys), item.referred_table.name
     return next(
         key
-        for key, attributes in comparison.models.of_kind("constraint")
-        if attributes["table"] == table
-        and wording.refers_to(attributes) == other
-        and wording.referring_columns(attributes) == columns
+        for key, constraint in comparison.models.each(kinds.Constraint)
+        if constraint.table == table
+        and object_operations.refers_to(constraint) == other
+        and object_operations.referring_columns(constraint) == columns
     )
 
 
@@ -154,9 +158,9 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
         elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
             inline.append(item)
     back.columns = inline
-    attributes = comparison.database.objects[Key("table", table)]
-    if attributes["partition key"] is not None:
-        back.kw["postgresql_partition_by"] = attributes["partition key"]
+    former = comparison.database.one(kinds.Table, Key("table", table))
+    if former.partition_key is not None:
+        back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
     return Step(
         Stage.TABLES,
@@ -164,7 +168,7 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
         [
             back,
             *(_add(comparison.database, table, name) for name in apart),
-            *state(table, PLAIN_TABLE, attributes),
+            *state(plain(former), former),
         ],
     )
 
@@ -173,13 +177,13 @@ def as_read(
     comparison: Comparison, table: str, column: Column[Any], changes: Changes
 ) -> Column[Any]:
     """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
-    attributes = comparison.database.objects[Key("column", f"{table}.{column.name}")]
+    found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
     copy = column._copy()
-    copy.nullable = not attributes["not null"]
-    copy.type = collated(copy.type, attributes)
+    copy.nullable = not found.not_null
+    copy.type = collated(copy.type, found)
     if any(
-        key in changes.removed and found["type"] == "primary key" and found["table"] == table
-        for key, found in comparison.database.of_kind("constraint")
+        key in changes.removed and each.type == "primary key" and each.table == table
+        for key, each in comparison.database.each(kinds.Constraint)
     ):
         # Made by a statement of its own, or there would be two.
         copy.primary_key = False
@@ -223,14 +227,14 @@ def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
 
 def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
     """A column whose type SQLAlchemy does not know, in PostgreSQL's words."""
-    column = catalog.objects[Key("column", f"{table}.{name}")]
-    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column['type']}"]
-    if column["collation"] is not None:
-        parts.append(f"COLLATE {column['collation']}")
-    if column["not null"]:
+    column = catalog.one(kinds.Column, Key("column", f"{table}.{name}"))
+    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}"]
+    if column.collation is not None:
+        parts.append(f"COLLATE {column.collation}")
+    if column.not_null:
         parts.append("NOT NULL")
-    if column["default"] is not None:
-        parts.append(f"DEFAULT {column['default']}")
+    if column.default is not None:
+        parts.append(f"DEFAULT {column.default}")
     return sql(" ".join(parts))
 
 
@@ -246,7 +250,7 @@ def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], li
         drop = ops.DropColumnOp(table, str(declared.name))
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
         if key in changes.freed:
-            column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(declared.name)}"
+            column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(str(declared.name))}"
             before.append(
                 Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
             )
@@ -259,10 +263,10 @@ def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], li
 
 def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Step]:
     """An identity goes before a default comes, and comes after one went."""
-    for key, found in comparison.database.of_kind("column"):
-        expected = comparison.models.objects.get(key)
-        if expected is not None and (expected["identity"] is None) == leaving:
-            step = identity(str(found["table"]), str(found["name"]), found, expected)
+    for key, found in comparison.database.each(kinds.Column):
+        expected = comparison.models.find(kinds.Column, key)
+        if expected is not None and (expected.identity is None) == leaving:
+            step = identity(found, expected)
             if step is not None:
                 yield step
 
@@ -278,8 +282,8 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
     for table in sorted(comparison.new_tables - created):
         words = f"The models make the table {table} by a statement of their own; write it here too."
         yield Step(Stage.STATE, [Note(words)], [])
-    for key, column in comparison.models.of_kind("column"):
-        table, name = str(column["table"]), str(column["name"])
+    for key, column in comparison.models.each(kinds.Column):
+        table, name = column.table, column.name
         if table not in comparison.kept_tables or key.name in named:
             continue
         if key not in comparison.database.objects:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from surefoot.autogenerate.facts import Fact
 from surefoot.autogenerate.retyping import is_widening
+from surefoot.catalog.kinds import Column, Index
 
 
 class Phrase(NamedTuple):
@@ -85,7 +86,9 @@ def _phrases(fact: Fact) -> Iterator[Phrase]:
     elif fact.word == "unbuild" or (fact.word == "drop" and fact.after is None):
         if fact.key.kind == "table":
             yield Phrase("make", " again, without its rows", " again, without their rows")
-        elif fact.key.kind == "constraint" or (fact.before or {}).get("unique"):
+        elif fact.key.kind == "constraint" or (
+            isinstance(fact.before, Index) and fact.before.unique
+        ):
             # It comes back only where the rows keep to it.
             again = f" again, {_STOPPED}"
             yield Phrase("make", again.format("it"), again.format("one of them"))
@@ -108,21 +111,22 @@ def _of_constraint(fact: Fact) -> Phrase:
 
 
 def _of_column(fact: Fact) -> Iterator[Phrase]:
-    before, after = fact.before or {}, fact.after or {}
+    before = fact.before if isinstance(fact.before, Column) else None
+    after = fact.after if isinstance(fact.after, Column) else None
+    required = before is not None and before.not_null
     if fact.word == "make":
         yield _DROP_WITH_CONTENT
     elif fact.word == "drop":
-        filled = any(before.get(part) for part in ("default", "generated", "identity"))
         stopped = ""
-        if before.get("not null") and not filled:
+        if required and before is not None and not before.has_own_value:
             stopped = ", which any row stops because null is forbidden"
         yield Phrase("add", f" again, empty{stopped}", f" again, empty{stopped}")
     elif fact.word == "exchanged":
         stopped = ", which any row stops because null is forbidden"
-        empty = f" empty{stopped if before.get('not null') else ''}"
+        empty = f" empty{stopped if required else ''}"
         yield Phrase("give", f" its former type,{empty}", f" their former types,{empty}")
     elif fact.word == "retype":
-        fits = is_widening(str(after.get("type")), str(before.get("type")))
+        fits = after is None or before is None or is_widening(after.type, before.type)
         stopped = "" if fits else ", which a value that does not fit stops"
         yield Phrase("give", f" its former type{stopped}", f" their former types{stopped}")
     elif fact.word == "nullable":

@@ -20,15 +20,16 @@ and their options, casts, operator families, what a partition has beside what it
 the privileges of the schema itself, other schemas, and what belongs to an extension.
 """
 
-from surefoot.catalog.model import NOTHING, Attributes, Catalog, Difference, Key, Value, difference
+from surefoot.catalog.kinds import SchemaObject, Value
+from surefoot.catalog.model import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.reading import snapshot
 
 __all__ = [
     "NOTHING",
-    "Attributes",
     "Catalog",
     "Difference",
     "Key",
+    "SchemaObject",
     "Value",
     "difference",
     "snapshot",

@@ -15,9 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog.model import Catalog
 from surefoot.catalog.reading import snapshot
-from surefoot.catalog.statements import quoted
-from surefoot.connect.failures import describe
 from surefoot.errors import PermissionMissing, UsageError
+from surefoot.quoting import quoted
 
 _MAY = text("""
 SELECT current_user::text AS "user", current_database()::text AS database,
@@ -113,7 +112,10 @@ def _create(connection: Connection, models: MetaData) -> None:
         # Without a look at what exists: that would find the tables of the database.
         models.create_all(connection, tables=ours, checkfirst=False)
     except DBAPIError as error:
+        cause = getattr(error.orig, "__cause__", None) or error.orig
+        # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
+        reason = str(cause.args[0]) if cause is not None and cause.args else str(error)
         raise UsageError(
-            f"the models cannot be created in an empty schema: {describe(error)}",
+            f"the models cannot be created in an empty schema: {reason}",
             help="correct the models; what they need must be among them",
         ) from error

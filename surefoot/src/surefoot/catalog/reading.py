@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.catalog.dependencies import DEPENDENCIES
-from surefoot.catalog.model import Attributes, Catalog, Key, Value, frozen
+from surefoot.catalog.kinds import KINDS, SchemaObject, Value
+from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.normal import view_definition
 from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
 from surefoot.catalog.queries import OBJECTS
@@ -67,10 +68,8 @@ def snapshot(
     objects = dict(found.objects)
     for *address, of, who in may:
         if (key := keys.get((address[0], address[1], address[2]))) is not None:
-            told = {"owner": of, "privileges": tuple(sorted(who)) if who else None}
-            objects[key] = frozen(
-                {**objects[key], **{name: value for name, value in told.items() if value}}
-            )
+            others = tuple(sorted(who)) if who else None
+            objects[key] = replace(objects[key], owner=of, privileges=others)
     return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
 
 
@@ -78,7 +77,7 @@ def _objects(
     rows: Iterable[tuple[Any, ...]], exclude: Collection[str], *, server_version: int
 ) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
     """The objects, and by which address pg_depend knows each."""
-    objects: dict[Key, Attributes] = {}
+    objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     positions: dict[str, list[tuple[int, str]]] = {}
     for kind, name, relation, *address, read in rows:
@@ -90,7 +89,10 @@ def _objects(
             positions.setdefault(relation, []).append((position, attributes["name"]))
         if kind in ("view", "materialized view"):
             attributes["definition"] = view_definition(attributes["definition"], server_version)
-        objects[key] = frozen({name: _value(value) for name, value in attributes.items()})
+        given: dict[str, Any] = {
+            name.replace(" ", "_"): _value(value) for name, value in attributes.items()
+        }
+        objects[key] = KINDS[kind](**given)
         keys[(int(address[0]), int(address[1]), int(address[2]))] = key
     order = {
         table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from surefoot.catalog import Catalog, Difference, Key, difference
+from surefoot.catalog.definitions import not_null_column
+from surefoot.catalog.kinds import Constraint, table_of
 from surefoot.catalog.order import in_order
 from surefoot.drift import repair
 from surefoot.drift.groups import grouped, ordered
@@ -71,7 +73,7 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
         moves[key] = repair.attach(key, expected) if detached else repair.detach(key, found)
         objects = (found if detached else expected).objects
         moves[table] = None
-        moves.update({each: None for each in objects if objects[each].get("table") == table.name})
+        moves.update({each: None for each in objects if table_of(objects[each]) == table.name})
     return moves
 
 
@@ -82,12 +84,12 @@ def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
     """
     proofs: dict[Key, Repair | None] = {}
     for key in by_key:
-        attributes = found.objects.get(key) or expected.objects.get(key) or {}
-        if key.kind != "constraint" or attributes.get("type") != "not null":
+        constraint = found.find(Constraint, key) or expected.find(Constraint, key)
+        if constraint is None or constraint.type != "not null":
             continue
-        name = str(attributes["definition"]).removeprefix("NOT NULL ").strip('"')
-        sides = [side.get("column", f"{attributes['table']}.{name}") for side in (expected, found)]
-        if not all(column is not None and column["not null"] for column in sides):
+        name = not_null_column(constraint.definition)
+        sides = [side.column(constraint.table, name) for side in (expected, found)]
+        if not all(column is not None and column.not_null for column in sides):
             proofs[key] = None
         elif key in found.objects:
             proofs[key] = repair.validate(key, found)

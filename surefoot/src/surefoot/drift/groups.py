@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Constraint, Sequence, table_of
 from surefoot.catalog.order import in_order
 
 _OWNERS = ("table", "view", "materialized view", "partition")
@@ -21,14 +22,15 @@ def grouped(keys: Collection[Key], catalog: Catalog) -> dict[Key, tuple[Key, ...
 
 
 def _speaker(key: Key, keys: Collection[Key], catalog: Catalog) -> Key:
-    attributes = catalog.objects[key]
-    if (owner := attributes.get("owned by")) is not None and Key("column", str(owner)) in keys:
-        return _speaker(Key("column", str(owner)), keys, catalog)
+    item = catalog.objects[key]
+    if isinstance(item, Sequence) and item.owned_by is not None:
+        column = Key("column", item.owned_by)
+        if column in keys:
+            return _speaker(column, keys, catalog)
+    is_reference = isinstance(item, Constraint) and item.type == "foreign key"
     for kind in _OWNERS:
-        table = Key(kind, str(attributes.get("table")))
-        if table in keys and not (
-            attributes.get("type") == "foreign key" and _leaves(key, table, keys, catalog)
-        ):
+        table = Key(kind, str(table_of(item)))
+        if table in keys and not (is_reference and _leaves(key, table, keys, catalog)):
             return _speaker(table, keys, catalog)
     return key
 
@@ -36,7 +38,7 @@ def _speaker(key: Key, keys: Collection[Key], catalog: Catalog) -> Key:
 def _leaves(key: Key, table: Key, keys: Collection[Key], catalog: Catalog) -> bool:
     """Whether a reference leads to another table that comes or goes too."""
     return any(
-        used in keys and catalog.objects[used].get("table") not in (table.name, None)
+        used in keys and table_of(catalog.objects[used]) not in (table.name, None)
         for used in catalog.uses.get(key, ())
     )
 
@@ -50,7 +52,7 @@ def ordered(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> list[Key
         uses.setdefault(of, set()).update({speaker.get(each, each) for each in used} - {of})
     for key in groups:
         for kind in _OWNERS:
-            table = Key(kind, str(catalog.objects[key].get("table")))
+            table = Key(kind, str(table_of(catalog.objects[key])))
             if table in groups:
                 uses.setdefault(key, set()).add(table)
     return in_order(groups, {key: frozenset(each) for key, each in uses.items()})

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from surefoot.catalog import Attributes, Difference, Key, Value
+from surefoot.catalog import Difference, Key
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Deviation:
             "changes": [
                 {
                     "attribute": each.attribute,
-                    "expected": _plain(each.expected),
-                    "found": _plain(each.found),
+                    "expected": each.expected,
+                    "found": each.found,
                 }
                 for each in changes
             ],
@@ -96,7 +96,3 @@ class Drift:
             "differences": [each.as_json() for each in self.deviations],
             "models": None if self.models is None else [each.as_json() for each in self.models],
         }
-
-
-def _plain(value: Value | Attributes) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from surefoot.catalog import Attributes, Value
+from surefoot.catalog import SchemaObject, Value
 from surefoot.drift.model import Deviation, Drift, Since
 
 
@@ -73,13 +73,13 @@ def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
         yield from _value(f"+ found    {name}", each.found)
 
 
-def _value(label: str, value: Value | Attributes) -> Iterator[str]:
+def _value(label: str, value: Value | SchemaObject) -> Iterator[str]:
     first, *rest = _shown(value).splitlines() or [""]
     yield f"   {label}{first}"
     yield from (f"     {line}" for line in rest)
 
 
-def _shown(value: Value | Attributes) -> str:
+def _shown(value: Value | SchemaObject) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, bool):

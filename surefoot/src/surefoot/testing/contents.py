@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.catalog.statements import quoted
+from surefoot.quoting import quoted
 from surefoot.trace.seed import tables
 from surefoot.trace.state import STATE, Column, State, read_state
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from surefoot.catalog.statements import literal, quoted
+from surefoot.quoting import literal, quoted
 from surefoot.trace.seed import references, value
 from surefoot.trace.state import Column, Constraint, Relation, State
 
