@@ -13,7 +13,8 @@ from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 
-from surefoot.operations.enums import quote, verbatim
+from surefoot.operations.enums import verbatim
+from surefoot.quoting import quoted
 
 
 class _Plain(MigrateOperation):
@@ -75,8 +76,8 @@ class UniqueUsingIndex(_Plain):
         if self.initially is not None:
             later += f" INITIALLY {self.initially}"
         return (
-            f"ALTER TABLE {quote(self.table_name)} ADD CONSTRAINT {quote(self.constraint_name)} "
-            f"{self.kind} USING INDEX {quote(self.index_name)}{later}"
+            f"ALTER TABLE {quoted(self.table_name)} ADD CONSTRAINT {quoted(self.constraint_name)} "
+            f"{self.kind} USING INDEX {quoted(self.index_name)}{later}"
         )
 
 
@@ -117,8 +118,8 @@ class ValidateConstraint(_Plain):
     def sql(self) -> str:
         """The statement."""
         return (
-            f"ALTER TABLE {quote(self.table_name)} "
-            f"VALIDATE CONSTRAINT {quote(self.constraint_name)}"
+            f"ALTER TABLE {quoted(self.table_name)} "
+            f"VALIDATE CONSTRAINT {quoted(self.constraint_name)}"
         )
 
 

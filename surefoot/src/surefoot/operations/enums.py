@@ -15,19 +15,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
-from sqlalchemy.dialects import postgresql
 
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
-
-
-def quote(name: str) -> str:
-    """A name as SQL writes it, quoted where it has to be."""
-    return _PREPARER.quote(name)
-
-
-def literal(value: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
+from surefoot.quoting import literal, quoted
 
 
 def verbatim(statement: str) -> sa.TextClause:
@@ -71,7 +60,7 @@ class AddEnumValueOp(MigrateOperation):
         elif self.after is not None:
             place = f" AFTER {literal(self.after)}"
         return (
-            f"ALTER TYPE {quote(self.type_name)} ADD VALUE IF NOT EXISTS "
+            f"ALTER TYPE {quoted(self.type_name)} ADD VALUE IF NOT EXISTS "
             f"{literal(self.value)}{place}"
         )
 
@@ -95,7 +84,7 @@ class RenameEnumValueOp(MigrateOperation):
     def sql(self) -> str:
         """The statement."""
         return (
-            f"ALTER TYPE {quote(self.type_name)} RENAME VALUE "
+            f"ALTER TYPE {quoted(self.type_name)} RENAME VALUE "
             f"{literal(self.old)} TO {literal(self.new)}"
         )
 

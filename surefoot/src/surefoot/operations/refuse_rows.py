@@ -11,7 +11,8 @@ from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 
-from surefoot.operations.enums import literal, quote, verbatim
+from surefoot.operations.enums import verbatim
+from surefoot.quoting import literal, quoted
 
 
 @Operations.register_operation("refuse_rows")
@@ -37,7 +38,7 @@ class RefuseRows(MigrateOperation):
         message = literal(f"{self.table_name} has rows for which {self.condition}")
         return (
             "DO $refuse_rows$\nBEGIN\n"
-            f"    IF EXISTS (SELECT FROM {quote(self.table_name)} WHERE {self.condition}) THEN\n"
+            f"    IF EXISTS (SELECT FROM {quoted(self.table_name)} WHERE {self.condition}) THEN\n"
             "        RAISE EXCEPTION USING ERRCODE = 'check_violation',\n"
             f"            MESSAGE = {message},\n"
             f"            HINT = {literal(self.hint)};\n"

@@ -16,6 +16,7 @@ from dataclasses import replace
 import asyncpg
 
 from surefoot.chain.version_table import VersionTable
+from surefoot.quoting import literal
 from surefoot.trace.state import Column, Constraint, Relation, State
 
 # How a value is made of the row's number; by the type's name without its modifier.
@@ -153,7 +154,7 @@ def value(state: State, column: Column) -> str:
         for label in state.labels.values()
         if state.types.get(label.type) and state.types[label.type].name == name.strip('"')
     ]
-    return "'" + labels[0].replace("'", "''") + "'" if labels else "NULL"
+    return literal(labels[0]) if labels else "NULL"
 
 
 def _checked(state: State, column: Column) -> str | None:
