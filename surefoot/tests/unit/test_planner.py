@@ -1,4 +1,4 @@
-"""Which revisions a change becomes, from steps and two catalogs alone."""
+"""Which revisions a change becomes, from changes and two catalogs alone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy import BigInteger, Integer
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import identity
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import index_of, key_index_of
-from surefoot.autogenerate.planner import Planned, plan
-from surefoot.autogenerate.renames import Rename, told
-from surefoot.autogenerate.steps import Stage, Step
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, View
 
@@ -52,40 +52,40 @@ def of(item: Index | Constraint) -> Key:
     return Key("constraint", f"t.{item.name}")
 
 
-def made(item: Index | Constraint) -> Step:
+def made(item: Index | Constraint) -> Change:
     key = of(item)
     do, undo = object_operations.create(key, item), object_operations.drop(key, item)
-    return Step(Stage.CREATE, do, undo, "make", key)
+    return Change(Stage.CREATE, do, undo, "make", key)
 
 
-def dropped(item: Index | Constraint) -> Step:
+def dropped(item: Index | Constraint) -> Change:
     key = of(item)
     do, undo = object_operations.drop(key, item), object_operations.create(key, item)
-    return Step(Stage.DROP, do, undo, "drop", key)
+    return Change(Stage.DROP, do, undo, "drop", key)
 
 
-def column_added(name: str = "n") -> Step:
+def column_added(name: str = "n") -> Change:
     add = ops.AddColumnOp("t", sa.Column(name, Integer))
-    return Step(Stage.TABLES, [add], [add.reverse()])
+    return Change(Stage.TABLES, [add], [add.reverse()])
 
 
 def planned(
-    *steps: Step,
+    *changes: Change,
     database: Objects = IN_USE,
     models: Objects = IN_USE,
     uses: Mapping[Key, frozenset[Key]] | None = None,
     major: int = 18,
-) -> list[Planned]:
+) -> list[RevisionPlan]:
     here = {**IN_USE, **database}
     there = {**IN_USE, **models}
     comparison = Comparison(
         Catalog(here, uses=uses or {}), Catalog(there, uses=uses or {}),
         {}, frozenset(), {}, {}, major=major,
     )  # fmt: skip
-    return plan(steps, comparison, Changes())
+    return plan(changes, comparison, ObjectDiff())
 
 
-def titles(revisions: list[Planned]) -> list[str | None]:
+def titles(revisions: list[RevisionPlan]) -> list[str | None]:
     return [each.title for each in revisions]
 
 
@@ -97,7 +97,7 @@ def test_an_index_is_built_after_the_rest_and_dropped_before_it() -> None:
         database={of(gone): gone}, models={of(INDEX): INDEX},
     )  # fmt: skip
     assert titles(found) == ["Drop old", None, "Build ix on t"]
-    assert [len(each.steps) for each in found] == [1, 1, 1]
+    assert [len(each.changes) for each in found] == [1, 1, 1]
 
 
 def test_the_message_is_said_of_what_there_is() -> None:
@@ -111,7 +111,7 @@ def test_a_check_is_added_and_then_proven() -> None:
     """Beside what else is a change of the catalogue."""
     found = planned(column_added(), made(CHECK), models={of(CHECK): CHECK})
     assert titles(found) == [None, "Validate ck of t"]
-    assert [step.word for step in found[0].steps] == ["", "promise"]
+    assert [change.action for change in found[0].changes] == ["", "promise"]
 
 
 def test_a_foreign_key_comes_after_the_index_under_it() -> None:
@@ -154,16 +154,17 @@ def test_what_goes_goes_last_and_each_table_by_itself() -> None:
     """A column is left out by a release before it is gone."""
     demanded = replace(COLUMN, not_null=True)
     drop = ops.DropColumnOp("t", "c", _reverse=ops.AddColumnOp("t", sa.Column("c", Integer)))
-    column = Step(Stage.TABLES, [drop], [drop.reverse()])
+    column = Change(Stage.TABLES, [drop], [drop.reverse()])
     tables = [
-        Step(Stage.TABLES, [ops.DropTableOp(name)], [ops.CreateTableOp(name, [])]) for name in "yx"
+        Change(Stage.TABLES, [ops.DropTableOp(name)], [ops.CreateTableOp(name, [])])
+        for name in "yx"
     ]
     found = planned(
         column, *tables, made(INDEX),
         database={Key("column", "t.c"): demanded}, models={of(INDEX): INDEX},
     )  # fmt: skip
     assert titles(found) == [None, "Build ix on t", "Drop t.c", "Drop x", "Drop y"]
-    assert [step.word for step in found[0].steps] == ["nullable"]
+    assert [change.action for change in found[0].changes] == ["nullable"]
     assert all("deploy a release" in each.about[0] for each in found[2:])
 
 
@@ -172,14 +173,14 @@ def test_what_is_made_with_its_table_stays_with_it() -> None:
     mine = replace(INDEX, table="new")
     found = planned(made(mine), models={of(mine): mine})
     assert titles(found) == [None]
-    assert [step.word for step in found[0].steps] == ["make"]
+    assert [change.action for change in found[0].changes] == ["make"]
 
 
 def test_a_partitioned_table_takes_no_concurrent_index() -> None:
     """PostgreSQL refuses one."""
     parted = {Key("table", "t"): replace(TABLE, kind="partitioned table")}
     found = planned(made(INDEX), database=parted, models={**parted, of(INDEX): INDEX})
-    assert [step.word for each in found for step in each.steps] == ["make"]
+    assert [change.action for each in found for change in each.changes] == ["make"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_the_index_of_a_key_has_all_of_it() -> None:
 
 def test_renames_are_told_by_their_form() -> None:
     """Tables first, so that a column is named as its table is in the end."""
-    assert told(["b.x:b.y", "a:b"]) == [
+    assert parse_renames(["b.x:b.y", "a:b"]) == [
         Rename("table", "a", "a", "b"),
         Rename("column", "b", "x", "y"),
     ]
@@ -242,14 +243,14 @@ def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     """With a word about what it costs."""
     wide = replace(COLUMN, type="bigint")
     alter = ops.AlterColumnOp("t", "c", modify_type=BigInteger(), existing_type=Integer())
-    step = Step(Stage.TABLES, [alter], [alter.reverse()])
-    (found,) = planned(step, models={Key("column", "t.c"): wide})
+    change = Change(Stage.TABLES, [alter], [alter.reverse()])
+    (found,) = planned(change, models={Key("column", "t.c"): wide})
     assert "writes no row" in found.about[0]
 
 
-def added_to(table: str) -> Step:
+def added_to(table: str) -> Change:
     add = ops.AddColumnOp(table, sa.Column("n", Integer))
-    return Step(Stage.TABLES, [add], [add.reverse()])
+    return Change(Stage.TABLES, [add], [add.reverse()])
 
 
 OTHER: Objects = {Key("table", "u"): replace(TABLE, name="u")}
@@ -261,16 +262,16 @@ def test_a_revision_holds_one_table() -> None:
         added_to("t"), added_to("t"), added_to("u"), database=OTHER, models=OTHER
     )  # fmt: skip
     assert titles(found) == [None, "Add u.n"]
-    assert [len(each.steps) for each in found] == [2, 1]
+    assert [len(each.changes) for each in found] == [2, 1]
 
 
 VIEW = View(name="v", definition="SELECT", columns=("c",), options=None, comment=None)
 SEEN = Key("view", "v")
 
 
-def remade(stage: Stage) -> Step:
+def remade(stage: Stage) -> Change:
     add = ops.ExecuteSQLOp("SELECT 1")
-    return Step(stage, [add], [add], "remake", SEEN)
+    return Change(stage, [add], [add], "remake", SEEN)
 
 
 def test_what_goes_and_comes_back_is_one_revision() -> None:
@@ -288,8 +289,8 @@ def test_what_goes_and_comes_back_is_one_revision() -> None:
 def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
     """All rows may be read for it, which nobody is to wait for."""
     numbered = replace(COLUMN, identity="ALWAYS START WITH 1")
-    step = identity(COLUMN, numbered)
-    assert step is not None
-    found = planned(step, models={Key("column", "t.c"): numbered})
+    change = identity(COLUMN, numbered)
+    assert change is not None
+    found = planned(change, models={Key("column", "t.c"): numbered})
     assert titles(found) == [None, "Number t.c after its rows"]
     assert not any(each.allow for each in found)

@@ -1,7 +1,7 @@
 """Autogenerate: what `alembic revision --autogenerate` and `alembic check` compare and write.
 
     database ----------------------> Catalog --+
-    models -> a schema of their own -> Catalog --+-> changes -> Steps -> upgrade and downgrade
+    models -> a schema of their own -> Catalog --+-> changes -> Changes -> upgrade and downgrade
     Alembic's own comparators ------> tables ----+
 
 Alembic finds tables and columns. What it does not see or sees wrongly is compared as PostgreSQL

@@ -6,9 +6,9 @@ import re
 
 from alembic.operations import ops
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import checked_domain
-from surefoot.autogenerate.steps import Stage, Step
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Routine
 
@@ -16,11 +16,11 @@ _CALL = re.compile(r"(\w+)\(")
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 
 
-def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
-    """The steps of a new column.
+def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
+    """The changes of a new column.
 
     A default that differs by row is set after the column is there, for the rows to come. NOT NULL
-    without a value for the rows that are there is a step of its own.
+    without a value for the rows that are there is a change of its own.
     """
     table, column = str(operation.table_name), operation.column
     key = Key("column", f"{table}.{column.name}")
@@ -38,24 +38,24 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
     checked = key in comparison.models.uses and checked_domain(comparison, key)
     fills = declared is not None and fills_rows(declared)
     if fills or (checked and not by_row and not required):
-        return [Step(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
+        return [Change(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
-        return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+        return [Change(Stage.TABLES, [operation], [operation.reverse()])]
     copy = column._copy()
     copy.nullable = True
     if by_row:
         copy.server_default = None
     add = ops.AddColumnOp(table, copy, schema=operation.schema)
     drop = ops.DropColumnOp(table, str(column.name), schema=operation.schema)
-    steps = [Step(Stage.TABLES, [add], [drop])]
+    changes = [Change(Stage.TABLES, [add], [drop])]
     if by_row:
         default = ops.AlterColumnOp(
             table, str(column.name), modify_server_default=column.server_default
         )
-        steps.append(Step(Stage.TABLES, [default], [], "default", key))
+        changes.append(Change(Stage.TABLES, [default], [], "default", key))
     if required:
-        steps.append(not_null(table, str(column.name), column.type))
-    return steps
+        changes.append(not_null(table, str(column.name), column.type))
+    return changes
 
 
 def fills_rows(column: Column) -> bool:
@@ -63,13 +63,13 @@ def fills_rows(column: Column) -> bool:
     return column.identity is not None or (column.generated or "").endswith(" STORED")
 
 
-def not_null(table: str, name: str, kind: object) -> Step:
-    """The step that forbids null in a column that has the type by then."""
+def not_null(table: str, name: str, kind: object) -> Change:
+    """The change that forbids null in a column that has the type by then."""
     forbid = ops.AlterColumnOp(
         table, name, modify_nullable=False, existing_type=kind, existing_nullable=True
     )
     key = Key("column", f"{table}.{name}")
-    return Step(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
+    return Change(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
 
 
 def is_volatile(comparison: Comparison, column: Column) -> bool:

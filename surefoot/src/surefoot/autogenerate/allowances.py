@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import no_other_way, object_operations
+from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.facts import Fact
 from surefoot.autogenerate.indexes import leading_columns
-from surefoot.autogenerate.parts import Allowance
-from surefoot.autogenerate.steps import Stage, Step
+from surefoot.autogenerate.revision_part import Allowance
+from surefoot.autogenerate.transitions import Transition
 from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
 _BY_TYPE: Mapping[str, str] = {
@@ -41,15 +41,15 @@ def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
 
 
 def declared_so(
-    steps: Iterable[MigrateOperation], facts: Iterable[Fact], comparison: Comparison
+    changes: Iterable[MigrateOperation], transitions: Iterable[Transition], comparison: Comparison
 ) -> Iterator[Allowance]:
     """What the rules of design find in a revision, as the models' decisions."""
-    steps = list(steps)
-    found = [said for fact in facts for said in _of_fact(fact, comparison)]
-    for step in steps:
-        for table, columns in _references(step, comparison):
+    changes = list(changes)
+    found = [said for transition in transitions for said in _of_transition(transition, comparison)]
+    for change in changes:
+        for table, columns in _references(change, comparison):
             found += _unindexed(comparison, table, columns)
-        yield from _inline(step, comparison)
+        yield from _inline(change, comparison)
     yield from as_declared(found)
 
 
@@ -74,16 +74,16 @@ def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said
         yield "avoid-length-limit", f"{name} as {kind}"
 
 
-def _of_fact(fact: Fact, comparison: Comparison) -> Iterator[Said]:
-    after = fact.after
-    if isinstance(after, Column) and fact.word in ("make", "remake", "retype"):
-        yield from of_column(fact.key.name, after, added=fact.word != "retype")
-        if fact.word == "make":
-            yield from _serial(comparison, fact.key.name, after)
-    elif isinstance(after, Table) and fact.word == "make":
-        yield from _of_table(comparison, fact.key.name)
-    elif isinstance(after, Domain) and fact.word == "make" and after.is_constrained:
-        yield "avoid-domain-with-constraint", f"{fact.key.name} as a domain with a constraint"
+def _of_transition(transition: Transition, comparison: Comparison) -> Iterator[Said]:
+    after = transition.after
+    if isinstance(after, Column) and transition.action in ("make", "remake", "retype"):
+        yield from of_column(transition.key.name, after, added=transition.action != "retype")
+        if transition.action == "make":
+            yield from _serial(comparison, transition.key.name, after)
+    elif isinstance(after, Table) and transition.action == "make":
+        yield from _of_table(comparison, transition.key.name)
+    elif isinstance(after, Domain) and transition.action == "make" and after.is_constrained:
+        yield "avoid-domain-with-constraint", f"{transition.key.name} as a domain with a constraint"
 
 
 def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
@@ -119,9 +119,9 @@ def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> It
         yield "require-index-for-foreign-key", f"no index on {named}"
 
 
-def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
+def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
     """References to a table in use that are made together with their own."""
-    for operation in step.ops if isinstance(step, Step) else ():
+    for operation in change.ops if isinstance(change, Change) else ():
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             referred = {
                 item.referred_table.name
@@ -129,19 +129,19 @@ def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowanc
                 if isinstance(item, ForeignKeyConstraint)
             }
             if referred & comparison.kept_tables:
-                yield from no_other_way.partitioned(operation.table_name)
+                yield from unavoidable.partitioned(operation.table_name)
 
 
 def _references(
-    step: MigrateOperation, comparison: Comparison
+    change: MigrateOperation, comparison: Comparison
 ) -> Iterator[tuple[str, abc.Sequence[str]]]:
-    """The foreign keys that a step makes: their tables, and the columns that refer."""
-    if not isinstance(step, Step):
+    """The foreign keys that a change makes: their tables, and the columns that refer."""
+    if not isinstance(change, Change):
         return
-    made = comparison.models.find(Constraint, step.key)
-    if made is not None and step.word in _MADE and step.stage is not Stage.DROP:
+    made = comparison.models.find(Constraint, change.key)
+    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
         yield made.table, object_operations.referring_columns(made) or ()
-    for operation in step.ops:
+    for operation in change.ops:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             for item in operation.columns:
                 if isinstance(item, ForeignKeyConstraint):

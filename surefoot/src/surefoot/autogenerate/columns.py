@@ -11,10 +11,11 @@ from sqlalchemy import DefaultClause, String, text
 from sqlalchemy.types import NullType, TypeEngine
 
 from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, comparison_of
-from surefoot.autogenerate.exchangeable import is_exchanged
-from surefoot.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
+from surefoot.autogenerate.swappable import is_swappable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Column
 from surefoot.quoting import literal, quoted
@@ -93,24 +94,26 @@ def compare_default(
     return PriorityDispatchResult.STOP
 
 
-def alter(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
-    """The steps of a column that differs. That null is forbidden is the last of them."""
+def alter(comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp) -> list[Change]:
+    """The changes of a column that differs. That null is forbidden is the last of them."""
     key = Key("column", f"{operation.table_name}.{operation.column_name}")
-    if operation.modify_type is not None and is_exchanged(comparison, key):
-        in_place = _altered(comparison, changes, operation)
-        do = [each for step in in_place for each in step.ops]
-        undo = [each for step in reversed(in_place) for each in step.undo]
-        return [Step(Stage.TABLES, do, undo, "exchange", key)]
-    return _altered(comparison, changes, operation)
+    if operation.modify_type is not None and is_swappable(comparison, key):
+        in_place = _altered(comparison, diff, operation)
+        do = [each for change in in_place for each in change.ops]
+        undo = [each for change in reversed(in_place) for each in change.undo]
+        return [Change(Stage.TABLES, do, undo, "swap", key)]
+    return _altered(comparison, diff, operation)
 
 
-def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
+def _altered(
+    comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp
+) -> list[Change]:
     if operation.modify_nullable is False:
         operation.modify_nullable = None
         operation.existing_nullable = True
         kind = operation.modify_type or operation.existing_type
         forbid = not_null(str(operation.table_name), str(operation.column_name), kind)
-        rest = _altered(comparison, changes, operation) if operation.has_changes() else []
+        rest = _altered(comparison, diff, operation) if operation.has_changes() else []
         return [*rest, forbid]
     key = Key("column", f"{operation.table_name}.{operation.column_name}")
     pair = comparison.column(key)
@@ -118,28 +121,28 @@ def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColum
         return _retype(comparison, operation, *pair)
     if (
         operation.modify_server_default is not False
-        and comparison.database.uses.get(key, frozenset()) & changes.replaced
+        and comparison.database.uses.get(key, frozenset()) & diff.replaced
     ):
         return _past_replaced_enum(operation)
-    return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    return [Change(Stage.TABLES, [operation], [operation.reverse()])]
 
 
-def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
+def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Change]:
     """Neither default may be in force while the values change: each may be none of the others."""
     old, new = operation.existing_server_default, operation.modify_server_default
     operation.modify_server_default = operation.existing_server_default = False
-    steps = []
+    changes = []
     if old is not None:
-        steps.append(Step(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
+        changes.append(Change(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
     if operation.has_changes():
-        steps.append(Step(Stage.TABLES, [operation], [operation.reverse()]))
+        changes.append(Change(Stage.TABLES, [operation], [operation.reverse()]))
     if new is not None:
-        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return steps
+        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return changes
 
 
-def identity(before: Column, after: Column) -> Step | None:
-    """The step that makes, changes or drops the identity of a column."""
+def identity(before: Column, after: Column) -> Change | None:
+    """The change that makes, changes or drops the identity of a column."""
     if before.identity == after.identity:
         return None
     table, name = after.table, after.name
@@ -151,7 +154,7 @@ def identity(before: Column, after: Column) -> Step | None:
         # Rows that are there have their numbers: the sequence goes on after them.
         return [
             sql(first),
-            GoOn(
+            ContinueSequence(
                 f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
                 f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART",
                 quoted(table),
@@ -160,12 +163,12 @@ def identity(before: Column, after: Column) -> Step | None:
         ]
 
     key = Key("column", f"{table}.{name}")
-    return Step(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+    return Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
 
 
 def _retype(
     comparison: Comparison, operation: ops.AlterColumnOp, before: Column, after: Column
-) -> list[Step]:
+) -> list[Change]:
     """A default stands in the way of a type that PostgreSQL does not cast to by itself.
 
     Where it does cast, the default is set again all the same: it keeps the words of its old type.
@@ -179,14 +182,14 @@ def _retype(
     if up is None and down is None and operation.existing_type is not None:
         if old is not None or new is not None:
             operation.existing_server_default, operation.modify_server_default = old, new
-        return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+        return [Change(Stage.TABLES, [operation], [operation.reverse()])]
     operation.existing_server_default = operation.modify_server_default = False
-    steps = [Step(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))]
+    changes = [Change(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))]
     if old is not None:
-        steps.insert(0, Step(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
+        changes.insert(0, Change(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
     if new is not None:
-        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return steps
+        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return changes
 
 
 def _back(

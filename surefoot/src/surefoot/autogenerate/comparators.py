@@ -2,7 +2,7 @@
 
 begin   both catalogs are read
 then    Alembic's own comparators; whether a column differs is answered from the catalogs
-end     what Alembic found becomes steps, and what it does not see is added
+end     what Alembic found becomes changes, and what it does not see is added
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction, types
 from sqlalchemy.dialects import postgresql
 
-from surefoot.autogenerate.changes import changes_of
+from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.columns import compare_default, compare_nullable, compare_type
 from surefoot.autogenerate.comparison import compare, comparison_of
 from surefoot.autogenerate.directives import is_check, process_revision_directives, renames_given
-from surefoot.autogenerate.enums import enum_steps
-from surefoot.autogenerate.objects import object_steps
-from surefoot.autogenerate.page import Pages
+from surefoot.autogenerate.enums import enum_changes
+from surefoot.autogenerate.object_diff import diff_objects
+from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.plugin import EXCLUDE
-from surefoot.autogenerate.renames import Rename, carry_out, following, told
-from surefoot.autogenerate.steps import Step
-from surefoot.autogenerate.tables import table_steps
+from surefoot.autogenerate.renames import Rename, carry_out, following, parse_renames
+from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.tables import table_changes
 
 __all__ = [
-    "Pages",
+    "RevisionTexts",
     "begin",
     "compare_default",
     "compare_nullable",
@@ -53,7 +53,9 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     """Read the database and the models, before anything is compared."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    renames = [] if is_check(context.opts) else told(renames_given(context.migration_context))
+    renames = (
+        [] if is_check(context.opts) else parse_renames(renames_given(context.migration_context))
+    )
     if renames:
         _rename(context, renames)
     # Of a rename it takes both catalogs to say what follows it.
@@ -69,23 +71,23 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Put steps in the place of what Alembic found, after everything was compared."""
+    """Put changes in the place of what Alembic found, after everything was compared."""
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if savepoint is not None:
         savepoint.rollback()
     if comparison is None:
         return PriorityDispatchResult.CONTINUE
-    changes = changes_of(comparison)
-    steps: list[Step] = [
-        *(rename.step() for rename in renames),
-        *table_steps(comparison, changes, operations.ops),
-        *object_steps(comparison, changes),
-        *enum_steps(comparison, changes),
+    diff = diff_objects(comparison)
+    changes: list[Change] = [
+        *(rename.change() for rename in renames),
+        *table_changes(comparison, diff, operations.ops),
+        *object_changes(comparison, diff),
+        *enum_changes(comparison, diff),
     ]
-    steps.sort(key=lambda step: step.stage)
-    operations.ops[:] = steps
-    operations.info.update(comparison=comparison, changes=changes)
+    changes.sort(key=lambda change: change.stage)
+    operations.ops[:] = changes
+    operations.info.update(comparison=comparison, diff=diff)
     return PriorityDispatchResult.CONTINUE
 
 

@@ -50,7 +50,7 @@ class Comparison:
     # The major version of the server that both sides were read from.
     major: int = 0
     # The models once more, with what has another type under the name that it has beside the former.
-    beside: Catalog = field(default_factory=lambda: Catalog({}))
+    temporary: Catalog = field(default_factory=lambda: Catalog({}))
     # A column that both have, as it was reflected and as it is declared.
     columns: dict[Key, tuple[sa.Column[Any], sa.Column[Any]]] = field(default_factory=dict)
 
@@ -129,9 +129,9 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     excluded = {*exclude, version_table}
     database = snapshot(connection, schema, exclude=excluded)
     try:
-        models, beside = models_catalog(
+        models, temporary = models_catalog(
             connection, metadata, schema, exclude=excluded,
-            beside=lambda found: _set_beside(database, found),
+            then=lambda found: _rename_to_temporary(database, found),
         )  # fmt: skip
     except PermissionMissing as error:
         if strict:
@@ -151,23 +151,23 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         read_grants(connection, schema),
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
-        beside,
+        temporary,
     )
 
 
-def beside(name: str) -> str:
+def temporary_name(name: str) -> str:
     """What takes the place of something is called this until it does."""
     return f"{name}_new"
 
 
-def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
+def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
     """The statements that rename what has another type, and enums that lose a value."""
     for key, column in models.each(Column):
         found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
         if found and (enums or found.type != column.type):
-            new = quoted(beside(column.name))
-            if Key("column", beside(key.name)) not in models.objects:
+            new = quoted(temporary_name(column.name))
+            if Key("column", temporary_name(key.name)) not in models.objects:
                 yield (
                     f"ALTER TABLE {quoted(column.table)} "
                     f"RENAME COLUMN {quoted(column.name)} TO {new}"
@@ -175,9 +175,9 @@ def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
     for key, enum in models.each(Enum):
         if (
             is_replaced(database, models, key)
-            and Key("enum", beside(key.name)) not in models.objects
+            and Key("enum", temporary_name(key.name)) not in models.objects
         ):
-            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(beside(key.name))}"
+            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(temporary_name(key.name))}"
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:

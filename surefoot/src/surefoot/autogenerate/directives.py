@@ -13,10 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
-from surefoot.autogenerate.page import Page, Pages
-from surefoot.autogenerate.planner import Planned, plan
+from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.renames import Candidate, candidates, candidates_of
-from surefoot.autogenerate.steps import Step
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 from surefoot.errors import MessageMissing, UsageError
 
 
@@ -47,7 +47,7 @@ def process_revision_directives(
         raise MessageMissing
     if asked["rev_id"] is None:
         script.rev_id = _next_number(cast("ScriptDirectory", context.script))
-    pages: Pages = context.opts["template_args"]["page"]
+    texts: RevisionTexts = context.opts["template_args"]["page"]
     comparison = operations.info.get("comparison")
     if comparison is None:
         # Nobody has compared, or nobody could: it is written as Alembic found it.
@@ -59,8 +59,8 @@ def process_revision_directives(
         directives.append(made)
         dropped = set(_dropped(planned))
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
-        pages.add(made, comparison, (*_why(planned), *doubts), planned.allow)
-        for comment in pages.of(str(made.rev_id)).allow:
+        texts.add(made, comparison, (*_why(planned), *doubts), planned.allow)
+        for comment in texts.of(str(made.rev_id)).allow:
             sys.stderr.write(f"{made.rev_id}  {comment}\n")
     _ask(doubtful)
 
@@ -77,19 +77,19 @@ def _ask(doubtful: Iterable[Candidate]) -> None:
         sys.stderr.write(f"?   {candidate.question()}\n")
 
 
-def _dropped(planned: Planned) -> Iterable[str]:
+def _dropped(planned: RevisionPlan) -> Iterable[str]:
     """The tables and columns that a revision drops."""
-    for step in planned.steps:
-        for operation in step.ops:
+    for change in planned.changes:
+        for operation in change.ops:
             if isinstance(operation, ops.DropColumnOp):
                 yield f"{operation.table_name}.{operation.column_name}"
             elif isinstance(operation, ops.DropTableOp):
                 yield operation.table_name
 
 
-def _why(planned: Planned) -> Sequence[str]:
+def _why(planned: RevisionPlan) -> Sequence[str]:
     """Why there is such a revision: a person says it of their change, the plan of what follows."""
-    return planned.about if planned.title and planned.about else (Page.why, *planned.about)
+    return planned.about if planned.title and planned.about else (RevisionText.why, *planned.about)
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
@@ -110,16 +110,16 @@ def _next_number(script: ScriptDirectory) -> str:
 
 def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps
-) -> Iterator[tuple[ops.MigrationScript, Planned]]:
+) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each revision that the change becomes; each builds on the one before."""
     planned = plan(
-        cast("list[Step]", operations.ops),
+        cast("list[Change]", operations.ops),
         operations.info["comparison"],
-        operations.info["changes"],
+        operations.info["diff"],
     )
     first, before = str(script.rev_id), None
     for number, each in enumerate(planned):
-        upgrade = ops.UpgradeOps(list(each.steps))
+        upgrade = ops.UpgradeOps(list(each.changes))
         downgrade = ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import no_other_way, object_operations
+from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.parts import Part, Turn
-from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.autogenerate.rendering import sql
+from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain
@@ -35,29 +36,30 @@ def tables_of(comparison: Comparison, domain: Key) -> list[str]:
     return sorted(table for table in tables if comparison.is_in_use(table))
 
 
-def made(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
+def made(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """A new domain: without its constraints, or a column of it would be written for every row."""
     after = comparison.models.one(Domain, key)
     if not (after.is_constrained and tables_of(comparison, key)):
-        yield Part(step, Turn.MAIN)
+        yield RevisionPart(change, Turn.MAIN)
         return
     bare = replace(after, not_null=False, checks=None)
-    yield Part(
-        Step(step.stage, object_operations.create(key, bare), step.undo, "begin", key), Turn.MAIN
+    yield RevisionPart(
+        Change(change.stage, object_operations.create(key, bare), change.undo, "begin", key),
+        Turn.MAIN,
     )
     yield from _constrained(key, bare, after, comparison, Turn.KEYS)
 
 
-def changed(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
+def changed(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """A domain that columns are of."""
     before, after = comparison.database.one(Domain, key), comparison.models.one(Domain, key)
     if not tables_of(comparison, key):
-        yield Part(step, Turn.MAIN)
+        yield RevisionPart(change, Turn.MAIN)
         return
     if do := _loosened(before, after):
         former = replace(after, default=before.default)
         undo = [*_loosened(after, former), *_bound(after, before)]
-        yield Part(Step(step.stage, do, undo, "change", key), Turn.MAIN)
+        yield RevisionPart(Change(change.stage, do, undo, "change", key), Turn.MAIN)
     yield from _constrained(key, before, after, comparison, Turn.MAIN)
 
 
@@ -81,28 +83,28 @@ def _bound(before: Domain, after: Domain) -> list[MigrateOperation]:
 
 def _constrained(
     key: Key, before: Domain, after: Domain, comparison: Comparison, turn: Turn
-) -> Iterator[Part]:
+) -> Iterator[RevisionPart]:
     domain, tables = f"ALTER DOMAIN {quoted(after.name)}", tables_of(comparison, key)
     for check in alterations.added_checks(before, after):
         name = check_name(check)
         add = sql(f"{domain} ADD CONSTRAINT {check} NOT VALID")
         drop = sql(f"{domain} DROP CONSTRAINT {name}")
         title = f"Add {name} to {key.name}"
-        yield Part(Step(Stage.CREATE, [add], [drop], "promise", key), turn, "", title)
+        yield RevisionPart(Change(Stage.CREATE, [add], [drop], "promise", key), turn, "", title)
         prove = sql(f"{domain} VALIDATE CONSTRAINT {name}")
-        yield Part(
-            Step(Stage.STATE, [prove], [drop, add], "validate", key),
+        yield RevisionPart(
+            Change(Stage.STATE, [prove], [drop, add], "validate", key),
             Turn.VALIDATE, key.name, f"Validate {name} of {key.name}",
             f"Reads the rows of {', '.join(tables)}, whose writers wait: a domain's check is "
             "proven in no other way.",
         )  # fmt: skip
     if after.not_null and not before.not_null:
         forbid, allow = sql(f"{domain} SET NOT NULL"), sql(f"{domain} DROP NOT NULL")
-        yield Part(
-            Step(Stage.STATE, [forbid], [allow], "required", key),
+        yield RevisionPart(
+            Change(Stage.STATE, [forbid], [allow], "required", key),
             Turn.REQUIRE, key.name, f"Forbid null in {key.name}",
             f"Before this runs: deploy a release that writes a value in every row of "
             f"{', '.join(tables)}, and fill the rows that have none, in batches and outside of a "
             "revision.",
-            no_other_way.domain(tables),
+            unavoidable.domain(tables),
         )  # fmt: skip

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.changes import Changes, spread
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, renamed, replaces
-from surefoot.autogenerate.exchangeable import columns_of
-from surefoot.autogenerate.objects import object_steps
-from surefoot.autogenerate.steps import Note, Stage, Step
-from surefoot.autogenerate.tables import table_steps
+from surefoot.autogenerate.object_diff import ObjectDiff, spread
+from surefoot.autogenerate.objects import object_changes
+from surefoot.autogenerate.rendering import Note
+from surefoot.autogenerate.swappable import columns_of
+from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 
-def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
-    """The steps that give the enums the models' values."""
-    in_place = {key for key in changes.in_place if key.kind == "enum"}
-    changed = sorted(in_place | changes.replaced | changes.exchanged)
-    return [step for key in changed for step in _change_values(comparison, changes, key)]
+def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes that give the enums the models' values."""
+    in_place = {key for key in diff.in_place if key.kind == "enum"}
+    changed = sorted(in_place | diff.replaced | diff.swapped)
+    return [change for key in changed for change in _change_values(comparison, diff, key)]
 
 
-def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[Step]:
+def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[Change]:
     old = comparison.database.one(Enum, key).values
     new = comparison.models.one(Enum, key).values
     if old == new:
@@ -34,15 +35,15 @@ def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[S
             f"If {pair[0]} goes and {pair[1]} is new: "
             f"op.replace_enum({key.name!r}, ...), after the rows have another value."
         )
-        return [Step(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
+        return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
     if replaces(old, new):
         replace = ReplaceEnumOp(key.name, new, columns=columns)
-        word = "exchange" if key in changes.exchanged else "replace"
-        return [Step(Stage.ENUMS, [replace], [back], word, key)]
+        word = "swap" if key in diff.swapped else "replace"
+        return [Change(Stage.ENUMS, [replace], [back], word, key)]
     aside, again = _around(comparison, key)
-    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
+    return [Change(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
 
 def _around(
@@ -58,16 +59,16 @@ def _around(
         comparison.grants,
         columns={name: (found, found) for name, (found, _) in comparison.columns.items()},
     )
-    changes = Changes(replaced={key})
-    spread(as_it_was, changes)
-    steps: list[Step] = [
-        *table_steps(as_it_was, changes, ()),
-        *object_steps(as_it_was, changes),
+    diff = ObjectDiff(replaced={key})
+    spread(as_it_was, diff)
+    changes: list[Change] = [
+        *table_changes(as_it_was, diff, ()),
+        *object_changes(as_it_was, diff),
     ]
-    steps.sort(key=lambda step: step.stage)
+    changes.sort(key=lambda change: change.stage)
     return (
-        [each for step in steps if step.stage < Stage.ENUMS for each in step.ops],
-        [each for step in steps if step.stage > Stage.ENUMS for each in step.ops],
+        [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],
+        [each for change in changes if change.stage > Stage.ENUMS for each in change.ops],
     )
 
 

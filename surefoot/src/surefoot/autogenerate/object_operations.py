@@ -15,7 +15,7 @@ from sqlalchemy.schema import Constraint
 from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate.declared import Declared
-from surefoot.autogenerate.steps import CreateCheck, CreatePrimaryKey, GoOn, sql
+from surefoot.autogenerate.rendering import ContinueSequence, CreateCheck, CreatePrimaryKey, sql
 from surefoot.catalog import Key, SchemaObject, kinds, statements
 from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference
 from surefoot.quoting import literal, quoted
@@ -68,20 +68,20 @@ def referring_columns(constraint: kinds.Constraint) -> list[str] | None:
 
 
 class _DropConstraint(ops.DropConstraintOp):
-    """Drops a constraint; the way back belongs to the step and is not known here."""
+    """Drops a constraint; the way back belongs to the change and is not known here."""
 
     def to_diff_tuple(self) -> tuple[str, str]:  # type: ignore[override]  # no constraint at hand
         return ("remove_constraint", f"{self.table_name}.{self.constraint_name}")
 
 
-def _past_rows(item: SchemaObject) -> list[GoOn]:
+def _past_rows(item: SchemaObject) -> list[ContinueSequence]:
     """Lets the sequence of a column continue after the numbers of the rows."""
     if not isinstance(item, kinds.Sequence) or item.owned_by is None:
         return []
     table, _, column = item.owned_by.rpartition(".")
     sequence = quoted(item.name)
     again = f"ALTER SEQUENCE {sequence} RESTART"
-    return [GoOn(literal(sequence), again, quoted(table), quoted(column))]
+    return [ContinueSequence(literal(sequence), again, quoted(table), quoted(column))]
 
 
 def _as_declared(declared: Constraint | Index, item: SchemaObject) -> MigrateOperation | None:

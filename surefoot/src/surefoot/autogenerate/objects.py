@@ -8,10 +8,11 @@ from collections import abc
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate import grants, object_operations
-from surefoot.autogenerate.changes import AFTER_TABLES, ROUTINES, VIEWS, Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.domains import redefined
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
+from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
+from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
 from surefoot.catalog.kinds import (
     Constraint,
@@ -25,19 +26,19 @@ from surefoot.catalog.kinds import (
 from surefoot.catalog.order import in_order
 
 
-def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
-    """The steps of all objects, each in its stage and there in an order that holds."""
+def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes of all objects, each in its stage and there in an order that holds."""
     found, expected = comparison.database, comparison.models
-    steps = [
-        _drop(comparison, changes, key)
-        for key in reversed(in_order(changes.removed | changes.anew, found.uses))
+    changes = [
+        _drop(comparison, diff, key)
+        for key in reversed(in_order(diff.removed | diff.recreated, found.uses))
     ]
-    steps += [
-        _create(comparison, key) for key in in_order(changes.added | changes.anew, expected.uses)
+    changes += [
+        _create(comparison, key) for key in in_order(diff.added | diff.recreated, expected.uses)
     ]
-    for key in in_order(changes.in_place, expected.uses):
-        steps += _in_place(comparison, key)
-    return steps
+    for key in in_order(diff.in_place, expected.uses):
+        changes += _in_place(comparison, key)
+    return changes
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
@@ -57,9 +58,9 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
     )
 
 
-def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
+def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
     item = comparison.database.objects[key]
-    late = needs_tables(comparison.database, key) or key in changes.anew
+    late = needs_tables(comparison.database, key) or key in diff.recreated
     back = object_operations.create(key, item)
     # A table takes these along; what it does not bring back is made after it.
     gone = (
@@ -67,7 +68,7 @@ def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
         and not isinstance(item, Trigger)
         and not (isinstance(item, Constraint) and item.type == "foreign key")
     )
-    return Step(
+    return Change(
         Stage.DROP if late else Stage.CLEAN,
         [] if gone else object_operations.drop(key, item),
         back,
@@ -76,10 +77,10 @@ def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
     )
 
 
-def _create(comparison: Comparison, key: Key) -> Step:
+def _create(comparison: Comparison, key: Key) -> Change:
     item = comparison.models.objects[key]
     lost = comparison.grants.get(key)
-    return Step(
+    return Change(
         Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
         [
             *object_operations.create(key, item, comparison.declared),
@@ -91,43 +92,43 @@ def _create(comparison: Comparison, key: Key) -> Step:
     )
 
 
-def _word(word: str, comparison: Comparison, key: Key) -> str:
+def _word(action: str, comparison: Comparison, key: Key) -> str:
     """An object that both have, and that does not differ, is only put aside and back."""
     both = key in comparison.followed.objects and key in comparison.models.objects
-    return "remake" if both and not changed(comparison, key) else word
+    return "remake" if both and not changed(comparison, key) else action
 
 
-def _in_place(comparison: Comparison, key: Key) -> list[Step]:
+def _in_place(comparison: Comparison, key: Key) -> list[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    steps = []
+    changes = []
 
-    def step(
+    def change(
         stage: Stage,
         do: abc.Sequence[MigrateOperation],
         undo: abc.Sequence[MigrateOperation],
-        word: str = "change",
+        action: str = "change",
     ) -> None:
-        steps.append(Step(stage, do, undo, word, key))
+        changes.append(Change(stage, do, undo, action, key))
 
     if different & {"definition", "columns", "options", "language"}:
         stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-        step(stage, _replaced(key, found, expected), _replaced(key, expected, found))
+        change(stage, _replaced(key, found, expected), _replaced(key, expected, found))
     match found, expected:
         case Constraint(), Constraint() if "validated" in different:
-            step(Stage.STATE, *_validation(key, found, expected), "validate")
+            change(Stage.STATE, *_validation(key, found, expected), "validate")
         case Trigger(), Trigger() if "enabled" in different:
             enable = statements.enable_trigger
-            step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
+            change(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
         case Sequence(), Sequence() if "owned by" in different:
-            step(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
+            change(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
         case Domain(), Domain() if different - {"comment"}:
-            step(Stage.TYPES, redefined(found, expected), redefined(expected, found))
+            change(Stage.TYPES, redefined(found, expected), redefined(expected, found))
     if "comment" in different:
         words = (statements.comment(key, each) for each in (expected, found))
         do, undo = ([sql(each)] for each in words)
-        step(Stage.STATE, do, undo, "comment")
-    return steps
+        change(Stage.STATE, do, undo, "comment")
+    return changes
 
 
 def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[MigrateOperation]:

@@ -46,7 +46,7 @@ def configure_options(
         "include_object": include_object,
         "render_item": _later("render_item"),
         "process_revision_directives": _later("process_revision_directives"),
-        "template_args": {"page": _PagesLater()},
+        "template_args": {"page": _LazyTexts()},
         EXCLUDE: excluded,
     }
 
@@ -76,10 +76,10 @@ def _later(name: str) -> Callable[..., Any]:
     return call
 
 
-class _PagesLater:
-    """What a template asks: a Pages of its own for each run, made at the first question."""
+class _LazyTexts:
+    """What a template asks: a RevisionTexts of its own for each run, made at the first question."""
 
     def __getattr__(self, name: str) -> Any:
-        pages = import_module(_COMPARATORS).Pages()
-        vars(self).update({each: getattr(pages, each) for each in dir(pages) if each[0] != "_"})
-        return getattr(pages, name)
+        texts = import_module(_COMPARATORS).RevisionTexts()
+        vars(self).update({each: getattr(texts, each) for each in dir(texts) if each[0] != "_"})
+        return getattr(texts, name)

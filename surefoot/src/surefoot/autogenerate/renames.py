@@ -18,8 +18,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate.spelling import RenameColumn, RenameTable
-from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.autogenerate import unavoidable
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
+from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
@@ -67,13 +69,13 @@ class Rename:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
 
-    def step(self) -> Step:
-        """The step of a revision."""
+    def change(self) -> Change:
+        """The change of a revision."""
         there, back = (
             self._operation(each)
             for each in (self, Rename(self.kind, self.table, self.new, self.old))
         )
-        return Step(Stage.DROP, [there], [back], "rename", self.key)
+        return Change(Stage.DROP, [there], [back], "rename", self.key)
 
     @staticmethod
     def _operation(rename: Rename) -> MigrateOperation:
@@ -84,7 +86,7 @@ class Rename:
         return sql(rename.statement())
 
 
-def told(arguments: Iterable[str]) -> list[Rename]:
+def parse_renames(arguments: Iterable[str]) -> list[Rename]:
     """The renames that `-x rename=…` declares. On failure: UsageError with the form."""
     renames = []
     for argument in arguments:
@@ -143,6 +145,46 @@ def _equal(before: _Following, after: _Following) -> bool:
     name, other = quoted(before.name), quoted(after.name)
     definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
     return replace(before, name=after.name, definition=definition) == after
+
+
+def rename_parts(
+    change: Change, rename: RenameColumn | RenameTable, *, covered: bool
+) -> Iterator[RevisionPart]:
+    """A table that nothing else of changes is read and written under both names for a while.
+
+    Where something else of it diff, a view of its columns would stand in the way.
+    """
+    if covered and isinstance(rename, RenameTable):
+        yield from _covered(change, rename)
+        return
+    of = f"{rename.table}." if isinstance(rename, RenameColumn) else ""
+    old, new = f"{of}{rename.old}", f"{of}{rename.new}"
+    about = (
+        f"Every release knows one of {old} and {new}: one that uses the former name fails from "
+        "here on, and one that uses the new name until then. Before this runs: have the next "
+        "release ready, and replace the one that runs at the same time. Without such a moment: "
+        f"add {new} beside {old}, write both, fill the rows in batches, and drop {old} in a "
+        "contract revision."
+    )
+    rule = "avoid-renaming-a-column" if of else "avoid-renaming"
+    title = f"Rename {old} to {new}"
+    yield RevisionPart(change, Turn.RENAME, "", title, about, unavoidable.declared_rename(rule))
+
+
+def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
+    old, new = quoted(rename.old), quoted(rename.new)
+    make = sql(f"CREATE VIEW {old} AS SELECT * FROM {new}")  # noqa: S608 - names, quoted
+    drop = sql(f"DROP VIEW {old}")
+    key = Key("view", rename.old)
+    about = f"The release that runs reads and writes {rename.new} by the view {rename.old}."
+    change = Change(change.stage, change.ops, change.undo, "cover", change.key)
+    yield RevisionPart(change, Turn.RENAME, "", f"Rename {rename.old} to {rename.new}", about)
+    yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
+    about = f"Before this runs: deploy a release that knows {rename.new} alone."
+    yield RevisionPart(
+        Change(Stage.DROP, [drop], [make], "drop", key),
+        Turn.CONTRACT, "", f"Drop the view {rename.old}", about,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

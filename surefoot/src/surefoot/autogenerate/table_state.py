@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation, ops
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
+from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Attribute, Attributes, Table
 
@@ -16,8 +17,8 @@ _STATE: Attributes = frozenset({"persistence", "options", "row security"})
 _UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key", "inherits")
 
 
-def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> Iterator[Step]:
-    """The steps of all tables. Their comments are Alembic's."""
+def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> Iterator[Change]:
+    """The changes of all tables. Their comments are Alembic's."""
     for operation in operations:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             key = Key("table", str(operation.table_name))
@@ -29,7 +30,7 @@ def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> It
             if "UNLOGGED" in (operation.prefixes or ()):
                 made = replace(made, persistence=expected.persistence)
             if written := state(made, expected):
-                yield Step(Stage.STATE, written, [], "change", key)
+                yield Change(Stage.STATE, written, [], "change", key)
     for table in sorted(comparison.kept_tables):
         key = Key("table", table)
         found, expected = comparison.database.one(Table, key), comparison.models.one(Table, key)
@@ -38,10 +39,10 @@ def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> It
             if name in different:
                 before, after = (each.attributes()[name] for each in (found, expected))
                 words = f"{name} of {table} is {before} and not {after}"
-                yield Step(Stage.STATE, [Note(f"Not written: {words}.")], [])
+                yield Change(Stage.STATE, [Note(f"Not written: {words}.")], [])
         if different & _STATE:
             do, undo = state(found, expected), state(expected, found)
-            yield Step(Stage.STATE, do, undo, "change", key)
+            yield Change(Stage.STATE, do, undo, "change", key)
 
 
 def plain(table: Table) -> Table:

@@ -1,4 +1,4 @@
-"""Tables and columns: what Alembic found, corrected by the catalogs, in steps that come back."""
+"""Tables and columns: what Alembic found, corrected by the catalogs, in changes that come back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from sqlalchemy.types import NullType
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import added
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import alter, collated, identity
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.declared import is_bare
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import Note, sql
 from surefoot.autogenerate.table_state import plain, state, states
 from surefoot.catalog import Catalog, Key, kinds
 from surefoot.quoting import quoted
@@ -34,17 +35,17 @@ def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
             yield operation
 
 
-def table_steps(
-    comparison: Comparison, changes: Changes, found: Iterable[MigrateOperation]
-) -> list[Step]:
-    """The steps of Alembic's operations, and of what it does not see in a table.
+def table_changes(
+    comparison: Comparison, diff: ObjectDiff, found: Iterable[MigrateOperation]
+) -> list[Change]:
+    """The changes of Alembic's operations, and of what it does not see in a table.
 
     Constraints and indexes of a table that is there are left out: the catalogs find them all.
     """
     found = list(flat(found))
-    made: list[Step] = []
-    changed_columns: list[Step] = []
-    dropped: list[tuple[str, Step]] = []
+    made: list[Change] = []
+    changed_columns: list[Change] = []
+    dropped: list[tuple[str, Change]] = []
     new: set[str] = set()
     for operation in found:
         if getattr(operation, "schema", None) is not None:
@@ -53,32 +54,32 @@ def table_steps(
         elif isinstance(operation, ops.CreateTableOp):
             made += _create(comparison, operation, new)
         elif isinstance(operation, ops.CreateIndexOp) and operation.table_name in new:
-            made.append(Step(Stage.TABLES, [operation], []))
+            made.append(Change(Stage.TABLES, [operation], []))
         elif isinstance(operation, ops.DropTableOp):
             if operation.table_name in comparison.gone_tables:
-                dropped.append((operation.table_name, _drop(comparison, changes, operation)))
+                dropped.append((operation.table_name, _drop(comparison, diff, operation)))
         elif isinstance(operation, (*_OF_COLUMNS, *_OF_COMMENTS)):
-            changed_columns += _change(comparison, changes, operation)
-    before, after = _made_anew(comparison, changes)
+            changed_columns += _change(comparison, diff, operation)
+    before, after = _made_anew(comparison, diff)
     # A set gave Alembic the order of what is dropped; ours is the same on every run.
     return [
         *made,
         *before,
         *_identities(comparison, leaving=True),
-        *sorted(changed_columns, key=lambda step: _turn(comparison, step)),
+        *sorted(changed_columns, key=lambda change: _turn(comparison, change)),
         *_identities(comparison, leaving=False),
         *after,
-        *(step for _, step in sorted(dropped, key=lambda each: each[0])),
+        *(change for _, change in sorted(dropped, key=lambda each: each[0])),
         *states(comparison, found),
         *_unseen(comparison, found),
     ]
 
 
-def _as_it_is(operation: MigrateOperation) -> Step:
-    return Step(Stage.TABLES, [operation], [operation.reverse()])
+def _as_it_is(operation: MigrateOperation) -> Change:
+    return Change(Stage.TABLES, [operation], [operation.reverse()])
 
 
-def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Step]:
+def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Change]:
     """A table with its constraints, but for references to tables that come later or are there.
 
     A partitioned table takes references as it is made alone: before PostgreSQL 18 they cannot be
@@ -113,12 +114,12 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
         or ()
     }
     operation.columns = [_as_key_alone(item, referring) for item in inline]
-    steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    changes = [Change(Stage.TABLES, [operation], [operation.reverse()])]
     for key in waiting:
         made = object_operations.create(key, comparison.models.objects[key], comparison.declared)
         dropped = object_operations.drop(key, comparison.models.objects[key])
-        steps.append(Step(Stage.CREATE, made, dropped, "make", key))
-    return steps
+        changes.append(Change(Stage.CREATE, made, dropped, "make", key))
+    return changes
 
 
 def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
@@ -144,7 +145,7 @@ def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> K
     )
 
 
-def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) -> Step:
+def _drop(comparison: Comparison, diff: ObjectDiff, operation: ops.DropTableOp) -> Change:
     table = str(operation.table_name)
     back = operation.reverse()
     inline: list[SchemaItem] = []
@@ -154,15 +155,15 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
             if isinstance(item.type, NullType):
                 apart.append(item.name)
             else:
-                inline.append(as_read(comparison, table, item, changes))
-        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
+                inline.append(as_read(comparison, table, item, diff))
+        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in diff.removed:
             inline.append(item)
     back.columns = inline
     former = comparison.database.one(kinds.Table, Key("table", table))
     if former.partition_key is not None:
         back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
-    return Step(
+    return Change(
         Stage.TABLES,
         [operation],
         [
@@ -174,7 +175,7 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
 
 
 def as_read(
-    comparison: Comparison, table: str, column: Column[Any], changes: Changes
+    comparison: Comparison, table: str, column: Column[Any], diff: ObjectDiff
 ) -> Column[Any]:
     """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
     found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
@@ -182,7 +183,7 @@ def as_read(
     copy.nullable = not found.not_null
     copy.type = collated(copy.type, found)
     if any(
-        key in changes.removed and each.type == "primary key" and each.table == table
+        key in diff.removed and each.type == "primary key" and each.table == table
         for key, each in comparison.database.each(kinds.Constraint)
     ):
         # Made by a statement of its own, or there would be two.
@@ -190,22 +191,22 @@ def as_read(
     return copy
 
 
-def _change(comparison: Comparison, changes: Changes, operation: MigrateOperation) -> list[Step]:
+def _change(comparison: Comparison, diff: ObjectDiff, operation: MigrateOperation) -> list[Change]:
     if isinstance(operation, _OF_COLUMNS):
         name = _column_name(operation)
         key = Key("column", f"{operation.table_name}.{name}")
         # A statement beside the metadata may make a column too: then it is no column too many.
         declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
-        if key in changes.remade or declared:
+        if key in diff.recreated_columns or declared:
             return []
         if isinstance(operation, ops.AlterColumnOp):
-            return alter(comparison, changes, operation)
+            return alter(comparison, diff, operation)
         if isinstance(operation, ops.DropColumnOp):
             table, back = str(operation.table_name), operation.reverse()
             if isinstance(back.column.type, NullType):
-                return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
-            back.column = as_read(comparison, table, back.column, changes)
-            return [Step(Stage.TABLES, [operation], [back])]
+                return [Change(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
+            back.column = as_read(comparison, table, back.column, diff)
+            return [Change(Stage.TABLES, [operation], [back])]
         return added(comparison, operation)
     return [_as_it_is(operation)]
 
@@ -216,9 +217,9 @@ def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumn
     return str(operation.column_name)
 
 
-def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
+def _turn(comparison: Comparison, change: Change) -> tuple[int, int]:
     """Columns are dropped after the rest, the last first: so the way back adds them in order."""
-    operation = step.ops[0] if step.ops else None
+    operation = change.ops[0] if change.ops else None
     if not isinstance(operation, ops.DropColumnOp) or operation.schema is not None:
         return (0, 0)
     order = comparison.database.column_order.get(str(operation.table_name), ())
@@ -238,40 +239,40 @@ def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
     return sql(" ".join(parts))
 
 
-def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], list[Step]]:
-    """Generated columns: dropped before what they are made of changes, added after it.
+def _made_anew(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
+    """Generated columns: dropped before what they are made of diff, added after it.
 
     One that becomes ordinary keeps its values; only on the way back it is made anew.
     """
     before, after = [], []
-    for key in sorted(changes.remade | changes.freed):
+    for key in sorted(diff.recreated_columns | diff.freed_columns):
         found, declared = comparison.columns[key]
         table = declared.table.name
         drop = ops.DropColumnOp(table, str(declared.name))
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
-        if key in changes.freed:
+        if key in diff.freed_columns:
             column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(str(declared.name))}"
             before.append(
-                Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
+                Change(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
             )
             continue
         add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
-        before.append(Step(Stage.AWAY, [drop], [back], "remake", key))
-        after.append(Step(Stage.TABLES, [add], [drop], "remake", key))
+        before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
+        after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
     return before, after
 
 
-def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Step]:
+def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
     """An identity goes before a default comes, and comes after one went."""
     for key, found in comparison.database.each(kinds.Column):
         expected = comparison.models.find(kinds.Column, key)
         if expected is not None and (expected.identity is None) == leaving:
-            step = identity(found, expected)
-            if step is not None:
-                yield step
+            change = identity(found, expected)
+            if change is not None:
+                yield change
 
 
-def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Step]:
+def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Change]:
     """What statements beside the metadata do to tables, of which Alembic knows nothing."""
     named = {
         f"{operation.table_name}.{_column_name(operation)}"
@@ -281,7 +282,7 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
     created = {each.table_name for each in seen if isinstance(each, ops.CreateTableOp)}
     for table in sorted(comparison.new_tables - created):
         words = f"The models make the table {table} by a statement of their own; write it here too."
-        yield Step(Stage.STATE, [Note(words)], [])
+        yield Change(Stage.STATE, [Note(words)], [])
     for key, column in comparison.models.each(kinds.Column):
         table, name = column.table, column.name
         if table not in comparison.kept_tables or key.name in named:
@@ -289,6 +290,6 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
         if key not in comparison.database.objects:
             drop = ops.DropColumnOp(table, name)
             add = _add(comparison.models, table, name)
-            yield Step(Stage.TABLES, [add], [drop], "make", key)
+            yield Change(Stage.TABLES, [add], [drop], "make", key)
         elif key not in comparison.columns and changed(comparison, key):
-            yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
+            yield Change(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])

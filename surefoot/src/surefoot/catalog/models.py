@@ -50,7 +50,7 @@ def models_catalog(
     schema: str,
     *,
     exclude: Collection[str] = (),
-    beside: Callable[[Catalog], Iterable[str]] = lambda _: (),
+    then: Callable[[Catalog], Iterable[str]] = lambda _: (),
 ) -> tuple[Catalog, Catalog]:
     """The catalog that the models give where nothing else is, and the one after `beside`.
 
@@ -72,7 +72,7 @@ def models_catalog(
                 _create(connection, models)
             _refuse_borrowed(connection, shadow, schema)
             found = again = snapshot(connection, shadow, exclude=exclude)
-            if statements := list(beside(found)):
+            if statements := list(then(found)):
                 for statement in statements:
                     connection.execute(text(statement.replace(":", r"\:")))
                 again = snapshot(connection, shadow, exclude=exclude)

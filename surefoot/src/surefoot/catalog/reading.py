@@ -9,12 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.catalog.dependencies import DEPENDENCIES
 from surefoot.catalog.kinds import KINDS, SchemaObject, Value
 from surefoot.catalog.model import Catalog, Key
-from surefoot.catalog.normal import view_definition
-from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
-from surefoot.catalog.queries import OBJECTS
+from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
+from surefoot.catalog.view_definition import view_definition
 from surefoot.chain.version_table import VersionTable
 
 # The schema first, so that its names are written bare. What an extension brought is written bare

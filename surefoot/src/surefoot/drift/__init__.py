@@ -8,9 +8,9 @@
 Nothing is written to the target, and a role that may only read is enough.
 """
 
-from surefoot.drift.comparison import drift
+from surefoot.drift.detection import find_drift
 from surefoot.drift.deviations import deviations
 from surefoot.drift.model import Deviation, Drift, Repair, Since
 from surefoot.drift.text import listing, render
 
-__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "drift", "listing", "render"]
+__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "find_drift", "listing", "render"]

@@ -230,7 +230,8 @@ class DetachPartitionConcurrently(OutsideTransaction):
 
     def statements(self) -> Sequence[str]:
         return [
-            f"ALTER TABLE {quoted(self.table)} DETACH PARTITION {quoted(self.partition)} CONCURRENTLY"
+            f"ALTER TABLE {quoted(self.table)} "
+            f"DETACH PARTITION {quoted(self.partition)} CONCURRENTLY"
         ]
 
     def run(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy.types import NullType
 
-from surefoot.autogenerate.comparison import Comparison, beside, changed
+from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.catalog import Key
@@ -17,7 +17,7 @@ from surefoot.catalog.kinds import Column, Constraint, Index
 _LONGEST_NAME = 63
 
 
-def is_exchanged(comparison: Comparison, key: Key) -> bool:
+def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a column of another type can be filled beside it and then take its place."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
@@ -28,7 +28,7 @@ def is_exchanged(comparison: Comparison, key: Key) -> bool:
     )
 
 
-def is_exchanged_enum(comparison: Comparison, key: Key) -> bool:
+def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     """Whether the columns of an enum can be exchanged for those of a new type.
 
     They are of one table: two would be locked in the moment in which the types change places.
@@ -37,7 +37,7 @@ def is_exchanged_enum(comparison: Comparison, key: Key) -> bool:
     standing = users_of(comparison, key) - set(columns)
     on_columns = {user for column in columns for user in users_of(comparison, column)}
     free = not any(
-        Key(kind, beside(key.name)) in catalog.objects
+        Key(kind, temporary_name(key.name)) in catalog.objects
         for kind in ("enum", "type", "domain", "table", "view")
         for catalog in (comparison.database, comparison.models)
     )
@@ -74,25 +74,25 @@ def users_of(comparison: Comparison, key: Key) -> frozenset[Key]:
 
 def _can_stand_beside(comparison: Comparison, key: Key) -> bool:
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    there = Key("column", beside(key.name))
+    there = Key("column", temporary_name(key.name))
     free = there not in comparison.database.objects and there not in comparison.models.objects
     plain = not any(each.generated or each.identity for each in (before, after))
     return (
         free
         and plain
         and comparison.is_in_use(after.table)
-        and len(beside(after.name).encode()) <= _LONGEST_NAME
+        and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
         and all(_is_made_beside(comparison, user) for user in users_of(comparison, key))
     )
 
 
 def _is_made_beside(comparison: Comparison, user: Key) -> bool:
     """Whether what stands on a column stays as it is, and can be made once more."""
-    item = comparison.beside.objects.get(user)
+    item = comparison.temporary.objects.get(user)
     known = user in comparison.database.objects and user in comparison.models.objects
     if item is None or not known or changed(comparison, user) or item.comment:
         return False
-    if len(beside(item.name).encode()) > _LONGEST_NAME:
+    if len(temporary_name(item.name).encode()) > _LONGEST_NAME:
         return False
     if isinstance(item, Index):
         return index_of(item) is not None

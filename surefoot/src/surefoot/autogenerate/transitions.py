@@ -1,4 +1,4 @@
-"""Facts are what the steps of a revision come to: one word, one object, before and after."""
+"""Transitions: the effect of a revision on each object, as one action, before and after.
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 
 from alembic.operations import MigrateOperation, ops
 
+from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.steps import Note, Step
+from surefoot.autogenerate.rendering import Note
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, table_of
 
 
 @dataclass(frozen=True)
-class Fact:
+class Transition:
     """What becomes of one object. Of one that is made there is no before, of a dropped no after."""
 
-    word: str
+    action: str
     key: Key
     before: SchemaObject | None = None
     after: SchemaObject | None = None
@@ -30,36 +31,42 @@ class Fact:
         return table_of(self.after or self.before) or self.key.name
 
 
-def facts(steps: Iterable[MigrateOperation], comparison: Comparison) -> Iterator[Fact]:
-    """The facts of the steps, in their order."""
-    for step in steps:
-        if isinstance(step, Step) and step.key is not None:
-            yield _fact(comparison, step.word, step.key)
-        elif isinstance(step, ops.OpContainer):
-            for operation in step.ops:
-                for fact in _of_operation(comparison, operation):
-                    yield _as_left(fact, step)
+def transitions(
+    changes: Iterable[MigrateOperation], comparison: Comparison
+) -> Iterator[Transition]:
+    """The transitions of the changes, in their order."""
+    for change in changes:
+        if isinstance(change, Change) and change.key is not None:
+            yield _transition(comparison, change.action, change.key)
+        elif isinstance(change, ops.OpContainer):
+            for operation in change.ops:
+                for transition in _of_operation(comparison, operation):
+                    yield _as_left(transition, change)
 
 
-def _fact(comparison: Comparison, word: str, key: Key) -> Fact:
-    return Fact(word, key, comparison.followed.objects.get(key), comparison.models.objects.get(key))
+def _transition(comparison: Comparison, action: str, key: Key) -> Transition:
+    return Transition(
+        action, key, comparison.followed.objects.get(key), comparison.models.objects.get(key)
+    )
 
 
-def _as_left(fact: Fact, step: MigrateOperation) -> Fact:
+def _as_left(transition: Transition, change: MigrateOperation) -> Transition:
     """A column that goes as an earlier revision has left it: its way back says so."""
-    back = step.undo[0] if isinstance(step, Step) and step.undo else None
-    if fact.word != "drop" or not isinstance(back, ops.AddColumnOp):
-        return fact
-    if isinstance(fact.before, Column) and back.column.nullable:
-        return replace(fact, before=replace(fact.before, not_null=False))
-    return fact
+    back = change.undo[0] if isinstance(change, Change) and change.undo else None
+    if transition.action != "drop" or not isinstance(back, ops.AddColumnOp):
+        return transition
+    if isinstance(transition.before, Column) and back.column.nullable:
+        return replace(transition, before=replace(transition.before, not_null=False))
+    return transition
 
 
-def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Fact:
+def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Transition:
     """A column as it is added, which may be less than it is to become."""
     column = operation.column
-    fact = _fact(comparison, "make", Key("column", f"{operation.table_name}.{column.name}"))
-    after = fact.after
+    transition = _transition(
+        comparison, "make", Key("column", f"{operation.table_name}.{column.name}")
+    )
+    after = transition.after
     if not isinstance(after, Column):
         # The models' schema does not have it: Alembic alone knows of it.
         after = Column(
@@ -71,29 +78,31 @@ def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Fact:
         after = replace(after, not_null=False)
     if column.server_default is None:
         after = replace(after, default=None)
-    return replace(fact, after=after)
+    return replace(transition, after=after)
 
 
-def _of_operation(comparison: Comparison, operation: MigrateOperation) -> Iterator[Fact]:
+def _of_operation(comparison: Comparison, operation: MigrateOperation) -> Iterator[Transition]:
     table = str(getattr(operation, "table_name", ""))
     if isinstance(operation, Note) or getattr(operation, "schema", None) is not None:
         return
     if isinstance(operation, ops.CreateTableOp | ops.DropTableOp):
         made = isinstance(operation, ops.CreateTableOp)
-        yield _fact(comparison, "make" if made else "drop", Key("table", table))
+        yield _transition(comparison, "make" if made else "drop", Key("table", table))
     elif isinstance(operation, ops.AddColumnOp):
         yield _added(comparison, operation)
     elif isinstance(operation, ops.DropColumnOp):
-        yield _fact(comparison, "drop", Key("column", f"{table}.{operation.column_name}"))
+        yield _transition(comparison, "drop", Key("column", f"{table}.{operation.column_name}"))
     elif isinstance(operation, ops.AlterColumnOp):
         key = Key("column", f"{table}.{operation.column_name}")
         if operation.modify_type is not None:
-            yield _fact(comparison, "retype", key)
+            yield _transition(comparison, "retype", key)
         if operation.modify_nullable is not None:
-            yield _fact(comparison, "nullable" if operation.modify_nullable else "not null", key)
+            yield _transition(
+                comparison, "nullable" if operation.modify_nullable else "not null", key
+            )
         if operation.modify_server_default is not False:
-            yield _fact(comparison, "default", key)
+            yield _transition(comparison, "default", key)
         if operation.modify_comment is not False:
-            yield _fact(comparison, "comment", key)
+            yield _transition(comparison, "comment", key)
     elif isinstance(operation, ops.CreateTableCommentOp | ops.DropTableCommentOp):
-        yield _fact(comparison, "comment", Key("table", table))
+        yield _transition(comparison, "comment", Key("table", table))

@@ -18,15 +18,20 @@ from sqlalchemy.types import TypeEngine
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.allowances import as_declared, of_column
-from surefoot.autogenerate.anew import named
-from surefoot.autogenerate.changes import Changes
-from surefoot.autogenerate.comparison import Comparison, beside
-from surefoot.autogenerate.exchangeable import columns_of, users_of
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.index_swap import named
 from surefoot.autogenerate.indexes import index_of, key_index_of
-from surefoot.autogenerate.nulls import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.parts import PROVEN, Part, Turn
-from surefoot.autogenerate.spelling import BuildIndex, RenameColumn, UnbuildIndex
-from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import (
+    BuildIndex,
+    RemoveIndex,
+    RenameColumn,
+    sql,
+)
+from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
+from surefoot.autogenerate.swappable import columns_of, users_of
 from surefoot.autogenerate.tables import as_read
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
@@ -47,7 +52,7 @@ class _Swap:
     undo: list[MigrateOperation] = field(default_factory=list)
 
 
-def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
+def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """The new column is added, proven to have its values, and takes place and name of the old.
 
     The default comes at the end: before, it could not be told from a value that was filled in.
@@ -57,9 +62,9 @@ def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
     yield from _made_beside(key, comparison, comparison.columns[key][1].type, what)
     swap = _swapped(key, comparison)
     _with_default(swap, key, comparison)
-    there = beside(key.name)
-    yield Part(
-        Step(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "exchanged", key),
+    there = temporary_name(key.name)
+    yield RevisionPart(
+        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key),
         Turn.COLUMNS, key.name, f"Make {key.name} {kind}",
         f"Before this runs: every row has its value in {there}; where one has not, the revision "
         f"refuses to run. From here on {key.name} is {kind} and {there} is gone: replace the "
@@ -67,13 +72,15 @@ def exchange(key: Key, comparison: Comparison) -> Iterator[Part]:
     )  # fmt: skip
 
 
-def exchanged_enum(key: Key, comparison: Comparison) -> Iterator[Part]:
+def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """A new type, columns of it beside those of the former, and both take their places at once."""
     before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
-    new = beside(key.name)
+    new = temporary_name(key.name)
     make = sql(statements.create(key, replace(after, name=new))[0])
     drop = sql(f"DROP TYPE {quoted(new)}")
-    yield Part(Step(Stage.TYPES, [make], [drop], "beside", key), Turn.MAIN, "", f"Add {new}")
+    yield RevisionPart(
+        Change(Stage.TYPES, [make], [drop], "beside", key), Turn.MAIN, "", f"Add {new}"
+    )
     columns = columns_of(comparison, key)
     kind = postgresql.ENUM(name=new, create_type=False)
     swap = _Swap()
@@ -93,8 +100,8 @@ def exchanged_enum(key: Key, comparison: Comparison) -> Iterator[Part]:
     for column in columns:
         _with_default(swap, column, comparison)
     names = ", ".join(column.name for column in columns)
-    yield Part(
-        Step(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "exchanged", columns[0]),
+    yield RevisionPart(
+        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0]),
         Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
         f"Before this runs: every row has its values beside {names}; where one has not, the "
         "revision refuses to run. From here on they are of the new type, under the former names: "
@@ -104,18 +111,18 @@ def exchanged_enum(key: Key, comparison: Comparison) -> Iterator[Part]:
 
 def _made_beside(
     key: Key, comparison: Comparison, kind: TypeEngine[Any], what: str
-) -> Iterator[Part]:
+) -> Iterator[RevisionPart]:
     """The column, and what stands on it, under names of their own."""
     declared = comparison.columns[key][1]
-    there_as_read = comparison.beside.one(Column, Key("column", beside(key.name)))
-    table, there = declared.table.name, beside(key.name)
+    there_as_read = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
+    table, there = declared.table.name, temporary_name(key.name)
     copy = declared._copy()
-    copy.name = copy.key = beside(str(declared.name))
+    copy.name = copy.key = temporary_name(str(declared.name))
     copy.type = kind
     copy.nullable, copy.server_default = True, None
     add = ops.AddColumnOp(table, copy)
-    yield Part(
-        Step(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
+    yield RevisionPart(
+        Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
         Turn.MAIN, "", f"Add {there}",
         f"To {what} in place would write every row while everybody waits. After this revision: "
         f"deploy a release that writes {there} beside {key.name}, and fill the rows that are "
@@ -123,7 +130,7 @@ def _made_beside(
         tuple(as_declared(of_column(there, there_as_read))),
     )  # fmt: skip
     for user in _users(key, comparison):
-        yield from _user_beside(user, comparison.beside.objects[user])
+        yield from _user_beside(user, comparison.temporary.objects[user])
     if there_as_read.not_null:
         yield from forbid_null(
             not_null(table, str(copy.name), kind), Key("column", there), comparison
@@ -134,17 +141,19 @@ def _users(key: Key, comparison: Comparison) -> Sequence[Key]:
     return sorted(users_of(comparison, key))
 
 
-def _user_beside(user: Key, item: SchemaObject) -> Iterator[Part]:
+def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
     assert isinstance(item, Constraint | Index)
-    name, table = beside(item.name), item.table
+    name, table = temporary_name(item.name), item.table
     if isinstance(item, Constraint) and item.type == "check":
         promised = replace(item, name=name, validated=False)
         add = sql(statements.create(user, promised)[0])
         drop = ops.DropConstraintOp(conv(name), table, "check")
-        yield Part(Step(Stage.CREATE, [add], [drop], "beside", user), Turn.MAIN, "", f"Add {name}")
+        yield RevisionPart(
+            Change(Stage.CREATE, [add], [drop], "beside", user), Turn.MAIN, "", f"Add {name}"
+        )
         prove = ValidateConstraint(name, table)
-        yield Part(
-            Step(Stage.STATE, [prove], [drop, add], "validate", user),
+        yield RevisionPart(
+            Change(Stage.STATE, [prove], [drop, add], "validate", user),
             Turn.VALIDATE, name, f"Validate {name}", PROVEN,
         )  # fmt: skip
         return
@@ -154,21 +163,25 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Part]:
     else:
         index = index_of(item)
     assert index is not None
-    build = Step(
-        Stage.CREATE, [BuildIndex(named(index, name))], [UnbuildIndex(name)], "build", user
+    build = Change(
+        Stage.CREATE,
+        [BuildIndex(named(index, name))],
+        [RemoveIndex(name)],
+        "build",
+        user,
     )
-    yield Part(build, Turn.INDEX, name, f"Build {name} on {table}")
+    yield RevisionPart(build, Turn.INDEX, name, f"Build {name} on {table}")
 
 
 def _swapped(key: Key, comparison: Comparison) -> _Swap:
     found, declared = comparison.columns[key]
     table, name = declared.table.name, str(declared.name)
-    there = beside(name)
+    there = temporary_name(name)
     rename = RenameColumn(table, there, name)
     unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
     hint = f"Give them a value in {there}: the one of {name} is dropped here."
     swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
-    former = as_read(comparison, table, found, Changes())
+    former = as_read(comparison, table, found, ObjectDiff())
     swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
@@ -188,7 +201,7 @@ def _names(
     user: Key, before: SchemaObject, after: SchemaObject
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The name of the former for what was made beside it, and the way back."""
-    name, there = before.name, beside(before.name)
+    name, there = before.name, temporary_name(before.name)
     if not isinstance(before, Constraint):
         alter = "ALTER INDEX {} RENAME TO {}"
     elif before.type == "check":

@@ -1,4 +1,4 @@
-"""Pages is what the template of a revision file asks: `page.title(…)`, `page.body(…)`."""
+"""RevisionTexts is what the template of a revision file asks: `page.title(…)`, `page.body(…)`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from alembic.operations import ops
 
-from surefoot.autogenerate import layout
+from surefoot.autogenerate import code_format
 from surefoot.autogenerate.allowances import declared_so, merged
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.facts import facts
 from surefoot.autogenerate.locks import locks
-from surefoot.autogenerate.parts import Allowance
 from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.revision_part import Allowance
+from surefoot.autogenerate.transitions import transitions
 from surefoot.autogenerate.undo import undo
 from surefoot.rules.suppressions import comment
 
@@ -24,7 +24,7 @@ _WIDTH = 100
 
 
 @dataclass(frozen=True)
-class Page:
+class RevisionText:
     """What can be said of one revision before a person says the rest.
 
     Of one that a person will write nothing is known: `contract` makes them look.
@@ -39,10 +39,10 @@ class Page:
 
 
 @dataclass
-class Pages:
+class RevisionTexts:
     """The revisions that are being written, by id."""
 
-    pages: dict[str, Page] = field(default_factory=dict)
+    texts: dict[str, RevisionText] = field(default_factory=dict)
 
     def add(
         self,
@@ -54,20 +54,20 @@ class Pages:
         """Note what a revision is going to do, and what is known of why."""
         if comparison is None or script.upgrade_ops is None:
             return
-        steps = script.upgrade_ops.ops
-        found = list(facts(steps, comparison))
-        allowed = merged((*allow, *declared_so(steps, found, comparison)))
-        self.pages[str(script.rev_id)] = Page(
-            "\n\n".join(_docstring(words) for words in why) or Page.why,
+        changes = script.upgrade_ops.ops
+        found = list(transitions(changes, comparison))
+        allowed = merged((*allow, *declared_so(changes, found, comparison)))
+        self.texts[str(script.rev_id)] = RevisionText(
+            "\n\n".join(_docstring(words) for words in why) or RevisionText.why,
             phase(found, comparison),
             locks(found, comparison),
             undo(found),
             tuple(comment(*each) for each in allowed),
         )
 
-    def of(self, revision: str) -> Page:
+    def of(self, revision: str) -> RevisionText:
         """What is known of a revision; of one that was not noted, nothing."""
-        return self.pages.get(revision, Page())
+        return self.texts.get(revision, RevisionText())
 
     @staticmethod
     def title(message: str) -> str:
@@ -86,18 +86,18 @@ class Pages:
         """An id, several ids or none, as Python writes them."""
         if value is None or isinstance(value, str):
             return "None" if value is None else f'"{value}"'
-        items = [Pages.literal(item) for item in value]
+        items = [RevisionTexts.literal(item) for item in value]
         return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
     @staticmethod
     def body(rendered: str | None) -> str:
         """The body of upgrade or downgrade."""
-        return layout.body(rendered or "pass")
+        return code_format.body(rendered or "pass")
 
     @staticmethod
     def imports(rendered: str | None, *bodies: str | None) -> list[str]:
         """The lines of imports that the bodies need."""
-        return layout.imports(rendered or "", *(body or "" for body in bodies))
+        return code_format.imports(rendered or "", *(body or "" for body in bodies))
 
 
 def _docstring(text: str, first: int = 0) -> str:

@@ -1,15 +1,9 @@
-"""Step is one change and its way back, each made of Alembic's own operations.
-
-Steps are put in order once, for the upgrade. The downgrade is the way back of each in reverse:
-it passes through the same states, so what the one may do the other may do.
-"""
+"""The operations that autogenerate writes, and how a revision spells each of them."""
 
 from __future__ import annotations
 
-import enum
 import re
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -18,52 +12,18 @@ from alembic.autogenerate.render import _alter_column, render_op
 from alembic.operations import MigrateOperation, ops
 from alembic.util import to_list
 
-from surefoot.catalog import Key
+from surefoot.operations.constraints import (
+    PrimaryKeyUsingIndex,
+    UniqueUsingIndex,
+    ValidateConstraint,
+)
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
+from surefoot.operations.refuse_rows import RefuseRows
 
 # What SQLAlchemy takes for a parameter in a text.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)")
 _LINE_BREAK_IN_STRING = re.compile(r"'[^']*\n[^']*'|\$\w*\$")
 _INDENT = " " * 8
-
-
-class Stage(enum.IntEnum):
-    """When a step has its turn in an upgrade."""
-
-    DROP = 1  # what needs tables, or stands in the way of a change of theirs
-    TYPES = 2  # what tables need: types, sequences, functions
-    AWAY = 3  # defaults and generated columns that stand in the way of what follows
-    ENUMS = 4  # types that are replaced under the tables that use them
-    TABLES = 5
-    CREATE = 6  # what needs tables
-    STATE = 7  # what is changed in place, once everything is there
-    CLEAN = 8  # what no table needs any more
-
-
-class Step(ops.OpContainer):
-    """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
-
-    `word` says what becomes of the object `key`: make, drop, change, or remake for one that is
-    dropped and made because of something else. A step of Alembic's own operations says it itself.
-    """
-
-    def __init__(
-        self,
-        stage: Stage,
-        do: Sequence[MigrateOperation],
-        undo: Sequence[MigrateOperation],
-        word: str = "",
-        key: Key | None = None,
-    ) -> None:
-        super().__init__(do)
-        self.stage = stage
-        self.undo = list(undo)
-        self.word = word
-        self.key = key
-
-    def reverse(self) -> Step:
-        """The way back as a step."""
-        return Step(self.stage, self.undo, self.ops)
 
 
 class Note(MigrateOperation):
@@ -89,7 +49,7 @@ class AlterColumnUsing(ops.AlterColumnOp):
     """A change of type that PostgreSQL makes only when it is told how."""
 
 
-class GoOn(ops.ExecuteSQLOp):
+class ContinueSequence(ops.ExecuteSQLOp):
     """A sequence that goes on after the highest number among the rows."""
 
     def __init__(self, sequence: str, again: str, table: str, column: str) -> None:
@@ -114,9 +74,43 @@ def sql(statement: str) -> ops.ExecuteSQLOp:
     return ops.ExecuteSQLOp(text)
 
 
-@renderers.dispatch_for(Step)
-def _render_step(context: AutogenContext, step: Step) -> list[str]:
-    return [line for operation in step.ops for line in to_list(render_op(context, operation))]
+class BuildIndex(MigrateOperation):
+    """An index that is built while readers and writers go on."""
+
+    def __init__(self, index: ops.CreateIndexOp) -> None:
+        self.index = index
+
+
+class RemoveIndex(MigrateOperation):
+    """An index that is dropped while readers and writers go on."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class RenameColumn(MigrateOperation):
+    """Another name for a column."""
+
+    def __init__(self, table: str, old: str, new: str) -> None:
+        self.table, self.old, self.new = table, old, new
+
+    def reverse(self) -> RenameColumn:
+        """The former name again."""
+        return RenameColumn(self.table, self.new, self.old)
+
+
+class RenameTable(MigrateOperation):
+    """Another name for a table."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self.old, self.new = old, new
+
+
+class NotValid(MigrateOperation):
+    """A constraint that holds for what is written from now on."""
+
+    def __init__(self, constraint: ops.AddConstraintOp) -> None:
+        self.constraint = constraint
 
 
 @renderers.dispatch_for(Note)
@@ -164,3 +158,71 @@ def _render_rename_enum_value(context: AutogenContext, operation: RenameEnumValu
 def _render_replace_enum(context: AutogenContext, operation: ReplaceEnumOp) -> str:
     columns = f", columns={list(operation.columns)!r}" if operation.columns else ""
     return f"op.replace_enum({operation.type_name!r}, {list(operation.values)!r}{columns})"
+
+
+@renderers.dispatch_for(BuildIndex)
+def _render_build(context: AutogenContext, operation: BuildIndex) -> str:
+    return _line(context, operation.index).replace(
+        "op.create_index(", "op.create_index_concurrently(", 1
+    )
+
+
+@renderers.dispatch_for(RemoveIndex)
+def _render_unbuild(context: AutogenContext, operation: RemoveIndex) -> str:
+    return f"op.drop_index_concurrently(op.f({operation.name!r}))"
+
+
+@renderers.dispatch_for(RenameColumn)
+def _render_rename(context: AutogenContext, operation: RenameColumn) -> str:
+    return (
+        f"op.alter_column({operation.table!r}, {operation.old!r}, "
+        f"new_column_name={operation.new!r})"
+    )
+
+
+@renderers.dispatch_for(RenameTable)
+def _render_rename_table(context: AutogenContext, operation: RenameTable) -> str:
+    return f"op.rename_table({operation.old!r}, {operation.new!r})"
+
+
+@renderers.dispatch_for(RefuseRows)
+def _render_refusal(context: AutogenContext, operation: RefuseRows) -> str:
+    return f"op.refuse_rows({operation.table_name!r}, {operation.condition!r}, {operation.hint!r})"
+
+
+@renderers.dispatch_for(NotValid)
+def _render_not_valid(context: AutogenContext, operation: NotValid) -> str:
+    return f"{_line(context, operation.constraint)[:-1]}, postgresql_not_valid=True)"
+
+
+@renderers.dispatch_for(ValidateConstraint)
+def _render_validate(context: AutogenContext, operation: ValidateConstraint) -> str:
+    name, table = operation.constraint_name, operation.table_name
+    return f"op.validate_constraint(op.f({name!r}), {table!r})"
+
+
+@renderers.dispatch_for(UniqueUsingIndex)
+def _render_unique(context: AutogenContext, operation: UniqueUsingIndex) -> str:
+    return _using("create_unique_constraint_using_index", operation)
+
+
+@renderers.dispatch_for(PrimaryKeyUsingIndex)
+def _render_key(context: AutogenContext, operation: PrimaryKeyUsingIndex) -> str:
+    return _using("create_primary_key_using_index", operation)
+
+
+def _using(name: str, operation: UniqueUsingIndex) -> str:
+    arguments: list[Any] = [
+        f"op.f({operation.constraint_name!r})",
+        repr(operation.table_name),
+        f"op.f({operation.index_name!r})",
+    ]
+    if operation.deferrable:
+        arguments.append("deferrable=True")
+    if operation.initially is not None:
+        arguments.append(f"initially={operation.initially!r}")
+    return f"op.{name}({', '.join(arguments)})"
+
+
+def _line(context: AutogenContext, operation: MigrateOperation) -> str:
+    return "".join(to_list(render_op(context, operation)))

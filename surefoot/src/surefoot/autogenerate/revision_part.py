@@ -1,4 +1,4 @@
-"""Part is what one step comes to in one revision, and when that revision has its turn."""
+"""RevisionPart is what one change comes to in one revision, and when that revision has its turn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from surefoot.autogenerate.steps import Step
+from surefoot.autogenerate.change import Change
 
 PROVEN = "Reads the rows that were there before; readers and writers go on."
 REWRITE = (
@@ -29,7 +29,7 @@ class Turn(enum.IntEnum):
     MAIN = 4  # everything that is a change of the catalogue, and what is made together
     REWRITE = 5  # what PostgreSQL does only by writing every row
     INDEX = 6
-    EXCHANGE = 7  # indexes that others were built beside
+    SWAP = 7  # indexes that others were built beside
     KEYS = 8  # keys of the indexes that were built, and what refers to them
     VALIDATE = 9
     PROMISE = 10  # no null from now on
@@ -51,21 +51,21 @@ class Allowance(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
-    """A step of one revision. Parts of one turn and one group share a revision.
+class RevisionPart:
+    """A change of one revision. Parts of one turn and one group share a revision.
 
     `title` is what the revision says that it does, where the developer's message says it of
     another; `about` is what has to happen before it runs, or what follows from it; `allow` is
     which rules it breaks because there is no other way.
     """
 
-    step: Step
+    change: Change
     turn: Turn
     group: str = ""
     title: str = ""
     about: str = ""
     allow: tuple[Allowance, ...] = ()
 
-    def at(self, turn: Turn) -> Part:
+    def at(self, turn: Turn) -> RevisionPart:
         """The same at another turn."""
         return replace(self, turn=turn)

@@ -25,7 +25,7 @@ from surefoot.target import Target
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 
 
-async def drift(
+async def find_drift(
     engine: AsyncEngine,
     scratch: Target,
     chain: Sequence[Revision],

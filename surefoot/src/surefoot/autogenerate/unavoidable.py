@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.autogenerate.parts import Allowance
+from surefoot.autogenerate.revision_part import Allowance
 
 _WINDOW = "look at its size, and run this while nobody needs it"
 
@@ -85,7 +85,7 @@ def sequence(name: str) -> tuple[Allowance, ...]:
     return (Allowance("avoid-renaming", f"releases reach {name} by the column that it numbers"),)
 
 
-def told(rule: str) -> tuple[Allowance, ...]:
+def declared_rename(rule: str) -> tuple[Allowance, ...]:
     """A table or a column under another name, as the developer told."""
     return (Allowance(rule, "it was told as a rename; the releases change at the same moment"),)
 

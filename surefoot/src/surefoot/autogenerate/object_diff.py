@@ -1,4 +1,4 @@
-"""Changes is which objects are made, dropped, made anew or changed in place.
+"""ObjectDiff is which objects are made, dropped, made anew or changed in place.
 
 One change spreads: a column whose type changes takes the views on it along, a view those on that
 view, an enum with other values the functions that take it. PostgreSQL refuses to change the one
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
-from surefoot.autogenerate.exchangeable import is_exchanged_enum
 from surefoot.autogenerate.retyping import needs_no_rewrite
+from surefoot.autogenerate.swappable import is_swappable_enum
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequence, View
 
@@ -46,59 +46,59 @@ _EASY: Mapping[str, Attributes] = {
 
 
 @dataclass
-class Changes:
+class ObjectDiff:
     """The objects by what becomes of them; tables and their columns apart."""
 
     added: set[Key] = field(default_factory=set)
     removed: set[Key] = field(default_factory=set)
     # Dropped and made again: as they are to be, or as they were, because something under them is.
-    anew: set[Key] = field(default_factory=set)
+    recreated: set[Key] = field(default_factory=set)
     in_place: set[Key] = field(default_factory=set)
     # Generated columns that are dropped and added; those that become ordinary ones.
-    remade: set[Key] = field(default_factory=set)
-    freed: set[Key] = field(default_factory=set)
+    recreated_columns: set[Key] = field(default_factory=set)
+    freed_columns: set[Key] = field(default_factory=set)
     # Enums whose values go or move, and with them a type.
     replaced: set[Key] = field(default_factory=set)
     # The others of these: their columns are filled beside the former.
-    exchanged: set[Key] = field(default_factory=set)
+    swapped: set[Key] = field(default_factory=set)
 
 
-def changes_of(comparison: Comparison) -> Changes:
+def diff_objects(comparison: Comparison) -> ObjectDiff:
     """What becomes of every object of `KINDS`, and of generated columns."""
-    changes = Changes()
+    diff = ObjectDiff()
     found, expected = comparison.followed.objects, comparison.models.objects
     for key in sorted({*found, *expected}):
         if pair := comparison.column(key):
-            _generated(changes, key, *pair)
+            _generated(diff, key, *pair)
         if key.kind not in KINDS or _comes_along(comparison, key):
             continue
         if key not in found:
-            changes.added.add(key)
+            diff.added.add(key)
         elif key not in expected:
-            changes.removed.add(key)
+            diff.removed.add(key)
         elif different := changed(comparison, key):
             easy = different <= _EASY.get(key.kind, frozenset()) | {"comment"}
             if easy and not (key.kind == "view" and _loses_columns(comparison, key)):
-                changes.in_place.add(key)
+                diff.in_place.add(key)
             else:
-                changes.anew.add(key)
+                diff.recreated.add(key)
             if is_replaced(comparison.followed, comparison.models, key):
-                if is_exchanged_enum(comparison, key):
-                    changes.in_place.discard(key)
-                    changes.exchanged.add(key)
+                if is_swappable_enum(comparison, key):
+                    diff.in_place.discard(key)
+                    diff.swapped.add(key)
                 else:
-                    changes.replaced.add(key)
-    spread(comparison, changes)
-    return changes
+                    diff.replaced.add(key)
+    spread(comparison, diff)
+    return diff
 
 
-def _generated(changes: Changes, key: Key, found: Column, expected: Column) -> None:
+def _generated(diff: ObjectDiff, key: Key, found: Column, expected: Column) -> None:
     before, after = found.generated, expected.generated
     retyped = (found.type, found.collation) != (expected.type, expected.collation)
     if before is not None and after is None and before.endswith(" STORED"):
-        changes.freed.add(key)
+        diff.freed_columns.add(key)
     elif before != after or (after is not None and retyped):
-        changes.remade.add(key)
+        diff.recreated_columns.add(key)
 
 
 def _comes_along(comparison: Comparison, key: Key) -> bool:
@@ -132,39 +132,37 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
     return bool(used) or after[: len(before)] != before
 
 
-def spread(comparison: Comparison, changes: Changes) -> None:
-    """Add what has to be made anew because something under it changes."""
+def spread(comparison: Comparison, diff: ObjectDiff) -> None:
+    """Add what has to be made anew because something under it diff."""
     uses, kept = comparison.database.uses, comparison.models.objects
     retyped = {
         key
         for key, _ in comparison.database.each(Column)
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
-    altered = retyped | {
-        key for key in uses if key.kind == "column" and uses[key] & changes.replaced
-    }
+    altered = retyped | {key for key in uses if key.kind == "column" and uses[key] & diff.replaced}
     # What is dropped takes nothing along: what stays has to be without it before.
     leaving = {key for key in comparison.database.objects if key not in kept}
     while True:
-        gone = changes.anew | changes.remade | changes.freed
+        gone = diff.recreated | diff.recreated_columns | diff.freed_columns
         before = len(gone)
         for user, used in uses.items():
             if user not in kept or user in gone:
                 continue
-            touched, under = used & (altered | changes.replaced), used & (gone | leaving)
+            touched, under = used & (altered | diff.replaced), used & (gone | leaving)
             item = kept[user]
             if isinstance(item, Column):
                 if (touched or under) and item.generated is not None:
-                    changes.remade.add(user)
+                    diff.recreated_columns.add(user)
             elif user.kind in KINDS and (
                 under
                 or (touched and user.kind in _REFUSED)
                 or _is_read_again(comparison, user, used & retyped)
             ):
-                changes.anew.add(user)
-        if before == len(changes.anew | changes.remade | changes.freed):
+                diff.recreated.add(user)
+        if before == len(diff.recreated | diff.recreated_columns | diff.freed_columns):
             break
-    changes.in_place -= changes.anew
+    diff.in_place -= diff.recreated
 
 
 def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:

@@ -1,6 +1,6 @@
 """Rendered code as a person would lay it out: SQL over lines, and no line too long.
 
-Only the spelling of strings changes, never their value: what Alembic rendered is what runs.
+Only the spelling of strings diff, never their value: what Alembic rendered is what runs.
 """
 
 from __future__ import annotations

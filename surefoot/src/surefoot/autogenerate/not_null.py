@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from alembic.operations import ops
 from sqlalchemy.sql.elements import conv
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.parts import PROVEN, Part, Turn
-from surefoot.autogenerate.spelling import NotValid
-from surefoot.autogenerate.steps import CreateCheck, Stage, Step, sql
+from surefoot.autogenerate.rendering import CreateCheck, NotValid, sql
+from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
 from surefoot.operations.constraints import ValidateConstraint
@@ -21,11 +21,11 @@ NOT_NULL_NOT_VALID = 18
 _LONGEST_NAME = 63
 
 
-def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
+def forbid_null(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """NOT NULL promised, proven, and by an older server then taken at the check's word."""
     table, _, column = key.name.rpartition(".")
     if table not in comparison.kept_tables:
-        yield Part(step, Turn.MAIN)
+        yield RevisionPart(change, Turn.MAIN)
         return
     new = key not in comparison.database.objects
     about = (
@@ -37,7 +37,7 @@ def forbid_null(step: Step, key: Key, comparison: Comparison) -> Iterator[Part]:
     if promised_by_itself(comparison):
         yield from _by_itself(table, column, key, about)
     else:
-        yield from _by_check(step, table, column, key, about)
+        yield from _by_check(change, table, column, key, about)
 
 
 def promised_by_itself(comparison: Comparison) -> bool:
@@ -50,7 +50,7 @@ def not_null_name(table: str, column: str) -> str:
     return f"{table}_{column}_not_null"[:_LONGEST_NAME]
 
 
-def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
+def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[RevisionPart]:
     name = not_null_name(table, column)
     altered = f"ALTER TABLE {quoted(table)}"
     free = sql(f"{altered} ALTER COLUMN {quoted(column)} DROP NOT NULL")
@@ -59,59 +59,63 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Part]:
         f" The form is that of PostgreSQL {NOT_NULL_NOT_VALID} and later, as the models were "
         "compared with such a database; an older one refuses it."
     )
-    yield Part(
-        Step(Stage.TABLES, [promise], [free], "promised", key),
+    yield RevisionPart(
+        Change(Stage.TABLES, [promise], [free], "promised", key),
         Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about,
     )  # fmt: skip
-    yield Part(
-        Step(Stage.TABLES, [ValidateConstraint(name, table)], [free, promise], "proven", key),
+    yield RevisionPart(
+        Change(Stage.TABLES, [ValidateConstraint(name, table)], [free, promise], "proven", key),
         Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN,
     )  # fmt: skip
 
 
-def _by_check(step: Step, table: str, column: str, key: Key, about: str) -> Iterator[Part]:
+def _by_check(
+    change: Change, table: str, column: str, key: Key, about: str
+) -> Iterator[RevisionPart]:
     name = f"ck_{table}_{column}_not_null"[:_LONGEST_NAME]
     check = CreateCheck(conv(name), table, f"{quoted(column)} IS NOT NULL")
     drop = ops.DropConstraintOp(conv(name), table, "check")
-    yield Part(
-        Step(Stage.TABLES, [NotValid(check)], [drop], "promised", key),
+    yield RevisionPart(
+        Change(Stage.TABLES, [NotValid(check)], [drop], "promised", key),
         Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about,
     )  # fmt: skip
-    yield Part(
-        Step(
+    yield RevisionPart(
+        Change(
             Stage.TABLES, [ValidateConstraint(name, table)], [drop, NotValid(check)],
             "proven", key,
         ),
         Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN,
     )  # fmt: skip
-    yield Part(
-        Step(Stage.TABLES, [*step.ops, drop], [check, *step.undo], "required", key),
+    yield RevisionPart(
+        Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key),
         Turn.REQUIRE, table, f"Forbid null in {key.name}",
         "PostgreSQL takes the word of the check that was proven, and reads no row.",
     )  # fmt: skip
 
 
-def dropped_column(step: Step, drop: ops.DropColumnOp, comparison: Comparison) -> Iterator[Part]:
+def dropped_column(
+    change: Change, drop: ops.DropColumnOp, comparison: Comparison
+) -> Iterator[RevisionPart]:
     """A column that goes; one that a row cannot do without may be left out first."""
     table, column = str(drop.table_name), str(drop.column_name)
     key = Key("column", f"{table}.{column}")
-    back = step.undo[0] if step.undo else None
+    back = change.undo[0] if change.undo else None
     if isinstance(back, ops.AddColumnOp) and _is_demanded(comparison.database.find(Column, key)):
         free = ops.AlterColumnOp(
             table, column, modify_nullable=True,
             existing_type=back.column.type, existing_nullable=False,
         )  # fmt: skip
-        yield Part(
-            Step(Stage.TABLES, [free], [free.reverse()], "nullable", key),
+        yield RevisionPart(
+            Change(Stage.TABLES, [free], [free.reverse()], "nullable", key),
             Turn.MAIN, "", f"Allow rows without {key.name}",
             f"A release that does not know {key.name} can write rows from here on.",
         )  # fmt: skip
         copy = back.column._copy()
         copy.nullable = True
         back = ops.AddColumnOp(table, copy, schema=back.schema)
-        step = Step(step.stage, [drop], [back, *step.undo[1:]], step.word, step.key)
+        change = Change(change.stage, [drop], [back, *change.undo[1:]], change.action, change.key)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
-    yield Part(step, Turn.COLUMNS, table, f"Drop {key.name}", about)
+    yield RevisionPart(change, Turn.COLUMNS, table, f"Drop {key.name}", about)
 
 
 def _is_demanded(column: Column | None) -> bool:

@@ -13,11 +13,11 @@ from alembic.operations import ops
 from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.comparison import Comparison, beside
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
-from surefoot.autogenerate.parts import Part, Turn
-from surefoot.autogenerate.spelling import BuildIndex, UnbuildIndex
-from surefoot.autogenerate.steps import Stage, Step, sql
+from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, sql
+from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.operations.constraints import PrimaryKeyUsingIndex, UniqueUsingIndex
@@ -26,50 +26,60 @@ from surefoot.quoting import quoted
 _LONGEST_NAME = 63
 
 
-def exchanged_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[Part]:
+def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[RevisionPart]:
     """The new index beside the old, the old away, the new under the old one's name."""
     former = index_of(comparison.database.one(Index, key))
     assert former is not None
-    name, there = key.name, beside(key.name)
+    name, there = key.name, temporary_name(key.name)
     table = str(made.table_name)
-    build = Step(
-        Stage.CREATE, [BuildIndex(named(made, there))], [UnbuildIndex(there)], "build", key
+    build = Change(
+        Stage.CREATE,
+        [BuildIndex(named(made, there))],
+        [RemoveIndex(there)],
+        "build",
+        key,
     )
     about = f"It takes the place of {name}, which is used until then."
-    yield Part(build, Turn.INDEX, name, f"Build {there} on {table}", about)
-    away = Step(Stage.CREATE, [UnbuildIndex(name)], [BuildIndex(former)], "unbuild", key)
-    yield Part(away, Turn.EXCHANGE, name, f"Drop the former {name}")
+    yield RevisionPart(build, Turn.INDEX, name, f"Build {there} on {table}", about)
+    away = Change(
+        Stage.CREATE,
+        [RemoveIndex(name)],
+        [BuildIndex(former)],
+        "unbuild",
+        key,
+    )
+    yield RevisionPart(away, Turn.SWAP, name, f"Drop the former {name}")
     do, undo = (
         sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
         for old, new in ((there, name), (name, there))
     )
-    rename = Step(Stage.CREATE, [do], [undo], "rename", key)
-    yield Part(rename, Turn.KEYS, "", f"Call {there} {name}")
+    rename = Change(Stage.CREATE, [do], [undo], "rename", key)
+    yield RevisionPart(rename, Turn.KEYS, "", f"Call {there} {name}")
 
 
-def exchanged_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Part]:
+def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[RevisionPart]:
     """The new key's index beside the old key, then one for the other in one transaction."""
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
     name, table = after.name, after.table
-    there = beside(name)
+    there = temporary_name(name)
     index = named(found.index, there)
-    build = Step(Stage.CREATE, [BuildIndex(index)], [UnbuildIndex(there)], "build", key)
+    build = Change(Stage.CREATE, [BuildIndex(index)], [RemoveIndex(there)], "build", key)
     about = f"{name} keeps the rows apart until it is made of this index."
-    yield Part(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
+    yield RevisionPart(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
     kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
     using = kind(conv(name), table, there, deferrable=found.deferrable, initially=found.initially)
-    attach = Step(
+    attach = Change(
         Stage.CREATE,
         [*object_operations.drop(key, before), using, *object_operations.create(key, after)[1:]],
         [*object_operations.drop(key, after), index, *object_operations.create(key, before)],
         "attach",
         key,
     )
-    yield Part(attach, Turn.KEYS, table, f"Make {name} of its new index")
+    yield RevisionPart(attach, Turn.KEYS, table, f"Make {name} of its new index")
 
 
-def is_exchanged(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
-    """Whether both may be there at once: nothing that either stands on goes or changes."""
+def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
+    """Whether both may be there at once: nothing that either stands on goes or diff."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
     uses = comparison.database.uses.get(key, frozenset())
     if isinstance(before, Index) and isinstance(after, Index):
@@ -89,7 +99,7 @@ def is_exchanged(key: Key, comparison: Comparison, moved: Collection[Key]) -> bo
         and not uses & set(moved)
         and all(each in comparison.models.objects for each in uses)
         and (not is_primary or _stay_required(uses, comparison))
-        and len(beside(after.name).encode()) <= _LONGEST_NAME
+        and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
     )
 
 

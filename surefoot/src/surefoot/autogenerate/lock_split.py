@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from surefoot.autogenerate.change import Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.facts import Fact, facts
 from surefoot.autogenerate.locks import Lock, Mode, Work, locked
-from surefoot.autogenerate.parts import Allowance, Part
-from surefoot.autogenerate.steps import Stage
+from surefoot.autogenerate.revision_part import Allowance, RevisionPart
+from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
@@ -29,7 +29,7 @@ _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 class _Revision:
     """One that is being filled: what it makes, and what it holds by then."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[RevisionPart] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     held: dict[str, Mode] = field(default_factory=dict)
 
@@ -43,11 +43,13 @@ class _Revision:
             yield "avoid-work-under-access-exclusive"
 
 
-def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
+def split_by_locks(
+    parts: Iterable[RevisionPart], comparison: Comparison
+) -> list[list[RevisionPart]]:
     """The parts of a turn as revisions, in their order."""
     parts = list(parts)
-    known = [list(facts([part.step], comparison)) for part in parts]
-    coming = Counter(key for found in known for key in {fact.key for fact in found})
+    known = [list(transitions([part.change], comparison)) for part in parts]
+    coming = Counter(key for found in known for key in {transition.key for transition in found})
     # What went and has not come back.
     away: set[Key] = set()
     revisions = [_Revision()]
@@ -59,7 +61,7 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
             current = _Revision()
             revisions.append(current)
             locks, broken = _locks(part, found, comparison, current.made), []
-        for key in {fact.key for fact in found}:
+        for key in {transition.key for transition in found}:
             coming[key] -= 1
             if _leaves(part) and coming[key] > 0:
                 away.add(key)
@@ -68,32 +70,41 @@ def divided(parts: Iterable[Part], comparison: Comparison) -> list[list[Part]]:
         current.parts.append(replace(part, allow=(*part.allow, *allow)))
         for table, mode, _ in locks:
             current.held[table] = max(mode, current.held.get(table, mode))
-        for fact in found:
-            if fact.key.kind in _RELATIONS and _is_gone(part, fact):
-                current.held.pop(fact.key.name, None)
+        for transition in found:
+            if transition.key.kind in _RELATIONS and _is_gone(part, transition):
+                current.held.pop(transition.key.name, None)
     return [each.parts for each in revisions if each.parts]
 
 
-def _locks(part: Part, found: Iterable[Fact], comparison: Comparison, made: set[str]) -> list[Lock]:
+def _locks(
+    part: RevisionPart, found: Iterable[Transition], comparison: Comparison, made: set[str]
+) -> list[Lock]:
     found = list(found)
     made |= {
-        fact.key.name
-        for fact in found
-        if fact.key.kind in _RELATIONS and fact.word in ("make", "remake") and not _leaves(part)
+        transition.key.name
+        for transition in found
+        if transition.key.kind in _RELATIONS
+        and transition.action in ("make", "remake")
+        and not _leaves(part)
     }
-    locks = [lock for fact in found for lock in locked(fact, comparison) if lock[0] not in made]
+    locks = [
+        lock
+        for transition in found
+        for lock in locked(transition, comparison)
+        if lock[0] not in made
+    ]
     if _leaves(part):
         # What goes is not worked on.
         return [(table, mode, Work.CATALOGUE) for table, mode, _ in locks]
     return locks
 
 
-def _leaves(part: Part) -> bool:
-    return part.step.stage in _LEAVES
+def _leaves(part: RevisionPart) -> bool:
+    return part.change.stage in _LEAVES
 
 
-def _is_gone(part: Part, fact: Fact) -> bool:
-    return fact.word == "drop" or (fact.word == "remake" and _leaves(part))
+def _is_gone(part: RevisionPart, transition: Transition) -> bool:
+    return transition.action == "drop" or (transition.action == "remake" and _leaves(part))
 
 
 def _reason(away: Iterable[Key]) -> str:
