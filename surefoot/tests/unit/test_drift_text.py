@@ -43,7 +43,7 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
         "   fix: CREATE INDEX CONCURRENTLY ix ON t USING btree (a);\n\n"
         "MODELS  1 difference of 0007 from the models\n\n"
         "2  missing  index ix\n\n"
-        "2 differences. Next: run what is offered, or make a revision of what is meant"
+        "2 differences. Next: run the fixes, or write a revision for the intended changes"
     )
 
 

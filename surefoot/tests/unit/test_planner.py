@@ -104,7 +104,7 @@ def test_the_message_is_said_of_what_there_is() -> None:
     """Of the first revision where nothing is a mere change of the catalogue."""
     assert titles(planned(made(INDEX), models={of(INDEX): INDEX})) == [None]
     found = planned(made(UNIQUE), models={of(UNIQUE): UNIQUE})
-    assert titles(found) == [None, "Make uq of its index"]
+    assert titles(found) == [None, "Create uq from its index"]
 
 
 def test_a_check_is_added_and_then_proven() -> None:
@@ -127,7 +127,7 @@ def test_a_foreign_key_comes_after_the_key_that_it_names() -> None:
         models={of(UNIQUE): UNIQUE, of(FOREIGN): FOREIGN},
         uses={of(FOREIGN): frozenset({of(UNIQUE)})},
     )  # fmt: skip
-    assert titles(found) == [None, "Make uq of its index", "Add fk", "Validate fk of t"]
+    assert titles(found) == [None, "Create uq from its index", "Add fk", "Validate fk of t"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_primary_key_waits_for_its_columns(major: int, forbidding: list[str | 
     )  # fmt: skip
     first, *rest = forbidding
     assert titles(found) == [
-        first, "Forbid new nulls in t.c", *rest, "Make pk of its index",
+        first, "Forbid new nulls in t.c", *rest, "Create pk from its index",
     ]  # fmt: skip
 
 

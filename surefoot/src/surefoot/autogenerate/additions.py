@@ -1,4 +1,4 @@
-"""Columns that are added to a table with rows, of which PostgreSQL is to read and write none."""
+"""Adds columns to a table with rows, where possible without a rewrite or a scan."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 
 
 def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
-    """The changes of a new column.
+    """The changes that add a column.
 
-    A default that differs by row is set after the column is there, for the rows to come. NOT NULL
-    without a value for the rows that are there is a change of its own.
+    A volatile default is set after the column is added, for new rows only. NOT NULL without a value
+    for existing rows is a change of its own.
     """
     table, column = str(operation.table_name), operation.column
     key = Key("column", f"{table}.{column.name}")
@@ -59,12 +59,12 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
 
 
 def fills_rows(column: Column) -> bool:
-    """Whether a column has a value of its own in each row as it is added."""
+    """Whether adding the column writes a value in each row."""
     return column.identity is not None or (column.generated or "").endswith(" STORED")
 
 
 def not_null(table: str, name: str, kind: object) -> Change:
-    """The change that forbids null in a column that has the type by then."""
+    """The change that sets NOT NULL on a column, whose type is final by then."""
     forbid = ops.AlterColumnOp(
         table, name, modify_nullable=False, existing_type=kind, existing_nullable=True
     )
@@ -73,7 +73,7 @@ def not_null(table: str, name: str, kind: object) -> Change:
 
 
 def is_volatile(comparison: Comparison, column: Column) -> bool:
-    """Whether the default of a column may be another one for each row."""
+    """Whether the default of a column may differ from row to row."""
     ours = {
         routine.name: bool(_SAYS_SO.search(routine.definition))
         for key, routine in comparison.models.each(Routine)

@@ -1,7 +1,7 @@
-"""Rules that a revision breaks because the models say so: which, and the reason that it gives.
+"""Allowances for rules that a revision breaks because the models declare it so.
 
 A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
-models declare, so it names what they declare in the file, where whoever reviews it reads it.
+models declare, and writes an `# allow` comment with that reason for the reviewer.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _BY_TYPE: Mapping[str, str] = {
     "character": "avoid-char-column",
     "bpchar": "avoid-char-column",
 }
-# A rule, and what the models declare that it is broken by.
+# A rule, and the declaration that breaks it.
 Said = tuple[str, str]
 _SMALL = ("integer", "smallint")
 _MADE = ("make", "remake", "promise")
 
 
 def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
-    """One for each rule, with all its reasons."""
+    """One allowance for each rule, with all its reasons."""
     reasons: dict[str, dict[str, None]] = {}
     for rule, reason in allowances:
         reasons.setdefault(rule, {})[reason] = None
@@ -43,7 +43,7 @@ def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
 def declared_so(
     changes: Iterable[MigrateOperation], transitions: Iterable[Transition], comparison: Comparison
 ) -> Iterator[Allowance]:
-    """What the rules of design find in a revision, as the models' decisions."""
+    """Allowances for the design rules that a revision breaks."""
     changes = list(changes)
     found = [said for transition in transitions for said in _of_transition(transition, comparison)]
     for change in changes:
@@ -54,7 +54,7 @@ def declared_so(
 
 
 def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
-    """One allowance a rule, in the models' name."""
+    """One allowance for each rule, with the declarations as the reason."""
     said: dict[str, dict[str, None]] = {}
     for rule, what in found:
         said.setdefault(rule, {})[what] = None
@@ -63,7 +63,7 @@ def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
 
 
 def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said]:
-    """What is found in a column of this type: added, or given the type."""
+    """The rules that the type of a column breaks; some hold for added columns only."""
     kind = column.type
     base = kind.partition("(")[0]
     if kind.startswith("timestamp") and kind.endswith("without time zone"):
@@ -120,7 +120,7 @@ def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> It
 
 
 def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
-    """References to a table in use that are made together with their own."""
+    """Foreign keys to a table in use that are created with their own table."""
     for operation in change.ops if isinstance(change, Change) else ():
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             referred = {
@@ -135,7 +135,7 @@ def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowa
 def _references(
     change: MigrateOperation, comparison: Comparison
 ) -> Iterator[tuple[str, abc.Sequence[str]]]:
-    """The foreign keys that a change makes: their tables, and the columns that refer."""
+    """The foreign keys that a change creates: their tables and their columns."""
     if not isinstance(change, Change):
         return
     made = comparison.models.find(Constraint, change.key)

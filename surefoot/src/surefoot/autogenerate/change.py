@@ -19,23 +19,23 @@ from surefoot.catalog import Key
 
 
 class Stage(enum.IntEnum):
-    """When a change has its turn in an upgrade."""
+    """The order of changes in an upgrade."""
 
-    DROP = 1  # what needs tables, or stands in the way of a change of theirs
-    TYPES = 2  # what tables need: types, sequences, functions
-    AWAY = 3  # defaults and generated columns that stand in the way of what follows
+    DROP = 1  # objects that need tables, or block a change of one
+    TYPES = 2  # objects that tables need: types, sequences, functions
+    AWAY = 3  # defaults and generated columns that block a later change
     ENUMS = 4  # types that are replaced under the tables that use them
     TABLES = 5
-    CREATE = 6  # what needs tables
-    STATE = 7  # what is changed in place, once everything is there
-    CLEAN = 8  # what no table needs any more
+    CREATE = 6  # objects that need tables
+    STATE = 7  # changes in place, once everything exists
+    CLEAN = 8  # objects that no table needs any more
 
 
 class Change(ops.OpContainer):
     """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
 
-    `action` says what becomes of the object `key`: make, drop, change, or remake for one that is
-    dropped and made because of something else. A change of Alembic's own operations says it itself.
+    `action` is done to the object `key`: make, drop, change, or remake for an object that is
+    dropped and created again because of another one. A change of Alembic's operations has neither.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Change(ops.OpContainer):
         self.key = key
 
     def reverse(self) -> Change:
-        """The way back as a change."""
+        """The change that takes this one back."""
         return Change(self.stage, self.undo, self.ops)
 
 

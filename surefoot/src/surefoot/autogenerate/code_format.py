@@ -1,6 +1,6 @@
-"""Rendered code as a person would lay it out: SQL over lines, and no line too long.
+"""Formats rendered code: SQL over several lines, and no line longer than 100 characters.
 
-Only the spelling of strings diff, never their value: what Alembic rendered is what runs.
+Strings are spelled differently and keep their values: the code does what Alembic rendered.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _INDENT = " " * 4
 
 
 def body(rendered: str) -> str:
-    """The body of a function as Alembic rendered it, laid out and indented but for its start."""
+    """The formatted body of a function; all lines but the first are indented."""
     code = _ALEMBIC_REMARK.sub("", textwrap.dedent(_INDENT + rendered.strip())).strip()
     strings: list[str] = []
     for start, end, text in reversed(list(_strings(code))):
         spelled = _spelled(text)
         if spelled != text:
-            # Set in after the lines are indented: what is in a string stays where it is.
+            # Inserted after the lines are indented: the text in a string must not move.
             strings.append(spelled)
             code = f"{code[:start]}\0{len(strings) - 1}\0{code[end:]}"
     code = textwrap.indent(code, _INDENT)
@@ -45,7 +45,7 @@ def imports(rendered: str, *bodies: str) -> list[str]:
 
 
 def _strings(code: str) -> Iterator[tuple[int, int, str]]:
-    """The strings of the code with where they begin and end in it."""
+    """The start, the end and the source of each string in the code."""
     starts = [0]
     for line in code.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -67,7 +67,7 @@ def _spelled(text: str) -> str:
 
 
 def _over_lines(value: str) -> str | None:
-    """The text between triple quotes, where it can stand there as it is."""
+    """The text between triple quotes; None where it would need escapes."""
     if re.search(r"[ \t\r]$", value.rstrip(" "), re.MULTILINE):
         return None
     for prefix in ("", "r"):

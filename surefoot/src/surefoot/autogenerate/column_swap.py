@@ -1,6 +1,7 @@
-"""A column of another type, filled beside the one that it then takes the place of.
+"""Changes the type of a column through a second column, which is filled and then swapped in.
 
-What stands on the column is made beside it, and gets the names of the former with it.
+The indexes and constraints of the column are built on the second one under temporary names, and
+are renamed when the columns are swapped.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ from surefoot.quoting import quoted
 
 @dataclass
 class _Swap:
-    """What takes the place of what, and the way back; both in the order in which they run.
+    """The operations of a swap and its way back, both in the order in which they run.
 
-    Rows are looked at first: nobody waits for a lock by then.
+    `refuse` runs before a lock is taken: it reads the rows.
     """
 
     refuse: list[MigrateOperation] = field(default_factory=list)
@@ -53,9 +54,9 @@ class _Swap:
 
 
 def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """The new column is added, proven to have its values, and takes place and name of the old.
+    """The parts that add the new column, check that it is filled, and swap it in.
 
-    The default comes at the end: before, it could not be told from a value that was filled in.
+    The default is set at the end: before, it would look like a value that was filled in.
     """
     kind = comparison.models.one(Column, key).type
     what = f"make {key.name} {kind}"
@@ -66,14 +67,14 @@ def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     yield RevisionPart(
         Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key),
         Turn.COLUMNS, key.name, f"Make {key.name} {kind}",
-        f"Before this runs: every row has its value in {there}; where one has not, the revision "
-        f"refuses to run. From here on {key.name} is {kind} and {there} is gone: replace the "
-        f"release that writes both by one that has the new models at the same time.",
+        f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
+        f"value there. Afterwards {key.name} is {kind} and {there} no longer exists: at the same "
+        f"moment, replace the release that writes both with one that has the new models.",
     )  # fmt: skip
 
 
 def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """A new type, columns of it beside those of the former, and both take their places at once."""
+    """The parts that add a new type and columns of it, and swap both in together."""
     before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
     new = temporary_name(key.name)
     make = sql(statements.create(key, replace(after, name=new))[0])
@@ -103,16 +104,16 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     yield RevisionPart(
         Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0]),
         Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
-        f"Before this runs: every row has its values beside {names}; where one has not, the "
-        "revision refuses to run. From here on they are of the new type, under the former names: "
-        "replace the release that writes both by one that has the new models at the same time.",
+        f"Before this runs: fill the new columns for {names} in every row; the revision refuses to "
+        "run if a row has no value there. Afterwards they have the new type under their old names: "
+        "at the same moment, replace the release that writes both by one that has the new models.",
     )  # fmt: skip
 
 
 def _made_beside(
     key: Key, comparison: Comparison, kind: TypeEngine[Any], what: str
 ) -> Iterator[RevisionPart]:
-    """The column, and what stands on it, under names of their own."""
+    """The new column with its indexes and constraints, under temporary names."""
     declared = comparison.columns[key][1]
     there_as_read = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
     table, there = declared.table.name, temporary_name(key.name)
@@ -124,9 +125,9 @@ def _made_beside(
     yield RevisionPart(
         Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
         Turn.MAIN, "", f"Add {there}",
-        f"To {what} in place would write every row while everybody waits. After this revision: "
-        f"deploy a release that writes {there} beside {key.name}, and fill the rows that are "
-        f"there, in batches and outside of a revision.",
+        f"To {what} in place would rewrite the table under ACCESS EXCLUSIVE. After this revision: "
+        f"deploy a release that writes both {key.name} and {there}, and backfill {there} in the "
+        f"existing rows, in batches and outside of a revision.",
         tuple(as_declared(of_column(there, there_as_read))),
     )  # fmt: skip
     for user in _users(key, comparison):
@@ -179,7 +180,7 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
     there = temporary_name(name)
     rename = RenameColumn(table, there, name)
     unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
-    hint = f"Give them a value in {there}: the one of {name} is dropped here."
+    hint = f"Fill {there} in these rows first: this revision drops {name}."
     swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
     former = as_read(comparison, table, found, ObjectDiff())
     swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
@@ -192,7 +193,7 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
         before = comparison.database.objects[user]
         there_again, back = _names(user, before, comparison.models.objects[user])
         swap.do += there_again
-        # What the former column took along is made on it again.
+        # Dropping the old column dropped these; the way back creates them again.
         swap.undo = [*back, *swap.undo, *object_operations.create(user, before)]
     return swap
 
@@ -200,7 +201,7 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
 def _names(
     user: Key, before: SchemaObject, after: SchemaObject
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """The name of the former for what was made beside it, and the way back."""
+    """The operations that give the new object the old one's name, and the way back."""
     name, there = before.name, temporary_name(before.name)
     if not isinstance(before, Constraint):
         alter = "ALTER INDEX {} RENAME TO {}"

@@ -1,4 +1,4 @@
-"""Columns: Alembic finds which differ, the catalogs say in what, and here is how they change."""
+"""Changes columns: Alembic finds which ones differ, and the catalogs say how."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def compare_type(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether type and collation are the models', as PostgreSQL writes them."""
+    """Compares type and collation as PostgreSQL writes them."""
     table, name, reflected, declared = place
     pair = _pair(context, schema, table, name)
     if pair is None:
@@ -59,7 +59,7 @@ def compare_nullable(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether NOT NULL is the models', a primary key's included."""
+    """Compares NOT NULL, including that of a primary key."""
     table, name, *_ = place
     pair = _pair(context, schema, table, name)
     if pair is None:
@@ -77,7 +77,7 @@ def compare_default(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether the default is the models', as PostgreSQL writes it and without running it."""
+    """Compares the default as PostgreSQL writes it, without running it."""
     table, name, _, declared = place
     pair = _pair(context, schema, table, name)
     if pair is None:
@@ -95,7 +95,7 @@ def compare_default(
 
 
 def alter(comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp) -> list[Change]:
-    """The changes of a column that differs. That null is forbidden is the last of them."""
+    """The changes of a column that differs; NOT NULL comes last."""
     key = Key("column", f"{operation.table_name}.{operation.column_name}")
     if operation.modify_type is not None and is_swappable(comparison, key):
         in_place = _altered(comparison, diff, operation)
@@ -128,7 +128,7 @@ def _altered(
 
 
 def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Change]:
-    """Neither default may be in force while the values change: each may be none of the others."""
+    """Drops the default while the values change: it may not exist in the other enum."""
     old, new = operation.existing_server_default, operation.modify_server_default
     operation.modify_server_default = operation.existing_server_default = False
     changes = []
@@ -151,7 +151,7 @@ def identity(before: Column, after: Column) -> Change | None:
         first, *rest = alterations.identity(before, after)
         if not rest:
             return [sql(first)]
-        # Rows that are there have their numbers: the sequence goes on after them.
+        # Existing rows keep their numbers: the sequence continues after the highest.
         return [
             sql(first),
             ContinueSequence(
@@ -169,9 +169,9 @@ def identity(before: Column, after: Column) -> Change | None:
 def _retype(
     comparison: Comparison, operation: ops.AlterColumnOp, before: Column, after: Column
 ) -> list[Change]:
-    """A default stands in the way of a type that PostgreSQL does not cast to by itself.
+    """A type change. A default blocks it where PostgreSQL has no cast for the default.
 
-    Where it does cast, the default is set again all the same: it keeps the words of its old type.
+    Where it has one, the default is set again too: it would keep the text of its old type.
     """
     column = quoted(str(operation.column_name))
     up = comparison.using(column, before.type, after.type)
@@ -197,7 +197,7 @@ def _back(
 ) -> list[MigrateOperation]:
     if operation.existing_type is not None:
         return [_using(operation.reverse(), using)]
-    # A type that SQLAlchemy does not know is written as PostgreSQL does.
+    # SQLAlchemy does not know the type: PostgreSQL's name for it is used.
     table, column = quoted(str(operation.table_name)), quoted(str(operation.column_name))
     how = "" if using is None else f" USING {using}"
     retype = sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_name}{how}")

@@ -1,8 +1,8 @@
-"""What Alembic calls while it compares, and while it writes.
+"""Hooks that Alembic calls while it compares and while it writes.
 
-begin   both catalogs are read
-then    Alembic's own comparators; whether a column differs is answered from the catalogs
-end     what Alembic found becomes changes, and what it does not see is added
+begin   reads both catalogs
+then    Alembic's own comparators run; whether a column differs is answered from the catalogs
+end     turns Alembic's operations into changes, and adds those that Alembic does not see
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ __all__ = [
     "process_revision_directives",
     "render_item",
 ]
-# What SQLAlchemy's reflection says of a check that is NOT VALID and of types that it does not know.
-# The catalogs compare both, and write them.
+# SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
+# catalogs compare both.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 
 
@@ -50,7 +50,7 @@ _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list
 
 
 def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Read the database and the models, before anything is compared."""
+    """Read the database and the models before Alembic compares."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
     renames = (
@@ -58,7 +58,7 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     )
     if renames:
         _rename(context, renames)
-    # Of a rename it takes both catalogs to say what follows it.
+    # Both catalogs are needed to find the objects that are renamed along.
     strict = is_check(context.opts) or bool(renames)
     compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
     comparison = comparison_of(context)
@@ -71,7 +71,7 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Put changes in the place of what Alembic found, after everything was compared."""
+    """Replace Alembic's operations by changes, after everything was compared."""
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if savepoint is not None:
@@ -92,7 +92,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
 
 
 def _rename(context: AutogenContext, renames: list[Rename]) -> None:
-    """Rename in the database until `end` takes it back."""
+    """Rename in the database, in a savepoint that `end` rolls back."""
     connection = context.connection
     assert connection is not None
     savepoint, known = _renamed.get(context, (None, []))
@@ -101,7 +101,7 @@ def _rename(context: AutogenContext, renames: list[Rename]) -> None:
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """An enum and a domain by name alone: a revision makes and drops them as themselves."""
+    """Renders an enum or a domain by name: a revision creates and drops them separately."""
     if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
         return False
     rendered = None

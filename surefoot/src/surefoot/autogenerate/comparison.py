@@ -1,4 +1,4 @@
-"""Comparison is what autogenerate knows: the database and the models as two catalogs."""
+"""Comparison holds the catalogs of the database and of the models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from surefoot.quoting import literal, quoted
 
 _log = logging.getLogger(__name__)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
-# Whatever has a text form becomes one of these by assignment.
+# PostgreSQL casts every type to these on assignment.
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
 _CASTS = text("""
 SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
@@ -37,7 +37,7 @@ _made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides, and what it takes to go from one to the other."""
+    """Both catalogs, and the facts that are needed to plan the changes between them."""
 
     database: Catalog
     models: Catalog
@@ -45,18 +45,18 @@ class Comparison:
     nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
     grants: Grants
-    # Names of functions whose value may differ from one row to the next.
+    # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
     major: int = 0
-    # The models once more, with what has another type under the name that it has beside the former.
+    # The models once more, with each retyped column and enum under its temporary name.
     temporary: Catalog = field(default_factory=lambda: Catalog({}))
-    # A column that both have, as it was reflected and as it is declared.
+    # A column of both sides, as it was reflected and as it is declared.
     columns: dict[Key, tuple[sa.Column[Any], sa.Column[Any]]] = field(default_factory=dict)
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
-        """The tables that both have."""
+        """The tables of both sides."""
         return self._tables(self.database) & self._tables(self.models)
 
     @cached_property
@@ -70,18 +70,18 @@ class Comparison:
         return self._tables(self.database) - self._tables(self.models)
 
     def is_in_use(self, table: str) -> bool:
-        """Whether a table is there already, and is one that can be changed beside its users.
+        """Whether a table exists on both sides and can be changed online.
 
-        A partitioned one takes none of the forms that make nobody wait.
+        A partitioned table supports none of the online forms.
         """
         found = self.database.table(table)
         return table in self.kept_tables and found is not None and found.kind == "table"
 
     @cached_property
     def followed(self) -> Catalog:
-        """The database once the values of enums have their new names.
+        """The database after the values of enums are renamed.
 
-        What names such a value follows by itself: a default, a check, an index, a view.
+        Defaults, checks, indexes and views that name such a value follow the rename.
         """
         objects = dict(self.database.objects)
         for enum, found in self.database.each(Enum):
@@ -94,12 +94,12 @@ class Comparison:
         return replace(self.database, objects=objects)
 
     def column(self, key: Key) -> tuple[Column, Column] | None:
-        """A column as the database has it and as the models do, where both do."""
+        """A column as the database has it and as the models declare it; None where one lacks it."""
         found, expected = self.followed.find(Column, key), self.models.find(Column, key)
         return None if found is None or expected is None else (found, expected)
 
     def using(self, column: str, old: str, new: str) -> str | None:
-        """How a column's values become a new type, where PostgreSQL wants to be told."""
+        """The USING expression of a type change; None where PostgreSQL needs none."""
         before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
         if before.endswith("[]") and after.endswith("[]"):
             before, after = before[:-2], after[:-2]
@@ -119,8 +119,8 @@ class Comparison:
 def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
     """Read both sides, and keep them for the comparators of this run.
 
-    Where the role may make no schema, a warning says what is not compared; when `strict`, that
-    is an error: a check that cannot look must not say yes.
+    A role that may not create a schema gets a warning that lists what is not compared. When
+    `strict`, that is an error: a check that cannot compare must not pass.
     """
     connection, metadata = context.connection, _metadata(context)
     assert connection is not None
@@ -138,7 +138,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
             raise
         _log.warning(
             "%s. Not compared: views, functions, triggers, values of enums, checks, computed "
-            "columns, and what an index is made of.",
+            "columns, and the definitions of indexes.",
             error.message,
         )
         return
@@ -156,12 +156,12 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
 
 
 def temporary_name(name: str) -> str:
-    """What takes the place of something is called this until it does."""
+    """The name of a new column, index or type until it is swapped in."""
     return f"{name}_new"
 
 
 def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
-    """The statements that rename what has another type, and enums that lose a value."""
+    """The statements that give retyped columns and replaced enums their temporary names."""
     for key, column in models.each(Column):
         found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
@@ -181,18 +181,18 @@ def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
-    """Whether this is an enum that only a new type can take the place of."""
+    """Whether this is an enum that must be replaced by a new type."""
     before, after = database.find(Enum, key), models.find(Enum, key)
     return before is not None and after is not None and replaces(before.values, after.values)
 
 
 def replaces(old: Names, new: Names) -> bool:
-    """Whether an enum loses a value or changes their order, which only a new type can."""
+    """Whether an enum loses a value or reorders them, which takes a new type."""
     return renamed(old, new) is None and tuple(label for label in new if label in old) != old
 
 
 def comparison_of(context: AutogenContext) -> Comparison | None:
-    """What `compare` found in this run; None where it could not look."""
+    """The comparison of this run; None where the catalogs could not be compared."""
     return _made.get(context)
 
 
@@ -202,7 +202,7 @@ def changed(comparison: Comparison, key: Key) -> Attributes:
 
 
 def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
-    """The one value that has another name: as many values as before, one place that differs."""
+    """The renamed value: the number of values is equal, and one place differs."""
     old, new = tuple(before), tuple(after)
     places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
     if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
@@ -211,7 +211,7 @@ def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | No
 
 
 def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
-    """The object with another text in each of its attributes."""
+    """The object with a text replaced in each of its attributes."""
     changed: dict[str, Any] = {}
     for each in fields(item):
         value = getattr(item, each.name)

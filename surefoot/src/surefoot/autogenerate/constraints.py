@@ -1,4 +1,4 @@
-"""Constraints of a table in use: promised, then proven; a key made of an index that was built."""
+"""Adds constraints to tables in use: NOT VALID, then validated; keys from an existing index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOT_VALID = (CreateCheck, ops.CreateForeignKeyOp)
 
 @dataclass(frozen=True)
 class Constraints:
-    """How the changes on constraints are taken apart; `moved` is what is not left as it is."""
+    """Divides changes of constraints into parts; `moved` are the objects that change below them."""
 
     comparison: Comparison
     moved: Collection[Key]
@@ -68,7 +68,7 @@ class Constraints:
             yield from self._key(change, key, constraint)
 
     def _refers_from_new_to_old(self, constraint: Constraint) -> bool:
-        """Whether this is a new table's reference to one that is there: two are locked by it."""
+        """Whether this is a foreign key of a new table to an existing one, which locks both."""
         return (
             constraint.validated
             and constraint.table in self.comparison.new_tables
@@ -78,17 +78,17 @@ class Constraints:
     def _exclusion(self, change: Change, key: Key, table: str) -> RevisionPart:
         allow = unavoidable.exclusion(table)
         if key in self.comparison.database.objects:
-            return RevisionPart(change, Turn.MAIN, allow=allow)  # in the place of the former
+            return RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
         name = key.name.rpartition(".")[2]
         return RevisionPart(change, Turn.REWRITE, key.name, f"Add {name}", REWRITE, allow)
 
     def _without(self, key: Key) -> str:
-        """What it means that a key is dropped in one revision and made again in another."""
+        """The warning for a key that one revision drops and another one creates again."""
         found = self.comparison.models.find(Constraint, key)
         if found is None or found.type not in ("unique", "primary key"):
             return ""
         name, table = found.name, found.table
-        return f"Until {name} is made again, nothing keeps the rows of {table} apart by it."
+        return f"Until {name} is created again, {table} accepts duplicate rows."
 
     def _validated(self, change: Change, key: Key) -> Iterator[RevisionPart]:
         constraint = self.comparison.models.one(Constraint, key)
@@ -107,7 +107,7 @@ class Constraints:
         return Change(change.stage, self._not_valid(key, constraint), change.undo, "promise", key)
 
     def _not_valid(self, key: Key, constraint: Constraint) -> list[MigrateOperation]:
-        """The operations that make a constraint for what is written from now on."""
+        """The operations that add a constraint NOT VALID."""
         made, *rest = object_operations.create(key, constraint, self.comparison.declared)
         if isinstance(made, _NOT_VALID):
             return [NotValid(made), *rest]
@@ -135,13 +135,13 @@ class Constraints:
         using = kind(
             conv(name), table, name, deferrable=found.deferrable, initially=found.initially
         )
-        # Alembic's own takes no part of the key's index with it; the constraint does.
+        # The operation of Alembic does not drop the index of the key; dropping the constraint does.
         do = [using, *change.ops[1:]]
         attach = Change(change.stage, do, [*change.undo, found.index], "attach", key)
         yield RevisionPart(
             attach,
             Turn.KEYS,
             table,
-            f"Make {name} of its index",
-            "The index was built in the revision before: no row is read.",
+            f"Create {name} from its index",
+            "The index was built in an earlier revision: no row is read.",
         )

@@ -22,13 +22,13 @@ _VISITED = {
 
 
 def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
-    """The constraints and indexes of the models by the names that the database gives them."""
+    """The constraints and indexes of the models by their names in the database."""
     found: dict[Key, Constraint | Index] = {}
     for models in metadata:
         for table in models.tables.values():
             if table.schema is not None:
                 continue
-            # Alembic knows nothing of a check that is declared within a column.
+            # Alembic does not see a check that is declared within a column.
             within = (item for column in table.columns for item in column.constraints)
             for constraint in (*table.constraints, *within):
                 name = _get_constraint_final_name(constraint, dialect)
@@ -42,7 +42,7 @@ def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
 
 
 def nameless(metadata: Iterable[MetaData], dialect: Dialect) -> frozenset[tuple[str, str]]:
-    """Tables that declare a constraint without a name, with its kind: PostgreSQL names it."""
+    """The tables and kinds of constraints without a name, which PostgreSQL names."""
     return frozenset(
         (table.name, _VISITED.get(constraint.__visit_name__, "exclusion"))
         for models in metadata
@@ -57,5 +57,5 @@ def nameless(metadata: Iterable[MetaData], dialect: Dialect) -> frozenset[tuple[
 
 
 def is_bare(item: object) -> bool:
-    """Whether this is a check without a name, which the server names by its turn among others."""
+    """Whether this is a check without a name, which the server numbers among others."""
     return isinstance(item, CheckConstraint) and not item._type_bound and item.name is None

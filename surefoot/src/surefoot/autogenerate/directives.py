@@ -1,4 +1,4 @@
-"""What `alembic revision` writes: the number, the name, the parts of the file.
+"""Writes the files of `alembic revision`: number, name, contents.
 
 One change of the models may become several revisions, see surefoot.autogenerate.planner.
 """
@@ -23,7 +23,7 @@ from surefoot.errors import MessageMissing, UsageError
 def process_revision_directives(
     context: MigrationContext, revision: object, directives: list[ops.MigrationScript]
 ) -> None:
-    """Alembic's hook: number and complete what is to be written, or see that nothing is.
+    """Alembic's hook: number and complete the revisions, or write none.
 
     On failure: MessageMissing where the revision has no name; UsageError for -x rename=… without
     --autogenerate.
@@ -33,8 +33,7 @@ def process_revision_directives(
     asked: dict[str, Any] = context.opts["revision_context"].command_args
     if renames_given(context) and not asked["autogenerate"]:
         raise UsageError(
-            "-x rename=… says what a difference means, and without --autogenerate none "
-            "is looked for",
+            "-x rename=… declares a rename for --autogenerate, which was not given",
             help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
         )
     script = directives[0]
@@ -50,7 +49,7 @@ def process_revision_directives(
     texts: RevisionTexts = context.opts["template_args"]["page"]
     comparison = operations.info.get("comparison")
     if comparison is None:
-        # Nobody has compared, or nobody could: it is written as Alembic found it.
+        # The catalogs were not compared: the revision is written as Alembic found it.
         _ask(candidates_of(operations, context))
         return
     directives.clear()
@@ -88,13 +87,13 @@ def _dropped(planned: RevisionPlan) -> Iterable[str]:
 
 
 def _why(planned: RevisionPlan) -> Sequence[str]:
-    """Why there is such a revision: a person says it of their change, the plan of what follows."""
+    """The purpose of a revision: left to a person, unless the planner gave the title."""
     return planned.about if planned.title and planned.about else (RevisionText.why, *planned.about)
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
-    """Whether `alembic check` asks, which writes nothing."""
-    # Alembic tells its commands apart by nothing else: both compare and hand in a callback.
+    """Whether the command is `alembic check`, which writes nothing."""
+    # Nothing else distinguishes the commands: both compare and pass a callback.
     return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
 
 
@@ -111,7 +110,7 @@ def _next_number(script: ScriptDirectory) -> str:
 def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
-    """One script for each revision that the change becomes; each builds on the one before."""
+    """One script for each planned revision; each builds on the one before."""
     planned = plan(
         cast("list[Change]", operations.ops),
         operations.info["comparison"],

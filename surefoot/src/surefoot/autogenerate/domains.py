@@ -1,7 +1,8 @@
-"""A domain whose constraints change under columns that are of it.
+"""Changes the constraints of a domain that columns use.
 
-PostgreSQL looks at every row of them when a constraint is added, while writers wait. A check is
-promised and then proven. NOT NULL of a domain cannot be promised: it comes last and by itself.
+PostgreSQL scans the tables of these columns when a constraint is added, and blocks writers. A check
+is added NOT VALID and then validated. NOT NULL of a domain has no NOT VALID: it comes last, in a
+revision of its own.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from surefoot.quoting import quoted
 
 
 def checked_domain(comparison: Comparison, column: Key) -> bool:
-    """Whether a new column is of a domain that has constraints already, which null may break."""
+    """Whether a new column has an existing domain with constraints, which null may break."""
     used = (comparison.database.find(Domain, key) for key in comparison.models.uses[column])
     return any(domain is not None and domain.is_constrained for domain in used)
 
 
 def tables_of(comparison: Comparison, domain: Key) -> list[str]:
-    """The tables that are there, and have or get a column of the domain."""
+    """The existing tables that have or get a column of the domain."""
     users = comparison.models.users_of(domain)
     columns = (comparison.models.find(Column, user) for user in users)
     tables = {column.table for column in columns if column is not None}
@@ -37,7 +38,7 @@ def tables_of(comparison: Comparison, domain: Key) -> list[str]:
 
 
 def made(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """A new domain: without its constraints, or a column of it would be written for every row."""
+    """A new domain, first without constraints: with them, adding a column rewrites the table."""
     after = comparison.models.one(Domain, key)
     if not (after.is_constrained and tables_of(comparison, key)):
         yield RevisionPart(change, Turn.MAIN)
@@ -51,7 +52,7 @@ def made(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionP
 
 
 def changed(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """A domain that columns are of."""
+    """A changed domain that columns use."""
     before, after = comparison.database.one(Domain, key), comparison.models.one(Domain, key)
     if not tables_of(comparison, key):
         yield RevisionPart(change, Turn.MAIN)
@@ -69,12 +70,12 @@ def redefined(before: Domain, after: Domain) -> list[MigrateOperation]:
 
 
 def _loosened(before: Domain, after: Domain) -> list[MigrateOperation]:
-    """Another default, and what goes."""
+    """Changes the default, and drops constraints."""
     return [sql(each) for each in alterations.relaxed_domain(before, after)]
 
 
 def _bound(before: Domain, after: Domain) -> list[MigrateOperation]:
-    """What comes."""
+    """Adds constraints."""
     clauses = [f"ADD CONSTRAINT {check}" for check in alterations.added_checks(before, after)]
     if after.not_null and not before.not_null:
         clauses.append("SET NOT NULL")
@@ -95,16 +96,16 @@ def _constrained(
         yield RevisionPart(
             Change(Stage.STATE, [prove], [drop, add], "validate", key),
             Turn.VALIDATE, key.name, f"Validate {name} of {key.name}",
-            f"Reads the rows of {', '.join(tables)}, whose writers wait: a domain's check is "
-            "proven in no other way.",
+            f"Scans {', '.join(tables)} and blocks writes meanwhile: the check of a domain is "
+            "validated in no other way.",
         )  # fmt: skip
     if after.not_null and not before.not_null:
         forbid, allow = sql(f"{domain} SET NOT NULL"), sql(f"{domain} DROP NOT NULL")
         yield RevisionPart(
             Change(Stage.STATE, [forbid], [allow], "required", key),
             Turn.REQUIRE, key.name, f"Forbid null in {key.name}",
-            f"Before this runs: deploy a release that writes a value in every row of "
-            f"{', '.join(tables)}, and fill the rows that have none, in batches and outside of a "
-            "revision.",
+            "Before this runs: deploy a release that writes a value in every row of "
+            f"{', '.join(tables)}, and backfill the rows that have none, in batches and outside of "
+            "a revision.",
             unavoidable.domain(tables),
         )  # fmt: skip

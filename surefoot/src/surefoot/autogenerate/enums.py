@@ -1,4 +1,4 @@
-"""Enums: values that are added, renamed, taken away or put in another order."""
+"""Changes enums: values that are added, renamed, removed or reordered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, Replace
 
 
 def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes that give the enums the models' values."""
+    """The changes that give the enums the values of the models."""
     in_place = {key for key in diff.in_place if key.kind == "enum"}
     changed = sorted(in_place | diff.replaced | diff.swapped)
     return [change for key in changed for change in _change_values(comparison, diff, key)]
@@ -31,9 +31,9 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[C
     if pair := renamed(old, new):
         rename = RenameEnumValueOp(key.name, *pair)
         note = Note(
-            f"Taken for a renaming because one value differs and it stands in its place. "
-            f"If {pair[0]} goes and {pair[1]} is new: "
-            f"op.replace_enum({key.name!r}, ...), after the rows have another value."
+            f"Written as a rename because only one value differs, at the same place. "
+            f"If {pair[0]} is removed and {pair[1]} is new, use "
+            f"op.replace_enum({key.name!r}, ...) once no row has {pair[0]}."
         )
         return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
@@ -49,7 +49,7 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[C
 def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """What has to be out of the way of the enum's columns while a value is taken back."""
+    """The operations around the removal of a value: they drop and restore blocking objects."""
     as_it_was = Comparison(
         comparison.database,
         comparison.database,
@@ -73,13 +73,13 @@ def _around(
 
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
-    """The columns that are of the enum, by table and name."""
+    """The columns of the enum, by table and name."""
     of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
     return [(each.table, each.name) for each in of]
 
 
 def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
-    """One operation a value, each after the value before it; the first before the next old one."""
+    """One operation for each value, which names the value before it or the next old one."""
     operations = []
     for place, value in enumerate(new):
         if value in old:

@@ -1,7 +1,7 @@
-"""An index or a key of another definition under its name: built beside the former, then exchanged.
+"""Replaces an index or a key: builds the new one under a temporary name, then swaps it in.
 
-Dropped first, it would be missing until it is built: a plan without an index, and rows that nothing
-keeps apart.
+If the old one were dropped first, queries would lack it until the new one is built, and duplicate
+rows would be accepted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_NAME = 63
 
 
 def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[RevisionPart]:
-    """The new index beside the old, the old away, the new under the old one's name."""
+    """Build the new index under a temporary name, drop the old one, rename the new one."""
     former = index_of(comparison.database.one(Index, key))
     assert former is not None
     name, there = key.name, temporary_name(key.name)
@@ -39,7 +39,7 @@ def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Ite
         "build",
         key,
     )
-    about = f"It takes the place of {name}, which is used until then."
+    about = f"It replaces {name}, which is used until then."
     yield RevisionPart(build, Turn.INDEX, name, f"Build {there} on {table}", about)
     away = Change(
         Stage.CREATE,
@@ -48,23 +48,23 @@ def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Ite
         "unbuild",
         key,
     )
-    yield RevisionPart(away, Turn.SWAP, name, f"Drop the former {name}")
+    yield RevisionPart(away, Turn.SWAP, name, f"Drop the old {name}")
     do, undo = (
         sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
         for old, new in ((there, name), (name, there))
     )
     rename = Change(Stage.CREATE, [do], [undo], "rename", key)
-    yield RevisionPart(rename, Turn.KEYS, "", f"Call {there} {name}")
+    yield RevisionPart(rename, Turn.KEYS, "", f"Rename {there} to {name}")
 
 
 def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[RevisionPart]:
-    """The new key's index beside the old key, then one for the other in one transaction."""
+    """Build the index of the new key, then replace the old key in one transaction."""
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
     name, table = after.name, after.table
     there = temporary_name(name)
     index = named(found.index, there)
     build = Change(Stage.CREATE, [BuildIndex(index)], [RemoveIndex(there)], "build", key)
-    about = f"{name} keeps the rows apart until it is made of this index."
+    about = f"{name} stays in force until it is created from this index."
     yield RevisionPart(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
     kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
     using = kind(conv(name), table, there, deferrable=found.deferrable, initially=found.initially)
@@ -75,11 +75,11 @@ def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Revi
         "attach",
         key,
     )
-    yield RevisionPart(attach, Turn.KEYS, table, f"Make {name} of its new index")
+    yield RevisionPart(attach, Turn.KEYS, table, f"Create {name} from its new index")
 
 
 def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
-    """Whether both may be there at once: nothing that either stands on goes or diff."""
+    """Whether both can exist at once: the columns below them stay as they are."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
     uses = comparison.database.uses.get(key, frozenset())
     if isinstance(before, Index) and isinstance(after, Index):
@@ -104,7 +104,7 @@ def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
 
 
 def _stay_required(columns: Collection[Key], comparison: Comparison) -> bool:
-    """Whether no column of a primary key is to take nulls, for which the key has to go first."""
+    """Whether all columns of a primary key stay NOT NULL; otherwise the key is dropped first."""
     declared = (comparison.models.find(Column, each) for each in columns)
     return all(each is None or each.not_null for each in declared)
 

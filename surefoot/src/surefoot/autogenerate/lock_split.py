@@ -1,10 +1,10 @@
-"""Division: the parts of one turn, cut where one transaction would hold a lock for too much.
+"""Splits the parts of one turn where one transaction would hold too many locks, or for too long.
 
-Whoever holds one table and waits for another may wait crosswise with a release that uses both, and
-rows that are read or written under ACCESS EXCLUSIVE are everybody's wait. So a part that would take
-a second table, or would work on rows under a lock that is held, begins a revision of its own.
+A transaction that holds one table and waits for another can deadlock with the service, and a scan
+or a rewrite under ACCESS EXCLUSIVE blocks everybody. So a part that would lock a second table, or
+would work on rows under a lock that is held, starts another revision.
 
-What is dropped and made again stays in one revision all the same: between two it would be missing.
+An object that is dropped and created again stays in one revision: between two it would be missing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
-# What is locked under its own name: dropped it is nobody's any more, made again it is new.
+# These are locked under their own names; once dropped and created again nobody uses them.
 _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 
 
 @dataclass
 class _Revision:
-    """One that is being filled: what it makes, and what it holds by then."""
+    """A revision that is being filled: the objects that it creates, the locks that it holds."""
 
     parts: list[RevisionPart] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
@@ -46,11 +46,11 @@ class _Revision:
 def split_by_locks(
     parts: Iterable[RevisionPart], comparison: Comparison
 ) -> list[list[RevisionPart]]:
-    """The parts of a turn as revisions, in their order."""
+    """The parts of a turn as revisions, in order."""
     parts = list(parts)
     known = [list(transitions([part.change], comparison)) for part in parts]
     coming = Counter(key for found in known for key in {transition.key for transition in found})
-    # What went and has not come back.
+    # Dropped and not yet created again.
     away: set[Key] = set()
     revisions = [_Revision()]
     for part, found in zip(parts, known):  # noqa: B905 - one is made of the other
@@ -94,7 +94,7 @@ def _locks(
         if lock[0] not in made
     ]
     if _leaves(part):
-        # What goes is not worked on.
+        # Dropping reads no rows.
         return [(table, mode, Work.CATALOGUE) for table, mode, _ in locks]
     return locks
 
@@ -109,4 +109,4 @@ def _is_gone(part: RevisionPart, transition: Transition) -> bool:
 
 def _reason(away: Iterable[Key]) -> str:
     names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
-    return f"{names} would be missing until it is there again, so all of it is one transaction"
+    return f"{names} would be missing between two transactions"

@@ -1,7 +1,7 @@
-"""The `Locks:` line of a revision: what others wait for, on which table, and for how long.
+"""The `Locks:` line of a revision: the lock on each table, and the work that is done under it.
 
-A lock is held until its transaction ends, so a table is named once, with its strongest lock and the
-longest of what is done under any.
+A lock is held until its transaction ends, so each table is named once, with its strongest lock and
+the longest work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from surefoot.catalog.kinds import Column, Constraint, Table
 
 
 class Mode(enum.IntEnum):
-    """A lock on a table, the stronger the greater."""
+    """A lock mode; a stronger one is greater."""
 
     SHARE_UPDATE_EXCLUSIVE = 4
     SHARE = 5
@@ -29,7 +29,7 @@ class Mode(enum.IntEnum):
 
 
 class Work(enum.IntEnum):
-    """What is done under a lock, the longer the greater."""
+    """The work under a lock; longer work is greater."""
 
     CATALOGUE = 0
     READ = 1
@@ -46,7 +46,7 @@ _WORDS = {
 Lock = tuple[str, Mode, Work]
 _ACCESS = Mode.ACCESS_EXCLUSIVE
 _CHANGED = (_ACCESS, Work.CATALOGUE)
-# By kind and word; any other word of the kind stands under the empty one.
+# By kind and action; the empty action stands for all others of the kind.
 _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("index", "make"): (Mode.SHARE, Work.INDEX),
     ("index", "build"): (Mode.SHARE_UPDATE_EXCLUSIVE, Work.INDEX),
@@ -64,13 +64,13 @@ _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("sequence", "drop"): _CHANGED,
     ("sequence", "change"): (Mode.SHARE_ROW_EXCLUSIVE, Work.CATALOGUE),
     ("sequence", "rename"): _CHANGED,
-    # One of several columns, which PostgreSQL keeps as it keeps a table.
+    # A composite type, which PostgreSQL locks like a table.
     ("type", "drop"): _CHANGED,
 }
 
 
 def locks(transitions: Iterable[Transition], comparison: Comparison) -> str:
-    """The locks of a revision in words."""
+    """The text of the `Locks:` line."""
     transitions = list(transitions)
     strongest: dict[str, tuple[Mode, Work]] = {}
     new = {
@@ -86,7 +86,7 @@ def locks(transitions: Iterable[Transition], comparison: Comparison) -> str:
     if not strongest:
         if not new:
             return "none on a table."
-        return f"none that anybody waits for; {_the(len(new))} new."
+        return f"none that blocks; {_the(len(new))} new."
     grouped: dict[tuple[Mode, Work], list[str]] = {}
     for table, how in sorted(strongest.items()):
         grouped.setdefault(how, []).append(table)
@@ -109,7 +109,7 @@ def locked(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
     elif kind == "table":
         yield from _of_table(transition, comparison)
     elif transition.action == "number":
-        # The rows are read as any query reads them.
+        # A query reads the rows.
         return
     elif kind == "column":
         yield table, *_of_column(transition, comparison)
@@ -190,13 +190,13 @@ def _retyping(transition: Transition, comparison: Comparison) -> Work:
         return Work.REWRITE
     kinds = {user.kind for user in comparison.database.users_of(transition.key)}
     if before.collation != after.collation and kinds & {"index", "constraint"}:
-        # Another order, so another index, a key's included.
+        # Indexes and keys are rebuilt for the other collation.
         return Work.INDEX
     return Work.READ if "constraint" in kinds else Work.CATALOGUE
 
 
 def _fills_rows(transition: Transition, comparison: Comparison) -> bool:
-    """Whether every row is written because its value in the new column may be its own."""
+    """Whether adding the column writes each row."""
     column = transition.after
     return isinstance(column, Column) and (fills_rows(column) or is_volatile(comparison, column))
 

@@ -1,4 +1,4 @@
-"""Columns that are to have a value in every row, and columns that go."""
+"""Sets NOT NULL on columns of tables in use, and drops columns."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from surefoot.catalog.kinds import Column
 from surefoot.operations.constraints import ValidateConstraint
 from surefoot.quoting import quoted
 
-# The first major of PostgreSQL whose NOT NULL may be promised before it is proven.
+# The first major version of PostgreSQL that has NOT NULL … NOT VALID.
 NOT_NULL_NOT_VALID = 18
 _LONGEST_NAME = 63
 
 
 def forbid_null(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """NOT NULL promised, proven, and by an older server then taken at the check's word."""
+    """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
     table, _, column = key.name.rpartition(".")
     if table not in comparison.kept_tables:
         yield RevisionPart(change, Turn.MAIN)
         return
     new = key not in comparison.database.objects
     about = (
-        f"Before this runs: deploy a release that writes {key.name} in every row, and fill the "
-        f"rows that have no value there, in batches and outside of a revision."
+        f"Before this runs: deploy a release that writes {key.name} in every row, and backfill the "
+        f"rows that have no value, in batches and outside of a revision."
     )
     if not new:
-        about = about.replace("writes", "never leaves out", 1)
+        about = about.replace(
+            f"writes {key.name} in every row", f"never writes null to {key.name}", 1
+        )
     if promised_by_itself(comparison):
         yield from _by_itself(table, column, key, about)
     else:
@@ -41,12 +43,12 @@ def forbid_null(change: Change, key: Key, comparison: Comparison) -> Iterator[Re
 
 
 def promised_by_itself(comparison: Comparison) -> bool:
-    """Whether the server takes NOT NULL for what is written from now on."""
+    """Whether the server has NOT NULL … NOT VALID."""
     return comparison.major >= NOT_NULL_NOT_VALID
 
 
 def not_null_name(table: str, column: str) -> str:
-    """What a NOT NULL is called that is promised by itself."""
+    """The name of a NOT NULL constraint that is added NOT VALID."""
     return f"{table}_{column}_not_null"[:_LONGEST_NAME]
 
 
@@ -56,8 +58,8 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Revisi
     free = sql(f"{altered} ALTER COLUMN {quoted(column)} DROP NOT NULL")
     promise = sql(f"{altered} ADD CONSTRAINT {quoted(name)} NOT NULL {quoted(column)} NOT VALID")
     about += (
-        f" The form is that of PostgreSQL {NOT_NULL_NOT_VALID} and later, as the models were "
-        "compared with such a database; an older one refuses it."
+        f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the models "
+        "were compared with; an older one refuses it."
     )
     yield RevisionPart(
         Change(Stage.TABLES, [promise], [free], "promised", key),
@@ -89,14 +91,14 @@ def _by_check(
     yield RevisionPart(
         Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key),
         Turn.REQUIRE, table, f"Forbid null in {key.name}",
-        "PostgreSQL takes the word of the check that was proven, and reads no row.",
+        "PostgreSQL relies on the validated check, and reads no row.",
     )  # fmt: skip
 
 
 def dropped_column(
     change: Change, drop: ops.DropColumnOp, comparison: Comparison
 ) -> Iterator[RevisionPart]:
-    """A column that goes; one that a row cannot do without may be left out first."""
+    """Drops a column; a required one is first made optional for new releases."""
     table, column = str(drop.table_name), str(drop.column_name)
     key = Key("column", f"{table}.{column}")
     back = change.undo[0] if change.undo else None
@@ -108,7 +110,7 @@ def dropped_column(
         yield RevisionPart(
             Change(Stage.TABLES, [free], [free.reverse()], "nullable", key),
             Turn.MAIN, "", f"Allow rows without {key.name}",
-            f"A release that does not know {key.name} can write rows from here on.",
+            f"From here on a release that does not know {key.name} can write rows.",
         )  # fmt: skip
         copy = back.column._copy()
         copy.nullable = True

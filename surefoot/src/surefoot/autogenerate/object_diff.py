@@ -1,8 +1,8 @@
-"""ObjectDiff is which objects are made, dropped, made anew or changed in place.
+"""ObjectDiff sorts objects into added, removed, recreated and changed in place.
 
-One change spreads: a column whose type changes takes the views on it along, a view those on that
-view, an enum with other values the functions that take it. PostgreSQL refuses to change the one
-under the other, and CASCADE would drop what nobody makes again.
+A change spreads to dependent objects: the views on a column whose type changes, the views on those,
+the functions that take an enum whose values change. PostgreSQL refuses to change an object under
+them, and CASCADE would drop them without creating them again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequen
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
 _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
-# Made after tables and dropped before them; the others of these kinds the other way round.
+# Created after tables and dropped before them; BEFORE_TABLES are the other way round.
 AFTER_TABLES = (
     "constraint",
     "index",
@@ -47,24 +47,24 @@ _EASY: Mapping[str, Attributes] = {
 
 @dataclass
 class ObjectDiff:
-    """The objects by what becomes of them; tables and their columns apart."""
+    """The objects by how they change; tables and ordinary columns are not among them."""
 
     added: set[Key] = field(default_factory=set)
     removed: set[Key] = field(default_factory=set)
-    # Dropped and made again: as they are to be, or as they were, because something under them is.
+    # Dropped and created again: changed ones, and unchanged ones that depend on a changed object.
     recreated: set[Key] = field(default_factory=set)
     in_place: set[Key] = field(default_factory=set)
-    # Generated columns that are dropped and added; those that become ordinary ones.
+    # Generated columns that are dropped and added; generated columns that become ordinary.
     recreated_columns: set[Key] = field(default_factory=set)
     freed_columns: set[Key] = field(default_factory=set)
-    # Enums whose values go or move, and with them a type.
+    # Enums that lose or reorder values: the type is replaced in place.
     replaced: set[Key] = field(default_factory=set)
-    # The others of these: their columns are filled beside the former.
+    # The same, where new columns are filled and swapped in.
     swapped: set[Key] = field(default_factory=set)
 
 
 def diff_objects(comparison: Comparison) -> ObjectDiff:
-    """What becomes of every object of `KINDS`, and of generated columns."""
+    """The differences of all objects of `KINDS`, and of generated columns."""
     diff = ObjectDiff()
     found, expected = comparison.followed.objects, comparison.models.objects
     for key in sorted({*found, *expected}):
@@ -102,15 +102,15 @@ def _generated(diff: ObjectDiff, key: Key, found: Column, expected: Column) -> N
 
 
 def _comes_along(comparison: Comparison, key: Key) -> bool:
-    """Whether a table or a column brings the object with it and takes it away."""
+    """Whether the object is created and dropped with its table or column."""
     found, expected = comparison.database.objects.get(key), comparison.models.objects.get(key)
     item = found if expected is None else expected
     if isinstance(item, Constraint | Index) and item.table in comparison.new_tables:
-        # One that a statement beside the metadata makes comes after the table.
+        # One that a DDL event creates comes after the table.
         kind = item.type if isinstance(item, Constraint) else "index"
         return key in comparison.declared or (item.table, kind) in comparison.nameless
     if isinstance(item, Constraint) and item.table in comparison.gone_tables:
-        # Tables go in any order, and lock no other, when what they refer by went before.
+        # Without foreign keys, tables can be dropped in any order, each under one lock.
         referred = object_operations.refers_to(item)
         other = referred is not None and referred != item.table
         return object_operations.is_plain(item) and not other
@@ -122,18 +122,18 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
 
 
 def _loses_columns(comparison: Comparison, key: Key) -> bool:
-    """Whether a view cannot be replaced in place: columns may be added at its end only."""
+    """Whether a view cannot be replaced in place: columns can only be added at its end."""
     before = comparison.followed.one(View, key).columns or ()
     after = comparison.models.one(View, key).columns or ()
     if before == after:
         return False
-    # The way back has to drop it, and then nothing may stand on it.
+    # The way back drops the view, which needs a view without dependent objects.
     used = comparison.database.users_of(key) | comparison.models.users_of(key)
     return bool(used) or after[: len(before)] != before
 
 
 def spread(comparison: Comparison, diff: ObjectDiff) -> None:
-    """Add what has to be made anew because something under it diff."""
+    """Add the objects that must be recreated because an object below them changes."""
     uses, kept = comparison.database.uses, comparison.models.objects
     retyped = {
         key
@@ -141,7 +141,7 @@ def spread(comparison: Comparison, diff: ObjectDiff) -> None:
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
     altered = retyped | {key for key in uses if key.kind == "column" and uses[key] & diff.replaced}
-    # What is dropped takes nothing along: what stays has to be without it before.
+    # Nothing is dropped with CASCADE: users of a dropped object are recreated without it.
     leaving = {key for key in comparison.database.objects if key not in kept}
     while True:
         gone = diff.recreated | diff.recreated_columns | diff.freed_columns
@@ -166,10 +166,10 @@ def spread(comparison: Comparison, diff: ObjectDiff) -> None:
 
 
 def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:
-    """Whether PostgreSQL would read the table for the user alone, and leave the rows as they are.
+    """Whether PostgreSQL would scan the table for this object although it rewrites no row.
 
-    A check is proven again under a new type; an index has another order by a new collation. Where
-    the rows are written anew it makes both by itself.
+    It validates a check again under a new type, and rebuilds an index for a new collation. A
+    rewrite does both by itself.
     """
     pairs = [
         (comparison.database.one(Column, each), comparison.models.one(Column, each))

@@ -68,7 +68,7 @@ def referring_columns(constraint: kinds.Constraint) -> list[str] | None:
 
 
 class _DropConstraint(ops.DropConstraintOp):
-    """Drops a constraint; the way back belongs to the change and is not known here."""
+    """Drops a constraint; its way back is part of the Change."""
 
     def to_diff_tuple(self) -> tuple[str, str]:  # type: ignore[override]  # no constraint at hand
         return ("remove_constraint", f"{self.table_name}.{self.constraint_name}")

@@ -1,4 +1,4 @@
-"""Everything but tables and columns: what is dropped first, made last, and changed in place."""
+"""Drops, creates and changes all objects but tables and columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from surefoot.catalog.order import in_order
 
 
 def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes of all objects, each in its stage and there in an order that holds."""
+    """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected = comparison.database, comparison.models
     changes = [
         _drop(comparison, diff, key)
@@ -42,9 +42,9 @@ def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
-    """Whether an object is made after the tables.
+    """Whether an object is created after the tables.
 
-    A function is where it says the name of one, unless a table needs it.
+    A function is, if its text names a table and no table needs it.
     """
     if key.kind not in ROUTINES:
         return key.kind in AFTER_TABLES
@@ -62,7 +62,7 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
     item = comparison.database.objects[key]
     late = needs_tables(comparison.database, key) or key in diff.recreated
     back = object_operations.create(key, item)
-    # A table takes these along; what it does not bring back is made after it.
+    # Dropping the table drops these; the way back creates some of them after the table.
     gone = (
         table_of(item) in comparison.gone_tables
         and not isinstance(item, Trigger)
@@ -72,7 +72,7 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
         Stage.DROP if late else Stage.CLEAN,
         [] if gone else object_operations.drop(key, item),
         back,
-        _word("drop", comparison, key),
+        _action("drop", comparison, key),
         key,
     )
 
@@ -87,13 +87,13 @@ def _create(comparison: Comparison, key: Key) -> Change:
             *([Note(grants.words(lost))] if lost else []),
         ],
         object_operations.drop(key, item),
-        _word("make", comparison, key),
+        _action("make", comparison, key),
         key,
     )
 
 
-def _word(action: str, comparison: Comparison, key: Key) -> str:
-    """An object that both have, and that does not differ, is only put aside and back."""
+def _action(action: str, comparison: Comparison, key: Key) -> str:
+    """The action; an object that does not differ is dropped and created for another one's sake."""
     both = key in comparison.followed.objects and key in comparison.models.objects
     return "remake" if both and not changed(comparison, key) else action
 
@@ -132,7 +132,7 @@ def _in_place(comparison: Comparison, key: Key) -> list[Change]:
 
 
 def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[MigrateOperation]:
-    """The statements that give a view, a routine or a sequence its other definition."""
+    """The statements that change the definition of a view, a routine or a sequence."""
     if isinstance(before, View) and isinstance(after, View):
         made = statements.create(key, after)[0]
         if len(after.columns or ()) < len(before.columns or ()):
@@ -147,7 +147,7 @@ def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[Migra
 def _validation(
     key: Key, found: Constraint, expected: Constraint
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """A constraint is validated in place; to be NOT VALID again it has to be made anew."""
+    """Validation of a constraint; to make it NOT VALID again, it is dropped and created."""
     validate: list[MigrateOperation] = [sql(statements.validate(expected))]
 
     def remake(was: Constraint, becomes: Constraint) -> list[MigrateOperation]:

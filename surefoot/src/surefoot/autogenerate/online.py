@@ -1,7 +1,7 @@
-"""A change on a table in use, taken apart into parts that make nobody wait.
+"""Divides a change of a table in use into parts that block neither reads nor writes for long.
 
-What PostgreSQL can only prove or build by reading a table is promised in one revision, and proven
-or built beside readers and writers in another. What a release that runs may still use goes last.
+Constraints are added NOT VALID in one revision and validated in another; indexes are built
+concurrently. Objects that the running release may still use are dropped last.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObj
 from surefoot.operations.enums import AddEnumValueOp
 
 _VALUE = (
-    "Every release knows one of the two names, and fails where it meets the other. Before this "
-    "runs: have the next release ready, and replace the one that runs at the same time. Without "
-    "such a moment: add the new value, let the releases write it, change the rows in batches, and "
-    "take the former away in a contract revision."
+    "A release knows one of the two names, and fails on the other. Before this runs: have the next "
+    "release ready, and replace the running one at the same moment. If that is not possible: add "
+    "the new value, let the releases write it, change the rows in batches, and remove the old "
+    "value in a contract revision."
 )
 
 
 @dataclass(frozen=True)
 class Online:
-    """How the changes of one comparison are taken apart; `moved` is what is not left as it is."""
+    """Divides the changes of one comparison; `moved` are objects that are recreated or retyped."""
 
     comparison: Comparison
     moved: Collection[Key]
-    # Whether that tables are renamed is all there is.
+    # Whether all changes are renames of tables.
     only_tables_renamed: bool = False
 
     def parts(self, change: Change) -> Iterator[RevisionPart]:
-        """The parts of a change, in their order."""
+        """The parts of a change, in order."""
         operation, key = change.ops[0] if change.ops else None, change.key
         if change.action == "rename" and isinstance(operation, RenameColumn | RenameTable):
             yield from rename_parts(change, operation, covered=self.only_tables_renamed)
@@ -130,12 +130,12 @@ class Online:
             yield RevisionPart(change, Turn.MAIN)
 
     def _of(self, key: Key) -> SchemaObject | None:
-        """What an object is; of one that both have, as the models have it."""
+        """The object of the models, or else of the database."""
         objects = self.comparison.models.objects, self.comparison.database.objects
         return objects[0].get(key) or objects[1].get(key)
 
     def _rewritten(self, operation: object) -> str:
-        """What is to be said of a change of type that nothing can be done beside."""
+        """The warning for a type change that rewrites the table."""
         if not isinstance(operation, ops.AlterColumnOp) or operation.modify_type is None:
             return ""
         key = Key("column", f"{operation.table_name}.{operation.column_name}")
@@ -145,14 +145,14 @@ class Online:
         return REWRITE
 
     def _writes_rows(self, key: Key) -> bool:
-        """Whether every row is written as a column is added."""
+        """Whether adding the column rewrites the table."""
         column = self.comparison.models.one(Column, key)
         if not self.comparison.is_in_use(column.table):
             return False
         return fills_rows(column) or checked_domain(self.comparison, key)
 
     def _number(self, change: Change, key: Key) -> ContinueSequence | None:
-        """What lets a sequence go on after the rows, where that is the last of the change."""
+        """The operation that sets a sequence after the rows, where the change ends with one."""
         item = self._of(key)
         owner = item.owned_by or "" if isinstance(item, Sequence) else ""
         if change.action == "identity" or (
@@ -181,7 +181,7 @@ class Online:
         return RevisionPart(change, Turn.TABLES, item.table)
 
     def _can_wait(self, change: Change, key: Key) -> bool:
-        """Whether what goes stands in the way of nothing that diff."""
+        """Whether the dropped object blocks no other change."""
         if change.action != "drop" or change.stage is not Stage.DROP:
             return False
         if key in self.comparison.models.objects:
@@ -201,7 +201,7 @@ class Online:
         if leaving and view in self.comparison.database.objects:
             without = Change(
                 change.stage, [], change.undo, change.action, key
-            )  # the view takes it along
+            )  # dropped with the view
             if view in self.moved:
                 yield RevisionPart(without, Turn.MAIN)
                 return
@@ -224,7 +224,7 @@ class Online:
                 yield RevisionPart(Change(change.stage, unsaid, said, "comment", key), Turn.BEFORE)
             gone = Change(change.stage, [unbuild], [build], "unbuild", key)
             again = key in self.comparison.models.objects
-            about = f"Until {name} is built again, queries do without it." if again else ""
+            about = f"Until {name} is built again, queries run without it." if again else ""
             yield RevisionPart(gone, Turn.UNINDEX, name, f"Drop {name}", about)
         else:
             there = Change(change.stage, [build], [unbuild], "build", key)
@@ -234,24 +234,24 @@ class Online:
 
 
 def _numbered(change: Change, key: Key, number: ContinueSequence) -> Iterator[RevisionPart]:
-    """A sequence, and then its first number: to find that, all rows may have to be read."""
+    """A sequence, and in another revision its first number, which may take a scan."""
     yield RevisionPart(
         Change(change.stage, change.ops[:-1], change.undo, change.action, key), Turn.MAIN,
-        about=f"Its numbers begin anew until the revision that numbers {key.name} after its rows: "
-        "before that, no release may leave the number to the database.",
+        about="The sequence starts from its first number until a later revision sets "
+        f"{key.name} after the existing rows: until then, no release may rely on it.",
     )  # fmt: skip
     yield RevisionPart(
         Change(Stage.STATE, [number], [number.reverse()], "number", key),
-        Turn.VALIDATE, key.name, f"Number {key.name} after its rows",
-        "Reads the rows for the highest number; readers and writers go on. What a release writes "
-        "by itself after this is not known to the sequence.",
+        Turn.VALIDATE, key.name, f"Set {key.name} after its rows",
+        "Reads the rows for the highest number without blocking. The sequence does not see numbers "
+        "that a release writes by itself afterwards.",
     )  # fmt: skip
 
 
 def _unfilled(key: Key) -> str:
     return (
-        f"The rows that are there have no value in {key.name}: fill them, in batches and outside "
-        "of a revision, where they need one."
+        f"Existing rows have no value in {key.name}: backfill them, in batches and outside of a "
+        "revision, where they need one."
     )
 
 
@@ -260,5 +260,5 @@ def _values(change: Change) -> str:
     return f"Add {', '.join(each.value for each in added)} to {added[0].type_name}"
 
 
-def _unused(what: str) -> str:
-    return f"Before this runs: deploy a release that does not use {what}."
+def _unused(name: str) -> str:
+    return f"Before this runs: deploy a release that does not use {name}."

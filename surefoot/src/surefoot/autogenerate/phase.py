@@ -1,8 +1,7 @@
-"""The phase of a revision: `contract` where the release that runs could fail on it.
+"""The phase of a revision: `contract` where the running release could fail on it.
 
-Something that it may read is gone, something that it may write is no longer taken, or a null comes
-where it never read one. In doubt it is `contract`: that asks a person to look, `expand` asks
-nobody.
+The revision drops an object that the release may read, refuses a row that it may write, or lets it
+read null where it never did. In doubt the phase is `contract`, which a person has to review.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from surefoot.autogenerate.transitions import Transition
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table
 
-# Nobody fails because one of these is gone, or because they are in the way of fewer rows.
+# Dropping one of these makes no statement fail.
 _MAY_GO = ("statistics", "sequence", "policy", "rule")
-# What rows have to keep to from then on.
+# Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
 _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics", "trigger")
 
@@ -88,5 +87,5 @@ def _key_narrows(transition: Transition, comparison: Comparison) -> bool:
         referring := object_operations.referring_columns(transition.after)
     ):
         columns = {Key("column", f"{transition.table}.{name}") for name in referring}
-    # The release that runs writes nothing into columns that it does not know.
+    # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))

@@ -27,7 +27,7 @@ from surefoot.catalog.kinds import Constraint, table_of
 
 _VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
-# The groups of these need nothing of each other.
+# The groups of these turns are independent of each other.
 _BY_GROUP = (
     Turn.VALIDATE,
     Turn.PROMISE,
@@ -41,7 +41,7 @@ _BY_GROUP = (
 
 @dataclass(frozen=True)
 class RevisionPlan:
-    """One revision: its changes, its own title, and what is to be said before it runs."""
+    """One revision: its changes, its own title, and the notes for its docstring."""
 
     changes: tuple[Change, ...]
     # None where the developer's message is the title.
@@ -74,7 +74,7 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
 
 
 def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
-    """What is dropped and made again, or gets another type: what stands on it goes before."""
+    """The objects that are recreated or retyped; objects that depend on them go first."""
     retyped = {
         Key("column", f"{operation.table_name}.{operation.column_name}")
         for change in changes
@@ -94,7 +94,7 @@ def _only_tables_renamed(changes: Iterable[Change]) -> bool:
 
 
 def _before_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
-    """A reference that an index is dropped under goes before it."""
+    """Moves a foreign key before the index that it needs, where both are dropped."""
     unindexed = {part.change.key for part in parts if part.turn is Turn.UNINDEX}
     uses = comparison.database.uses
     return [
@@ -109,7 +109,7 @@ def _before_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Rev
 
 
 def _last(parts: list[RevisionPart]) -> list[RevisionPart]:
-    """What no table needs any more goes together with the last of what needed it."""
+    """Drops an object that no table needs any more together with its last user."""
     going = [part for part in parts if part.turn >= Turn.CONTRACT]
     if not going:
         return parts
@@ -123,7 +123,7 @@ def _last(parts: list[RevisionPart]) -> list[RevisionPart]:
 
 
 def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
-    """What is made comes no earlier than what it needs."""
+    """Moves each object after the objects that it needs."""
     ready: dict[Key, Turn] = {}
     indexed = {_table(part, comparison) for part in parts if part.turn is Turn.INDEX}
     required = {part.change.key for part in parts if part.turn is Turn.PROMISE}
@@ -150,7 +150,7 @@ def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Revi
 
 
 def _demands(part: RevisionPart, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
-    """What has to be NOT NULL before: a column that is numbered, those of a primary key."""
+    """The columns that must be NOT NULL first: of an identity, of a primary key."""
     if part.change.action == "identity":
         return {part.change.key}
     return uses if part.change.action == "attach" and kind == "primary key" else ()
@@ -162,7 +162,7 @@ def _table(part: RevisionPart, comparison: Comparison) -> str | None:
 
 
 def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
-    """The revision that the developer's message is about."""
+    """The revision that gets the developer's message as its title."""
     for turn in (Turn.RENAME, Turn.MAIN):
         for group in grouped:
             if group[0].turn is turn:
@@ -171,7 +171,7 @@ def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
 
 
 def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
-    """What a revision does, in the words of its parts."""
+    """The title of a revision, made of those of its parts."""
     titles = list(dict.fromkeys(part.title or _said(part.change, comparison) for part in group))
     return ", ".join((titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])))
 

@@ -1,10 +1,10 @@
-"""Renames: what the developer says is one, and what else could be.
+"""Renames: declared ones, and differences that may be one.
 
     alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
 
-A rename that was told is done in the database under a savepoint before anything is compared, so
-that everything else is compared with the database as it will be then; at the end it is undone.
-What is not told is a drop and an add, and is asked about.
+Declare renames with `-x rename=…`; they are never guessed. A declared rename is carried out in a
+savepoint before the comparison, so that everything else is compared with the renamed database, and
+rolled back afterwards. An undeclared rename is written as a drop and an add, with a question.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from surefoot.quoting import quoted
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
 
 
-# What stands in the schema under its own name, and not in a table.
+# Objects with a name of their own in the schema.
 _WHOLE = ("table", "index", "sequence")
-# What may be named after a table or a column.
+# Objects that are often named after a table or a column.
 _Following = Constraint | Index | Sequence
 _FOLLOWING: Mapping[type[_Following], str] = {
     Constraint: "constraint",
@@ -43,7 +43,7 @@ _FOLLOWING: Mapping[type[_Following], str] = {
 
 @dataclass(frozen=True)
 class Rename:
-    """Another name for a table, a column, or what is named after them."""
+    """A rename of a table, a column, or an object that is named after one."""
 
     kind: str
     table: str
@@ -52,25 +52,25 @@ class Rename:
 
     @property
     def key(self) -> Key:
-        """What it is called afterwards."""
+        """The key after the rename."""
         whole = self.kind in _WHOLE
         return Key(self.kind, self.new if whole else f"{self.table}.{self.new}")
 
     @property
     def former(self) -> Key:
-        """What it was called."""
+        """The key before the rename."""
         whole = self.kind in _WHOLE
         return Key(self.kind, self.old if whole else f"{self.table}.{self.old}")
 
     def statement(self) -> str:
-        """What PostgreSQL is told."""
+        """The statement that renames."""
         old, new = quoted(self.old), quoted(self.new)
         if self.kind in _WHOLE:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
 
     def change(self) -> Change:
-        """The change of a revision."""
+        """The rename as a change of a revision."""
         there, back = (
             self._operation(each)
             for each in (self, Rename(self.kind, self.table, self.new, self.old))
@@ -98,12 +98,12 @@ def parse_renames(arguments: Iterable[str]) -> list[Rename]:
             renames.append(Rename("table", table, table, other))
         else:
             raise UsageError(f"{argument!r} is no rename", help=_FORM)
-    # A column is named as its table is in the end: tables go first.
+    # Tables go first: a column is declared with the new name of its table.
     return sorted(renames, key=lambda each: each.kind != "table")
 
 
 def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) -> None:
-    """Rename, under a savepoint of the caller's. On failure: UsageError for what is not there."""
+    """Rename, in the savepoint of the caller. On failure: UsageError for a missing object."""
     for rename in renames:
         there = snapshot(connection, schema).objects
         if rename.former not in there:
@@ -114,7 +114,7 @@ def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) ->
 
 
 def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> list[Rename]:
-    """What is named after what was renamed: nothing but the name of it differs."""
+    """Renames of objects that are named after a renamed one: only their names differ."""
     tables = {rename.key.name.partition(".")[0] for rename in renames}
     found = []
     for kind, table in itertools.product(_FOLLOWING, sorted(tables)):
@@ -150,9 +150,9 @@ def _equal(before: _Following, after: _Following) -> bool:
 def rename_parts(
     change: Change, rename: RenameColumn | RenameTable, *, covered: bool
 ) -> Iterator[RevisionPart]:
-    """A table that nothing else of changes is read and written under both names for a while.
+    """The parts of a rename. A renamed table keeps a view under its old name for a while.
 
-    Where something else of it diff, a view of its columns would stand in the way.
+    There is no view where the table changes otherwise too: it would block the other changes.
     """
     if covered and isinstance(rename, RenameTable):
         yield from _covered(change, rename)
@@ -160,10 +160,10 @@ def rename_parts(
     of = f"{rename.table}." if isinstance(rename, RenameColumn) else ""
     old, new = f"{of}{rename.old}", f"{of}{rename.new}"
     about = (
-        f"Every release knows one of {old} and {new}: one that uses the former name fails from "
-        "here on, and one that uses the new name until then. Before this runs: have the next "
-        "release ready, and replace the one that runs at the same time. Without such a moment: "
-        f"add {new} beside {old}, write both, fill the rows in batches, and drop {old} in a "
+        f"A release knows either {old} or {new}: one that uses the old name fails afterwards, and "
+        "one that uses the new name fails before. Before this runs: have the next release ready, "
+        "and replace the running one at the same moment. If that is not possible: "
+        f"add {new}, write both, backfill the rows in batches, and drop {old} in a "
         "contract revision."
     )
     rule = "avoid-renaming-a-column" if of else "avoid-renaming"
@@ -176,11 +176,11 @@ def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
     make = sql(f"CREATE VIEW {old} AS SELECT * FROM {new}")  # noqa: S608 - names, quoted
     drop = sql(f"DROP VIEW {old}")
     key = Key("view", rename.old)
-    about = f"The release that runs reads and writes {rename.new} by the view {rename.old}."
+    about = f"The running release reads and writes {rename.new} through the view {rename.old}."
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
     yield RevisionPart(change, Turn.RENAME, "", f"Rename {rename.old} to {rename.new}", about)
     yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
-    about = f"Before this runs: deploy a release that knows {rename.new} alone."
+    about = f"Before this runs: deploy a release that uses {rename.new} only."
     yield RevisionPart(
         Change(Stage.DROP, [drop], [make], "drop", key),
         Turn.CONTRACT, "", f"Drop the view {rename.old}", about,
@@ -189,30 +189,30 @@ def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is dropped, and what is added that it may have become."""
+    """A drop and an add that may be a rename."""
 
     old: str
     new: str
 
     def question(self) -> str:
-        """What the developer is asked, with the command that says yes."""
+        """The question to the developer, with the command for yes."""
         return (
-            f"{self.old} is dropped and {self.new} added; if that is a rename: delete what was "
-            "written, and\n"
+            f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
+            "revisions and run\n"
             f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
             f'-m "Rename {self.old} to {self.new}"'
         )
 
     def doubt(self) -> str:
-        """What the revision that drops it says to whoever reads it later."""
+        """The warning in the revision that drops it."""
         return (
-            f"If {self.old} has become {self.new}, this loses what is in it: write the change with "
-            f"-x rename={self.old}:{self.new} instead."
+            f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
+            f"with -x rename={self.old}:{self.new} instead."
         )
 
 
 def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
-    """What is dropped and added and may be a rename."""
+    """The drops and adds that may be renames."""
     for table in sorted(_names(database) & _names(models)):
         gone, come = (
             {name: each for name, each in one.of_table(Column, table).items()
@@ -228,7 +228,7 @@ def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
 
 
 def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
-    """The same of columns that Alembic found to differ, where there are no catalogs to read."""
+    """The same for columns that Alembic found, where the catalogs were not compared."""
     for table in operations.ops:
         if not isinstance(table, ops.ModifyTableOps):
             continue

@@ -20,20 +20,20 @@ from surefoot.operations.constraints import (
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 from surefoot.operations.refuse_rows import RefuseRows
 
-# What SQLAlchemy takes for a parameter in a text.
+# SQLAlchemy takes this for a parameter in a text.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)")
 _LINE_BREAK_IN_STRING = re.compile(r"'[^']*\n[^']*'|\$\w*\$")
 _INDENT = " " * 8
 
 
 class Note(MigrateOperation):
-    """Words in the file: what a person has to know or to write there."""
+    """A comment in the file, for the person who reviews it."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = lines
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` reports."""
+        """The difference as `alembic check` reports it."""
         return ("note", " ".join(self.lines))
 
 
@@ -46,26 +46,26 @@ class CreateCheck(ops.CreateCheckConstraintOp):
 
 
 class AlterColumnUsing(ops.AlterColumnOp):
-    """A change of type that PostgreSQL makes only when it is told how."""
+    """A type change with a USING expression."""
 
 
 class ContinueSequence(ops.ExecuteSQLOp):
-    """A sequence that goes on after the highest number among the rows."""
+    """Sets a sequence to the highest number among the rows."""
 
     def __init__(self, sequence: str, again: str, table: str, column: str) -> None:
-        # Nothing is set where there is no row: setval takes no null.
+        # Without a row, max is null and setval does nothing.
         super().__init__(f"SELECT setval({sequence}, max({column})) FROM {table}")  # noqa: S608 - names of a catalog, quoted
         self.again = again
 
     def reverse(self) -> ops.ExecuteSQLOp:
-        """The first number again."""
+        """Restarts the sequence."""
         return sql(self.again)
 
 
 def sql(statement: str) -> ops.ExecuteSQLOp:
-    """A statement as `op.execute`. One of several lines is indented with the code around it.
+    """A statement as `op.execute`. Its lines are indented with the surrounding code.
 
-    The text of a function and a string over several lines stay as they are: there it counts.
+    A function body and a string of several lines are not indented: whitespace matters there.
     """
     text = _PARAMETER.sub(r"\\:", statement.strip())
     if "\n" in text:
@@ -75,39 +75,39 @@ def sql(statement: str) -> ops.ExecuteSQLOp:
 
 
 class BuildIndex(MigrateOperation):
-    """An index that is built while readers and writers go on."""
+    """CREATE INDEX CONCURRENTLY."""
 
     def __init__(self, index: ops.CreateIndexOp) -> None:
         self.index = index
 
 
 class RemoveIndex(MigrateOperation):
-    """An index that is dropped while readers and writers go on."""
+    """DROP INDEX CONCURRENTLY."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class RenameColumn(MigrateOperation):
-    """Another name for a column."""
+    """Renames a column."""
 
     def __init__(self, table: str, old: str, new: str) -> None:
         self.table, self.old, self.new = table, old, new
 
     def reverse(self) -> RenameColumn:
-        """The former name again."""
+        """Renames it back."""
         return RenameColumn(self.table, self.new, self.old)
 
 
 class RenameTable(MigrateOperation):
-    """Another name for a table."""
+    """Renames a table."""
 
     def __init__(self, old: str, new: str) -> None:
         self.old, self.new = old, new
 
 
 class NotValid(MigrateOperation):
-    """A constraint that holds for what is written from now on."""
+    """A constraint that is added NOT VALID."""
 
     def __init__(self, constraint: ops.AddConstraintOp) -> None:
         self.constraint = constraint

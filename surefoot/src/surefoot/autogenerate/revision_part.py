@@ -1,4 +1,4 @@
-"""RevisionPart is what one change comes to in one revision, and when that revision has its turn."""
+"""RevisionPart is one change within one revision, with the turn of that revision."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from typing import NamedTuple
 
 from surefoot.autogenerate.change import Change
 
-PROVEN = "Reads the rows that were there before; readers and writers go on."
+PROVEN = "Scans the existing rows; blocks neither reads nor writes."
 REWRITE = (
-    "There is no way to this that writes no row: run it where the table is small, or while nobody "
-    "uses it."
+    "This cannot be done without a rewrite of the table: run it where the table is small, or while "
+    "nobody uses it."
 )
 
 
 class Turn(enum.IntEnum):
-    """The order of the revisions that one change of the models becomes.
+    """The order of the revisions of one change of the models.
 
-    Up to LATE_VALIDATE nothing goes that a release could miss, but for what has to be out of the
-    way of a change.
+    Up to LATE_VALIDATE nothing is dropped that a release could miss, except objects that block a
+    change.
     """
 
-    RENAME = 0  # what everything else is called
-    VALUES = 1  # values of enums, which can be used once they are committed
-    BEFORE = 2  # what stands in the way of an index that is dropped
+    RENAME = 0  # before all else: the other parts use the new names
+    VALUES = 1  # new values of enums, usable once committed
+    BEFORE = 2  # objects that block the drop of an index
     UNINDEX = 3
-    MAIN = 4  # everything that is a change of the catalogue, and what is made together
-    REWRITE = 5  # what PostgreSQL does only by writing every row
+    MAIN = 4  # catalog changes, and objects that are created together
+    REWRITE = 5  # changes that need a rewrite
     INDEX = 6
-    SWAP = 7  # indexes that others were built beside
-    KEYS = 8  # keys of the indexes that were built, and what refers to them
+    SWAP = 7  # old indexes, once the new ones are built
+    KEYS = 8  # keys from these indexes, and foreign keys to them
     VALIDATE = 9
-    PROMISE = 10  # no null from now on
-    PROVE = 11  # nor before
+    PROMISE = 10  # NOT NULL for new rows
+    PROVE = 11  # NOT NULL for existing rows
     REQUIRE = 12
-    LATE_KEYS = 13  # keys on columns that had to be NOT NULL first
+    LATE_KEYS = 13  # keys on columns that must be NOT NULL first
     LATE_VALIDATE = 14
-    CONTRACT = 15  # views, functions and triggers that go
+    CONTRACT = 15  # views, functions and triggers that are dropped
     COLUMNS = 16
-    UNREFER = 17  # references of tables that go
+    UNREFER = 17  # foreign keys of dropped tables
     TABLES = 18
 
 
 class Allowance(NamedTuple):
-    """A rule that a revision breaks all the same, and why."""
+    """A rule that a revision breaks, and the reason."""
 
     rule: str
     reason: str
@@ -52,11 +52,10 @@ class Allowance(NamedTuple):
 
 @dataclass(frozen=True)
 class RevisionPart:
-    """A change of one revision. Parts of one turn and one group share a revision.
+    """A change in one revision. Parts of one turn and one group share a revision.
 
-    `title` is what the revision says that it does, where the developer's message says it of
-    another; `about` is what has to happen before it runs, or what follows from it; `allow` is
-    which rules it breaks because there is no other way.
+    `title` is the title of the revision where it does not get the developer's message; `about` is a
+    note on its preconditions or consequences; `allow` are the rules that it cannot avoid breaking.
     """
 
     change: Change
@@ -67,5 +66,5 @@ class RevisionPart:
     allow: tuple[Allowance, ...] = ()
 
     def at(self, turn: Turn) -> RevisionPart:
-        """The same at another turn."""
+        """The part with another turn."""
         return replace(self, turn=turn)

@@ -1,4 +1,4 @@
-"""RevisionTexts is what the template of a revision file asks: `page.title(…)`, `page.body(…)`."""
+"""RevisionTexts fills the template of a revision file, where it is called `page`."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class RevisionText:
-    """What can be said of one revision before a person says the rest.
+    """The generated texts of one revision; a person adds the rest.
 
-    Of one that a person will write nothing is known: `contract` makes them look.
+    The defaults are for a revision that a person writes: `contract` makes them review the phase.
     """
 
-    why: str = "<Why, and what whoever reads this file cannot see in it.>"
+    why: str = "<The reason, and facts that the code below does not show.>"
     phase: str = "contract"
-    locks: str = "<which locks, on what, for how long>"
-    undo: str = "<what the downgrade does, and what it cannot bring back>"
-    # The comments that name the rules which it breaks, with the reasons.
+    locks: str = "<which locks, on which tables, for how long>"
+    undo: str = "<the effect of the downgrade, and the data that it cannot restore>"
+    # Comments that allow the rules that it breaks, with reasons.
     allow: tuple[str, ...] = ()
 
 
 @dataclass
 class RevisionTexts:
-    """The revisions that are being written, by id."""
+    """The texts of the revisions that are being written, by id."""
 
     texts: dict[str, RevisionText] = field(default_factory=dict)
 
@@ -51,7 +51,7 @@ class RevisionTexts:
         why: Sequence[str] = (),
         allow: Iterable[Allowance] = (),
     ) -> None:
-        """Note what a revision is going to do, and what is known of why."""
+        """Generate the texts of a revision."""
         if comparison is None or script.upgrade_ops is None:
             return
         changes = script.upgrade_ops.ops
@@ -66,7 +66,7 @@ class RevisionTexts:
         )
 
     def of(self, revision: str) -> RevisionText:
-        """What is known of a revision; of one that was not noted, nothing."""
+        """The texts of a revision; the defaults where none were generated."""
         return self.texts.get(revision, RevisionText())
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""Which columns of another type can be filled beside the former, with all that stands on them.
+"""Decides which retyped columns can be swapped for a second column.
 
-An index, a check and a unique constraint are made beside too. A view, a reference, a generated
-column, a trigger or a function is known by the column that it was made for, and stays with it.
+Indexes, checks and unique constraints are built on the second column too. Views, foreign keys,
+generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
 from __future__ import annotations
@@ -18,20 +18,18 @@ _LONGEST_NAME = 63
 
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
-    """Whether a column of another type can be filled beside it and then take its place."""
+    """Whether a retyped column can be swapped."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
     return (
-        known
-        and not needs_no_rewrite(before.type, after.type)
-        and _can_stand_beside(comparison, key)
+        known and not needs_no_rewrite(before.type, after.type) and _can_be_swapped(comparison, key)
     )
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
-    """Whether the columns of an enum can be exchanged for those of a new type.
+    """Whether the columns of an enum can be swapped for columns of a new type.
 
-    They are of one table: two would be locked in the moment in which the types change places.
+    They must belong to one table: the swap would lock two at once.
     """
     columns = columns_of(comparison, key)
     standing = users_of(comparison, key) - set(columns)
@@ -51,14 +49,14 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
         and all(
             column in comparison.models.objects
             and not changed(comparison, column)
-            and _can_stand_beside(comparison, column)
+            and _can_be_swapped(comparison, column)
             for column in columns
         )
     )
 
 
 def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
-    """The columns that are of an enum."""
+    """The columns of an enum type, or of arrays of it."""
     return [
         column
         for column, found in comparison.database.each(Column)
@@ -68,11 +66,11 @@ def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
 
 
 def users_of(comparison: Comparison, key: Key) -> frozenset[Key]:
-    """What stands on something, before or after."""
+    """The objects that depend on another one, before or after."""
     return comparison.database.users_of(key) | comparison.models.users_of(key)
 
 
-def _can_stand_beside(comparison: Comparison, key: Key) -> bool:
+def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     there = Key("column", temporary_name(key.name))
     free = there not in comparison.database.objects and there not in comparison.models.objects
@@ -82,12 +80,12 @@ def _can_stand_beside(comparison: Comparison, key: Key) -> bool:
         and plain
         and comparison.is_in_use(after.table)
         and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
-        and all(_is_made_beside(comparison, user) for user in users_of(comparison, key))
+        and all(_can_be_copied(comparison, user) for user in users_of(comparison, key))
     )
 
 
-def _is_made_beside(comparison: Comparison, user: Key) -> bool:
-    """Whether what stands on a column stays as it is, and can be made once more."""
+def _can_be_copied(comparison: Comparison, user: Key) -> bool:
+    """Whether a dependent object does not change, and can be created on a second column."""
     item = comparison.temporary.objects.get(user)
     known = user in comparison.database.objects and user in comparison.models.objects
     if item is None or not known or changed(comparison, user) or item.comment:

@@ -1,4 +1,4 @@
-"""What a table is beside its columns: options, persistence, row security, and what nobody wrote."""
+"""Changes the persistence, options and row security of tables, and notes other differences."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key", "inherits")
 
 
 def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> Iterator[Change]:
-    """The changes of all tables. Their comments are Alembic's."""
+    """The changes of all tables. Alembic compares their comments."""
     for operation in operations:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             key = Key("table", str(operation.table_name))
             expected = comparison.models.one(Table, key)
             made = plain(expected)
-            # Only these are written where the table is.
+            # create_table writes only these.
             if "postgresql_with" in operation.kw:
                 made = replace(made, options=expected.options)
             if "UNLOGGED" in (operation.prefixes or ()):

@@ -1,4 +1,4 @@
-"""Tables and columns: what Alembic found, corrected by the catalogs, in changes that come back."""
+"""Changes tables and columns: Alembic's operations, corrected by the catalogs and reversible."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
 def table_changes(
     comparison: Comparison, diff: ObjectDiff, found: Iterable[MigrateOperation]
 ) -> list[Change]:
-    """The changes of Alembic's operations, and of what it does not see in a table.
+    """The changes of Alembic's operations, and of differences in a table that it does not see.
 
-    Constraints and indexes of a table that is there are left out: the catalogs find them all.
+    Constraints and indexes of existing tables are left out: the catalogs find all of them.
     """
     found = list(flat(found))
     made: list[Change] = []
@@ -49,7 +49,7 @@ def table_changes(
     new: set[str] = set()
     for operation in found:
         if getattr(operation, "schema", None) is not None:
-            # Of another schema the catalogs say nothing.
+            # The catalogs do not cover other schemas.
             changed_columns.append(_as_it_is(operation))
         elif isinstance(operation, ops.CreateTableOp):
             made += _create(comparison, operation, new)
@@ -60,8 +60,8 @@ def table_changes(
                 dropped.append((operation.table_name, _drop(comparison, diff, operation)))
         elif isinstance(operation, (*_OF_COLUMNS, *_OF_COMMENTS)):
             changed_columns += _change(comparison, diff, operation)
-    before, after = _made_anew(comparison, diff)
-    # A set gave Alembic the order of what is dropped; ours is the same on every run.
+    before, after = _recreated(comparison, diff)
+    # Alembic drops in the order of a set; this order is the same on every run.
     return [
         *made,
         *before,
@@ -80,10 +80,10 @@ def _as_it_is(operation: MigrateOperation) -> Change:
 
 
 def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Change]:
-    """A table with its constraints, but for references to tables that come later or are there.
+    """A table with its constraints, without foreign keys to later or existing tables.
 
-    A partitioned table takes references as it is made alone: before PostgreSQL 18 they cannot be
-    promised first.
+    A partitioned table is created with all of them: before PostgreSQL 18 they cannot be added NOT
+    VALID.
     """
     table = str(operation.table_name)
     later = comparison.new_tables - new - {table}
@@ -96,7 +96,7 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
             waiting.append(_key_of(comparison, table, item))
             continue
         if is_bare(item):
-            # Made by the name that the server gave, after the table.
+            # Created after the table, with the name that the server chose.
             continue
         inline.append(item)
         if isinstance(item, Column):
@@ -123,7 +123,7 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
 
 
 def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
-    """A key's column without its reference, which SQLAlchemy would number by a sequence."""
+    """A key column whose foreign key is added later: without it SQLAlchemy would make it serial."""
     if isinstance(item, Column) and item.primary_key and item.name in referring:
         copy = item._copy()
         copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
@@ -132,7 +132,7 @@ def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
 
 
 def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
-    """What the models' schema calls a reference, which PostgreSQL names where nobody did."""
+    """The key of a foreign key in the catalog; PostgreSQL names one that has no name."""
     if item.name is not None:
         return Key("constraint", f"{table}.{item.name}")
     columns, other = list(item.column_keys), item.referred_table.name
@@ -177,7 +177,7 @@ def _drop(comparison: Comparison, diff: ObjectDiff, operation: ops.DropTableOp) 
 def as_read(
     comparison: Comparison, table: str, column: Column[Any], diff: ObjectDiff
 ) -> Column[Any]:
-    """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
+    """A reflected column as the catalog has it: reflection mixes in its domain and its key."""
     found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
     copy = column._copy()
     copy.nullable = not found.not_null
@@ -186,7 +186,7 @@ def as_read(
         key in diff.removed and each.type == "primary key" and each.table == table
         for key, each in comparison.database.each(kinds.Constraint)
     ):
-        # Made by a statement of its own, or there would be two.
+        # The primary key is created by a statement of its own.
         copy.primary_key = False
     return copy
 
@@ -195,7 +195,7 @@ def _change(comparison: Comparison, diff: ObjectDiff, operation: MigrateOperatio
     if isinstance(operation, _OF_COLUMNS):
         name = _column_name(operation)
         key = Key("column", f"{operation.table_name}.{name}")
-        # A statement beside the metadata may make a column too: then it is no column too many.
+        # A DDL event may create the column: then it is declared, and not dropped.
         declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
         if key in diff.recreated_columns or declared:
             return []
@@ -218,7 +218,7 @@ def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumn
 
 
 def _turn(comparison: Comparison, change: Change) -> tuple[int, int]:
-    """Columns are dropped after the rest, the last first: so the way back adds them in order."""
+    """Drops columns last and in reverse order, so that the way back adds them in order."""
     operation = change.ops[0] if change.ops else None
     if not isinstance(operation, ops.DropColumnOp) or operation.schema is not None:
         return (0, 0)
@@ -227,7 +227,7 @@ def _turn(comparison: Comparison, change: Change) -> tuple[int, int]:
 
 
 def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
-    """A column whose type SQLAlchemy does not know, in PostgreSQL's words."""
+    """A statement that adds a column whose type SQLAlchemy does not know."""
     column = catalog.one(kinds.Column, Key("column", f"{table}.{name}"))
     parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}"]
     if column.collation is not None:
@@ -239,10 +239,10 @@ def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
     return sql(" ".join(parts))
 
 
-def _made_anew(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
-    """Generated columns: dropped before what they are made of diff, added after it.
+def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
+    """Generated columns: dropped before the columns that they use change, and added after.
 
-    One that becomes ordinary keeps its values; only on the way back it is made anew.
+    One that becomes an ordinary column keeps its values; the way back drops and adds it.
     """
     before, after = [], []
     for key in sorted(diff.recreated_columns | diff.freed_columns):
@@ -263,7 +263,7 @@ def _made_anew(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
 
 
 def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
-    """An identity goes before a default comes, and comes after one went."""
+    """Identities: dropped before a default is set, and added after one is dropped."""
     for key, found in comparison.database.each(kinds.Column):
         expected = comparison.models.find(kinds.Column, key)
         if expected is not None and (expected.identity is None) == leaving:
@@ -273,7 +273,7 @@ def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
 
 
 def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Change]:
-    """What statements beside the metadata do to tables, of which Alembic knows nothing."""
+    """Changes of tables that DDL events make, which Alembic does not see."""
     named = {
         f"{operation.table_name}.{_column_name(operation)}"
         for operation in seen
@@ -281,7 +281,7 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
     }
     created = {each.table_name for each in seen if isinstance(each, ops.CreateTableOp)}
     for table in sorted(comparison.new_tables - created):
-        words = f"The models make the table {table} by a statement of their own; write it here too."
+        words = f"A DDL event of the models creates the table {table}; create it here too."
         yield Change(Stage.STATE, [Note(words)], [])
     for key, column in comparison.models.each(kinds.Column):
         table, name = column.table, column.name

@@ -1,4 +1,4 @@
-"""Transitions: the effect of a revision on each object, as one action, before and after.
+"""Transitions: the effect of a revision on each object, as one action, before and after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surefoot.catalog.kinds import Column, table_of
 
 @dataclass(frozen=True)
 class Transition:
-    """What becomes of one object. Of one that is made there is no before, of a dropped no after."""
+    """An action on one object. A created object has no `before`, a dropped one no `after`."""
 
     action: str
     key: Key
@@ -34,7 +34,7 @@ class Transition:
 def transitions(
     changes: Iterable[MigrateOperation], comparison: Comparison
 ) -> Iterator[Transition]:
-    """The transitions of the changes, in their order."""
+    """The transitions of the changes, in order."""
     for change in changes:
         if isinstance(change, Change) and change.key is not None:
             yield _transition(comparison, change.action, change.key)
@@ -51,7 +51,7 @@ def _transition(comparison: Comparison, action: str, key: Key) -> Transition:
 
 
 def _as_left(transition: Transition, change: MigrateOperation) -> Transition:
-    """A column that goes as an earlier revision has left it: its way back says so."""
+    """The drop of a column; its way back shows whether an earlier revision made it nullable."""
     back = change.undo[0] if isinstance(change, Change) and change.undo else None
     if transition.action != "drop" or not isinstance(back, ops.AddColumnOp):
         return transition
@@ -61,14 +61,14 @@ def _as_left(transition: Transition, change: MigrateOperation) -> Transition:
 
 
 def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Transition:
-    """A column as it is added, which may be less than it is to become."""
+    """A column as it is added: NOT NULL and the default may follow later."""
     column = operation.column
     transition = _transition(
         comparison, "make", Key("column", f"{operation.table_name}.{column.name}")
     )
     after = transition.after
     if not isinstance(after, Column):
-        # The models' schema does not have it: Alembic alone knows of it.
+        # Not in the catalog of the models: only Alembic found it.
         after = Column(
             table=str(operation.table_name), name=str(column.name), type=str(column.type),
             collation=None, not_null=False, default=None, generated=None, identity=None,

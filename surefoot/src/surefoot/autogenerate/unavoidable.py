@@ -1,4 +1,4 @@
-"""What PostgreSQL does in one way only: which rules that breaks, and what to know before."""
+"""Allowances for changes that PostgreSQL can make in one way only."""
 
 from __future__ import annotations
 
@@ -6,94 +6,90 @@ from collections.abc import Sequence
 
 from surefoot.autogenerate.revision_part import Allowance
 
-_WINDOW = "look at its size, and run this while nobody needs it"
+_WINDOW = "check its size, and run this while nobody uses it"
 
 
 def stored(table: str) -> tuple[Allowance, ...]:
     """A stored generated column."""
     reason = (
-        f"PostgreSQL computes a stored column only by writing all of {table}; {_WINDOW}, or "
+        f"PostgreSQL can add a stored column only by rewriting {table}; {_WINDOW}, or "
         "declare it virtual (PostgreSQL 18)"
     )
     return (Allowance("avoid-stored-generated-column", reason),)
 
 
 def identity(table: str) -> tuple[Allowance, ...]:
-    """A column that is numbered as it is added."""
-    reason = f"every row of {table} gets its number as the column is added; {_WINDOW}"
+    """An identity column."""
+    reason = f"adding the column numbers every row of {table}, which rewrites it; {_WINDOW}"
     return (Allowance("avoid-identity-column", reason),)
 
 
 def exclusion(table: str) -> tuple[Allowance, ...]:
     """An exclusion constraint."""
     reason = (
-        f"PostgreSQL builds its index only under the lock, and takes none that is there; reads all "
-        f"of {table}: {_WINDOW}"
+        f"PostgreSQL builds its index only under ACCESS EXCLUSIVE, and cannot use an existing one; "
+        f"this scans {table}: {_WINDOW}"
     )
     return (Allowance("avoid-exclusion-constraint", reason),)
 
 
 def enum(name: str, tables: Sequence[str]) -> tuple[Allowance, ...]:
-    """An enum that loses a value, or whose values change their order."""
+    """An enum that loses or reorders values."""
     if not tables:
         return ()
     reason = (
-        f"PostgreSQL takes no value out of an enum, and more stands on {name} than can be made "
-        f"beside it; all of {', '.join(tables)} is written for the new type: {_WINDOW}"
+        f"PostgreSQL removes no value from an enum, and an object that depends on {name} prevents "
+        f"a swap of columns; this rewrites {', '.join(tables)}: {_WINDOW}"
     )
     return (Allowance("avoid-type-change", reason),)
 
 
 def retyped(table: str) -> tuple[Allowance, ...]:
-    """A column on which something stands that would have to be exchanged with it."""
+    """A retyped column with a dependent object that prevents a swap."""
     reason = (
-        f"more stands on the column than can be made beside it; all of {table} is written: "
+        f"an object that depends on the column prevents a swap of columns; this rewrites {table}: "
         f"{_WINDOW}"
     )
     return (Allowance("avoid-type-change", reason),)
 
 
 def value() -> tuple[Allowance, ...]:
-    """A value of an enum under another name."""
-    reason = (
-        "PostgreSQL gives a value no second name; the release that knows the former one is "
-        "replaced as this runs"
-    )
+    """A renamed value of an enum."""
+    reason = "a value has one name at a time; the old release is replaced as this runs"
     return (Allowance("avoid-renaming-an-enum-value", reason),)
 
 
 def domain(tables: Sequence[str]) -> tuple[Allowance, ...]:
-    """A domain that is to take no null."""
+    """NOT NULL of a domain."""
     reason = (
-        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; writers of "
-        f"{', '.join(tables)} wait while all of it is read: {_WINDOW}"
+        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; this scans "
+        f"{', '.join(tables)} and blocks writes meanwhile: {_WINDOW}"
     )
     return (Allowance("require-not-valid-domain-check", reason),)
 
 
 def checked(table: str) -> tuple[Allowance, ...]:
-    """A column of a domain that has constraints."""
-    reason = (
-        f"PostgreSQL writes all of {table} to ask the domain whether null is one of its values; "
-        f"{_WINDOW}"
-    )
+    """A column of a domain with constraints."""
+    reason = f"PostgreSQL rewrites {table} to check whether the domain accepts null; {_WINDOW}"
     return (Allowance("avoid-volatile-default", reason),)
 
 
 def sequence(name: str) -> tuple[Allowance, ...]:
-    """A sequence that is named after its table or column."""
-    return (Allowance("avoid-renaming", f"releases reach {name} by the column that it numbers"),)
+    """A renamed sequence that is named after its table or column."""
+    return (Allowance("avoid-renaming", f"releases use {name} only through its column"),)
 
 
 def declared_rename(rule: str) -> tuple[Allowance, ...]:
-    """A table or a column under another name, as the developer told."""
-    return (Allowance(rule, "it was told as a rename; the releases change at the same moment"),)
+    """A declared rename of a table or a column."""
+    return (
+        Allowance(rule, "the rename was declared; the releases are replaced at the same moment"),
+    )
 
 
 def partitioned(table: str) -> tuple[Allowance, ...]:
-    """References of a partitioned table."""
+    """Foreign keys of a new partitioned table."""
     reason = (
-        f"before PostgreSQL 18 no reference of a partitioned table can be added NOT VALID; {table} "
-        "is empty, so the lock is held for no longer than it takes to make it"
+        f"before PostgreSQL 18 a foreign key of a partitioned table cannot be added NOT VALID; "
+        f"{table} is empty, so the lock is short"
     )
     return (Allowance("avoid-reference-with-its-column", reason),)

@@ -1,4 +1,4 @@
-"""The `Undo:` line of a revision: what its downgrade does, and what it cannot bring back."""
+"""The `Undo:` line of a revision: the effect of its downgrade, and the data that it loses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surefoot.catalog.kinds import Column, Index
 
 
 class Phrase(NamedTuple):
-    """`verb` name `one`, or `verb` names `many`: phrases of the same words are said together."""
+    """`verb` name `one`, or `verb` names `many`; objects with the same phrase share it."""
 
     verb: str
     one: str = ""
@@ -20,15 +20,15 @@ class Phrase(NamedTuple):
 
 
 _DROP = Phrase("drop")
-_DROP_WITH_CONTENT = Phrase("drop", " and what is in it", " and what is in them")
-_MAKE = Phrase("make", " again", " again")
-_BACK = Phrase("put", " back as it was", " back as they were")
+_DROP_WITH_CONTENT = Phrase("drop", " and its data", " and their data")
+_CREATE = Phrase("create", " again", " again")
+_BACK = Phrase("change", " back", " back")
 _KEY_BUILT = ("build", "constraint")
-_STOPPED = "which a row that breaks {} stops"
+_FAILS = "which fails if a row violates {}"
 
 
 def undo(transitions: Iterable[Transition]) -> str:
-    """The way back in words, the last change first as it is taken back."""
+    """The text of the `Undo:` line; the last change comes first."""
     known = list(transitions)
     whole = {
         transition.key.name
@@ -40,11 +40,11 @@ def undo(transitions: Iterable[Transition]) -> str:
     for each in reversed(known):
         if each.key.kind == "column" and each.key in made and each.action != "make":
             continue
-        # What is made again by another revision is gone by this one.
+        # An object that another revision creates again is dropped by this one.
         transition = (
             each if each.action != "drop" or each.key in made else replace(each, after=None)
         )
-        # What a table brings and takes along goes without saying.
+        # Objects that are created and dropped with their table are not listed.
         if (
             transition.key.kind == "table"
             and transition.action == "change"
@@ -55,7 +55,7 @@ def undo(transitions: Iterable[Transition]) -> str:
             for phrase in _phrases(transition):
                 said.setdefault(phrase, {})[_name(transition)] = None
     if not said:
-        return "nothing to take back."
+        return "nothing to undo."
     return (
         "; ".join(
             f"{phrase.verb} {_listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
@@ -67,11 +67,9 @@ def undo(transitions: Iterable[Transition]) -> str:
 
 def _phrases(transition: Transition) -> Iterator[Phrase]:
     if transition.action in ("rename", "cover") and transition.key.kind != "enum":
-        yield Phrase("give", " its former name", " their former names")
+        yield Phrase("rename", " back", " back")
     elif transition.action == "number":
-        yield Phrase(
-            "let", " begin at its first number again", " begin at their first numbers again"
-        )
+        yield Phrase("restart", " at its first number", " at their first numbers")
     elif transition.key.kind == "domain" and transition.action in (
         "promise",
         "validate",
@@ -81,11 +79,11 @@ def _phrases(transition: Transition) -> Iterator[Phrase]:
     elif transition.key.kind == "column":
         yield from _of_column(transition)
     elif transition.key.kind == "enum" and transition.action in ("add", "replace"):
-        what = " former values, for which {} rewritten and which a row with one that goes stops"
+        fails = "; this rewrites {}, and fails if a row has a removed value"
         yield Phrase(
-            "give",
-            " its" + what.format("its tables are"),
-            " their" + what.format("their tables are"),
+            "restore the old values of",
+            fails.format("its tables"),
+            fails.format("their tables"),
         )
     elif (
         transition.action in ("attach", "validate")
@@ -100,28 +98,28 @@ def _phrases(transition: Transition) -> Iterator[Phrase]:
         transition.action == "drop" and transition.after is None
     ):
         if transition.key.kind == "table":
-            yield Phrase("make", " again, without its rows", " again, without their rows")
+            yield Phrase("create", " again, without its rows", " again, without their rows")
         elif transition.key.kind == "constraint" or (
             isinstance(transition.before, Index) and transition.before.unique
         ):
-            # It comes back only where the rows keep to it.
-            again = f" again, {_STOPPED}"
-            yield Phrase("make", again.format("it"), again.format("one of them"))
+            # It can be created only if the rows satisfy it.
+            again = f" again, {_FAILS}"
+            yield Phrase("create", again.format("it"), again.format("one of them"))
         else:
-            yield _MAKE
+            yield _CREATE
     elif transition.action in ("make", "promise", "rename", "change", "comment"):
         yield _BACK
 
 
 def _of_constraint(transition: Transition) -> Phrase:
     if transition.action == "validate":
-        return Phrase("take", " for not proven again", " for not proven again")
+        return Phrase("mark", " NOT VALID again", " NOT VALID again")
     if transition.action == "build":
         return Phrase("drop the index of")
     if transition.before is not None:
-        again = " as {} while everybody waits"
-        return Phrase("build", again.format("it was"), again.format("they were"))
-    again = " and build {} again while writers wait"
+        again = " again under ACCESS EXCLUSIVE"
+        return Phrase("build the old", again, again)
+    again = " and build {} again, which blocks writes"
     return Phrase("drop", again.format("its index"), again.format("their indexes"))
 
 
@@ -134,27 +132,25 @@ def _of_column(transition: Transition) -> Iterator[Phrase]:
     elif transition.action == "drop":
         stopped = ""
         if required and before is not None and not before.has_own_value:
-            stopped = ", which any row stops because null is forbidden"
+            stopped = ", which fails if there is a row because it is NOT NULL"
         yield Phrase("add", f" again, empty{stopped}", f" again, empty{stopped}")
     elif transition.action == "swapped":
-        stopped = ", which any row stops because null is forbidden"
+        stopped = ", which fails if there is a row because it is NOT NULL"
         empty = f" empty{stopped if required else ''}"
-        yield Phrase("give", f" its former type,{empty}", f" their former types,{empty}")
+        yield Phrase("restore the old type of", f",{empty}", f",{empty}")
     elif transition.action == "retype":
         fits = after is None or before is None or is_widening(after.type, before.type)
-        stopped = "" if fits else ", which a value that does not fit stops"
-        yield Phrase("give", f" its former type{stopped}", f" their former types{stopped}")
+        stopped = "" if fits else ", which fails if a value does not fit"
+        yield Phrase("restore the old type of", stopped, stopped)
     elif transition.action == "nullable":
-        stopped = " again, which a row without a value stops"
-        yield Phrase("forbid null in", stopped, stopped)
+        stopped = " again, which fails if a row has no value"
+        yield Phrase("set NOT NULL on", stopped, stopped)
     elif transition.action in ("not null", "promised", "required"):
         yield Phrase("allow null in", " again", " again")
     elif transition.action == "proven":
-        yield Phrase("forbid no more than new nulls in")
+        yield Phrase("forbid null only in new rows for")
     elif transition.action in ("default", "identity", "comment"):
-        yield Phrase(
-            "give", f" its former {transition.action}", f" their former {transition.action}"
-        )
+        yield Phrase(f"restore the old {transition.action} of")
     else:
         yield _BACK
 

@@ -77,8 +77,8 @@ SELECT coalesce((SELECT pg_get_userbyid(relowner) FROM pg_class
                  WHERE datname = current_database()))::text
 """
 
-# What was never granted or revoked is the default of its kind. What the owner may do goes without
-# saying.
+# Without a GRANT or REVOKE an object has the defaults of its kind. The privileges of the owner are
+# left out.
 PRIVILEGES = """
 WITH namespace AS (SELECT oid FROM pg_namespace WHERE nspname = CAST(:schema AS text)),
 object AS (

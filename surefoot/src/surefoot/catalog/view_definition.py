@@ -1,7 +1,7 @@
-"""The same view reads the same from every server.
+"""Makes the definition of a view the same from every server.
 
 Until PostgreSQL 15 the columns of a view on a single relation are written with the relation's name
-before them, from 16 on without. The newer form is the normal one.
+before them, from 16 on without it. The catalog has the newer form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PIECE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BARE_SINCE = 160000
-# What ends FROM, and what names more than one relation in it.
+# Words that end FROM, and words that show more than one relation in it.
 _AFTER_FROM = frozenset({"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH"})
 _MORE_THAN_ONE = frozenset({"JOIN", ",", "UNION", "INTERSECT", "EXCEPT", "LATERAL"})
 
@@ -32,7 +32,7 @@ def view_definition(definition: str, server_version: int) -> str:
 
 
 def _outer(pieces: list[str]) -> Iterator[tuple[int, str, int]]:
-    """The pieces that belong to the query itself, with index and depth, and not to one inside."""
+    """The pieces of the query itself, without subqueries, with index and depth."""
     inside: list[bool] = []
     for index, piece in enumerate(pieces):
         if piece == ")" and inside:

@@ -1,4 +1,4 @@
-"""What drift is made of, read: the target, a scratch database, the models."""
+"""find_drift reads the catalogs of the target, of a scratch database and of the models."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ async def find_drift(
 
     With `metadata` and a database at head, the models are compared with head too.
 
-    On failure: DatabaseAhead, where this build does not know the database's revision; what
-    connecting can meet, and what a revision can meet on the scratch database.
+    On failure: DatabaseAhead where this build does not know the database's revision; the errors of
+    connecting; the errors of the revisions on the scratch database.
     """
     name = engine.url.database or "(default)"
     with explained(engine.url):
@@ -71,7 +71,7 @@ def _read(
     connection: Connection, privileges: bool, version_table: VersionTable
 ) -> tuple[tuple[str, ...], Collection[Row], Catalog]:
     at, ledger = heads_of(connection, version_table), Ledger(version_table)
-    # Who may look at the catalog need not be let into the ledger: then nothing is dated.
+    # A role that may not read the ledger gets an undated drift.
     readable = ledger.exists(connection) and connection.scalar(
         text(_MAY_READ), {"name": version_table.ledger}
     )

@@ -1,7 +1,7 @@
-"""Differences as deviations: one an object, in an order in which they can be repaired.
+"""Differences as deviations: one for each object, in an order in which they can be repaired.
 
-A table that is missing or unexpected speaks for what belongs to it, a column for its sequence, and
-a partition that was detached for the table that it became.
+A missing or unexpected table includes its columns, constraints and indexes, a column its sequence,
+and a detached partition the table that it became.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from surefoot.drift.groups import grouped, ordered
 from surefoot.drift.model import Deviation, Repair
 
 By = Mapping[Key, tuple[Difference, ...]]
-# A repair of its own; None where another object says it.
+# Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
 
 
 def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
-    """What of `found` is not as `expected`: first what goes, then what changes, then what comes.
+    """The deviations of `found` from `expected`: drops first, then changes, then creations.
 
-    An extension that nobody expected is its operator's and no deviation.
+    An unexpected extension is no deviation: operators install extensions.
     """
     by_key = _by_key(expected, found)
     special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
@@ -63,7 +63,7 @@ def _by_key(expected: Catalog, found: Catalog) -> By:
 
 
 def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
-    """Partitions that became tables, and tables that became partitions: one statement each."""
+    """Partitions that became tables and tables that became partitions: one statement each."""
     moves: dict[Key, Repair | None] = {}
     for key in by_key:
         table = Key("table", key.name)
@@ -78,9 +78,9 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
 
 
 def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
-    """NOT NULL that was promised and not proven, which PostgreSQL 18 has a constraint for.
+    """NOT NULL constraints of PostgreSQL 18 that are NOT VALID on one side.
 
-    Where the column has no NOT NULL on one of the sides, the column says it.
+    Where the column is nullable on the other side, the deviation of the column includes this one.
     """
     proofs: dict[Key, Repair | None] = {}
     for key in by_key:
@@ -94,5 +94,5 @@ def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
         elif key in found.objects:
             proofs[key] = repair.validate(key, found)
         else:
-            proofs[key] = Repair(note="it is proven already, and nothing has to be brought back")
+            proofs[key] = Repair(note="it is validated already; nothing has to be repaired")
     return proofs

@@ -1,8 +1,8 @@
-"""The SQL that would bring an object back to what it should be. It is offered, and never run.
+"""The SQL that would repair an object. It is printed and never run.
 
     Difference x both catalogs -> Repair
 
-Each statement is to be run by itself: some build concurrently, which no transaction holds.
+Run each statement by itself: some are concurrent, and refuse to run in a transaction.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from surefoot.drift.grants import granted
 from surefoot.drift.model import Repair
 from surefoot.quoting import literal, quoted
 
-# What goes with these nothing brings back.
+# Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
-_NOT_KNOWN = "it is known by its name alone; the revision that made it says how"
-_WAITS = "it may write the table anew, and everybody waits meanwhile"
+_NOT_KNOWN = "the catalog knows only its name; see the revision that creates it"
+_WAITS = "it may rewrite the table under ACCESS EXCLUSIVE; reads and writes block meanwhile"
 _REWRITES: Mapping[str, Attributes] = {
     "column": frozenset({"type", "collation", "generated"}),
     "table": frozenset({"persistence"}),
 }
-_GRANTS = "what others were granted on it goes with it: vegafs drift --privileges, before and after"
+_GRANTS = "privileges on it are lost: compare `drift --privileges` before and after"
 _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
-_NEEDED = "a table or a column stands on it, so it has to be changed by a revision"
+_NEEDED = "a table or a column depends on it; change it in a revision"
 
 Alter = Callable[[Key, Catalog, Catalog, Attributes], "list[str] | None"]
 
 
 def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
-    """Make what is missing, with what hung on it."""
+    """Create a missing object with its members."""
     item = expected.objects[key]
     note = None
     if key.kind in statements.NAMED_IN_SQL:
@@ -72,19 +72,19 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
         if member.kind == "column":
             after += relations.settings(member, expected)
         elif member.kind == "sequence":
-            # The column's default names it, and it belongs to the column.
+            # The default of the column needs the sequence, and the sequence is owned by the column.
             made = statements.create(member, expected.objects[member])
             before.append(made[0])
             after += made[1:]
         else:
             after += forms.make(member, expected)
-    # What names an index of the table comes after it.
+    # These name an index of the table, which must exist.
     last = relations.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
 
 
 def remove(key: Key, found: Catalog) -> Repair:
-    """Drop what nobody asked for, and nothing that needs it."""
+    """Drop an unexpected object, without CASCADE."""
     if key.kind == "partition":
         parent = quoted(found.one(Partition, key).table)
         detach = f"ALTER TABLE {parent} DETACH PARTITION {quoted(key.name)}"
@@ -93,25 +93,25 @@ def remove(key: Key, found: Catalog) -> Repair:
 
 
 def attach(key: Key, expected: Catalog) -> Repair:
-    """A partition that stands beside its table."""
+    """Attach a detached partition."""
     partition = expected.one(Partition, key)
     table = f"ALTER TABLE {quoted(partition.table)}"
     return Repair((f"{table} ATTACH PARTITION {quoted(key.name)} {partition.bound}",))
 
 
 def detach(key: Key, found: Catalog) -> Repair:
-    """A table that became a partition of another."""
+    """Detach a table that became a partition of another."""
     table = f"ALTER TABLE {quoted(found.one(Partition, key).table)}"
     return Repair((f"{table} DETACH PARTITION {quoted(key.name)}",))
 
 
 def validate(key: Key, found: Catalog) -> Repair:
-    """Prove a constraint against the rows that it was not checked against."""
+    """Validate a constraint."""
     return Repair((statements.validate(found.one(Constraint, key)),))
 
 
 def change(differences: abc.Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
-    """Bring back the attributes of one object that differ."""
+    """Restore the attributes of an object that differ."""
     key = Key(differences[0].kind, differences[0].name)
     # The order of columns is no attribute, and is never compared here.
     names = frozenset(cast("Attribute", each.attribute) for each in differences)
@@ -124,7 +124,7 @@ def change(differences: abc.Sequence[Difference], expected: Catalog, found: Cata
         if sql is None:
             sql = forms.remade(key, expected, found)
             if sql is not None:
-                # Made anew it has its comment.
+                # Creating it again sets its comment too.
                 return Repair((*sql, *given), note=_GRANTS if key.kind in _GRANTED else None)
     if sql is None:
         return Repair(note=_why(key))
@@ -136,9 +136,9 @@ def change(differences: abc.Sequence[Difference], expected: Catalog, found: Cata
 
 def _why(key: Key) -> str:
     if key.kind == "enum":
-        return "PostgreSQL takes no value from an enum; op.replace_enum in a revision does"
+        return "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
     if key.kind == "table":
-        return "no statement changes that of a table; a revision has to make another"
+        return "no statement changes this of a table; replace the table in a revision"
     return _NEEDED
 
 
