@@ -245,7 +245,7 @@ def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     alter = ops.AlterColumnOp("t", "c", modify_type=BigInteger(), existing_type=Integer())
     change = Change(Stage.TABLES, [alter], [alter.reverse()])
     (found,) = planned(change, models={Key("column", "t.c"): wide})
-    assert "writes no row" in found.about[0]
+    assert "without a rewrite" in found.about[0]
 
 
 def added_to(table: str) -> Change:
@@ -292,5 +292,5 @@ def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
     change = identity(COLUMN, numbered)
     assert change is not None
     found = planned(change, models={Key("column", "t.c"): numbered})
-    assert titles(found) == [None, "Number t.c after its rows"]
+    assert titles(found) == [None, "Set t.c after its rows"]
     assert not any(each.allow for each in found)

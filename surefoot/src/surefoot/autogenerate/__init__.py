@@ -7,7 +7,8 @@
 Alembic finds tables and columns. Objects that it does not see, or compares wrongly, are compared as
 PostgreSQL writes them: indexes with their expressions, predicates and operator classes, checks,
 keys, exclusion constraints, computed columns, collations, defaults, enums, sequences, domains,
-functions, triggers, views, rules, policies. A difference that no operation can remove becomes a note in the file.
+functions, triggers, views, rules, policies. A difference that no operation can remove becomes a
+note in the file.
 
 `alembic/env.py` hands `configure_options()` to `context.configure`.
 """

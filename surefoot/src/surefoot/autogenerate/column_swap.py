@@ -59,8 +59,8 @@ def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     The default is set at the end: before, it would look like a value that was filled in.
     """
     kind = comparison.models.one(Column, key).type
-    what = f"make {key.name} {kind}"
-    yield from _made_beside(key, comparison, comparison.columns[key][1].type, what)
+    purpose = f"make {key.name} {kind}"
+    yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
     swap = _swapped(key, comparison)
     _with_default(swap, key, comparison)
     there = temporary_name(key.name)
@@ -80,7 +80,7 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     make = sql(statements.create(key, replace(after, name=new))[0])
     drop = sql(f"DROP TYPE {quoted(new)}")
     yield RevisionPart(
-        Change(Stage.TYPES, [make], [drop], "beside", key), Turn.MAIN, "", f"Add {new}"
+        Change(Stage.TYPES, [make], [drop], "copy", key), Turn.MAIN, "", f"Add {new}"
     )
     columns = columns_of(comparison, key)
     kind = postgresql.ENUM(name=new, create_type=False)
@@ -88,8 +88,8 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     for column in columns:
         is_array = comparison.models.one(Column, column).type.endswith("[]")
         of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
-        what = f"give {key.name} its new values"
-        yield from _made_beside(column, comparison, of, what)
+        purpose = f"give {key.name} its new values"
+        yield from _made_beside(column, comparison, of, purpose)
         one = _swapped(column, comparison)
         swap.refuse += one.refuse
         swap.do += one.do
@@ -111,7 +111,7 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
 
 
 def _made_beside(
-    key: Key, comparison: Comparison, kind: TypeEngine[Any], what: str
+    key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
 ) -> Iterator[RevisionPart]:
     """The new column with its indexes and constraints, under temporary names."""
     declared = comparison.columns[key][1]
@@ -125,7 +125,7 @@ def _made_beside(
     yield RevisionPart(
         Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
         Turn.MAIN, "", f"Add {there}",
-        f"To {what} in place would rewrite the table under ACCESS EXCLUSIVE. After this revision: "
+        f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this revision: "
         f"deploy a release that writes both {key.name} and {there}, and backfill {there} in the "
         f"existing rows, in batches and outside of a revision.",
         tuple(as_declared(of_column(there, there_as_read))),
@@ -150,7 +150,7 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
         add = sql(statements.create(user, promised)[0])
         drop = ops.DropConstraintOp(conv(name), table, "check")
         yield RevisionPart(
-            Change(Stage.CREATE, [add], [drop], "beside", user), Turn.MAIN, "", f"Add {name}"
+            Change(Stage.CREATE, [add], [drop], "copy", user), Turn.MAIN, "", f"Add {name}"
         )
         prove = ValidateConstraint(name, table)
         yield RevisionPart(

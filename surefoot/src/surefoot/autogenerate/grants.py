@@ -51,6 +51,6 @@ def read_grants(connection: Connection, schema: str) -> Grants:
     return found
 
 
-def words(grants: tuple[str, ...]) -> str:
+def note_text(grants: tuple[str, ...]) -> str:
     """The note in a revision that creates the object again."""
     return f"Dropping it dropped these privileges: {'; '.join(grants)}."

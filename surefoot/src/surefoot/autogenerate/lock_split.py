@@ -21,7 +21,7 @@ from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
-# These are locked under their own names; once dropped and created again nobody uses them.
+# These are locked under their own names; once dropped and created again they are not in use.
 _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 
 

@@ -92,7 +92,7 @@ def locks(transitions: Iterable[Transition], comparison: Comparison) -> str:
         grouped.setdefault(how, []).append(table)
     return (
         "; ".join(
-            f"{mode.name.replace('_', ' ')} on {_listed(tables)}{_WORDS[work]}"
+            f"{mode.name.replace('_', ' ')} on {listed(tables)}{_WORDS[work]}"
             for (mode, work), tables in sorted(grouped.items(), reverse=True)
         )
         + "."
@@ -222,7 +222,8 @@ def _of_constraint(transition: Transition) -> Iterator[Lock]:
         yield referred, mode, work
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The names with commas and a final and."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

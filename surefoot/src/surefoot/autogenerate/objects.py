@@ -84,7 +84,7 @@ def _create(comparison: Comparison, key: Key) -> Change:
         Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
         [
             *object_operations.create(key, item, comparison.declared),
-            *([Note(grants.words(lost))] if lost else []),
+            *([Note(grants.note_text(lost))] if lost else []),
         ],
         object_operations.drop(key, item),
         _action("make", comparison, key),

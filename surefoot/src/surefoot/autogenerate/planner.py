@@ -81,8 +81,8 @@ def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
         for operation in change.ops
         if isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None
     }
-    anew = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
-    return retyped | anew | diff.recreated_columns | diff.freed_columns | diff.replaced
+    recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
+    return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
 def _only_tables_renamed(changes: Iterable[Change]) -> bool:

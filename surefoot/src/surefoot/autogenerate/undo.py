@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from surefoot.autogenerate.locks import listed
 from surefoot.autogenerate.retyping import is_widening
 from surefoot.autogenerate.transitions import Transition
 from surefoot.catalog.kinds import Column, Index
@@ -58,7 +59,7 @@ def undo(transitions: Iterable[Transition]) -> str:
         return "nothing to undo."
     return (
         "; ".join(
-            f"{phrase.verb} {_listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
+            f"{phrase.verb} {listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
             for phrase, names in said.items()
         )
         + "."
@@ -158,7 +159,3 @@ def _of_column(transition: Transition) -> Iterator[Phrase]:
 def _name(transition: Transition) -> str:
     kind = "type" if transition.key.kind == "enum" else transition.key.kind
     return transition.key.name if kind == "column" else f"the {kind} {transition.key.name}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

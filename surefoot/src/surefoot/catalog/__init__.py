@@ -16,8 +16,8 @@ them. Of a table also its options, replica identity and row security, of a colum
 compression and statistics target, of a constraint whether it is validated and enforced.
 On demand: owners and privileges of tables, columns, views, sequences, types and routines.
 Not included: rows, tablespaces, access methods, versions of extensions, publications, foreign
-servers and their options, casts, operator families, objects that a partition has and its parent does not,
-the privileges of the schema itself, other schemas, and members of extensions.
+servers and their options, casts, operator families, objects that a partition has and its parent
+does not, the privileges of the schema itself, other schemas, and members of extensions.
 """
 
 from surefoot.catalog.kinds import SchemaObject, Value

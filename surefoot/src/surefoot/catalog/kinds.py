@@ -286,7 +286,7 @@ KINDS: Mapping[str, type[SchemaObject]] = {
 
 
 def table_of(item: SchemaObject | None) -> str | None:
-    """The table that an object belongs to; None for one that stands by itself."""
+    """The table that an object belongs to, or None."""
     return item.table if isinstance(item, TableObject) else None
 
 

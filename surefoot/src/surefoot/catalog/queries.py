@@ -10,7 +10,7 @@ from __future__ import annotations
 from surefoot.catalog.relation_queries import RELATION_QUERIES
 from surefoot.catalog.type_queries import TYPE_QUERIES
 
-# A partition is shown by its bound; what it has comes from its parent.
+# Partitions are left out: only their bounds are read, the rest comes from their parents.
 _COMMON = """
 WITH namespace AS (SELECT oid FROM pg_namespace WHERE nspname = CAST(:schema AS text)),
 member AS (SELECT objid FROM pg_depend WHERE deptype = 'e'),

@@ -68,6 +68,6 @@ def _bare(pieces: list[str], relation: str) -> Iterator[str]:
     for index, piece, _ in _outer(pieces):
         before = pieces[index - 1] if index else ""
         if piece == relation and before != "." and pieces[index + 1 : index + 2] == ["."]:
-            # A schema of the relation's own name stands in FROM and is no relation.
+            # In FROM the same name before a dot is a schema, which has the relation's name.
             skipped |= {index, index + 1}
     return (piece for index, piece in enumerate(pieces) if index not in skipped)

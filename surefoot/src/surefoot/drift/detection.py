@@ -35,7 +35,7 @@ async def find_drift(
     privileges: bool = False,
     version_table: VersionTable = VersionTable(),
 ) -> Drift:
-    """Compare the engine's database with what the revisions give on `scratch`, which is empty.
+    """Compare the engine's database with the schema of its revisions, run on the empty `scratch`.
 
     With `metadata` and a database at head, the models are compared with head too.
 

@@ -48,7 +48,7 @@ def unmake(key: Key, catalog: Catalog) -> list[str]:
 
 
 def is_partitioned(catalog: Catalog, table_name: str) -> bool:
-    """Whether a table is partitioned: few of the forms that block nobody work on one."""
+    """Whether a table is partitioned: most online forms do not work on one."""
     found = catalog.table(table_name)
     return found is not None and found.kind == "partitioned table"
 
