@@ -127,8 +127,8 @@ def _made_beside(
         Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
         Turn.MAIN, "", f"Add {there}",
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
-        f"revision: deploy a release that writes both {key.name} and {there}, and backfill {there} in the "
-        f"existing rows, in batches and outside of a revision.",
+        f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
+        f"{there} in the existing rows, in batches and outside of a revision.",
         tuple(as_declared(of_column(there, there_as_read))),
     )  # fmt: skip
     for user in _users(key, comparison):
