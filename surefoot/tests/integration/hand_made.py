@@ -388,7 +388,7 @@ CHANGES = {
         "changed definition of collation theirs",
         "missing text search dictionary theirs",
         "missing operator @@@(text, text)",
-        note="it is known by its name alone; the revision that made it says how",
+        note="the catalog knows only its name; see the revision that creates it",
     ),
     "text search added": _one(
         "CREATE TEXT SEARCH CONFIGURATION mine (COPY = pg_catalog.simple); "
