@@ -7,14 +7,16 @@ WORKDIR /srv/vegafs
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.lock requirements-build.lock ./
-RUN pip install --no-cache-dir --only-binary :all: --require-hashes \
-        -r requirements.lock -r requirements-build.lock
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock \
+    && pip install --no-cache-dir --only-binary :all: --require-hashes \
+        --target /opt/build -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY surefoot surefoot
 # The package stays where its alembic folder is; what is installed is the command and the path.
-RUN pip install --no-cache-dir --no-deps --no-build-isolation ./surefoot --editable . \
-    && pip uninstall --yes flit_core pip \
+RUN PYTHONPATH=/opt/build pip install --no-cache-dir --no-deps --no-build-isolation \
+        ./surefoot --editable . \
+    && pip uninstall --yes pip \
     && python -m compileall -q /opt/venv app
 
 FROM python:${PYTHON_VERSION}-slim

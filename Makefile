@@ -57,15 +57,20 @@ test-all: lint types  ## The tests on every Python and every PostgreSQL that is 
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
 	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
 	@set -e; for major in $(PG_MAJORS); do echo "== PostgreSQL $$major"; \
-	    VEGAFS_TEST_PG_MAJOR=$$major $(MAKE) --no-print-directory all-tests; done
+	    SUREFOOT_TEST_PG_MAJOR=$$major $(MAKE) --no-print-directory all-tests; done
 	@$(MAKE) --no-print-directory soak CASES=300
 
-locks:  ## Resolve the dependencies anew into the lock files
+# `make locks UPGRADE=` keeps every version that still fits. surefoot is a folder here, not a release.
+UPGRADE ?= --upgrade
+COMPILE  = $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.10 \
+               --no-python-downloads --generate-hashes --no-header --no-annotate \
+               --no-emit-package surefoot
+
+locks: $(VENV)/.ready  ## Resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet uv
-	for extra in "requirements.lock" "requirements-dev.lock --extra dev"; do \
-	    $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
-	        --no-header --no-annotate pyproject.toml -o $$extra >/dev/null; done
-	grep -A2 '^flit-core' requirements-dev.lock | sed '$$s/ \\$$//' > requirements-build.lock
+	$(COMPILE) pyproject.toml -o requirements.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock >/dev/null
+	echo hatchling | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock >/dev/null
 
 clean:  ## Remove what make created: the environment, the development database and caches
 	-@test -x $(BIN)/vegafs && $(BIN)/vegafs db stop --now

@@ -1,17 +1,38 @@
 """The errors of the service, in the branches of `surefoot.errors`.
 
-A branch is an exit code and an HTTP status.
+A branch determines the exit code and the HTTP status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.errors import NotFound, Refused, Temporary, UsageError
+from surefoot.errors import NotFound, Refused, Temporary, UsageError, names
+
+# The messages of the library name the command and the settings of this project.
+names.use(
+    names.Names(
+        "vegafs",
+        {
+            "database": "DATABASE_URL",
+            "database_file": "DATABASE_URL_FILE",
+            "migrate_database": "VEGAFS_MIGRATE_DATABASE_URL",
+            "targets": "VEGAFS_TARGETS",
+            "scratch": "VEGAFS_SCRATCH_URL",
+            "pg_bindir": "VEGAFS_PG_BINDIR",
+            "mutex_wait_s": "VEGAFS_MIGRATE_MUTEX_WAIT_S",
+            "lock_timeout_s": "VEGAFS_MIGRATE_LOCK_TIMEOUT_S",
+            "patient_lock_timeout_s": "VEGAFS_MIGRATE_PATIENT_LOCK_TIMEOUT_S",
+            "backup_command": "VEGAFS_MIGRATE_BACKUP_COMMAND",
+            "backup_waived": "VEGAFS_MIGRATE_BACKUP_WAIVED",
+            "lint": "VEGAFS_MIGRATE_LINT",
+        },
+    )
+)
 
 
 class SettingsInvalid(UsageError):
-    """An environment variable, a line of .env or a secret file cannot be used."""
+    """An environment variable, a line of .env or a secret file is invalid."""
 
     code = "settings-invalid"
 
@@ -21,7 +42,7 @@ class SettingsInvalid(UsageError):
 
 
 class VolumeUnknown(UsageError):
-    """No volume of that name is configured."""
+    """No volume of that name is configured or catalogued."""
 
     code = "volume-unknown"
 
@@ -50,7 +71,7 @@ class PathOutsideVolumes(UsageError):
 
 
 class PathNotAFolder(UsageError):
-    """The path does not lead to a folder that the service can read."""
+    """The path is not a folder that the service can read."""
 
     code = "path-not-a-folder"
 
@@ -63,25 +84,25 @@ class PathNotAFolder(UsageError):
 
 
 class CursorInvalid(UsageError):
-    """The cursor is not one that a former page gave."""
+    """The cursor does not come from a previous page."""
 
     code = "cursor-invalid"
 
     def __init__(self) -> None:
         super().__init__(
-            "the cursor is not one that this list gave",
-            help="pass `next` of the page before as it is, or leave the cursor out to start again",
+            "the cursor does not come from a page of this list",
+            help="pass `next` of the previous page unchanged, or omit the cursor to start again",
         )
 
 
 class JobImpossible(UsageError):
-    """The job cannot be done, and another attempt would not change that."""
+    """The job cannot be done, and a retry would not help."""
 
     code = "job-impossible"
 
 
 class PortBusy(UsageError):
-    """Something else listens where the service was told to."""
+    """Another process listens on the service's port."""
 
     code = "port-busy"
 
@@ -89,12 +110,12 @@ class PortBusy(UsageError):
         self.host, self.port, self.reason = host, port, reason
         super().__init__(
             f"the service cannot listen on {host} port {port}: {reason}",
-            help=f"stop what listens there, or set another one: VEGAFS_PORT={port % 65535 + 1}",
+            help=f"stop the process that uses it, or set VEGAFS_PORT={port % 65535 + 1}",
         )
 
 
 class JobNotFound(NotFound):
-    """There is no job of that number."""
+    """There is no job with that id."""
 
     code = "job-not-found"
 
@@ -104,7 +125,7 @@ class JobNotFound(NotFound):
 
 
 class KeyNotFound(NotFound):
-    """There is no API key of that name that is in force."""
+    """No API key with that name is in force."""
 
     code = "key-not-found"
 
@@ -114,7 +135,7 @@ class KeyNotFound(NotFound):
 
 
 class JobActive(Refused):
-    """The same work is queued or running already."""
+    """The same work is already queued or running."""
 
     code = "job-active"
 
@@ -128,7 +149,7 @@ class JobActive(Refused):
 
 
 class JobFinal(Refused):
-    """The job has ended and cannot change any more."""
+    """The job has ended and cannot be changed."""
 
     code = "job-final"
 
@@ -141,15 +162,15 @@ class JobFinal(Refused):
 
 
 class KeyNameTaken(Refused):
-    """An API key of that name is in force."""
+    """An API key with that name is in force."""
 
     code = "key-name-taken"
 
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(
-            f"a key {name!r} is in force, and what it is cannot be shown again",
-            help=f"choose another name, or `vegafs keys revoke {name}` first",
+            f"a key {name!r} is in force and cannot be shown again",
+            help=f"choose another name, or run `vegafs keys revoke {name}` first",
         )
 
 
@@ -161,7 +182,7 @@ class KeyMissing(Refused):
     def __init__(self) -> None:
         super().__init__(
             "the request has no API key",
-            help="send `Authorization: Bearer KEY`; `vegafs keys create NAME` makes a key",
+            help="send `Authorization: Bearer KEY`; `vegafs keys create NAME` creates a key",
         )
 
 
@@ -172,13 +193,13 @@ class KeyUnknown(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "the API key is not in force: it was revoked, or never made for this database",
-            help="`vegafs keys create NAME` makes a new one",
+            "the API key is not in force: it was revoked, or belongs to another database",
+            help="`vegafs keys create NAME` creates a key",
         )
 
 
 class ScopeMissing(Refused):
-    """The API key may not do this: it lacks a scope."""
+    """The API key lacks a scope."""
 
     code = "scope-missing"
 
@@ -186,12 +207,12 @@ class ScopeMissing(Refused):
         self.name, self.scope = name, scope
         super().__init__(
             f"the key {name!r} does not have the scope {scope!r}",
-            help=f"`vegafs keys create NAME --scope {scope}` makes one that has it",
+            help=f"`vegafs keys create NAME --scope {scope}` creates a key that has it",
         )
 
 
 class NotReady(Temporary):
-    """The service does not serve on the schema that its database has."""
+    """The service cannot serve on its database's schema."""
 
     code = "not-ready"
 
@@ -199,5 +220,5 @@ class NotReady(Temporary):
         self.state = state
         super().__init__(
             f"the service cannot serve on its database's schema at the moment: {state}",
-            help="GET /readyz says more to those who have a key",
+            help="send a key to GET /readyz for the reason",
         )

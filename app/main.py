@@ -2,14 +2,14 @@
 
     lifespan: database -> engine -> start-up check -> watch, sessions, worker -> requests
 
-1. Where DATABASE_URL is unset, the embedded PostgreSQL is joined or started.
-2. The start-up check compares the database with this build. Where this build cannot serve on it
-   the lifespan raises what is wrong. A database that is behind is waited for, refused or migrated,
-   as VEGAFS_STARTUP_SCHEMA says; while the service waits, it answers nothing of the API, but
-   /livez, /readyz and what operators see.
-3. The schema is watched for as long as the service runs. Requests and the worker go on only while
-   this build can serve on it.
-4. The worker runs beside the requests, and puts its job back when the service stops.
+1. If DATABASE_URL is unset, the embedded PostgreSQL is joined or started.
+2. The start-up check compares the database with this build. If this build cannot serve on it, the
+   lifespan raises the reason. VEGAFS_STARTUP_SCHEMA decides whether the service waits for a
+   database that is behind, refuses it or migrates it. While it waits, it answers /livez, /readyz,
+   the page and the metrics, and no request of the API.
+3. The watch checks the schema for as long as the service runs. The API answers and the worker works
+   only while this build can serve on it.
+4. The worker runs in the same loop as the requests, and puts its job back when the service stops.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app.files.endpoints
 import app.jobs.endpoints
-import app.ops.endpoints
 from app import ALEMBIC_INI, health, openapi, problems
 from app.db.engine import PROJECT, available, database
 from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
+from app.ops.access import knows_key, require_ops
 from app.settings import Settings, load_settings
 from surefoot import Database, Verdict, Watch
 from surefoot.telemetry import startup_check
+from surefoot.web import overview_app
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +47,16 @@ API = "/api/v1"
 
 
 class Service(FastAPI):
-    """The application, with the OpenAPI document that names its errors."""
+    """The application, with an OpenAPI document that describes its errors."""
 
     def openapi(self) -> dict[str, Any]:
         return openapi.describe(self)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. It touches nothing before it is started.
+    """The application. It connects to nothing before it starts.
 
-    On failure: SettingsInvalid; when it is started, whatever the start-up check says.
+    On failure: SettingsInvalid; at the start, the error of the start-up check.
     """
     service = Service(
         title="VēgaFS",
@@ -68,7 +69,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(service)
     service.state.ops_keys = {}
     service.include_router(health.router)
-    service.include_router(app.ops.endpoints.router)
+    overview = overview_app(
+        lambda: service.state.watch,
+        lambda: service.state.observing,
+        authorize=require_ops,
+        show_details=knows_key,
+        metrics_prefix="vegafs",
+        command="vegafs",
+    )
+    # Not mounted: a mount at the root answers 404 to whatever the other routes answer 405.
+    service.routes.extend(overview.routes)
     for router in (app.files.endpoints.router, app.jobs.endpoints.router):
         service.include_router(
             router, prefix=API, dependencies=[Depends(require_schema), Depends(require_key)]
@@ -102,16 +112,16 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
 
 
 async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
-    """Look at the schema, and migrate it where the settings say so; what was found in the end.
+    """Check the schema, migrate it if the settings say so, and return the last verdict.
 
-    On failure: why this build does not serve on it, unless that is waited for; what `upgrade`
-    meets.
+    On failure: the reason why this build cannot serve on it, unless the service waits for a
+    migration; an error of `upgrade`.
     """
-    verdict = await watch.look()
+    verdict = await watch.refresh()
     is_late = verdict.state in ("behind", "never-migrated")
     if is_late and settings.startup_schema == "upgrade":
         await _upgrade(named)
-        verdict = await watch.look()
+        verdict = await watch.refresh()
     if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
         raise verdict.error
     if verdict.ahead:
@@ -122,10 +132,11 @@ async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
 async def _upgrade(named: Database) -> None:
     # A service that only serves does not pay for Alembic.
     from surefoot import Target, upgrade  # noqa: PLC0415
+    from surefoot.run.narration import narrated  # noqa: PLC0415
 
     engine = named.engine("migrate")
     try:
-        await upgrade(Target.of(engine, ALEMBIC_INI), "head", say=logger.info)
+        await upgrade(Target.of(engine, ALEMBIC_INI), "head", listen=narrated(logger.info))
     finally:
         await engine.dispose()
 
@@ -133,7 +144,7 @@ async def _upgrade(named: Database) -> None:
 async def require_schema(request: Request) -> None:
     """Let the request through while this build can serve on the schema.
 
-    On failure: NotReady. A database that does not answer is for the request to meet.
+    On failure: NotReady. If the database does not answer, the request itself finds out.
     """
     watch: Watch = request.app.state.watch
     if not watch.usable:
@@ -142,7 +153,7 @@ async def require_schema(request: Request) -> None:
 
 @asynccontextmanager
 async def _working(engine: AsyncEngine, settings: Settings, watch: Watch) -> AsyncIterator[None]:
-    """A worker for as long as the block lasts."""
+    """Run a worker while the block lasts."""
     task = asyncio.create_task(_work(engine, settings, watch), name="worker")
     try:
         yield
@@ -152,7 +163,7 @@ async def _working(engine: AsyncEngine, settings: Settings, watch: Watch) -> Asy
 
 
 async def _work(engine: AsyncEngine, settings: Settings, watch: Watch) -> None:
-    """Work while the schema is one to work on."""
+    """Run the worker whenever the schema is usable."""
     while True:
         await watch.until(usable=True)
         async with anyio.create_task_group() as group:
@@ -162,5 +173,5 @@ async def _work(engine: AsyncEngine, settings: Settings, watch: Watch) -> None:
 
 
 def _operation_id(route: APIRoute) -> str:
-    """The function's name: what a generated client calls the operation."""
+    """The function's name; a generated client names the operation by it."""
     return route.name

@@ -1,7 +1,7 @@
-"""describe() makes the OpenAPI document: what FastAPI reads from the endpoints, and the errors.
+"""describe() makes the OpenAPI document: FastAPI's own, the library's routes, and the errors.
 
-An endpoint names the errors that are its own. Those that any request can meet are added here, and
-all of them get the same body: a Problem.
+An endpoint declares the errors that are specific to it. The errors that any request can meet are
+added here, and all of them have the same body: a Problem.
 """
 
 from __future__ import annotations
@@ -11,20 +11,24 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.ops.description import describe_routes
 from app.problems import MEDIA_TYPE, Problem
 
 TAGS = [
     {"name": "catalogue", "description": "Files and the volumes that they are in."},
-    {"name": "jobs", "description": "Scans and summaries: work that goes on in the background."},
-    {"name": "operations", "description": "What operators see of the service and its database."},
+    {"name": "jobs", "description": "Scans and summaries, done in the background."},
+    {
+        "name": "operations",
+        "description": "The state of the database, for operators.",
+    },
     {"name": "health", "description": "Whether the service runs, and whether it can serve."},
 ]
 _ANY_REQUEST = {
-    "401": "The request has no key (`key-missing`), or one that is not in force (`key-unknown`).",
-    "422": "The request is not as it is described here (`request-invalid` and others).",
+    "401": "The request has no key (`key-missing`) or an invalid one (`key-unknown`).",
+    "422": "The request does not match its description (`request-invalid` and others).",
     "500": "The service failed (`internal-error`).",
-    "503": "The database does not answer (`database-unreachable`), has too much to do "
-    "(`database-busy`) or has a schema that this build does not serve on (`not-ready`); try again.",
+    "503": "The database does not answer (`database-unreachable`), is too busy (`database-busy`) "
+    "or has a schema that this build cannot serve on (`not-ready`). Try again later.",
 }
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -40,6 +44,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             tags=TAGS,
         )
+        describe_routes(document)
         _describe_errors(document)
         app.openapi_schema = document
     return app.openapi_schema
@@ -54,13 +59,11 @@ def _describe_errors(document: dict[str, Any]) -> None:
         for operation in (item[method] for method in _METHODS if method in item):
             responses = operation["responses"]
             if path == "/readyz":
-                # A key is welcome and not needed; and what it says is no problem but the answer.
-                operation["security"] = [{}, *operation["security"]]
-                continue
+                continue  # Its 503 is an answer, and no problem.
             if "security" in operation:
                 for status, description in _ANY_REQUEST.items():
                     if status == "422" and status not in responses:
-                        continue  # It has nothing that could be invalid.
+                        continue  # Nothing of it could be invalid.
                     responses[status] = {"description": description}
             for status, response in responses.items():
                 if status >= "400":

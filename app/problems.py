@@ -1,12 +1,12 @@
-"""Every error that leaves the service is a problem (RFC 9457), described once.
+"""The service answers every error with a problem (RFC 9457).
 
-    SurefootError        its message is the detail, its class the type
-    RequestInvalid     what FastAPI found wrong with a request
-    no such path, no such method, …   what Starlette raises
-    anything else      500 or 503; the log has the rest
+    SurefootError           its message is the detail, its code the type
+    RequestValidationError  of FastAPI: RequestInvalid
+    HTTPException           of Starlette: no such path, no such method, …
+    any other error         500 or 503; the log has the reason
 
-The status belongs to the branch of the error's class, as its exit code does. A detail never shows
-a stack, SQL, or where the database is.
+The status belongs to the branch of the error's class, as the exit code does. A detail never shows a
+stack trace, SQL or the address of the database.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from surefoot.errors import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-# The first that fits; what fits none is ours to mend.
+# The first that matches; an error that matches none is a fault of the service: 500.
 STATUS: tuple[tuple[type[SurefootError], int], ...] = (
     (KeyMissing, 401),
     (KeyUnknown, 401),
@@ -52,24 +52,26 @@ RETRY_AFTER_S = 5
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457). Further members depend on the code."""
+    """An error (RFC 9457). Further members depend on the code."""
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="Names the kind of problem.", examples=["urn:vegafs:job-active"])
+    type: str = Field(
+        description="The kind of the problem, as a URN.", examples=["urn:vegafs:job-active"]
+    )
     title: str = Field(
-        description="The kind of problem, in words.",
+        description="The kind of the problem, in words.",
         examples=["The same work is queued or running already"],
     )
     status: int = Field(description="The HTTP status.", examples=[409])
     detail: str = Field(
-        description="What is true of this request.",
+        description="The facts about this request.",
         examples=["job 17 is active with the same work: scan of volume 'usr'"],
     )
     instance: str = Field(description="The path of the request.", examples=["/api/v1/jobs"])
-    code: str = Field(description="The kind, to branch on.", examples=["job-active"])
+    code: str = Field(description="The kind of the problem, for programs.", examples=["job-active"])
     help: str | None = Field(
-        description="What helps.",
+        description="The action that helps.",
         examples=["follow it with GET /api/v1/jobs/17, or cancel it first"],
     )
 
@@ -80,7 +82,9 @@ class ServiceFailed(SurefootError):
     code = "internal-error"
 
     def __init__(self) -> None:
-        super().__init__("the request could not be answered", help="the service's log says why")
+        super().__init__(
+            "the request could not be answered", help="the service's log has the reason"
+        )
 
 
 class DatabaseAway(Temporary):
@@ -95,7 +99,7 @@ class DatabaseAway(Temporary):
 
 
 class DatabaseBusy(Temporary):
-    """The database has too much to do at the same time."""
+    """The database is too busy."""
 
     code = "database-busy"
 
@@ -107,7 +111,7 @@ class DatabaseBusy(Temporary):
 
 
 class RequestInvalid(UsageError):
-    """The request has parts that are missing, unknown or not as they are described."""
+    """Parts of the request are missing, unknown or invalid."""
 
     code = "request-invalid"
 
@@ -120,11 +124,11 @@ class RequestInvalid(UsageError):
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem."""
+    """Make the application answer every error with a problem."""
     app.add_exception_handler(SurefootError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    # A connection that is refused arrives as the system's own error; endpoints open no files.
+    # A refused connection arrives as an OSError; endpoints open no files, so it is the database's.
     for database_error in DATABASE_ERRORS:
         app.add_exception_handler(database_error, _database)
     app.add_exception_handler(Exception, _failed)
@@ -133,7 +137,7 @@ def install(app: FastAPI) -> None:
 def problem(
     request: Request, error: SurefootError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """The answer to a request that met the error."""
+    """The answer to a request that failed with the error."""
     status = next((status for cls, status in STATUS if isinstance(error, cls)), 500)
     fields = {k: v for k, v in error.as_json().items() if k not in ("code", "message", "help")}
     return _answer(
@@ -173,7 +177,7 @@ def _answer(
 
 
 def _title(cls: type[SurefootError]) -> str:
-    """The fact that the class's docstring opens with."""
+    """The first line of the class's docstring."""
     first = (inspect.getdoc(cls) or "").partition("\n")[0]
     return first.rstrip(".") or cls.code.replace("-", " ").capitalize()
 
@@ -182,16 +186,16 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, SurefootError):
         raise error
     if isinstance(error, NotReady):
-        # It names no database, and the watch has said why, once.
+        # Not logged for every request: the watch has logged the reason once.
         return _later(request, error)
     if isinstance(error, Temporary):
         logger.warning("%s %s: %s", request.method, request.url.path, error)
         return _later(request, DatabaseAway())
     headers = {}
     if isinstance(error, (KeyMissing, KeyUnknown)):
-        # RFC 6750: a request without a key is told no error, only what to send.
+        # RFC 6750: without a key, the challenge names no error.
         reason = ', error="invalid_token"' if isinstance(error, KeyUnknown) else ""
-        # A path that takes a key in another way too says so itself.
+        # The operators' paths accept HTTP Basic too and set their own challenge.
         challenge = getattr(request.state, "challenge", None)
         headers["WWW-Authenticate"] = challenge or f'Bearer realm="vegafs"{reason}'
     return problem(request, error, headers)
@@ -213,6 +217,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        where, _, message = error.detail.partition(": ")
+        return problem(request, RequestInvalid([{"where": where, "message": message}]))
     phrase = HTTPStatus(error.status_code).phrase
     details = {
         404: f"there is nothing at {request.url.path}",
@@ -224,13 +231,13 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         code=phrase.lower().replace(" ", "-"),
         title=phrase,
         detail=details.get(error.status_code, str(error.detail)),
-        help_="GET /openapi.json lists what there is",
+        help_="GET /openapi.json lists the paths and methods",
         headers=error.headers,
     )
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    """503 where the database is away or busy; else as any failure."""
+    """503 if the database does not answer or is too busy, 500 otherwise."""
     meant = explain(error, request.app.state.engine.url)
     if isinstance(error, PoolTimeout) or sqlstate(error) in TRY_AGAIN:
         logger.warning("%s %s: %s", request.method, request.url.path, describe(error))
@@ -245,7 +252,7 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(request: Request, _: Exception) -> JSONResponse:
-    """The server logs the error itself, which is raised again after this answer."""
+    """Starlette raises the error again after this answer, and the server logs it."""
     return problem(request, ServiceFailed())
 
 

@@ -32,9 +32,7 @@ from app.errors import SettingsInvalid
 
 PREFIX = "VEGAFS_"
 # Read where they are used, before or beside Settings.
-OTHER_NAMES = frozenset(
-    {"VEGAFS_ENV_FILE", "VEGAFS_SECRETS_DIR", "VEGAFS_TEST_DATABASE_URL", "VEGAFS_TEST_PG_MAJOR"}
-)
+OTHER_NAMES = frozenset({"VEGAFS_ENV_FILE", "VEGAFS_SECRETS_DIR"})
 
 
 def _volumes(value: object) -> object:

@@ -1,10 +1,10 @@
 """Create volumes.
 
-A volume is a named root that is scanned. Names are unique without regard to case, which is what
-the expression index is for.
+A volume is a named root that is scanned. The expression index makes names unique without regard to
+case.
 
-Locks: none that anybody waits for; the table is new.
-Undo: drop the table, and with it the list of volumes.
+Locks: none that blocks anybody; the table is new.
+Undo: drop the table, with the list of volumes.
 """
 
 import sqlalchemy as sa

@@ -1,11 +1,11 @@
 """Create files.
 
-volume_id leads every key, so that the table can be distributed or partitioned by volume later
-without a change of keys. The path is compared by its bytes (collation C): its unique index is
-also the order of the listing and finds a prefix.
+volume_id leads every key, so the table can be distributed or partitioned by volume later without
+new keys. Paths are compared as bytes (collation C), so their unique index also gives the order of
+the listing and finds a prefix.
 
-Locks: SHARE ROW EXCLUSIVE on volumes for the foreign key, an instant; nothing is scanned.
-Undo: drop the table, and with it the catalogue of files; a scan fills it again.
+Locks: SHARE ROW EXCLUSIVE on volumes for the foreign key, for a moment; no scan.
+Undo: drop the table, with the catalogue of files; a scan fills it again.
 """
 
 import sqlalchemy as sa

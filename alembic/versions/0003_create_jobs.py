@@ -1,10 +1,10 @@
 """Create jobs.
 
-The status is a native enum, made and dropped here by name: a type that a table brings along stays
-behind when the table goes. The trigger keeps updated_at, whoever writes.
+The status is a native enum. It is created and dropped explicitly, because dropping a table does not
+drop the type that its column created. The trigger updates updated_at for every writer.
 
-Locks: SHARE ROW EXCLUSIVE on volumes for the foreign key, an instant; nothing is scanned.
-Undo: drop the table, its function and its type, and with them the queue.
+Locks: SHARE ROW EXCLUSIVE on volumes for the foreign key, for a moment; no scan.
+Undo: drop the table, its function and its type, with the queue.
 """
 
 import sqlalchemy as sa

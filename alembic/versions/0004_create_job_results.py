@@ -1,9 +1,9 @@
 """Create job_results.
 
-One row for each completed job, apart from the job so that a listing does not read summaries.
+One row for each completed job. Summaries are not in jobs, so that a listing does not read them.
 
-Locks: SHARE ROW EXCLUSIVE on jobs for the foreign key, an instant; nothing is scanned.
-Undo: drop the table, and with it the summaries.
+Locks: SHARE ROW EXCLUSIVE on jobs for the foreign key, for a moment; no scan.
+Undo: drop the table, with the summaries.
 """
 
 import sqlalchemy as sa

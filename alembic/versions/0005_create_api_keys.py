@@ -1,8 +1,8 @@
 """Create api_keys.
 
-Only the hash of a key is kept. The partial unique index lets a revoked key's name be given again.
+Only the hash of a key is stored. The partial unique index permits reuse of a revoked key's name.
 
-Locks: none that anybody waits for; the table is new.
+Locks: none that blocks anybody; the table is new.
 Undo: drop the table; every key stops working.
 """
 

@@ -1,8 +1,8 @@
 """Create the view volume_usage.
 
-How many files a volume has and how large they are together.
+It gives the number of files of each volume and their total size.
 
-Locks: ACCESS SHARE on volumes and files, as a reader takes.
+Locks: ACCESS SHARE on volumes and files, like SELECT.
 Undo: drop the view.
 """
 

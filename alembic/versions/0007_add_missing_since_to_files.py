@@ -1,10 +1,10 @@
 """Add missing_since to files.
 
-A scan that no longer finds a file notes it instead of deleting the row. The view counts what is
-there; its columns stay, so it is replaced in place and keeps its grants.
+A scan marks a file that it no longer finds, instead of deleting the row. The view counts only
+files that are not missing. Its columns are unchanged, so it is replaced in place, with its grants.
 
 Locks: ACCESS EXCLUSIVE on files and volume_usage, catalogue change only.
-Undo: drop the column; what was gone counts as there until the next scan.
+Undo: drop the column; missing files count as present until the next scan.
 """
 
 import sqlalchemy as sa

@@ -1,10 +1,10 @@
 """Add scopes to api_keys.
 
-A key may look at more than the API answers where its scopes say so. Keys that are there get none
-and go on as they are. Texts and no enum: a further scope is then no migration.
+Scopes give a key permissions beyond the API. Existing keys get none and stay valid. The column
+holds text and not an enum, so a new scope needs no migration.
 
 Locks: ACCESS EXCLUSIVE on api_keys, catalogue change only.
-Undo: drop api_keys.scopes and what is in it.
+Undo: drop api_keys.scopes, with the scopes in it.
 """
 
 import sqlalchemy as sa

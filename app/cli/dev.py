@@ -28,14 +28,14 @@ def command() -> None:
     """Start PostgreSQL, migrate to head and serve.
 
     \b
-    PostgreSQL is the project's own, under .vegafs, unless DATABASE_URL names
-    another. The folders that may be scanned are /usr and your home, unless
-    VEGAFS_VOLUMES names others. The key that is printed stays the same.
+    PostgreSQL is embedded, with its data in .vegafs, unless DATABASE_URL names
+    a database. The volumes are /usr and your home folder, unless
+    VEGAFS_VOLUMES names others. Each start prints the same key.
     """
     settings, origins = load_with_origins()
     if settings.environment == "production":
         raise UsageError(
-            "`vegafs dev` makes a key and migrates as it likes, which is not for production",
+            "`vegafs dev` creates a key and migrates without asking: it is not for production",
             help="vegafs serve --migrate",
         )
     if "volumes" not in origins:
@@ -57,7 +57,7 @@ def command() -> None:
             f"\nA first scan, from another terminal:\n\n"
             f"  curl -s -H 'Authorization: Bearer {key}' "
             f"-H 'Content-Type: application/json' -d {shlex.quote(body)} {url}/api/v1/jobs\n"
-            f"\nWhat it found:\n\n"
+            f"\nIts result:\n\n"
             f"  curl -s -H 'Authorization: Bearer {key}' '{url}/api/v1/files?limit=3'\n"
             f"\nCtrl-C stops it; the data stays in {where}."
         )
@@ -66,13 +66,13 @@ def command() -> None:
 
 
 async def _development_key(session: AsyncSession, settings: Settings) -> str:
-    """The key in the file if it is still in force, or else a new one."""
+    """The key in the file if it is valid, or a new one."""
     path = settings.state_dir / KEY_FILE
     try:
         key = path.read_text("ascii").strip()
         await repository.recognise(session, key)
     except (OSError, UnicodeDecodeError, KeyUnknown):
-        # By machine: several may share a database, each with a file of its own.
+        # One key for each machine: several may share a database, each with its own file.
         name = f"development@{socket.gethostname()}"
         with contextlib.suppress(KeyNotFound):
             await repository.revoke(session, name)
@@ -82,7 +82,7 @@ async def _development_key(session: AsyncSession, settings: Settings) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else could read at any time."""
+    """Write a file that other users cannot read at any time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)

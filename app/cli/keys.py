@@ -1,4 +1,4 @@
-"""`vegafs keys`: who may call the service."""
+"""`vegafs keys`: create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @click.group(name="keys")
 def command() -> None:
-    """API keys: who may call the service.
+    """Create, list and revoke API keys.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def command() -> None:
 
 def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.strip() or not value.isprintable():
-        raise click.BadParameter("a name has letters that can be read")
+        raise click.BadParameter("a name needs printable characters")
     return value.strip()
 
 
@@ -48,20 +48,20 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     "scopes",
     multiple=True,
     type=click.Choice(repository.SCOPES),
-    help="What it may do beside calling the API; ops: see /migrations and /metrics.",
+    help="Permission beyond the API; ops: read /migrations and /metrics.",
 )
 def create(name: str, scopes: tuple[str, ...]) -> None:
-    """Make a key and print it, once: only its hash is kept."""
+    """Create a key and print it once; only its hash is stored."""
     key = _with_session(lambda session: repository.create(session, name, scopes))
     output.answer(key)
-    output.narrate(f"OK  made the key {name!r}; it is not shown again")
+    output.narrate(f"OK  created the key {name!r}; it is not shown again")
     output.narrate("Next: send it as `Authorization: Bearer KEY`")
 
 
 @command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_(as_json: bool) -> None:
-    """List every key that was made, never the key itself."""
+    """List the names of all keys, never the keys themselves."""
     keys = _with_session(repository.find)
     if as_json:
         output.answer_json({"schema_version": 1, "keys": [_as_json(key) for key in keys]})
@@ -88,13 +88,13 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("name", callback=_name)
 def revoke(name: str) -> None:
-    """Put a key out of force, at once; its name can be given again."""
+    """Revoke a key at once; its name can be reused."""
     _with_session(lambda session: repository.revoke(session, name))
     output.narrate(f"OK  revoked the key {name!r}")
 
 
 def _with_session(ask: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    """The answer from the settings' database, which has to be at head or ahead of it."""
+    """Run a query on the settings' database, which this build must be able to serve on."""
     with available(load_settings(), narrate=output.narrate) as settings:
         return asyncio.run(_ask(settings, ask))
 

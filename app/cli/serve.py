@@ -1,12 +1,12 @@
-"""`vegafs serve`, and what it shares with `vegafs dev`: from settings to a service that stops well.
+"""`vegafs serve` runs the service until a signal ends it; `vegafs dev` shares run().
 
     bind the port -> database -> start-up check, migrate if asked -> listen -> requests
 
-The port is bound first, so that a busy one costs nothing, and listens last, so that nobody
-connects to a service that will not serve; one that waits for a migration answers /livez and
-/readyz meanwhile. SIGTERM and SIGINT end the requests that are under way
-and put the worker's job back: that is exit code 0. Before the service serves they end the command
-with 143 and 130; a second one does not wait for requests.
+The port is bound first, so that a busy port fails before anything starts. It listens last, so that
+nobody connects to a service that cannot serve. A service that waits for a migration answers /livez
+and /readyz. After SIGTERM or SIGINT the service finishes its requests, puts the worker's job back
+and exits with 0; a second signal does not wait for requests. Before it serves, the signals end the
+command with 143 and 130.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ Announce = Callable[[FastAPI, str], Awaitable[None]]
 
 
 @click.command(name="serve")
-@click.option("--migrate", is_flag=True, help="First do what `alembic upgrade head` does.")
+@click.option("--migrate", is_flag=True, help="Run `alembic upgrade head` first.")
 def command(migrate: bool) -> None:
-    """Serve the API on a database that this build's code works with.
+    """Serve the API on a database whose schema this build can serve on.
 
-    One that is behind is waited for, refused or migrated: VEGAFS_STARTUP_SCHEMA.
+    If the database is behind, the service waits, refuses or migrates: VEGAFS_STARTUP_SCHEMA.
 
     \b
     Examples:
       vegafs serve              after a migration job, or on a developer's machine
-      vegafs serve --migrate    one container that does both; a failed migration
-                                keeps the service down and gives the exit code
+      vegafs serve --migrate    migrate and serve in one container; if the migration
+                                fails, the service exits with its exit code
 
     \b
-    Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the database is behind, or does
-    not fit this build;
-    2 configuration, or the port is taken; 4 a migration failed;
-    75 the database does not answer; 130, 143 stopped before it served.
+    Exit codes: 0 stopped by SIGTERM or SIGINT; 1 this build cannot serve on the
+    database's schema; 2 the configuration is invalid, or the port is in use;
+    4 a migration failed; 75 the database does not answer; 130, 143 stopped before
+    it served.
     """
     run(load_settings(), migrate=migrate, announce=_announce)
 
 
 def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
-    """Serve until a signal comes; `announce` is awaited when requests are about to be answered.
+    """Serve until a signal comes; `announce` is awaited once the service is ready.
 
-    On failure: PortBusy, what the database can meet, and what the start-up check says.
+    On failure: PortBusy, an error of the database or of the start-up check.
     """
     _log_plainly()
     if migrate:
@@ -75,7 +75,7 @@ def run(settings: Settings, *, migrate: bool, announce: Announce) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Its signals are the command's, which outlives it."""
+    """A server that leaves the signals to the command."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -83,7 +83,7 @@ class _Server(uvicorn.Server):
 
 
 class _Service:
-    """One run of the service, and who may end it."""
+    """One run of the service, and the signals that end it."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self.settings = settings
@@ -92,7 +92,7 @@ class _Service:
         self.server = _Server(
             uvicorn.Config(
                 self.app,
-                lifespan="off",  # It begins before there is a server and ends after it.
+                lifespan="off",  # It starts before the server and ends after it.
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -131,12 +131,12 @@ class _Service:
                 await asyncio.wait([serving, waiting])
 
     async def _until_it_serves(self, announce: Announce) -> None:
-        """On failure: why it cannot serve, where that has not changed in time."""
+        """Wait for a usable schema. On failure: the reason why it is not, after the time limit."""
         watch: Watch = self.app.state.watch
         if not watch.usable:
             limit_s = self.settings.startup_wait_s
             where = f"{_url(self.listener)}/readyz"
-            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; {where} says more")
+            output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; {where} has details")
             with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)
         if not watch.usable:
@@ -161,7 +161,7 @@ async def _announce(app: FastAPI, url: str) -> None:
 
 @contextmanager
 def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """A socket that has the service's address and does not listen yet. On failure: PortBusy."""
+    """A socket bound to the service's address, not listening yet. On failure: PortBusy."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -179,7 +179,7 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
 
 
 def _listen(listener: socket.socket) -> None:
-    """Let connections queue up from now on. On failure: PortBusy."""
+    """Accept connections from now on. On failure: PortBusy."""
     try:
         listener.listen(BACKLOG)
     except OSError as error:
@@ -192,7 +192,7 @@ def _busy(host: str, port: int, error: OSError) -> PortBusy:
 
 
 def _url(listener: socket.socket) -> str:
-    """What to type into a browser on this machine."""
+    """The URL of the service for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not bound
         host = "localhost"
@@ -200,7 +200,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def _log_plainly() -> None:
-    """Our own log on stderr, line by line; of the libraries', what is wrong."""
+    """Log to stderr: our own messages, and the warnings of other libraries."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", force=True)
     for house in ("app", "surefoot"):
         logging.getLogger(house).setLevel(logging.INFO)

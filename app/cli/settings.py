@@ -13,10 +13,10 @@ from surefoot.connect.url import DatabaseUrl
 @click.command(name="settings")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(as_json: bool) -> None:
-    """Print the settings in force and where each value came from, secrets masked.
+    """Print the settings in force and the source of each, with secrets masked.
 
     \b
-    The first of these that has a value gives it:
+    A value comes from the first of these that has one:
       the environment, .env, the file named by DATABASE_URL_FILE,
       a folder of secret files (VEGAFS_SECRETS_DIR, or /run/secrets)
     """
@@ -47,7 +47,7 @@ def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return str(DatabaseUrl.parse(value.get_secret_value()))
     if isinstance(value, dict):
-        # Paths are apart by commas and URLs by spaces, as they are written.
+        # The separators that the variables use: commas between paths, spaces between URLs.
         between = " " if any(isinstance(item, SecretStr) for item in value.values()) else ","
         return between.join(f"{key}={_shown(item)}" for key, item in value.items()) or "(none)"
     return str(value)

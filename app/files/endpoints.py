@@ -23,14 +23,13 @@ async def list_files(
 ) -> FilePage:
     """Files of the catalogue, in the order of their volume and path.
 
-    A page that has more behind it gives `next`; passed as `cursor`, with the same filters, it
-    leads on. A file that is there all the while is listed exactly once, whatever is added
-    meanwhile.
+    If more files follow, the page has `next`: pass it as `cursor`, with the same filters. A file
+    that exists throughout is listed exactly once, whatever is added meanwhile.
     """
     return await repository.find(session, wanted, request.app.state.settings.volumes)
 
 
 @router.get("/volumes", summary="List volumes")
 async def list_volumes(request: Request, session: Session) -> VolumeList:
-    """Volumes that may be scanned or were, with what the catalogue holds of each."""
+    """Configured and catalogued volumes, with the number and the size of their files."""
     return await repository.volumes(session, request.app.state.settings.volumes)

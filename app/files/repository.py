@@ -1,4 +1,4 @@
-"""What requests ask of the catalogue."""
+"""The catalogue's queries for the API."""
 
 from __future__ import annotations
 

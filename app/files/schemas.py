@@ -1,4 +1,4 @@
-"""What a file and a volume are to those who ask, and how files are asked for."""
+"""Files, volumes and filters as the API shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Size = Annotated[int, Field(ge=0, le=BIGINT_MAX)]
 
 
 class FileFilter(BaseModel):
-    """Which files to list."""
+    """Filters for the list of files."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,24 +24,24 @@ class FileFilter(BaseModel):
     )
     prefix: Text | None = Field(
         default=None,
-        description="Only files whose path in their volume begins so; a folder ends with a slash.",
+        description="Only files whose path begins with this; end a folder with a slash.",
         examples=["share/doc/"],
     )
     name: Text | None = Field(
-        default=None, description="Only files whose name begins so.", examples=["READ"]
+        default=None, description="Only files whose name begins with this.", examples=["READ"]
     )
     media_type: Text | None = Field(
         default=None, description="Only files of this media type.", examples=["text/plain"]
     )
-    size_min: Size | None = Field(default=None, description="Only files of so many bytes or more.")
-    size_max: Size | None = Field(default=None, description="Only files of so many bytes or fewer.")
+    size_min: Size | None = Field(default=None, description="Minimum size in bytes.")
+    size_max: Size | None = Field(default=None, description="Maximum size in bytes.")
     missing: bool | None = Field(
         default=None,
         description="Only files that the last scan did not find (true), or only those that it "
-        "did (false).",
+        "found (false).",
     )
-    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
-    cursor: str | None = Field(default=None, description="`next` of the page before.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of files.")
+    cursor: str | None = Field(default=None, description="`next` of the previous page.")
 
     @model_validator(mode="after")
     def _sizes_are_in_order(self) -> FileFilter:
@@ -68,7 +68,7 @@ class FileOut(BaseModel):
     first_seen_at: datetime
     last_seen_at: datetime
     missing_since: datetime | None = Field(
-        description="When a scan first found the file gone; null while it is there."
+        description="When a scan first found the file missing; null while it exists."
     )
 
 
@@ -77,23 +77,23 @@ class FilePage(BaseModel):
 
     files: list[FileOut]
     next: str | None = Field(
-        description="The cursor of the next page; null on the last one.",
+        description="The cursor of the next page; null on the last page.",
         examples=["WzEsInNoYXJlL2RvYy9iYXNoL1JFQURNRSJd"],
     )
 
 
 class VolumeOut(BaseModel):
-    """A volume and what the catalogue holds of it."""
+    """A volume, with the number and the size of its files."""
 
     name: str = Field(examples=["usr"])
     root: str = Field(examples=["/usr"])
     configured: bool = Field(
-        description="Whether this service may scan it; false for one that is only catalogued."
+        description="Whether this service may scan it; false if it is only catalogued."
     )
-    file_count: int = Field(description="Files that are there.", examples=[116811])
+    file_count: int = Field(description="Number of files that are not missing.", examples=[116811])
     size_bytes: int = Field(examples=[5519750651])
-    last_seen_at: datetime | None = Field(description="When a scan last saw a file of it.")
-    scanned_at: datetime | None = Field(description="When a scan of the whole volume last ended.")
+    last_seen_at: datetime | None = Field(description="When a scan last saw one of its files.")
+    scanned_at: datetime | None = Field(description="When the last scan of the whole volume ended.")
 
 
 class VolumeList(BaseModel):

@@ -1,1 +1,1 @@
-"""Jobs: asking for work on a volume, and the worker that does it."""
+"""Jobs on volumes: the API, the queue and the worker."""

@@ -1,4 +1,4 @@
-"""/jobs: asking for work and following it."""
+"""/jobs: queue, list, show and cancel jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 # "function": the transaction ends before the answer is sent.
 Session = Annotated[AsyncSession, Depends(request_session, scope="function")]
-JobId = Annotated[int, Path(ge=1, le=BIGINT_MAX, description="The job's number.")]
+JobId = Annotated[int, Path(ge=1, le=BIGINT_MAX, description="The id of the job.")]
 NO_SUCH_JOB = {"description": "There is no such job (`job-not-found`)."}
 
 
@@ -38,10 +38,10 @@ NO_SUCH_JOB = {"description": "There is no such job (`job-not-found`)."}
 async def create_job(
     request: Request, response: Response, session: Session, wanted: AnyNewJob
 ) -> JobWithResult:
-    """Queue a scan or a summary of a folder, which the worker begins within a second or so.
+    """Queue a scan or a summary of a folder. A worker starts it within a second or so.
 
-    The folder is given by an absolute `path` below the root of a configured volume, or by
-    `volume` and a `path` below it, or by `volume` alone for all of it.
+    Name the folder by an absolute `path` below the root of a configured volume, by `volume` and a
+    relative `path`, or by `volume` alone for the whole volume.
     """
     location = await anyio.to_thread.run_sync(
         locate, request.app.state.settings.volumes, wanted.volume, wanted.path or ""
@@ -61,7 +61,7 @@ async def list_jobs(session: Session, wanted: Annotated[JobFilter, Query()]) -> 
 
 @router.get("/{job_id}", summary="Show a job", responses={404: NO_SUCH_JOB})
 async def get_job(session: Session, job_id: JobId) -> JobWithResult:
-    """A job: its state, its progress and, once it is COMPLETED, what it found."""
+    """A job: its state, its progress and, if it is COMPLETED, its result."""
     return await repository.get(session, job_id)
 
 
@@ -71,9 +71,9 @@ async def get_job(session: Session, job_id: JobId) -> JobWithResult:
     responses={404: NO_SUCH_JOB, 409: {"description": "The job has ended (`job-final`)."}},
 )
 async def cancel_job(session: Session, job_id: JobId) -> JobWithResult:
-    """End a job that is PENDING or RUNNING. Its worker notices within a second or so.
+    """Cancel a job that is PENDING or RUNNING. Its worker stops within a second or so.
 
-    Files that a cancelled scan has written stay; none is marked missing.
+    Files that a cancelled scan has written stay in the catalogue; none is marked missing.
     """
     await repository.cancel(session, job_id)
     return await repository.get(session, job_id)

@@ -1,7 +1,7 @@
-"""A Location is a folder that may be worked on: a volume, its root, and a path below the root.
+"""A Location is a folder that a job may work on: a volume, its root, and a path below the root.
 
-What a request names is resolved on the disk before it is judged, symlinks and `..` included. The
-walk does not rely on that: it opens every folder from the root down and follows no symlink.
+The path of a request is resolved on the disk before it is checked, including symlinks and `..`.
+The walk does not rely on that: it opens every folder from the root down and follows no symlink.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Location:
 
 
 def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Location:
-    """The folder that `path` leads to: below the volume, or absolute where none is named.
+    """The folder that `path` names: relative to the volume, or absolute if no volume is named.
 
-    It asks the disk, which takes a moment.
+    It reads the file system and therefore blocks.
     On failure: VolumeUnknown, PathOutsideVolumes, PathNotAFolder.
     """
     configured = [(name, os.fsencode(root.absolute())) for name, root in sorted(volumes.items())]
@@ -43,7 +43,7 @@ def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Locati
     real_roots = [(name, os.path.realpath(root)) for name, root in configured]
     real = os.path.realpath(asked)
     holder = _holder(real, real_roots)
-    # Nothing about what is elsewhere, not even whether it exists, is told to who asks for it.
+    # A request learns nothing about other paths, not even whether they exist.
     if holder is None or _holder(os.path.normpath(asked), [*configured, *real_roots]) is None:
         raise PathOutsideVolumes(path, [f"{name}={listed(root)}" for name, root in configured])
     try:
@@ -55,7 +55,7 @@ def locate(volumes: Mapping[str, Path], volume: str | None, path: str) -> Locati
 
 
 def _holder(path: bytes, roots: Roots) -> str | None:
-    """The volume whose root is the deepest that the path is at or below."""
+    """The volume with the deepest root that contains the path."""
     holding = [
         (len(root), name)
         for name, root in roots

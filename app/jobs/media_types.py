@@ -1,15 +1,15 @@
-"""media_type() tells what a file is from the end of its name.
+"""media_type() derives the media type of a file from its name.
 
-Python's own table is used, and not the machine's: the same file has the same type wherever it is
-scanned.
+It uses Python's table and not the machine's, so a file has the same type wherever it is scanned.
 """
 
 from __future__ import annotations
 
 import mimetypes
+from functools import lru_cache
 
 _TABLE = mimetypes.MimeTypes(filenames=())
-# What Python takes for an encoding of something else is what the file is.
+# Python reports these as the encoding of another type; here they are the type.
 _ENCODINGS = {
     "gzip": "application/gzip",
     "compress": "application/x-compress",
@@ -18,23 +18,17 @@ _ENCODINGS = {
     "br": "application/x-brotli",
 }
 # A tree has hundreds of endings and millions of files; foreign names must not fill the memory.
-_MAX_ENDINGS = 10_000
-_known: dict[str, str | None] = {}
+MAX_ENDINGS = 10_000
 
 
 def media_type(name: str) -> str | None:
     """The media type of a file of that name, or None where its ending says nothing."""
-    ending = name[name.rfind(".") + 1 :] if "." in name else ""
-    try:
-        return _known[ending]
-    except KeyError:
-        found = _look_up(ending)
-        if len(_known) < _MAX_ENDINGS:
-            _known[ending] = found
-        return found
+    return media_type_of_ending(name[name.rfind(".") + 1 :] if "." in name else "")
 
 
-def _look_up(ending: str) -> str | None:
+@lru_cache(MAX_ENDINGS)
+def media_type_of_ending(ending: str) -> str | None:
+    """The media type of files whose name ends with a dot and `ending`."""
     if not ending:
         return None
     kind, encoding = _TABLE.guess_type(f"name.{ending}")

@@ -1,13 +1,13 @@
-"""The queue is the table of jobs as workers use it.
+"""The queue: the jobs table as workers use it.
 
     PENDING --take--> RUNNING --complete--> COMPLETED
        ^                 |------fail-------> FAILED       after too many attempts, or at once
        |---put_back------|
-       '---fail----------'                                otherwise it is tried again
+       '---fail----------'                                while attempts are left
 
-A worker holds a job by a lease that it renews. A lease that ran out belongs to a worker that died
-or hangs, and its job may be taken by another. So every change names the worker and counts only
-while the job is still RUNNING in its hands: a job that was cancelled, or taken over, stays so.
+A worker holds a job by a lease that it renews. An expired lease belongs to a worker that died or
+hangs, and another worker may take the job. Every change therefore names the worker and applies only
+while that worker runs the job. A job that was cancelled or taken over stays so.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from app.db.models import Job, JobResult, JobStatus, Volume
 from app.db.models.jobs import ACTIVE
 
 _NO_WORKER: dict[str, Any] = {"worker": None, "lease_expires_at": None}
-# A job that nobody works on: queued, or left by a worker that no longer renews its lease.
+# A job without a worker: queued, or with an expired lease.
 _FREE = or_(Job.status == JobStatus.PENDING, Job.lease_expires_at < func.now())
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A job in the hands of a worker."""
+    """A job that a worker holds."""
 
     job_id: int
     worker: str
@@ -52,9 +52,9 @@ async def take(
     lease_s: float,
     max_attempts: int,
 ) -> Lease | None:
-    """The oldest free job that does one of the operations on one of the volumes, if there is one.
+    """Take the oldest free job for one of the operations on one of the volumes, if there is one.
 
-    A job that was left by its last allowed attempt fails here.
+    A free job that has used its last attempt fails here.
     """
     free = (
         select(Job.id)
@@ -113,7 +113,7 @@ async def take(
 async def renew(
     engine: AsyncEngine, lease: Lease, *, lease_s: float, done: int, total: int | None
 ) -> bool:
-    """Hold the job for longer and note its progress; False where it is no longer held."""
+    """Extend the lease and record the progress; False if the worker no longer holds the job."""
     return await _change(
         engine,
         _held(lease).values(
@@ -125,9 +125,9 @@ async def renew(
 
 
 async def put_back(engine: AsyncEngine, worker: str) -> int:
-    """Give back what the worker holds as if it had not been taken, and say how many jobs it was.
+    """Return the worker's jobs to the queue, and return their number.
 
-    An attempt that ends because its worker is stopped does not count.
+    An attempt that ends because its worker stops does not count.
     """
     async with engine.begin() as connection:
         given_back = await connection.execute(
@@ -141,12 +141,12 @@ async def put_back(engine: AsyncEngine, worker: str) -> int:
 async def fail(
     engine: AsyncEngine, lease: Lease, reason: str, *, max_attempts: int, again: bool
 ) -> bool:
-    """Note why the attempt failed. With `again` it is tried again while attempts are left."""
+    """Record why the attempt failed. With `again` the job is retried while attempts are left."""
     final = Job.attempts >= (max_attempts if again else 0)
     return await _change(
         engine,
         _held(lease).values(
-            # Inside CASE a value has no type of its own to PostgreSQL.
+            # PostgreSQL infers no enum type for a literal inside CASE.
             status=case(
                 (final, literal(JobStatus.FAILED, Job.status.type)),
                 else_=literal(JobStatus.PENDING, Job.status.type),
@@ -161,7 +161,7 @@ async def fail(
 async def complete(
     engine: AsyncEngine, lease: Lease, summary: dict[str, Any], *, done: int
 ) -> bool:
-    """End the job with what it found; False where it is no longer held."""
+    """Complete the job with its result; False if the worker no longer holds it."""
     async with engine.begin() as connection:
         ended = await connection.execute(
             _held(lease).values(

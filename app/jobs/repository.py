@@ -1,4 +1,4 @@
-"""What requests ask of the table of jobs."""
+"""The queries of the API on the jobs table."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _JOBS = select(Job, Volume.name.label("volume")).join(Volume)
 async def create(
     session: AsyncSession, operation: str, location: Location, parameters: dict[str, Any]
 ) -> int:
-    """Queue work and return the job's number.
+    """Queue a job and return its id.
 
-    On failure: JobActive where the same work is queued or running.
+    On failure: JobActive if the same work is queued or running.
     """
     volume_id = await _volume_id(session, location)
     same = {"volume_id": volume_id, "operation": operation, "path": location.path}
@@ -41,7 +41,7 @@ async def create(
         )
         if created is not None:
             return created
-        # Another request was faster.
+        # Another request inserted the same job in between.
 
 
 async def get(session: AsyncSession, job_id: int) -> JobWithResult:
@@ -72,7 +72,7 @@ async def find(session: AsyncSession, wanted: JobFilter) -> JobPage:
 
 
 async def cancel(session: AsyncSession, job_id: int) -> None:
-    """End a job that has not ended. On failure: JobNotFound, JobFinal."""
+    """Cancel a job that has not ended. On failure: JobNotFound, JobFinal."""
     cancelled = await session.scalar(
         update(Job)
         .where(Job.id == job_id, text(ACTIVE))
@@ -93,7 +93,7 @@ async def cancel(session: AsyncSession, job_id: int) -> None:
 
 
 async def _volume_id(session: AsyncSession, location: Location) -> int:
-    """The row of a configured volume, made when it is first used."""
+    """The id of a configured volume, which is inserted at its first use."""
     by_name = select(Volume).where(func.lower(Volume.name) == location.volume.lower())
     volume = await session.scalar(by_name)
     if volume is None:
@@ -101,7 +101,7 @@ async def _volume_id(session: AsyncSession, location: Location) -> int:
             upsert(Volume).values(name=location.volume, root=location.root).on_conflict_do_nothing()
         )
         volume = (await session.scalars(by_name)).one()
-    # The root moved: the next scan finds what is there now.
+    # The root may have moved; the next scan reads the new one.
     volume.root = location.root
     await session.flush()
     return volume.id

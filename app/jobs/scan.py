@@ -3,11 +3,11 @@
     walk, in a thread --batches--> WRITERS tasks, a connection each --> PostgreSQL
 
 1. A batch goes into a staging table by COPY and from there into `files` by one upsert, in one
-   transaction: a scan that is cut off leaves whole batches, and the next one mends the rest.
-2. While one writer waits for the server the other fetches the next batch, so that the walk, the
-   encoding and the server work at the same time; nothing is read far ahead of what is written.
-3. When the walk is through, what it did not see is marked missing. What is below a folder that
-   could not be read, or was not entered, is left as it was: nobody looked.
+   transaction. An interrupted scan leaves whole batches, and the next scan completes them.
+2. While one writer waits for the server, the other fetches the next batch. The walk, the encoding
+   and the server work at the same time, and reading stays close to writing.
+3. At the end, files that the walk did not see are marked missing. Files below a folder that could
+   not be read or was not entered stay unchanged.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ from app.jobs.names import on_disk
 from app.jobs.walk import Found, Tally, walk
 from app.jobs.work import Work
 
-# Two keep two cores busy; a third only takes turns with them.
+# Two keep two cores busy; a third adds nothing.
 WRITERS = 2
 
-# A name of its own for every shape: a pooler may hand the session to the next release.
+# The name has a version: a pooler may give the session to the next release, with other columns.
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS staged_files_1 (
     path text COLLATE "C", size_bytes bigint, modified_us bigint, mode integer, media_type text
 ) ON COMMIT DELETE ROWS
 """
-# In the order of their paths, so that two scans of the same files cannot lock each other out.
-# A folder that is changed while it is read may list a name twice. A hash is of the content that a
-# file had: it goes when size or time say that there is another.
+# Ordered by path, so two scans of the same files cannot deadlock. A folder that changes while it is
+# read may list a name twice. A content hash is removed when size or time show a change.
 _UPSERT = """
 INSERT INTO files (volume_id, path, size_bytes, modified_at, mode, media_type)
 SELECT DISTINCT ON (path) CAST(:volume_id AS bigint), path, size_bytes,
@@ -69,9 +68,9 @@ _SCANNED = "UPDATE volumes SET scanned_at = now() WHERE id = :volume_id"
 
 
 async def scan(work: Work) -> dict[str, Any]:
-    """Do the job and say what was found.
+    """Do the job and return its result.
 
-    On failure: JobImpossible where the folder cannot be opened; whatever the database raises.
+    On failure: JobImpossible if the folder cannot be opened; every error of the database.
     """
     began_s = time.monotonic()
     work.progress.total = await _expected(work)
@@ -117,7 +116,7 @@ async def _walk_and_write(work: Work) -> Tally:
             for _ in range(WRITERS):
                 writers.start_soon(write)
     finally:
-        # A thread that was abandoned ends at its next file, and closes what it has open.
+        # An abandoned thread stops at its next file and closes its descriptors.
         stop.set()
     return tally
 
@@ -133,7 +132,7 @@ def _next(batches: Iterator[list[Found]], work: Work) -> list[Found] | None:
 
 async def _store(engine: AsyncEngine, volume_id: int, rows: list[Found]) -> None:
     async with engine.begin() as connection:
-        # First of all, and through SQLAlchemy: the driver alone would not begin the transaction.
+        # First, and through SQLAlchemy, which begins the transaction; the driver alone would not.
         await connection.execute(text(_STAGE))
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
@@ -161,7 +160,7 @@ async def _mark_missing(work: Work, tally: Tally) -> int:
 
 
 async def _expected(work: Work) -> int | None:
-    """How many files the folder had when it was last scanned."""
+    """The number of files that the folder had at its last scan."""
     first, after = _below(work.lease.path)
     there = select(func.count()).where(
         File.volume_id == work.lease.volume_id, File.path >= first, File.missing_since.is_(None)
@@ -173,11 +172,11 @@ async def _expected(work: Work) -> int | None:
 
 
 def _below(path: str) -> tuple[str, str | None]:
-    """The paths below a folder are those from the first on and before the second, as bytes."""
+    """The half-open range of paths below a folder, compared as bytes."""
     return (f"{path}/", f"{path}0") if path else ("", None)
 
 
 def _root(work: Work) -> Path:
-    """The root as this process is configured: what the catalogue names may be another machine's."""
+    """The root that this process is configured with; the catalogue may name another machine's."""
     configured = {name.lower(): root for name, root in work.settings.volumes.items()}
     return configured[work.lease.volume.lower()].absolute()

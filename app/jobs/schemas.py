@@ -1,4 +1,4 @@
-"""What a request for work says, and what a job is to those who ask."""
+"""Job requests, jobs and filters as the API shows them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 class ScanParameters(BaseModel):
-    """How a scan goes about it."""
+    """Options of a scan."""
 
     model_config = ConfigDict(extra="forbid")
 
     cross_mounts: bool = Field(
         default=False,
-        description="Enter the file systems that are mounted below the folder, too.",
+        description="Also enter file systems that are mounted below the folder.",
     )
 
 
 class SummarizeParameters(BaseModel):
-    """What a summary shows."""
+    """Options of a summary."""
 
     model_config = ConfigDict(extra="forbid")
 
-    largest: int = Field(default=20, ge=0, le=1000, description="How many of the largest files.")
+    largest: int = Field(default=20, ge=0, le=1000, description="Number of largest files to list.")
 
 
 class NewJob(BaseModel):
-    """Work on a folder: below the root of a volume, or the whole of it."""
+    """Work on a volume, or on a folder below its root."""
 
     model_config = ConfigDict(extra="forbid")
 
     volume: Text | None = Field(
         default=None,
-        description="The name of a configured volume. Left out, `path` is absolute.",
+        description="The name of a configured volume. Without it, `path` is absolute.",
         examples=["usr"],
     )
     path: Text | None = Field(
         default=None,
         max_length=4096,
         description="A folder: relative to the volume's root, or absolute and below the root of "
-        "a configured volume. Left out, the whole volume.",
+        "a configured volume. Without it, the whole volume.",
         examples=["/usr/share"],
     )
 
@@ -66,7 +66,7 @@ class NewScan(NewJob):
 
 
 class NewSummary(NewJob):
-    """Count the catalogue's files below the folder, by media type, and find the largest."""
+    """Count the catalogued files below the folder by media type, and list the largest."""
 
     operation: Literal["summarize"] = Field(examples=["summarize"])
     parameters: SummarizeParameters = SummarizeParameters()
@@ -76,10 +76,10 @@ AnyNewJob = Annotated[NewScan | NewSummary, Field(discriminator="operation")]
 
 
 class Progress(BaseModel):
-    """How far a job is, in files."""
+    """Progress of a job, in files."""
 
     done: int
-    total: int | None = Field(description="An estimate from the last scan; null where none was.")
+    total: int | None = Field(description="An estimate from the last scan; null if there was none.")
 
 
 class JobOut(BaseModel):
@@ -89,25 +89,25 @@ class JobOut(BaseModel):
     operation: str = Field(examples=["scan"])
     volume: str = Field(examples=["usr"])
     path: str = Field(
-        description="Relative to the volume's root; empty for all of it.", examples=["share"]
+        description="Relative to the volume's root; empty for the whole volume.", examples=["share"]
     )
     parameters: dict[str, Any]
     status: JobStatus
     progress: Progress
-    attempts: int = Field(description="How often a worker has started it.")
+    attempts: int = Field(description="Number of attempts that a worker has started.")
     error: str | None = Field(description="Why the last attempt failed.")
     created_at: datetime
     updated_at: datetime
-    started_at: datetime | None = Field(description="When the last attempt began.")
+    started_at: datetime | None = Field(description="When the last attempt started.")
     finished_at: datetime | None
-    duration_s: float | None = Field(description="From the last start to the end.")
+    duration_s: float | None = Field(description="Seconds from the last start to the end.")
 
 
 class JobWithResult(JobOut):
-    """A job and what it found."""
+    """A job and its result."""
 
     result: dict[str, Any] | None = Field(
-        description="What a completed job found; its members depend on the operation.",
+        description="The result of a completed job; its members depend on the operation.",
         examples=[
             {
                 "files": 116811,
@@ -125,15 +125,15 @@ class JobWithResult(JobOut):
 
 
 class JobFilter(BaseModel):
-    """Which jobs to list."""
+    """Filters for the list of jobs."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: JobStatus | None = Field(default=None, description="Only jobs in this state.")
-    operation: Operation | None = Field(default=None, description="Only jobs that do this.")
+    operation: Operation | None = Field(default=None, description="Only jobs with this operation.")
     volume: Text | None = Field(default=None, description="Only jobs on the volume of this name.")
-    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
-    cursor: str | None = Field(default=None, description="`next` of the page before.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of jobs.")
+    cursor: str | None = Field(default=None, description="`next` of the previous page.")
 
 
 class JobPage(BaseModel):
@@ -141,5 +141,5 @@ class JobPage(BaseModel):
 
     jobs: list[JobOut]
     next: str | None = Field(
-        description="The cursor of the next page; null on the last one.", examples=["WzE3XQ"]
+        description="The cursor of the next page; null on the last page.", examples=["WzE3XQ"]
     )

@@ -1,4 +1,4 @@
-"""summarize() counts the catalogue's files below a folder, by media type, and finds the largest."""
+"""summarize() counts the catalogued files below a folder by media type, and lists the largest."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MAX_MEDIA_TYPES = 200
 
 
 async def summarize(work: Work) -> dict[str, Any]:
-    """Do the job and say what was found. Files that are missing are counted apart."""
+    """Do the job and return its result. Missing files are counted separately."""
     below = [File.volume_id == work.lease.volume_id]
     if work.lease.path:
-        # From "path/" on and before "path0", the byte after the slash.
+        # From "path/" up to but excluding "path0": 0 is the byte after the slash.
         below += [File.path >= f"{work.lease.path}/", File.path < f"{work.lease.path}0"]
     there = [*below, File.missing_since.is_(None)]
     files, size_bytes = func.count(), func.coalesce(func.sum(File.size_bytes), 0)
     async with work.engine.connect() as connection:
-        # One look for all, or the parts would not add up while a scan writes.
+        # One snapshot for all queries, so the parts add up while a scan writes.
         await connection.execution_options(isolation_level="REPEATABLE READ")
         by_type = (
             await connection.execute(

@@ -1,12 +1,11 @@
-"""walk() lists the regular files below a folder, in batches, and cannot be led out of its root.
+"""walk() lists the regular files below a folder, in batches, and cannot leave its root.
 
-Every folder is opened from the root down, one name at a time, by O_NOFOLLOW and the descriptor of
-its parent: whatever is swapped for a symlink while the walk is under way is not entered. Symlinks,
-sockets, devices and pipes are not listed. At most two folders are open at a time, however deep
-the tree is.
+Every folder is opened from the root down, one name at a time, with O_NOFOLLOW and the descriptor of
+its parent, so a name that becomes a symlink during the walk is not entered. Symlinks, sockets,
+devices and pipes are not listed. At most two folders are open at a time, however deep the tree is.
 
-A walk stays on the file system that it starts on, as `find -xdev` does, unless it is told
-otherwise: /proc is no data, and a network share that hangs would hang it.
+Without `cross_mounts` a walk stays on the file system on which it starts, like `find -xdev`: /proc
+contains no data, and an unresponsive network share would block the walk.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from app.jobs.names import listed
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # The root is configured, and may be a symlink.
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# An entry of a btree holds some 2,700 bytes; a longer path has no place in the index of paths.
+# A btree entry holds about 2,700 bytes; a longer path does not fit into the index.
 MAX_PATH_BYTES = 2600
-# Years 1 to 9999, what a datetime can show; file systems hold stranger ones.
+# Years 1 to 9999, the range of datetime; file systems can contain others.
 _EARLIEST_US, _LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 # Deleted, or replaced by a file or a symlink.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
@@ -45,7 +44,7 @@ class Found(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a walk has met so far."""
+    """Counts of a walk so far."""
 
     files: int = 0
     size_bytes: int = 0
@@ -53,17 +52,17 @@ class Tally:
     errors: int = 0
     error_examples: list[dict[str, str]] = field(default_factory=list)
     mounts_skipped: int = 0
-    # Folders that were not looked into, files that could not be read: what is there is unknown.
+    # Folders that were not entered and files that could not be read: their content is unknown.
     unseen: list[str] = field(default_factory=list)
 
     def failed(self, path: str, error: OSError) -> None:
-        """An entry could not be read. One that vanished meanwhile is no error: it is gone."""
+        """Count an entry that could not be read. An entry that vanished is no error."""
         if error.errno in _GONE:
             return
         self.skipped(path, error.strerror or str(error))
 
     def skipped(self, path: str, reason: str) -> None:
-        """An entry is there, and is not catalogued."""
+        """Count an entry that exists and is not catalogued."""
         self.errors += 1
         self.unseen.append(path)
         if len(self.error_examples) < MAX_EXAMPLES:
@@ -82,7 +81,7 @@ def walk(
     """The regular files below `start`, a path relative to `root`; paths are relative to it too.
 
     It blocks, and ends early once `stop` is set.
-    On failure: OSError where root or start is not a folder that can be read.
+    On failure: OSError if root or start is not a readable folder.
     """
     root_fd = os.open(root, _ROOT)
     try:
@@ -140,7 +139,7 @@ def _list(fd: int, folder: bytes, folders: list[bytes], tally: Tally) -> Iterato
             except OSError as error:
                 tally.failed(prefix + listed(os.fsencode(name)), error)
                 continue
-            # Names are nearly always plain ASCII; the rest is looked at byte by byte.
+            # Nearly all names are plain ASCII; the others are converted byte by byte.
             if not name.isascii() or "\\" in name:
                 name = listed(os.fsencode(name))
             path = prefix + name
@@ -159,7 +158,7 @@ def _list(fd: int, folder: bytes, folders: list[bytes], tally: Tally) -> Iterato
 
 
 def _open_beneath(root_fd: int, path: bytes) -> int:
-    """A descriptor of the folder at `path`, which no symlink on the way leads out of the root."""
+    """A descriptor of the folder at `path`, opened without following a symlink."""
     fd = os.dup(root_fd)
     for name in filter(None, path.split(b"/")):
         try:

@@ -1,4 +1,4 @@
-"""Work is what an operation is given: the job, the database, and a place for its progress."""
+"""Work is the argument of an operation: the job, the database and the progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.settings import Settings
 
 @dataclass
 class Progress:
-    """How many files are done, and how many there were at the last scan."""
+    """The number of files done, and the number at the last scan."""
 
     done: int = 0
     total: int | None = None

@@ -1,8 +1,8 @@
-"""A worker takes jobs one at a time and does them, in the same process as the service.
+"""A worker takes jobs one at a time and does them, in the process of the service.
 
-While it works it renews its lease of the job, and notes its progress, every second: so a job that
-was cancelled, or that another worker took because this one was silent for too long, ends here
-within that time. Stopped by its task's cancellation, it puts its job back.
+While it works, it renews the lease of its job and records the progress every second. A job that was
+cancelled, or that another worker took over, therefore ends here within a second. A cancelled worker
+returns its job to the queue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PUT_BACK_TIMEOUT_S = 1.5
 
 
 class Worker:
-    """One worker; `name` tells its jobs from those of every other."""
+    """One worker; `name` is unique and marks its jobs."""
 
     def __init__(
         self, engine: AsyncEngine, settings: Settings, operations: Operations = OPERATIONS
@@ -48,7 +48,7 @@ class Worker:
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
     async def run(self) -> None:
-        """Work until the task is cancelled. A database that is away is waited for."""
+        """Work until the task is cancelled; wait while the database is unavailable."""
         try:
             while True:
                 try:
@@ -57,7 +57,7 @@ class Worker:
                     logger.warning("the worker cannot use its queue: %s", describe(error))
                     busy = False
                 except Exception:
-                    logger.exception("the worker met an error of its own, and goes on")
+                    logger.exception("unexpected error in the worker; it continues")
                     busy = False
                 if not busy:
                     await anyio.sleep(self.settings.worker_poll_s)
@@ -65,7 +65,7 @@ class Worker:
             await self._put_back()
 
     async def work_once(self) -> bool:
-        """Take a job and do it; False where there was none."""
+        """Take a job and do it; False if there was none."""
         lease = await queue.take(
             self.engine,
             self.name,
@@ -76,15 +76,15 @@ class Worker:
         )
         if lease is None:
             return False
-        logger.info("job %d: %s of %s begins", lease.job_id, lease.operation, _where(lease))
+        logger.info("job %d: %s of %s started", lease.job_id, lease.operation, _where(lease))
         if await self._attempt(Work(self.engine, self.settings, lease)):
-            logger.info("job %d: over", lease.job_id)
+            logger.info("job %d: ended", lease.job_id)
         else:
             logger.info("job %d: cancelled, or taken over by another worker", lease.job_id)
         return True
 
     async def _attempt(self, work: Work) -> bool:
-        """Do the job while it is held; False where it was not held until the end."""
+        """Do the job while the worker holds it; False if it lost the job before the end."""
         summary: dict[str, Any] | None = None
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
@@ -99,7 +99,7 @@ class Worker:
         return failure is not None and await self._fail(work, failure)
 
     async def _hold(self, work: Work, scope: anyio.CancelScope) -> None:
-        """Renew the lease for as long as the job is worked on; end the work when it is lost."""
+        """Renew the lease while the job runs; cancel the job if the lease is lost."""
         lease_s = self.settings.worker_lease_s
         renewed_s = time.monotonic()
         while True:
@@ -114,22 +114,22 @@ class Worker:
                 )
                 renewed_s = time.monotonic()
             except DATABASE_ERRORS:
-                # It may come back; but a lease that ran out is another worker's to take.
+                # The database may return; but another worker may take a job whose lease expired.
                 held = time.monotonic() - renewed_s < lease_s
             if not held:
                 scope.cancel()
                 return
 
     async def _put_back(self) -> None:
-        """Leave nothing to a lease that nobody renews, as far as the database lets us."""
+        """Return the worker's jobs to the queue, unless the database is unavailable."""
         try:
             with anyio.CancelScope(shield=True), anyio.fail_after(PUT_BACK_TIMEOUT_S):
                 count = await queue.put_back(self.engine, self.name)
         except DATABASE_ERRORS as error:
-            logger.warning("the worker cannot put its job back: %s", describe(error))
+            logger.warning("the worker cannot return its job to the queue: %s", describe(error))
         else:
             if count:
-                logger.info("the worker stops and puts its job back")
+                logger.info("the worker stops and returns its job to the queue")
 
     async def _fail(self, work: Work, failure: Exception) -> bool:
         lease = work.lease
@@ -156,6 +156,6 @@ def _where(lease: Lease) -> str:
 
 
 def _innermost(error: Exception) -> Exception:
-    """The first error of a task group, without the group around it."""
+    """The first error inside a task group's exception group."""
     inside = getattr(error, "exceptions", None)
     return _innermost(inside[0]) if inside else error

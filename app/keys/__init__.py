@@ -1,1 +1,1 @@
-"""API keys: who may call the service."""
+"""API keys, which callers of the service need."""

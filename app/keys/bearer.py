@@ -24,7 +24,7 @@ async def require_key(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     session: Annotated[AsyncSession, Depends(request_session, scope="function")],
 ) -> None:
-    """Let the request through if it has a key that is in force; `request.state.key` is its name.
+    """Let the request through if it has a valid key; `request.state.key` is the key's name.
 
     On failure: KeyMissing, KeyUnknown.
     """

@@ -1,6 +1,6 @@
-"""API keys in the database: made, listed, revoked, recognised.
+"""API keys in the database: create, list, revoke, look up.
 
-A key is 256 random bits, so its plain SHA-256 tells nothing about it and finds it by an index.
+A key is 256 random bits, so its plain SHA-256 reveals nothing about it, and an index finds it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.models import ApiKey
 from app.errors import KeyNameTaken, KeyNotFound, KeyUnknown
 
-# So that a key is known for one wherever it turns up.
+# A key that leaks into a log or a repository is recognisable.
 PREFIX = "vegafs_"
 USE_NOTED_EVERY = timedelta(minutes=1)
 
-# What a key may do beside calling the API. ops: see the migrations and the figures of a service.
+# Rights beyond the API. ops: the page and the metrics of a service.
 SCOPES = ("ops",)
 
 
 async def create(session: AsyncSession, name: str, scopes: Sequence[str] = ()) -> str:
-    """Make a key and return it; it cannot be shown again. On failure: KeyNameTaken."""
+    """Create a key and return it; it cannot be shown again. On failure: KeyNameTaken."""
     key = PREFIX + secrets.token_urlsafe(32)
     created = await session.scalar(
         insert(ApiKey)
@@ -40,12 +40,12 @@ async def create(session: AsyncSession, name: str, scopes: Sequence[str] = ()) -
 
 
 async def find(session: AsyncSession) -> Sequence[ApiKey]:
-    """Every key that was ever made, oldest first."""
+    """Every key, also those that were revoked, oldest first."""
     return (await session.scalars(select(ApiKey).order_by(ApiKey.id))).all()
 
 
 async def revoke(session: AsyncSession, name: str) -> None:
-    """Put the key of that name out of force, at once. On failure: KeyNotFound."""
+    """Revoke the key of that name at once. On failure: KeyNotFound."""
     revoked = await session.scalar(
         update(ApiKey)
         .where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
@@ -57,7 +57,7 @@ async def revoke(session: AsyncSession, name: str) -> None:
 
 
 async def recognise(session: AsyncSession, key: str) -> str:
-    """The name of a key that is in force; that it is used is noted once a minute.
+    """The name of a valid key; its use is recorded at most once a minute.
 
     On failure: KeyUnknown.
     """
@@ -71,7 +71,7 @@ async def recognise(session: AsyncSession, key: str) -> str:
     if found is None:
         raise KeyUnknown
     if _is_old(found.last_used_at):
-        # Requests with the same key must not queue up behind one that takes long.
+        # Requests with the same key must not queue behind a slow one.
         free = (
             select(ApiKey.id)
             .where(ApiKey.id == found.id, or_(ApiKey.last_used_at.is_(None), _OLD))
@@ -84,7 +84,7 @@ async def recognise(session: AsyncSession, key: str) -> str:
 
 
 async def has_scope(session: AsyncSession, key: str, scope: str) -> bool:
-    """Whether the key has the scope; only those ask who need it, not every request."""
+    """Whether the key has the scope. A query of its own: most requests need no scope."""
     found = await session.scalar(
         select(ApiKey.scopes.contains([scope])).where(ApiKey.key_sha256 == _digest(key))
     )
@@ -95,7 +95,7 @@ _OLD = ApiKey.last_used_at < func.now() - USE_NOTED_EVERY
 
 
 def _is_old(last_used_at: datetime | None) -> bool:
-    """Whether it is worth asking the database, whose clock decides."""
+    """Whether the use may have to be recorded; the database's clock decides."""
     return last_used_at is None or datetime.now(timezone.utc) - last_used_at >= USE_NOTED_EVERY
 
 

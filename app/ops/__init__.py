@@ -1,1 +1,1 @@
-"""What operators see of a running service: its migrations as a page, its figures for Prometheus."""
+"""The page and the metrics of `surefoot.web` in this service: who may see them, and OpenAPI."""

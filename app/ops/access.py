@@ -1,22 +1,22 @@
-"""Who may see what operators see: whoever has a key of the scope `ops`; in development everybody.
+"""The page and the metrics need a key of scope `ops`; in development everybody may see them.
 
-The key comes as `Authorization: Bearer KEY` or as the password of HTTP Basic, with any name: so a
-browser asks for it, and Prometheus can send it. Basic is taken here and nowhere else. A browser
-sends it by itself, also when another site leads it here, and what is here only answers.
+The key comes as `Authorization: Bearer KEY` or as the password of HTTP Basic, with any user name,
+so that a browser asks for it and Prometheus can send it. Only these paths accept Basic: a browser
+sends it without being asked, also when another site links here, and these paths change nothing.
 
-A key is looked up in the database. While that cannot be asked, one that was in force within
-REMEMBERED_S is taken for in force: that is when there is most to see.
+Keys are looked up in the database. While it does not answer, a key that was valid within the last
+REMEMBERED_S is accepted: operators need the page most at that time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from typing import Annotated
+from contextlib import suppress
 
 import anyio
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials
+from fastapi import Request
+from fastapi.security import HTTPBasic
 
 from app.errors import KeyMissing, KeyUnknown, ScopeMissing
 from app.keys.bearer import scheme
@@ -30,32 +30,28 @@ CHALLENGE = 'Basic realm="vegafs: as the password, an API key of scope ops", cha
 
 basic = HTTPBasic(
     scheme_name="basic",
-    description="An API key of the scope `ops` as the password, with any name.",
+    description="An API key of scope `ops` as the password, with any user name.",
     auto_error=False,
 )
 
 
-async def require_ops(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
-    login: Annotated[HTTPBasicCredentials | None, Depends(basic)],
-) -> None:
-    """Let the request through if its key has the scope, or if this is development.
+async def require_ops(request: Request) -> None:
+    """Let the request through if its key has the scope, or in development.
 
-    On failure: KeyMissing, KeyUnknown, ScopeMissing; of a key that nobody remembers, whatever the
-    database meets.
+    On failure: KeyMissing, KeyUnknown, ScopeMissing; a database error for a key that is not
+    remembered.
     """
     if request.app.state.settings.environment == "development":
         return
     request.state.challenge = CHALLENGE
-    key = bearer.credentials if bearer is not None else login.password if login else ""
+    key = await _key(request)
     if not key:
         raise KeyMissing
     remembered: dict[bytes, float] = request.app.state.ops_keys
     digest = hashlib.sha256(key.encode()).digest()
     try:
         with anyio.fail_after(TIMEOUT_S):
-            await _ask(request, key)
+            await _check(request, key)
     except (KeyUnknown, ScopeMissing):
         remembered.pop(digest, None)
         raise
@@ -66,14 +62,38 @@ async def require_ops(
     remembered[digest] = time.monotonic()
 
 
-async def _ask(request: Request, key: str) -> None:
+async def knows_key(request: Request) -> bool:
+    """Whether the request has a valid key of any scope, or this is development.
+
+    False where the database does not answer: /readyz answers all the same.
+    """
+    if request.app.state.settings.environment == "development":
+        return True
+    bearer = await scheme(request)
+    if bearer is None:
+        return False
+    with anyio.move_on_after(TIMEOUT_S), suppress(KeyUnknown, *DATABASE_ERRORS):
+        async with request.app.state.sessions.begin() as session:
+            await recognise(session, bearer.credentials)
+            return True
+    return False
+
+
+async def _key(request: Request) -> str:
+    if bearer := await scheme(request):
+        return bearer.credentials
+    login = await basic(request)
+    return login.password if login else ""
+
+
+async def _check(request: Request, key: str) -> None:
     try:
         async with request.app.state.sessions.begin() as session:
             name = await recognise(session, key)
             if not await has_scope(session, key, SCOPE):
                 raise ScopeMissing(name, SCOPE)
     except DATABASE_ERRORS as error:
-        # A schema older than what the key needs: there it cannot have been made.
+        # The schema is older than keys or scopes, so no such key can have been made.
         if sqlstate(error) == UNDEFINED_TABLE:
             raise KeyUnknown from error
         if sqlstate(error) == UNDEFINED_COLUMN:

@@ -41,7 +41,7 @@ from surefoot import Database
 from surefoot.chain.lockfile import read_lock
 from surefoot.embedded import Running
 from surefoot.ledger.table import Entry, Ledger
-from surefoot.startup.check import Build, autocommitting, look
+from surefoot.startup.check import Build, autocommitting, check_on
 
 SIZES = (10, 100, 1_000, 3_000)
 RATIO_AT = 1_000
@@ -108,7 +108,7 @@ def current(connection: Connection) -> set[str]:
 
 async def checked(connection: AsyncConnection, build: Build) -> None:
     """The start-up check. On failure: SystemExit."""
-    verdict = await look(connection, build)
+    verdict = await check_on(connection, build)
     if verdict.state != "current":
         raise SystemExit(str(verdict))
 

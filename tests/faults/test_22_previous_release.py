@@ -72,7 +72,9 @@ def python(tree: Path, *arguments: str, **environment: str) -> str:
 def run_api_tests(tree: Path, url: str) -> str:
     """The last line of a run of that release's tests of the API, on that server."""
     quiet = ("-q", "-p", "no:cacheprovider", "-m", "not slow")
-    told = python(tree, "-m", "pytest", *quiet, *API_TESTS, VEGAFS_TEST_DATABASE_URL=url)
+    # The second name is the one that older releases know.
+    named = {"SUREFOOT_TEST_DATABASE_URL": url, "VEGAFS_TEST_DATABASE_URL": url}
+    told = python(tree, "-m", "pytest", *quiet, *API_TESTS, **named)
     return told.strip().splitlines()[-1]
 
 

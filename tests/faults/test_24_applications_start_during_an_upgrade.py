@@ -18,7 +18,7 @@ from harness.forks import Run, forks
 from surefoot.run.commands import downgrade
 from surefoot.target import Target
 
-WAITS = re.compile(r"WAIT .* (\S+)/readyz says more\n")
+WAITS = re.compile(r"WAIT .* (\S+)/readyz has details\n")
 SERVES = re.compile(r"OK  serving on (\S+),")
 # The revision after it changes the table that the test reads.
 BEFORE_FILES_CHANGE = "0006"

@@ -20,21 +20,26 @@ FILES = 300
 # A worker in a process of its own that says so after every batch, and takes its time.
 SLOW_WORKER = """
 import asyncio
+import dataclasses
+import time
 from app.db.engine import create_engine
-from app.jobs import scan
+from app.jobs.scan import scan
+from app.jobs.work import Progress
 from app.jobs.worker import Worker
 from app.settings import load_settings
 
-store = scan._store
+class SlowProgress(Progress):
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "done" and value:
+            print("batch", flush=True)
+            time.sleep(0.2)
 
-async def slowly(*arguments):
-    await store(*arguments)
-    print("batch", flush=True)
-    await asyncio.sleep(0.2)
+async def slow_scan(work):
+    return await scan(dataclasses.replace(work, progress=SlowProgress()))
 
-scan._store = slowly
 settings = load_settings()
-asyncio.run(Worker(create_engine(settings, "app"), settings).run())
+asyncio.run(Worker(create_engine(settings, "app"), settings, {"scan": slow_scan}).run())
 """
 
 

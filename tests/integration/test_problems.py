@@ -45,9 +45,32 @@ async def test_what_the_framework_refuses_is_a_problem(
         "detail": detail,
         "instance": path,
         "code": code,
-        "help": "GET /openapi.json lists what there is",
+        "help": "GET /openapi.json lists the paths and methods",
     }
     assert status != 405 or answer.headers["allow"] == "GET"
+
+
+async def test_the_librarys_routes_refuse_with_problems_too(database: Database) -> None:
+    """As those of the API do."""
+    settings = with_volumes(settings_of(database.url), environment="development", worker=False)
+    async with serving(settings) as client:
+        invalid = await client.get("/migrations.json", params={"before": "0"})
+        wrong_method = await client.post("/migrations")
+    message = "Input should be an integer of at least 1"
+    assert (invalid.status_code, invalid.json()) == (
+        422,
+        {
+            "type": "urn:vegafs:request-invalid",
+            "title": "Parts of the request are missing, unknown or invalid",
+            "status": 422,
+            "detail": f"query.before: {message}",
+            "instance": "/migrations.json",
+            "code": "request-invalid",
+            "help": "GET /openapi.json describes the request",
+            "errors": [{"where": "query.before", "message": message}],
+        },
+    )
+    assert (wrong_method.status_code, wrong_method.json()["code"]) == (405, "method-not-allowed")
 
 
 async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
@@ -74,7 +97,7 @@ async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
             "detail": "the request could not be answered",
             "instance": path,
             "code": "internal-error",
-            "help": "the service's log says why",
+            "help": "the service's log has the reason",
         }
 
 
@@ -92,7 +115,7 @@ AWAY: dict[str, Any] = {
 BUSY: dict[str, Any] = {
     **AWAY,
     "type": "urn:vegafs:database-busy",
-    "title": "The database has too much to do at the same time",
+    "title": "The database is too busy",
     "detail": "the database is too busy for this request at the moment",
     "code": "database-busy",
 }

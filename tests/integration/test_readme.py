@@ -1,4 +1,4 @@
-"""The README's transcript is what the commands print."""
+"""README.md: the commands of its transcript print what it shows."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_transcript_is_true(empty_database: Database) -> None:
-    """Every command of it, in order, on an empty database, prints what it says."""
+    """Every command, in order, on an empty database."""
     transcript = commands(blocks(ROOT / "README.md", "console")[0])
     assert len(transcript) >= 5
     for command, expected in transcript:

@@ -33,12 +33,12 @@ READY = (200, "at-head")
 BEHIND = (503, "database-behind")
 NOT_READY = {
     "type": "urn:vegafs:not-ready",
-    "title": "The service does not serve on the schema that its database has",
+    "title": "The service cannot serve on its database's schema",
     "status": 503,
     "detail": "the service cannot serve on its database's schema at the moment: behind",
     "instance": "/api/v1/files",
     "code": "not-ready",
-    "help": "GET /readyz says more to those who have a key",
+    "help": "send a key to GET /readyz for the reason",
     "state": "behind",
 }
 WATCHES = (
@@ -294,7 +294,7 @@ async def test_it_does_not_wait_for_ever(behind: Database) -> None:
         url = service.wait_until_it_waits()
         assert service.wait() == 1
     assert service.said == [
-        f"WAIT  for the migration, at most 0.3 s; {url}/readyz says more",
+        f"WAIT  for the migration, at most 0.3 s; {url}/readyz has details",
         f"ERROR [database-behind]  database {behind.name!r} is at 0007; this build needs 0008 "
         "(pending: 0008)",
         "  help: run `alembic upgrade head`",

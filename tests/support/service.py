@@ -94,7 +94,7 @@ class Served:
 
     def wait_until_it_waits(self) -> str:
         """Where it answers probes while it waits for a migration."""
-        return self._says(r"WAIT .* (\S+)/readyz says more\n")
+        return self._says(r"WAIT .* (\S+)/readyz has details\n")
 
     def _says(self, pattern: str) -> str:
         found = None

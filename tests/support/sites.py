@@ -51,7 +51,7 @@ async def site(settings: Settings, build: Build | None = None) -> AsyncIterator[
         service.state.observing = observing
         if build is not None:
             service.state.watch = Watch(made, build)
-        await service.state.watch.look()
+        await service.state.watch.refresh()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             config = uvicorn.Config(service, lifespan="off", log_level="critical")
             server = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""Transcripts in documents: the commands of console blocks, and what they print.
+"""Transcripts in documents: the commands of console blocks, and their output.
 
     $ alembic current
     0006
@@ -18,8 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TIMEOUT_S = 600
-# What differs between two runs: how long things take, how many requests found the time, and what a
-# table has grown to meanwhile.
+# Values that differ between two runs: durations, numbers of requests, sizes of tables.
 _VARIES = (
     (r"(?m)^ +\d+ (?:s|min).* so far: .*\n", ""),
     (r"\d+ min \d+ s\b", "N s"),
@@ -32,13 +31,13 @@ _VARIES = (
 
 
 def blocks(document: Path, language: str) -> list[str]:
-    """The fenced blocks of a document that are in that language."""
+    """The fenced blocks of a document in that language."""
     found = re.findall(rf"```{language}\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
     return list(found)
 
 
 def commands(block: str) -> list[tuple[str, str]]:
-    """The commands of a console block, and what follows each."""
+    """The commands of a console block, each with its output."""
     parts = re.split(r"^\$ ((?:.*\\\n)*.*)\n", block, flags=re.MULTILINE)[1:]
     return [
         (command.replace("\\\n", ""), output)
@@ -47,7 +46,7 @@ def commands(block: str) -> list[tuple[str, str]]:
 
 
 def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """What a command prints, on stdout and stderr; its programs are those of this Python first."""
+    """The output of a command; programs of this Python's environment come first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = shlex.split(command)
     settings = [word for word in words if re.match(r"[A-Z_]+=", word)]
@@ -58,7 +57,7 @@ def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
     done = subprocess.run(
         [found, *arguments],
         cwd=folder,
-        # What goes to stdout and what goes to stderr in their order.
+        # Unbuffered, so that stdout and stderr keep their order.
         env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **environment, **given},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -70,7 +69,7 @@ def printed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
 
 
 def timeless(text: str) -> str:
-    """What is the same in every run."""
+    """The text without the values that differ between two runs."""
     for pattern, same in _VARIES:
         text = re.sub(pattern, same, text)
     return text

@@ -39,6 +39,13 @@ def test_it_is_openapi(document: dict[str, Any]) -> None:
     assert set(schemas) == used
 
 
+def test_the_library_and_the_service_have_schemas_of_one_name(document: dict[str, Any]) -> None:
+    """Neither replaces the other."""
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Progress"]["properties"]) == {"done", "total"}
+    assert set(schemas["surefoot.Progress"]["properties"]) == {"phase", "share"}
+
+
 def test_it_lists_what_the_service_does(document: dict[str, Any]) -> None:
     """No more and no less."""
     assert sorted((path, method) for path, method, _ in operations(document)) == [

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from app.errors import SettingsInvalid
 from app.settings import Settings, load_settings, load_with_origins, variable
+from surefoot.errors import names
 
 URL = "postgresql://u:S3cret@h/d"
 
@@ -149,10 +150,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(
 
 
 def test_names_of_others_are_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the prefix is ours; what is read elsewhere is known too."""
+    """Only the prefix is ours."""
     monkeypatch.setenv("VEGA_POOL_SIZE", "x")
-    monkeypatch.setenv("VEGAFS_TEST_PG_MAJOR", "16")
-    monkeypatch.setenv("VEGAFS_TEST_DATABASE_URL", URL)
     (root / ".env").write_text("POSTGRES_PASSWORD=x\n")
     assert load_settings(root) == Settings()
 
@@ -289,3 +288,9 @@ def test_targets_that_cannot_be_told_apart_are_refused(
     """Without a word of a URL."""
     monkeypatch.setenv("VEGAFS_TARGETS", text)
     assert problems(root) == (f"VEGAFS_TARGETS (environment): Value error, {complaint}",)
+
+
+def test_messages_of_the_library_name_settings_that_there_are() -> None:
+    """app.errors names them for it."""
+    named = {*names.in_use().settings.values()} - {"DATABASE_URL_FILE"}
+    assert named <= {variable(field) for field in Settings.model_fields}

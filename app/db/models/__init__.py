@@ -1,4 +1,4 @@
-"""The models: what the database of this build is, in SQLAlchemy's words.
+"""The models: the schema of this build, in SQLAlchemy's terms.
 
 Importing this package fills `metadata` with every table, and with the functions, triggers and
 views that `objects` declares.

@@ -12,14 +12,14 @@ from app.db.models.base import Base, identity, now
 
 
 class ApiKey(Base):
-    """A key that was shown once. Only its SHA-256 is kept: a key is 256 random bits."""
+    """A key is shown once. Only its SHA-256 is stored: a key is 256 random bits."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("key_sha256"),
         CheckConstraint("name <> ''", name="name_not_empty"),
         CheckConstraint("octet_length(key_sha256) = 32", name="sha256_length"),
-        # A name can be given again once its key is revoked.
+        # A name can be reused after its key was revoked.
         Index("uq_api_keys_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
         {"comment": "Who may call the service"},
     )

@@ -1,4 +1,4 @@
-"""What every model shares: the metadata, the names of constraints, the column types."""
+"""The metadata, the naming convention of constraints and the column types of all models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-# A constraint that PostgreSQL named by itself cannot be dropped by name on every database.
+# Names that PostgreSQL chooses can differ between databases, so a revision cannot drop by name.
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

@@ -1,7 +1,7 @@
 """Volumes and the files in them.
 
 `volume_id` leads the primary key, every unique key and every foreign key of `files`, and nothing
-refers to a file: so the table can be distributed or partitioned by volume with the keys it has.
+refers to a file. The table can therefore be distributed or partitioned by volume with these keys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.db.models.base import Base, identity, now
 
 
 class Volume(Base):
-    """A named root: a folder of some machine that is scanned into the catalogue."""
+    """A named root: a folder of one machine that is scanned into the catalogue."""
 
     __tablename__ = "volumes"
     __table_args__ = (
@@ -53,7 +53,7 @@ class File(Base):
 
     __tablename__ = "files"
     __table_args__ = (
-        # The order of the listing and its pages, a prefix of it included: collation C is bytes.
+        # The order of the listing and its pages; collation C compares bytes and finds prefixes.
         UniqueConstraint("volume_id", "path"),
         CheckConstraint("size_bytes >= 0", name="size_not_negative"),
         CheckConstraint("octet_length(content_sha256) = 32", name="sha256_length"),

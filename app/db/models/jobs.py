@@ -1,4 +1,4 @@
-"""Jobs and what they found."""
+"""Jobs and their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.db.models.base import Base, identity, now
 
 
 class JobStatus(str, enum.Enum):
-    """Where a job is. The last three are final."""
+    """The state of a job. The last three are final."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -26,7 +26,7 @@ ACTIVE = "status IN ('PENDING', 'RUNNING')"
 
 
 class Job(Base):
-    """Work on a volume that a worker takes, renews its lease of, and finishes."""
+    """Work on a volume: a worker takes it, renews its lease and finishes it."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -43,7 +43,7 @@ class Job(Base):
             unique=True,
             postgresql_where=text(ACTIVE),
         ),
-        # What a worker looks through: short, because finished jobs are not in it.
+        # Workers search this index. It is small, because finished jobs are not in it.
         Index("ix_jobs_queue", "id", postgresql_where=text(ACTIVE)),
         Index(None, "volume_id"),
         Index("ix_jobs_parameters", "parameters", postgresql_using="gin"),
@@ -81,7 +81,7 @@ class Job(Base):
 
 
 class JobResult(Base):
-    """What a completed job found."""
+    """The result of a completed job."""
 
     __tablename__ = "job_results"
     __table_args__ = ({"comment": "What a completed job found"},)

@@ -1,8 +1,8 @@
-"""What the models need beside tables: a function, a trigger, a view.
+"""The function, the trigger and the view of the schema.
 
-They hang on the metadata as SQLAlchemy's own DDL events, so `metadata.create_all()` makes the
-whole schema, and autogenerate compares with what that gives. Names are unqualified: they land
-where the tables do. `DDL` formats with `%`: a percent sign in a statement is written `%%`.
+They are SQLAlchemy DDL events of the metadata, so `metadata.create_all()` creates the whole
+schema, and autogenerate compares with the result. Names are unqualified: the objects are created in
+the schema of the tables. `DDL` formats with `%`, so write a percent sign in a statement as `%%`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ event.listen(metadata, "before_create", set_updated_at)
 event.listen(Job.__table__, "after_create", jobs_updated_at)
 event.listen(metadata, "after_create", create_volume_usage)
 
-# To select from; not a Table of the metadata, or autogenerate would take it for one.
+# For SELECT only. Autogenerate would create a Table of the metadata as a table.
 volume_usage = table(
     "volume_usage",
     column("volume_id", BigInteger),

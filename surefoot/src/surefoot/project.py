@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import ConfigurationInvalid
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class Project:
     folder: Path
     # The folder of the revision files.
     versions: Path
-    version_table: str = "alembic_version"
-    version_table_schema: str | None = None
+    version_table: VersionTable = VersionTable()
     # MetaData, or import strings that lead to it: "shop.models:metadata".
     metadata: Sequence[MetaData | str] = field(default=(), repr=False)
 
@@ -85,7 +85,7 @@ class Project:
         """What this build knows, for the start-up check. On failure: RevisionsBroken."""
         from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
 
-        return Build.read(self.lock)
+        return Build.read(self.lock, self.version_table)
 
     def models(self) -> Sequence[MetaData]:
         """The metadata itself. On failure: ImportError, AttributeError."""

@@ -1,12 +1,12 @@
-"""Spans and figures of runs and of the start-up check, for OpenTelemetry.
+"""Spans and metrics of runs and of the start-up check, for OpenTelemetry.
 
     run: upgrade -+- wait for the mutex
-                  |- revision 0007, with an event for each lock that could not be had
+                  |- revision 0007, with an event for each lock timeout
                   '- revision 0008
 
-Only the API is used: what collects, samples and exports is for the process to install. Where the
-API itself is not installed (the extra `otel`), every call here returns at once. An error is told
-by its code: its text may quote rows.
+Only OpenTelemetry's API is used; the process installs the SDK that samples and exports. Without the
+API (the extra `otel`) every call here returns at once. An error is recorded by its code, because
+its text may quote rows.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ else:
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-NAME = "vegafs.migrate"
+NAME = "surefoot"
 Attributes = Mapping[str, str | int | float | bool]
 
 
 class Telemetry:
-    """What is told of one run."""
+    """The spans and metrics of one run."""
 
     def __init__(self, database: str) -> None:
         self._database = database
@@ -43,12 +43,12 @@ class Telemetry:
 
     @contextmanager
     def run(self, command: str) -> Iterator[None]:
-        """The run lasts as long as the block; spans within it are its children."""
+        """A run that lasts as long as the block; spans within it are its children."""
         if not IS_INSTALLED:
             yield
             return
         began_s, outcome = time.monotonic(), "ok"
-        about = {"db.namespace": self._database, "vegafs.command": command}
+        about = {"db.namespace": self._database, "surefoot.command": command}
         with trace.get_tracer(NAME).start_as_current_span(
             f"run: {command}",
             attributes={"db.system.name": "postgresql", **about},
@@ -65,30 +65,30 @@ class Telemetry:
                 raise
             finally:
                 _record(
-                    "vegafs.migrate.run.duration",
+                    "surefoot.run.duration",
                     "How long runs took, waits included.",
                     time.monotonic() - began_s,
-                    {**about, "vegafs.outcome": outcome},
+                    {**about, "surefoot.outcome": outcome},
                 )
 
     def mutex_waits(self) -> None:
-        """Somebody else holds the mutex; it is called at every further try too."""
+        """Another run holds the mutex; called at each try."""
         if IS_INSTALLED and self._wait is None:
             self._wait = trace.get_tracer(NAME).start_span("wait for the mutex")
             self._since_s = time.monotonic()
 
     def mutex_ends(self) -> None:
-        """It waits no more: the mutex is held, or there is nothing left to do."""
+        """The wait is over: this run has the mutex, or nothing is left to do."""
         self._end_wait("ok")
 
     def revision_starts(self, revision: str, direction: str) -> None:
-        """An attempt at a revision begins; one that was under way got no lock."""
+        """An attempt at a revision begins; one that was open got no lock."""
         if not IS_INSTALLED:
             return
         self._end_revision("lock-blocked")
         self._revision = trace.get_tracer(NAME).start_span(
             f"revision {revision}",
-            attributes={"vegafs.revision": revision, "vegafs.direction": direction},
+            attributes={"surefoot.revision": revision, "surefoot.direction": direction},
         )
         self._since_s = time.monotonic()
 
@@ -97,37 +97,37 @@ class Telemetry:
         self._end_revision("ok")
 
     def lock_blocked(self, unit: str, attempt: int) -> None:
-        """A lock could not be had in time."""
+        """A lock timeout or a deadlock ended an attempt."""
         if not IS_INSTALLED:
             return
-        attributes: Attributes = {"vegafs.unit": unit, "vegafs.attempt": attempt}
+        attributes: Attributes = {"surefoot.unit": unit, "surefoot.attempt": attempt}
         (self._revision or trace.get_current_span()).add_event("lock blocked", attributes)
         metrics.get_meter(NAME).create_counter(
-            "vegafs.migrate.lock.retries", "1", "How often a lock could not be had in time."
-        ).add(1, {"db.namespace": self._database, "vegafs.unit": unit})
+            "surefoot.lock.retries", "1", "How often a lock timeout or a deadlock ended an attempt."
+        ).add(1, {"db.namespace": self._database, "surefoot.unit": unit})
 
     def _end_wait(self, outcome: str) -> None:
-        self._end(self._wait, outcome, "vegafs.migrate.mutex.wait", "the mutex was waited for")
+        self._end(self._wait, outcome, "surefoot.mutex.wait", "runs waited for the mutex")
         self._wait = None
 
     def _end_revision(self, outcome: str) -> None:
-        name = "vegafs.migrate.revision.duration"
+        name = "surefoot.revision.duration"
         self._end(self._revision, outcome, name, "attempts at revisions took")
         self._revision = None
 
-    def _end(self, span: Span | None, outcome: str, name: str, what: str) -> None:
+    def _end(self, span: Span | None, outcome: str, name: str, subject: str) -> None:
         if span is None:
             return
         if outcome != "ok":
             _fail(span, outcome)
         span.end()
-        attributes = {"db.namespace": self._database, "vegafs.outcome": outcome}
-        _record(name, f"How long {what}.", time.monotonic() - self._since_s, attributes)
+        attributes = {"db.namespace": self._database, "surefoot.outcome": outcome}
+        _record(name, f"How long {subject}.", time.monotonic() - self._since_s, attributes)
 
 
 @contextmanager
 def startup_check() -> Iterator[Callable[[str], None]]:
-    """A service that starts looks at its schema; what it is given is told the state it found."""
+    """A span for the start-up check; the block calls the function that it gets with the state."""
     if not IS_INSTALLED:
         yield lambda _: None
         return
@@ -135,18 +135,18 @@ def startup_check() -> Iterator[Callable[[str], None]]:
         "schema check at start", record_exception=False, set_status_on_exception=False
     ) as span:
         try:
-            yield lambda state: span.set_attribute("vegafs.schema.state", state)
+            yield lambda state: span.set_attribute("surefoot.schema.state", state)
         except BaseException as error:
             _fail(span, _code(error))
             raise
 
 
 def verdict_changed(database: str, state: str) -> None:
-    """A running service found its schema in another state, or in its first."""
+    """A running service found its schema in a new state, or in its first."""
     if IS_INSTALLED:
         metrics.get_meter(NAME).create_counter(
-            "vegafs.schema.verdicts", "1", "How often the state of the schema became another one."
-        ).add(1, {"db.namespace": database, "vegafs.schema.state": state})
+            "surefoot.schema.verdicts", "1", "How often the state of the schema changed."
+        ).add(1, {"db.namespace": database, "surefoot.schema.state": state})
 
 
 def _fail(span: Span, code: str) -> None:

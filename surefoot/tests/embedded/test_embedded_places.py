@@ -43,7 +43,7 @@ async def test_a_path_with_a_comma_works(state_dir: Path) -> None:
 def test_a_socket_folder_that_is_open_to_others_is_refused(empty_state_dir: Path) -> None:
     """Its name can be guessed, so whoever made it first must have been us."""
     deep = empty_state_dir / ("long-" * 30)
-    socket_folder = quick(deep).place.run
+    socket_folder = quick(deep).folder.run
     socket_folder.mkdir()
     socket_folder.chmod(0o755)
     try:
@@ -54,7 +54,7 @@ def test_a_socket_folder_that_is_open_to_others_is_refused(empty_state_dir: Path
 
 
 def test_a_removed_state_folder_ends_its_server(state_dir: Path) -> None:
-    """`rm -rf .vegafs` is understood."""
+    """`rm -rf` of the folder stops it."""
     state = quick(state_dir).start()
     state_dir.rename(state_dir.with_name("removed"))
     assert eventually(lambda: not is_running(state.postgres_pid))
@@ -83,18 +83,16 @@ def test_data_that_no_installed_major_can_read_is_a_clear_error(empty_state_dir:
     with pytest.raises(ServerBinariesMissing) as missing:
         EmbeddedServer(empty_state_dir).start()
     assert str(missing.value).startswith(
-        f"{empty_state_dir / 'data'} was made by PostgreSQL 9, and there is "
+        f"{empty_state_dir / 'data'} was made by PostgreSQL 9, and only "
     )
     assert f"remove {empty_state_dir / 'data'}" in (missing.value.help or "")
 
 
 def test_a_named_folder_without_the_programs_is_a_clear_error(state_dir: Path) -> None:
-    """VEGAFS_PG_BINDIR is believed, not searched around."""
+    """No other folder is searched."""
     with pytest.raises(ServerBinariesMissing) as missing:
         EmbeddedServer(state_dir, bindir=state_dir.parent).start()
-    assert str(missing.value) == (
-        f"VEGAFS_PG_BINDIR names {state_dir.parent}, which lacks initdb and postgres"
-    )
+    assert str(missing.value) == (f"{state_dir.parent} lacks initdb and postgres")
 
 
 def test_a_server_that_does_not_start_shows_its_log(state_dir: Path) -> None:

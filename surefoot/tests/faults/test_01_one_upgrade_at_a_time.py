@@ -76,7 +76,7 @@ async def test_nothing_to_do_takes_no_lock(
 
     first = await launcher.alembic(counted, "upgrade", "head", url=empty_database.url)
     assert first.code == 0, first.err
-    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key('alembic_version')})")
+    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key()})")
     runs = await launcher.start_many(counted, "upgrade", "head", count=8, url=empty_database.url)
     for run in runs:
         result = await run.end(timeout_s=20)

@@ -80,7 +80,7 @@ def small(chain: Chain) -> Chain:
 @pytest.fixture
 async def held(watcher: asyncpg.Connection) -> asyncpg.Connection:
     """The mutex in somebody else's hands."""
-    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key('alembic_version')})")
+    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key()})")
     return watcher
 
 

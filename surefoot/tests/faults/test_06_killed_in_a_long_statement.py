@@ -46,9 +46,7 @@ async def test_the_mutex_is_free_within_two_seconds(
     )
     run.signal(signal.SIGKILL)
     assert (await run.end()).code == -signal.SIGKILL
-    free_s = await wait_until(
-        watcher, f"SELECT pg_try_advisory_lock({mutex.key('alembic_version')})"
-    )
+    free_s = await wait_until(watcher, f"SELECT pg_try_advisory_lock({mutex.key()})")
     assert free_s <= FREE_WITHIN_S
     assert await gone(empty_database) <= FREE_WITHIN_S
     assert await watcher.fetchval("SELECT to_regclass('half') IS NULL")

@@ -22,7 +22,7 @@ SLEEPS = (
     "AND query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"
 )
 NOBODY_SLEEPS = SLEEPS.replace("= 1", "= 0")
-MUTEX = f"pg_try_advisory_lock({mutex.key('alembic_version')})"
+MUTEX = f"pg_try_advisory_lock({mutex.key()})"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
 from surefoot.run.locks import mutex
 
-MUTEX = mutex.key("alembic_version")
+MUTEX = mutex.key()
 FILE = "alembic/versions/0002_change.py"
 LOCKED = (
     "FROM pg_locks WHERE locktype = 'advisory' AND granted AND "

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from harness.databases import Database, engine
 from harness.runs import Chain, Launcher
 from surefoot.connect.limits import Limits
+from surefoot.run.events import Blocked, Event
 
 SETTINGS = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
 
@@ -64,17 +65,18 @@ async def test_the_session_is_as_it_was(
     blocked.add("op.execute('ALTER TABLE t ADD CHECK (id > 0) NOT VALID')")
     blocked.add("op.execute('ALTER TABLE t VALIDATE CONSTRAINT t_id_check')")
     config = Config(blocked.ini)
-    said: list[str] = []
+    events: list[Event] = []
 
-    def say(line: str) -> None:
-        said.append(line)
-        if line.startswith("BLOCKED"):
+    def listen(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Blocked):
             # A word from another session is enough; this one is in the middle of its run.
             task = asyncio.ensure_future(blocker.execute("ROLLBACK"))
             tasks.append(task)
 
     def call(connection: Connection) -> None:
-        config.attributes.update(connection=connection, limits=Limits(retry_first_s=0.2), say=say)
+        limits = Limits(retry_first_s=0.2)
+        config.attributes.update(connection=connection, limits=limits, listen=listen)
         command.upgrade(config, "head")
 
     tasks: list[asyncio.Task[str]] = []
@@ -84,7 +86,7 @@ async def test_the_session_is_as_it_was(
         before = (await connection.execute(text(SETTINGS))).all()
         await connection.rollback()
         await connection.run_sync(call)
-        assert any(line.startswith("BLOCKED") for line in said)
+        assert any(isinstance(event, Blocked) for event in events)
         assert not connection.in_transaction()
         assert await connection.scalar(text("SELECT pg_backend_pid()")) == pid
         assert (await connection.execute(text(SETTINGS))).all() == before

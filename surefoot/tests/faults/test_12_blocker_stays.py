@@ -44,7 +44,7 @@ async def test_it_gives_up_within_its_budget_and_names_the_blocker(
         rf"  by: {named}\n"
         r"  done: nothing\n"
         r"  kept of 0002: nothing\n"
-        r"  help: end the session that blocks, then the same command again\n",
+        r"  help: end the session that blocks, then run the same command again\n",
         last,
     ), last
     assert re.search(rf"  by: {named}\n  attempt 2 in ", result.err)

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from harness.databases import Database, engine
 from harness.runs import Chain, Launcher
-from surefoot.connect.driver import Connection
+from surefoot.compat.asyncpg import Connection
 from surefoot.errors import ConnectionLost, Interrupted
 from surefoot.run.commands import upgrade
 from surefoot.run.upgrade.interruption import Interruption

@@ -46,7 +46,7 @@ async def test_the_duplicates_are_counted_and_no_index_is_left(
     assert result.err.endswith(
         "FAILED [duplicate-rows]  the unique index t_key cannot be built: "
         f"{duplicates} {noun}; no index is left\n"
-        "  help: remove the duplicates, then the same command again\n"
+        "  help: remove the duplicates, then run the same command again\n"
     ), result.err
     assert (
         await watcher.fetchval("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass") == 0

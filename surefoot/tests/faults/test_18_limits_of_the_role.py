@@ -65,7 +65,7 @@ async def test_waiting_for_the_mutex_is_not_idling(
 ) -> None:
     """A session that polls for longer than the role's limits is not ended."""
     chain.add("op.execute('CREATE TABLE t (id int)')")
-    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key('alembic_version')})")
+    await watcher.execute(f"SELECT pg_advisory_lock({mutex.key()})")
     run = await launcher.start(chain, "upgrade", "head", url=url)
     await run.says("  holder: backend ")  # after two seconds
     assert f"  holder: backend {watcher.get_server_pid()} (" in run.said

@@ -112,6 +112,19 @@ async def test_the_newest_revision_deleted_is_a_newer_database(
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0003"
 
 
+async def test_an_edit_is_refused_under_a_newer_database_too(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A build that lacks the newest revision has to agree with the database on all others."""
+    applied.path("0003").unlink()
+    path = applied.path("0002")
+    path.write_text(path.read_text().replace("t2 (id int)", "t2 (id bigint)"))
+    applied.lock()
+    result = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
+    assert result.err.startswith("REFUSED [revision-edited]  0002_change changed after it was")
+    await nothing_happened(result, watcher)
+
+
 async def test_a_revision_before_an_applied_one_is_refused(
     changed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -122,7 +135,7 @@ async def test_a_revision_before_an_applied_one_is_refused(
     changed.lock()
     result = await launcher.alembic(changed, "upgrade", "head", url=empty_database.url)
     assert result.err == (
-        "REFUSED [revision-inserted]  0002a_change stands before 0003, which is applied, and was "
+        "REFUSED [revision-inserted]  0002a_change comes before 0003, which is applied, but was "
         "never applied itself: no upgrade would run it\n"
         "  help: give it the next number and build it on the newest revision\n"
     )
@@ -190,7 +203,7 @@ async def test_a_ledger_that_was_edited_by_hand_is_refused(
     result = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
     assert result.err == (
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
-        "before row 2: its hash does not fit\n"
+        "before row 2: its hash does not match\n"
         "  help: restore the row from a backup; `vegafs ledger` shows it\n"
     )
     await nothing_happened(result, watcher)

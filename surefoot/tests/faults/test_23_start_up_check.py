@@ -140,7 +140,7 @@ async def test_on_another_branch(
     says(
         await checked(reader, Build.read(newer.lock_path)),
         "diverged",
-        "{name} and this build contradict: it is at 0009a and lacks 0009b",
+        "{name} and this build contradict each other: it is at 0009a and lacks 0009b",
         "two builds that do not know each other migrated it: deploy one that has both revisions",
     )
 
@@ -151,26 +151,29 @@ async def test_on_another_branch(
         (
             "UPDATE alembic_version SET version_num = '00ff'",
             "diverged",
-            "{name} and this build contradict: it is at 00ff, which neither this build nor its "
-            "ledger knows",
+            "{name} and this build contradict each other: it is at 00ff, which neither this "
+            "build nor its ledger knows",
             LOST,
         ),
         (
             "INSERT INTO alembic_version VALUES ('0007')",
             "diverged",
-            "{name} and this build contradict: of its rows 0007, 0008 one builds on another",
+            "{name} and this build contradict each other: of its rows 0007, 0008 one builds on "
+            "another",
             BY_HAND,
         ),
         (
             "UPDATE alembic_version SET version_num = '0007'",
             "diverged",
-            "{name} and this build contradict: it is at 0007, and the ledger has 0008 too",
+            "{name} and this build contradict each other: it is at 0007, and the ledger has 0008 "
+            "too",
             BY_HAND,
         ),
         (
             "DELETE FROM alembic_version",
             "diverged",
-            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0008",
+            "{name} and this build contradict each other: alembic_version is empty, and the "
+            "ledger is at 0008",
             BY_HAND,
         ),
         (
@@ -188,7 +191,8 @@ async def test_on_another_branch(
         (
             "DROP TABLE alembic_version",
             "diverged",
-            "{name} and this build contradict: alembic_version is empty, and the ledger is at 0008",
+            "{name} and this build contradict each other: alembic_version is empty, and the "
+            "ledger is at 0008",
             BY_HAND,
         ),
         (

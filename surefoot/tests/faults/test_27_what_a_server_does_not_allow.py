@@ -118,7 +118,7 @@ async def test_a_role_that_does_not_own_what_is_changed(
         "(SQLSTATE 42501)\n"
         "  done: 0001\n"
         "  kept of 0002: nothing\n"
-        "  help: run it as the role that owns what it changes, or let that role own it, then "
+        "  help: run it as the role that owns what it changes, or make that role the owner, then "
         "`alembic upgrade head` again\n"
     )
     assert await recorded(url) == [("0001", "applied"), ("0002", "failed")]

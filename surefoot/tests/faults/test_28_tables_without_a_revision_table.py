@@ -1,4 +1,4 @@
-"""Row 28: a database that has tables and no revision table."""
+"""Row 28: a database that has tables and no version table."""
 
 import asyncpg
 import pytest
@@ -33,9 +33,9 @@ async def test_an_upgrade_is_refused(
     result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
     assert (result.code, result.out) == (3, "")
     assert result.err == (
-        f"REFUSED [not-adopted]  '{empty_database.name}' has tables and no revision table: it was "
+        f"REFUSED [not-adopted]  '{empty_database.name}' has tables and no version table: it was "
         "not made by these revisions, or its alembic_version is lost\n"
-        "  help: `vegafs ops adopt REV --reason …` compares it with a revision and takes it over\n"
+        "  help: `vegafs ops adopt REV --reason …` compares it with a revision and adopts it\n"
     )
     names = await watcher.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "

@@ -17,7 +17,7 @@ MIXED = (
 )
 COMMITS = (
     "REFUSED [commits-by-itself]  0002 ends its transaction by itself: after a failure nobody "
-    "could tell what of it is kept\n"
+    "could tell which of its changes are kept\n"
     "  help: leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
     "op.create_index_concurrently(…)\n"
 )

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from harness.databases import WAITING, Database, engine, execute, value
 from harness.runs import Chain, Launcher
 from harness.states import state_of, wait_until
-from surefoot.connect import driver as connect
+from surefoot.compat import asyncpg as compat
 from surefoot.connect.database import Role
 from surefoot.errors import UpgradeFailed
 from surefoot.run.commands import upgrade
+from surefoot.run.events import Event, Started
 from surefoot.run.locks import mutex
 from surefoot.target import Target
 
@@ -47,7 +48,7 @@ def canceller(monkeypatch: pytest.MonkeyPatch) -> Canceller:
     async def instead(self: Any, query: str, *arguments: Any, **options: Any) -> str:
         return await original(self, made.instead(query), *arguments, **options)
 
-    monkeypatch.setattr(connect.Connection, "execute", instead)
+    monkeypatch.setattr(compat.Connection, "execute", instead)
     return made
 
 
@@ -96,7 +97,7 @@ async def test_the_mutex_is_given_back_by_a_second_try(
     canceller: Canceller, empty_database: Database, of: str
 ) -> None:
     """Whichever part of the first one was cancelled."""
-    number = mutex.key("alembic_version")
+    number = mutex.key()
 
     def give_back(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({number})")
@@ -122,12 +123,12 @@ async def test_a_cancelled_revision_fails_and_is_recorded(
         target = Target.of(made, chain.ini)
         await upgrade(target, "0001")
 
-        def say(line: str) -> None:
-            if line.startswith("APPLY"):
+        def listen(event: Event) -> None:
+            if isinstance(event, Started):
                 canceller.cancel(of)
 
         with pytest.raises(UpgradeFailed, match="canceling statement due to user request"):
-            await upgrade(target, say=say)
+            await upgrade(target, listen=listen)
         left = await state_of(empty_database)
         assert left.heads == ("0001",)
         assert [row.outcome for row in left.ledger] == ["applied", "measured", "failed"]
@@ -158,5 +159,5 @@ async def test_a_look_that_was_cancelled_is_told_in_words(
     assert result.err == (
         f"ERROR [statement-cancelled]  database {empty_database.name!r} ended a statement: "
         "canceling statement due to user request\n"
-        "  help: the same command again: what is committed stays, and nothing else does\n"
+        "  help: run the same command again: committed work stays, the rest was rolled back\n"
     )

@@ -5,8 +5,8 @@ database                        a clone of the migrated template, for what needs
                                 several connections, migrations, locks, LISTEN, now()
 empty_database                  a new database without anything in it
 
-A failing test's database stays for a look, and its URL stands in the report. The server goes
-with the run; VEGAFS_TEST_DATABASE_URL names another one, VEGAFS_TEST_PG_MAJOR the major of ours.
+The database of a failed test is kept, and its URL is in the report. The server ends with the run;
+SUREFOOT_TEST_DATABASE_URL names another one, SUREFOOT_TEST_PG_MAJOR its PostgreSQL.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
 def server(request: pytest.FixtureRequest) -> Iterator[test_server.Server]:
     """The server that databases are made on."""
     worker = getattr(request.config, "workerinput", {})
-    external = os.environ.get("VEGAFS_TEST_DATABASE_URL")
+    external = os.environ.get("SUREFOOT_TEST_DATABASE_URL")
     run_id = worker.get("testrunuid", uuid.uuid4().hex)
     with test_server.use(external, run_id, test_server.PG_MAJOR) as used:
         yield used

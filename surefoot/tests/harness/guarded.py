@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.databases import value
+from harness.server import ROLE
 from surefoot.embedded import EmbeddedServer
 
 PASSWORD = "p@ss:w/o?r#d%41% '\"\\&=+,;[]☃"
@@ -15,10 +16,14 @@ PASSWORD = "p@ss:w/o?r#d%41% '\"\\&=+,;[]☃"
 async def guarded(state_dir: Path) -> AsyncIterator[Path]:
     """The socket folder of a server that asks the role `guarded` for its password."""
     state_dir.with_name("hba.conf").write_text(
-        "local all vegafs trust\nlocal all all scram-sha-256\n"
+        f"local all {ROLE} trust\nlocal all all scram-sha-256\n"
     )
     server = EmbeddedServer(
-        state_dir, durable=False, options={"hba_file": str(state_dir.with_name("hba.conf"))}
+        state_dir,
+        durable=False,
+        user=ROLE,
+        database="vegafs_dev",
+        options={"hba_file": str(state_dir.with_name("hba.conf"))},
     )
     with server.use() as running:
         quoted = PASSWORD.replace("'", "''")

@@ -1,4 +1,4 @@
-"""A PgBouncer of a test's own in front of a server of ours."""
+"""Runs a PgBouncer for one test in front of its server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of a test's own, for what would disturb the others: crashes, settings, a full disk."""
+"""Servers for one test, which would disturb others: crashes, settings, a full disk."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness import programs
-from harness.server import ROOT, Server, temporary_folder
+from harness.server import ROLE, ROOT, Server, temporary_folder
 from surefoot.embedded import EmbeddedServer, Running, find_binaries
 
 SMALL_DISK = Path(__file__).with_name("small_disk.py")
 REPLICATING = {"wal_level": "replica", "max_wal_senders": "4"}
 
-# Starts one with these settings; it goes with the test.
+# Starts a server with these settings; it ends with the test.
 PrivateServer = Callable[..., Running]
 
 
 class NotAllowed(Exception):
-    """The system gives a test no namespace of its own."""
+    """The system does not allow a namespace."""
 
 
 @contextmanager
 def private_servers(like: Server) -> Iterator[PrivateServer]:
-    """What starts servers of the same PostgreSQL as the run's own."""
+    """A function that starts servers with the programs of the run's server."""
     with ExitStack() as stack:
 
         def start(**options: str) -> Running:
@@ -37,6 +37,7 @@ def private_servers(like: Server) -> Iterator[PrivateServer]:
                 major=like.embedded.major if like.embedded else None,
                 durable=False,
                 remove_at_end=True,
+                user=ROLE,
                 database="postgres",
                 options=options,
             )
@@ -67,7 +68,7 @@ def small_disk(size: str) -> Iterator[tuple[str, str]]:
             yield said[0], said[1]
         finally:
             process.communicate(timeout=60)
-            # The server goes when it sees that its user has gone.
+            # The server stops after its user has ended.
             deadline = time.monotonic() + 10
             while (folder / "server").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -120,7 +121,7 @@ def standby(primary: Running) -> Iterator[str]:
 
 
 def _status(data: Path) -> str:
-    """What the server says of itself in its lock file."""
+    """The status line of the server's lock file."""
     pid_file = data / "postmaster.pid"
     lines = pid_file.read_text("utf-8").splitlines() if pid_file.exists() else []
     return lines[7].strip() if len(lines) >= 8 else ""

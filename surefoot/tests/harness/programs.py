@@ -1,4 +1,4 @@
-"""Programs that refuse to run as root, as the user that our servers run as."""
+"""Starts programs that refuse to run as root as the user that embedded servers run as."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surefoot.embedded.identity import choose_identity, die_with_parent
 def start(
     command: Sequence[str | Path], folder: Path, *, output: int | None = None
 ) -> subprocess.Popen[bytes]:
-    """A child that owns `folder`, and dies with this process; it writes where we do, or there."""
+    """A child that owns `folder`, dies with this process, and writes to `output` if given."""
     found = find_binaries(None)
     assert found is not None
     identity = choose_identity(folder / "data", found.bindir)

@@ -1,7 +1,7 @@
-"""The server that a test run uses: one of its own that goes with it, or one that is named.
+"""The PostgreSQL server of a test run: a throw-away one, or the one of SUREFOOT_TEST_DATABASE_URL.
 
-Its own is started by the worker that needs it first and shared by all: the launcher sees to
-that, and ends it after the last worker's death, of whatever cause.
+The first worker that needs the throw-away server starts it, and all workers share it. Its
+supervisor stops it after the last worker has ended, whatever the cause.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pathlib import Path
 from surefoot.embedded import EmbeddedServer
 from surefoot.errors import ServerInUse
 
-OURS = ("VEGAFS_TEST_DATABASE_URL", "VEGAFS_TEST_PG_MAJOR")
 ROOT = Path(__file__).resolve().parents[3]
-# The PostgreSQL of a server of ours.
-PG_MAJOR = int(os.environ.get("VEGAFS_TEST_PG_MAJOR", "18"))
+# The PostgreSQL of a throw-away server, and its superuser: tests replace the name in URLs.
+PG_MAJOR = int(os.environ.get("SUREFOOT_TEST_PG_MAJOR", "18"))
+ROLE = "vegafs"
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 1 << 30
 KEEP_AFTER_FAILURE_S = 600.0
-# Two checkouts do not sweep each other's servers away.
+# A run removes the servers of its own checkout only.
 CHECKOUT = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]
-PREFIX = f"vegafs-tests-{CHECKOUT}-"
-FOLDER_PREFIX = f"vegafs-folder-{CHECKOUT}-"
+PREFIX = f"surefoot-tests-{CHECKOUT}-"
+FOLDER_PREFIX = f"surefoot-folder-{CHECKOUT}-"
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where databases are made: a URL of one of its databases to do that from."""
+    """A server for test databases, and the URL of the database to create them from."""
 
     url: str
     embedded: EmbeddedServer | None = None
@@ -45,7 +45,7 @@ class Server:
 
     @property
     def keeps(self) -> str:
-        """How long a failed test's database can be looked at."""
+        """How long the database of a failed test is kept."""
         if self.embedded is None:
             return "kept until you drop it"
         if "CI" in os.environ:
@@ -57,9 +57,9 @@ class Server:
         return re.sub(r"^(\w+(?:\+\w+)?://[^/?]*)(?:/[^?]*)?", rf"\1/{database}", self.url)
 
     def keep(self) -> None:
-        """Stay up after the run, for a look at what a failed test left."""
+        """Stay up after the run, so that the database of a failed test can be inspected."""
         if self.embedded is not None and "CI" not in os.environ:
-            self.embedded.place.pin(KEEP_AFTER_FAILURE_S)
+            self.embedded.folder.pin(KEEP_AFTER_FAILURE_S)
 
 
 def own_server(run_id: str, major: int) -> EmbeddedServer:
@@ -69,15 +69,16 @@ def own_server(run_id: str, major: int) -> EmbeddedServer:
         major=major,
         durable=False,
         remove_at_end=True,
+        user=ROLE,
         database="postgres",
         options={"max_connections": "200", "max_wal_size": "256MB"},
     )
 
 
 def forget_configuration() -> None:
-    """A developer's own configuration must not reach the tests, nor the processes they start."""
+    """Hide the developer's own configuration from the tests and the processes that they start."""
     for name in list(os.environ):
-        if name.startswith(("VEGAFS_", "DATABASE_URL", "PG")) and name not in OURS:
+        if name.startswith(("VEGAFS_", "DATABASE_URL", "PG")):
             del os.environ[name]
     os.environ["VEGAFS_ENV_FILE"] = os.devnull
     os.environ["VEGAFS_SECRETS_DIR"] = str(Path(__file__).parent)  # there are none in it
@@ -97,7 +98,7 @@ def use(external_url: str | None, run_id: str, major: int) -> Iterator[Server]:
 
 
 def sweep() -> None:
-    """Remove what earlier runs kept for a look, or left when they were killed."""
+    """Remove the servers that earlier runs kept, or left when they were killed."""
     for left in memory_folder().glob(f"{FOLDER_PREFIX}*"):
         if not Path(f"/proc/{left.name.split('-')[3]}").exists():
             shutil.rmtree(left, ignore_errors=True)
@@ -107,19 +108,19 @@ def sweep() -> None:
             server.stop()
         except ServerInUse:
             continue
-        server.place.remove()
+        server.folder.remove()
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder in memory for one test; its name has the process that will remove it."""
+    """A folder in memory for one test; its name has the id of the process that removes it."""
     prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=memory_folder()) as made:
         yield Path(made)
 
 
 def memory_folder() -> Path:
-    """Where databases for tests are made: in memory where there is room."""
+    """The parent of the folders of test servers: in memory where there is room."""
     usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if usable and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         return MEMORY

@@ -1,7 +1,8 @@
-"""A server that has a disk with next to no room, in a process of its own.
+"""Runs a server with a very small disk, in a process of its own.
 
-The disk is mounted in a namespace of this process, so it needs no privileges, nobody else sees it,
-and it is gone with the process. Says its URL and where the disk is, and stays until stdin ends.
+The disk is mounted in a namespace of this process: it needs no privileges, is invisible to others,
+and ends with the process, which prints the server's URL and the disk's path and runs until stdin
+ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
-# What the program exits with where the system allows no namespaces.
+# The exit code where the system allows no namespaces.
 NOT_ALLOWED = 77
 
 

@@ -1,4 +1,4 @@
-"""Folders for embedded servers, as fixtures; a conftest imports them where they are needed."""
+"""Fixtures with folders for embedded servers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness.processes import eventually, quick
-from harness.server import temporary_folder
+from harness.server import ROLE, temporary_folder
 from surefoot.embedded import EmbeddedServer
+from surefoot.embedded.protocol import execute
 from surefoot.errors import ServerStartFailed
 
 
 @pytest.fixture
 def empty_state_dir() -> Iterator[Path]:
-    """A state folder that is still to be made; a server that is left in it goes with the test."""
+    """The path of a folder for a server; a server that is left in it ends with the test."""
     with temporary_folder() as parent:
         directory = parent / "state"
         yield directory
@@ -27,7 +28,7 @@ def empty_state_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def state_dir(empty_state_dir: Path, data_that_was_used: Path) -> Path:
-    """A state folder in which a server ran before: copying its data is faster than initdb."""
+    """The folder of a server that ran before: copying its data is faster than initdb."""
     empty_state_dir.mkdir(mode=0o700)
     shutil.copytree(data_that_was_used, empty_state_dir / "data")
     return empty_state_dir
@@ -35,10 +36,15 @@ def state_dir(empty_state_dir: Path, data_that_was_used: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def data_that_was_used() -> Iterator[Path]:
-    """The data folder of a server that was started and stopped once."""
+    """The data folder of a server that was started and stopped once.
+
+    It has the role of the library's default and the one that VēgaFS's development server uses.
+    """
     with temporary_folder() as parent:
         server = quick(parent / "state")
-        with server.use():
-            pass
+        with server.use() as running:
+            role = f"CREATE ROLE {ROLE} SUPERUSER LOGIN"
+            run = Path(running.state.run)
+            assert not execute(run, user=server.user, database="postgres", statement=role)
         assert eventually(lambda: not server.status().has_supervisor)
-        yield server.place.data
+        yield server.folder.data

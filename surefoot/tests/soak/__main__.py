@@ -76,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--replay", type=int, help="one seed")
     parser.add_argument("--workers", type=int, default=2)
-    major = int(os.environ.get("VEGAFS_TEST_PG_MAJOR", "18"))
+    major = int(os.environ.get("SUREFOOT_TEST_PG_MAJOR", "18"))
     parser.add_argument("--pg-major", type=int, default=major)
     return parser.parse_args()
 

@@ -21,7 +21,7 @@ from surefoot.run.locks import mutex
 
 _TOLD = re.compile(r"^[A-Z]+ +\[[a-z-]+\]", re.MULTILINE)
 BEGUN = ("started", "failed")
-MUTEX = f"SELECT pg_try_advisory_lock({mutex.key('alembic_version')})"
+MUTEX = f"SELECT pg_try_advisory_lock({mutex.key()})"
 
 
 class Wrong(Exception):

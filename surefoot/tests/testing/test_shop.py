@@ -106,7 +106,8 @@ def not_offline(shop: Shop) -> dict[str, str]:
     index_city(shop, "not context.is_offline_mode()")
     return {
         f"{SQL}[0004_index_city]": "ERROR [offline-differs]  `alembic upgrade 0003:0004 --sql` "
-        f"gives another database than the upgrade\n  missing index ix_customers_city{OFFLINE_HELP}"
+        f"gives a different database than the upgrade\n  missing index "
+        f"ix_customers_city{OFFLINE_HELP}"
     }
 
 
@@ -114,7 +115,8 @@ def not_in_one_script(shop: Shop) -> dict[str, str]:
     index_city(shop, "not context.is_offline_mode() or context.get_starting_revision_argument()")
     return {
         WHOLE_SQL: "ERROR [offline-differs]  `alembic upgrade head --sql` "
-        f"gives another database than the upgrade\n  missing index ix_customers_city{OFFLINE_HELP}"
+        f"gives a different database than the upgrade\n  missing index "
+        f"ix_customers_city{OFFLINE_HELP}"
     }
 
 
@@ -194,25 +196,26 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
         f"{ROWS}[0006_require_city]": "ERROR [rows-refused]  0006_require_city.py fails on a "
         "database with rows: migrations/versions/0006_require_city.py:12: column "
         '"city" of relation "customers" contains null values (SQLSTATE 23502)\n'
-        "  help: let the revision bring the rows in order first; or say in ChainTests(values=…) "
-        "what such rows hold, in ChainTests(between=…) what happens before this revision",
-        f"{ROWS}[0007_forget_the_paid]": "ERROR [rows-lost]  0007_forget_the_paid.py loses what "
-        "it does not declare\n"
+        "  help: correct the rows in the revision first; or set in ChainTests(values=…) the values "
+        "of such rows, or in ChainTests(between=…) what happens before this revision",
+        f"{ROWS}[0007_forget_the_paid]": "ERROR [rows-lost]  0007_forget_the_paid.py loses data "
+        "and does not declare it\n"
         "  4 of 20 rows of orders\n"
-        "  help: keep it, or declare it in the docstring: `Loses: orders; …`, with the reason",
-        f"{ROWS}[0008_round]": "ERROR [rows-lost]  0008_round.py loses what it does not declare\n"
-        "  8 of 16 values of orders.euros\n"
-        "  help: keep it, or declare it in the docstring: `Loses: orders.euros; …`, with the "
-        "reason",
-        "test_rows_are_made_for_every_table": "ERROR [rows-missing]  no row could be made for "
-        "every table\n"
+        "  help: keep the data, or declare the loss in the docstring: `Loses: orders; …`, with "
+        "the reason",
+        f"{ROWS}[0008_round]": "ERROR [rows-lost]  0008_round.py loses data and does not declare "
+        "it\n  8 of 16 values of orders.euros\n"
+        "  help: keep the data, or declare the loss in the docstring: `Loses: orders.euros; …`, "
+        "with the reason",
+        "test_rows_are_made_for_every_table": "ERROR [rows-missing]  rows could not be made "
+        "for every table\n"
         "  vouchers: no row that was tried met its conditions\n"
-        '  help: say what its columns hold: ChainTests(values={"vouchers.…": "…"}), as SQL, with '
-        "the number of the row as n",
+        '  help: set the values of its columns: ChainTests(values={"vouchers.…": "…"}), as SQL, '
+        "with the number of the row as n",
         f"{SQL}[0010_ask]": "ERROR [offline-impossible]  `alembic upgrade 0009:0010 --sql` does "
         "not work: migrations/versions/0010_ask.py:12: AttributeError: 'NoneType' object has no "
         "attribute 'one'\n"
-        "  help: a revision that is written as SQL has no database to ask: say it in SQL",
+        "  help: offline there is no database to query: write the step in SQL",
     }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.run.locks.blockers import MAX_QUERY, shape
+from surefoot.run.sessions import MAX_QUERY, shape
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.run.locks.lock_class import lock_class
+from surefoot.operations.lock_class import lock_class
 
 
 @pytest.mark.parametrize(

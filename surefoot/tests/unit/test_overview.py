@@ -11,9 +11,9 @@ from surefoot.ledger.glance import Glance
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
 from surefoot.overview import Unread, overview
-from surefoot.overview.model import Activity, Happening, History, Reading
+from surefoot.overview.model import Activity, History, Reading, RunningMigration
 from surefoot.overview.view import PAGE_ROWS
-from surefoot.run.locks.mutex import Holder
+from surefoot.run.sessions import MutexHolder
 from surefoot.startup.check import Build, decide
 
 NOW = datetime(2026, 11, 22, 9, 4, tzinfo=timezone.utc)
@@ -23,7 +23,7 @@ CHAIN = [
     Revision("0003", ("0002",), "contract", "drop_m", "c", "f3", "avoid-dropping-a-column"),
 ]
 BUILD = Build.of(CHAIN)
-HOLDER = Holder(7, "vegafs-migrate@pod-3", 60.0, "ALTER TABLE t", 1.0)
+HOLDER = MutexHolder(7, "vegafs-migrate@pod-3", 60.0, "ALTER TABLE t", 1.0)
 
 
 def row(number: int, revision: str, outcome: str = "applied", **more: object) -> Row:
@@ -80,7 +80,7 @@ def test_who_has_reverted_something_is_not_taken_for_an_upgrade() -> None:
     verdict = decide("d", BUILD, Glance(frozenset({"0001"}), {"0001": FIRST}))
     read = replace(read, verdict=verdict, activity=Activity(HOLDER, None, ()))
     happening = overview(BUILD, read, NOW).happening
-    assert isinstance(happening, Happening)
+    assert isinstance(happening, RunningMigration)
     assert happening.revision is None
     assert states(read)["0002"] == "pending"
 

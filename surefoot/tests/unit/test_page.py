@@ -71,8 +71,8 @@ def test_a_drawing_has_a_way_between_neighbours() -> None:
     """From the end of a row to the beginning of the next one too."""
     drawing = draw(seen_of(8, 8).chain)
     assert len(drawing.nodes) == 8
-    assert len(drawing.ways) == 7
-    for a, b, way in zip(drawing.nodes, drawing.nodes[1:], drawing.ways, strict=False):
-        assert way.startswith(f"M{a.x} {a.y}")
-        assert way.endswith(f"H{b.x}")
+    assert len(drawing.lines) == 7
+    for a, b, line in zip(drawing.nodes, drawing.nodes[1:], drawing.lines, strict=False):
+        assert line.startswith(f"M{a.x} {a.y}")
+        assert line.endswith(f"H{b.x}")
     assert draw(()).nodes == ()

@@ -60,7 +60,7 @@ def test_a_revision_whose_file_is_gone_is_named() -> None:
 
 def test_a_revision_put_before_an_applied_one_is_named() -> None:
     """No upgrade would ever run it."""
-    with pytest.raises(RevisionInserted, match="0001_step_1 stands before 0002"):
+    with pytest.raises(RevisionInserted, match="0001_step_1 comes before 0002"):
         check_integrity(CHAIN, {"0002"}, applied([row(2)]))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.chain.lockfile import LOCK_HEADER, check_lock, read_lock, write_lock
+from surefoot.chain.lockfile import check_lock, lock_header, read_lock, write_lock
 from surefoot.chain.revisions import ancestors, heads, read_revisions
 from surefoot.errors import LockFileStale, RevisionsBroken
 
@@ -120,7 +120,7 @@ def test_a_fresh_lock_is_silent_and_written_once(versions: Path) -> None:
     assert write_lock(lock, revisions)
     assert not write_lock(lock, revisions)
     check_lock(lock, revisions)
-    assert lock.read_text("utf-8").startswith(LOCK_HEADER)
+    assert lock.read_text("utf-8").startswith(lock_header())
     assert read_lock(lock) == revisions
 
 
@@ -134,7 +134,7 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
     with pytest.raises(LockFileStale) as caught:
         check_lock(lock, read_revisions(versions))
     assert caught.value.render() == (
-        "ERROR [lock-file-stale]  revisions.lock is not what the revision files give: "
+        "ERROR [lock-file-stale]  revisions.lock does not match the revision files: "
         "0004 is not in it; 0003 has no file; 0002 was edited\n"
         "  help: run `vegafs lock` and commit the file"
     )

@@ -208,7 +208,7 @@ CASES = (
         {"0004"},
         ledger(row(1), row(2), row(4)),
         "diverged",
-        "0003_step_3 stands before 0004",
+        "0003_step_3 comes before 0004",
     ),
     Case(
         "with a revision table that was set back",
@@ -252,7 +252,7 @@ def test_the_verdict_follows_from_the_sets(case: Case) -> None:
         return
     assert error is not None
     assert error.exit_code == 1
-    told = error.message.removeprefix("database 'vegafs' and this build contradict: ")
+    told = error.message.removeprefix("database 'vegafs' and this build contradict each other: ")
     assert (told != error.message) == (case.state == "diverged")
     assert told.startswith(case.message) if case.help is None else told == case.message
     assert case.help in (None, error.help)

@@ -68,7 +68,7 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
         (
             f"{'7' * 33}_add_city",
             {},
-            f"{'7' * 33}_add_city.py has an id of 33 characters; alembic_version holds 32",
+            f"{'7' * 33}_add_city.py has an id of 33 characters; the version table holds 32",
             "shorten the id, and the down_revision of its successor",
         ),
     ],

@@ -118,6 +118,6 @@ def test_it_is_not_for_production() -> None:
     done = run("vegafs", "dev", VEGAFS_ENVIRONMENT="production")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "ERROR [usage]  `vegafs dev` makes a key and migrates as it likes, which is not for "
+        "ERROR [usage]  `vegafs dev` creates a key and migrates without asking: it is not for "
         "production\n  help: vegafs serve --migrate\n"
     )

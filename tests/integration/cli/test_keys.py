@@ -44,14 +44,14 @@ async def test_a_key_is_printed_once_listed_and_revoked() -> None:
     assert code == 0
     assert re.fullmatch(r"vegafs_[\w-]{43}\n", out)
     assert err == (
-        "OK  made the key 'laptop'; it is not shown again\n"
+        "OK  created the key 'laptop'; it is not shown again\n"
         "Next: send it as `Authorization: Bearer KEY`\n"
     )
     assert await keys("create", "laptop") == (
         3,
         "",
-        "REFUSED [key-name-taken]  a key 'laptop' is in force, and what it is cannot be shown "
-        "again\n  help: choose another name, or `vegafs keys revoke laptop` first\n",
+        "REFUSED [key-name-taken]  a key 'laptop' is in force and cannot be shown again\n"
+        "  help: choose another name, or run `vegafs keys revoke laptop` first\n",
     )
     await keys("create", "a robot", "--scope", "ops")
     assert await keys("revoke", "laptop") == (0, "", "OK  revoked the key 'laptop'\n")
@@ -97,7 +97,7 @@ async def test_a_name_that_cannot_be_read_is_refused(name: str) -> None:
     assert await keys("create", name) == (
         2,
         "",
-        "ERROR [usage]  Invalid value for 'NAME': a name has letters that can be read\n"
+        "ERROR [usage]  Invalid value for 'NAME': a name needs printable characters\n"
         "  help: vegafs keys create --help\n",
     )
 

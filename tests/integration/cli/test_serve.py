@@ -95,8 +95,8 @@ async def test_with_migrate_it_brings_the_database_to_head_first(
         ),
         (
             "UPDATE alembic_version SET version_num = '9999'",
-            "ERROR [database-diverged]  database '{name}' and this build contradict: it is at "
-            "9999, which neither this build nor its ledger knows\n"
+            "ERROR [database-diverged]  database '{name}' and this build contradict each other: "
+            "it is at 9999, which neither this build nor its ledger knows\n"
             "  help: deploy the build that has it, or restore the database that belongs to this "
             "one",
         ),
@@ -126,8 +126,8 @@ async def test_with_migrate_it_does_not_serve_on_a_database_that_nobody_knows(
     with served("serve", "--migrate", DATABASE_URL=database.url) as service:
         assert end(service) == (
             1,
-            f"ERROR [database-diverged]  database '{database.name}' and this build contradict: it "
-            "is at 9999, which neither this build nor its ledger knows\n"
+            f"ERROR [database-diverged]  database '{database.name}' and this build contradict "
+            "each other: it is at 9999, which neither this build nor its ledger knows\n"
             "  help: deploy the build that has it, or restore the database that belongs to this "
             "one",
         )
@@ -182,7 +182,7 @@ async def test_a_port_that_is_taken_is_named(database: Database) -> None:
     assert done.err == (
         f"ERROR [port-busy]  the service cannot listen on 127.0.0.1 port {port}: "
         "Address already in use\n"
-        f"  help: stop what listens there, or set another one: VEGAFS_PORT={port + 1}\n"
+        f"  help: stop the process that uses it, or set VEGAFS_PORT={port + 1}\n"
     )
 
 

@@ -144,7 +144,7 @@ async def test_an_unknown_volume_is_a_problem(api: httpx.AsyncClient, catalogue:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "urn:vegafs:volume-unknown",
-        "title": "No volume of that name is configured",
+        "title": "No volume of that name is configured or catalogued",
         "status": 422,
         "detail": "there is no volume 'nope'; configured: Other, data",
         "instance": "/api/v1/files",
@@ -161,12 +161,12 @@ async def test_a_wrong_cursor_is_a_problem(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 422
     assert answer.json() == {
         "type": "urn:vegafs:cursor-invalid",
-        "title": "The cursor is not one that a former page gave",
+        "title": "The cursor does not come from a previous page",
         "status": 422,
-        "detail": "the cursor is not one that this list gave",
+        "detail": "the cursor does not come from a page of this list",
         "instance": "/api/v1/files",
         "code": "cursor-invalid",
-        "help": "pass `next` of the page before as it is, or leave the cursor out to start again",
+        "help": "pass `next` of the previous page unchanged, or omit the cursor to start again",
     }
 
 

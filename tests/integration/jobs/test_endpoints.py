@@ -72,7 +72,7 @@ async def test_a_folder_is_named_absolutely_or_below_a_volume(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "urn:vegafs:job-active",
-        "title": "The same work is queued or running already",
+        "title": "The same work is already queued or running",
         "status": 409,
         "detail": f"job {job_id} is active with the same work: scan of 'a/b' in volume 'data'",
         "instance": JOBS,
@@ -223,7 +223,7 @@ async def test_a_job_that_is_not_there_is_a_problem(
     assert answer.status_code == 404
     assert answer.json() == {
         "type": "urn:vegafs:job-not-found",
-        "title": "There is no job of that number",
+        "title": "There is no job with that id",
         "status": 404,
         "detail": "there is no job 4711",
         "instance": path,
@@ -266,7 +266,7 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(
     assert answer.status_code == 409
     assert answer.json() == {
         "type": "urn:vegafs:job-final",
-        "title": "The job has ended and cannot change any more",
+        "title": "The job has ended and cannot be changed",
         "status": 409,
         "detail": f"job {job_id} is {status.value} and cannot be cancelled",
         "instance": f"{JOBS}/{job_id}/cancel",

@@ -211,7 +211,7 @@ async def test_a_silent_workers_job_is_taken_over(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once its lease ran out; what the first one finds when it wakes up does not count."""
-    monkeypatch.setattr(Worker, "_hold", lambda *_: asyncio.sleep(LONG_S))
+    monkeypatch.setattr(queue, "renew", lambda *_, **__: asyncio.sleep(LONG_S))
     began, woken = asyncio.Event(), asyncio.Event()
 
     async def sleeps(_: Work) -> dict[str, Any]:
@@ -223,11 +223,11 @@ async def test_a_silent_workers_job_is_taken_over(
         return {"by": "the second"}
 
     job_id = await office.queue()
-    first = asyncio.create_task(office.worker(sleeps, worker_lease_s=0.2).work_once())
+    first = asyncio.create_task(office.worker(sleeps).work_once())
     await began.wait()
     other = office.worker(second)
     assert not await other.work_once()
-    await asyncio.sleep(0.3)
+    await office.execute("UPDATE jobs SET lease_expires_at = now() - interval '1 second'")
     assert await other.work_once()
     woken.set()
     assert await first
@@ -323,7 +323,7 @@ async def test_a_worker_waits_for_a_database_that_is_away(
     await stop(task)
     assert caplog.messages[:2] == [
         "the worker cannot use its queue: Connection refused",
-        "the worker met an error of its own, and goes on",
+        "unexpected error in the worker; it continues",
     ]
 
 
@@ -341,5 +341,5 @@ async def test_a_worker_stops_although_the_database_is_away(
     await engine.dispose()
     assert caplog.messages == [
         "the worker cannot use its queue: Connection refused",
-        "the worker cannot put its job back: Connection refused",
+        "the worker cannot return its job to the queue: Connection refused",
     ]

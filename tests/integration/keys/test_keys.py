@@ -34,8 +34,8 @@ async def test_a_name_is_taken_until_its_key_is_revoked(session: AsyncSession) -
     with pytest.raises(KeyNameTaken) as caught:
         await repository.create(session, "laptop")
     assert caught.value.render() == (
-        "REFUSED [key-name-taken]  a key 'laptop' is in force, and what it is cannot be shown "
-        "again\n  help: choose another name, or `vegafs keys revoke laptop` first"
+        "REFUSED [key-name-taken]  a key 'laptop' is in force and cannot be shown again\n"
+        "  help: choose another name, or run `vegafs keys revoke laptop` first"
     )
     await repository.revoke(session, "laptop")
     new = await repository.create(session, "laptop")
@@ -84,7 +84,7 @@ async def test_a_request_without_a_key_is_a_problem(stranger: httpx.AsyncClient)
         "detail": "the request has no API key",
         "instance": "/api/v1/files",
         "code": "key-missing",
-        "help": "send `Authorization: Bearer KEY`; `vegafs keys create NAME` makes a key",
+        "help": "send `Authorization: Bearer KEY`; `vegafs keys create NAME` creates a key",
     }
 
 
@@ -117,10 +117,10 @@ async def test_a_revoked_key_is_a_problem(api: httpx.AsyncClient, session: Async
         "type": "urn:vegafs:key-unknown",
         "title": "The API key of the request is not in force",
         "status": 401,
-        "detail": "the API key is not in force: it was revoked, or never made for this database",
+        "detail": "the API key is not in force: it was revoked, or belongs to another database",
         "instance": "/api/v1/files",
         "code": "key-unknown",
-        "help": "`vegafs keys create NAME` makes a new one",
+        "help": "`vegafs keys create NAME` creates a key",
     }
 
 

@@ -112,7 +112,7 @@ async def test_a_plain_command_in_a_running_loop_is_refused(
     monkeypatch.setenv("DATABASE_URL", empty_database.url)
     with pytest.raises(LoopAlreadyRunning) as caught:
         command.upgrade(Config(INI), "head")
-    assert caught.value.help == 'use `await upgrade(target, "head")` from surefoot.run.commands'
+    assert caught.value.help == 'use `await surefoot.upgrade(target, "head")`'
 
 
 async def test_a_plain_command_in_a_greenlet_uses_the_running_loop(

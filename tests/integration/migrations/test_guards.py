@@ -41,7 +41,7 @@ def test_a_downgrade_that_drops_data_says_which_and_how_much(database: Database)
     assert result.err == (
         "REFUSED [data-would-be-lost]  this would drop data: "
         "column files.missing_since (12 rows)\n"
-        "  help: if that is meant: `vegafs downgrade 0006 --execute --reason …`\n"
+        "  help: to do it: `vegafs downgrade 0006 --execute --reason …`\n"
     )
     result = production(database, "alembic", "downgrade", "base")
     assert "table files (12 rows)" in result.err
@@ -72,7 +72,7 @@ def test_dropping_wants_a_backup_or_a_name(database: Database) -> None:
     assert failing.code == 3
     assert failing.err.splitlines()[:3] == [
         "BACKUP  sh -c 'echo no; exit 7'",
-        "REFUSED [backup-failed]  the backup command ended with 7: sh -c 'echo no; exit 7'",
+        "REFUSED [backup-failed]  the backup command exited with 7: sh -c 'echo no; exit 7'",
         "  | no",
     ]
     assert production(database, "alembic", "current").out == "0008 (head)\n"
@@ -103,7 +103,7 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     refused = run("alembic", "upgrade", "head", DATABASE_URL=database.url)
     assert refused.code == 3
     assert refused.err.startswith(
-        f"REFUSED [not-adopted]  {database.name!r} has tables and no revision table"
+        f"REFUSED [not-adopted]  {database.name!r} has tables and no version table"
     )
     command = ("vegafs", "ops", "adopt", "0008", "--reason", "made by hand")
     shown = run(*command, DATABASE_URL=database.url)
@@ -129,7 +129,7 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
             3,
             "REFUSED [revision-unsafe]  0001 would hurt a database in use: it breaks "
             "avoid-truncate, require-concurrent-index\n"
-            "  help: `vegafs lint 0001` shows where, with the safe form; if it is meant, allow it "
+            "  help: `vegafs lint 0001` shows where, with the safe form; to override, allow it "
             "in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
         ),
         ("avoid-truncate", "warn", 0, "WARNING [revision-unsafe]  0001 breaks avoid-truncate\n"),

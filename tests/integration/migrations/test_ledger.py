@@ -14,6 +14,7 @@ from surefoot.catalog import NOTHING
 from surefoot.chain.lockfile import read_lock
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import downgrade, upgrade
+from surefoot.run.narration import narrated
 from surefoot.target import Target
 from tests.support.settings import settings_of
 
@@ -116,7 +117,7 @@ async def test_what_is_in_the_way_of_the_measure_ends_no_run(empty_database: Dat
         "ALTER TABLE alembic_version_ledger ADD CHECK (outcome <> 'measured') NOT VALID",
     )
     said: list[str] = []
-    report = await upgrade(Target.of(engine), "0002", say=said.append)
+    report = await upgrade(Target.of(engine), "0002", listen=narrated(said.append))
     await engine.dispose()
     assert report.after == ("0002",)
     assert said[-2].startswith("NOTE  the schema was not measured: ")
@@ -169,7 +170,7 @@ def test_an_edit_behind_its_back_is_found(database: Database, edit: str, row: in
     )
     message = (
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
-        f"before row {row}: its hash does not fit\n"
+        f"before row {row}: its hash does not match\n"
     )
     for command in (["alembic", "downgrade", "-1"], ["vegafs", "ledger"]):
         result = run(*command, DATABASE_URL=database.url)

@@ -18,10 +18,10 @@ AT = "SELECT string_agg(version_num, ',') FROM alembic_version"
 # What else production asks has tests of its own.
 PRODUCTION = {"VEGAFS_ENVIRONMENT": "production", "VEGAFS_MIGRATE_LINT": "off"}
 REFUSED = re.compile(
-    r"REFUSED \[services-alive\]  0010 needs the code of 0009, and 1 older service lives: "
+    r"REFUSED \[services-alive\]  0010 needs the code of 0009, and 1 older service is running: "
     r"vegafs-watch@\S+ \(backend \d+\) at 0008\n"
-    r"  help: end them, or `vegafs upgrade 0010 --wait-for-services`; what comes before it runs by "
-    r"its own id; against all this: `vegafs upgrade 0010 --execute --reason …`\n"
+    r"  help: stop them, or `vegafs upgrade 0010 --wait-for-services`; to apply only revisions "
+    r"before it, name the last of them; to override: `vegafs upgrade 0010 --execute --reason …`\n"
 )
 
 

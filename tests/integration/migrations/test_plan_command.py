@@ -227,8 +227,8 @@ def test_a_table_that_is_locked_is_waited_for_no_longer_than_by_a_migration(
                     75,
                     f"ERROR [table-locked]  a table of '{database.name}' is locked by another "
                     "session; stopped waiting after 0.1 s\n"
-                    "  help: the same command again when that is done: an upgrade, or DDL by "
-                    "hand\n",
+                    "  help: run the same command again when that session, an upgrade or DDL by "
+                    "hand, is done\n",
                 )
         await holder.close()
 

@@ -74,7 +74,7 @@ def test_what_would_hurt_is_refused_until_it_is_safe_or_allowed(
         3,
         "REFUSED [revision-unsafe]  0009 would hurt a database in use: it breaks "
         "require-concurrent-index\n"
-        "  help: `vegafs lint 0009` shows where, with the safe form; if it is meant, allow it in "
+        "  help: `vegafs lint 0009` shows where, with the safe form; to override, allow it in "
         "the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
     )
     write(project, ALLOWED)

@@ -88,12 +88,12 @@ async def test_an_upgrade_is_a_span_with_one_for_each_revision(target: Target, t
     assert run.attributes == {
         "db.system.name": "postgresql",
         "db.namespace": target.name,
-        "vegafs.command": "upgrade",
+        "surefoot.command": "upgrade",
     }
     assert all(span.status.is_unset for span in told.spans)
     points = told.points
-    assert points["vegafs.migrate.run.duration"][0].attributes["vegafs.outcome"] == "ok"
-    assert points["vegafs.migrate.revision.duration"][0].count == 2
+    assert points["surefoot.run.duration"][0].attributes["surefoot.outcome"] == "ok"
+    assert points["surefoot.revision.duration"][0].count == 2
 
 
 async def test_a_failure_is_told_by_its_code_alone(
@@ -129,9 +129,9 @@ async def test_a_lock_that_was_not_had_is_an_event(
     assert [event.name for event in first.events] == ["lock blocked"]
     assert (first.attributes or {})["error.type"] == "lock-blocked"
     assert last.status.is_unset
-    (retries,) = told.points["vegafs.migrate.lock.retries"]
+    (retries,) = told.points["surefoot.lock.retries"]
     assert retries.value >= 1
-    assert retries.attributes["vegafs.unit"] == HEAD
+    assert retries.attributes["surefoot.unit"] == HEAD
 
 
 async def test_waiting_for_the_mutex_is_a_span(
@@ -146,7 +146,7 @@ async def test_waiting_for_the_mutex_is_a_span(
     await asyncio.gather(*runs)
     wait = told.named("wait for the mutex")
     assert wait.status.is_unset
-    (point,) = told.points["vegafs.migrate.mutex.wait"]
+    (point,) = told.points["surefoot.mutex.wait"]
     assert point.count == 1
     assert point.sum > 0
 
@@ -165,7 +165,7 @@ async def test_a_service_that_starts_tells_what_it_found(told: Told, database: D
         async with service.router.lifespan_context(service):
             pass
     served, refused = (span for span in told.spans if span.name == "schema check at start")
-    assert (served.attributes or {})["vegafs.schema.state"] == "current"
+    assert (served.attributes or {})["surefoot.schema.state"] == "current"
     assert (refused.attributes or {})["error.type"] == "database-behind"
 
 

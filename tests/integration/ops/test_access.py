@@ -23,7 +23,7 @@ PATHS = ["/migrations", "/migrations.json", "/metrics"]
 @pytest.fixture
 async def watched(service: FastAPI) -> FastAPI:
     """The application, once it has looked at its schema."""
-    await service.state.watch.look()
+    await service.state.watch.refresh()
     return service
 
 
@@ -55,12 +55,12 @@ async def test_a_key_without_the_scope_is_a_problem(
     assert answer.status_code == 403
     assert answer.json() == {
         "type": "urn:vegafs:scope-missing",
-        "title": "The API key may not do this: it lacks a scope",
+        "title": "The API key lacks a scope",
         "status": 403,
         "detail": "the key 'test' does not have the scope 'ops'",
         "instance": path,
         "code": "scope-missing",
-        "help": "`vegafs keys create NAME --scope ops` makes one that has it",
+        "help": "`vegafs keys create NAME --scope ops` creates a key that has it",
         "name": "test",
         "scope": "ops",
     }
@@ -95,7 +95,7 @@ async def test_in_development_nobody_needs_a_key(database: Database) -> None:
     settings = settings_of(database.url).model_copy(update={"environment": "development"})
     async with engine(settings, "app") as made:
         service = application(settings, made, session_factory(made))
-        await service.state.watch.look()
+        await service.state.watch.refresh()
         async with asking(service) as client:
             for path in PATHS:
                 assert (await client.get(path)).status_code == 200
@@ -107,7 +107,7 @@ async def test_a_key_is_remembered_while_the_database_is_away(database: Database
     async with engine(settings_of(database.url), "app") as made, engine(NOWHERE, "app") as gone:
         service = application(settings_of(database.url), made, session_factory(made))
         async with asking(service, key) as client:
-            await service.state.watch.look()
+            await service.state.watch.refresh()
             assert (await client.get("/metrics")).status_code == 200
             service.state.sessions = session_factory(gone)
             service.state.observing = gone

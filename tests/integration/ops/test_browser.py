@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
 ]
-SECTIONS = ["Happening now", "Pending", "Done", "The chain", "Services", "Drift and integrity"]
+SECTIONS = ["Running now", "Pending", "History", "Revisions", "Services", "Drift and integrity"]
 HEAD = IDS[-1]
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 ARGUMENTS = [
@@ -131,8 +131,8 @@ async def test_at_head_there_is_nothing_to_do(look: Look, database: Database) ->
     """Who applied what is there, and both facts are in order."""
     page = await look(database, "at-head")
     assert await headline(page) == f"Ready. Database '{database.name}' is at head {HEAD}."
-    assert await part(page, "Pending") == "Pending (0) Nothing."
-    assert (await part(page, "Drift")).count("in order") == 2
+    assert await part(page, "Pending") == "Pending (0) None."
+    assert (await part(page, "Drift")).count("OK ") == 2
     assert await page.locator("tbody tr", has_text="applied").count() == len(IDS)
     assert await page.locator("ol[aria-label] li").all_inner_texts() != []
     assert await page.locator("svg.drawing g.applied").count() == len(IDS)
@@ -147,7 +147,7 @@ async def test_it_needs_no_script_and_is_used_by_keyboard(look: Look, database: 
     for _ in range(3):
         await page.keyboard.press("Tab")
         stops.append(await page.locator(":focus").inner_text())
-    assert stops == ["To the content", "alembic upgrade head", "Read it again"]
+    assert stops == ["Skip to content", "alembic upgrade head", "Reload"]
     await page.keyboard.press("Enter")
     await page.wait_for_load_state()
     assert await headline(page)
@@ -168,7 +168,7 @@ async def test_the_command_is_selected_as_a_whole(look: Look, database: Database
     assert "0001" in await page.evaluate("getSelection().toString()")
     pending = await part(page, "Pending")
     assert "1 of 2; expand; lint: clean" in pending
-    assert pending.endswith(f"Undo, once they are applied: alembic downgrade {IDS[-3]}")
+    assert pending.endswith(f"To undo them after the upgrade: alembic downgrade {IDS[-3]}")
     assert await page.locator("svg.drawing g.pending").count() == 2
 
 
@@ -176,14 +176,14 @@ async def test_a_migration_that_waits_names_who_blocks_it(look: Look, database: 
     """Without the values of its statement; what is locked does not keep the page away."""
     async with running(database):
         page = await look(database, "running")
-        now = await part(page, "Happening now")
+        now = await part(page, "Running now")
         attention = await part(page, "Needs attention")
         drift = await part(page, "Drift")
     assert f"running {HEAD}, by backend" in now
     assert "ALTER TABLE api_keys ADD COLUMN scopes" in now
     assert "nightly report, idle in transaction, in a transaction for" in now
     assert "pg_terminate_backend" in attention
-    assert "not compared while a migration is at work" in drift
+    assert "not compared while a migration is running" in drift
     assert await page.locator("svg.drawing g.running").count() == 1
 
 
@@ -196,7 +196,7 @@ async def test_a_migration_that_failed_is_told_with_its_reason(
     attention = await part(page, "Needs attention")
     assert f"{HEAD} failed: alembic/versions/{HEAD}_" in attention
     assert 'column "scopes" of relation "api_keys" already exists' in attention
-    assert attention.endswith("alembic upgrade head.")
+    assert attention.endswith("Run alembic upgrade head again: it continues from there.")
     assert await page.locator("svg.drawing g.failed").count() == 1
 
 
@@ -204,7 +204,7 @@ async def test_an_older_build_shows_what_it_does_not_know(look: Look, database: 
     """It serves, as what it does not know only expanded."""
     page = await look(database, "ahead", build=older_build())
     assert (await headline(page)).startswith("Ready, ahead.")
-    assert f"{HEAD} (expand, not in this build)" in await part(page, "The chain")
+    assert f"{HEAD} (expand, not in this build)" in await part(page, "Revisions")
 
 
 async def test_a_change_by_hand_needs_attention(look: Look, database: Database) -> None:
@@ -213,7 +213,7 @@ async def test_a_change_by_hand_needs_attention(look: Look, database: Database) 
     page = await look(database, "drift", viewport=PHONE)
     assert (await headline(page)).startswith("Ready.")
     assert "database-drifted" in await part(page, "Needs attention")
-    assert "not in order Schema" in await part(page, "Drift")
+    assert "failed Schema" in await part(page, "Drift")
 
 
 async def test_without_the_database_the_page_says_so(look: Look) -> None:
@@ -221,7 +221,7 @@ async def test_without_the_database_the_page_says_so(look: Look) -> None:
     page = await look(NOWHERE.model_copy(update={"environment": "development"}), "away")
     assert (await headline(page)).startswith("No answer. Database 'gone' at 127.0.0.1:1 cannot be")
     for heading in SECTIONS:
-        if heading not in ("The chain", "Drift and integrity"):
+        if heading not in ("Revisions", "Drift and integrity"):
             assert "not read: the database does not answer" in await part(page, heading)
     assert await page.locator("svg.drawing g.unknown").count() == len(IDS)
 

@@ -21,7 +21,7 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     settings = settings_of(database.url).model_copy(update={"environment": "development"})
     async with engine(settings, "app") as made:
         service = application(settings, made, session_factory(made))
-        await service.state.watch.look()
+        await service.state.watch.refresh()
         async with asking(service) as asks:
             yield asks
 
@@ -58,7 +58,7 @@ async def test_a_downgrade_is_seen_in_the_figures(
     await revert(database, IDS[-3])
     watch = asked(client).state.watch
     for _ in range(2):
-        await watch.look()
+        await watch.refresh()
     found = await figures(client)
     assert found["vegafs_schema_ready"] == 0
     assert found["vegafs_schema_state.behind"] == 1

@@ -47,6 +47,6 @@ def test_a_cursor_of_other_making_is_refused(cursor: str) -> None:
     with pytest.raises(CursorInvalid) as caught:
         read_cursor(cursor, int, str)
     assert caught.value.render() == (
-        "ERROR [cursor-invalid]  the cursor is not one that this list gave\n"
-        "  help: pass `next` of the page before as it is, or leave the cursor out to start again"
+        "ERROR [cursor-invalid]  the cursor does not come from a page of this list\n"
+        "  help: pass `next` of the previous page unchanged, or omit the cursor to start again"
     )

@@ -1,8 +1,8 @@
-"""checksum() is the identity of a revision file: equal for equal code, however it is written.
+"""checksum() identifies a revision file by its code: formatting does not change it.
 
-Line ends, comments, docstrings, quotes, parentheses and every other matter of formatting do not
-count; everything that runs does. The code is hashed as its syntax tree, in a spelling of our own:
-`ast.dump` and `ast.unparse` differ from one Python to the next.
+Line ends, comments, docstrings, quotes and parentheses do not count; everything that runs does. The
+syntax tree is hashed in a text form of this module, as `ast.dump` and `ast.unparse` differ between
+versions of Python.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ast
 import hashlib
 
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-# Where a node stands, and hints for type checkers: formatting.
+# The position of a node, and hints for type checkers.
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
@@ -27,8 +27,8 @@ def _spell(node: object, pieces: list[str]) -> None:
         pieces.append(f"({type(node).__name__}")
         for name, value in ast.iter_fields(node):
             if name == "body" and isinstance(node, _DOCUMENTED):
-                value = _without_docstring(value)  # noqa: PLW2901 - the field as it counts
-            # A field that a newer Python adds is empty in code that an older one can read.
+                value = _without_docstring(value)  # noqa: PLW2901 - the part that counts
+            # A field that a newer Python adds is empty in code that an older Python can parse.
             if name in _IGNORED or value is None or value == []:
                 continue
             pieces.append(f" {name}=")

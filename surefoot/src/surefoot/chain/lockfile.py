@@ -1,4 +1,4 @@
-"""revisions.lock is the chain in one small file: what a running service reads.
+"""revisions.lock is the chain in one small file, which a running service reads.
 
 (Revision, ...) from disk -> write_lock -> revisions.lock -> read_lock -> the same
              '---------------- compared by check_lock ---------'
@@ -13,26 +13,32 @@ from pathlib import Path
 
 from surefoot.chain.revisions import PHASES, Revision
 from surefoot.errors import LockFileStale, RevisionsBroken
+from surefoot.errors.names import command
 
-LOCK_HEADER = """\
+_HEADER = """\
 # One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
 # fingerprint of the schema that it gives, and lint's verdict: clean, or the rules that it breaks
 # (- where nobody has looked yet).
 # Two branches that add a revision conflict here before they conflict in a database.
-# Written by `alembic revision`; after an edit by `vegafs lock`.
+# Written by `alembic revision`; after an edit by `{command} lock`.
 """
 
 
-def read_lock(path: Path) -> tuple[Revision, ...]:
-    """The revisions as revisions.lock names them, without a look at their files.
+def lock_header() -> str:
+    """The comment that revisions.lock opens with."""
+    return _HEADER.format(command=command())
 
-    On failure: RevisionsBroken where the file is missing or is not one of ours.
+
+def read_lock(path: Path) -> tuple[Revision, ...]:
+    """The revisions by revisions.lock alone; their files are not read.
+
+    On failure: RevisionsBroken, where the file is missing or a line cannot be parsed.
     """
     return tuple(map(from_line, lock_lines(path)))
 
 
 def lock_lines(path: Path) -> Sequence[Sequence[str]]:
-    """The lines of revisions.lock, taken apart: id, predecessors, phase, slug, sha256 and more.
+    """The fields of each line: id, predecessors, phase, slug, sha256, fingerprint, verdict.
 
     On failure: as `read_lock`.
     """
@@ -40,7 +46,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise RevisionsBroken(
-            f"{path} cannot be read: {error.strerror}", help="run `vegafs lock`"
+            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
         ) from None
     found = []
     for number, line in enumerate(lines, start=1):
@@ -51,32 +57,32 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
             raise RevisionsBroken(
                 f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
                 "fingerprint, verdict",
-                help="resolve what git left there in the revision files, then run `vegafs lock`",
+                help=f"resolve the conflict in the revision files, then run `{command()} lock`",
             )
         found.append(fields)
     return found
 
 
 def from_line(line: Sequence[str]) -> Revision:
-    """The revision of one of `lock_lines`."""
+    """The revision of a line of `lock_lines`."""
     identifier, down, phase, slug, sha256, *known = line
     fingerprint, verdict = (None if each == "-" else each for each in known)
     return Revision(identifier, predecessors(down), phase, slug, sha256, fingerprint, verdict)
 
 
 def predecessors(field: str) -> tuple[str, ...]:
-    """The ids that a line of revisions.lock names as those before it."""
+    """The ids in the second field of a line."""
     return () if field == "-" else tuple(field.split("+"))
 
 
 def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
-    """Whether the folder has the files that the lock names; else the lock cannot speak for them."""
+    """Whether the lock has exactly the files of the folder; if not, it must not be relied on."""
     return {revision.file_name for revision in locked} == {p.name for p in versions.glob("*.py")}
 
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
-    """Write revisions.lock; whether that changed it."""
-    text = LOCK_HEADER + "".join(f"{revision.line()}\n" for revision in revisions)
+    """Write revisions.lock; True where that changed it."""
+    text = lock_header() + "".join(f"{revision.line()}\n" for revision in revisions)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -84,9 +90,9 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
 
 
 def with_known(revisions: Sequence[Revision], locked: Sequence[Revision]) -> tuple[Revision, ...]:
-    """The revisions from disk with fingerprints and verdicts of the lock, up to the first edit.
+    """The revisions from disk with the fingerprints and verdicts of the lock, up to the first edit.
 
-    A schema is the work of all revisions up to it, so after the first difference none is known.
+    A schema depends on all revisions before it, so none is known after the first difference.
     """
     known: list[Revision] = []
     for revision, former in zip_longest(revisions, locked):
@@ -99,7 +105,7 @@ def with_known(revisions: Sequence[Revision], locked: Sequence[Revision]) -> tup
 def check_lock(path: Path, revisions: Sequence[Revision]) -> None:
     """Compare revisions.lock with the files.
 
-    On failure: LockFileStale lists each revision that is missing, gone or edited.
+    On failure: LockFileStale, with each revision that is missing, gone or edited.
     """
     locked = {revision.id: revision for revision in read_lock(path)} if path.exists() else {}
     on_disk = {revision.id: revision for revision in revisions}

@@ -1,4 +1,4 @@
-"""Revisions are the files under `alembic/versions`, read from disk without running them.
+"""Revisions are the files of the versions folder, read from disk without running them.
 
 versions/*.py -> read_revisions -> (Revision, ...) in the order in which they are applied
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
 from surefoot.errors import RevisionsBroken
+from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
@@ -19,21 +21,21 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Revision:
-    """One file under `alembic/versions`."""
+    """One file of the versions folder."""
 
     id: str
     down: tuple[str, ...]
     phase: str
     slug: str
     sha256: str
-    # Of the catalog after it; a file does not say, so it does not count as a difference.
+    # Of the catalog after it. The file does not have it, so two revisions may differ in it.
     fingerprint: str | None = field(default=None, compare=False)
-    # What lint said of it: CLEAN, or the rules of level error that it breaks, joined by +.
+    # The result of lint: CLEAN, or the rules of level error that it breaks, joined by +.
     verdict: str | None = field(default=None, compare=False)
-    # Of a contract revision: the oldest revision whose code goes on working after it. The ledger
-    # keeps it for builds that do not have the file; revisions.lock does not say.
+    # Of a contract revision: the oldest revision whose code still works after it. The ledger keeps
+    # it for builds that do not have the file; revisions.lock does not have it.
     requires_code: str | None = field(default=None, compare=False)
-    # Where it was read from; revisions.lock does not say.
+    # Where it was read from; not in revisions.lock.
     path: Path | None = field(default=None, compare=False)
 
     @property
@@ -42,14 +44,14 @@ class Revision:
         return f"{self.id}_{self.slug}.py"
 
     def line(self) -> str:
-        """The revision as it stands in revisions.lock."""
+        """The line of the revision in revisions.lock."""
         down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
         fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint)
         return "  ".join((*fields, self.verdict or "-"))
 
     @property
     def broken_rules(self) -> tuple[str, ...]:
-        """The rules that lint found broken; none too where it has not looked."""
+        """The rules that lint found broken; empty also where lint has not run."""
         return () if self.verdict in (None, CLEAN) else tuple(self.verdict.split("+"))
 
 
@@ -75,28 +77,31 @@ def read_revisions(versions: Path) -> tuple[Revision, ...]:
 def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
     """The revisions, each after those that it builds on, otherwise by id.
 
-    On failure: RevisionsBroken for a missing predecessor or a circle.
+    On failure: RevisionsBroken for a missing predecessor, a circle, or code that is required and
+    does not come before.
     """
-    waiting = {revision.id: revision for revision in sorted(revisions, key=lambda r: r.id)}
-    known = set(waiting)
-    done: dict[str, Revision] = {}
-    for revision in waiting.values():
+    by_id = {revision.id: revision for revision in sorted(revisions, key=lambda r: r.id)}
+    for revision in by_id.values():
         for down in revision.down:
-            if down not in known:
+            if down not in by_id:
                 raise RevisionsBroken(
                     f"{revision.id} builds on {down}, which no file has",
                     help="restore the file of that revision, or correct down_revision",
                 )
-    while waiting:
-        ready = [r for r in waiting.values() if all(down in done for down in r.down)]
-        if not ready:
-            raise RevisionsBroken(
-                f"the revisions {', '.join(sorted(waiting))} build on each other in a circle",
-                help="correct down_revision in one of them",
-            )
-        for revision in ready:
-            done[revision.id] = waiting.pop(revision.id)
-    found = tuple(done.values())
+    sorter = TopologicalSorter({revision.id: revision.down for revision in by_id.values()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = ", ".join(sorted(set(error.args[1])))
+        raise RevisionsBroken(
+            f"the revisions {circle} build on each other in a circle",
+            help="correct down_revision in one of them",
+        ) from None
+    found: list[Revision] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        found.extend(by_id[identifier] for identifier in ready)
+        sorter.done(*ready)
     for revision in found:
         needed = revision.requires_code
         if needed is not None and needed not in ancestors(found, revision.down):
@@ -105,11 +110,11 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
                 "that it builds on",
                 help="name one of those in requires_code: the oldest whose code works after it",
             )
-    return found
+    return tuple(found)
 
 
 def heads(revisions: Sequence[Revision]) -> frozenset[str]:
-    """The ids that nothing builds on."""
+    """The ids that no revision builds on."""
     return frozenset(r.id for r in revisions) - {down for r in revisions for down in r.down}
 
 
@@ -121,12 +126,12 @@ def one_head(revisions: Sequence[Revision]) -> None:
         raise RevisionsBroken(
             f"the chain has {len(found)} heads: {names}",
             help="let the newer file build on the other one, under the next number, "
-            "then `vegafs lock`",
+            f"then `{command()} lock`",
         )
 
 
 def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[str]:
-    """The ids themselves and everything that they build on."""
+    """The ids, and all that they build on."""
     by_id = {revision.id: revision for revision in revisions}
     found: set[str] = set()
     waiting = list(ids)
@@ -159,7 +164,7 @@ def _read(path: Path) -> Revision | None:
             help='write them as revision = "0008" and down_revision = "0007"',
         )
     if phase is None:
-        # What does not say so is treated as what an older release may not survive.
+        # Without a phase, the code of an older release may not survive it.
         phase = "contract"
     if phase not in PHASES:
         raise RevisionsBroken(
@@ -185,7 +190,7 @@ def _read(path: Path) -> Revision | None:
 
 
 def _assigned(tree: ast.Module) -> Mapping[str, object]:
-    """The module's names that are given a literal."""
+    """The names of the module and their literal values; `...` for any other value."""
     values: dict[str, object] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign):

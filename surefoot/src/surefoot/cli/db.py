@@ -52,7 +52,7 @@ def stop(now: bool) -> None:
     """Stop the embedded server; its data stays."""
     server = _database().embedded_server()
     if server.stop(now=now):
-        output.narrate(f"OK  stopped; the data stays in {server.place.data}")
+        output.narrate(f"OK  stopped; the data stays in {server.folder.data}")
     else:
         output.narrate(f"OK  no server runs in {server.directory}")
     output.narrate("Next: vegafs db start")
@@ -108,7 +108,7 @@ def psql(arguments: tuple[str, ...]) -> None:
     server = database.embedded_server(output.narrate)
     with server.use() as running:
         running.survive_exec()
-        program = embedded.find_program("psql", Path(running.state.bindir))
+        program = embedded.find_program("psql", database.pg_bindir, since=running.state.major)
         _become_psql(program, DatabaseUrl.parse(running.url()), arguments)
 
 

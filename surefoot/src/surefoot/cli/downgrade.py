@@ -31,7 +31,7 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
         raise ReasonMissing
     report = on_target(
         lambda target: upgrade.downgrade(
-            target, revision, reason=reason if execute else None, say=output.narrate, signals=True
+            target, revision, reason=reason if execute else None, listen=output.tell, signals=True
         )
     )
     if json_:

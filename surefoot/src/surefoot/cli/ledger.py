@@ -6,7 +6,7 @@ import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
-from surefoot.cli.project import on_target
+from surefoot.cli.project import on_target, project
 from surefoot.connect.failures import explained
 from surefoot.ledger.table import Ledger, Row, as_json
 from surefoot.run.report import duration
@@ -63,7 +63,7 @@ async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:
 
 
 def _rows(connection: Connection) -> tuple[Row, ...]:
-    ledger = Ledger()
+    ledger = Ledger(project().version_table)
     if not ledger.exists(connection):
         return ()
     ledger.verify(connection)

@@ -56,7 +56,8 @@ def adopt(revision: str, reason: str, execute: bool) -> None:
 @reason_option
 def accept(revision: str, reason: str) -> None:
     """Take the file of REVISION as what was applied, though it was edited since."""
-    row = on_target(lambda target: accept_checksum(target, revision, reason))
+    table = project().version_table
+    row = on_target(lambda target: accept_checksum(target, revision, reason, table))
     output.narrate(f"OK  {revision} is accepted as {row.checksum[:8]}…; the ledger keeps why")
 
 
@@ -74,7 +75,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
         return
     on_target(
         lambda target: upgrade.stamp(
-            target, revision, reason=reason, adopt=adopt, say=output.narrate
+            target, revision, reason=reason, adopt=adopt, listen=output.tell
         )
     )
 

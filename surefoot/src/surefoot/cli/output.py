@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from surefoot.run.narration import narrated
+
 
 def answer(text: str) -> None:
     """What was asked for."""
@@ -21,6 +23,9 @@ def answer_json(value: Any) -> None:
 def narrate(text: str) -> None:
     """What is going on."""
     click.echo(text, err=True)
+
+
+tell = narrated(narrate)
 
 
 def error(text: str) -> None:

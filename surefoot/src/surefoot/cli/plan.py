@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.cli.project import opened, project, serving
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained, sqlstate
 from surefoot.embedded.scratch import scratch
 from surefoot.errors import DatabaseAhead, TableLocked
+from surefoot.ledger.glance import heads_of
+from surefoot.ledger.position import position
 from surefoot.lint.formats import FORMATS
 from surefoot.lint.lint import NOTHING, lint
 from surefoot.plan.plan import Forecast, forecast
@@ -85,7 +86,7 @@ async def _plan(
         with explained(engine.url), _patient(called, wait_s):
             async with engine.connect() as connection:
                 await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
-                heads = await connection.run_sync(_heads)
+                heads = await connection.run_sync(heads_of, of.version_table)
                 pending = _pending(chain, heads, called)
                 now = await connection.run_sync(read_statistics)
                 major = int((connection.dialect.server_version_info or (0,))[0])
@@ -107,16 +108,13 @@ async def _plan(
 
 
 def _pending(chain: Sequence[Revision], heads: Sequence[str], database: str) -> Sequence[Revision]:
-    """The revisions after those. On failure: DatabaseAhead, where one of them is unknown."""
-    strange = sorted(set(heads) - {revision.id for revision in chain})
-    if strange:
-        raise DatabaseAhead(database, ", ".join(strange), chain[-1].id)
-    applied = ancestors(chain, heads)
-    return [revision for revision in chain if revision.id not in applied]
-
-
-def _heads(connection: Connection) -> tuple[str, ...]:
-    return MigrationContext.configure(connection).get_current_heads()
+    """The revisions after those. On failure: DatabaseAhead, DatabaseDiverged."""
+    at = position(chain, heads, {})
+    if at.strangers:
+        raise DatabaseAhead(database, ", ".join(s.id for s in at.strangers), chain[-1].id)
+    if at.contradiction is not None:
+        raise at.contradiction.error(database)
+    return at.pending
 
 
 @contextmanager

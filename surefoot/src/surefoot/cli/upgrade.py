@@ -44,7 +44,7 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None, wait:
             revision,
             reason=reason if execute else None,
             services_wait_s=WAIT_S if wait else None,
-            say=output.narrate,
+            listen=output.tell,
             signals=True,
         )
     )

@@ -64,6 +64,7 @@ def _print(found: Verification) -> None:
 async def _verify(of: Project, database: Database, *, privileges: bool) -> Verification:
     engine = database.engine("observe")
     try:
-        return await verify(engine, of.lock, partial(look, of, database, privileges=privileges))
+        drift = partial(look, of, database, privileges=privileges)
+        return await verify(engine, of.lock, drift, of.version_table)
     finally:
         await engine.dispose()

@@ -23,6 +23,7 @@ from surefoot.connect import driver
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.errors import DatabaseUrlMissing
+from surefoot.errors.names import setting
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -61,7 +62,7 @@ class Database:
     def location(self, role: Role = "app") -> DatabaseUrl:
         """The parsed URL for a role. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
         if role == "migrate" and self.migrate_url is not None:
-            return DatabaseUrl.parse(self.migrate_url, name="VEGAFS_MIGRATE_DATABASE_URL")
+            return DatabaseUrl.parse(self.migrate_url, name=setting("migrate_database"))
         if self.url is None:
             raise DatabaseUrlMissing("no embedded server was started for this command")
         return DatabaseUrl.parse(self.url)
@@ -151,7 +152,13 @@ class Database:
             raise DatabaseUrlMissing("the embedded server is for development only")
         if self.embedded is None:
             raise DatabaseUrlMissing("the project has no embedded server")
-        return EmbeddedServer(self.embedded, bindir=self.pg_bindir, narrate=narrate)
+        return EmbeddedServer(
+            self.embedded,
+            bindir=self.pg_bindir,
+            user=self.name,
+            database=f"{self.name}_dev",
+            narrate=narrate,
+        )
 
     def _arguments(self, role: Role) -> dict[str, Any]:
         """The arguments of `asyncpg.connect` for a role."""

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from asyncpg.transaction import Transaction
 from sqlalchemy import URL
 
+from surefoot.compat.asyncpg import Connection, MigratingConnection
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 
 # A little more than the client's own patience, whose message says more.
 WATCH_STATEMENT_TIMEOUT_S = 3.0
 
-# DDL and writes, without parameters and without rows in answer. A semicolon may hide a second
-# statement, which the server refuses only where a statement is prepared.
-_GIVES_NOTHING = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
-    re.IGNORECASE | re.DOTALL,
-)
+# Another process may run `ALTER TABLE` at any time, and a statement or type that was cached before
+# it fails once in every connection after it. Without caches there is nothing to go stale: a
+# statement is parsed inside the transaction that runs it, where its locks hold the tables as they
+# are. Unnamed statements also need no session of their own behind a pooler.
+UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
 
 
 def shown(url: DatabaseUrl) -> URL:
@@ -61,90 +59,6 @@ async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
         connection.terminate()
         raise
     return connection
-
-
-class Connection(asyncpg.Connection):
-    """Its transactions begin and end in the server too where somebody cancels the statement.
-
-    asyncpg takes a transaction whose BEGIN failed for begun, and every later one of the connection
-    for a savepoint in it. One whose COMMIT or ROLLBACK was cancelled it takes for ended.
-    """
-
-    def transaction(self, **options: Any) -> Transaction:
-        """A transaction, or a savepoint in the one that the server is in."""
-        if not self.is_in_transaction():
-            self._top_xact = None
-        defaults = {"isolation": None, "readonly": False, "deferrable": False}
-        return EndingTransaction(self, **{**defaults, **options})
-
-
-class EndingTransaction(Transaction):
-    """After commit() or rollback() the server is out of it, whatever they met."""
-
-    _connection: asyncpg.Connection[asyncpg.Record]
-    _nested: bool
-
-    async def commit(self) -> None:
-        """Keep what was done. On failure: nothing is kept."""
-        try:
-            await super().commit()
-        except asyncpg.QueryCanceledError:
-            await self._leave()
-            raise
-
-    async def rollback(self) -> None:
-        """Keep nothing."""
-        try:
-            await super().rollback()
-        except asyncpg.QueryCanceledError:
-            await self._leave()
-            raise
-
-    async def _leave(self) -> None:
-        if not self._nested and self._connection.is_in_transaction():
-            await self._connection.execute("ROLLBACK")
-
-
-# Another process may run `ALTER TABLE` at any time, and a statement or type that was cached before
-# it fails once in every connection after it. Without caches there is nothing to go stale: a
-# statement is parsed inside the transaction that runs it, where its locks hold the tables as they
-# are. Unnamed statements also need no session of their own behind a pooler.
-UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
-
-
-class MigratingConnection(Connection):
-    """Sends what gives no rows as one message, where preparing it would be a round trip more.
-
-    SQLAlchemy prepares every statement, and most of those of a revision only to forget them.
-    """
-
-    async def prepare(self, query: str, **options: Any) -> Any:
-        """The statement prepared, or what does as one where nothing is to be learnt of it."""
-        if _GIVES_NOTHING.fullmatch(query):
-            return Unprepared(self, query)
-        return await super().prepare(query, **options)
-
-
-class Unprepared:
-    """As much of asyncpg's PreparedStatement as SQLAlchemy uses, for a statement without rows."""
-
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], query: str) -> None:
-        self._connection = connection
-        self._query = query
-        self._status = ""
-
-    def get_attributes(self) -> tuple[()]:
-        """It has no columns."""
-        return ()
-
-    async def fetch(self) -> list[asyncpg.Record]:
-        """Run it."""
-        self._status = await self._connection.execute(self._query)
-        return []
-
-    def get_statusmsg(self) -> str:
-        """What the server said: `UPDATE 1`."""
-        return self._status
 
 
 def migration_settings(limits: Limits) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What PostgreSQL's own programs are told: psql, pg_dump."""
+"""libpq environment variables, for psql and pg_dump."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from surefoot.connect.url import TLS_ARGUMENTS, DatabaseUrl
 
 
 def libpq_environment(url: DatabaseUrl, name: str) -> dict[str, str]:
-    """The URL as libpq's variables: unlike arguments, other users cannot list them.
+    """The URL as environment variables, which other users cannot list as they can arguments.
 
-    `name` is what the server calls the session, unless the URL says.
+    `name` is the application name, unless the URL has one.
     """
     settings = dict(url.server_settings)
     found = {
@@ -31,5 +31,5 @@ def libpq_environment(url: DatabaseUrl, name: str) -> dict[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """libpq splits options at spaces and keeps those behind a backslash."""
+    """libpq splits options at spaces that have no backslash before them."""
     return text.replace("\\", "\\\\").replace(" ", "\\ ")

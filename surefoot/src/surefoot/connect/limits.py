@@ -1,4 +1,4 @@
-"""Limits is how long a run may wait for what, and whose run it is."""
+"""Limits holds the bounds of a run, and the settings of its guards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Limits:
     """Bounds of a run. `docs/limits.md` says why the defaults are what they are."""
 
     mutex_wait_s: float = 300.0
-    # For a lock that readers or writers queue behind: what each of them waits at most.
+    # For a lock that readers or writers queue behind: the longest that each of them waits.
     lock_timeout_s: float = 2.0
     # For a lock that neither queues behind: index builds, validations.
     patient_lock_timeout_s: float = 600.0
-    # For all attempts at one revision or one step together.
+    # For all attempts at one revision or step together.
     lock_budget_s: float = 600.0
     # For services to end whose code a contract revision breaks; 0 refuses at once.
     services_wait_s: float = 0.0
@@ -23,12 +23,12 @@ class Limits:
     statement_timeout_s: float = 0.0
     retry_first_s: float = 0.5
     retry_longest_s: float = 30.0
-    # Of whose statements and locks nothing is seen for this long, one line is said.
+    # A statement or a wait that takes this long is told to the listener.
     warn_after_s: float = 2.0
     production: bool = False
-    # Run before the first revision that drops data, in production; or who does without, and why.
+    # Run before the first revision that drops data, in production; or who waived it, and why.
     backup_command: str | None = None
     backup_waived: str | None = None
-    # In production, what becomes of a revision that breaks rules of level error.
+    # In production, for a revision that breaks rules of level error.
     lint: Literal["off", "warn", "error"] = "error"
     build: str = ""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from surefoot.errors import DatabaseUrlInvalid
+from surefoot.errors.names import setting
 
 SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 DEFAULT_PORT = 5432
@@ -79,14 +80,14 @@ class DatabaseUrl:
     server_settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str, *, name: str = "DATABASE_URL") -> DatabaseUrl:
+    def parse(cls, text: str, *, name: str | None = None) -> DatabaseUrl:
         """The URL in `text`; `name` is the variable that held it, for the error.
 
         On failure: DatabaseUrlInvalid, which quotes nothing that could be a password.
         """
 
         def refuse(reason: str) -> DatabaseUrlInvalid:
-            return DatabaseUrlInvalid(name, reason)
+            return DatabaseUrlInvalid(name or setting("database"), reason)
 
         scheme, separator, _ = text.strip().partition("://")
         if not separator:

@@ -12,7 +12,7 @@ from surefoot.target import Target
 
 
 async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-    """The revisions with the fingerprint of what each gives.
+    """The revisions with the fingerprint of the schema after each.
 
     `scratch` is an empty database that may be filled. On failure: as `upgrade`.
     """
@@ -25,6 +25,6 @@ async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple
 
 
 async def catalog_of(target: Target) -> Catalog:
-    """The target's schema as it is."""
+    """The catalog of the target."""
     async with target.engine.connect() as connection:
         return await connection.run_sync(snapshot)

@@ -1,25 +1,23 @@
-"""A real PostgreSQL of the project's own, for a development machine that has none.
+"""A PostgreSQL server in a folder, for machines that have none and for scratch databases.
 
     with EmbeddedServer(folder).use() as running:
         database = Database(running.url())
 
     command --- shared lock ---+
-    command --- shared lock ---+--> supervisor --> postgres --> .vegafs/data
-    killed command: no lock any more
+    command --- shared lock ---+--> supervisor --> postgres --> FOLDER/data
+    killed command: its lock is released
 
-binaries.py finds the programs, server.py joins or starts, supervisor.py keeps and ends,
-postgres.py and identity.py run the server (also for root), place.py knows the files.
-Nothing here imports more than the standard library until it is used: the supervisor has no more.
+binaries.py finds the programs, server.py joins or starts a server, supervisor.py stops it,
+postgres.py and identity.py run it (also for root), folder.py has the paths. These modules import
+the standard library only, because the supervisor runs without site-packages.
 """
 
 from __future__ import annotations
 
 from surefoot.embedded.binaries import Binaries, find_binaries, find_program
-from surefoot.embedded.server import DATABASE, USER, EmbeddedServer, Running, Status
+from surefoot.embedded.server import EmbeddedServer, Running, Status
 
 __all__ = [
-    "DATABASE",
-    "USER",
     "Binaries",
     "EmbeddedServer",
     "Running",

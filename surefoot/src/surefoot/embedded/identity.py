@@ -1,11 +1,11 @@
-"""Identity is the user that PostgreSQL runs as, for it refuses to run as root.
+"""Identity is the user that PostgreSQL runs as; it refuses to run as root.
 
-An ordinary user runs it as itself. For root there are several ways, and the first that reaches
-the folders is taken; no user is added and nothing outside the state folder changes its mode.
+An ordinary user runs it as itself. Root takes the first of these that can enter the folders. No
+user is added, and no mode outside the server's folder changes.
 
-1. the owner of an existing data folder, who made it without being root
-2. root itself, in a user namespace in which it appears as `nobody`: files stay root's
-3. the owner of the folder around the state folder: a developer's checkout under sudo
+1. the owner of an existing data folder, if that is not root
+2. root itself in a user namespace, where it appears as `nobody`: root keeps the files
+3. the owner of the parent folder: a developer's checkout under sudo
 4. the real `nobody`, where namespaces are forbidden
 """
 
@@ -26,14 +26,14 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """A user to run as: `uid` and `gid` outside, or as what a namespace shows root."""
+    """A user to run as: a real one, or the one that root appears as in a namespace."""
 
     uid: int
     gid: int
     namespace: bool = False
 
     def enter(self) -> None:
-        """Become this user. Only for a forked child, before it executes a program."""
+        """Become this user. Only a forked child calls this, before it executes a program."""
         if not self.namespace:
             if (os.geteuid(), os.getegid()) == (self.uid, self.gid):
                 return
@@ -44,13 +44,13 @@ class Identity:
         outer_uid, outer_gid = os.geteuid(), os.getegid()
         if _libc().unshare(CLONE_NEWUSER) != 0:
             raise OSError(ctypes.get_errno(), "user namespaces are not allowed here")
-        # The kernel lets a process map its own group only after it gave up setgroups().
+        # A process may map its own group only after it gave up setgroups().
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{self.uid} {outer_uid} 1")
         _write("/proc/self/gid_map", f"{self.gid} {outer_gid} 1")
 
     def own(self, path: Path) -> None:
-        """Give a folder of the state folder and all below it to this user."""
+        """Give a folder and everything in it to this user."""
         uid, gid = (os.geteuid(), os.getegid()) if self.namespace else (self.uid, self.gid)
         if path.lstat().st_uid == uid:
             return
@@ -60,7 +60,7 @@ class Identity:
         os.lchown(path, uid, gid)
 
     def reaches(self, *paths: Path) -> bool:
-        """Whether this user gets to the paths. A child tries it: there is no way back."""
+        """Whether this user can enter the paths. A child tries it, as `enter()` is final."""
         child = os.fork()
         if child == 0:
             try:
@@ -92,15 +92,15 @@ def choose_identity(data: Path, bindir: Path) -> Identity:
 
 
 def die_with_parent(parent_pid: int, death_signal: signal.Signals) -> None:
-    """The kernel sends this process the signal when its parent dies. Linux only.
+    """Ask the kernel to send this process the signal when its parent dies. Linux only.
 
-    The kernel forgets the wish when a process changes its user, so this comes after `enter()`.
+    A change of user cancels the request, so this comes after `enter()`.
     """
     if sys.platform != "linux":
         return
     _libc().prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != parent_pid:
-        os._exit(1)  # the parent died before the wish was made
+        os._exit(1)  # the parent died before the request
 
 
 def _for_root(data: Path) -> Iterator[Identity]:
@@ -109,9 +109,9 @@ def _for_root(data: Path) -> Iterator[Identity]:
         yield _of(data)
     if sys.platform == "linux":
         yield Identity(nobody.uid, nobody.gid, namespace=True)
-    around = data.parent.parent
-    if around.stat().st_uid != 0 and _has_name(around.stat().st_uid):
-        yield _of(around)
+    parent = data.parent.parent
+    if parent.stat().st_uid != 0 and _has_name(parent.stat().st_uid):
+        yield _of(parent)
     yield nobody
 
 
@@ -121,7 +121,7 @@ def _of(path: Path) -> Identity:
 
 
 def _nobody() -> Identity:
-    """`nobody`, or any user with a name but root: initdb looks its own name up."""
+    """`nobody`, or another named user except root: initdb needs the name of its user."""
     entries = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
     if not entries:
         raise OSError("this system has no user but root, and PostgreSQL refuses root")
@@ -142,5 +142,5 @@ def _libc() -> ctypes.CDLL:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:  # noqa: PTH123 - few steps between fork and exec
+    with open(path, "w", encoding="ascii") as file:  # noqa: PTH123 - little code between fork and exec
         file.write(text)

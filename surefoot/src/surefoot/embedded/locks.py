@@ -1,7 +1,7 @@
-"""A lock file is held by an open file, so that a process's death, by any cause, releases it.
+"""LockFile is a lock that the death of its process releases, whatever the cause.
 
-flock(2) it is, not a process id in a file: an id can outlive its process and come back as
-another's. What is opened here is not inherited by programs that the process starts.
+It uses flock(2) rather than a process id in a file: the id can outlive its process and be given to
+another one. Programs that the process starts do not inherit the lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class LockFile:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def attempt(self, *, shared: bool) -> bool:
-        """Take the lock if that is possible at once."""
+        """Take the lock if it is free."""
         try:
             fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -31,7 +31,7 @@ class LockFile:
         return True
 
     def wait(self, *, shared: bool, until: float) -> bool:
-        """Take the lock before the monotonic clock shows `until`, or say that it was held."""
+        """Take the lock before the monotonic clock reaches `until`; false if it stayed held."""
         while not self.attempt(shared=shared):
             if time.monotonic() >= until:
                 return False
@@ -42,7 +42,7 @@ class LockFile:
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def is_current(self) -> bool:
-        """Whether the path still leads here: a file that was deleted locks nobody out."""
+        """Whether the path still names this file: a deleted file locks nobody out."""
         try:
             found, ours = self.path.stat(), os.fstat(self._file)
         except FileNotFoundError:
@@ -50,11 +50,11 @@ class LockFile:
         return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
 
     def survive_exec(self) -> None:
-        """The program that replaces this process goes on holding the lock."""
+        """Let the program that replaces this process keep the lock."""
         os.set_inheritable(self._file, True)
 
     def write(self, text: str) -> None:
-        """Leave a note for people; nothing reads it back to act on it."""
+        """Write a note for people; no program reads it."""
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, text.encode(), 0)
 
@@ -67,7 +67,7 @@ class LockFile:
 def is_held(path: Path) -> bool:
     """Whether a process holds the file exclusively.
 
-    The look takes a shared lock for a moment, so that two who look do not see each other.
+    This takes a shared lock for a moment, so two processes that check do not see each other.
     """
     if not path.exists():
         return False
@@ -79,7 +79,7 @@ def is_held(path: Path) -> bool:
 
 
 def holders(path: Path) -> list[str]:
-    """The other processes that hold the file, as the kernel lists them: `vegafs (pid 4121)`."""
+    """The other processes that hold the file, as the kernel lists them: `alembic (pid 4121)`."""
     if sys.platform != "linux" or not path.exists():
         return []
     inode = str(path.stat().st_ino)

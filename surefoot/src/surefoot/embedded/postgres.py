@@ -1,4 +1,4 @@
-"""One `postgres` process on one data folder: made, started, waited for, stopped.
+"""Makes a data folder, and starts and stops the `postgres` process on it.
 
 Only the supervisor uses this, from its one thread: the kernel's "die with your parent" belongs
 to the thread that forked.
@@ -16,17 +16,17 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from surefoot.embedded.folder import ServerFolder, ServerSpec
 from surefoot.embedded.identity import Identity, die_with_parent
-from surefoot.embedded.place import Place, Spec
-from surefoot.embedded.wire import SOCKET_NAME
+from surefoot.embedded.protocol import SOCKET_NAME
 
 POLL_S = 0.005
 READY_TIMEOUT_S = 90.0  # a crash recovery comes first
 PREDECESSOR_TIMEOUT_S = 10.0
 FAST_STOP_TIMEOUT_S = 30.0
 IMMEDIATE_STOP_TIMEOUT_S = 5.0
-# What a server says while one that was killed still leaves its last traces.
-PASSING = ("already exists", "is still in use")
+# Log texts of a server that starts while the processes of a killed one still end.
+TRANSIENT = ("already exists", "is still in use")
 
 COMMON = {
     "listen_addresses": "",
@@ -39,7 +39,7 @@ COMMON = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %q%a@%d ",
 }
-# A crash of the machine may cost the last moments' commits, never the database.
+# A crash of the machine may lose the latest commits, never the database.
 DURABLE = {"synchronous_commit": "off", "max_wal_size": "2GB"}
 THROW_AWAY = {
     "fsync": "off",
@@ -47,7 +47,7 @@ THROW_AWAY = {
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    # Below the data folder, and so removed with it even after a kill.
+    # In the data folder, so it is removed with it even after a kill.
     "dynamic_shared_memory_type": "mmap",
 }
 
@@ -56,17 +56,17 @@ class PostgresFailed(Exception):
     """initdb or postgres ended before the server was up; the log says why."""
 
 
-def create_cluster(place: Place, spec: Spec, identity: Identity) -> None:
-    """Make the data folder, whole or not at all.
+def create_cluster(folder: ServerFolder, spec: ServerSpec, identity: Identity) -> None:
+    """Make the data folder atomically.
 
-    initdb works in a folder of another name, and the rename comes last. What a killed one left
-    behind is removed by the next.
+    initdb works in a folder of another name, which is renamed at the end. The next start removes
+    the remains of one that was killed.
     """
-    for left in place.directory.glob("data.new-*"):
+    for left in folder.directory.glob("data.new-*"):
         shutil.rmtree(left, ignore_errors=True)
-    if place.data_major() is not None:
+    if folder.data_major() is not None:
         return
-    new = place.directory / f"data.new-{os.getpid()}"
+    new = folder.directory / f"data.new-{os.getpid()}"
     new.mkdir(mode=0o700)
     identity.own(new)
     arguments = [
@@ -82,16 +82,16 @@ def create_cluster(place: Place, spec: Spec, identity: Identity) -> None:
     if code != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise PostgresFailed(f"initdb ended with exit code {code}")
-    new.rename(place.data)
+    new.rename(folder.data)
 
 
 class Postgres:
     """The server process, a child of this one that dies with it."""
 
-    def __init__(self, place: Place, spec: Spec, identity: Identity) -> None:
-        self._place, self._spec, self._identity = place, spec, identity
+    def __init__(self, folder: ServerFolder, spec: ServerSpec, identity: Identity) -> None:
+        self._folder, self._spec, self._identity = folder, spec, identity
         self._process: subprocess.Popen[bytes] | None = None
-        # Nobody needs a throw-away server's last checkpoint.
+        # A throw-away server needs no last checkpoint.
         self._stop_signal = signal.SIGINT if spec.durable else signal.SIGQUIT
 
     @property
@@ -102,25 +102,25 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start and wait until connections are let in.
+        """Start, and wait until the server accepts connections.
 
         On failure: PostgresFailed.
         """
         deadline = time.monotonic() + PREDECESSOR_TIMEOUT_S
         while True:
-            end_predecessor(self._place)
-            log_start = self._place.log_bytes()
+            end_predecessor(self._folder)
+            log_start = self._folder.log_bytes()
             self._process = _spawn(self._arguments(), self._identity, self._stop_signal)
             if self._becomes_ready():
                 return
-            said = "\n".join(self._place.log_tail(log_start))
-            passing = any(text in said for text in PASSING)
-            if not passing or time.monotonic() > deadline:
+            log = "\n".join(self._folder.log_tail(log_start))
+            transient = any(text in log for text in TRANSIENT)
+            if not transient or time.monotonic() > deadline:
                 raise PostgresFailed(f"postgres ended with exit code {self._process.returncode}")
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End sessions and server; harder where it takes too long."""
+        """End sessions and server, with harder signals when it takes too long."""
         steps = (
             (self._stop_signal, FAST_STOP_TIMEOUT_S),
             (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
@@ -137,18 +137,18 @@ class Postgres:
         options = {
             **COMMON,
             **(DURABLE if self._spec.durable else THROW_AWAY),
-            "unix_socket_directories": str(self._place.run),
+            "unix_socket_directories": str(self._folder.run),
             **self._spec.options,
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         program = str(Path(self._spec.bindir) / "postgres")
-        return [program, "-D", str(self._place.data), *settings]
+        return [program, "-D", str(self._folder.data), *settings]
 
     def _becomes_ready(self) -> bool:
-        """True when the server lets us in; false when it ended instead."""
+        """True when the server accepts connections; false when it ended instead."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         while self.is_alive():
-            lines = _pid_file(self._place)
+            lines = _pid_file(self._folder)
             if len(lines) >= 8 and lines[0] == str(self.pid) and lines[7] == "ready":
                 return True
             if time.monotonic() > deadline:
@@ -158,32 +158,32 @@ class Postgres:
         return False
 
 
-def end_predecessor(place: Place) -> None:
-    """Make sure that no server runs on the data folder any more. The caller has the place's lock.
+def end_predecessor(folder: ServerFolder) -> None:
+    """End the server that still runs on the data folder. The caller holds the supervisor's lock.
 
     A server outlives its supervisor for the moment that a fast stop takes, or for good where the
     system cannot tie it to its parent. A killed one may stay in the process table as a zombie, or
-    its id may be another program's by now: postgres would take both for a living server. Then
-    its lock file is given our id, which postgres takes for stale, and it goes on to look
-    whether any of the dead server's children still use the shared memory.
+    another program may have its id: postgres would take both for a running server. So this
+    process writes its own id into the lock file, which postgres takes for stale; postgres still
+    checks whether a child of the dead server uses the shared memory.
     """
     for stop_signal, timeout_s in (
         (signal.SIGINT, PREDECESSOR_TIMEOUT_S),
         (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
         (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
     ):
-        pid = _server_pid(place)
+        pid = _server_pid(folder)
         if pid is None:
             break
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, stop_signal)
-        _wait_until(lambda: _server_pid(place) is None, timeout_s)
-    pid_file = place.data / "postmaster.pid"
-    lines = _pid_file(place)
+        _wait_until(lambda: _server_pid(folder) is None, timeout_s)
+    pid_file = folder.data / "postmaster.pid"
+    lines = _pid_file(folder)
     if lines:
         pid_file.write_text("\n".join([str(os.getpid()), *lines[1:], ""]), encoding="utf-8")
     for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
-        (place.run / name).unlink(missing_ok=True)
+        (folder.run / name).unlink(missing_ok=True)
 
 
 def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
@@ -192,9 +192,9 @@ def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(POLL_S)
 
 
-def _server_pid(place: Place) -> int | None:
-    """The id of the server that runs on the data folder, if one does."""
-    lines = _pid_file(place)
+def _server_pid(folder: ServerFolder) -> int | None:
+    """The process id of the server that runs on the data folder."""
+    lines = _pid_file(folder)
     if not lines or not lines[0].isdigit():
         return None
     if sys.platform != "linux":
@@ -210,19 +210,19 @@ def _server_pid(place: Place) -> int | None:
         works_in = Path(f"/proc/{lines[0]}/cwd").readlink()
     except OSError:
         return None
-    return int(lines[0]) if works_in == place.data else None
+    return int(lines[0]) if works_in == folder.data else None
 
 
-def _pid_file(place: Place) -> list[str]:
+def _pid_file(folder: ServerFolder) -> list[str]:
     try:
-        text = (place.data / "postmaster.pid").read_text(encoding="utf-8")
+        text = (folder.data / "postmaster.pid").read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
     return [line.strip() for line in text.splitlines()]
 
 
 def _locale(major: int) -> Sequence[str]:
-    """UTF-8 order by code point, on every system alike where PostgreSQL brings its own."""
+    """UTF-8 in code point order, the same on every system since PostgreSQL has its own."""
     if major >= 17:
         return ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     return ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=C",)
@@ -231,7 +231,7 @@ def _locale(major: int) -> Sequence[str]:
 def _spawn(
     arguments: list[str], identity: Identity, death_signal: signal.Signals
 ) -> subprocess.Popen[bytes]:
-    """A child that is `identity`, writes into the log and dies with this process."""
+    """A child that runs as `identity`, writes into the log and dies with this process."""
     parent_pid = os.getpid()
 
     def prepare() -> None:

@@ -1,8 +1,8 @@
-"""EmbeddedServer is one real PostgreSQL in one folder, there while somebody uses it.
+"""EmbeddedServer is a PostgreSQL in a folder of its own, which runs while it has users.
 
-Users hold a shared lock; the first starts a supervisor, which ends the server when it can have
-the lock for itself. A second lock makes arriving one at a time, so that commands that begin
-together share one server.
+Users hold a shared lock. The first one starts a supervisor, which stops the server when it gets
+the lock exclusively. A second lock lets users join one at a time, so commands that begin together
+share one server.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from surefoot.embedded import locks, wire
+from surefoot.embedded import locks, protocol
 from surefoot.embedded.binaries import Binaries, binaries_for_data, find_binaries
+from surefoot.embedded.folder import ServerFolder, ServerSpec, ServerState
 from surefoot.embedded.launch import launch
 from surefoot.embedded.locks import LockFile
-from surefoot.embedded.place import Place, Spec, State
 from surefoot.errors import DatabaseUrlMissing, ServerInUse, ServerStartFailed
 
-USER = "vegafs"
-DATABASE = "vegafs_dev"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 STARTS = 3
@@ -33,53 +31,60 @@ INVALID_CATALOG_NAME = "3D000"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that is up, for as long as its user stays."""
+    """A running server and the lock that keeps it up."""
 
-    state: State
+    state: ServerState
     users: LockFile = field(repr=False)
+    user: str
+    database: str
 
-    def url(self, database: str = DATABASE) -> str:
+    def url(self, database: str | None = None) -> str:
         """The URL of one of its databases: through the socket, without a password."""
-        return f"postgresql://{USER}@/{quote(database, safe='')}?host={quote(self.state.run)}"
+        name = quote(database or self.database, safe="")
+        return f"postgresql://{quote(self.user, safe='')}@/{name}?host={quote(self.state.run)}"
 
     def survive_exec(self) -> None:
-        """The program that replaces this process becomes the user."""
+        """Let the program that replaces this process keep the server up."""
         self.users.survive_exec()
 
 
 @dataclass(frozen=True)
 class Status:
-    """What can be seen from outside, without a start.
+    """The state of a server, seen without starting it.
 
-    With a supervisor and no state the server is coming or going.
+    With a supervisor and without `running` the server is starting or stopping.
     """
 
     has_supervisor: bool
-    running: State | None
+    running: ServerState | None
     pinned: bool
     users: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """One server's folder, and how a server in it is started."""
+    """A server in `directory`, and the options for its start.
+
+    `user` is the superuser that a new data folder gets; `database` is created when it is missing.
+    """
 
     directory: Path
     bindir: Path | None = None
     major: int | None = None
     durable: bool = True
     remove_at_end: bool = False
-    database: str = DATABASE
+    user: str = "surefoot"
+    database: str = "surefoot"
     options: Mapping[str, str] = field(default_factory=dict)
     narrate: Callable[[str], None] | None = None
 
     @property
-    def place(self) -> Place:
-        return Place(self.directory.resolve())
+    def folder(self) -> ServerFolder:
+        return ServerFolder(self.directory.resolve())
 
     @contextmanager
     def use(self) -> Iterator[Running]:
-        """The server, started if it does not run; it runs at least until the block ends.
+        """The server, started if need be; it runs at least until the block ends.
 
         On failure: ServerStartFailed, ServerBinariesMissing, DatabaseUrlMissing.
         """
@@ -89,37 +94,37 @@ class EmbeddedServer:
         finally:
             running.users.close()
 
-    def start(self) -> State:
+    def start(self) -> ServerState:
         """Start the server if need be, and keep it without users until `stop()`."""
         with self.use() as running:
-            self.place.pin()
+            self.folder.pin()
             return running.state
 
     def stop(self, *, now: bool = False) -> bool:
-        """Stop the server, and say whether one ran. With `now`, its users lose it.
+        """Stop the server, and return whether one ran. With `now`, its users lose it.
 
-        On failure: ServerInUse, and nothing is changed; ServerStartFailed when it does not end.
+        On failure: ServerInUse, and nothing changes; ServerStartFailed when it does not stop.
         """
-        place = self.place
-        if not place.directory.is_dir():
+        folder = self.folder
+        if not folder.directory.is_dir():
             return False
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        start = LockFile(place.start_lock)
-        users = LockFile(place.users_lock)
+        start = LockFile(folder.start_lock)
+        users = LockFile(folder.users_lock)
         try:
-            # Whoever arrives from here on waits, and then starts anew.
+            # A command that comes from here on waits, and then starts a new server.
             if not start.wait(shared=False, until=deadline) and not now:
-                raise ServerInUse(locks.holders(place.start_lock) or ["a command that starts it"])
+                raise ServerInUse(locks.holders(folder.start_lock) or ["a command that starts it"])
             if not users.attempt(shared=False) and not now:
-                raise ServerInUse(locks.holders(place.users_lock) or ["another process"])
+                raise ServerInUse(locks.holders(folder.users_lock) or ["another process"])
             users.release()
-            place.pinned.unlink(missing_ok=True)
-            if not locks.is_held(place.supervisor_lock):
+            folder.pinned.unlink(missing_ok=True)
+            if not locks.is_held(folder.supervisor_lock):
                 return False
-            place.stop.touch()
-            while locks.is_held(place.supervisor_lock):
+            folder.stop.touch()
+            while locks.is_held(folder.supervisor_lock):
                 if time.monotonic() > deadline:
-                    raise place.failed(f"it did not stop within {STOP_TIMEOUT_S:g} s")
+                    raise folder.failed(f"it did not stop within {STOP_TIMEOUT_S:g} s")
                 time.sleep(locks.POLL_S)
             return True
         finally:
@@ -127,103 +132,101 @@ class EmbeddedServer:
             start.close()
 
     def status(self) -> Status:
-        """Whether it runs, pinned or not, and who uses it."""
-        place = self.place
-        has_supervisor = locks.is_held(place.supervisor_lock)
+        """Whether the server runs, whether it is pinned, and its users."""
+        folder = self.folder
+        has_supervisor = locks.is_held(folder.supervisor_lock)
         return Status(
             has_supervisor=has_supervisor,
-            running=State.read(place) if has_supervisor else None,
-            pinned=place.is_pinned(),
-            users=tuple(locks.holders(place.users_lock)),
+            running=ServerState.read(folder) if has_supervisor else None,
+            pinned=folder.is_pinned(),
+            users=tuple(locks.holders(folder.users_lock)),
         )
 
     def _join(self) -> Running:
-        place = self.place
+        folder = self.folder
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             self._make_directory()
             start = users = None
             try:
-                start = LockFile(place.start_lock)
+                start = LockFile(folder.start_lock)
                 if not start.wait(shared=False, until=deadline):
-                    holders = ", ".join(locks.holders(place.start_lock)) or "another process"
-                    raise place.failed(f"{holders} has been starting it for too long")
-                users = LockFile(place.users_lock)
+                    holders = ", ".join(locks.holders(folder.start_lock)) or "another process"
+                    raise folder.failed(f"{holders} has been starting it for too long")
+                users = LockFile(folder.users_lock)
                 if not users.wait(shared=True, until=deadline):
-                    raise place.failed("the server before this one is still stopping")
-                # A throw-away folder may have been removed while we waited.
+                    raise folder.failed("the previous server is still stopping")
+                # A throw-away folder may have been removed during the wait.
                 if users.is_current() and start.is_current():
-                    running, users = Running(self._state(deadline), users), None
+                    state = self._state(deadline)
+                    running, users = Running(state, users, self.user, self.database), None
                     return running
             except FileNotFoundError:
                 pass  # removed between two steps; begin again
             except PermissionError as error:
-                raise self._not_ours(Path(error.filename or place.directory)) from None
+                raise self._not_ours(Path(error.filename or folder.directory)) from None
             finally:
                 for lock in (users, start):
                     if lock is not None:
                         lock.close()
             if time.monotonic() > deadline:
-                raise place.failed(f"{place.directory} is removed again and again")
+                raise folder.failed(f"{folder.directory} is removed again and again")
 
-    def _state(self, deadline: float) -> State:
-        """The server that is up or is started now. A kill may come at once; then again."""
+    def _state(self, deadline: float) -> ServerState:
+        """The running server, or a new one; starts again when that is killed at once."""
         for _ in range(STARTS):
-            state = self._joinable(deadline) or self._launch(deadline)
+            state = self._running(deadline) or self._launch(deadline)
             if state is not None:
                 return state
-        raise self.place.failed("it started and did not let us in")
+        raise self.folder.failed("it started and then accepted no connection")
 
     def _make_directory(self) -> None:
-        directory = self.place.directory
+        directory = self.folder.directory
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise self.place.failed(f"{directory} cannot be made: {error.strerror}") from None
+            raise self.folder.failed(f"{directory} cannot be made: {error.strerror}") from None
         if not os.access(directory, os.W_OK | os.X_OK):
             raise self._not_ours(directory)
 
     def _not_ours(self, path: Path) -> ServerStartFailed:
-        return self.place.failed(
+        return self.folder.failed(
             f"{path} belongs to uid {path.stat().st_uid}, and this is uid {os.geteuid()}; "
-            "give it to that user, or set VEGAFS_STATE_DIR to another folder",
+            "give it to that user, or choose another folder",
             [],
         )
 
-    def _joinable(self, deadline: float) -> State | None:
-        """The server that is up, if there is one and it lets us in."""
-        place = self.place
-        while locks.is_held(place.supervisor_lock):
-            state = State.read(place)
-            try:
-                lets_us_in = state is not None and self._has_database(state)
-                # Looked at again: it may have been killed since.
-                if lets_us_in and locks.is_held(place.supervisor_lock):
+    def _running(self, deadline: float) -> ServerState | None:
+        """The running server, if it accepts connections."""
+        folder = self.folder
+        while locks.is_held(folder.supervisor_lock):
+            state = ServerState.read(folder)
+            with contextlib.suppress(OSError):  # killed or stopping: the supervisor ends soon
+                accepts = state is not None and self._accepts_connections(state)
+                # Check again: it may have been killed since.
+                if accepts and locks.is_held(folder.supervisor_lock):
                     return state
-            except OSError:
-                pass  # killed or stopping: its supervisor notices in a moment
-            # Without a state it is coming up for a starter that died, or going for want of users.
+            # Without a state it starts for a command that died, or stops without users.
             if time.monotonic() > deadline:
-                raise place.failed("its supervisor neither lets us in nor ends")
+                raise folder.failed("its supervisor neither accepts connections nor ends")
             time.sleep(locks.POLL_S)
         return None
 
-    def _has_database(self, state: State) -> bool:
-        """Whether the server lets us in, after our database was made where it was missing."""
+    def _accepts_connections(self, state: ServerState) -> bool:
+        """Whether a login succeeds; the database is created where it is missing."""
         run = Path(state.run)
-        refusal = wire.ask(run, user=USER, database=self.database)
-        if refusal == INVALID_CATALOG_NAME:
+        sqlstate = protocol.execute(run, user=self.user, database=self.database)
+        if sqlstate == INVALID_CATALOG_NAME:
             quoted = self.database.replace('"', '""')
             create = f'CREATE DATABASE "{quoted}"'
-            refusal = wire.ask(run, user=USER, database="postgres", statement=create)
-        return refusal is None
+            sqlstate = protocol.execute(run, user=self.user, database="postgres", statement=create)
+        return sqlstate is None
 
     def _binaries(self) -> Binaries:
-        place = self.place
-        data_major = place.data_major()
+        data_major = self.folder.data_major()
         if data_major is not None:
             return binaries_for_data(
-                self.bindir, data_major=data_major, data=place.data, wanted=self.major
+                self.bindir, data_major=data_major, data=self.folder.data, wanted=self.major
             )
         found = find_binaries(self.bindir, major=self.major)
         if found is None:
@@ -231,23 +234,23 @@ class EmbeddedServer:
             raise DatabaseUrlMissing(f"no {wanted} is installed here to start one with")
         return found
 
-    def _launch(self, deadline: float) -> State | None:
+    def _launch(self, deadline: float) -> ServerState | None:
         binaries = self._binaries()
-        place = self.place
-        first = "" if place.data.exists() else ", for the first time"
+        folder = self.folder
+        first = "" if folder.data.exists() else ", for the first time"
         if self.narrate is not None:
-            self.narrate(f"starting PostgreSQL {binaries.major} in {place.directory}{first}")
-        spec = Spec(
-            directory=str(place.directory),
+            self.narrate(f"starting PostgreSQL {binaries.major} in {folder.directory}{first}")
+        spec = ServerSpec(
+            directory=str(folder.directory),
             bindir=str(binaries.bindir.absolute()),
             major=binaries.major,
-            user=USER,
+            user=self.user,
             durable=self.durable,
             remove_at_end=self.remove_at_end,
             options=dict(self.options),
         )
-        state = launch(place, spec, until=deadline)
+        state = launch(folder, spec, until=deadline)
         with contextlib.suppress(OSError):
-            if self._has_database(state):
+            if self._accepts_connections(state):
                 return state
         return None

@@ -1,16 +1,16 @@
-"""The supervisor is the process that keeps one embedded server, and ends it after its last user.
+"""The supervisor is the process that runs one embedded server until its last user is gone.
 
-`python -m surefoot.embedded.supervisor DIRECTORY FD`, with a Spec as JSON on stdin; FD takes one
-line when the server is up or will not be. It runs without site-packages: nothing but the
-standard library may be imported here, so that a start takes a moment.
+`python -S -m surefoot.embedded.supervisor SPEC`, with a ServerSpec as JSON. It prints one line when
+the server is up or has failed. Only the standard library may be imported here: a start without
+site-packages is faster.
 
-1. take the supervisor's lock, which says that the place has a supervisor
+1. take the supervisor's lock
 2. make the data folder where there is none, start postgres, write server.json, report
-3. wait until the users' lock can be had: then the last user is gone, by whatever death
-4. remove server.json, stop postgres, remove the folder if it was a throw-away one
+3. wait for the users' lock: it is free when the last user is gone, also by a kill
+4. remove server.json, stop postgres, remove the folder of a throw-away server
 
-Killed, it takes postgres along; a postgres that is killed ends it. Either way the next command
-finds the lock free and starts anew.
+A killed supervisor takes postgres along, and a killed postgres ends its supervisor. In both cases
+the next command finds the lock free and starts a new server.
 """
 
 from __future__ import annotations
@@ -27,142 +27,139 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from surefoot.embedded.folder import ServerFolder, ServerSpec, ServerState, private_folder
 from surefoot.embedded.identity import Identity, choose_identity
 from surefoot.embedded.locks import LockFile
-from surefoot.embedded.place import Place, Spec, State, private_folder
 from surefoot.embedded.postgres import Postgres, PostgresFailed, create_cluster
 
-PREDECESSOR_TIMEOUT_S = 60.0  # a fast stop writes everything to disk first
-LOOK_AT_USERS_S = 0.1
+PREDECESSOR_TIMEOUT_S = 60.0  # a fast stop writes all data to disk first
+CHECK_USERS_S = 0.1
 MAX_LOG_BYTES = 4 * 1024 * 1024
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Supervisor:
-    """One life of one server."""
+    """The supervision of one server, from its start to its end."""
 
-    def __init__(self, place: Place, spec: Spec, report_fd: int) -> None:
-        self._place, self._spec, self._report_fd = place, spec, report_fd
-        self._stop_asked = False
+    def __init__(self, folder: ServerFolder, spec: ServerSpec) -> None:
+        self._folder, self._spec = folder, spec
+        self._report_fd = os.dup(1)
+        self._must_stop = False
         self._woken, wakes = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(wakes, False)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # ends the wait below
         for stop_signal in STOP_SIGNALS:
-            signal.signal(stop_signal, self._ask_to_stop)
+            signal.signal(stop_signal, self._request_stop)
 
     def run(self) -> int:
-        lock = LockFile(self._place.supervisor_lock)
+        lock = LockFile(self._folder.supervisor_lock)
         if not lock.wait(shared=False, until=time.monotonic() + PREDECESSOR_TIMEOUT_S):
-            return self._fail("the supervisor before this one is still stopping its server")
+            return self._fail("the previous supervisor is still stopping its server")
         if not lock.is_current():
-            return self._fail("its folder was removed meanwhile")
+            return self._fail("its folder was removed during the start")
         lock.write(f"{os.getpid()}\n")
-        self._place.state.unlink(missing_ok=True)
-        self._place.stop.unlink(missing_ok=True)
+        self._folder.state.unlink(missing_ok=True)
+        self._folder.stop.unlink(missing_ok=True)
         self._open_log()
-        log_start = self._place.log_bytes()
+        log_start = self._folder.log_bytes()
         try:
             postgres = self._start()
         except (OSError, PostgresFailed, subprocess.SubprocessError) as error:
-            return self._fail(str(error), self._place.log_tail(log_start))
+            return self._fail(str(error), self._folder.log_tail(log_start))
         try:
-            self._say({"up": asdict(self._state(postgres))})
-            self._wait_for_the_end(postgres)
+            self._report({"up": asdict(self._state(postgres))})
+            self._wait_for_end(postgres)
         finally:
-            self._place.state.unlink(missing_ok=True)
+            self._folder.state.unlink(missing_ok=True)
             postgres.stop()
-            self._tidy()
+            self._clean_up()
         return 0
 
     def _start(self) -> Postgres:
-        place, spec = self._place, self._spec
-        identity = choose_identity(place.data, Path(spec.bindir))
-        _open_the_way(place, identity)
-        private_folder(place.run, owner_uid=identity.uid)
-        identity.own(place.run)
-        create_cluster(place, spec, identity)
-        identity.own(place.data)
-        postgres = Postgres(place, spec, identity)
+        folder, spec = self._folder, self._spec
+        identity = choose_identity(folder.data, Path(spec.bindir))
+        _let_through(folder, identity)
+        private_folder(folder.run, owner_uid=identity.uid)
+        identity.own(folder.run)
+        create_cluster(folder, spec, identity)
+        identity.own(folder.data)
+        postgres = Postgres(folder, spec, identity)
         postgres.start()
         try:
-            self._state(postgres).write(place)
+            self._state(postgres).write(folder)
         except OSError:
             postgres.stop()
             raise
         return postgres
 
-    def _state(self, postgres: Postgres) -> State:
-        return State(
+    def _state(self, postgres: Postgres) -> ServerState:
+        return ServerState(
             supervisor_pid=os.getpid(),
             postgres_pid=postgres.pid,
             major=self._spec.major,
             bindir=self._spec.bindir,
-            run=str(self._place.run),
+            run=str(self._folder.run),
         )
 
-    def _wait_for_the_end(self, postgres: Postgres) -> None:
-        users = LockFile(self._place.users_lock)
-        while postgres.is_alive() and not self._stop_asked and not self._place.stop.exists():
+    def _wait_for_end(self, postgres: Postgres) -> None:
+        users = LockFile(self._folder.users_lock)
+        while postgres.is_alive() and not self._must_stop and not self._folder.stop.exists():
             if not users.is_current():
-                return  # somebody removed the folder
+                return  # the folder was removed
             if users.attempt(shared=False):
-                if not self._place.is_pinned():
-                    return  # and nobody gets in before this process has ended
+                if not self._folder.is_pinned():
+                    return  # with the lock: new users wait until this process has ended
                 users.release()
-            select.select([self._woken], [], [], LOOK_AT_USERS_S)
+            select.select([self._woken], [], [], CHECK_USERS_S)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._woken, 64)
 
-    def _ask_to_stop(self, *_: object) -> None:
-        self._stop_asked = True
+    def _request_stop(self, *_: object) -> None:
+        self._must_stop = True
 
-    def _tidy(self) -> None:
-        place = self._place
-        if place.run_is_outside:
-            shutil.rmtree(place.run, ignore_errors=True)
-        place.stop.unlink(missing_ok=True)
+    def _clean_up(self) -> None:
+        folder = self._folder
+        if folder.run_is_outside:
+            shutil.rmtree(folder.run, ignore_errors=True)
+        folder.stop.unlink(missing_ok=True)
         if self._spec.remove_at_end:
-            place.remove()
+            folder.remove()
 
     def _open_log(self) -> None:
-        if self._place.log_bytes() > MAX_LOG_BYTES:
-            self._place.log.replace(self._place.old_log)
-        log = os.open(self._place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if self._folder.log_bytes() > MAX_LOG_BYTES:
+            self._folder.log.replace(self._folder.old_log)
+        log = os.open(self._folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
 
     def _fail(self, reason: str, tail: list[str] | None = None) -> int:
-        self._say({"failed": reason, "tail": tail or []})
+        self._report({"failed": reason, "tail": tail or []})
         return 1
 
-    def _say(self, message: dict[str, object]) -> None:
-        """One line to whoever started this; that one may be gone by now."""
+    def _report(self, message: dict[str, object]) -> None:
+        """Send one line to the command that started this, if it still lives."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._report_fd, json.dumps(message).encode() + b"\n")
         os.close(self._report_fd)
 
 
-def _open_the_way(place: Place, identity: Identity) -> None:
-    """Another user than the folder's owner needs to pass through it, and only that."""
+def _let_through(folder: ServerFolder, identity: Identity) -> None:
+    """Let a server that runs as another user reach its files below the folder."""
     if identity.uid != os.geteuid() and not identity.namespace:
-        place.directory.chmod(0o711)
+        folder.directory.chmod(0o711)
 
 
 def main() -> int:
-    """Detach from whoever started this, then supervise."""
-    place = Place(Path(sys.argv[1]))
-    spec = Spec(**json.load(sys.stdin))
+    """Detach from the command that started this, then supervise."""
+    spec = ServerSpec(**json.loads(sys.argv[1]))
     if os.fork() != 0:
-        os._exit(0)  # the starter reaps this one at once, and has no child to forget
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+        os._exit(0)  # the command waits for this process, and for no other
     os.chdir("/")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    return Supervisor(place, spec, int(sys.argv[2])).run()
+    return Supervisor(ServerFolder(Path(spec.directory)), spec).run()
 
 
 if __name__ == "__main__":

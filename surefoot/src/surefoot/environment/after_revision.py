@@ -15,6 +15,7 @@ from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.commandline import say
 from surefoot.errors import SurefootError
+from surefoot.errors.names import command
 from surefoot.project import Project
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     try:
         asyncio.run(_lint(environment, project))
     except SurefootError as error:
-        say(f"NOT LINTED  {error.message}\n  then: vegafs lock")
+        say(f"NOT LINTED  {error.message}\n  then: {command()} lock")
     say(
         f"OK  {written.name} written, {project.lock.name} refreshed. "
         "Review, then: alembic upgrade head"

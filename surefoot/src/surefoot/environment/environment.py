@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic import context
 
+from surefoot.chain.version_table import VersionTable
+from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
-from surefoot.environment.commandline import command_name, rendered
+from surefoot.environment.commandline import rendered
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, TargetUnknown
+from surefoot.errors.names import setting
 from surefoot.project import Project, imported
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ class Environment:
     targets: TargetsSource | None = None
     # The bounds of a run on `engine`; a Database has its own.
     limits: Limits | str | Callable[[], Limits] | None = None
-    version_table: str = "alembic_version"
+    # Where Alembic keeps the revision of a database.
+    version_table: str = VersionTable.name
     version_table_schema: str | None = None
     # Filters of autogenerate, as Alembic defines them; tables of Surefoot are always left out.
     include_name: Callable[..., bool] | None = None
@@ -97,8 +101,7 @@ class Environment:
         several = isinstance(self.metadata, Sequence) and not isinstance(self.metadata, str)
         return Project.of(
             config or context.config,
-            version_table=self.version_table,
-            version_table_schema=self.version_table_schema,
+            version_table=VersionTable(self.version_table, self.version_table_schema),
             metadata=tuple(self.metadata) if several else (self.metadata,),  # type: ignore[arg-type]  # narrowed by `several`
         )
 
@@ -121,7 +124,7 @@ class Environment:
         chosen = named[target]
         if isinstance(chosen, Database):
             return chosen
-        DatabaseUrl.parse(chosen, name=f"VEGAFS_TARGETS: {target}")
+        DatabaseUrl.parse(chosen, name=f"{setting('targets')}: {target}")
         return self.resolved_database().at(chosen)
 
     def resolved_limits(self) -> Limits:

@@ -16,26 +16,27 @@ import asyncpg
 from alembic.config import Config
 
 from surefoot.chain.lockfile import names_all_files
-from surefoot.chain.revisions import heads
+from surefoot.chain.version_table import VersionTable
+from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.environment.commandline import command_name, say
+from surefoot.environment.commandline import narrate
 from surefoot.errors import Interrupted, SurefootError
-from surefoot.ledger import integrity as plan
+from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied
 from surefoot.project import Project
-from surefoot.run.report import Recorder
+from surefoot.run.recorder import Recorder
 
 HEADS = ("head", "heads")
 _SESSION = """
 SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
        AND current_setting('default_transaction_read_only') = 'off'
-       AND to_regclass('alembic_version') IS NOT NULL,
-       to_regclass('alembic_version_ledger') IS NOT NULL
+       AND to_regclass($1) IS NOT NULL,
+       to_regclass($2) IS NOT NULL
 """
 _LEDGER = """
 SELECT revision, direction, phase, outcome, checksum, finished_at
-FROM alembic_version_ledger ORDER BY id
+FROM {} ORDER BY id
 """
 
 
@@ -58,7 +59,7 @@ def at_head(config: Config, project: Project, database: Callable[[], Database]) 
     if not found.is_named:
         return False
     shown = found.shown("migrate")
-    recorder = Recorder(shown.database or "(default)", say)
+    recorder = Recorder(shown.database or "(default)", narrate)
     with explained(shown):
         newest = _look(project, found)
     if newest is None:
@@ -75,10 +76,9 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
         locked = project.locked()
         if not names_all_files(locked, project.versions):
             return None
-        in_database, rows = asyncio.run(_read(database))
-        if not in_database or in_database != heads(locked):
+        in_database, rows = asyncio.run(_read(database, project.version_table))
+        if position(locked, in_database, applied(rows)).state != "current":
             return None
-        plan.check_integrity(locked, in_database, applied(rows))
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:
@@ -86,15 +86,16 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
     return in_database
 
 
-async def _read(database: Database) -> tuple[frozenset[str], list[Row]]:
+async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str], list[Row]]:
     """What the revision table names and the ledger holds; nothing where a run must look closer."""
     connection = await database.connect("migrate")
     try:
-        is_plain, has_ledger = await connection.fetchrow(_SESSION) or (False, False)
+        found = await connection.fetchrow(_SESSION, table.quoted, table.ledger)
+        is_plain, has_ledger = found or (False, False)
         if not is_plain:
             return frozenset(), []
-        names = await connection.fetch("SELECT version_num FROM alembic_version")
-        rows = await connection.fetch(_LEDGER) if has_ledger else []
+        names = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
+        rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
     finally:
         await connection.close()
     return frozenset(row[0] for row in names), [Row(**dict(row)) for row in rows]

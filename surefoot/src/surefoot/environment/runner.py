@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from alembic import context
@@ -26,34 +25,32 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from surefoot.autogenerate import configure_options
-from surefoot.compat import isolation
+from surefoot.compat import alembic as compat
+from surefoot.compat.alembic import command_name
+from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import migration_settings
-from surefoot.connect.failures import explained, is_lost
+from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, history
-from surefoot.environment.commandline import command_name, in_words, quiet_close, say
+from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.environment.environment import Environment
 from surefoot.errors import (
     LoopAlreadyRunning,
     ModelsDiffer,
     ModelsNotImportable,
-    SurefootError,
     TransactionAlreadyOpen,
 )
 from surefoot.project import Project
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Recorder
-from surefoot.run.upgrade.diagnosis import diagnose
+from surefoot.run.command_kind import kind_of
+from surefoot.run.events import ignore
+from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.steps import record_steps
+from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
 
-# The functions that Alembic's writing commands hand to the environment, by what they do.
-WRITING = {"upgrade": "upgrade", "downgrade": "downgrade", "do_stamp": "stamp"}
-HEADS = ("head", "heads")
+WRITING = ("upgrade", "downgrade", "stamp")
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.
 DIALECT_URL = "postgresql+asyncpg://"
 
@@ -61,20 +58,21 @@ DIALECT_URL = "postgresql+asyncpg://"
 def run(environment: Environment, project: Project) -> None:
     """Do what the Alembic command asks for."""
     after_revision.register(environment, project)
-    isolation.install()
+    compat.install()
     config = context.config
     metadata = _models(project)
     if context.is_offline_mode():
         _offline(project, metadata)
     elif command_name(config) == "history":
-        history.history(config, ScriptDirectory.from_config(config), environment.opened_engine)
+        script = ScriptDirectory.from_config(config)
+        history.history(config, script, environment.opened_engine, project.version_table)
     elif command_name(config) == "revision" and not _autogenerates(config):
         # A file with an empty body needs no database.
         context.configure(
             url=DIALECT_URL,
             as_sql=True,
             **_shared(project, metadata),
-            **_compared(environment),
+            **_compared(environment, project),
         )
         context.run_migrations()
     else:
@@ -108,15 +106,16 @@ def _shared(project: Project, metadata: Sequence[MetaData]) -> dict[str, Any]:
     """The options of `context.configure` for every command."""
     return {
         "target_metadata": metadata[0] if len(metadata) == 1 else list(metadata) or None,
-        "version_table": project.version_table,
-        "version_table_schema": project.version_table_schema,
+        "version_table": project.version_table.name,
+        "version_table_schema": project.version_table.schema,
         "transaction_per_migration": True,
     }
 
 
-def _compared(environment: Environment) -> dict[str, Any]:
+def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
-    options = {**configure_options(environment.exclude), **environment.options}
+    ours = configure_options(environment.exclude, project.version_table)
+    options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
         ours, theirs = options[name], getattr(environment, name)
         if theirs is not None:
@@ -135,8 +134,8 @@ async def _connect(run: Online, *, signals: bool) -> None:
         config.attributes["interruption"] = interruption
         handled: AbstractContextManager[None] = nullcontext()
         if signals:
-            looks = command_name(config) not in (None, *WRITING.values())
-            handled = interruption.cancelling() if looks else interruption.on_signals()
+            reads = command_name(config) not in (None, *WRITING)
+            handled = interruption.cancelling() if reads else interruption.on_signals()
         with handled:
             try:
                 async with opened.connect() as connection:
@@ -180,14 +179,18 @@ class Online:
             context.configure(connection=connection, **shared, **options)
             return context.get_context()
 
-        function = configure()._migrations_fn
-        writes = WRITING.get(getattr(function, "__name__", ""))
-        if writes is not None:
-            _write(connection, config, script, writes, configure, self.limits)
+        function: Function = configure().opts["fn"]
+        kind = kind_of(function)
+        if kind == "unknown":
+            kind, function = "upgrade", only_upgrading(function)
+        if kind != "reads":
+            self._write(connection, script, kind, function, configure)
             return
-        configure(**_compared(self.environment))
-        recorder = Recorder(_name(connection), _silent)
-        record_steps(context.get_context(), script, recorder)
+        recorder = Recorder(_name(connection), ignore)
+        configure(
+            fn=recorded(function, script, recorder, None),
+            **_compared(self.environment, self.project),
+        )
         with context.begin_transaction():
             context.run_migrations()
         _refuse_differences(command)
@@ -198,6 +201,44 @@ class Online:
             at = ", ".join(recorder.before) or "base: it was never migrated"
             say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
+    def _write(
+        self,
+        connection: Connection,
+        script: ScriptDirectory,
+        command: str,
+        function: Function,
+        configure: Callable[..., MigrationContext],
+    ) -> None:
+        config = context.config
+        given = config.attributes
+        listen = given.get("listen") or (narrate if command_name(config) else ignore)
+        recorder = Recorder(_name(connection), listen)
+        migration = Migration(
+            connection,
+            self.project,
+            command=command,
+            destination=given.get("destination") or getattr(config.cmd_opts, "revision", None),
+            limits=self.limits,
+            recorder=recorder,
+            interruption=given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
+            reason=given.get("reason"),
+            adopt=bool(given.get("adopt")),
+        )
+
+        def attempt() -> None:
+            configure(
+                fn=recorded(function, script, recorder, migration),
+                on_version_apply=migration.on_version_apply,
+                migration=migration,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+
+        try:
+            migration.run(attempt)
+        finally:
+            given["report"] = recorder.report()
+
 
 def _refuse_differences(command: str | None) -> None:
     """Say what `alembic check` found in words. On failure: ModelsDiffer."""
@@ -207,60 +248,6 @@ def _refuse_differences(command: str | None) -> None:
     differences = [diff for each in generated.upgrade_ops_list for diff in each.as_diffs()]
     if differences:
         raise ModelsDiffer([in_words(diff) for diff in differences])
-
-
-def _write(
-    connection: Connection,
-    config: Config,
-    script: ScriptDirectory,
-    command: str,
-    configure: Callable[..., MigrationContext],
-    limits: Limits,
-) -> None:
-    tell = config.attributes.get("say") or (say if command_name(config) else _silent)
-    recorder = Recorder(_name(connection), tell)
-    engine = AsyncEngine(connection.engine)
-    interruption: Interruption = config.attributes.get("interruption") or Interruption(engine)
-    destination = config.attributes.get("destination") or getattr(config.cmd_opts, "revision", None)
-    versions = Path(script.versions)
-    migration = Migration(
-        connection,
-        versions,
-        command=command,
-        to_head=destination in HEADS,
-        limits=limits,
-        recorder=recorder,
-        interruption=interruption,
-        watch=Watch(engine, limits=limits, say=tell),
-        reason=config.attributes.get("reason"),
-        adopt=bool(config.attributes.get("adopt")),
-        say=tell,
-    )
-
-    def attempt() -> None:
-        configured = configure(on_version_apply=migration.on_version_apply, migration=migration)
-        record_steps(
-            configured,
-            script,
-            recorder,
-            on_plan=migration.planned,
-            on_start=migration.revision_starts,
-            on_done=migration.revision_done,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-
-    typed = f"alembic {command} {destination or ''}".rstrip()
-
-    def meaning(error: Exception) -> SurefootError | None:
-        kept = migration.kept(lost=is_lost(error))
-        return diagnose(error, recorder, versions, typed, kept)
-
-    try:
-        migration.run(attempt, meaning)
-    finally:
-        config.attributes["report"] = recorder.report()
-    recorder.end(migration.heads)
 
 
 def _name(connection: Connection) -> str:
@@ -283,7 +270,3 @@ def _refuse_running_loop() -> None:
     except RuntimeError:
         return
     raise LoopAlreadyRunning
-
-
-def _silent(line: str) -> None:
-    """A library narrates nothing."""

@@ -1,15 +1,15 @@
-"""Every error of the library, by branch; a branch is an exit code.
+"""The errors of the library, by branch; a branch is an exit code.
 
     SurefootError
     |- UsageError    exit 2   the request or the configuration cannot work
-    |- CheckFailed   exit 1   a check said no
-    |- Refused       exit 3   a guard said no; nothing was changed
-    |- RunFailed     exit 4   stopped part-way; says what was applied
+    |- CheckFailed   exit 1   a check found a problem
+    |- Refused       exit 3   a guard refused; nothing was changed
+    |- RunFailed     exit 4   stopped part-way; the message says what was applied
     '- Temporary     exit 75  a retry is safe (Interrupted: 130 or 143)
 
-Data is in attributes and wording is in the class, so that a caller, a log and a person read the
-same fact. No message ever holds a password: messages name a database and its address, never a URL
-as it was given.
+Data is in attributes and the wording is in the class, so that a caller, a log and a person read the
+same fact. No message holds a password: messages name a database and its address, never a URL as it
+was given. `names` has the command and the settings as the project at hand calls them.
 """
 
 from surefoot.errors.base import *  # noqa: F403 - one module a branch, all imported from here

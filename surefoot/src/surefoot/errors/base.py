@@ -1,4 +1,4 @@
-"""What every error has: a message, the command that helps, an exit code, and how it is shown."""
+"""SurefootError: a message, the command that helps, an exit code, and how it is shown."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import ClassVar
 
 
 class SurefootError(Exception):
-    """What is true, and the command that helps. `str(error)` is the message alone."""
+    """An error with a message and the command that helps. `str(error)` is the message alone."""
 
     code: ClassVar[str] = "error"
-    exit_code: ClassVar[int] = 1
+    # An attribute, as that of Interrupted depends on the signal.
+    exit_code: int = 1
     word: ClassVar[str] = "ERROR"
 
     def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users read
@@ -26,6 +27,6 @@ class SurefootError(Exception):
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, object]:
-        """The error as one JSON object; the attributes of the class are its fields."""
+        """The error as one JSON object; its attributes are the fields."""
         fields = {k: v for k, v in vars(self).items() if k not in ("message", "help")}
         return {"code": self.code, "message": self.message, "help": self.help, **fields}

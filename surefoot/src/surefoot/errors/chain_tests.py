@@ -1,4 +1,4 @@
-"""A revision does not do what the tests over its chain prove: exit code 1."""
+"""A test of the revisions found a problem: exit code 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from surefoot.errors.check_failed import CheckFailed
 
 
 class RevisionMisnamed(CheckFailed):
-    """A revision's file is not named as `alembic revision` names one, or says nothing of itself."""
+    """The file name or the docstring of a revision is not as `alembic revision` writes it."""
 
     code = "revision-misnamed"
 
@@ -18,7 +18,7 @@ class RevisionMisnamed(CheckFailed):
 
 
 class RevisionImports(CheckFailed):
-    """A revision imports what moves on without it."""
+    """A revision imports code that will change after the revision was applied."""
 
     code = "revision-imports"
 
@@ -28,7 +28,7 @@ class RevisionImports(CheckFailed):
 
 
 class RoundTripDiffers(CheckFailed):
-    """After a way down, or down and up again, the schema is not what it was."""
+    """After a downgrade, or a downgrade and an upgrade, the schema differs from before."""
 
     code = "round-trip-differs"
 
@@ -41,7 +41,7 @@ class RoundTripDiffers(CheckFailed):
 
 
 class RowsRefused(CheckFailed):
-    """A revision runs on empty tables, and not on tables with rows."""
+    """A revision works on empty tables and fails on tables with rows."""
 
     code = "rows-refused"
 
@@ -49,27 +49,27 @@ class RowsRefused(CheckFailed):
         self.file, self.reason = file, reason
         super().__init__(
             f"{file} fails on a database with rows: {reason}",
-            help="let the revision bring the rows in order first; or say in ChainTests(values=…) "
-            "what such rows hold, in ChainTests(between=…) what happens before this revision",
+            help="correct the rows in the revision first; or set in ChainTests(values=…) the "
+            "values of such rows, or in ChainTests(between=…) what happens before this revision",
         )
 
 
 class RowsLost(CheckFailed):
-    """A revision loses rows or values and its docstring does not say so."""
+    """A revision loses rows or values, and its docstring does not declare it."""
 
     code = "rows-lost"
 
     def __init__(self, file: str, losses: Mapping[str, str]) -> None:
         self.file, self.losses = file, dict(losses)
         super().__init__(
-            "\n".join([f"{file} loses what it does not declare", *self.losses.values()]),
-            help=f"keep it, or declare it in the docstring: `Loses: {', '.join(self.losses)}; …`, "
-            "with the reason",
+            "\n".join([f"{file} loses data and does not declare it", *self.losses.values()]),
+            help="keep the data, or declare the loss in the docstring: "
+            f"`Loses: {', '.join(self.losses)}; …`, with the reason",
         )
 
 
 class RowsMissing(CheckFailed):
-    """For some tables no row could be made, so nothing is known of revisions that meet rows."""
+    """No rows could be made for some tables, so revisions were not tried on rows there."""
 
     code = "rows-missing"
 
@@ -79,17 +79,17 @@ class RowsMissing(CheckFailed):
         super().__init__(
             "\n".join(
                 [
-                    "no row could be made for every table",
+                    "rows could not be made for every table",
                     *(f"{table}: {reason}" for table, reason in self.reasons.items()),
                 ]
             ),
-            help=f'say what its columns hold: ChainTests(values={{"{table}.…": "…"}}), as SQL, '
+            help=f'set the values of its columns: ChainTests(values={{"{table}.…": "…"}}), as SQL, '
             "with the number of the row as n",
         )
 
 
 class OfflineDiffers(CheckFailed):
-    """What `--sql` writes does not do what the upgrade does."""
+    """The SQL that `--sql` writes does not do what the upgrade does."""
 
     code = "offline-differs"
 
@@ -98,7 +98,8 @@ class OfflineDiffers(CheckFailed):
         super().__init__(
             "\n".join(
                 [
-                    f"`alembic upgrade {revisions} --sql` gives another database than the upgrade",
+                    f"`alembic upgrade {revisions} --sql` gives a different database than the "
+                    "upgrade",
                     *self.differences,
                 ]
             ),
@@ -107,7 +108,7 @@ class OfflineDiffers(CheckFailed):
 
 
 class OfflineImpossible(CheckFailed):
-    """`--sql` cannot write a revision, or what it writes does not run."""
+    """`--sql` cannot write a revision as SQL, or that SQL does not run."""
 
     code = "offline-impossible"
 
@@ -115,5 +116,5 @@ class OfflineImpossible(CheckFailed):
         self.revisions, self.reason = revisions, reason
         super().__init__(
             f"`alembic upgrade {revisions} --sql` does not work: {reason}",
-            help="a revision that is written as SQL has no database to ask: say it in SQL",
+            help="offline there is no database to query: write the step in SQL",
         )

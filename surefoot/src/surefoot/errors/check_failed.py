@@ -1,14 +1,15 @@
-"""A check said no: exit code 1."""
+"""A check found a problem: exit code 1."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import command
 
 
 class CheckFailed(SurefootError):
-    """A check looked and said no."""
+    """A check found a problem."""
 
     code = "check-failed"
     exit_code = 1
@@ -40,10 +41,10 @@ class DatabaseAhead(CheckFailed):
         """`strangers` are the revisions that the build does not know, each with its phase."""
         self.database, self.current, self.expected = database, current, expected
         self.strangers = tuple(strangers)
-        told = f"; ahead of it: {', '.join(self.strangers)}" if self.strangers else ""
+        newer = f"; ahead of it: {', '.join(self.strangers)}" if self.strangers else ""
         super().__init__(
             f"database {database!r} is at {current}, which this build does not know; "
-            f"its newest revision is {expected}{told}",
+            f"its newest revision is {expected}{newer}",
             help=f"deploy the build that has {current}, or downgrade the database with that build",
         )
 
@@ -55,7 +56,9 @@ class DatabaseDiverged(CheckFailed):
 
     def __init__(self, database: str, why: str, help: str) -> None:  # noqa: A002 - as its base's
         self.database, self.why = database, why
-        super().__init__(f"database {database!r} and this build contradict: {why}", help=help)
+        super().__init__(
+            f"database {database!r} and this build contradict each other: {why}", help=help
+        )
 
 
 class NeverMigrated(CheckFailed):
@@ -72,7 +75,7 @@ class NeverMigrated(CheckFailed):
 
 
 class DatabaseDrifted(CheckFailed):
-    """The database or the models are not what the revisions give."""
+    """The database or the models differ from what the revisions give."""
 
     code = "database-drifted"
 
@@ -88,12 +91,13 @@ class DatabaseDrifted(CheckFailed):
             if count
         ]
         super().__init__(
-            "; ".join(told), help="`vegafs drift` lists them, with the SQL that brings them back"
+            "; ".join(told),
+            help=f"`{command()} drift` lists them, with the SQL that repairs them",
         )
 
 
 class LockFileStale(CheckFailed):
-    """alembic/revisions.lock is not what the revision files give."""
+    """revisions.lock does not match the revision files."""
 
     code = "lock-file-stale"
 
@@ -101,13 +105,13 @@ class LockFileStale(CheckFailed):
         self.path = path
         self.differences = tuple(differences)
         super().__init__(
-            f"{path} is not what the revision files give: {'; '.join(self.differences)}",
-            help="run `vegafs lock` and commit the file",
+            f"{path} does not match the revision files: {'; '.join(self.differences)}",
+            help=f"run `{command()} lock` and commit the file",
         )
 
 
 class ModelsDiffer(CheckFailed):
-    """The models and the database are not the same."""
+    """The models and the database differ."""
 
     code = "models-differ"
 
@@ -122,16 +126,22 @@ class ModelsDiffer(CheckFailed):
 
 
 class TargetMissed(CheckFailed):
-    """After a run the database is not where the run left it."""
+    """After a run the database is at another revision than the one that the run left."""
 
     code = "target-missed"
 
-    def __init__(self, database: str, expected: Sequence[str], found: Sequence[str]) -> None:
+    def __init__(
+        self,
+        database: str,
+        expected: Sequence[str],
+        found: Sequence[str],
+        version_table: str,
+    ) -> None:
         self.database, self.expected, self.found = database, tuple(expected), tuple(found)
         super().__init__(
             f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
-            f"{', '.join(found) or 'base'}: somebody else wrote to alembic_version",
-            help="`vegafs ledger` shows what was done, `alembic current` where it is",
+            f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}",
+            help=f"`{command()} ledger` shows what was done, `alembic current` where it is",
         )
 
 

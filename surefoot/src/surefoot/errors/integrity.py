@@ -1,30 +1,33 @@
-"""What was done to a database and what the files say contradict each other."""
+"""The ledger of a database and the revision files contradict each other: exit code 3."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from surefoot.errors.names import command
 from surefoot.errors.refused import Refused
 
 
 class StampRefused(Refused):
-    """The schema is not what the revision gives that is to be stamped."""
+    """The schema differs from the one that the revision to stamp gives."""
 
     code = "stamp-refused"
 
     def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
         self.database, self.revision = database, revision
         self.expected, self.found = expected, found
-        known = f"{expected[:8]}…" if expected else "none is in revisions.lock: run `vegafs lock`"
+        known = (
+            f"{expected[:8]}…" if expected else f"none is in revisions.lock: run `{command()} lock`"
+        )
         super().__init__(
             f"the schema of {database!r} is not what {revision} gives "
             f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
-            help=f"`vegafs ops stamp {revision} --reason …` shows the difference first",
+            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first",
         )
 
 
 class RevisionEdited(Refused):
-    """A revision's code is not what was applied."""
+    """The code of a revision changed after the revision was applied."""
 
     code = "revision-edited"
 
@@ -36,7 +39,7 @@ class RevisionEdited(Refused):
             f"{name} changed after it was applied{_on(when)} "
             f"(recorded {recorded[:8]}…, file {on_disk[:8]}…)",
             help="restore the file; if the edit is harmless, "
-            f"`vegafs ops accept-checksum {revision} --reason …`",
+            f"`{command()} ops accept-checksum {revision} --reason …`",
         )
 
 
@@ -54,29 +57,30 @@ class RevisionMissing(Refused):
 
 
 class RevisionInserted(Refused):
-    """A revision was put before one that is applied already."""
+    """A revision was inserted before one that is already applied."""
 
     code = "revision-inserted"
 
     def __init__(self, name: str, current: str) -> None:
         self.name, self.current = name, current
         super().__init__(
-            f"{name} stands before {current}, which is applied, and was never applied itself: "
+            f"{name} comes before {current}, which is applied, but was never applied itself: "
             "no upgrade would run it",
             help="give it the next number and build it on the newest revision",
         )
 
 
 class LedgerEdited(Refused):
-    """A row of the ledger is not what was written."""
+    """A row of the ledger was changed after it was written."""
 
     code = "ledger-edited"
 
     def __init__(self, table: str, row: int) -> None:
         self.table, self.row = table, row
         super().__init__(
-            f"the ledger {table} was changed by hand at or before row {row}: its hash does not fit",
-            help="restore the row from a backup; `vegafs ledger` shows it",
+            f"the ledger {table} was changed by hand at or before row {row}: its hash does not "
+            "match",
+            help=f"restore the row from a backup; `{command()} ledger` shows it",
         )
 
 

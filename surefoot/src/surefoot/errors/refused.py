@@ -1,14 +1,15 @@
-"""A guard said no, and nothing was changed: exit code 3."""
+"""A guard refused the command, and nothing was changed: exit code 3."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import assigned, command, setting
 
 
 class Refused(SurefootError):
-    """A guard stopped the command before it changed anything."""
+    """A guard refused the command before it changed anything."""
 
     code = "refused"
     exit_code = 3
@@ -28,6 +29,20 @@ class TransactionAlreadyOpen(Refused):
         )
 
 
+class CommandUnknown(Refused):
+    """A function that is not one of Alembic's commands would change the database unprotected."""
+
+    code = "command-unknown"
+
+    def __init__(self, function: str, reason: str) -> None:
+        self.function, self.reason = function, reason
+        super().__init__(
+            f"the environment was given the function {function!r}, which {reason}; nothing is kept",
+            help="call upgrade(), downgrade() or stamp(); a function of your own may yield the "
+            "steps of an upgrade and read, nothing else",
+        )
+
+
 class LoopAlreadyRunning(Refused):
     """A synchronous Alembic command was called inside a running event loop."""
 
@@ -36,7 +51,7 @@ class LoopAlreadyRunning(Refused):
     def __init__(self) -> None:
         super().__init__(
             "an event loop is already running, so this command cannot start one of its own",
-            help='use `await upgrade(target, "head")` from surefoot.run.commands',
+            help='use `await surefoot.upgrade(target, "head")`',
         )
 
 
@@ -50,13 +65,13 @@ class LockTimeoutMissing(Refused):
         super().__init__(
             f"the connection to {database!r} has no lock_timeout: one statement that waits for a "
             "lock would make the service wait as long",
-            help="use create_engine(settings, 'migrate'); behind a pooler set "
-            "VEGAFS_MIGRATE_DATABASE_URL to the server itself",
+            help='connect with `Database(…).engine("migrate")`; behind a pooler set '
+            f"{setting('migrate_database')} to the server itself",
         )
 
 
 class StandbyRefused(Refused):
-    """The server is a standby: nothing can be written there."""
+    """The server is a standby, which takes no changes."""
 
     code = "standby"
 
@@ -64,7 +79,7 @@ class StandbyRefused(Refused):
         self.database = database
         super().__init__(
             f"the server of {database!r} is a standby, which takes no changes",
-            help="name the primary in DATABASE_URL, or several hosts with "
+            help=f"name the primary in {setting('database')}, or several hosts with "
             "?target_session_attrs=read-write",
         )
 
@@ -84,7 +99,7 @@ class ReadOnlyRefused(Refused):
 
 
 class PoolerRefused(Refused):
-    """Between us and the server is a pooler, which a migration cannot go through."""
+    """The connection goes through a pooler, which a migration cannot use."""
 
     code = "pooler"
 
@@ -92,23 +107,24 @@ class PoolerRefused(Refused):
         self.address, self.reason = address, reason
         super().__init__(
             f"{address} is a pooler ({reason}): the lock that lets one migration run at a time "
-            "would be left in a session of other users'",
-            help="set VEGAFS_MIGRATE_DATABASE_URL to the server itself; the service stays behind "
-            "the pooler",
+            "would stay in a session that other clients use",
+            help=f"set {setting('migrate_database')} to the server itself; the service "
+            "stays behind the pooler",
         )
 
 
 class NotAdopted(Refused):
-    """There are tables, and no word of where they come from."""
+    """The database has tables and no version table."""
 
     code = "not-adopted"
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, version_table: str) -> None:
         self.database = database
         super().__init__(
-            f"{database!r} has tables and no revision table: it was not made by these revisions, "
-            "or its alembic_version is lost",
-            help="`vegafs ops adopt REV --reason …` compares it with a revision and takes it over",
+            f"{database!r} has tables and no version table: it was not made by these revisions, "
+            f"or its {version_table} is lost",
+            help=f"`{command()} ops adopt REV --reason …` compares it with a revision and adopts "
+            "it",
         )
 
 
@@ -120,8 +136,8 @@ class MixedRevision(Refused):
     def __init__(self, revision: str) -> None:
         self.revision = revision
         super().__init__(
-            f"{revision} holds a step that runs outside a transaction, and others beside it: "
-            "what came before it could not be rolled back",
+            f"{revision} has a step that runs outside a transaction, and other steps: "
+            "those before it could not be rolled back",
             help="give that step a revision of its own",
         )
 
@@ -134,15 +150,15 @@ class CommitsByItself(Refused):
     def __init__(self, revision: str) -> None:
         self.revision = revision
         super().__init__(
-            f"{revision} ends its transaction by itself: after a failure nobody could tell what of "
-            "it is kept",
+            f"{revision} ends its transaction by itself: after a failure nobody could tell which "
+            "of its changes are kept",
             help="leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
             "op.create_index_concurrently(…)",
         )
 
 
 class IndexDiffers(Refused):
-    """A valid index of that name is another one."""
+    """A valid index of that name has another definition."""
 
     code = "index-differs"
 
@@ -156,7 +172,7 @@ class IndexDiffers(Refused):
 
 
 class BackupFailed(Refused):
-    """The backup command did not end well, so nothing was dropped."""
+    """The backup command failed, so nothing was dropped."""
 
     code = "backup-failed"
 
@@ -164,14 +180,14 @@ class BackupFailed(Refused):
         self.command, self.ended, self.output = command, ended, output
         tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
         super().__init__(
-            f"the backup command ended with {ended}: {command}{tail}",
-            help="correct VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
-            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+            f"the backup command exited with {ended}: {command}{tail}",
+            help=f"correct {setting('backup_command')}, or waive the backup by name: "
+            f"{assigned('backup_waived', '<who and why>')}",
         )
 
 
 class BackupMissing(Refused):
-    """In production nothing is dropped without a backup, or a word on who did without one."""
+    """A revision would drop data in production, and there is no backup and no waiver."""
 
     code = "backup-missing"
 
@@ -179,13 +195,13 @@ class BackupMissing(Refused):
         self.revision = revision
         super().__init__(
             f"{revision} drops tables or columns, and no backup command is configured",
-            help="set VEGAFS_MIGRATE_BACKUP_COMMAND, or waive the backup by name: "
-            "VEGAFS_MIGRATE_BACKUP_WAIVED=<who and why>",
+            help=f"set {setting('backup_command')}, or waive the backup by name: "
+            f"{assigned('backup_waived', '<who and why>')}",
         )
 
 
 class DataWouldBeLost(Refused):
-    """In production a run that drops data wants to be told so."""
+    """A run in production would drop data, and no reason was given."""
 
     code = "data-would-be-lost"
 
@@ -193,12 +209,12 @@ class DataWouldBeLost(Refused):
         self.command, self.losses = command, tuple(losses)
         super().__init__(
             f"this would drop data: {', '.join(self.losses)}",
-            help=f"if that is meant: `{command} --execute --reason …`",
+            help=f"to do it: `{command} --execute --reason …`",
         )
 
 
 class RevisionUnsafe(Refused):
-    """A revision is to run in production that lint found to hurt a database in use."""
+    """A revision would run in production although lint found that it hurts a database in use."""
 
     code = "revision-unsafe"
 
@@ -206,13 +222,14 @@ class RevisionUnsafe(Refused):
         self.revision, self.rules = revision, tuple(rules)
         super().__init__(
             f"{revision} would hurt a database in use: it breaks {', '.join(rules)}",
-            help=f"`vegafs lint {revision}` shows where, with the safe form; if it is meant, allow "
-            "it in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns",
+            help=f"`{command()} lint {revision}` shows where, with the safe form; to override, "
+            f"allow it in the file with a reason, then `{command()} lock`; "
+            f"{assigned('lint', 'warn')} only warns",
         )
 
 
 class ServicesAlive(Refused):
-    """A contract revision is to run while services live whose code it breaks."""
+    """A contract revision would break services that are running."""
 
     code = "services-alive"
 
@@ -221,11 +238,11 @@ class ServicesAlive(Refused):
         self.services = tuple(str(service) for service in services)
         super().__init__(
             f"{revision} needs the code of {needed}, and {len(self.services)} older "
-            f"{'service lives' if len(self.services) == 1 else 'services live'}: "
+            f"{'service is' if len(self.services) == 1 else 'services are'} running: "
             + "; ".join(self.services),
-            help=f"end them, or `vegafs upgrade {revision} --wait-for-services`; what comes before "
-            f"it runs by its own id; against all this: `vegafs upgrade {revision} --execute "
-            "--reason …`",
+            help=f"stop them, or `{command()} upgrade {revision} --wait-for-services`; to "
+            f"apply only revisions before it, name the last of them; to override: "
+            f"`{command()} upgrade {revision} --execute --reason …`",
         )
 
 
@@ -238,5 +255,5 @@ class ServerInUse(Refused):
         self.users = tuple(users)
         super().__init__(
             f"the embedded server is in use by {', '.join(self.users)}",
-            help="wait for them, or `vegafs db stop --now`",
+            help=f"wait for them, or `{command()} db stop --now`",
         )

@@ -1,4 +1,4 @@
-"""Work stopped part-way, and the error says what was applied: exit code 4."""
+"""A run stopped part-way, and the error says what was applied: exit code 4."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import setting
 
 
 class RunFailed(SurefootError):
-    """Work stopped part-way; the message says what was done."""
+    """A run stopped part-way; the message says what was done."""
 
     code = "run-failed"
     exit_code = 4
@@ -17,7 +18,7 @@ class RunFailed(SurefootError):
 
 
 class UpgradeFailed(RunFailed):
-    """A revision failed. What came before it stays; `kept` says what of the failed one does."""
+    """A revision failed. Those before it stay applied; `kept` says what is left of this one."""
 
     code = "run-failed"
     cure: ClassVar[str] = "correct the cause"
@@ -39,21 +40,21 @@ class UpgradeFailed(RunFailed):
 
 
 class DiskFull(UpgradeFailed):
-    """The server has no room for what a revision writes."""
+    """The disk of the server is full."""
 
     code = "disk-full"
     cure = "make room on the database server's disk"
 
 
 class StepNotPermitted(UpgradeFailed):
-    """The role may not do what a revision does."""
+    """The role lacks a privilege that a revision needs."""
 
     code = "step-not-permitted"
-    cure = "run it as the role that owns what it changes, or let that role own it"
+    cure = "run it as the role that owns what it changes, or make that role the owner"
 
 
 class DuplicateRows(RunFailed):
-    """A unique index cannot be built over what is there."""
+    """A unique index cannot be built, because the table has duplicate rows."""
 
     code = "duplicate-rows"
 
@@ -62,12 +63,12 @@ class DuplicateRows(RunFailed):
         rows = "row is a duplicate of another" if count == 1 else "rows are duplicates of others"
         super().__init__(
             f"the unique index {index} cannot be built: {count} {rows}; no index is left",
-            help="remove the duplicates, then the same command again",
+            help="remove the duplicates, then run the same command again",
         )
 
 
 class SchemaNotCopied(RunFailed):
-    """A database's schema could not be made again on the scratch server."""
+    """The schema of a database could not be copied to the scratch server."""
 
     code = "schema-not-copied"
 
@@ -75,8 +76,8 @@ class SchemaNotCopied(RunFailed):
         self.database, self.reason = database, reason
         super().__init__(
             f"the schema of {database!r} cannot be copied: {reason}",
-            help="set VEGAFS_SCRATCH_URL to a server that has what it needs (extensions, roles); "
-            "without --from-database the schema comes from the revisions",
+            help=f"set {setting('scratch')} to a server that has what it needs (extensions, "
+            "roles); without --from-database the schema comes from the revisions",
         )
 
 

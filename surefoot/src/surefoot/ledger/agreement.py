@@ -1,9 +1,9 @@
 """Agreement says whether a database is what revisions.lock expects at its revision.
 
-    revisions.lock x alembic_version -> the fingerprint expected --+-> agrees: yes, no, not known
-    catalog ----------------------> the fingerprint found ---------+
+    revisions.lock x version table -> the fingerprint expected --+-> agrees: yes, no, not known
+    catalog ------------------------> the fingerprint found -----+
 
-A fact to show and no reason to refuse service: what differs, and since when, `vegafs drift` says.
+It is shown, and no reason to refuse service. The command `drift` lists the differences.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import NOTHING, snapshot
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
-
-_HEADS = "SELECT version_num FROM alembic_version ORDER BY version_num"
+from surefoot.ledger.glance import heads_of
 
 
 @dataclass(frozen=True)
@@ -33,38 +33,36 @@ class Agreement:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether they are equal; None where the lock does not say what to expect."""
+        """Whether they are equal; None where the lock has no fingerprint for the revision."""
         return None if self.expected is None else self.expected == self.found
 
 
-async def agreement(engine: AsyncEngine, lock_path: Path) -> Agreement:
-    """Compare the whole schema with the lock: a read of the catalogs, some ten milliseconds.
+async def agreement(
+    engine: AsyncEngine, lock_path: Path, version_table: VersionTable = VersionTable()
+) -> Agreement:
+    """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
 
-    A role that may read is enough; nothing is written. Ask at most once a minute.
+    It needs read access only and writes nothing. Call it at most once a minute.
 
-    On failure: what connecting can meet, RevisionsBroken where the file cannot be read.
+    On failure: the errors of connecting, RevisionsBroken where the file cannot be read.
     """
     locked = read_lock(lock_path)
     with explained(engine.url):
         async with engine.connect() as connection:
-            return await connection.run_sync(look, locked)
+            return await connection.run_sync(compare, locked, version_table)
 
 
-def look(connection: Connection, locked: Sequence[Revision]) -> Agreement:
-    """The same on a connection that is there."""
-    heads = heads_of(connection)
-    found = snapshot(connection).fingerprint()
+def compare(
+    connection: Connection, locked: Sequence[Revision], version_table: VersionTable = VersionTable()
+) -> Agreement:
+    """Compare the schema with the lock, on a connection that is open."""
+    heads = heads_of(connection, version_table)
+    found = snapshot(connection, version_table=version_table).fingerprint()
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
 
 
-def heads_of(connection: Connection) -> tuple[str, ...]:
-    """The revisions that the database names; none where it was never migrated."""
-    there = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-    return tuple(connection.scalars(text(_HEADS))) if there else ()
-
-
 def expected_fingerprint(locked: Sequence[Revision], heads: Collection[str]) -> str | None:
-    """What the schema is to be at these revisions; None where the lock does not say."""
+    """The fingerprint of the schema at these revisions; None where the lock has none."""
     if not heads:
         return NOTHING.fingerprint()
     known = {revision.id: revision.fingerprint for revision in locked}

@@ -1,4 +1,4 @@
-"""A glance at the revision table and the ledger, both at one moment, for whoever has no time."""
+"""glance() reads the version table and the ledger in one statement, at one moment."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.table import TELLING, Ledger, Row
 
 _DIGEST = """encode(sha256(convert_to(
     string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
-# Most ledgers only ever grew, and then all rows are in force: that is told without looking for the
-# last row of each revision, and planned in a fifth of the time.
+# Without a downgrade all rows are in force, and the last row of each revision need not be found:
+# this statement is planned in a fifth of the time.
 _SHORT = f"""
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text,
     bool_and(direction <> 'downgrade') AND {_DIGEST} = $1
 FROM {{table}} WHERE outcome IN {TELLING}
 """  # noqa: S608 - constants and the names of our own tables
-# The rows in force, oldest first, unless their digest is the one that is expected.
+# The rows in force, oldest first, and whether their digest is the expected one.
 _LONG = f"""
 WITH in_force AS (
     SELECT l.* FROM {{table}} l JOIN (
@@ -38,24 +39,26 @@ FROM in_force
 
 @dataclass(frozen=True)
 class Glance:
-    """What the revision table names, and what the ledger holds to be in force.
+    """The ids that the version table names, and the rows of the ledger in force.
 
-    `recorded` is None where it is what the digest stands for, empty where there is no ledger.
+    `recorded` is None where the rows have the expected digest, empty where there is no ledger.
     """
 
     heads: frozenset[str]
     recorded: Mapping[str, Row] | None
 
 
-def glance(connection: Connection, expected: str) -> Glance:
-    """Look; the rows are there only where `expected` is not their digest.
+def glance(
+    connection: Connection, expected: str, version_table: VersionTable = VersionTable()
+) -> Glance:
+    """Read both tables; the rows only where `expected` is not their digest.
 
-    At the head of a ledger that only grew it is one statement, elsewhere a second one, which sees
-    both tables at one moment as well.
+    It takes one statement at the head of a ledger without downgrades, elsewhere a second one, which
+    reads both tables at one moment too.
 
-    On failure: ProgrammingError, where one of the tables is not there.
+    On failure: ProgrammingError, where one of the tables does not exist.
     """
-    names, rows = Ledger().names, None
+    names, rows = Ledger(version_table).names, None
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
     if not as_expected:
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
@@ -64,8 +67,25 @@ def glance(connection: Connection, expected: str) -> Glance:
     return Glance(frozenset(json.loads(heads or "[]")), recorded)
 
 
+def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
+    """Read both tables, each as far as it exists, with all rows in force."""
+    recorded = Ledger(version_table).in_force(connection)
+    return Glance(frozenset(heads_of(connection, version_table)), recorded)
+
+
+def heads_of(
+    connection: Connection, version_table: VersionTable = VersionTable()
+) -> tuple[str, ...]:
+    """The revisions that the version table names; none where it does not exist."""
+    table = version_table.quoted
+    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+        return ()
+    names = f"SELECT version_num FROM {table} ORDER BY version_num"  # noqa: S608 - quoted
+    return tuple(connection.exec_driver_sql(names).scalars())
+
+
 def digest(checksums: Iterable[tuple[str, str]]) -> str:
-    """What stands for rows in force: revisions and their checksums, oldest first."""
+    """One hash over revisions and their checksums, oldest first; SQL computes the same."""
     listing = ";".join(f"{revision} {checksum}" for revision, checksum in checksums)
     return hashlib.sha256(listing.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Revisions x ledger: what may run, and what contradicts it. Pure functions."""
+"""Compares the revisions of a build with the rows of the ledger. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from surefoot.ledger.table import Row
 def check_integrity(
     revisions: Sequence[Revision], in_database: Collection[str], recorded: Mapping[str, Row]
 ) -> None:
-    """Compare what was applied with what the files say.
+    """Compare the revisions that were applied with their files.
 
-    `in_database` are the ids that the revision table names, `recorded` the ledger's row for each
-    revision that is in force. On failure: RevisionEdited, RevisionMissing, RevisionInserted.
+    `in_database` are the ids that the version table names, `recorded` the ledger's row for each
+    revision in force. On failure: RevisionEdited, RevisionMissing, RevisionInserted.
     """
     by_id = {revision.id: revision for revision in revisions}
     if not recorded:
-        return  # managed by an ordinary Alembic so far
+        return  # migrated by plain Alembic so far
     below = ancestors(revisions, in_database)
-    # First: the one after it builds on it now, and so was edited too.
+    # This first: the revision after an inserted one builds on it, and so was edited as well.
     for revision in revisions:
         if revision.id in below and revision.id not in recorded:
             raise RevisionInserted(f"{revision.id}_{revision.slug}", ", ".join(sorted(in_database)))
@@ -40,7 +40,7 @@ def strangers(
 ) -> tuple[Stranger, ...]:
     """The revisions in the database that this build does not know, oldest first.
 
-    What was applied on the way to the newest counts as much as the newest.
+    Not only the newest of them: each one may break the code of this build.
     """
     known = {revision.id for revision in revisions}
     unrecorded = sorted(i for i in in_database if i not in known and i not in recorded)
@@ -56,9 +56,9 @@ def strangers(
 
 @dataclass(frozen=True)
 class Stranger:
-    """A revision of the database that a build does not know, by what the ledger says of it.
+    """A revision of the database that the build does not have, as the ledger describes it.
 
-    One that the ledger does not know either has the phase `unknown`.
+    Its phase is `unknown` where the ledger does not have it either.
     """
 
     id: str

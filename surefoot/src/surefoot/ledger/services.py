@@ -1,9 +1,9 @@
-"""A service says which revision its code is of, for as long as it lives.
+"""A running service announces the revision of its code.
 
-It holds a shared advisory lock whose number stands for that revision, on a session of its own. The
-server gives the lock back when the session ends, so a process that was killed is gone from the list
-at once; nothing is written, and any role may do it. Behind a pooler that lends sessions out the
-lock would stay with somebody else, so there a service cannot be seen.
+It holds a shared advisory lock whose number stands for that revision, in a session of its own. The
+server releases the lock when the session ends, so a killed process leaves the list at once. Nothing
+is written, and any role may do it. Behind a pooler the lock would stay in a session that others
+use, so a service there does not announce itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ORDER BY a.backend_start, l.pid
 
 @dataclass(frozen=True)
 class Service:
-    """A service that lives; `revision` is None where this build does not know its number."""
+    """A running service; `revision` is None where this build does not know its number."""
 
     revision: str | None
     pid: int
@@ -42,7 +42,7 @@ class Service:
 
 
 def announce(connection: Connection, revision: str) -> bool:
-    """Say that this session's code is of the revision; False where the session is a pooler's."""
+    """Announce the revision of this session's code; False where the session is a pooler's."""
     driver = connection.connection.driver_connection
     pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
     if driver is None or driver.get_server_pid() != pid:
@@ -63,8 +63,8 @@ def intolerant(
 ) -> tuple[Service, ...]:
     """The services whose code does not work after the contract revision.
 
-    Where that does not say `requires_code`, it takes code of its own revision. A service at a
-    revision that is not known here is of a newer build.
+    Without `requires_code` the revision needs code of its own revision. A service at an unknown
+    revision is of a newer build.
     """
     needed = contract.requires_code or contract.id
     return tuple(
@@ -75,5 +75,5 @@ def intolerant(
 
 
 def _number(name: str) -> int:
-    """A key of 31 bits: as a signed number and as an oid it reads the same."""
+    """A key of 31 bits, which is the same number signed and as an oid."""
     return int.from_bytes(hashlib.sha256(f"alembic:{name}".encode()).digest()[:4], "big") >> 1

@@ -1,10 +1,10 @@
 """The ledger is the append-only record, in the database, of what was done to it.
 
-It stands beside Alembic's revision table, which never needs it. A row about a revision that runs
-in a transaction commits with that transaction; a step outside of one is preceded by a `started`
-row, so a crash in it is visible. Each row holds the hash of the one before it, so an edit by hand
-is found, and a trigger refuses the plain ones. Times are the server's. A run that changed something
-ends with a `measured` row, which holds the fingerprint of the schema that it left.
+It is a second table, which plain Alembic does not need. The row of a revision that runs in a
+transaction commits with that transaction; before a step outside of one a `started` row is written,
+so a crash in the step is visible. Each row holds the hash of the row before it, so an edit by hand
+is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's. A run that changed
+something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import LedgerEdited
+from surefoot.quoting import literal
 
-SUFFIX = "_ledger"
-# Told of every row as it commits.
-CHANNEL = "alembic_version_ledger"
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
 )
-# What was written to the columns, in one text; the same expression makes a hash and checks it.
-# A column that came later stands at the end: concat_ws leaves NULL out, so older rows keep theirs.
+# One expression computes a hash and checks it. A column that was added later is the last:
+# concat_ws leaves NULL out, so the hashes of older rows stay the same.
 _HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
     {p}phase, {p}outcome, {p}checksum,
     extract(epoch FROM {p}started_at), extract(epoch FROM {p}finished_at),
@@ -61,7 +60,7 @@ CREATE TABLE {{table}} (
     row_sha256 text NOT NULL
 )
 """
-# A ledger of an earlier build knows fewer outcomes, under the name that PostgreSQL gave the check.
+# The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.
 _NARROW = """
 SELECT quote_ident(conname) FROM pg_constraint
 WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
@@ -99,11 +98,11 @@ SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
-SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('{table}')
+SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
                    AND attname = 'requires_code')
 """
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
-# What a row says that counts for what is in the database, see `applied`.
+# The outcomes that say which revisions are in the database, see `applied`.
 TELLING = ("applied", "adopted", "stamped", "accepted")
 _VERIFY = """
 SELECT min(id) FROM (
@@ -117,7 +116,7 @@ SELECT min(id) FROM (
 
 @dataclass(frozen=True)
 class Entry:
-    """What one row says beside its number, its times and its hash."""
+    """The content of a row, without number, times and hashes."""
 
     revision: str
     direction: str
@@ -130,13 +129,13 @@ class Entry:
     fingerprint: str | None = None
     error: str | None = None
     reason: str | None = None
-    # Of a contract revision: the oldest one whose code goes on working after it.
+    # Of a contract revision: the oldest revision whose code still works after it.
     requires_code: str | None = None
 
 
 @dataclass(frozen=True)
 class Row(Entry):
-    """One row as it stands in the database."""
+    """A row of the table."""
 
     id: int = 0
     started_at: datetime | None = None
@@ -149,32 +148,32 @@ _FIELDS = frozenset(field.name for field in fields(Row))
 
 
 class Ledger:
-    """The ledger beside one revision table."""
+    """The ledger of one version table."""
 
-    def __init__(self, version_table: str = "alembic_version", schema: str | None = None) -> None:
-        self.name = version_table + SUFFIX
-        prefix = f'"{schema}".' if schema else ""
+    def __init__(self, version_table: VersionTable = VersionTable()) -> None:
+        self.name = version_table.ledger_name
+        self.channel = version_table.channel.replace("'", "''")
         self.names = {
-            "table": f'{prefix}"{self.name}"',
-            "function": f'{prefix}"{self.name}_append_only"',
-            "version_table": f'{prefix}"{version_table}"',
+            "table": version_table.ledger,
+            "function": version_table.ledger_guard,
+            "version_table": version_table.quoted,
         }
 
     def exists(self, connection: Connection) -> bool:
-        """Whether the table is there."""
+        """Whether the table exists."""
         found = connection.execute(
             text("SELECT to_regclass(:name) IS NOT NULL"), {"name": self.names["table"]}
         )
         return bool(found.scalar())
 
     def create(self, connection: Connection) -> None:
-        """Make the table. The caller holds the migration mutex, so nobody else does."""
+        """Create the table. The caller holds the migration mutex, so no other run does the same."""
         for statement in (_CREATE, _GUARD, _TRIGGER):
             connection.exec_driver_sql(statement.format(**self.names))
 
     def extend(self, connection: Connection) -> None:
-        """Let a table that an older build made hold what this one writes."""
-        if connection.exec_driver_sql(_LACKS.format(**self.names)).scalar():
+        """Alter a table of an older build so that it can hold the rows of this one."""
+        if connection.scalar(text(_LACKS), {"table": self.names["table"]}):
             connection.exec_driver_sql(_EXTEND.format(**self.names))
         narrow = connection.execute(text(_NARROW), {"table": self.names["table"]}).scalar()
         if narrow is not None:
@@ -184,13 +183,13 @@ class Ledger:
             )
 
     def append(self, connection: Connection, entry: Entry) -> None:
-        """Write one row. It is started when the transaction was, and finished now."""
+        """Write one row: started when the transaction began, finished now."""
         values = {**asdict(entry), "actor": json.dumps(actor(connection))}
-        # Without parameters it is one message: every revision waits for it.
-        literals = {name: _literal(value) for name, value in values.items()}
+        # Without parameters it takes one message; every revision waits for it.
+        literals = {name: literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
         connection.exec_driver_sql(
-            _APPEND.format(hashed=hashed, channel=CHANNEL, **self.names, **literals)
+            _APPEND.format(hashed=hashed, channel=self.channel, **self.names, **literals)
         )
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
@@ -200,6 +199,10 @@ class Ledger:
             Row(**{name: value for name, value in row.items() if name in _FIELDS})
             for row in rows.mappings()
         )
+
+    def in_force(self, connection: Connection) -> dict[str, Row]:
+        """The row of each revision that is in force; none where there is no ledger."""
+        return applied(self.read(connection)) if self.exists(connection) else {}
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
@@ -211,7 +214,7 @@ class Ledger:
 
 
 def actor(connection: Connection) -> dict[str, str]:
-    """Who writes: the database's user and the machine's."""
+    """Who writes: the user of the database and of the machine."""
     cached = connection.info.get("ledger_actor")
     if cached is None:
         row = connection.exec_driver_sql(
@@ -227,7 +230,7 @@ def actor(connection: Connection) -> dict[str, str]:
 
 
 def applied(rows: Iterable[Row]) -> dict[str, Row]:
-    """For each revision that the ledger holds to be in the database, the row that says so last."""
+    """The last row of each revision that is in force by the ledger."""
     found: dict[str, Row] = {}
     for row in rows:
         if row.outcome in TELLING:
@@ -239,7 +242,7 @@ def applied(rows: Iterable[Row]) -> dict[str, Row]:
 
 
 def unfinished(rows: Sequence[Row]) -> Row | None:
-    """The last row, where it is of a step that began and did not end."""
+    """The last row, where its step began and did not end."""
     return rows[-1] if rows and rows[-1].outcome == "started" else None
 
 
@@ -250,17 +253,6 @@ def _os_user() -> str:
         return str(os.geteuid())
 
 
-def _literal(value: str | int | None) -> str:
-    """The value as SQL writes it, however the server reads backslashes."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    # NUL has no place in a text of PostgreSQL's.
-    quoted = value.replace("\0", "").replace("\\", "\\\\").replace("'", "''")
-    return f" E'{quoted}'" if "\\" in quoted else f"'{quoted}'"
-
-
 def as_json(row: Row) -> dict[str, Any]:
-    """The row as `vegafs ledger --json` prints it."""
+    """The row as the command `ledger --json` prints it."""
     return asdict(row)

@@ -1,12 +1,12 @@
-"""Steps that PostgreSQL runs outside a transaction, each one line of a revision.
+"""Operations that PostgreSQL runs only outside a transaction.
 
     op.create_index_concurrently("ix_jobs_priority", "jobs", ["priority"])
     op.drop_index_concurrently("ix_jobs_rank")
     op.reindex_concurrently("ix_jobs_priority")
     op.detach_partition_concurrently("events", "events_2020")
 
-Each is safe to repeat: what an earlier try left behind is repaired first, and what is there already
-is left alone. A revision holds one such step and nothing else.
+Each is safe to repeat: it first repairs what an earlier attempt left, and changes nothing that is
+done already. A revision holds one such operation and nothing else.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from sqlalchemy.schema import CreateIndex
 
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import DuplicateRows, IndexDiffers
-from surefoot.operations.enums import quote
-from surefoot.run.locks.lock_class import LockClass
+from surefoot.operations.lock_class import LockClass
+from surefoot.quoting import literal, quoted
 
-# What a revision may hold only one of, and nothing beside it.
+# A revision may hold one of these and nothing else.
 NAMES = (
     "create_index_concurrently",
     "drop_index_concurrently",
@@ -36,7 +36,7 @@ NAMES = (
     "detach_partition_concurrently",
 )
 UNIQUE_VIOLATION = "23505"
-# asyncpg's leaves a percent sign in a predicate as it is.
+# The asyncpg dialect leaves a percent sign in a predicate as it is.
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _INDEX = """
 SELECT i.indisvalid AND i.indisready, pg_get_indexdef(i.indexrelid)
@@ -46,13 +46,13 @@ _QUALIFIED = """
 SELECT quote_ident(nspname) || '.' || quote_ident(relname)
 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE pg_class.oid = to_regclass({name})
 """
-# The keys and the predicate of the index that failed, in the server's words: it is there, invalid.
+# The keys and the predicate of the index that failed, as the server prints them: it is invalid.
 _KEYS = """
 SELECT i.indrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid), i.indnullsnotdistinct,
        ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
 FROM pg_index i WHERE i.indexrelid = to_regclass({name})
 """
-# What REINDEX calls its indexes before and after their exchange; a long name is cut.
+# The names that REINDEX gives to its new and old index; a long name is cut.
 _LEFTOVERS = """
 SELECT c.oid::regclass::text FROM pg_index r JOIN pg_class of ON of.oid = r.indexrelid
 JOIN pg_index i ON i.indrelid = r.indrelid AND NOT i.indisvalid
@@ -65,23 +65,23 @@ _ON_COPY = re.compile(r" ON pg_temp\w*\.alembic_copy ")
 
 
 class OutsideTransaction(MigrateOperation):
-    """A step that `Migration.outside_transaction` runs, with retries and a row in the ledger."""
+    """An operation that `Migration.outside_transaction` runs, with retries and a ledger row."""
 
-    # Readers and writers pass while it waits for its locks, unless a kind of step says otherwise.
+    # Readers and writers do not queue behind it, unless a subclass says otherwise.
     lock_class: LockClass = "patient"
 
     def statements(self) -> Sequence[str]:
-        """What `--sql` writes."""
+        """The statements that `--sql` writes."""
         raise NotImplementedError
 
     def run(self, connection: Connection) -> None:
-        """Do it, or what is left of it, on a connection in autocommit."""
+        """Do it, or the rest of it, on a connection in autocommit."""
         raise NotImplementedError
 
 
 @Operations.register_operation("create_index_concurrently")
 class CreateIndexConcurrently(OutsideTransaction):
-    """An index that is built while readers and writers go on."""
+    """An index that is built without blocking readers or writers."""
 
     def __init__(self, index: sa.Index) -> None:
         if index.table is None:
@@ -104,8 +104,8 @@ class CreateIndexConcurrently(OutsideTransaction):
     ) -> None:
         """Build an index; `options` are those of `op.create_index` (`postgresql_where` and so on).
 
-        On failure: IndexDiffers where a valid index of that name is another one; DuplicateRows
-        where a unique index meets duplicates. Neither leaves an index behind.
+        On failure: IndexDiffers, where a valid index has that name and another definition;
+        DuplicateRows, where a unique index meets duplicates. Neither leaves an invalid index.
         """
         ctx = operations.migration_context
         made = SchemaObjects(ctx).index(
@@ -144,8 +144,8 @@ class CreateIndexConcurrently(OutsideTransaction):
         return str(CreateIndex(self.index).compile(dialect=_DIALECT))
 
     def _definition(self, connection: Connection) -> str:
-        """What the index would be, by the server: built on an empty copy of the table."""
-        # A run that was told to stop sends nothing more; the copy stays as long as its session.
+        """The definition that the server gives to the index on an empty copy of the table."""
+        # A run that was asked to stop sends no DROP; the copy lives as long as its session.
         connection.exec_driver_sql("DROP TABLE IF EXISTS pg_temp.alembic_copy")
         connection.exec_driver_sql(
             f"CREATE TEMPORARY TABLE alembic_copy (LIKE {self.table} INCLUDING GENERATED)"
@@ -155,9 +155,9 @@ class CreateIndexConcurrently(OutsideTransaction):
             connection.exec_driver_sql(
                 statement.replace(f" ON {self.table}", " ON pg_temp.alembic_copy", 1)
             )
-            name = f"pg_temp.{quote(str(self.index.name))}"
+            name = f"pg_temp.{quoted(str(self.index.name))}"
             found = _index(connection, name)
-            table = connection.exec_driver_sql(_QUALIFIED.format(name=_literal(self.table)))
+            table = connection.exec_driver_sql(_QUALIFIED.format(name=literal(self.table)))
             definition = found[1] if found else statement
             on = f" ON {table.scalar()} "
             return _ON_COPY.sub(lambda _: on, definition, count=1)
@@ -168,7 +168,7 @@ class CreateIndexConcurrently(OutsideTransaction):
 
 @Operations.register_operation("drop_index_concurrently")
 class DropIndexConcurrently(OutsideTransaction):
-    """An index dropped while readers and writers go on."""
+    """The drop of an index without blocking readers or writers."""
 
     def __init__(self, name: str, schema: str | None = None) -> None:
         self.name = qualified(name, schema)
@@ -177,7 +177,7 @@ class DropIndexConcurrently(OutsideTransaction):
     def drop_index_concurrently(
         cls, operations: Operations, index_name: str, *, schema: str | None = None
     ) -> None:
-        """Drop an index; one that is gone already is no error."""
+        """Drop an index; a missing one is no error."""
         operations.invoke(cls(index_name, schema))
 
     def statements(self) -> Sequence[str]:
@@ -189,7 +189,7 @@ class DropIndexConcurrently(OutsideTransaction):
 
 @Operations.register_operation("reindex_concurrently")
 class ReindexConcurrently(OutsideTransaction):
-    """An index built anew beside itself."""
+    """The rebuild of an index without blocking readers or writers."""
 
     def __init__(self, name: str, schema: str | None = None) -> None:
         self.name = qualified(name, schema)
@@ -198,14 +198,14 @@ class ReindexConcurrently(OutsideTransaction):
     def reindex_concurrently(
         cls, operations: Operations, index_name: str, *, schema: str | None = None
     ) -> None:
-        """Rebuild an index; the leftovers of a rebuild that was cut short are dropped."""
+        """Rebuild an index; the leftovers of an interrupted rebuild are dropped."""
         operations.invoke(cls(index_name, schema))
 
     def statements(self) -> Sequence[str]:
         return [f"REINDEX INDEX CONCURRENTLY {self.name}"]
 
     def run(self, connection: Connection) -> None:
-        leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=_literal(self.name)))
+        leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=literal(self.name)))
         for leftover in leftovers.scalars().all():
             connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {leftover}")
         connection.exec_driver_sql(self.statements()[0])
@@ -213,7 +213,7 @@ class ReindexConcurrently(OutsideTransaction):
 
 @Operations.register_operation("detach_partition_concurrently")
 class DetachPartitionConcurrently(OutsideTransaction):
-    """A partition taken out while the table is read and written."""
+    """The detachment of a partition without blocking readers or writers of the table."""
 
     # Its second half waits for old snapshots with the partition locked against its readers.
     lock_class: LockClass = "short"
@@ -225,12 +225,13 @@ class DetachPartitionConcurrently(OutsideTransaction):
     def detach_partition_concurrently(
         cls, operations: Operations, table_name: str, partition_name: str
     ) -> None:
-        """Detach a partition; one whose detaching was cut short is finished."""
+        """Detach a partition; an interrupted detachment is finished."""
         operations.invoke(cls(table_name, partition_name))
 
     def statements(self) -> Sequence[str]:
         return [
-            f"ALTER TABLE {quote(self.table)} DETACH PARTITION {quote(self.partition)} CONCURRENTLY"
+            f"ALTER TABLE {quoted(self.table)} "
+            f"DETACH PARTITION {quoted(self.partition)} CONCURRENTLY"
         ]
 
     def run(self, connection: Connection) -> None:
@@ -239,7 +240,7 @@ class DetachPartitionConcurrently(OutsideTransaction):
                 "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:partition)"
                 " AND inhparent = to_regclass(:table)"
             ),
-            {"partition": quote(self.partition), "table": quote(self.table)},
+            {"partition": quoted(self.partition), "table": quoted(self.table)},
         ).scalar()
         if pending is None:
             return  # detached already
@@ -251,7 +252,7 @@ class DetachPartitionConcurrently(OutsideTransaction):
 
 @Operations.implementation_for(OutsideTransaction)
 def _run(operations: Operations, step: OutsideTransaction) -> None:
-    """Outside a transaction, through the run that is under way where there is one."""
+    """Run the operation outside a transaction, by the Migration where there is one."""
     ctx = operations.migration_context
     if ctx.as_sql:
         with ctx.autocommit_block():
@@ -270,17 +271,17 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
 
 def qualified(name: str, schema: str | None) -> str:
     """A name as SQL writes it, with its schema where there is one."""
-    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+    return f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name)
 
 
 def _index(connection: Connection, name: str) -> tuple[bool, str] | None:
-    row = connection.exec_driver_sql(_INDEX.format(name=_literal(name))).first()
+    row = connection.exec_driver_sql(_INDEX.format(name=literal(name))).first()
     return None if row is None else (bool(row[0]), str(row[1]))
 
 
 def _duplicates(connection: Connection, name: str) -> int:
-    """How many rows stand in the way of a unique index."""
-    row = connection.exec_driver_sql(_KEYS.format(name=_literal(name))).first()
+    """The number of rows to remove before the unique index can be built."""
+    row = connection.exec_driver_sql(_KEYS.format(name=literal(name))).first()
     if row is None:
         return 0
     table, predicate, nulls_are_alike, keys = row
@@ -292,7 +293,3 @@ def _duplicates(connection: Connection, name: str) -> int:
         f"FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {groups} HAVING count(*) > 1) d"
     )
     return int(connection.exec_driver_sql(sql).scalar() or 0)
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -1,39 +1,30 @@
-"""Operations that make a constraint of what is there already, and prove one that was promised.
+"""Operations that add a constraint by an existing index, and validate one that is NOT VALID.
 
     op.create_unique_constraint_using_index("uq_jobs_ref", "jobs", "uq_jobs_ref")
     op.create_primary_key_using_index("pk_jobs", "jobs", "pk_jobs")
     op.validate_constraint("ck_jobs_rank", "jobs")
 
-Importing this module registers them. Each is one plain statement, so `--sql` writes what runs.
+Importing this module registers them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from alembic.operations import Operations
 
-from alembic.operations import MigrateOperation, Operations
+from surefoot.operations.statement import StatementOperation
+from surefoot.quoting import quoted
 
-from surefoot.operations.enums import quote, verbatim
 
-
-class _Plain(MigrateOperation):
-    """An operation that is one statement on one table."""
+class _OnConstraint(StatementOperation):
+    """A statement on a constraint of a table."""
 
     def __init__(self, constraint_name: str, table_name: str) -> None:
         self.constraint_name, self.table_name = constraint_name, table_name
 
-    def sql(self) -> str:
-        """The statement."""
-        raise NotImplementedError
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` reports."""
-        return ("execute", self.sql())
-
 
 @Operations.register_operation("create_unique_constraint_using_index")
-class UniqueUsingIndex(_Plain):
-    """A unique constraint of a unique index that is there."""
+class UniqueUsingIndex(_OnConstraint):
+    """A unique constraint that takes over a unique index."""
 
     kind = "UNIQUE"
 
@@ -61,28 +52,27 @@ class UniqueUsingIndex(_Plain):
         deferrable: bool = False,
         initially: str | None = None,
     ) -> None:
-        """Make a unique constraint of a unique index; a change of the catalogue, reading no row.
+        """Add a unique constraint by a unique index: a change of the catalogue that reads no row.
 
-        The index is the constraint's from then on: dropping the one drops the other.
+        The constraint owns the index from then on: dropping one drops the other.
         """
         operations.invoke(
             cls(constraint_name, table_name, index_name, deferrable=deferrable, initially=initially)
         )
 
     def sql(self) -> str:
-        """The statement."""
         later = " DEFERRABLE" if self.deferrable else ""
         if self.initially is not None:
             later += f" INITIALLY {self.initially}"
         return (
-            f"ALTER TABLE {quote(self.table_name)} ADD CONSTRAINT {quote(self.constraint_name)} "
-            f"{self.kind} USING INDEX {quote(self.index_name)}{later}"
+            f"ALTER TABLE {quoted(self.table_name)} ADD CONSTRAINT {quoted(self.constraint_name)} "
+            f"{self.kind} USING INDEX {quoted(self.index_name)}{later}"
         )
 
 
 @Operations.register_operation("create_primary_key_using_index")
 class PrimaryKeyUsingIndex(UniqueUsingIndex):
-    """A primary key of a unique index that is there."""
+    """A primary key that takes over a unique index."""
 
     kind = "PRIMARY KEY"
 
@@ -97,33 +87,25 @@ class PrimaryKeyUsingIndex(UniqueUsingIndex):
         deferrable: bool = False,
         initially: str | None = None,
     ) -> None:
-        """Make a primary key of a unique index. Columns that may be null are read to the end."""
+        """Add a primary key by a unique index. It scans the table for nulls in nullable columns."""
         operations.invoke(
             cls(constraint_name, table_name, index_name, deferrable=deferrable, initially=initially)
         )
 
 
 @Operations.register_operation("validate_constraint")
-class ValidateConstraint(_Plain):
-    """A constraint that was added NOT VALID, proven for the rows that were there."""
+class ValidateConstraint(_OnConstraint):
+    """The validation of a constraint that was added NOT VALID."""
 
     @classmethod
     def validate_constraint(
         cls, operations: Operations, constraint_name: str, table_name: str
     ) -> None:
-        """Read the rows that a constraint was not checked against; readers and writers go on."""
+        """Check the rows that are older than the constraint; readers and writers go on."""
         operations.invoke(cls(constraint_name, table_name))
 
     def sql(self) -> str:
-        """The statement."""
         return (
-            f"ALTER TABLE {quote(self.table_name)} "
-            f"VALIDATE CONSTRAINT {quote(self.constraint_name)}"
+            f"ALTER TABLE {quoted(self.table_name)} "
+            f"VALIDATE CONSTRAINT {quoted(self.constraint_name)}"
         )
-
-
-@Operations.implementation_for(UniqueUsingIndex)
-@Operations.implementation_for(PrimaryKeyUsingIndex)
-@Operations.implementation_for(ValidateConstraint)
-def _run(operations: Operations, operation: _Plain) -> None:
-    operations.execute(verbatim(operation.sql()))

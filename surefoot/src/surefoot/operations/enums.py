@@ -1,11 +1,10 @@
-"""Operations of our own, which a revision calls as `op.…` with nothing to import.
+"""Operations that change the values of an enum.
 
     op.add_enum_value("job_status", "PAUSED", after="RUNNING")
     op.rename_enum_value("job_status", "CANCELLED", "STOPPED")
     op.replace_enum("job_status", ["PENDING", "DONE"], columns=[("jobs", "status")])
 
-Importing this module registers them. All three send plain statements, so that `--sql` writes
-what an upgrade would run.
+Importing this module registers them.
 """
 
 from __future__ import annotations
@@ -13,31 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
-from alembic.operations import MigrateOperation, Operations
-from sqlalchemy.dialects import postgresql
+from alembic.operations import Operations
 
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
-
-
-def quote(name: str) -> str:
-    """A name as SQL writes it, quoted where it has to be."""
-    return _PREPARER.quote(name)
-
-
-def literal(value: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def verbatim(statement: str) -> sa.TextClause:
-    """The statement as it stands: a colon in it is no parameter."""
-    return sa.text(statement.replace(":", r"\:"))
+from surefoot.operations.statement import StatementOperation
+from surefoot.quoting import literal, quoted
 
 
 @Operations.register_operation("add_enum_value")
-class AddEnumValueOp(MigrateOperation):
-    """A value more for an enum; nothing is rewritten."""
+class AddEnumValueOp(StatementOperation):
+    """A new value of an enum; no table is rewritten."""
 
     def __init__(
         self, type_name: str, value: str, *, before: str | None = None, after: str | None = None
@@ -56,61 +39,57 @@ class AddEnumValueOp(MigrateOperation):
         before: str | None = None,
         after: str | None = None,
     ) -> None:
-        """Add a value to an enum, at its end unless a neighbour is named.
+        """Add a value to an enum, at its end unless `before` or `after` names a neighbour.
 
-        It can be used only after the transaction that adds it: no default, check, index or row of
+        PostgreSQL allows its use only after the transaction: no default, check, index or row of
         the same revision may name it. Adding it again does nothing.
         """
         operations.invoke(cls(type_name, value, before=before, after=after))
 
     def sql(self) -> str:
-        """The statement."""
         place = ""
         if self.before is not None:
             place = f" BEFORE {literal(self.before)}"
         elif self.after is not None:
             place = f" AFTER {literal(self.after)}"
         return (
-            f"ALTER TYPE {quote(self.type_name)} ADD VALUE IF NOT EXISTS "
+            f"ALTER TYPE {quoted(self.type_name)} ADD VALUE IF NOT EXISTS "
             f"{literal(self.value)}{place}"
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` reports."""
         return ("add_enum_value", self.type_name, self.value)
 
 
 @Operations.register_operation("rename_enum_value")
-class RenameEnumValueOp(MigrateOperation):
-    """Another name for a value of an enum; rows that hold it follow."""
+class RenameEnumValueOp(StatementOperation):
+    """A new name for a value of an enum, in all rows that hold it."""
 
     def __init__(self, type_name: str, old: str, new: str) -> None:
         self.type_name, self.old, self.new = type_name, old, new
 
     @classmethod
     def rename_enum_value(cls, operations: Operations, type_name: str, old: str, new: str) -> None:
-        """Rename a value of an enum. Rows, defaults, checks and indexes follow by themselves."""
+        """Rename a value of an enum. Rows, defaults, checks and indexes keep it by its new name."""
         operations.invoke(cls(type_name, old, new))
 
     def sql(self) -> str:
-        """The statement."""
         return (
-            f"ALTER TYPE {quote(self.type_name)} RENAME VALUE "
+            f"ALTER TYPE {quoted(self.type_name)} RENAME VALUE "
             f"{literal(self.old)} TO {literal(self.new)}"
         )
 
     def reverse(self) -> RenameEnumValueOp:
-        """The former name again."""
+        """The operation that restores the old name."""
         return RenameEnumValueOp(self.type_name, self.new, self.old)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` reports."""
         return ("rename_enum_value", self.type_name, self.old, self.new)
 
 
 @Operations.register_operation("replace_enum")
-class ReplaceEnumOp(MigrateOperation):
-    """Other values for an enum, by way of a new type; the tables that use it are rewritten."""
+class ReplaceEnumOp(StatementOperation):
+    """A new list of values of an enum, by a new type; the tables that use it are rewritten."""
 
     def __init__(
         self, type_name: str, values: Sequence[str], *, columns: Sequence[tuple[str, str]] = ()
@@ -131,15 +110,16 @@ class ReplaceEnumOp(MigrateOperation):
         """Give an enum exactly these values, in this order.
 
         `columns` names every column of the type. Each table is rewritten under ACCESS EXCLUSIVE;
-        defaults, and the checks and indexes that name a value, are dropped and made again.
+        defaults, and the checks and indexes that name a value, are dropped and created again.
+        Drop views and triggers on the columns before.
 
-        On failure: a row or a default that holds a value that goes stops it and is named, and so
-        is a column that was not. Views and triggers on the columns are dropped before.
+        On failure: an error names the row, the default or the missing column: a removed value is
+        still in use, or `columns` is incomplete.
         """
         operations.invoke(cls(type_name, values, columns=columns))
 
     def sql(self) -> str:
-        """The statement: one block, so that the server does the looking up, offline too."""
+        # One block: the server looks everything up, also where `--sql` writes the statement.
         labels = ", ".join(literal(value) for value in self.values)
         pairs = ", ".join(
             f"[{literal(table)}, {literal(column)}]" for table, column in self.columns
@@ -152,20 +132,10 @@ class ReplaceEnumOp(MigrateOperation):
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` reports."""
         return ("replace_enum", self.type_name, self.values)
 
 
-@Operations.implementation_for(AddEnumValueOp)
-@Operations.implementation_for(RenameEnumValueOp)
-@Operations.implementation_for(ReplaceEnumOp)
-def _run(
-    operations: Operations, operation: AddEnumValueOp | RenameEnumValueOp | ReplaceEnumOp
-) -> None:
-    operations.execute(verbatim(operation.sql()))
-
-
-# Definitions are read while the old type still has its name: run later, they mean the new one.
+# Definitions are read while the old type still has its name; run later, they mean the new type.
 _REPLACE_ENUM = """\
     former oid := to_regtype(quote_ident(enum_name));
     owner text;

@@ -1,10 +1,11 @@
-"""An overview is what a person wants to know of a database and its migrations, at one moment.
+"""The overview: the state of a database and its migrations at one moment.
 
-    connection -> read -> Reading -> overview -> Overview -> a page, JSON
+    connection -> read -> Reading -> overview -> Overview -> page, JSON
                   I/O                 pure
 
-Each part is read by itself: one that cannot be had says why, and the others are there. It only
-looks: the session is read-only, waits for no lock for long, and takes no more than READ_S.
+The parts are read independently: a part that cannot be read carries the reason, and the others are
+still shown. Reading changes nothing: the session is read-only, waits for a lock for at most 200 ms
+and takes at most READ_S.
 """
 
 from surefoot.overview.model import Overview, Unread

@@ -1,4 +1,4 @@
-"""What an overview is made of. Plain values: a page and JSON show the same."""
+"""The parts of an overview, as plain values: the page and the JSON show the same ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Literal
 from surefoot.ledger.agreement import Agreement
 from surefoot.ledger.services import Service
 from surefoot.ledger.table import Row
-from surefoot.run.locks.blockers import Blocker
-from surefoot.run.locks.mutex import Holder
-from surefoot.run.locks.progress import Progress
+from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 from surefoot.startup.check import State, Verdict
 
 LinkState = Literal["applied", "pending", "running", "failed", "unknown"]
@@ -20,28 +18,28 @@ LinkState = Literal["applied", "pending", "running", "failed", "unknown"]
 
 @dataclass(frozen=True)
 class Unread:
-    """A part that could not be read, and why."""
+    """The reason why a part could not be read."""
 
     unread: str
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Who holds the mutex, how far its statement is, and what stands in its way."""
+    """The holder of the mutex, the progress of its statement, and what blocks it."""
 
-    holder: Holder
-    progress: Progress | None
+    holder: MutexHolder
+    progress: StatementProgress | None
     blockers: tuple[Blocker, ...]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a database."""
+    """Everything that was read from a database."""
 
     verdict: Verdict
-    # Oldest first; none where there is no ledger.
+    # Oldest first; empty where there is no ledger.
     ledger: tuple[Row, ...] | Unread
-    # The first row that does not fit its hash, in words; None where all do.
+    # The first row that does not match its hash, in words; None where all rows match.
     ledger_broken: str | Unread | None
     activity: Activity | Unread | None
     services: tuple[Service, ...] | Unread
@@ -50,19 +48,19 @@ class Reading:
 
 @dataclass(frozen=True)
 class Headline:
-    """The state in one sentence, and what helps."""
+    """The state in one sentence, and the help for it."""
 
     state: State
     is_ready: bool
     summary: str
     help: str | None
-    # What to type next, where there is one thing.
+    # The command to run next, where a single one helps.
     command: str | None
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that somebody should look at."""
+    """A problem that somebody should look at."""
 
     code: str
     message: str
@@ -77,25 +75,25 @@ class Link:
     title: str
     phase: str
     state: LinkState
-    # clean, or the rules that lint found broken; None where it has not looked.
+    # `clean`, or the rules that the revision breaks; None where lint has not run.
     lint: str | None = None
     requires_code: str | None = None
-    # False where the database has it and this build does not.
+    # False for a revision of the database that this build does not have.
     known: bool = True
 
 
 @dataclass(frozen=True)
-class Happening:
-    """A migration at work."""
+class RunningMigration:
+    """A migration that is running."""
 
     revision: str | None
-    holder: Holder
-    progress: Progress | None
+    holder: MutexHolder
+    progress: StatementProgress | None
     blockers: tuple[Blocker, ...]
 
 
 @dataclass(frozen=True)
-class Done:
+class HistoryRow:
     """One row of the ledger."""
 
     id: int
@@ -112,29 +110,29 @@ class Done:
 
 @dataclass(frozen=True)
 class History:
-    """What was done, newest first: one page of it."""
+    """One page of the ledger, newest row first."""
 
-    rows: tuple[Done, ...]
-    # The row that the next page begins before; None on the last one.
+    rows: tuple[HistoryRow, ...]
+    # `before` of the next page: the last row of this one. None on the last page.
     older: int | None
     total: int
 
 
 @dataclass(frozen=True)
-class Living:
-    """A service that has announced itself."""
+class AnnouncedService:
+    """A running service that has announced itself."""
 
     application: str
     revision: str | None
     since: datetime | None
-    # The pending contract revisions that its code is older than. Which of them tolerate it says
-    # their files alone; revisions.lock does not.
+    # The pending contract revisions that its code is older than. Only their files say which of
+    # them tolerate it; revisions.lock does not.
     older_than: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One thing that is proven or not: `yes`, `no`, `unknown`."""
+class IntegrityCheck:
+    """One check of the ledger or the schema, and whether it holds."""
 
     name: str
     holds: Literal["yes", "no", "unknown"]
@@ -152,11 +150,11 @@ class Overview:
     expected: str
     headline: Headline
     attention: tuple[Notice, ...]
-    happening: Happening | Unread | None
+    happening: RunningMigration | Unread | None
     pending: tuple[Link, ...]
     history: History | Unread
     chain: tuple[Link, ...]
-    services: tuple[Living, ...] | Unread
-    facts: tuple[Fact, ...]
-    # How many links of the chain are in each state.
+    services: tuple[AnnouncedService, ...] | Unread
+    facts: tuple[IntegrityCheck, ...]
+    # The number of revisions in each state.
     counts: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""read() asks a database for everything that an overview shows, part by part."""
+"""read() reads everything that an overview shows from a database, part by part."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import LedgerEdited
 from surefoot.ledger import agreement
 from surefoot.ledger.services import living
 from surefoot.ledger.table import Ledger, Row
 from surefoot.overview.model import Activity, Reading, Unread
-from surefoot.run.locks import blockers, mutex
-from surefoot.run.locks.progress import progress_of
+from surefoot.run import sessions
+from surefoot.run.locks import mutex
 from surefoot.startup.check import Build, check
 
-# A server that is silent costs this and, to close the connection, up to two seconds more.
+# With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0
-VERSION_TABLE = "alembic_version"
 # What a migration has locked is not worth waiting for.
 _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
@@ -35,9 +36,9 @@ _T = TypeVar("_T")
 
 
 async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) -> Reading:
-    """Read everything, whatever the database does, within about `timeout_s`.
+    """Read every part within about `timeout_s`, whatever the database does.
 
-    `engine` is one that only looks. On failure: an error of the database that nobody knows.
+    `engine` makes read-only sessions. On failure: a database error of an unknown kind.
     """
     verdict, parts = await asyncio.gather(
         check(engine, build, timeout_s=timeout_s), _read(engine, build, timeout_s)
@@ -46,15 +47,17 @@ async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) 
 
 
 async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str, Any]:
-    """Each part of a reading, by its name."""
+    """Every part of a reading, by its name."""
     until_s = time.monotonic() + timeout_s
     parts: dict[str, Callable[[Connection], Any]] = {
-        "activity": _activity,
-        "ledger": _ledger,
-        "ledger_broken": _ledger_broken,
+        "activity": partial(_activity, version_table=build.version_table),
+        "ledger": partial(_ledger, Ledger(build.version_table)),
+        "ledger_broken": partial(_ledger_broken, Ledger(build.version_table)),
         "services": lambda connection: living(connection, build.revisions),
         # Last: it is the longest, and waits where a migration has locked something.
-        "agreement": lambda connection: agreement.look(connection, build.revisions),
+        "agreement": lambda connection: agreement.compare(
+            connection, build.revisions, build.version_table
+        ),
     }
     connection = engine.connect()
     try:
@@ -77,7 +80,7 @@ async def _part(
             found = await connection.run_sync(ask)
             await connection.rollback()
     except DATABASE_ERRORS as error:
-        # After a time-out the connection is gone, and with it the answer to what is asked next.
+        # A timeout has closed the connection; the parts that follow then fail as well.
         with contextlib.suppress(*DATABASE_ERRORS):
             await connection.rollback()
         late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
@@ -85,21 +88,19 @@ async def _part(
     return found
 
 
-def _activity(connection: Connection) -> Activity | None:
-    holder = mutex.find_holder(connection, mutex.key(VERSION_TABLE))
+def _activity(connection: Connection, version_table: VersionTable) -> Activity | None:
+    holder = sessions.mutex_holder(connection, mutex.key(version_table))
     if holder is None:
         return None
-    progress = progress_of(connection, holder.pid)
-    return Activity(holder, progress, blockers.find(connection, holder.pid))
+    progress = sessions.progress(connection, holder.pid)
+    return Activity(holder, progress, sessions.blockers(connection, holder.pid))
 
 
-def _ledger(connection: Connection) -> tuple[Row, ...]:
-    ledger = Ledger(VERSION_TABLE)
+def _ledger(ledger: Ledger, connection: Connection) -> tuple[Row, ...]:
     return ledger.read(connection) if ledger.exists(connection) else ()
 
 
-def _ledger_broken(connection: Connection) -> str | None:
-    ledger = Ledger(VERSION_TABLE)
+def _ledger_broken(ledger: Ledger, connection: Connection) -> str | None:
     try:
         if ledger.exists(connection):
             ledger.verify(connection)

@@ -1,4 +1,4 @@
-"""overview() makes of what was read what is shown. Pure functions."""
+"""overview() turns a reading into an overview. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from surefoot.ledger.table import Row, applied, unfinished
 from surefoot.overview.attention import BROKEN_OFF, attention
 from surefoot.overview.model import (
     Activity,
-    Done,
-    Fact,
-    Happening,
+    AnnouncedService,
     Headline,
     History,
+    HistoryRow,
+    IntegrityCheck,
     Link,
     LinkState,
-    Living,
     Overview,
     Reading,
+    RunningMigration,
     Unread,
 )
 from surefoot.startup.check import Build, Verdict
@@ -29,47 +29,57 @@ from surefoot.startup.check import Build, Verdict
 SCHEMA_VERSION = 1
 PAGE_ROWS = 20
 _DONE = {"upgrade": "applied", "downgrade": "reverted", "stamp": "stamped"}
-_COMMAND = re.compile(r"`((?:alembic|vegafs) [^`]*)`")
 
 
 def overview(
-    build: Build, reading: Reading, read_at: datetime, *, before: int | None = None
+    build: Build,
+    reading: Reading,
+    read_at: datetime,
+    *,
+    before: int | None = None,
+    command: str = "surefoot",
 ) -> Overview:
-    """The overview; `before` is the row of the ledger that its page of history ends at."""
+    """The overview of a database for a build.
+
+    Its history shows the ledger's rows before the row `before`, or the newest ones. Its texts name
+    the library's command as `command`.
+    """
     verdict = reading.verdict
     happening = _happening(reading, verdict, read_at)
     chain = _chain(build, reading, happening)
     pending = tuple(link for link in chain if link.state in ("pending", "running", "failed"))
     services = _services(build, reading, pending)
-    facts = (_ledger_fact(reading), _schema_fact(reading))
+    checks = (_ledger_check(reading), _schema_check(reading))
     return Overview(
         schema_version=SCHEMA_VERSION,
         database=verdict.database,
         read_at=read_at,
         current=verdict.current,
         expected=verdict.expected,
-        headline=_headline(verdict),
-        attention=attention(reading, pending, services, facts),
+        headline=_headline(verdict, command),
+        attention=attention(reading, pending, services, checks, command=command),
         happening=happening,
         pending=pending,
         history=_history(reading.ledger, before),
         chain=chain,
         services=services,
-        facts=facts,
-        counts=Counter(link.state for link in chain),
+        facts=checks,
+        counts=dict(Counter(link.state for link in chain)),
     )
 
 
-def _headline(verdict: Verdict) -> Headline:
+def _headline(verdict: Verdict, command: str) -> Headline:
     error = verdict.error
     help_ = error.help if error is not None else None
-    named = _COMMAND.search(help_ or "")
+    named = re.search(rf"`((?:alembic|{re.escape(command)}) [^`]*)`", help_ or "")
     return Headline(
         verdict.state, error is None, str(verdict), help_, named[1] if named is not None else None
     )
 
 
-def _happening(reading: Reading, verdict: Verdict, now: datetime) -> Happening | Unread | None:
+def _happening(
+    reading: Reading, verdict: Verdict, now: datetime
+) -> RunningMigration | Unread | None:
     activity = reading.activity
     if not isinstance(activity, Activity):
         return activity
@@ -81,11 +91,11 @@ def _happening(reading: Reading, verdict: Verdict, now: datetime) -> Happening |
         revision = None
     else:
         revision = next(iter(verdict.pending), None)
-    return Happening(revision, activity.holder, activity.progress, activity.blockers)
+    return RunningMigration(revision, activity.holder, activity.progress, activity.blockers)
 
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
-    """Whether who is at work has reverted something: a row tells only what is done."""
+    """Whether the running session has reverted a revision: the ledger holds only finished steps."""
     since_s = activity.holder.connected_s
     if not rows or since_s is None:
         return False
@@ -95,13 +105,13 @@ def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
 
 
 def _chain(
-    build: Build, reading: Reading, happening: Happening | Unread | None
+    build: Build, reading: Reading, happening: RunningMigration | Unread | None
 ) -> tuple[Link, ...]:
     verdict = reading.verdict
     rows = () if isinstance(reading.ledger, Unread) else reading.ledger
     in_force = set(applied(rows)) or {r.id for r in build.revisions} - set(verdict.pending)
     last = {row.revision: row for row in rows}
-    running = happening.revision if isinstance(happening, Happening) else None
+    running = happening.revision if isinstance(happening, RunningMigration) else None
 
     def state(identifier: str) -> LinkState:
         if verdict.state == "unreachable":
@@ -137,12 +147,12 @@ def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> History | 
     rows = [row for row in reversed(ledger) if before is None or row.id < before]
     page = rows[:PAGE_ROWS]
     older = page[-1].id if len(rows) > PAGE_ROWS else None
-    return History(tuple(map(_done, page)), older, len(ledger))
+    return History(tuple(map(_history_row, page)), older, len(ledger))
 
 
-def _done(row: Row) -> Done:
+def _history_row(row: Row) -> HistoryRow:
     what = _DONE[row.direction] if row.outcome == "applied" else row.outcome
-    return Done(
+    return HistoryRow(
         row.id,
         row.revision,
         what,
@@ -163,13 +173,13 @@ def _by(actor: Mapping[str, str]) -> str:
 
 def _services(
     build: Build, reading: Reading, pending: Sequence[Link]
-) -> tuple[Living, ...] | Unread:
+) -> tuple[AnnouncedService, ...] | Unread:
     if isinstance(reading.services, Unread):
         return reading.services
     waiting = {link.id for link in pending if link.phase == "contract"}
     contracts = [revision for revision in build.revisions if revision.id in waiting]
     return tuple(
-        Living(
+        AnnouncedService(
             service.application,
             service.revision,
             service.since,
@@ -183,28 +193,32 @@ def _services(
     )
 
 
-def _ledger_fact(reading: Reading) -> Fact:
+def _ledger_check(reading: Reading) -> IntegrityCheck:
     name, broken, ledger = "Ledger", reading.ledger_broken, reading.ledger
     if isinstance(broken, Unread):
-        return Fact(name, "unknown", broken.unread)
+        return IntegrityCheck(name, "unknown", broken.unread)
     if broken is not None:
-        return Fact(name, "no", broken)
+        return IntegrityCheck(name, "no", broken)
     if isinstance(ledger, Unread):
-        return Fact(name, "unknown", ledger.unread)
+        return IntegrityCheck(name, "unknown", ledger.unread)
     if not ledger:
-        return Fact(name, "unknown", "the database has no ledger yet")
-    return Fact(name, "yes", f"the chain of {len(ledger)} rows is whole")
+        return IntegrityCheck(name, "unknown", "the database has no ledger yet")
+    return IntegrityCheck(name, "yes", f"all {len(ledger)} rows match their hashes")
 
 
-def _schema_fact(reading: Reading) -> Fact:
+def _schema_check(reading: Reading) -> IntegrityCheck:
     name, agreement = "Schema", reading.agreement
     if isinstance(reading.activity, Activity):
-        return Fact(name, "unknown", "not compared while a migration is at work")
+        return IntegrityCheck(name, "unknown", "not compared while a migration is running")
     if isinstance(agreement, Unread):
-        return Fact(name, "unknown", agreement.unread)
+        return IntegrityCheck(name, "unknown", agreement.unread)
     found = agreement.found[:12]
     if agreement.expected is None:
-        return Fact(name, "unknown", "revisions.lock has no fingerprint for where it is")
+        return IntegrityCheck(
+            name, "unknown", "revisions.lock has no fingerprint for this revision"
+        )
     if agreement.agrees:
-        return Fact(name, "yes", f"it is what the revisions give ({found})")
-    return Fact(name, "no", f"it is {found}; the revisions give {agreement.expected[:12]}")
+        return IntegrityCheck(name, "yes", f"it matches the revisions (fingerprint {found})")
+    return IntegrityCheck(
+        name, "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from surefoot.operations.lock_class import lock_class
 from surefoot.rules.findings import Hit, Rule, TracedRevision
-from surefoot.run.locks.lock_class import lock_class
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 

@@ -1,33 +1,39 @@
-"""What an operator does to the ledger in the open."""
+"""accept_checksum() overrides the comparison of an applied revision with its file."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
+from surefoot.errors.names import command
 from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.project import Project
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
 
 
-async def accept_checksum(target: Target, revision: str, reason: str) -> Row:
-    """Record that an applied revision's file is what was applied, though its code differs.
+async def accept_checksum(
+    target: Target, revision: str, reason: str, version_table: VersionTable = VersionTable()
+) -> Row:
+    """Record that the file of an applied revision is accepted, though its code differs.
 
     On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
     """
-    versions = target.ini.parent / "alembic" / "versions"
-    known = {item.id: item for item in read_revisions(versions)}
+    known = {item.id: item for item in Project.read(target.ini).revisions()}
     if revision not in known:
         raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
     limits = target.limits or Limits()
     interruption = Interruption(target.engine)
     with explained(target.engine.url):
         async with target.engine.connect() as connection:
-            return await connection.run_sync(_accept, known[revision], reason, limits, interruption)
+            return await connection.run_sync(
+                _accept, known[revision], reason, limits, interruption, version_table
+            )
 
 
 def _accept(
@@ -36,21 +42,20 @@ def _accept(
     reason: str,
     limits: Limits,
     interruption: Interruption,
+    version_table: VersionTable,
 ) -> Row:
-    ledger = Ledger()
+    ledger = Ledger(version_table)
     with mutex.held(
         connection,
-        mutex.key("alembic_version"),
+        mutex.key(version_table),
         wait_s=limits.mutex_wait_s,
         sleep=interruption.sleep,
-        done=lambda: False,
-        waiting=lambda _holder, _waited_s: None,
     ):
         rows = ledger.read(connection) if ledger.exists(connection) else ()
         if revision.id not in applied(rows):
             raise NotFound(
                 f"{revision.id} was never applied to this database, so there is nothing to accept",
-                help="`vegafs ledger` shows what was",
+                help=f"`{command()} ledger` shows what was",
             )
         entry = Entry(
             revision=revision.id,

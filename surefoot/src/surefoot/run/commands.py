@@ -1,4 +1,4 @@
-"""upgrade() and downgrade() do from a running event loop what the commands of that name do.
+"""upgrade(), downgrade() and stamp() run Alembic's commands of that name in a running event loop.
 
 await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a script
 """
@@ -15,13 +15,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from surefoot.compat import isolation
+from surefoot.compat import alembic as compat
 from surefoot.connect.failures import explained
+from surefoot.run.events import Listen
 from surefoot.run.report import Report
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
-
-Say = Callable[[str], None]
 
 
 async def upgrade(
@@ -30,17 +29,17 @@ async def upgrade(
     *,
     reason: str | None = None,
     services_wait_s: float | None = None,
-    say: Say | None = None,
+    listen: Listen | None = None,
     signals: bool = False,
 ) -> Report:
-    """Apply what is pending up to `revision`.
+    """Apply the pending revisions up to `revision`.
 
-    `reason` lets it drop data in production and break services that live, and the ledger keeps it;
-    `services_wait_s` is how long it waits for these to end, unless the limits say; `say` is told
-    what goes on; with `signals`, SIGTERM and SIGINT end it in an orderly way.
+    `reason` lets it drop data in production and break running services; the ledger keeps it.
+    `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
+    run. With `signals`, SIGTERM and SIGINT stop the run in order.
 
-    On failure: UpgradeFailed, LockBlocked and Interrupted with what was applied; MutexHeld; the
-    errors of a guard, with nothing changed; RevisionUnknown; and what connecting can meet.
+    On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
+    the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
     """
     return await _run(
         target,
@@ -49,7 +48,7 @@ async def upgrade(
         signals,
         reason=reason,
         services_wait_s=services_wait_s,
-        say=say,
+        listen=listen,
     )
 
 
@@ -58,11 +57,11 @@ async def downgrade(
     revision: str,
     *,
     reason: str | None = None,
-    say: Say | None = None,
+    listen: Listen | None = None,
     signals: bool = False,
 ) -> Report:
-    """Revert what was applied after `revision`. Arguments and failures are those of `upgrade`."""
-    return await _run(target, command.downgrade, revision, signals, reason=reason, say=say)
+    """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`."""
+    return await _run(target, command.downgrade, revision, signals, reason=reason, listen=listen)
 
 
 async def stamp(
@@ -71,13 +70,13 @@ async def stamp(
     *,
     reason: str | None = None,
     adopt: bool = False,
-    say: Say | None = None,
+    listen: Listen | None = None,
 ) -> Report:
     """Record that the database is at `revision`; with a reason, whatever its schema is.
 
-    On failure: StampRefused, MutexHeld, RevisionUnknown, and what connecting can meet.
+    On failure: StampRefused, MutexHeld, RevisionUnknown, the errors of connecting.
     """
-    return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, say=say)
+    return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, listen=listen)
 
 
 async def _run(
@@ -87,7 +86,7 @@ async def _run(
     signals: bool = False,
     **attributes: Any,
 ) -> Report:
-    isolation.install()
+    compat.install()
     config = Config(target.ini)
     config.attributes.update(destination=revision, limits=target.limits, **attributes)
     interruption = config.attributes["interruption"] = Interruption(target.engine)
@@ -105,7 +104,7 @@ async def _run(
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
-            # The run ends in its own way: statement cancelled, mutex free, outcome recorded.
+            # The run stops in order: statement cancelled, mutex released, outcome recorded.
             interruption.request()
             await asyncio.wait([running])
             with contextlib.suppress(Exception):

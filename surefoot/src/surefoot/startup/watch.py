@@ -1,11 +1,11 @@
 """A running service watches the schema that it was started on.
 
-    start -> look -> announce, LISTEN -> look at each notification and every POLL_S -> Verdict
+    start -> check -> announce, LISTEN -> check at each notification and every POLL_S -> Verdict
 
-A downgrade, or a contract revision that does not tolerate this build, is known within two seconds,
-and so is the upgrade after it. The watch has a session of its own: it does not wait for the
-service's pool, and it is how a migration sees which builds live. Notifications do not pass a
-pooler; the poll does.
+It learns of a downgrade, or of a contract revision that does not tolerate this build, within two
+seconds, and of the upgrade that follows. It has a session of its own, so it does not wait for the
+service's pool; by that session a migration sees which builds are running. Notifications do not pass
+a pooler; the poll does.
 """
 
 from __future__ import annotations
@@ -26,36 +26,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
-from surefoot.ledger.table import CHANNEL
-from surefoot.startup.check import TIMEOUT_S, Build, State, Verdict, autocommitting, check, look
+from surefoot.startup.check import TIMEOUT_S, Build, State, Verdict, autocommitting, check, check_on
 from surefoot.telemetry import verdict_changed
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
-# To compare the whole schema is some ten milliseconds of work, and a fact without haste.
+# Comparing the whole schema takes about ten milliseconds, and is not urgent.
 COMPARE_EVERY_S = 60.0
-# It takes the locks of a reader on every table. A migration that holds one and wants another must
-# not find it waiting for as long as a deadlock takes to be one.
+# The comparison locks every table as a reader. It must give up before deadlock_timeout where a
+# migration holds one table and waits for another.
 _SHORT_LOCKS = text("SET LOCAL lock_timeout = '100ms'")
 
 
 class Watch:
-    """What the database is now, for a service of one build."""
+    """Keeps the current verdict on the database, for a service of one build."""
 
     def __init__(self, engine: AsyncEngine, build: Build) -> None:
-        """`engine` has a session for nobody else: it is kept."""
+        """`engine` has one connection, which the watch keeps."""
         self.build = build
-        # Whether migrations can see this service; not behind a pooler.
+        # Whether migrations see this service; never behind a pooler.
         self.announced = False
-        # Whether the schema is what revisions.lock expects at its revision, where that is known.
-        # A fact to show, and no reason to be unready.
+        # Whether the schema has the fingerprint of revisions.lock; None where that is unknown.
+        # It is shown, and does not make the service unready.
         self.agrees: bool | None = None
         self.checked_at = datetime.now(timezone.utc)
-        # How often the verdict became another one, by what it became.
+        # The changes of the verdict, by the new state.
         self.changes: Counter[State] = Counter()
         self._engine = autocommitting(engine)
-        # In a transaction: it reads more than once.
+        # Not in autocommit mode, as the comparison takes several statements.
         self._comparing = engine
         self._verdict: Verdict | None = None
         self._usable = True
@@ -64,26 +63,26 @@ class Watch:
 
     @property
     def verdict(self) -> Verdict:
-        """The last one. On failure: RuntimeError before the first look."""
+        """The last verdict. On failure: RuntimeError before the first check."""
         if self._verdict is None:
-            raise RuntimeError("the watch has not looked yet")
+            raise RuntimeError("the watch has not checked the database yet")
         return self._verdict
 
     @property
     def usable(self) -> bool:
-        """Whether the build's code works with the schema: nothing is known that says no.
+        """Whether the code of the build works with the schema, as far as is known.
 
-        A database that does not answer has the schema that it had; whoever asks it will see.
+        A database that does not answer is taken to have the schema that it had.
         """
         return self._usable
 
-    async def look(self) -> Verdict:
-        """Look now, on a connection for this once."""
+    async def refresh(self) -> Verdict:
+        """Check the database now, on a connection of its own."""
         self._note(await check(self._engine, self.build))
         return self.verdict
 
     async def until(self, *, usable: bool) -> None:
-        """Wait until the schema is usable, or is not any more."""
+        """Wait until the schema becomes usable, or unusable."""
         while self.usable != usable:
             await self._changed.wait()
 
@@ -106,7 +105,7 @@ class Watch:
             try:
                 await self._session()
             except Exception:
-                logger.exception("the watch of the schema met an error of its own, and goes on")
+                logger.exception("the watch of the schema failed, and starts again")
             await anyio.sleep(POLL_S)
 
     async def _session(self) -> None:
@@ -117,52 +116,55 @@ class Watch:
                 await connection.start()
             await self._attend(connection)
         except DATABASE_ERRORS:
-            # A session that ended is not a database that is away: another one tells.
-            await self.look()
+            # The session ended; another one shows whether the database is down.
+            await self.refresh()
         finally:
             self.announced = False
             with contextlib.suppress(*DATABASE_ERRORS):
                 await connection.close()
 
     async def _attend(self, connection: AsyncConnection) -> None:
-        """Announce the build, then look at every notification and every POLL_S."""
+        """Announce the build, then check at each notification and every POLL_S."""
         with anyio.fail_after(TIMEOUT_S):
             self.announced = await connection.run_sync(announce, self.build.newest)
             if self.announced:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                await driver.add_listener(CHANNEL, lambda *_: self._notified.set())
+                channel = self.build.version_table.channel
+                await driver.add_listener(channel, lambda *_: self._notified.set())
         if not self.announced:
             logger.warning(
-                "a pooler is in between: migrations cannot see this service, "
-                "and a change of the schema is seen at the next poll"
+                "the connection goes through a pooler: migrations cannot see this service, "
+                "and it notices a change of the schema at the next poll"
             )
         while True:
             self._notified.clear()
             with anyio.fail_after(TIMEOUT_S):
-                self._note(await look(connection, self.build))
+                self._note(await check_on(connection, self.build))
             with anyio.move_on_after(POLL_S):
                 await self._notified.wait()
 
     async def _compare(self) -> None:
-        """Compare the schema with the lock at each change of the verdict, and now and then."""
+        """Compare the schema with the lock at each change of the verdict and every minute."""
         while True:
             changed = self._changed
             try:
                 with anyio.fail_after(TIMEOUT_S):
                     async with self._comparing.connect() as connection:
                         await connection.execute(_SHORT_LOCKS)
-                        found = await connection.run_sync(agreement.look, self.build.revisions)
+                        found = await connection.run_sync(
+                            agreement.compare, self.build.revisions, self.build.version_table
+                        )
                 self.agrees = found.agrees
             except DATABASE_ERRORS as error:
                 self.agrees = None
                 logger.debug("the schema could not be compared: %s", describe(error))
             except Exception:
-                logger.exception("the comparison of the schema met an error of its own")
+                logger.exception("the comparison of the schema failed")
             with anyio.move_on_after(COMPARE_EVERY_S):
                 await changed.wait()
 
     def _note(self, verdict: Verdict) -> None:
-        """Keep the verdict; say how it changed. The first is for its caller to say."""
+        """Keep the verdict and log a change. The first verdict is the caller's to report."""
         before, self._verdict = self._verdict, verdict
         self.checked_at = datetime.now(timezone.utc)
         if verdict.state != "unreachable":

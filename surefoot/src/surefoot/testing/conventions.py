@@ -12,7 +12,7 @@ from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import suppressions
 
-# alembic_version.version_num is VARCHAR(32).
+# The version_num of Alembic's version table is VARCHAR(32).
 LONGEST_ID = 32
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _IMPORTS = RULES["avoid-importing-the-application"]
@@ -34,7 +34,7 @@ def check_name(revision: Revision) -> None:
     if len(revision.id) > LONGEST_ID:
         raise RevisionMisnamed(
             path.name,
-            f"has an id of {len(revision.id)} characters; alembic_version holds {LONGEST_ID}",
+            f"has an id of {len(revision.id)} characters; the version table holds {LONGEST_ID}",
             help="shorten the id, and the down_revision of its successor",
         )
     if path.name != revision.file_name or not _SLUG.fullmatch(revision.slug):

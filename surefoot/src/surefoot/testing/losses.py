@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.catalog.statements import quoted
+from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
 from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
 

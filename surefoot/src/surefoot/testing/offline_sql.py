@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe
 from surefoot.drift.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
@@ -78,13 +79,13 @@ async def _check(
     differences = [str(d) for d in difference(online, await catalog_of(tests.target(engine)))]
     if written != [revision]:
         said = ", ".join(written) or "nothing"
-        differences.append(f"alembic_version: expected {revision}, found {said}")
+        differences.append(f"{VersionTable().name}: expected {revision}, found {said}")
     if differences:
         raise OfflineDiffers(asked, differences)
 
 
 async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
-    """Run the SQL and return the rows of alembic_version. On failure: OfflineImpossible."""
+    """Run the SQL and return the rows of the version table. On failure: OfflineImpossible."""
     try:
         script = sql(tests, asked)
     except Exception as error:  # a revision may raise anything where it has no connection
@@ -100,7 +101,7 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
         except asyncpg.PostgresError as error:
             shown = " ".join(statement.split())[:200]
             raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
-        written = await session.fetch("SELECT version_num FROM alembic_version")
+        written = await session.fetch(f"SELECT version_num FROM {VersionTable().quoted}")  # noqa: S608
     return [row["version_num"] for row in written]
 
 

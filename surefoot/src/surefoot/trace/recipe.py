@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from surefoot.catalog.statements import literal, quoted
+from surefoot.quoting import literal, quoted
 from surefoot.trace.snapshot import Column, Constraint, Relation, Snapshot
 from surefoot.trace.values import SPELLINGS, mentioned, value
 

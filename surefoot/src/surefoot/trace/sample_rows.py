@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
+from surefoot.chain.version_table import VersionTable
 from surefoot.trace.recipe import Recipe
 from surefoot.trace.snapshot import SNAPSHOT, Column, Relation, Snapshot, read_snapshot
 
@@ -69,10 +69,10 @@ async def unseed(connection: asyncpg.Connection, snapshot: Snapshot) -> None:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
-def tables(snapshot: Snapshot) -> Iterator[Relation]:
+def tables(snapshot: Snapshot, version_table: VersionTable = VersionTable()) -> Iterator[Relation]:
     """The tables of the Snapshot without the version table and the ledger."""
     for relation in snapshot.relations.values():
-        if relation.is_table and not relation.name.startswith(VERSION_TABLE):
+        if relation.is_table and relation.name not in version_table.relations:
             yield relation
 
 

@@ -19,10 +19,10 @@ from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.util.concurrency import await_only
 
+from surefoot.chain.version_table import VersionTable
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE
 from surefoot.trace.effects import activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
 from surefoot.trace.lock_probe import LockProbe, ProbedStatement
@@ -42,7 +42,10 @@ _READS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
 class Tracer:
     """Collects the statements of a run on an engine."""
 
-    def __init__(self, versions: Path, probe: LockProbe) -> None:
+    def __init__(
+        self, versions: Path, probe: LockProbe, version_table: VersionTable = VersionTable()
+    ) -> None:
+        self._version_table = version_table
         self._versions = str(versions.resolve())
         self._probe = probe
         self.statements: list[Statement] = []
@@ -88,8 +91,8 @@ class Tracer:
         self.statements = [s for s in self.statements if s.path != self._revision]
         self._revision = None
 
-    def _begins(self, connection: Any, cursor: Any, sql: str, *_: Any) -> None:
-        if VERSION_TABLE in sql:
+    def _begins(self, connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if self._version_table.name in sql:
             # The version table and the ledger: written last in a transaction, and no part of the
             # schema of the revision.
             return
@@ -100,8 +103,8 @@ class Tracer:
         path, line, revision = place
         if connection is not self._connection:
             self._connection, self._last = connection, None
-        driver = cursor._adapt_connection._connection
-        transactional = cursor._adapt_connection.isolation_level != "autocommit"
+        driver: Any = connection.connection.driver_connection
+        transactional = connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
         if self._session is None or self._session.driver is not driver:
             self._session = TracedSession(driver)
         before = self._before(self._session)

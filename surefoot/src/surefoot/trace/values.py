@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.catalog.statements import literal
+from surefoot.quoting import literal
 from surefoot.trace.snapshot import Column, Snapshot
 
 # By the type's name without its modifier.

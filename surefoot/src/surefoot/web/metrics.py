@@ -1,6 +1,6 @@
-"""What the watch knows of the schema, as Prometheus reads it.
+"""The state of the schema as metrics for Prometheus.
 
-The database is not asked: a scrape is answered at once, and while the database is away too.
+They come from the watch: a scrape does not wait for the database and works while it is away.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from surefoot.startup.check import State
 from surefoot.startup.watch import Watch
 
 
-def exposition(watch: Watch, now: datetime, accept: str) -> tuple[bytes, str]:
-    """The figures in the format that `accept` prefers, and that format's media type."""
+def exposition(watch: Watch, now: datetime, accept: str, *, prefix: str) -> tuple[bytes, str]:
+    """The metrics in the format that `accept` prefers, and that format's media type."""
     registry = CollectorRegistry()
-    registry.register(_Figures(list(figures(watch, now))))
+    registry.register(_Collected(list(metrics(watch, now, prefix))))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
 
-class _Figures(Collector):
+class _Collected(Collector):
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
@@ -38,20 +38,20 @@ class _Figures(Collector):
         return self._metrics
 
 
-def figures(watch: Watch, now: datetime) -> Iterator[Metric]:
-    """One metric for each fact, always the same ones, so that an alert never lacks a series."""
+def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
+    """The metrics, named `prefix`_…; always the same series, so that an alert never lacks one."""
     verdict = watch.verdict
     yield GaugeMetricFamily(
-        "vegafs_schema_ready",
+        f"{prefix}_schema_ready",
         "Whether this build can serve on the schema.",
         value=verdict.error is None,
     )
     states = GaugeMetricFamily(
-        "vegafs_schema_state", "1 for the state that the schema is in.", labels=["state"]
+        f"{prefix}_schema_state", "1 for the state that the schema is in.", labels=["state"]
     )
     changes = CounterMetricFamily(
-        "vegafs_schema_verdict_changes",
-        "How often the verdict on the schema became another one, by its new state.",
+        f"{prefix}_schema_verdict_changes",
+        "How often the state of the schema changed, by the new state.",
         labels=["state"],
     )
     for state in get_args(State):
@@ -60,17 +60,17 @@ def figures(watch: Watch, now: datetime) -> Iterator[Metric]:
     yield states
     yield changes
     yield GaugeMetricFamily(
-        "vegafs_schema_pending_revisions",
+        f"{prefix}_schema_pending_revisions",
         "Revisions of this build that the database lacks.",
         value=len(verdict.pending),
     )
     yield GaugeMetricFamily(
-        "vegafs_schema_ahead_revisions",
+        f"{prefix}_schema_ahead_revisions",
         "Revisions of the database that this build does not know.",
         value=len(verdict.ahead),
     )
     yield InfoMetricFamily(
-        "vegafs_schema",
+        f"{prefix}_schema",
         "The revision that the database is at, and the one that this build needs.",
         value={
             "database": verdict.database,
@@ -79,12 +79,12 @@ def figures(watch: Watch, now: datetime) -> Iterator[Metric]:
         },
     )
     yield GaugeMetricFamily(
-        "vegafs_schema_check_age_seconds",
-        "How long ago the schema was looked at last.",
+        f"{prefix}_schema_check_age_seconds",
+        "Seconds since the schema was checked last.",
         value=(now - watch.checked_at).total_seconds(),
     )
     yield GaugeMetricFamily(
-        "vegafs_service_announced",
-        "Whether migrations can see this service; not behind a pooler.",
+        f"{prefix}_service_announced",
+        "Whether migrations can see this service; 0 behind a pooler.",
         value=watch.announced,
     )

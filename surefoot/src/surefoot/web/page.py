@@ -1,4 +1,4 @@
-"""render() makes the page of an overview: one template, no script, nothing loaded."""
+"""render() makes the page of an overview from one template. It has no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from surefoot.overview.model import Link
 from surefoot.run.report import duration
 
 _FOLDER = Path(__file__).parent
-# What is drawn and listed in full; before that are revisions that have long been applied.
+# The newest revisions are drawn and listed; earlier ones, long applied, are folded away.
 DRAWN = 24
 _A_ROW, _STEP, _ROW_HEIGHT = 6, 56, 64
 _TICKED = re.compile(r"`([^`]+)`")
@@ -36,19 +36,19 @@ class Node:
 
     @property
     def label(self) -> str:
-        """Its id, as much as there is room for."""
+        """Its id, cut to the room that there is."""
         return self.link.id if len(self.link.id) <= 8 else f"{self.link.id[:7]}…"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Where everything is, in units of the drawing's own."""
+    """The position of every node and line, in the SVG's units."""
 
     width: int
     height: int
     nodes: tuple[Node, ...]
-    ways: tuple[str, ...]
-    told: str
+    lines: tuple[str, ...]
+    caption: str
     has_contract: bool
 
 
@@ -68,33 +68,33 @@ def render(seen: Overview) -> str:
 
 
 def style_sha256() -> str:
-    """What the page's Content-Security-Policy calls its one style sheet."""
+    """The hash by which the page's Content-Security-Policy allows its style sheet."""
     return base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
 
 
 def draw(links: Sequence[Link]) -> Drawing:
-    """Revisions in rows, each with the way from the one before."""
+    """The revisions in rows, with a line between neighbours."""
     nodes = tuple(
         Node(link, 28 + i % _A_ROW * _STEP, 22 + i // _A_ROW * _ROW_HEIGHT)
         for i, link in enumerate(links)
     )
-    ways = tuple(_way(a, b) for a, b in pairwise(nodes))
+    lines = tuple(_line(a, b) for a, b in pairwise(nodes))
     rows = max((len(nodes) + _A_ROW - 1) // _A_ROW, 1)
     counts: dict[str, int] = {}
     for link in links:
         counts[link.state] = counts.get(link.state, 0) + 1
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    caption = ", ".join(f"{count} {state}" for state, count in counts.items())
     return Drawing(
         _A_ROW * _STEP,
         rows * _ROW_HEIGHT,
         nodes,
-        ways,
-        f"{told or 'No revisions'}.",
+        lines,
+        f"{caption or 'No revisions'}.",
         any(link.phase == "contract" for link in links),
     )
 
 
-def _way(a: Node, b: Node) -> str:
+def _line(a: Node, b: Node) -> str:
     if a.y == b.y:
         return f"M{a.x} {a.y}H{b.x}"
     between = a.y + _ROW_HEIGHT - 25
@@ -102,7 +102,7 @@ def _way(a: Node, b: Node) -> str:
 
 
 def _split(chain: Sequence[Link]) -> tuple[Sequence[Link], Sequence[Link]]:
-    """What is long applied, and what is drawn."""
+    """The earlier revisions, and those that are drawn."""
     first = next((i for i, link in enumerate(chain) if link.state != "applied"), len(chain))
     cut = max(min(first - 3, len(chain) - DRAWN), 0)
     return chain[:cut], chain[cut : cut + max(DRAWN, len(chain) - cut)]
@@ -137,12 +137,12 @@ def _when(moment: datetime | None) -> str:
 
 
 def _ticked(text: str) -> Markup:
-    """What stands in backticks, as code."""
+    """The text as HTML, with `code` between backticks."""
     return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def _sentence(text: str) -> str:
-    """With a capital letter in front and a full stop behind."""
+    """The text with a capital letter first and a full stop at the end."""
     if not text:
         return text
     begin = len(text) - len(text.lstrip())

@@ -1,4 +1,4 @@
-"""Whether a session can be migrated on, asked once, before anything else of a run."""
+"""admit() decides whether a run can use a session, before anything else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import address
 from surefoot.errors import (
     LockTimeoutMissing,
@@ -19,10 +20,10 @@ from surefoot.errors import (
 _SESSION = """
 SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
        current_setting('default_transaction_read_only') = 'on',
-       to_regclass('alembic_version') IS NOT NULL,
+       to_regclass($1) IS NOT NULL,
        EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())
                AND relkind IN ('r', 'p', 'm', 'f')
-               AND relname NOT IN ('alembic_version', 'alembic_version_ledger')
+               AND relname <> ALL ($2::text[])
                AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
                                AND objid = pg_class.oid AND deptype = 'e'))
 """
@@ -30,18 +31,25 @@ SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
 
 @dataclass(frozen=True)
 class Session:
-    """A session that was admitted: its backend, and the lock timeout it came with."""
+    """A session that was admitted: its backend and the lock timeout that it came with."""
 
     pid: int
     lock_timeout: str
 
 
-def admit(connection: Connection, command: str, database: str) -> Session:
-    """Look at the session and at what is in the schema.
+def admit(
+    connection: Connection,
+    command: str,
+    database: str,
+    version_table: VersionTable = VersionTable(),
+) -> Session:
+    """Look at the session and at the schema.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """
-    row = connection.exec_driver_sql(_SESSION).one()
+    row = connection.exec_driver_sql(
+        _SESSION, (version_table.quoted, list(version_table.relations))
+    ).one()
     connection.rollback()
     pid, lock_timeout, standby, read_only, versioned, inhabited = row
     driver: Any = connection.connection.driver_connection
@@ -57,5 +65,5 @@ def admit(connection: Connection, command: str, database: str) -> Session:
     if lock_timeout == "0":
         raise LockTimeoutMissing(database)
     if inhabited and not versioned and command == "upgrade":
-        raise NotAdopted(database)
+        raise NotAdopted(database, version_table.name)
     return Session(pid, lock_timeout)

@@ -1,4 +1,4 @@
-"""The backup hook: a command of the operator's, run before the first revision that drops data."""
+"""The backup hook: the operator's command, run before the first revision that drops data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Backup:
-    """How the command ended, and the end of what it printed."""
+    """The command, its exit code and the end of its output."""
 
     command: str
     exit_code: int

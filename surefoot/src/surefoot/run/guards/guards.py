@@ -1,4 +1,4 @@
-"""What a run is asked before its first step, where a mistake could not be taken back."""
+"""Guards look at the plan of a run before its first step, where a mistake cannot be undone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
-from sqlalchemy.util.concurrency import await_only
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.limits import Limits
 from surefoot.errors import (
     BackupMissing,
@@ -19,32 +20,38 @@ from surefoot.errors import (
     ServicesAlive,
     StampRefused,
 )
+from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
+from surefoot.run.events import BackupStarted, Listen, ServicesWaiting, Warned
 from surefoot.run.guards import backup
 from surefoot.run.guards.loss import destructive, losses
-from surefoot.run.report import Planned
+from surefoot.run.report import PlannedRevision
 
 SERVICES_POLL_S = 0.2
 
 
 def compare_with_stamp(
-    connection: Connection, locked: Sequence[Revision], stamped: Sequence[str], database: str
+    connection: Connection,
+    locked: Sequence[Revision],
+    stamped: Sequence[str],
+    database: str,
+    version_table: VersionTable = VersionTable(),
 ) -> None:
-    """Compare the schema with what the revision gives that is to be stamped.
+    """Compare the schema with the fingerprint of the revision that is to be stamped.
 
-    On failure: StampRefused. A stamp that is not true hides the difference from every later run.
+    On failure: StampRefused. A false stamp hides the difference from every later run.
     """
     expected = expected_fingerprint(locked, stamped)
-    found = snapshot(connection).fingerprint()
+    found = snapshot(connection, version_table=version_table).fingerprint()
     if found != expected:
         raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
 
 
 def refuse_unsafe(
-    locked: Sequence[Revision], plan: Sequence[Planned], limits: Limits, say: Callable[[str], None]
+    locked: Sequence[Revision], plan: Sequence[PlannedRevision], limits: Limits, listen: Listen
 ) -> None:
-    """Look up what lint said of the revisions that are to be applied.
+    """Look up the lint verdicts of the revisions that are to be applied.
 
     On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
     it.
@@ -60,23 +67,23 @@ def refuse_unsafe(
             raise RevisionUnsafe(revision.id, revision.broken_rules)
         if revision.broken_rules:
             rules = ", ".join(revision.broken_rules)
-            say(f"WARNING [revision-unsafe]  {revision.id} breaks {rules}")
+            listen(Warned(RevisionUnsafe.code, f"{revision.id} breaks {rules}"))
         elif revision.verdict is None:
-            say(f"WARNING [revision-unsafe]  {revision.id} was never linted: vegafs lock")
+            listen(Warned(RevisionUnsafe.code, f"{revision.id} was never linted: {command()} lock"))
 
 
 def spare_services(
     connection: Connection,
     revisions: Sequence[Revision],
-    plan: Sequence[Planned],
+    plan: Sequence[PlannedRevision],
     limits: Limits,
     sleep: Callable[[float], None],
-    say: Callable[[str], None],
+    listen: Listen,
 ) -> None:
-    """Look for living services whose code a contract revision of the plan breaks; wait for them.
+    """Look for running services whose code a contract revision of the plan breaks; wait for them.
 
-    On failure: ServicesAlive, where one still lives after `limits.services_wait_s`. Outside of
-    production that is only said.
+    On failure: ServicesAlive, where one still runs after `limits.services_wait_s`. Outside of
+    production that is only a warning.
     """
     applied = {about.revision for about in plan if about.direction == "upgrade"}
     contracts = [r for r in revisions if r.id in applied and r.phase == "contract"]
@@ -84,7 +91,7 @@ def spare_services(
     told: tuple[Service, ...] = ()
     while contracts:
         services = living(connection, revisions)
-        # Nothing is held while this waits.
+        # No lock and no snapshot is held during the wait.
         connection.commit()
         met = ((contract, intolerant(services, revisions, contract)) for contract in contracts)
         contract, broken = next((pair for pair in met if pair[1]), (contracts[0], ()))
@@ -92,12 +99,12 @@ def spare_services(
             return
         error = ServicesAlive(contract.id, contract.requires_code or contract.id, broken)
         if not limits.production:
-            say(f"WARNING [{error.code}]  {error.message}")
+            listen(Warned(error.code, error.message))
             return
         if time.monotonic() >= until_s:
             raise error
         if broken != told:
-            say(f"WAIT [{error.code}]  {error.message}")
+            listen(ServicesWaiting(error.code, error.message))
             told = broken
         sleep(SERVICES_POLL_S)
 
@@ -105,16 +112,16 @@ def spare_services(
 def protect_data(
     connection: Connection,
     steps: Sequence[RevisionStep],
-    plan: Sequence[Planned],
+    plan: Sequence[PlannedRevision],
     phases: Mapping[str, str],
     limits: Limits,
-    told: bool,
-    say: Callable[[str], None],
+    overrides: bool,
+    listen: Listen,
 ) -> str | None:
-    """Ask before data is dropped, and back it up: for downgrades and contract revisions.
+    """Refuse to drop data without leave, and back it up: for downgrades and contract revisions.
 
-    `told` says that somebody gave a reason. What comes back is what the ledger keeps of the
-    backup, or None where nothing is dropped.
+    `overrides` says that somebody gave a reason. Returns the text about the backup for the ledger,
+    or None where nothing is dropped.
 
     On failure: DataWouldBeLost, BackupMissing, BackupFailed; nothing was changed.
     """
@@ -123,13 +130,13 @@ def protect_data(
         for step, about in zip(steps, plan, strict=True)
         if about.direction == "downgrade" or phases.get(about.revision) == "contract"
     ]
-    lost = [] if told else losses(connection, functions)
+    lost = [] if overrides else losses(connection, functions)
     if lost:
         raise DataWouldBeLost(_command(plan), [str(loss) for loss in lost])
     if not destructive(functions):
         return None
     if limits.backup_command is not None:
-        say(f"BACKUP  {limits.backup_command}")
+        listen(BackupStarted(limits.backup_command))
         done = await_only(backup.run(limits.backup_command))
         return f"{done.command}: exit code {done.exit_code}\n{done.output}"
     if limits.backup_waived is not None:
@@ -137,8 +144,8 @@ def protect_data(
     raise BackupMissing(plan[0].revision)
 
 
-def _command(plan: Sequence[Planned]) -> str:
+def _command(plan: Sequence[PlannedRevision]) -> str:
     last = plan[-1]
     if last.direction == "downgrade":
-        return f"vegafs downgrade {', '.join(last.after) or 'base'}"
-    return f"vegafs upgrade {last.revision}"
+        return f"{command()} downgrade {', '.join(last.after) or 'base'}"
+    return f"{command()} upgrade {last.revision}"

@@ -1,4 +1,4 @@
-"""What data a revision would drop, told before it runs: from its SQL and the tables as they are."""
+"""The data that a revision would drop, found before it runs: in its SQL and in the tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection
+
+from surefoot.quoting import literal
 
 # Up to this many rows are counted; beyond it the statistics are good enough and free.
 COUNTED_ROWS = 100_000
@@ -45,12 +47,12 @@ class Loss:
 
     def __str__(self) -> str:
         noun = "row" if self.rows == 1 else "rows"
-        what = f"column {self.table}.{self.column}" if self.column else f"table {self.table}"
-        return f"{what} ({'~' if self.estimated else ''}{self.rows} {noun})"
+        name = f"column {self.table}.{self.column}" if self.column else f"table {self.table}"
+        return f"{name} ({'~' if self.estimated else ''}{self.rows} {noun})"
 
 
 def losses(connection: Connection, functions: Iterable[Callable[[], object]]) -> list[Loss]:
-    """What the functions of some revisions would drop that holds data now."""
+    """The tables and columns with data in them that some functions of revisions would drop."""
     found = []
     for table, column in dict.fromkeys(drop for f in functions for drop in drops(sql_of(f))):
         loss = _measure(connection, table, column)
@@ -83,13 +85,13 @@ def drops(sql: str) -> list[tuple[str, str | None]]:
 
 
 def _measure(connection: Connection, table: str, column: str | None) -> Loss | None:
-    quoted = "'" + table.replace("'", "''") + "'"
+    quoted = literal(table)
     row = connection.exec_driver_sql(
         f"SELECT reltuples FROM pg_class WHERE oid = to_regclass({quoted}) "  # noqa: S608 - quoted above
         "AND relkind IN ('r', 'p')"
     ).first()
     if row is None:
-        return None  # made by one of the revisions themselves
+        return None  # one of these revisions creates it
     estimate = int(row[0])
     if estimate > COUNTED_ROWS:
         return Loss(table, column, estimate, estimated=True)
@@ -104,11 +106,11 @@ def _has_column(connection: Connection, quoted_table: str, column: str) -> bool:
     name = column[1:-1].replace('""', '"') if column.startswith('"') else column.lower()
     found = connection.exec_driver_sql(
         f"SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass({quoted_table}) "  # noqa: S608 - quoted
-        "AND attname = '" + name.replace("'", "''") + "' AND NOT attisdropped"
+        f"AND attname = {literal(name)} AND NOT attisdropped"
     )
     return bool(found.scalar())
 
 
 def destructive(functions: Sequence[Callable[[], object]]) -> bool:
-    """Whether some revisions drop a table or a column at all, with data in it or not."""
+    """Whether some functions of revisions drop a table or a column, with data in it or not."""
     return any(drops(sql_of(function)) for function in functions)

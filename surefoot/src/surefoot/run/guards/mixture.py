@@ -1,7 +1,7 @@
-"""Whether a revision mixes a step outside a transaction with anything else, told from its source.
+"""Refuses a revision that mixes a step outside a transaction with other statements.
 
-So it is refused before anything runs. What only shows while it runs (a loop, a helper) is caught
-by `Migration.outside_transaction` all the same.
+It reads the source, so nothing has run when it refuses. A call that is not in the source of the
+revision (in a helper, in a loop) is refused by `Migration.outside_transaction` as it runs.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from surefoot.chain.revisions import Revision, ancestors
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.concurrently import NAMES
 
-# What of `op` runs no statement.
+# The members of `op` that run no statement.
 _SILENT = frozenset({"f", "get_bind", "get_context", "batch_alter_table", "inline_literal"})
 
-# A file that names none of these calls none of them, and need not be parsed.
+# A file that holds none of these names calls none of them and is not parsed.
 _OUTSIDE = tuple(name.encode() for name in (*NAMES, "autocommit_block"))
 
 
 def refuse_mixtures(revisions: Sequence[Revision], before: Collection[str], command: str) -> None:
-    """Look at the source of what may run now, where the database is at `before`.
+    """Look at the source of the revisions that may run from `before`, where the database is.
 
     On failure: MixedRevision, CommitsByItself; nothing has run.
     """
@@ -49,7 +49,7 @@ def refuse_mixture(identifier: str, source: bytes, direction: str) -> None:
 
 
 def _called(function: ast.FunctionDef) -> list[str]:
-    """What is called on `op`, and the calls that end a transaction."""
+    """The calls on `op` that run a statement, and those that end a transaction."""
     found = []
     for node in ast.walk(function):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):

@@ -1,12 +1,12 @@
 """The mutex lets one upgrade, downgrade or stamp at a time into a database.
 
-It is a session-level advisory lock on the connection that migrates, tried again and again with a
-commit after each try, so that lock and work live and die together:
+It is a session-level advisory lock on the connection that migrates. A run polls it and commits
+after each try:
 
-- Waiting inside pg_advisory_lock() is an open transaction to CREATE INDEX CONCURRENTLY, which the
-  holder may be running: a deadlock. Between two tries this waits for nobody.
-- A lock on a second connection is free at once when a client is killed, while the first one's
-  statement still runs. On the same connection both end within client_connection_check_interval.
+- A wait inside pg_advisory_lock() is an open transaction, and CREATE INDEX CONCURRENTLY of the
+  holder would wait for it: a deadlock. Between two tries this session waits for nobody.
+- A lock on a second connection is free at once when a client is killed, while the statement on the
+  first one still runs. On the same connection both end within client_connection_check_interval.
 """
 
 from __future__ import annotations
@@ -16,70 +16,23 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.errors import MutexHeld
-from surefoot.run.locks.blockers import shape
-from surefoot.run.report import duration
+from surefoot.run.events import Listen, MutexBusy
+from surefoot.run.sessions import MutexHolder, mutex_holder
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
-_HOLDER = """
-SELECT a.pid, coalesce(a.application_name, ''),
-       extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, ''),
-       CASE WHEN a.state = 'active'
-            THEN extract(epoch FROM clock_timestamp() - a.query_start)::float8 END
-FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND l.classid = {high}::oid AND l.objid = {low}::oid
-"""
+# Called at every try with the holder and the seconds waited so far.
+Waiting = Callable[[MutexHolder | None, float], None]
 
 
-@dataclass(frozen=True)
-class Holder:
-    """Who has the mutex; of another user's session a role may see little more than that."""
-
-    pid: int
-    application: str
-    connected_s: float | None
-    query: str
-    # How long that runs; None where it has ended, or is not ours to see.
-    running_s: float | None = None
-
-    def __str__(self) -> str:
-        return f"backend {self.pid} ({self.application or 'no application name'})"
-
-
-class Notice:
-    """Says who has the mutex: after a moment, and again from time to time."""
-
-    def __init__(self, say: Callable[[str], None], *, first_s: float, limit_s: float) -> None:
-        self._say = say
-        self._due_s = first_s
-        self._limit_s = limit_s
-
-    def waiting(self, holder: Holder | None, waited_s: float) -> None:
-        """The run has waited for so long by now."""
-        if waited_s < self._due_s:
-            return
-        self._due_s = waited_s * 2
-        self._say(
-            f"WAIT [mutex-held]  another migration is at work; {duration(waited_s)} so far, "
-            f"gives up at {duration(self._limit_s)}"
-        )
-        if holder is not None:
-            since = holder.connected_s
-            connected = f"connected for {duration(since)}, " if since is not None else ""
-            self._say(f"  holder: {holder}, {connected}on: {holder.query}")
-        self._say("  Ctrl-C is safe: this run has changed nothing")
-
-
-def key(version_table: str, schema: str | None = None) -> int:
-    """The advisory lock's number for a revision table; databases have theirs apart."""
-    digest = hashlib.sha256(f"alembic:{schema or ''}.{version_table}".encode()).digest()
+def key(version_table: VersionTable = VersionTable()) -> int:
+    """The number of the advisory lock for a version table. Each database has its own locks."""
+    digest = hashlib.sha256(version_table.mutex.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
@@ -90,13 +43,12 @@ def held(
     *,
     wait_s: float,
     sleep: Callable[[float], None],
-    done: Callable[[], bool],
-    waiting: Callable[[Holder | None, float], None],
+    done: Callable[[], bool] = lambda: False,
+    waiting: Waiting = lambda _holder, _waited_s: None,
 ) -> Iterator[bool]:
-    """Hold the mutex for the block; False where `done()` became true before it could be had.
+    """Hold the mutex for the block; yields False where `done()` became true first.
 
-    `done` is asked before every try, so that runs which have nothing left to do are not queued
-    behind one another. `waiting` is told the holder and the seconds waited so far.
+    `done` is asked before every try, so that runs with nothing left to do do not queue.
 
     On failure: MutexHeld after `wait_s`; nothing was changed.
     """
@@ -111,7 +63,8 @@ def held(
         if got:
             break
         waited_s = time.monotonic() - started_s
-        holder = find_holder(connection, number)
+        holder = mutex_holder(connection, number)
+        connection.commit()
         if waited_s >= wait_s:
             raise MutexHeld(str(holder or "another session"), waited_s, wait_s)
         waiting(holder, waited_s)
@@ -123,29 +76,31 @@ def held(
         release(connection, number)
 
 
-def find_holder(connection: Connection, number: int) -> Holder | None:
-    """Who has the mutex now."""
-    unsigned = number % 2**64
-    sql = _HOLDER.format(high=unsigned >> 32, low=unsigned & 0xFFFFFFFF)
-    row = connection.exec_driver_sql(sql).first()
-    connection.commit()
-    if row is None:
-        return None
-    return Holder(row[0], row[1], row[2], shape(row[3]), row[4])
+def telling(listen: Listen, *, first_s: float, limit_s: float) -> Waiting:
+    """Tell the listener who has the mutex: after `first_s`, and each time the wait has doubled."""
+    due_s = first_s
+
+    def waiting(holder: MutexHolder | None, waited_s: float) -> None:
+        nonlocal due_s
+        if waited_s >= due_s:
+            due_s = waited_s * 2
+            listen(MutexBusy(holder, waited_s, limit_s))
+
+    return waiting
 
 
 def release(connection: Connection, number: int) -> None:
-    """Give the mutex back; a connection that is gone has done so."""
+    """Release the mutex. The server has released it already where the connection is lost."""
     for last in (False, True):
         if connection.closed or connection.invalidated:
             return
         try:
-            # Also where there is none: a commit that failed has to be rolled back as well.
+            # Also where there is no transaction: a commit that failed has to be rolled back.
             connection.rollback()
             connection.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
             connection.commit()
         except DBAPIError:
-            # Once may be a cancellation that was meant for the statement before.
+            # The first may meet a cancellation that was meant for the statement before.
             if last and not connection.invalidated:
                 raise
         else:

@@ -1,70 +1,59 @@
-"""Bookkeeping is what a run reads in the revision table, and reads and writes in the ledger."""
+"""Bookkeeping is what a run reads in the version table, and reads and writes in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
-from surefoot.ledger import integrity as plan
+from surefoot.chain.version_table import VersionTable
+from surefoot.ledger.glance import heads_of
+from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
-
-VERSION_TABLE = "alembic_version"
-
-
-@dataclass
-class Counts:
-    """What the running revision took so far; each row of the ledger holds it."""
-
-    statements: int = 0
-    attempts: int = 1
+from surefoot.run.recorder import Recorder
 
 
 class Bookkeeping:
-    """The revision table and the ledger of the database on one connection."""
+    """The version table and the ledger of the database on one connection."""
 
     def __init__(
         self,
         connection: Connection,
-        counts: Counts,
+        recorder: Recorder,
         *,
         build: str,
         reason: str | None,
         adopt: bool,
+        version_table: VersionTable = VersionTable(),
     ) -> None:
         self._connection = connection
-        self._counts = counts
+        self._recorder = recorder
         self._build = build
         self._reason = reason
         self._stamped = "adopted" if adopt else "stamped"
-        self._ledger = Ledger(VERSION_TABLE)
+        self._version_table = version_table
+        self._ledger = Ledger(version_table)
         self._revisions: Sequence[Revision] = ()
 
     def heads(self) -> frozenset[str]:
-        """The revisions that the revision table names."""
-        context = MigrationContext.configure(self._connection)
-        found = frozenset(context.get_current_heads())
+        """The revisions that the version table names."""
+        found = frozenset(heads_of(self._connection, self._version_table))
         self._connection.rollback()
         return found
 
     def recorded(self) -> dict[str, Row]:
         """The ledger's row for each revision that is in force."""
-        if not self._ledger.exists(self._connection):
-            self._connection.rollback()
-            return {}
-        rows = self._ledger.read(self._connection)
+        found = self._ledger.in_force(self._connection)
         self._connection.rollback()
-        return applied(rows)
+        return found
 
     def open(self, revisions: Sequence[Revision]) -> None:
-        """Make the ledger where there is none, and compare it with the revisions.
+        """Create the ledger where there is none, and compare it with the revisions.
 
-        On failure: LedgerEdited, and the errors of `plan.check_integrity`.
+        On failure: LedgerEdited, and the errors of `check_integrity`.
         """
         self._revisions = revisions
         connection = self._connection
@@ -79,7 +68,7 @@ class Bookkeeping:
         self._ledger.verify(connection)
         recorded = applied(self._ledger.read(connection))
         connection.commit()
-        plan.check_integrity(revisions, found, recorded)
+        check_integrity(revisions, found, recorded)
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
@@ -94,8 +83,8 @@ class Bookkeeping:
                 phase=revision.phase if revision else "unknown",
                 outcome=outcome,
                 checksum=revision.sha256 if revision else "",
-                statements=self._counts.statements,
-                attempts=self._counts.attempts,
+                statements=self._recorder.statements,
+                attempts=self._recorder.attempts,
                 build=self._build,
                 error=error,
                 reason=self._reason,
@@ -115,7 +104,9 @@ class Bookkeeping:
                 outcome="measured",
                 checksum=known[-1].sha256 if known else "",
                 build=self._build,
-                fingerprint=snapshot(self._connection).fingerprint(),
+                fingerprint=snapshot(
+                    self._connection, version_table=self._version_table
+                ).fingerprint(),
             ),
         )
         self._connection.commit()

@@ -1,4 +1,4 @@
-"""What stopped a run, as one of our errors."""
+"""diagnose() turns the exception that stopped a run into an error of the library."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from surefoot.errors import (
     SurefootError,
     UpgradeFailed,
 )
-from surefoot.run.report import Recorder
+from surefoot.run.recorder import Recorder
 
-# What else than a mistake in a revision stops it, by SQLSTATE.
+# Causes other than a mistake in the revision, by SQLSTATE.
 FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
 
 
@@ -28,8 +28,8 @@ def diagnose(
 ) -> SurefootError | None:
     """The error that names the revision, the place in its file and what was applied.
 
-    None where no revision was running; `command` is what goes on from there, and `kept` what of
-    the revision stays.
+    None where no revision was running. `command` continues from there; `kept` says which part of
+    the revision is kept.
     """
     applied = [step.revision for step in recorder.steps]
     if isinstance(error, Interrupted):

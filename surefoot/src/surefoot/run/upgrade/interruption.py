@@ -1,10 +1,10 @@
-"""Interruption stops a run in an orderly way: its statement in the server, its waits, its commits.
+"""Interruption stops a run in order: its statement in the server, its waits, its commits.
 
     SIGTERM, SIGINT, task.cancel() -> request() -> pg_cancel_backend + wake-up -> Interrupted
 
-The statement that runs fails in the server, so the revision is rolled back, the mutex given back
-and the outcome recorded, on a connection that is still whole. Cancelling the coroutine itself
-would leave the socket in the middle of an answer.
+The running statement fails in the server. So the revision is rolled back, the mutex is released and
+the outcome is recorded on a connection that still works. Cancelling the coroutine itself would
+leave the socket in the middle of an answer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util.concurrency import await_only
 
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.errors import Interrupted
 
 AGAIN_S = 0.25
@@ -33,7 +33,7 @@ class Interruption:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._asked = asyncio.Event()
-        # Whether the run has taken notice: from then on it may write down how it ended.
+        # Whether the run has noticed: from then on it may record how it ended.
         self._heard = False
         self._canceller: asyncio.Task[None] | None = None
         self.pid: int | None = None
@@ -45,7 +45,7 @@ class Interruption:
         return self._asked.is_set()
 
     def request(self, by: signal.Signals | None = None) -> None:
-        """Ask the run to stop. It does within a second, wherever it is."""
+        """Ask the run to stop. It stops within a second, wherever it is."""
         if self.requested:
             return
         self.signal = by
@@ -74,7 +74,7 @@ class Interruption:
             await asyncio.wait([self._canceller])
 
     async def _cancel(self) -> None:
-        """Cancel what the backend runs, again and again: one may come between two statements."""
+        """Cancel the backend's statement again and again: one may come between two statements."""
         while not self._heard:
             if self.pid is not None:
                 with contextlib.suppress(SQLAlchemyError, OSError):
@@ -115,7 +115,7 @@ class Interruption:
 
 @contextmanager
 def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """The handler is called for SIGNALS; in a thread, which gets no signals, never."""
+    """Call the handler for SIGNALS. A thread other than the main one gets no signals."""
     loop = asyncio.get_running_loop()
     numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     for number in numbers:

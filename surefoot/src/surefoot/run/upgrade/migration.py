@@ -1,35 +1,37 @@
-"""One upgrade, downgrade or stamp, from the first look to the last.
+"""Migration is one upgrade, downgrade or stamp, from the first look at the database to the last.
 
-1. Look: a database that has what was asked for is left alone, without a lock and without a
-   revision file being read. One that is ahead of this build gets a verdict.
-2. Take the mutex, or wait for who has it, looking again at every try.
-3. Compare the ledger with the revisions: what was applied is what the files say.
-4. Run the revisions, one transaction each. A lock that cannot be had in time, or a deadlock, rolls
-   the revision back and tries it again on a growing schedule, within a budget.
+1. Look: a database that has what was asked for is left alone. No lock is taken and no revision file
+   is read. One that is ahead of this build gets a verdict.
+2. Take the mutex, or wait for its holder, looking again at every try.
+3. Compare the ledger with the revision files: applied revisions must not differ.
+4. Run the revisions, one transaction each. A lock timeout or a deadlock rolls the revision back; it
+   is tried again on a growing schedule, within a budget.
 5. Look again: the database is where the run says that it is. The ledger keeps the fingerprint of
-   what was left, so that a later difference can be dated.
+   the schema, so that a later difference can be dated.
 
-Whatever happens the mutex is given back and nothing is left changed in the session.
+The mutex is released in every case, and the session's settings are as they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.lockfile import check_lock, read_lock
-from surefoot.chain.revisions import Revision, heads, one_head, read_revisions
+from surefoot.chain.lockfile import check_lock
+from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
-from surefoot.operations import constraints  # noqa: F401 - two for their operations
+from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
+from surefoot.project import Project
+from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
     compare_with_stamp,
@@ -39,17 +41,19 @@ from surefoot.run.guards.guards import (
 )
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Planned, Recorder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Bookkeeping, Counts
+from surefoot.run.locks.observer import Observer
+from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
+from surefoot.run.sessions import MutexHolder
+from surefoot.run.upgrade.bookkeeping import Bookkeeping
+from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.pending import nothing_left
 from surefoot.run.upgrade.retry import Retries
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
 
-# The error of ours that an error means, or None where none was running.
-Meaning = Callable[[Exception], SurefootError | None]
+HEADS = ("head", "heads")
 
 
 class Migration:
@@ -58,94 +62,96 @@ class Migration:
     def __init__(
         self,
         connection: Connection,
-        versions: Path,
+        project: Project,
         *,
         command: str,
-        to_head: bool,
+        destination: str | None,
         limits: Limits,
         recorder: Recorder,
         interruption: Interruption,
-        watch: Watch,
         reason: str | None = None,
         adopt: bool = False,
-        say: Callable[[str], None],
     ) -> None:
         self._connection = connection
-        self._versions = versions
-        self._lock_path = versions.parent / "revisions.lock"
+        self._project = project
+        self._version_table = project.version_table
         self._command = command
-        self._to_head = to_head
+        self._destination = destination
         self._limits = limits
         self._recorder = recorder
         self._interruption = interruption
-        self._watch = watch
-        # Whether somebody gave a reason why a guard is to let this run pass.
-        self._told = reason is not None
-        self._say = say
+        # Somebody gave a reason why the guards are to let this run pass.
+        self._overrides_guards = reason is not None
         self._revisions: Sequence[Revision] = ()
         self._guarded = False
         self._telemetry = Telemetry(recorder.database)
-        counts = Counts()
         self._bookkeeping = Bookkeeping(
-            connection, counts, build=limits.build, reason=reason, adopt=adopt
+            connection,
+            recorder,
+            build=limits.build,
+            reason=reason,
+            adopt=adopt,
+            version_table=project.version_table,
+        )
+        self._observer = Observer(
+            AsyncEngine(connection.engine), limits=limits, listen=recorder.listen
         )
         self._transaction = RevisionTransaction(
-            connection, recorder, counts, limits=limits, interruption=interruption, watch=watch
+            connection,
+            recorder,
+            limits=limits,
+            interruption=interruption,
+            observer=self._observer,
+            version_table=project.version_table,
         )
         self._retries = Retries(
             self._transaction,
             recorder,
-            counts,
             limits=limits,
             interruption=interruption,
-            watch=watch,
+            observer=self._observer,
             telemetry=self._telemetry,
-            say=say,
         )
 
-    @property
-    def heads(self) -> frozenset[str]:
-        """The newest revisions of this build."""
-        return heads(read_lock(self._lock_path))
+    def run(self, attempt: Callable[[], None]) -> None:
+        """Run; `attempt` lets Alembic run the pending revisions from where the database is.
 
-    def kept(self, *, lost: bool = False) -> str:
-        """What of the running revision stays where it ends now, for an error to say."""
-        return self._transaction.kept(lost=lost)
-
-    def run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
-        """Do it; `attempt` lets Alembic run what is pending from where the database is.
-
-        On failure: what `meaning` makes of an error, which the ledger keeps; Interrupted, where
-        somebody asked, whatever it was that ended because of that.
+        On failure: the error of `diagnose`, which the ledger keeps; Interrupted, where somebody
+        asked for it, whichever exception that caused.
         """
         with self._telemetry.run(self._command):
             try:
-                self._run(attempt, meaning)
+                self._run(attempt)
             except DBAPIError as error:
-                # A statement that was cancelled, wherever that met it.
+                # Any statement may have been cancelled, also one outside of a revision.
                 if self._interruption.requested:
                     raise Interrupted(self._interruption.signal) from error
                 raise
+        self._recorder.end(heads(self._project.locked()))
 
-    def _run(self, attempt: Callable[[], None], meaning: Meaning) -> None:
-        session = admit(self._connection, self._command, self._recorder.database)
+    def _run(self, attempt: Callable[[], None]) -> None:
+        session = admit(
+            self._connection, self._command, self._recorder.database, self._version_table
+        )
         self._transaction.session_lock_timeout = session.lock_timeout
-        self._interruption.pid = self._watch.pid = session.pid
-        with self._watch.on():
-            self._run_watched(attempt, meaning)
+        self._interruption.pid = self._observer.pid = session.pid
+        with self._observer.on():
+            self._run_observed(attempt)
 
-    def _run_watched(self, attempt: Callable[[], None], meaning: Meaning) -> None:
+    def _run_observed(self, attempt: Callable[[], None]) -> None:
         limits = self._limits
-        locked = read_lock(self._lock_path)
-        notice = mutex.Notice(self._say, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s)
+        locked = self._project.locked()
+        tell = mutex.telling(
+            self._recorder.listen, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s
+        )
 
-        def waiting(holder: mutex.Holder | None, waited_s: float) -> None:
+        def waiting(holder: MutexHolder | None, waited_s: float) -> None:
             self._telemetry.mutex_waits()
-            notice.waiting(holder, waited_s)
+            tell(holder, waited_s)
 
         with mutex.held(
             self._connection,
-            mutex.key(VERSION_TABLE),
+            mutex.key(self._version_table),
             wait_s=limits.mutex_wait_s,
             sleep=self._interruption.sleep,
             done=lambda: self._retries.look(lambda: self._nothing_left(locked)),
@@ -154,19 +160,19 @@ class Migration:
             self._telemetry.mutex_ends()
             if not got:
                 return
-            self._revisions = read_revisions(self._versions)
+            self._revisions = self._project.revisions()
             one_head(self._revisions)
-            check_lock(self._lock_path, self._revisions)
+            check_lock(self._project.lock, self._revisions)
             self._retries.look(lambda: self._bookkeeping.open(self._revisions))
             refuse_mixtures(self._revisions, self._recorder.before, self._command)
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
             except Exception as error:
-                meant = meaning(error)
+                meant = self._diagnosed(error)
                 if meant is None:
                     raise
-                # While the mutex is ours: the ledger has one writer.
+                # While this run has the mutex: the ledger has one writer.
                 self._record_failure(meant)
                 if meant is error:
                     raise
@@ -178,19 +184,23 @@ class Migration:
         self._interruption.check()
         return nothing_left(
             self._bookkeeping,
-            self._versions,
+            self._project.versions,
             locked,
             self._recorder,
             command=self._command,
-            to_head=self._to_head,
-            say=self._say,
+            to_head=self._destination in HEADS,
         )
 
+    def _diagnosed(self, error: Exception) -> SurefootError | None:
+        resume = f"alembic {self._command} {self._destination or ''}".rstrip()
+        kept = self._transaction.kept(lost=is_lost(error))
+        return diagnose(error, self._recorder, self._project.versions, resume, kept)
+
     def _record_failure(self, error: SurefootError) -> None:
-        """Keep a row of what failed, where the connection still lets us."""
+        """Write a row about the failed revision, where the connection still works."""
         running = self._recorder.running
         if running is None or self._connection.invalidated:
-            # The mutex went with the connection; on another one we might write beside its holder.
+            # The mutex went with the connection; another run may have it and write to the ledger.
             return
         for _ in range(2):  # the first may meet a cancellation that was on its way
             try:
@@ -207,10 +217,12 @@ class Migration:
         """On failure: TargetMissed, where the database is not where the run left it."""
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
-            raise TargetMissed(self._recorder.database, sorted(self._recorder.after), sorted(found))
+            expected = sorted(self._recorder.after)
+            name = self._version_table.name
+            raise TargetMissed(self._recorder.database, expected, sorted(found), name)
 
     def _measure(self) -> None:
-        """Everything is applied: what stands in the way of a look at it ends no run."""
+        """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
         if not self._recorder.steps:
             return
         try:
@@ -220,12 +232,12 @@ class Migration:
             self._interruption.check()
             if is_lost(error):
                 raise
-            self._say(f"NOTE  the schema was not measured: {describe(error)}")
+            self._recorder.listen(NotMeasured(describe(error)))
 
-    # -- what Alembic calls ----------------------------------------------------------------------
+    # -- called by Alembic, in the order of a run --------------------------------------------------
 
-    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[Planned]) -> None:
-        """Alembic has chosen what to run; the guards look at it before the first step.
+    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision]) -> None:
+        """Alembic has chosen the steps; the guards look at them before the first one.
 
         On failure: ServicesAlive, StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing,
         BackupFailed.
@@ -233,24 +245,25 @@ class Migration:
         if not plan or self._guarded:
             return
         self._guarded = True
-        connection, limits, told = self._connection, self._limits, self._told
-        if self._command == "upgrade" and not told:
+        connection, limits, listen = self._connection, self._limits, self._recorder.listen
+        overrides, locked = self._overrides_guards, self._project.locked()
+        if self._command == "upgrade" and not overrides:
             sleep = self._interruption.sleep
-            spare_services(connection, self._revisions, plan, limits, sleep, self._say)
-        if self._command == "stamp" and not told:
-            locked = read_lock(self._lock_path)
-            compare_with_stamp(connection, locked, plan[-1].after, self._recorder.database)
+            spare_services(connection, self._revisions, plan, limits, sleep, listen)
+        if self._command == "stamp" and not overrides:
+            stamped, database = plan[-1].after, self._recorder.database
+            compare_with_stamp(connection, locked, stamped, database, self._version_table)
         elif self._command != "stamp" and limits.production:
-            refuse_unsafe(read_lock(self._lock_path), plan, limits, self._say)
+            refuse_unsafe(locked, plan, limits, listen)
             phases = {revision.id: revision.phase for revision in self._revisions}
-            kept = protect_data(connection, steps, plan, phases, limits, told, self._say)
+            kept = protect_data(connection, steps, plan, phases, limits, overrides, listen)
             if kept is not None:
                 first = plan[0]
                 self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
-        # Alembic has made its table in this transaction, and would lose it to a rollback.
+        # Alembic has created its table in this transaction, and would lose it to a rollback.
         connection.commit()
 
-    def revision_starts(self, about: Planned) -> None:
+    def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
         self._telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
@@ -270,9 +283,9 @@ class Migration:
         self._bookkeeping.append(step.up_revision_id, direction, "applied")
 
     def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
-        """Run a step that PostgreSQL wants outside a transaction, again where a lock is in the way.
+        """Run a step that PostgreSQL allows only outside a transaction, again where it got no lock.
 
-        A `started` row is committed before it, so that a crash in it can be seen.
+        A `started` row is committed before it, so that a crash during the step can be seen.
         """
         running = self._transaction.leave()
         failure: Exception | None = None
@@ -285,7 +298,7 @@ class Migration:
                 except Exception as error:
                     failure = error
         except Exception:
-            # The end of the block fails on a connection that is gone, and says nothing new.
+            # On a lost connection the end of the block fails too, and says nothing new.
             if failure is None:
                 raise
         if failure is not None:

@@ -1,18 +1,19 @@
-"""Whether a run has anything to do, found out while it waits for the mutex and before it takes it.
+"""Whether a run has anything to do, asked before it takes the mutex and at every try for it.
 
-By revisions.lock, the revision table and the ledger: no revision file is read, no lock is held.
+revisions.lock, the version table and the ledger answer: no revision file is read, no lock is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.revisions import Revision, heads
 from surefoot.errors import DatabaseAhead
-from surefoot.ledger import integrity as plan
-from surefoot.run.report import Recorder
+from surefoot.ledger.integrity import check_integrity
+from surefoot.ledger.position import position
+from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 
 
@@ -24,42 +25,29 @@ def nothing_left(
     *,
     command: str,
     to_head: bool,
-    say: Callable[[str], None],
 ) -> bool:
     """Whether the database has what was asked for; the recorder learns where it is.
 
-    On failure: DatabaseAhead, where a newer build was here and this one does not fit; the errors
-    of `plan.check_integrity`.
+    A newer build may have been here. That is accepted where it left what this build needs.
+
+    On failure: DatabaseAhead and DatabaseDiverged, where it did not; the errors of
+    `check_integrity`.
     """
-    found = bookkeeping.heads()
+    found, newest = bookkeeping.heads(), heads(locked)
     recorder.begin(tuple(sorted(found)), ())
     if command != "upgrade" or not found or not names_all_files(locked, versions):
         return False
     if not found <= {revision.id for revision in locked}:
-        _accept_newer(bookkeeping, locked, found, recorder, to_head=to_head, say=say)
+        at = position(locked, found, bookkeeping.recorded())
+        if not to_head or not at.tolerated:
+            current, expected = ", ".join(sorted(found)), ", ".join(sorted(newest)) or "base"
+            told = [str(stranger) for stranger in at.strangers]
+            raise DatabaseAhead(recorder.database, current, expected, told)
+        if at.contradiction is not None:
+            raise at.contradiction.refusal or at.contradiction.error(recorder.database)
+        recorder.accept_ahead(newest)
         return True
-    if not to_head or found != heads(locked):
+    if not to_head or found != newest:
         return False
-    plan.check_integrity(locked, found, bookkeeping.recorded())
+    check_integrity(locked, found, bookkeeping.recorded())
     return True
-
-
-def _accept_newer(
-    bookkeeping: Bookkeeping,
-    locked: Sequence[Revision],
-    found: frozenset[str],
-    recorder: Recorder,
-    *,
-    to_head: bool,
-    say: Callable[[str], None],
-) -> None:
-    """A newer build was here: content where it leaves what this build needs, refused elsewhere."""
-    strangers = plan.strangers(locked, found, bookkeeping.recorded())
-    current, expected = ", ".join(sorted(found)), ", ".join(sorted(heads(locked))) or "base"
-    if not to_head or not all(stranger.tolerates(locked) for stranger in strangers):
-        raise DatabaseAhead(recorder.database, current, expected, [str(s) for s in strangers])
-    say(
-        f"OK  {recorder.database} is ahead of this build: {current} leaves what "
-        f"{expected} needs. Nothing to do."
-    )
-    recorder.verdict_told = True

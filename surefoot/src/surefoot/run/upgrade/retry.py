@@ -1,4 +1,4 @@
-"""When an attempt that met a lock is worth another, and after how long."""
+"""Retries repeats work that could not get a lock, on a growing schedule within a budget."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
 from surefoot.errors import LockBlocked
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Recorder, duration
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Counts
+from surefoot.run.events import Blocked
+from surefoot.run.locks.observer import Observer
+from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.transaction import RevisionTransaction
 from surefoot.telemetry import Telemetry
@@ -30,8 +30,8 @@ def delays(
 ) -> Iterator[float]:
     """Seconds to wait before each further attempt; they end when their sum would pass the budget.
 
-    Each is twice the one before, between half and all of that by chance, so that runs which met
-    the same lock do not meet again.
+    Each is twice the one before, times a random factor between a half and one, so that runs that
+    met at one lock do not meet again.
     """
     rng = rng or random.Random()  # noqa: S311 - spreads waits, keeps no secret
     spent_s, step_s = 0.0, first_s
@@ -45,42 +45,37 @@ def delays(
 
 
 class Retries:
-    """Work that is done again where a lock cannot be had in time, or where it met a deadlock.
+    """Repeats work that met a lock timeout or a deadlock, until its budget is used up.
 
-    Each of the three kinds of work is repeated as a whole, until its budget is used up. On
-    failure: LockBlocked then, Interrupted where somebody asked, and whatever else the work meets.
+    On failure: LockBlocked then; Interrupted, where somebody asked; the other errors of the work.
     """
 
     def __init__(
         self,
         transaction: RevisionTransaction,
         recorder: Recorder,
-        counts: Counts,
         *,
         limits: Limits,
         interruption: Interruption,
-        watch: Watch,
+        observer: Observer,
         telemetry: Telemetry,
-        say: Callable[[str], None],
     ) -> None:
         self._transaction = transaction
         self._recorder = recorder
-        self._counts = counts
         self._limits = limits
         self._interruption = interruption
-        self._watch = watch
+        self._observer = observer
         self._telemetry = telemetry
-        self._say = say
-        # What did not get a lock and is tried again.
+        # The revision or table that is being retried.
         self._unit = ""
 
     def begin(self, revision: str) -> None:
-        """A revision begins; attempts, and the budget for them, are of one revision."""
+        """A revision begins; attempts are counted for each revision."""
         if revision != self._unit:
-            self._counts.attempts = 1
+            self._recorder.attempts = 1
 
     def revisions(self, attempt: Callable[[], None]) -> None:
-        """Run revisions, each in its transaction; what was committed is not run again."""
+        """Run revisions, each in its transaction; a committed one does not run again."""
 
         def work() -> None:
             self._transaction.look_again()
@@ -91,27 +86,28 @@ class Retries:
     def step(self, revision: str, run: Callable[[], None]) -> None:
         """Run a step outside a transaction.
 
-        Nothing is rolled back between two tries: there is no transaction, and the step itself
-        begins with what the one before it left.
+        Nothing is rolled back between two tries: there is no transaction, and the step starts from
+        what the try before it left.
         """
-        self._repeat(run, lambda: revision, self._watch.statement_ends)
+        self._repeat(run, lambda: revision, self._observer.statement_ends)
 
     def look(self, look: Callable[[], _T]) -> _T:
-        """Look at the revision table and the ledger, which somebody may have locked."""
+        """Read the version table and the ledger, which another session may have locked."""
 
         def work() -> _T:
-            self._watch.statement_begins()
+            self._observer.statement_begins()
             try:
                 return look()
             finally:
-                self._watch.statement_ends()
+                self._observer.statement_ends()
 
-        return self._repeat(work, lambda: VERSION_TABLE, self._transaction.roll_back)
+        table = self._transaction.version_table.name
+        return self._repeat(work, lambda: table, self._transaction.roll_back)
 
     def _repeat(
         self, work: Callable[[], _T], unit: Callable[[], str], clean_up: Callable[[], None]
     ) -> _T:
-        """Try it until it has its locks or the budget of the unit, known by then, is used up."""
+        """Try until the work has its locks, or the budget of its unit is used up."""
         waiting_for, waits = "", self._delays()
         while True:
             try:
@@ -129,29 +125,32 @@ class Retries:
                 if wait_s is None:
                     raise self._gave_up() from error
             self._interruption.sleep(wait_s)
-            self._counts.attempts += 1
+            self._recorder.attempts += 1
 
     def _running(self) -> str:
-        # Before the first revision Alembic reads its table, and makes it where there is none.
+        # Before the first revision Alembic reads its version table, or creates it.
         running = self._recorder.running
-        return running.revision if running is not None else VERSION_TABLE
+        return running.revision if running is not None else self._transaction.version_table.name
 
     def _delays(self) -> Iterator[float]:
         limits = self._limits
         return delays(limits.retry_first_s, limits.retry_longest_s, limits.lock_budget_s)
 
     def _blocked(self, state: str | None, wait_s: float | None) -> None:
-        self._telemetry.lock_blocked(self._unit, self._counts.attempts)
-        what = "met a deadlock" if state == DEADLOCK else "did not get its lock in time"
-        left = "its step is repeated" if self._transaction.outside else "nothing of it is kept"
-        self._say(f"BLOCKED [lock-blocked]  {self._unit} {what}; {left}")
-        for blocker in self._watch.blockers:
-            self._say(f"  by: {blocker}")
-        if wait_s is not None:
-            self._say(f"  attempt {self._counts.attempts + 1} in {duration(wait_s)}")
+        self._telemetry.lock_blocked(self._unit, self._recorder.attempts)
+        self._recorder.listen(
+            Blocked(
+                self._unit,
+                self._observer.blockers,
+                self._recorder.attempts,
+                wait_s,
+                is_deadlock=state == DEADLOCK,
+                is_outside_transaction=self._transaction.outside,
+            )
+        )
 
     def _gave_up(self) -> LockBlocked:
-        blockers = [str(blocker) for blocker in self._watch.blockers]
+        blockers = [str(blocker) for blocker in self._observer.blockers]
         done = [step.revision for step in self._recorder.steps]
         kept = self._transaction.kept()
-        return LockBlocked(self._unit, blockers, self._counts.attempts, done, kept)
+        return LockBlocked(self._unit, blockers, self._recorder.attempts, done, kept)

@@ -1,62 +1,108 @@
-"""Alembic's steps, seen by the recorder as each starts and as it is committed."""
+"""recorded() wraps the function of an Alembic command, so that a run sees the steps that it yields.
+
+Alembic calls back after a step, but not before the first one nor around a failure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import TYPE_CHECKING
 
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
+from sqlalchemy import Connection, event
 
-from surefoot.errors import DatabaseAhead
-from surefoot.run.report import Planned, Recorder
+from surefoot.errors import CommandUnknown, DatabaseAhead
+from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
+
+if TYPE_CHECKING:
+    from surefoot.run.upgrade.migration import Migration
+
+# `context.configure(fn=…)`: the revisions of the database and the context in, steps out.
+Function = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 
 
-def record_steps(
-    migration: MigrationContext,
-    script: ScriptDirectory,
-    recorder: Recorder,
-    *,
-    on_plan: Callable[[Sequence[RevisionStep], Sequence[Planned]], None] | None = None,
-    on_start: Callable[[Planned], None] | None = None,
-    on_done: Callable[[], None] | None = None,
-) -> None:
-    """Let the recorder see what Alembic is going to run; whoever else asks sees it too.
+def recorded(
+    function: Function, script: ScriptDirectory, recorder: Recorder, migration: Migration | None
+) -> Function:
+    """The function, with its steps told to recorder and migration. No migration allows no step.
 
-    On failure, when it runs: DatabaseAhead, where the database names a revision without a file.
+    On failure, when it runs: DatabaseAhead, where the database names a revision without a file;
+    CommandUnknown, where a command that only reads yields a step.
     """
-    # Alembic has a callback after a step and none before the first or around a failure.
-    plan_steps = migration._migrations_fn
-    if plan_steps is None:
-        return
 
+    # By the name of the function, autogenerate tells `check` from `revision`.
+    @wraps(function)
     def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
         unknown = sorted(head for head in heads if not _known(script, head))
         if unknown:
             expected = ", ".join(script.get_heads()) or "base"
             raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
-        planned: list[RevisionStep] = list(plan_steps(heads, ctx))
+        planned = list(function(heads, ctx))
         plan = [_planned(step.info, step.doc) for step in planned]
-        if on_plan is not None:
-            on_plan(planned, plan)
+        if migration is None and plan:
+            raise CommandUnknown(_name(function), "runs revisions, while its command only reads")
+        if migration is not None:
+            migration.planned(planned, plan)
         recorder.begin(tuple(heads), plan)
         for step, about in zip(planned, plan, strict=True):
             recorder.start(about)
-            if on_start is not None:
-                on_start(about)
+            if migration is not None:
+                migration.revision_starts(about)
             yield step
             recorder.done()
-            if on_done is not None:
-                on_done()
+            if migration is not None:
+                migration.revision_done()
 
-    migration._migrations_fn = steps
+    return steps
 
 
-def _planned(info: MigrationInfo, doc: str | None) -> Planned:
+def only_upgrading(function: Function) -> Function:
+    """A function that is not one of Alembic's commands, limited to the steps of an upgrade.
+
+    On failure, when it runs: CommandUnknown, where it writes or commits by itself, or yields the
+    step of a downgrade or a stamp. Nothing is kept.
+    """
+
+    @wraps(function)
+    def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterable[RevisionStep]:
+        connection = ctx.connection
+        if connection is None:
+            raise RuntimeError("there is no connection")
+
+        def refuse_commit(_connection: Connection) -> None:
+            # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
+            connection.connection.rollback()
+            raise CommandUnknown(_name(function), "commits by itself")
+
+        # Alembic may just have created its version table.
+        connection.commit()
+        event.listen(connection, "commit", refuse_commit)
+        try:
+            found = list(function(heads, ctx))
+        finally:
+            event.remove(connection, "commit", refuse_commit)
+        if connection.exec_driver_sql("SELECT txid_current_if_assigned()").scalar() is not None:
+            raise CommandUnknown(_name(function), "writes by itself")
+        if not all(step.info.is_upgrade and not step.info.is_stamp for step in found):
+            raise CommandUnknown(_name(function), "reverts or stamps revisions")
+        return found
+
+    return steps
+
+
+def _name(function: Function) -> str:
+    return getattr(function, "__qualname__", repr(function))
+
+
+def _planned(info: MigrationInfo, doc: str | None) -> PlannedRevision:
     direction = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
     named = info.destination_revision_ids if info.is_stamp else info.up_revision_ids
-    return Planned(
+    return PlannedRevision(
         ", ".join(named) or "base",
         (doc or "").strip().rstrip("."),
         direction,

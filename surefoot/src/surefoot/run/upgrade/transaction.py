@@ -1,8 +1,8 @@
-"""The transaction of the revision that runs: what is sent in it, and what it may not do itself.
+"""RevisionTransaction supervises the transaction of the running revision.
 
-It listens to SQLAlchemy: each statement is counted and gets the lock timeout of its class; a commit
-before the revision's own rows are written, a rollback or anything beside a step that leaves the
-transaction is refused. The watch learns when a statement begins and ends.
+It listens to SQLAlchemy's events. Each statement is counted and gets the lock timeout of its class.
+Refused are a commit before the revision's own rows are written, a rollback, and any statement next
+to a step that runs outside the transaction. The observer learns when a statement begins and ends.
 """
 
 from __future__ import annotations
@@ -16,51 +16,52 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import CommitsByItself, MixedRevision
-from surefoot.run.locks.lock_class import LockClass, lock_class, without_comments
-from surefoot.run.locks.observer import Watch
-from surefoot.run.report import Planned, Recorder
-from surefoot.run.upgrade.bookkeeping import VERSION_TABLE, Counts
+from surefoot.operations.lock_class import LockClass, lock_class, without_comments
+from surefoot.run.locks.observer import Observer
+from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
 from surefoot.run.upgrade.interruption import Interruption
 
 _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)", re.IGNORECASE)
 
 
 class RevisionTransaction:
-    """How far the running revision is, and what of it stays."""
+    """Tracks how far the running revision is, and what survives if it stops now."""
 
     def __init__(
         self,
         connection: Connection,
         recorder: Recorder,
-        counts: Counts,
         *,
         limits: Limits,
         interruption: Interruption,
-        watch: Watch,
+        observer: Observer,
+        version_table: VersionTable = VersionTable(),
     ) -> None:
+        self.version_table = version_table
         self._connection = connection
         self._recorder = recorder
-        self._counts = counts
         self._interruption = interruption
-        self._watch = watch
+        self._observer = observer
         self._timeouts_s = {
             "short": limits.lock_timeout_s,
             "patient": limits.patient_lock_timeout_s,
         }
-        # The session's own lock timeout, and whether it is being put back right now.
+        # The lock timeout that the session came with, and whether it is being restored right now.
         self.session_lock_timeout = ""
         self._restoring = False
         # The class of the lock timeout that is set now; a transaction's end resets it.
         self._class: LockClass = "short"
-        # Whether it may commit: everything of the revision, its rows included, is written.
+        # Whether it may commit: the whole revision, its rows included, is written.
         self._complete = False
         # Whether the revision has left it for a step that needs that.
         self._outside = False
-        # Whether that step is done, after which nothing but the rows about it follows.
+        # Whether that step is done; only the rows about it may follow.
         self._stepped = False
-        # Whether the revision has rolled back by itself what came before.
+        # Whether the revision has rolled back by itself.
         self._rolled_back = False
 
     @property
@@ -69,7 +70,7 @@ class RevisionTransaction:
         return self._outside
 
     def kept(self, *, lost: bool = False) -> str:
-        """What of the running revision stays where it ends now, for an error to say."""
+        """The part of the running revision that is kept if it ends now, in words for an error."""
         if self._outside:
             return "what its step has left, which the same command repairs"
         if self._complete and lost:
@@ -78,42 +79,42 @@ class RevisionTransaction:
 
     def begin(self) -> None:
         """A revision begins in a transaction of its own."""
-        self._counts.statements = 0
+        self._recorder.statements = 0
         self._class = "short"
         self._outside = self._stepped = self._complete = self._rolled_back = False
 
     def look_again(self) -> None:
-        """Alembic is about to look at its table, before a revision begins or begins anew."""
-        self._counts.statements, self._stepped = 0, False
+        """Alembic is about to read its version table, before a revision begins or begins again."""
+        self._recorder.statements, self._stepped = 0, False
 
     def complete(self, revision: str) -> None:
-        """The revision has run; its rows may be written, and commit with it.
+        """The revision has run; its rows may be written and commit with it.
 
-        On failure: CommitsByItself, where it has rolled back what came before.
+        On failure: CommitsByItself, where it has rolled back by itself.
         """
         if self._rolled_back:
             raise CommitsByItself(revision)
         self._complete = True
 
-    def leave(self) -> Planned:
-        """The revision that runs leaves its transaction, for one step and for good.
+    def leave(self) -> PlannedRevision:
+        """The running revision leaves its transaction for one step, and does not return to it.
 
-        On failure: MixedRevision, where it has done something else before.
+        On failure: MixedRevision, where it has run another statement before.
         """
         running = self._recorder.running
-        if running is None or self._counts.statements or self._outside:
+        if running is None or self._recorder.statements or self._outside:
             raise MixedRevision(running.revision if running else "?")
         self._outside = True
         return running
 
     def step_done(self) -> None:
-        """The step that it was left for is done."""
-        self._counts.statements = 1
+        """The step outside the transaction is done."""
+        self._recorder.statements = 1
         self._stepped = True
 
     def roll_back(self) -> None:
-        """Roll back after an error, also where the connection is gone."""
-        self._watch.statement_ends()
+        """Roll back after an error, also where the connection is lost."""
+        self._observer.statement_ends()
         self._class = "short"
         with contextlib.suppress(DBAPIError):
             self._connection.rollback()
@@ -129,14 +130,14 @@ class RevisionTransaction:
             self._restore_lock_timeout()
 
     def _restore_lock_timeout(self) -> None:
-        """Leave the session as it was given to us, also where the run was told to stop."""
+        """Leave the session as it came, also where the run was asked to stop."""
         if self._connection.invalidated:
             return
         self._restoring = True
         try:
             self._connection.exec_driver_sql(f"SET lock_timeout = '{self.session_lock_timeout}'")
         except SQLAlchemyError:
-            # The first to notice that the connection is gone is the one who has to say it.
+            # The first to notice that the connection is lost has to report it.
             if self._connection.invalidated:
                 raise
         finally:
@@ -144,7 +145,7 @@ class RevisionTransaction:
 
     @contextmanager
     def observed(self) -> Iterator[None]:
-        """See each statement begin and end, and give the patient ones their time."""
+        """Follow each statement, and give each the lock timeout of its class."""
         listeners = {
             "before_cursor_execute": self._statement_begins,
             "after_cursor_execute": self._statement_ends,
@@ -166,25 +167,25 @@ class RevisionTransaction:
         running = self._recorder.running
         if running is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
             raise CommitsByItself(running.revision)
-        if running is not None and self._stepped and VERSION_TABLE not in statement:
+        if running is not None and self._stepped and self.version_table.name not in statement:
             raise MixedRevision(running.revision)
         wanted = lock_class(statement) if running is not None else "short"
         if wanted != self._class and not self._outside:
             cursor.execute(f"SET LOCAL lock_timeout = {self._timeouts_s[wanted] * 1000:.0f}")
             self._class = wanted
-        self._watch.statement_begins()
+        self._observer.statement_begins()
 
     def _statement_ends(self, *_: Any) -> None:
-        self._watch.statement_ends()
-        self._counts.statements += 1
+        self._observer.statement_ends()
+        self._recorder.statements += 1
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running
         if running is not None and not self._complete and not self._outside:
-            # SQLAlchemy takes the transaction for ended now; whatever came next would commit it.
+            # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
 
     def _rolls_back(self, _connection: Connection) -> None:
-        # After an error as well, and nobody asks then.
+        # After an error as well; then `complete` is not called.
         self._rolled_back = True

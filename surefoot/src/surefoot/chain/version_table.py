@@ -1,0 +1,58 @@
+"""VersionTable is the table in which Alembic keeps where a database is, and what is named after it.
+
+Alembic's options `version_table` and `version_table_schema` say where it is. The ledger, the
+channel that tells of its rows and the migration mutex take their names from it, so that two
+projects in one database have theirs apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class VersionTable:
+    """A version table; without a schema it is found by the search path."""
+
+    name: str = "alembic_version"
+    schema: str | None = None
+
+    @property
+    def quoted(self) -> str:
+        """The table, as SQL writes it."""
+        return self._quoted(self.name)
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's table, as SQL writes it."""
+        return self._quoted(self.ledger_name)
+
+    @property
+    def ledger_guard(self) -> str:
+        """The function that refuses changes of the ledger's rows, as SQL writes it."""
+        return self._quoted(f"{self.ledger_name}_append_only")
+
+    @property
+    def ledger_name(self) -> str:
+        """The ledger's table without its schema."""
+        return f"{self.name}_ledger"
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The objects that are no part of the schema which revisions give."""
+        return (self.name, self.ledger_name, f"{self.ledger_name}_append_only()")
+
+    @property
+    def channel(self) -> str:
+        """The notification channel that tells of every row of the ledger as it commits."""
+        channel = f"{self.schema}.{self.ledger_name}" if self.schema else self.ledger_name
+        return channel[:63]  # NAMEDATALEN - 1
+
+    @property
+    def mutex(self) -> str:
+        """The text whose hash is the advisory lock of the migration mutex."""
+        return f"alembic:{self.schema or ''}.{self.name}"
+
+    def _quoted(self, name: str) -> str:
+        parts = (self.schema, name) if self.schema else (name,)
+        return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

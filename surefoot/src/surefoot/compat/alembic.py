@@ -1,0 +1,75 @@
+"""Private names of Alembic that the library uses. Checked with Alembic 1.18 to 1.20.
+
+ModuleClsProxy._install_proxy   Alembic keeps the meaning of `op.…` and `context.…` in one global
+ModuleClsProxy._remove_proxy    each, so two upgrades as tasks of one event loop would write into
+ModuleClsProxy._setups          each other's databases. `install()` keeps it in a context variable,
+                                of which every task has its own value. Nothing public does this.
+Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
+                                content is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from alembic.util.langhelpers import ModuleClsProxy
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# The objects that `op` or `context` stands for, the newest last: calls within calls.
+_Meanings = tuple[Any, ...]
+_ALEMBICS_LEAVE = ModuleClsProxy._remove_proxy
+_meanings: dict[type[Any], ContextVar[_Meanings]] = {}
+
+
+def command_name(config: Config) -> str | None:
+    """The command that was typed (`upgrade`), or None where Alembic is called as a library."""
+    command: tuple[Callable[..., object], object, object] | None = getattr(
+        config.cmd_opts, "cmd", None
+    )
+    return command[0].__name__ if command else None
+
+
+def install() -> None:
+    """Let runs of this process overlap, from here on."""
+    replacements: dict[str, Callable[[Any], None]] = {
+        "_install_proxy": _enter,
+        "_remove_proxy": _leave,
+    }
+    for name, function in replacements.items():
+        setattr(ModuleClsProxy, name, function)
+
+
+class _Dispatch:
+    """Stands in Alembic's modules and passes every access on to the object of the task."""
+
+    def __init__(self, meanings: ContextVar[_Meanings]) -> None:
+        self._meanings = meanings
+
+    def __getattr__(self, name: str) -> Any:
+        meanings = self._meanings.get()
+        if not meanings:
+            raise NameError(f"Can't use {name!r} of Alembic outside of a run")
+        return getattr(meanings[-1], name)
+
+
+def _enter(proxy: Any) -> None:
+    kind = type(proxy)
+    meanings = _meanings.setdefault(kind, ContextVar(f"alembic {kind.__name__}", default=()))
+    meanings.set((*meanings.get(), proxy))
+    attribute_names, modules = kind._setups[kind]
+    for module, _ in modules:
+        module["_proxy"] = _Dispatch(meanings)
+        # Plain attributes (`context.config`) cannot be looked up late: env.py reads them first.
+        module.update({name: getattr(proxy, name) for name in attribute_names})
+
+
+def _leave(proxy: Any) -> None:
+    meanings = _meanings.get(type(proxy))
+    if meanings is None:
+        _ALEMBICS_LEAVE(proxy)  # it was entered before `install()`
+        return
+    meanings.set(tuple(item for item in meanings.get() if item is not proxy))

@@ -1,0 +1,67 @@
+"""Names are how the project at hand calls the library's command and its settings.
+
+A message names the command that its reader has and the setting by the project's own name:
+`names.use(Names("shop", {"database": "SHOP_DATABASE_URL"}))`, once per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# What is no field of Limits, where the project gives it no name.
+_UNNAMED = {
+    "database": "the database URL that env.py names",
+    "migrate_database": "the database URL that env.py names",
+    "targets": "the project's targets",
+    "scratch": "the URL of the scratch server",
+    "pg_bindir": "the folder of PostgreSQL's programs",
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The command as the user types it, and what the project calls its settings.
+
+    `settings` maps database, database_file, migrate_database, targets, scratch, pg_bindir and the
+    fields of Limits to the names of environment variables or options.
+    """
+
+    command: str = "surefoot"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+_in_use = Names()
+
+
+def use(names: Names) -> None:
+    """Let all later messages of this process use the names."""
+    global _in_use  # noqa: PLW0603 - one record for the process, as a message has no other context
+    _in_use = names
+
+
+def in_use() -> Names:
+    """The names that messages use now."""
+    return _in_use
+
+
+def command() -> str:
+    """The command as the user types it."""
+    return _in_use.command
+
+
+def setting(name: str) -> str:
+    """How the project calls a setting; else where the library takes it from."""
+    return _in_use.settings.get(name) or _UNNAMED.get(name) or f"Limits({name}=…)"
+
+
+def assigned(name: str, value: str) -> str:
+    """The setting with a value, as it is written: `NAME=value`, or `Limits(name="value")`."""
+    if name in _in_use.settings:
+        return f"{_in_use.settings[name]}={value}"
+    return f"{_UNNAMED[name]} to {value}" if name in _UNNAMED else f'Limits({name}="{value}")'
+
+
+def named(name: str, text: str) -> str:
+    """The text with the project's name for the setting put in; nothing where it has none."""
+    return text.format(_in_use.settings[name]) if name in _in_use.settings else ""

@@ -1,0 +1,117 @@
+"""lines() gives the text of an event, for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from surefoot.run import events
+from surefoot.run.events import Event, Listen
+from surefoot.run.report import duration
+
+_VERBS = {
+    "upgrade": ("APPLY", "applied"),
+    "downgrade": ("REVERT", "reverted"),
+    "stamp": ("STAMP", "stamped"),
+}
+
+
+def narrated(say: Callable[[str], None]) -> Listen:
+    """A listener that hands the lines of each event to `say`: `listen=narrated(logger.info)`."""
+
+    def listen(event: Event) -> None:
+        for line in lines(event):
+            say(line)
+
+    return listen
+
+
+def lines(event: Event) -> Iterator[str]:
+    """The lines of one event, each without a line feed."""
+    match event:
+        case events.Started():
+            yield _started(event)
+        case events.RevisionDone(revision, number, total):
+            # A stamp has no title.
+            label = "  ".join(filter(None, (revision.revision, revision.title)))
+            yield f"  {number} of {total}  {label}  {duration(revision.duration_s)}"
+        case events.Finished():
+            yield _finished(event)
+        case events.AheadAccepted(database, found, expected):
+            yield (
+                f"OK  {database} is ahead of this build: {_names(found)} leaves what "
+                f"{_names(expected)} needs. Nothing to do."
+            )
+        case events.MutexBusy():
+            yield from _mutex_busy(event)
+        case events.StatementWaiting(running_s, blockers):
+            yield f"  waiting for {running_s:.0f} s, for:"
+            yield from (f"    {blocker}" for blocker in blockers)
+        case events.StatementRunning():
+            yield _running(event)
+        case events.Blocked():
+            yield from _blocked(event)
+        case events.ServicesWaiting(code, message):
+            yield f"WAIT [{code}]  {message}"
+        case events.Warned(code, message):
+            yield f"WARNING [{code}]  {message}"
+        case events.BackupStarted(command):
+            yield f"BACKUP  {command}"
+        case events.NotMeasured(reason):
+            yield f"NOTE  the schema was not measured: {reason}"
+
+
+def _started(event: events.Started) -> str:
+    verb, _ = _VERBS[event.plan[0].direction]
+    noun = "revision" if len(event.plan) == 1 else "revisions"
+    return (
+        f"{verb}  {event.database}: {len(event.plan)} {noun}, "
+        f"{_names(event.before)} to {_names(event.plan[-1].after)}"
+    )
+
+
+def _finished(event: events.Finished) -> str:
+    report, took = event.report, duration(event.report.duration_s)
+    if not report.steps:
+        at = "at head " if event.heads and event.heads == set(report.after) else "at "
+        return f"OK  {report.database} is {at}{_names(report.after)}. Nothing to do. ({took})"
+    direction = report.steps[-1].direction
+    _, done = _VERBS[direction]
+    rest = {
+        "upgrade": f"Undo: alembic downgrade {_names(report.before)}",
+        "downgrade": f"Redo: alembic upgrade {_names(report.before)}",
+        "stamp": "The schema is untouched.",
+    }
+    return f"OK  {len(report.steps)} {done} in {took}. {rest[direction]}"
+
+
+def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:
+    yield (
+        f"WAIT [mutex-held]  another migration is at work; {duration(event.waited_s)} so far, "
+        f"gives up at {duration(event.limit_s)}"
+    )
+    if (holder := event.holder) is not None:
+        since = holder.connected_s
+        connected = f"connected for {duration(since)}, " if since is not None else ""
+        yield f"  holder: {holder}, {connected}on: {holder.query}"
+    yield "  Ctrl-C is safe: this run has changed nothing"
+
+
+def _running(event: events.StatementRunning) -> str:
+    text = f"  {event.running_s:.0f} s so far"
+    if (progress := event.progress) is None:
+        return text
+    share = f", {progress.share:.0%}" if progress.share is not None else ""
+    return f"{text}: {progress.phase}{share}"
+
+
+def _blocked(event: events.Blocked) -> Iterator[str]:
+    met = "met a deadlock" if event.is_deadlock else "did not get its lock in time"
+    left = "its step is repeated" if event.is_outside_transaction else "nothing of it is kept"
+    yield f"BLOCKED [lock-blocked]  {event.unit} {met}; {left}"
+    yield from (f"  by: {blocker}" for blocker in event.blockers)
+    if event.retry_in_s is not None:
+        yield f"  attempt {event.attempt + 1} in {duration(event.retry_in_s)}"
+
+
+def _names(revisions: Iterable[str]) -> str:
+    return ", ".join(sorted(revisions)) or "base"

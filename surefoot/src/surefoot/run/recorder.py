@@ -1,0 +1,77 @@
+"""Recorder follows a run: it tells each step to a listener and makes the Report in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+
+from surefoot.run.events import AheadAccepted, Finished, Listen, RevisionDone, Started
+from surefoot.run.report import AppliedRevision, PlannedRevision, Report
+
+
+class Recorder:
+    """The state of one run: its plan, the running revision, and the revisions that are done."""
+
+    def __init__(self, database: str, listen: Listen) -> None:
+        self.database = database
+        self.listen = listen
+        self.plan: tuple[PlannedRevision, ...] = ()
+        self.steps: list[AppliedRevision] = []
+        self.running: PlannedRevision | None = None
+        self.before: tuple[str, ...] = ()
+        self.after: tuple[str, ...] = ()
+        # Of the running revision, for its row in the ledger.
+        self.statements = 0
+        self.attempts = 1
+        self._is_ahead = False
+        self._started_s = self._step_started_s = time.monotonic()
+
+    def begin(self, before: tuple[str, ...], plan: Sequence[PlannedRevision]) -> None:
+        """Note where the database is and which revisions are about to run.
+
+        A further attempt calls it again, with a shorter plan; the first plan stays.
+        """
+        self.running = None
+        if self.steps or self.plan:
+            return
+        self.before = self.after = before
+        self.plan = tuple(plan)
+        if plan:
+            self.listen(Started(self.database, before, self.plan))
+
+    def start(self, planned: PlannedRevision) -> None:
+        """A revision begins."""
+        self.running = planned
+        self._step_started_s = time.monotonic()
+
+    def done(self) -> None:
+        """The running revision is committed."""
+        if self.running is None:
+            raise RuntimeError("no revision is running")
+        planned, self.running = self.running, None
+        duration_s = time.monotonic() - self._step_started_s
+        self.steps.append(
+            AppliedRevision(planned.revision, planned.title, planned.direction, duration_s)
+        )
+        self.after = planned.after
+        self.listen(RevisionDone(self.steps[-1], len(self.steps), len(self.plan)))
+
+    def accept_ahead(self, expected: Collection[str]) -> None:
+        """A newer build was here, and this build works with what it left."""
+        self._is_ahead = True
+        self.listen(AheadAccepted(self.database, self.after, tuple(sorted(expected))))
+
+    def end(self, heads: Collection[str]) -> None:
+        """The run reached its end, which `accept_ahead` has told already where it was called."""
+        if not self._is_ahead:
+            self.listen(Finished(self.report(), frozenset(heads)))
+
+    def report(self) -> Report:
+        """The record of the run up to now."""
+        return Report(
+            self.database,
+            self.before,
+            self.after,
+            tuple(self.steps),
+            time.monotonic() - self._started_s,
+        )

@@ -1,0 +1,131 @@
+"""Sessions of the server as its statistics views show them, to a run and to the overview.
+
+blockers(pid)        who stands in the way of a statement that waits
+mutex_holder(key)    who runs a migration
+progress(pid)        how far an index build or a CLUSTER is
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_BLOCKERS = """
+SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'no name'),
+       coalesce(a.state, a.backend_type, 'state hidden'),
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
+       coalesce(a.query, ''),
+       (SELECT count(*) FROM pg_stat_activity w WHERE {pid} = ANY (pg_blocking_pids(w.pid)))
+FROM pg_stat_activity a
+WHERE a.pid = ANY (pg_blocking_pids({pid}))
+UNION ALL
+SELECT 0, p.owner, p.gid, extract(epoch FROM clock_timestamp() - p.prepared)::float8, '', 0
+FROM pg_prepared_xacts p
+WHERE 0 = ANY (pg_blocking_pids({pid})) AND EXISTS (
+    SELECT FROM pg_locks own JOIN pg_locks other USING (virtualtransaction)
+    JOIN pg_locks wanted ON (wanted.database, wanted.relation) = (other.database, other.relation)
+    WHERE own.transactionid = p.transaction AND own.pid IS NULL AND other.pid IS NULL
+      AND wanted.pid = {pid} AND NOT wanted.granted)
+ORDER BY 4 DESC NULLS LAST, 1
+"""
+_MUTEX_HOLDER = """
+SELECT a.pid, coalesce(a.application_name, ''),
+       extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, ''),
+       CASE WHEN a.state = 'active'
+            THEN extract(epoch FROM clock_timestamp() - a.query_start)::float8 END
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid = {high}::oid AND l.objid = {low}::oid
+"""
+_PROGRESS = """
+SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total
+                   WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total END
+FROM pg_stat_progress_create_index WHERE pid = {pid}
+UNION ALL
+SELECT phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned::float8 / heap_blks_total END
+FROM pg_stat_progress_cluster WHERE pid = {pid}
+"""
+_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w$])\d+(?:\.\d+)?\b")
+_SPACE = re.compile(r"\s+")
+MAX_QUERY = 120
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A session that another one waits for, or a prepared transaction, which has no session."""
+
+    pid: int
+    application: str
+    state: str
+    # Hidden from a role without pg_read_all_stats, where the session is another user's.
+    transaction_s: float | None
+    query: str
+    # How many sessions wait for it.
+    queue: int = 0
+
+    def __str__(self) -> str:
+        age = "an unknown time" if self.transaction_s is None else f"{self.transaction_s:.0f} s"
+        if self.pid == 0:
+            return (
+                f"prepared transaction {self.state!r} of {self.application}, for {age}: "
+                "COMMIT PREPARED or ROLLBACK PREPARED ends it"
+            )
+        return (
+            f"pid {self.pid} {self.application}, {self.state}, in a transaction for {age}: "
+            f"{self.query}"
+        )
+
+
+@dataclass(frozen=True)
+class MutexHolder:
+    """The session that has the mutex. Without pg_read_all_stats, the last fields may be hidden."""
+
+    pid: int
+    application: str
+    connected_s: float | None
+    query: str
+    # How long the query has run; None where it has ended, or is hidden.
+    running_s: float | None = None
+
+    def __str__(self) -> str:
+        return f"backend {self.pid} ({self.application or 'no application name'})"
+
+
+@dataclass(frozen=True)
+class StatementProgress:
+    """A phase in PostgreSQL's words, and the share of it that is done."""
+
+    phase: str
+    share: float | None
+
+
+def blockers(connection: Connection, pid: int) -> tuple[Blocker, ...]:
+    """The sessions that the backend `pid` waits for now, the oldest transaction first."""
+    rows = connection.exec_driver_sql(_BLOCKERS.format(pid=int(pid)))
+    return tuple(Blocker(row[0], row[1], row[2], row[3], shape(row[4]), row[5]) for row in rows)
+
+
+def mutex_holder(connection: Connection, key: int) -> MutexHolder | None:
+    """The session that has the advisory lock `key` now."""
+    unsigned = key % 2**64
+    sql = _MUTEX_HOLDER.format(high=unsigned >> 32, low=unsigned & 0xFFFFFFFF)
+    row = connection.exec_driver_sql(sql).first()
+    return None if row is None else MutexHolder(row[0], row[1], row[2], shape(row[3]), row[4])
+
+
+def progress(connection: Connection, pid: int) -> StatementProgress | None:
+    """How far the backend's statement is; None where PostgreSQL does not report it."""
+    row = connection.exec_driver_sql(_PROGRESS.format(pid=int(pid))).first()
+    return None if row is None else StatementProgress(row[0], row[1])
+
+
+def shape(query: str) -> str:
+    """A query without its literals, on one line, cut to MAX_QUERY characters."""
+    text = _SPACE.sub(" ", _NUMBER.sub("?", _QUOTED.sub("?", query))).strip()
+    return text if len(text) <= MAX_QUERY else text[: MAX_QUERY - 1] + "…"

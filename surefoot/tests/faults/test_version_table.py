@@ -1,0 +1,90 @@
+"""Alembic's table has another name, or is in a schema of its own."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from harness.databases import Database, engine
+from harness.runs import Chain, Launcher
+from surefoot.chain.version_table import VersionTable
+from surefoot.ledger.agreement import agreement
+from surefoot.startup.check import Build, check
+
+ELSEWHERE = (VersionTable("shop_version"), VersionTable("Shop's Version", "the shop"))
+
+
+ENV = """
+from surefoot import Environment
+from surefoot.environment import runner
+
+run = runner.run
+
+
+def told(*arguments):
+    print("a run")
+    run(*arguments)
+
+
+runner.run = told
+Environment(
+    metadata="app.db.models:metadata",
+    database="app.db.engine:migration_database",
+    version_table={0.name!r},
+    version_table_schema={0.schema!r},
+).run()
+"""
+
+
+@pytest.mark.parametrize("table", ELSEWHERE, ids=["another name", "another schema"])
+async def test_everything_finds_the_version_table_where_it_is(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    table: VersionTable,
+) -> None:
+    """Upgrade, first look, history, downgrade, start-up check and fingerprints agree."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(table), "utf-8")
+    for name in ("a", "b"):
+        chain.add(f"op.execute('CREATE TABLE {name} (id int)')", f"op.execute('DROP TABLE {name}')")
+    await watcher.execute('CREATE SCHEMA "the shop"')
+    build, url = Build.read(chain.lock_path, table), empty_database.url
+
+    async with engine(empty_database.access, "observe") as made:
+        never = await check(made, build)
+        upgraded = await launcher.alembic(chain, "upgrade", "head", url=url)
+        assert upgraded.code == 0, upgraded.err
+        assert upgraded.out == "a run\n"
+        again = await launcher.alembic(chain, "upgrade", "head", url=url)
+        assert (again.code, again.out) == (0, ""), again.err
+        current = await check(made, build)
+        reverted = await launcher.alembic(chain, "downgrade", "-1", url=url)
+        assert reverted.code == 0, reverted.err
+        behind = await check(made, build)
+        listed = await launcher.alembic(chain, "history", url=url)
+        fingerprint = (await agreement(made, chain.lock_path, table)).found
+    states = [verdict.state for verdict in (never, current, behind)]
+    assert states == ["never-migrated", "current", "behind"]
+    assert listed.out.splitlines()[-2:] == [
+        "pending  0002  expand    Change 0002",
+        "applied  0001  expand    Change 0001",
+    ]
+    assert await watcher.fetchval("SELECT to_regclass('alembic_version') IS NULL")
+    assert await watcher.fetchval(f"SELECT version_num FROM {table.quoted}") == "0001"
+    rows = await watcher.fetch(f"SELECT revision, outcome, fingerprint FROM {table.ledger}")
+    assert [tuple(row)[:2] for row in rows] == [
+        ("0001", "applied"),
+        ("0002", "applied"),
+        ("0002", "measured"),
+        ("0002", "applied"),
+        ("0001", "measured"),
+    ]
+    assert rows[-1]["fingerprint"] == fingerprint
+
+
+async def test_two_projects_in_one_database_have_theirs_apart() -> None:
+    """Neither waits for the other's mutex, nor is told of the other's rows."""
+    tables = [VersionTable(), *ELSEWHERE, VersionTable("alembic_version", "the shop")]
+    for of in ("mutex", "channel", "quoted", "ledger"):
+        assert len({getattr(table, of) for table in tables}) == len(tables)

@@ -1,0 +1,1 @@
+"""A shop: an application whose own package is called `app`."""

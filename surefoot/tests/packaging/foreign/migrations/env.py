@@ -1,0 +1,3 @@
+from surefoot import Environment
+
+Environment(metadata="app.models:Base.metadata", database="app.db:migration_database").run()

@@ -1,0 +1,56 @@
+"""asyncpg still has the private names that surefoot.compat.asyncpg uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+from harness.databases import Database
+from surefoot.compat.asyncpg import (
+    EndingTransaction,
+    MigratingConnection,
+    UnpreparedStatement,
+)
+
+
+async def test_the_outermost_transaction_is_kept_until_it_ends(database: Database) -> None:
+    """`_top_xact` is what later transactions are savepoints of."""
+    connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)
+    outer = connection.transaction()
+    assert isinstance(outer, EndingTransaction)
+    await outer.start()
+    inner = connection.transaction()
+    await inner.start()
+    kept = [connection._top_xact]
+    await inner.rollback()
+    await outer.rollback()
+    assert [*kept, connection._top_xact] == [outer, None]
+    await connection.close()
+
+
+async def test_a_statement_without_rows_is_not_prepared(database: Database) -> None:
+    """It answers as asyncpg's does: no columns, no rows, the tag of the command."""
+    connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)
+    for query, tag in (
+        ("CREATE TEMPORARY TABLE t (id int)", "CREATE TABLE"),
+        ("INSERT INTO t VALUES (1)", "INSERT 0 1"),
+    ):
+        statement = await connection.prepare(query)
+        assert isinstance(statement, UnpreparedStatement)
+        assert (statement.get_attributes(), await statement.fetch()) == ((), [])
+        assert statement.get_statusmsg() == tag
+    for query in ("INSERT INTO t VALUES (1) RETURNING id", "SELECT 1"):
+        assert isinstance(await connection.prepare(query), PreparedStatement)
+    await connection.close()
+
+
+def test_the_fast_path_imports_no_other_library() -> None:
+    """Neither SQLAlchemy nor Alembic: together they take longer than all the rest."""
+    code = (
+        "import sys, surefoot.compat.asyncpg; print({'sqlalchemy', 'alembic'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

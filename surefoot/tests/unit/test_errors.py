@@ -1,0 +1,32 @@
+"""Every error has what `surefoot explain CODE` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from surefoot.errors import Interrupted, SurefootError, Temporary
+
+
+def classes(of: type[SurefootError] = SurefootError) -> Iterator[type[SurefootError]]:
+    for found in of.__subclasses__():
+        if found.__module__.startswith("surefoot."):
+            yield found
+            yield from classes(found)
+
+
+def test_every_error_has_a_code_and_a_docstring_of_its_own() -> None:
+    """A code stands for one class; UpgradeFailed has that of its branch, whose failure it is."""
+    found = list(classes())
+    codes = Counter(each.code for each in found)
+    assert [code for code, count in codes.items() if count > 1] == ["run-failed"]
+    for each in found:
+        assert "code" in vars(each), each
+        assert (each.__doc__ or "").splitlines()[0].endswith("."), each
+
+
+def test_an_interrupted_run_exits_by_its_signal() -> None:
+    """The class keeps the code of Ctrl-C."""
+    assert [Interrupted(by).exit_code for by in (None, 2, 15)] == [130, 130, 143]
+    assert (Interrupted.exit_code, Temporary.exit_code) == (130, 75)
+    assert Interrupted(15).as_json()["exit_code"] == 143

@@ -1,0 +1,119 @@
+"""overview_app() below a prefix of a plain Starlette application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
+
+from harness.databases import Database, engine
+from harness.server import ROOT
+from surefoot import Project, Watch
+from surefoot.web import Authorize, overview_app
+
+PATHS = ["/migrations", "/migrations.json", "/metrics"]
+BUILD = Project.read(ROOT / "alembic.ini").build()
+LETMEIN = {"Authorization": "Bearer letmein"}
+
+
+async def with_key(request: Request) -> Response | None:
+    """Who has the key is let in."""
+    if request.headers.get("Authorization") == LETMEIN["Authorization"]:
+        return None
+    return PlainTextResponse("a key, please", 401, {"WWW-Authenticate": "Bearer"})
+
+
+async def broken(_: Request) -> Response | None:
+    raise RuntimeError("the keys cannot be read")
+
+
+@asynccontextmanager
+async def mounted(
+    database: Database,
+    authorize: Authorize | None,
+    show_details: Callable[[Request], Awaitable[bool]] | None = None,
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that has the overview at /ops."""
+    async with engine(database.access, "observe") as made:
+        watch = Watch(made, BUILD)
+        await watch.refresh()
+        app = overview_app(watch, lambda: made, authorize=authorize, show_details=show_details)
+        transport = httpx.ASGITransport(
+            Starlette(routes=[Mount("/ops", app)]), raise_app_exceptions=False
+        )
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/ops") as client:
+            yield client
+
+
+async def test_without_an_authorizer_everybody_is_let_in(database: Database) -> None:
+    """Each route answers, with links that stay below the prefix and metrics named by default."""
+    async with mounted(database, None) as client:
+        answers = {path: await client.get(path) for path in (*PATHS, "/readyz")}
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(
+        answers, 200
+    )
+    page = answers["/migrations"]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha")
+    assert 'href="migrations"' in page.text
+    assert 'href="/' not in page.text
+    seen = answers["/migrations.json"].json()
+    assert seen["headline"]["state"] == "current"
+    assert seen["read_at"].endswith("Z")
+    assert seen["counts"] == {"applied": len(BUILD.revisions)}
+    assert "surefoot_schema_ready 1.0" in answers["/metrics"].text
+    assert answers["/readyz"].json()["current"] == BUILD.newest
+
+
+async def test_the_authorizer_answers_strangers(database: Database) -> None:
+    """Readiness tells them its state alone."""
+    async with mounted(database, with_key) as client:
+        for path in PATHS:
+            refused = await client.get(path)
+            assert (refused.status_code, refused.text) == (401, "a key, please")
+            assert (await client.get(path, headers=LETMEIN)).status_code == 200
+        assert (await client.get("/readyz")).json() == {"status": "ready", "code": "at-head"}
+        known = await client.get("/readyz", headers=LETMEIN)
+        assert known.json()["summary"] == f"database '{database.name}' is at head {BUILD.newest}"
+
+
+async def test_who_sees_the_details_of_readiness_may_be_decided_apart(database: Database) -> None:
+    """By a check of its own."""
+
+    async def everybody(_: Request) -> bool:
+        return True
+
+    async with mounted(database, with_key, everybody) as client:
+        assert (await client.get("/readyz")).json()["expected"] == BUILD.newest
+
+
+async def test_readiness_is_answered_although_the_authorizer_fails(database: Database) -> None:
+    """An orchestrator must not restart a service because its keys cannot be read."""
+    async with mounted(database, broken) as client:
+        assert (await client.get("/migrations")).status_code == 500
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "code": "at-head"})
+
+
+@pytest.mark.parametrize("before", ["0", "-1", "x", "", "9" * 5000])
+async def test_a_row_that_is_no_number_is_refused(database: Database, before: str) -> None:
+    """With 422, as the framework answers."""
+    async with mounted(database, None) as client:
+        answer = await client.get("/migrations.json", params={"before": before})
+    assert (answer.status_code, answer.text) == (
+        422,
+        "query.before: Input should be an integer of at least 1",
+    )
+
+
+async def test_history_is_paged(database: Database) -> None:
+    """`before` names the row that a page ends before."""
+    async with mounted(database, None) as client:
+        answer = await client.get("/migrations.json", params={"before": "3"})
+    assert [row["id"] for row in answer.json()["history"]["rows"]] == [2, 1]
