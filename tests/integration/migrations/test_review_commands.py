@@ -111,8 +111,8 @@ def test_every_rule_is_explained() -> None:
 def test_the_code_of_an_error_is_explained() -> None:
     """What it states, its exit code, and what that means."""
     assert run("vegafs", "explain", "mutex-held").out == (
-        "error [mutex-held]  Another run has the migration mutex for longer than we wait.\n"
-        "  exit code: 75, The same command may work in a moment, and repeating it is safe\n"
+        "error [mutex-held]  Another run holds the migration mutex for longer than this one "
+        "waits.\n  exit code: 75, The same command may work in a moment, and a retry is safe\n"
     )
 
 

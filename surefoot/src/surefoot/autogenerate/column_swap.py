@@ -106,7 +106,8 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
         Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
         f"Before this runs: fill the new columns for {names} in every row; the revision refuses to "
         "run if a row has no value there. Afterwards they have the new type under their old names: "
-        "at the same moment, replace the release that writes both by one that has the new models.",
+        "at the same moment, replace the release that writes both with one that has the new "
+        "models.",
     )  # fmt: skip
 
 
@@ -126,8 +127,8 @@ def _made_beside(
         Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
         Turn.MAIN, "", f"Add {there}",
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
-        f"revision: deploy a release that writes both {key.name} and {there}, and backfill {there} in the "
-        f"existing rows, in batches and outside of a revision.",
+        f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
+        f"{there} in the existing rows, in batches and outside of a revision.",
         tuple(as_declared(of_column(there, there_as_read))),
     )  # fmt: skip
     for user in _users(key, comparison):

@@ -118,8 +118,8 @@ def _of_constraint(transition: Transition) -> Phrase:
     if transition.action == "build":
         return Phrase("drop the index of")
     if transition.before is not None:
-        again = " again under ACCESS EXCLUSIVE"
-        return Phrase("build the old", again, again)
+        again = " as {}, under ACCESS EXCLUSIVE"
+        return Phrase("build", again.format("it was"), again.format("they were"))
     again = " and build {} again, which blocks writes"
     return Phrase("drop", again.format("its index"), again.format("their indexes"))
 

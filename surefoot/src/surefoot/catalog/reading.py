@@ -36,7 +36,7 @@ def snapshot(
 ) -> Catalog:
     """Read the catalog of one schema, except the relations named in `exclude`.
 
-    The version table and the ledger record what was done, and are no part of it.
+    The version table and the ledger are no part of the schema.
 
     With `privileges`, owners and privileges are read too.
 

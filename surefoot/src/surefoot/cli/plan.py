@@ -66,7 +66,7 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
     else:
-        output.answer(render(found, command="vegafs"))
+        output.answer(render(found))
     if found.stopped_by is not None:
         raise found.stopped_by
     if any(finding.level == "error" for finding in found.findings):
@@ -97,7 +97,7 @@ async def _plan(
     linted = NOTHING
     if pending:
         async with scratch(trying, major=major) as empty:
-            target = Target.of(empty, of.ini)
+            target = Target.of(empty, of.ini, version_table=of.version_table)
             if schema is not None:
                 await make_schema(schema, empty)
                 for revision in heads:

@@ -19,7 +19,7 @@ from alembic.util.langhelpers import ModuleClsProxy
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# The objects that `op` or `context` stands for, the newest last: calls within calls.
+# The objects that `op` or `context` mean, the newest last: calls may be nested.
 _Meanings = tuple[Any, ...]
 _ALEMBICS_LEAVE = ModuleClsProxy._remove_proxy
 _meanings: dict[type[Any], ContextVar[_Meanings]] = {}

@@ -62,7 +62,7 @@ async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
 
 
 def migration_settings(limits: Limits) -> dict[str, str]:
-    """What a session that migrates is set to, beside its name."""
+    """The server settings of a session that migrates, without its name."""
     return {
         "lock_timeout": _milliseconds(limits.lock_timeout_s),
         "statement_timeout": _milliseconds(limits.statement_timeout_s),

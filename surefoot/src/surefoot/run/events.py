@@ -75,7 +75,7 @@ class StatementWaiting:
 
 @dataclass(frozen=True)
 class StatementRunning:
-    """A statement takes long and waits for nobody."""
+    """A statement takes long without waiting for a lock."""
 
     running_s: float
     progress: StatementProgress | None

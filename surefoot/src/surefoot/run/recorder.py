@@ -1,4 +1,4 @@
-"""Recorder follows a run: it tells each step to a listener and makes the Report in the end."""
+"""Recorder follows a run: it reports each step to a listener and makes the Report."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Recorder:
         self.listen(RevisionDone(self.steps[-1], len(self.steps), len(self.plan)))
 
     def accept_ahead(self, expected: Collection[str]) -> None:
-        """A newer build was here, and this build works with what it left."""
+        """A newer build migrated the database, and this build works with the result."""
         self._is_ahead = True
         self.listen(AheadAccepted(self.database, self.after, tuple(sorted(expected))))
 
     def end(self, heads: Collection[str]) -> None:
-        """The run reached its end, which `accept_ahead` has told already where it was called."""
+        """The run reached its end; `accept_ahead` has reported it already where it was called."""
         if not self._is_ahead:
             self.listen(Finished(self.report(), frozenset(heads)))
 

@@ -1,7 +1,7 @@
 """Sessions of the server as its statistics views show them, to a run and to the overview.
 
-blockers(pid)        who stands in the way of a statement that waits
-mutex_holder(key)    who runs a migration
+blockers(pid)        the sessions that a backend waits for
+mutex_holder(key)    the session that runs a migration
 progress(pid)        how far an index build or a CLUSTER is
 """
 

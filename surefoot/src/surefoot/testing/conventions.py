@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from surefoot.chain.revisions import Revision
-from surefoot.errors import RevisionImports, RevisionMisnamed
+from surefoot.errors import RevisionImports, RevisionMisnamed, names
 from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import suppressions
@@ -42,14 +42,14 @@ def check_name(revision: Revision) -> None:
         raise RevisionMisnamed(
             path.name,
             f"is not named by its id, {revision.id!r}, and a slug in lower case",
-            help=f"rename it to {revision.id}_{slug}.py, then `vegafs lock`",
+            help=f"rename it to {revision.id}_{slug}.py, then `{names.command()} lock`",
         )
     late = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
     if any(int(down) >= int(revision.id) for down in late):
         raise RevisionMisnamed(
             path.name,
             f"builds on {', '.join(late)}, but its number is not higher",
-            help="give it the next number, then `vegafs lock`",
+            help=f"give it the next number, then `{names.command()} lock`",
         )
     docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     if not docstring.strip():

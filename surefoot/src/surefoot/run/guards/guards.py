@@ -88,7 +88,7 @@ def spare_services(
     applied = {about.revision for about in plan if about.direction == "upgrade"}
     contracts = [r for r in revisions if r.id in applied and r.phase == "contract"]
     until_s = time.monotonic() + limits.services_wait_s
-    told: tuple[Service, ...] = ()
+    reported: tuple[Service, ...] = ()
     while contracts:
         services = living(connection, revisions)
         # No lock and no snapshot is held during the wait.
@@ -103,9 +103,9 @@ def spare_services(
             return
         if time.monotonic() >= until_s:
             raise error
-        if broken != told:
+        if broken != reported:
             listen(ServicesWaiting(error.code, error.message))
-            told = broken
+            reported = broken
         sleep(SERVICES_POLL_S)
 
 

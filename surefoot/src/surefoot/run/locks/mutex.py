@@ -4,7 +4,7 @@ It is a session-level advisory lock on the connection that migrates. A run polls
 after each try:
 
 - A wait inside pg_advisory_lock() is an open transaction, and CREATE INDEX CONCURRENTLY of the
-  holder would wait for it: a deadlock. Between two tries this session waits for nobody.
+  holder would wait for it: a deadlock. Between two tries this session has no transaction.
 - A lock on a second connection is free at once when a client is killed, while the statement on the
   first one still runs. On the same connection both end within client_connection_check_interval.
 """

@@ -87,7 +87,7 @@ class Interruption:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT ask for the duration of the block. Only for a loop of our own."""
+        """SIGTERM and SIGINT request a stop during the block, in a loop that the run started."""
         with _handled(self.request):
             yield
 

@@ -29,7 +29,7 @@ Function = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 def recorded(
     function: Function, script: ScriptDirectory, recorder: Recorder, migration: Migration | None
 ) -> Function:
-    """The function, with its steps told to recorder and migration. No migration allows no step.
+    """The function, with its steps reported to recorder and migration; without one it has none.
 
     On failure, when it runs: DatabaseAhead, where the database names a revision without a file;
     CommandUnknown, where a command that only reads yields a step.
