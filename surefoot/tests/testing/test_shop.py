@@ -61,8 +61,8 @@ def unreadable(shop: Shop) -> dict[str, str]:
 def stale_lock(shop: Shop) -> dict[str, str]:
     shop.revise("0004_count_visits", "pass", lock=False)
     return {
-        "test_the_lock_is_fresh": "ERROR [lock-file-stale]  revisions.lock is not what the "
-        "revision files give: 0004 is not in it\n"
+        "test_the_lock_is_fresh": "ERROR [lock-file-stale]  revisions.lock does not match the "
+        "revision files: 0004 is not in it\n"
         "  help: run `surefoot lock` and commit the file"
     }
 
