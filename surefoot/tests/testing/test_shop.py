@@ -34,7 +34,7 @@ def two_heads(shop: Shop) -> dict[str, str]:
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  the chain has 2 heads: "
         "0003_add_city_to_customers.py, 0004_count_visits.py\n"
         "  help: let the newer file build on the other one, under the next number, then "
-        "`vegafs lock`"
+        "`surefoot lock`"
     }
 
 
@@ -61,9 +61,9 @@ def unreadable(shop: Shop) -> dict[str, str]:
 def stale_lock(shop: Shop) -> dict[str, str]:
     shop.revise("0004_count_visits", "pass", lock=False)
     return {
-        "test_the_lock_is_fresh": "ERROR [lock-file-stale]  revisions.lock is not what the "
-        "revision files give: 0004 is not in it\n"
-        "  help: run `vegafs lock` and commit the file"
+        "test_the_lock_is_fresh": "ERROR [lock-file-stale]  revisions.lock does not match the "
+        "revision files: 0004 is not in it\n"
+        "  help: run `surefoot lock` and commit the file"
     }
 
 
@@ -189,7 +189,7 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
     assert failures(shop.test(server.url)) == {
         f"{NAMED}[0004_CountVisits]": "ERROR [revision-misnamed]  0004_CountVisits.py is not "
         "named by its id, '0004', and a slug in lower case\n"
-        "  help: rename it to 0004_countvisits.py, then `vegafs lock`",
+        "  help: rename it to 0004_countvisits.py, then `surefoot lock`",
         f"{IMPORTS}[0005_mail_all]": "ERROR [revision-imports]  0005_mail_all.py:5: shop.models "
         "may have changed when this revision runs on a new database\n"
         "  help: define the parts that the revision needs in its file, as they are now",

@@ -7,10 +7,16 @@ import pytest
 from sqlalchemy import MetaData
 
 from surefoot.chain.revisions import Revision, read_revisions
-from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError
+from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError, names
 from surefoot.testing import ChainTests
 from surefoot.testing.conventions import check_imports, check_name, declared_losses
 from surefoot.testing.offline_sql import statements
+
+
+@pytest.fixture(autouse=True)
+def command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name the command of the library."""
+    monkeypatch.setattr(names, "_in_use", names.Names())
 
 
 def revision(
@@ -45,13 +51,13 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
             "add_city",
             {"identifier": "0002"},
             "add_city.py is not named by its id, '0002', and a slug in lower case",
-            "rename it to 0002_add_city.py, then `vegafs lock`",
+            "rename it to 0002_add_city.py, then `surefoot lock`",
         ),
         (
             "0002_Add-City",
             {},
             "0002_Add-City.py is not named by its id, '0002', and a slug in lower case",
-            "rename it to 0002_add_city.py, then `vegafs lock`",
+            "rename it to 0002_add_city.py, then `surefoot lock`",
         ),
         (
             "0002_add_city",
@@ -63,12 +69,12 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
             "0002_add_city",
             {"down": "0003"},
             "0002_add_city.py builds on 0003, but its number is not higher",
-            "give it the next number, then `vegafs lock`",
+            "give it the next number, then `surefoot lock`",
         ),
         (
             f"{'7' * 33}_add_city",
             {},
-            f"{'7' * 33}_add_city.py has an id of 33 characters; the version table keeps 32",
+            f"{'7' * 33}_add_city.py has an id of 33 characters; the version table holds 32",
             "shorten the id, and the down_revision of its successor",
         ),
     ],

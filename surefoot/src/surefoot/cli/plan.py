@@ -66,7 +66,7 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
     else:
-        output.answer(render(found, command="vegafs"))
+        output.answer(render(found))
     if found.stopped_by is not None:
         raise found.stopped_by
     if any(finding.level == "error" for finding in found.findings):

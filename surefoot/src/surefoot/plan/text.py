@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from surefoot.errors import names
 from surefoot.plan.estimate import Estimate
 from surefoot.plan.plan import Forecast, PlannedRevision
 from surefoot.plan.statements import PlannedStatement
@@ -23,12 +24,12 @@ UNDO: Mapping[Cost, str] = {
 }
 
 
-def render(forecast: Forecast, *, command: str = "surefoot") -> str:
+def render(forecast: Forecast) -> str:
     """The Forecast as text; its last line names the next command."""
-    return "\n".join(_lines(forecast, command))
+    return "\n".join(_lines(forecast))
 
 
-def _lines(forecast: Forecast, command: str) -> Iterator[str]:
+def _lines(forecast: Forecast) -> Iterator[str]:
     count = len(forecast.revisions)
     statements = sum(len(p.steps) for p in forecast.revisions)
     if not count:
@@ -53,7 +54,7 @@ def _lines(forecast: Forecast, command: str) -> Iterator[str]:
         yield ""
         yield finding.render()
     yield ""
-    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings, command)}"
+    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings)}"
 
 
 def summary(findings: tuple[Finding, ...]) -> str:
@@ -62,9 +63,9 @@ def summary(findings: tuple[Finding, ...]) -> str:
     return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
 
 
-def _next(findings: tuple[Finding, ...], command: str) -> str:
+def _next(findings: tuple[Finding, ...]) -> str:
     errors = [finding for finding in findings if finding.level == "error"]
-    return f"{command} explain {errors[0].rule}" if errors else "alembic upgrade head"
+    return f"{names.command()} explain {errors[0].rule}" if errors else "alembic upgrade head"
 
 
 def _revision(

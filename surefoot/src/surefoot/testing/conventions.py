@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from surefoot.chain.revisions import Revision
-from surefoot.errors import RevisionImports, RevisionMisnamed
+from surefoot.errors import RevisionImports, RevisionMisnamed, names
 from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
 from surefoot.rules.suppressions import suppressions
@@ -34,7 +34,7 @@ def check_name(revision: Revision) -> None:
     if len(revision.id) > LONGEST_ID:
         raise RevisionMisnamed(
             path.name,
-            f"has an id of {len(revision.id)} characters; the version table keeps {LONGEST_ID}",
+            f"has an id of {len(revision.id)} characters; the version table holds {LONGEST_ID}",
             help="shorten the id, and the down_revision of its successor",
         )
     if path.name != revision.file_name or not _SLUG.fullmatch(revision.slug):
@@ -42,14 +42,14 @@ def check_name(revision: Revision) -> None:
         raise RevisionMisnamed(
             path.name,
             f"is not named by its id, {revision.id!r}, and a slug in lower case",
-            help=f"rename it to {revision.id}_{slug}.py, then `vegafs lock`",
+            help=f"rename it to {revision.id}_{slug}.py, then `{names.command()} lock`",
         )
     late = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
     if any(int(down) >= int(revision.id) for down in late):
         raise RevisionMisnamed(
             path.name,
             f"builds on {', '.join(late)}, but its number is not higher",
-            help="give it the next number, then `vegafs lock`",
+            help=f"give it the next number, then `{names.command()} lock`",
         )
     docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     if not docstring.strip():

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.util.concurrency import await_only
-
+from surefoot.compat.sqlalchemy import await_only
 from surefoot.trace.snapshot import (
     ACTIVITY,
     SNAPSHOT,
