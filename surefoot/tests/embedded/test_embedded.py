@@ -153,8 +153,9 @@ def test_production_does_not_start_a_server(empty_state_dir: Path) -> None:
     database = Database(embedded=empty_state_dir, limits=Limits(production=True))
     with pytest.raises(DatabaseUrlMissing) as missing, database.available():
         pass
-    assert str(missing.value) == (
-        "DATABASE_URL is not set, and the embedded server is for development only"
+    # How the setting is named depends on whether a project has told the library.
+    assert str(missing.value).endswith(
+        " is not set, and the embedded server is for development only"
     )
 
 
@@ -176,9 +177,7 @@ def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) ->
         timeout=60,
         check=False,
     )
-    assert (
-        "DATABASE_URL is not set, and no PostgreSQL is installed here to start one with"
-    ) in done.stderr
+    assert ("is not set, and no PostgreSQL is installed here to start one with") in done.stderr
 
 
 def mode(path: Path) -> int:
