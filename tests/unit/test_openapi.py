@@ -39,11 +39,11 @@ def test_it_is_openapi(document: dict[str, Any]) -> None:
     assert set(schemas) == used
 
 
-def test_the_library_and_the_service_have_schemas_of_one_name(document: dict[str, Any]) -> None:
-    """Neither replaces the other."""
+def test_schemas_of_the_library_have_its_name_in_front(document: dict[str, Any]) -> None:
+    """So one of them never replaces one of the service."""
     schemas = document["components"]["schemas"]
     assert set(schemas["Progress"]["properties"]) == {"done", "total"}
-    assert set(schemas["surefoot.Progress"]["properties"]) == {"phase", "share"}
+    assert set(schemas["surefoot.StatementProgress"]["properties"]) == {"phase", "share"}
 
 
 def test_it_lists_what_the_service_does(document: dict[str, Any]) -> None:
