@@ -75,8 +75,7 @@ class Migration:
         self._connection = connection
         self._project = project
         self._version_table = project.version_table
-        self._command = command
-        self._destination = destination
+        self._command, self._destination = command, destination
         self._limits, self._recorder, self._interruption = limits, recorder, interruption
         # Somebody gave a reason why the guards are to let this run pass.
         self._overrides_guards = reason is not None
