@@ -10,7 +10,7 @@ from app.ops.access import basic
 from surefoot.overview import Overview
 from surefoot.web import Readiness
 
-# The library has names that the service has too: Progress is one.
+# A class of the library may have the name of one of the service.
 _PREFIX = "surefoot."
 _BEFORE = {
     "name": "before",

@@ -11,12 +11,11 @@ from app.db.models import metadata
 from harness.server import Server
 from surefoot import Database
 from surefoot.chain.revisions import Revision
-from surefoot.embedded.scratch import scratch
 from surefoot.target import Scratch
-from surefoot.testing import Project
+from surefoot.testing import ChainTests, scratch
 from surefoot.testing.tests import *  # noqa: F403 - the tests of any chain
 
-MIGRATIONS = Project(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)
+MIGRATIONS = ChainTests(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)
 CHAIN = MIGRATIONS.revisions()
 # The longest walk of the three.
 for name in [name for name in globals() if name.startswith("test_sql_")]:

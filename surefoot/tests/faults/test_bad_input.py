@@ -11,8 +11,8 @@ from harness.databases import Database
 from harness.runs import Chain, Launcher
 
 MIXED = (
-    "REFUSED [mixed-revision]  0002 holds a step that runs outside a transaction, and others "
-    "beside it: what came before it could not be rolled back\n"
+    "REFUSED [mixed-revision]  0002 has a step that runs outside a transaction, and other "
+    "steps: those before it could not be rolled back\n"
     "  help: give that step a revision of its own\n"
 )
 COMMITS = (

@@ -1,7 +1,6 @@
-"""A shop: a project of somebody else's, with models and revisions of its own, in a folder.
+"""Shop is a foreign project in a folder, with its own models and revisions.
 
-It has the package installed and does what docs/testing.md says; its tests run as its owner runs
-them, in a process.
+It is set up as docs/testing.md says, and its tests run in a process of their own.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ script_location = %(here)s/migrations
 prepend_sys_path = %(here)s
 path_separator = os
 """
-# What docs/testing.md tells the owner of a project to write, by the path of the file.
+# The files of docs/testing.md, by their paths.
 _FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
-TOLD = dict(_FILE.findall((ROOT / "docs" / "testing.md").read_text("utf-8")))
+DOCUMENTED = dict(_FILE.findall((ROOT / "surefoot/docs/testing.md").read_text("utf-8")))
 MODELS = """\
 import sqlalchemy as sa
 
@@ -86,7 +85,7 @@ class Shop:
         self.versions = folder / "migrations" / "versions"
         self.versions.mkdir(parents=True)
         for path, text in {
-            **TOLD,
+            **DOCUMENTED,
             "alembic.ini": INI,
             "pytest.ini": "[pytest]\npythonpath = .\n",
             "shop/models.py": MODELS,
@@ -97,7 +96,7 @@ class Shop:
             self.revise(name, upgrade, downgrade)
 
     def tell(self, told: str) -> None:
-        """Give Project these arguments more."""
+        """Pass these arguments to ChainTests too."""
         self.edit("tests/test_migrations.py", "metadata)\n", f"metadata, {told})\n")
 
     def model(self, before: str, after: str) -> None:
@@ -139,7 +138,7 @@ class Shop:
         return path
 
     def lock(self) -> None:
-        """Do what `vegafs lock` does, without fingerprints and verdicts."""
+        """Write revisions.lock without fingerprints and verdicts."""
         write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
     def pytest(self, server_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -147,7 +146,11 @@ class Shop:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "VEGAFS_SCRATCH_URL": server_url},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT / "surefoot/src"),
+                "SHOP_SCRATCH_URL": server_url,
+            },
             capture_output=True,
             text=True,
             timeout=120,

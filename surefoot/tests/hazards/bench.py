@@ -16,8 +16,8 @@ from surefoot.chain.revisions import read_revisions
 from surefoot.lint.lint import Linted, lint
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
-from surefoot.trace.seed import seed
-from surefoot.trace.state import STATE, read_state
+from surefoot.trace.sample_rows import seed
+from surefoot.trace.snapshot import SNAPSHOT, read_snapshot
 from surefoot.trace.trace import ROWS
 
 
@@ -40,7 +40,7 @@ class Bench:
             await upgrade(bench.target(made, bench.chain([])))
         full = await databases.copy(empty)
         connection = await connect(full.url)
-        await seed(connection, read_state(await connection.fetchval(STATE)), ROWS)
+        await seed(connection, read_snapshot(await connection.fetchval(SNAPSHOT)), ROWS)
         await connection.close()
         bench._full = full
         return bench

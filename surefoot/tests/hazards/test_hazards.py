@@ -82,7 +82,7 @@ async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case)
 
 @every([case for case in CASES if RULES[case.rule].seen == "traced"], in_sample)
 async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -> None:
-    """Locks, tables written anew and tables read, of every statement: 100 % the same."""
+    """The locks, rewrites and scans of every statement are the same."""
     statements = (await bench.of(case)).trace.statements
     said = [traced(statement) for statement in statements if not statement.error]
     try:

@@ -134,9 +134,25 @@ async def test_what_a_revision_reads_and_writes_is_its_own(bench: Bench, tmp_pat
     )
     linted = await bench.lint(paths)
     found = [
-        (work.updated, work.deleted) for s in linted.trace.statements for work in s.work.values()
+        (work.updated, work.deleted)
+        for s in linted.trace.statements
+        for work in s.activity.values()
     ]
     assert found == [(1000, 0), (0, 1), (1, 0)]
+
+
+async def test_queries_of_the_library_are_not_traced(bench: Bench, tmp_path: Path) -> None:
+    """An operation looks its index up; a query of the revision itself is a statement of it."""
+    paths = [tmp_path / "1.py", tmp_path / "2.py"]
+    query = "SELECT count(*) FROM tags"
+    write(paths[0], query)
+    body = "    op.create_index_concurrently('ix_tags_kind', 'tags', ['kind'])\n"
+    paths[1].write_text(FILE.format(body=body, number=2, former=1), "utf-8")
+    linted = await bench.lint(paths)
+    assert [s.sql for s in linted.trace.statements] == [
+        query,
+        "CREATE INDEX CONCURRENTLY ix_tags_kind ON tags (kind)",
+    ]
 
 
 @pytest.mark.slow

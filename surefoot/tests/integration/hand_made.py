@@ -1,6 +1,6 @@
-"""What people change by hand in a database: name, statements, and what is found of it.
+"""Changes that people make by hand in a database: name, statements, and the deviations.
 
-The database holds the project's schema at head, the wide one, and what is in neither.
+The database holds the project's schema at head, the wide one, and a few further objects.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 
 class HandMade(NamedTuple):
-    """A change, and the titles of what is found, in the order in which it can be repaired."""
+    """A change, and the titles of its deviations, in the order in which they can be repaired."""
 
     statements: str
     found: tuple[str, ...]
-    # PostgreSQL has no statement for the way back; the note says what has.
+    # The note of a deviation that no statement repairs.
     note: str | None = None
 
 
@@ -21,7 +21,7 @@ def _one(statements: str, *found: str, note: str | None = None) -> HandMade:
     return HandMade(statements, found, note)
 
 
-# What neither of the schemas has.
+# Objects that neither schema has.
 BESIDE = """
 CREATE TABLE listed (id int) PARTITION BY LIST (id);
 CREATE TABLE loose (id int);
@@ -76,7 +76,7 @@ CHANGES = {
         "DROP TABLE ul CASCADE; CREATE UNLOGGED TABLE ul (x int); "
         "CREATE TABLE inh (x int) PARTITION BY LIST (x)",
         "changed inherits and kind and partition key of table inh",
-        note="no statement changes that of a table; a revision has to make another",
+        note="no statement changes this of a table; replace the table in a revision",
     ),
     "column added": _one("ALTER TABLE files ADD note text", "unexpected column files.note"),
     "column dropped": _one("ALTER TABLE jobs DROP error", "missing column jobs.error"),
@@ -283,7 +283,7 @@ CHANGES = {
     "enum value added": _one(
         "ALTER TYPE job_status ADD VALUE 'PAUSED'",
         "changed labels of enum job_status",
-        note="PostgreSQL takes no value from an enum; op.replace_enum in a revision does",
+        note="PostgreSQL removes no value from an enum; use op.replace_enum in a revision",
     ),
     "enum value renamed": _one(
         "ALTER TYPE st RENAME VALUE 'B' TO 'C'",

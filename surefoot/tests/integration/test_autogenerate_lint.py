@@ -21,7 +21,7 @@ from surefoot.target import Target
 
 INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 
-DOCUMENTED = ROOT / "docs" / "review.md"
+DOCUMENTED = ROOT / "surefoot" / "docs" / "review.md"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata
-from surefoot.autogenerate import configure_options, nulls
+from surefoot.autogenerate import configure_options, not_null
 from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, UsageError
 
 
@@ -66,10 +66,10 @@ def things(*items: Any) -> MetaData:
 FILE = '''\
 """Add size and parts to things.
 
-<Why, and what whoever reads this file cannot see in it.>
+<The reason, and facts that the code below does not show.>
 
 Locks: ACCESS EXCLUSIVE on things, catalogue change only.
-Undo: drop things.size and the table parts and what is in them.
+Undo: drop things.size and the table parts and their data.
 """
 
 import sqlalchemy as sa
@@ -96,7 +96,7 @@ def downgrade() -> None:
 INDEX_FILE = '''\
 """Build ix_things_size on things.
 
-<Why, and what whoever reads this file cannot see in it.>
+<The reason, and facts that the code below does not show.>
 
 Locks: SHARE UPDATE EXCLUSIVE on things while an index is built.
 Undo: drop the index ix_things_size.
@@ -232,9 +232,9 @@ async def test_a_renamed_value_says_what_else_it_could_be(project: Project) -> N
     metadata = things(Column("state", Enum("A", "C", name="state")))
     (path,) = await project.revise(metadata, "Rename B")
     assert (
-        "    # Taken for a renaming because one value differs and it stands in its place. "
-        "If B goes and C\n    # is new: op.replace_enum('state', ...), "
-        "after the rows have another value.\n"
+        "    # Written as a rename because only one value differs, at the same place. "
+        "If B is removed and C\n"
+        "    # is new, use op.replace_enum('state', ...) once no row has B.\n"
         '    op.rename_enum_value("state", "B", "C")\n'
     ) in _formatted(project, path)
 
@@ -260,9 +260,9 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
     (path,) = await project.revise(models("n"), "Show n")
     source = _formatted(project, path)
     assert (
-        "    # What others may do with it went with it: GRANT SELECT, UPDATE ON v TO PUBLIC.\n"
+        "    # Dropping it dropped these privileges: GRANT SELECT, UPDATE ON v TO PUBLIC.\n"
     ) in source
-    assert "went with it: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
+    assert "these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
 
 
 async def test_a_column_that_no_row_can_have_is_added_without_its_demand(project: Project) -> None:
@@ -275,8 +275,8 @@ async def test_a_column_that_no_row_can_have_is_added_without_its_demand(project
     source = promised.read_text("utf-8")
     assert 'phase = "contract"' in source
     assert (
-        "Before this runs: deploy a release that writes things.size in every row, and fill the "
-        "rows that have no value there, in batches and outside of a revision."
+        "Before this runs: deploy a release that writes things.size in every row, and backfill the "
+        "rows that have no value, in batches and outside of a revision."
     ) in " ".join(source.split())
     assert all('phase = "expand"' in path.read_text("utf-8") for path in proven)
 
@@ -303,7 +303,7 @@ async def test_a_default_that_differs_by_row_is_set_after_its_column(project: Pr
     (path,) = await project.revise(models("VOLATILE"), "Add token")
     source = _formatted(project, path)
     assert 'op.add_column("things", sa.Column("token", sa.Text(), nullable=True))' in source
-    assert "no value in things.token: fill them" in " ".join(source.split())
+    assert "no value in things.token: backfill them" in " ".join(source.split())
     path.unlink()
     (path,) = await project.revise(models("IMMUTABLE"), "Add token")
     assert 'server_default=sa.text("made()")' in _formatted(project, path)
@@ -467,7 +467,7 @@ async def test_null_is_forbidden_as_the_server_can(
     project: Project, monkeypatch: pytest.MonkeyPatch, by_itself: bool
 ) -> None:
     """By itself from PostgreSQL 18 on, before by a check whose word SET NOT NULL takes."""
-    monkeypatch.setattr(nulls, "NOT_NULL_NOT_VALID", 0 if by_itself else 99)
+    monkeypatch.setattr(not_null, "NOT_NULL_NOT_VALID", 0 if by_itself else 99)
     await project.create(things(Column("n", Integer)))
     written = await project.revise(things(Column("n", Integer, nullable=False)), "Forbid null")
     known = [("contract", CATALOGUE), ("expand", READ), ("expand", CATALOGUE)]
@@ -530,7 +530,7 @@ async def test_nothing_stays_behind_of_a_comparison(project: Project) -> None:
     await project.create(metadata)
     await project.check(metadata)
     schemas = await project.connection.scalars(
-        text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'vegafs%'")
+        text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'surefoot%'")
     )
     assert schemas.all() == []
     await project.connection.rollback()
@@ -581,7 +581,7 @@ async def test_models_borrow_nothing_of_the_database(
     ddl(metadata, needs)
     with pytest.raises(UsageError) as caught:
         await project.revise(metadata, "Begin")
-    assert caught.value.message == f"the models need what only the database has: {named}"
+    assert caught.value.message == f"the models need objects that only the database has: {named}"
 
 
 def test_the_plugin_is_registered_once() -> None:
@@ -636,7 +636,7 @@ async def test_a_revision_without_that_permission_says_what_was_not_compared(
     (record,) = caplog.records
     assert record.getMessage().endswith(
         "and permission denied to create a schema. Not compared: views, functions, triggers, "
-        "values of enums, checks, computed columns, and what an index is made of."
+        "values of enums, checks, computed columns, and the definitions of indexes."
     )
 
 
@@ -667,10 +667,12 @@ async def test_what_may_be_a_rename_is_asked_about(
     added, dropped = await project.revise(things(Column("priority", Integer)), "Rank")
     assert 'op.add_column("things", sa.Column("priority"' in _formatted(project, added)
     assert 'op.drop_column("things", "rank")' in dropped.read_text("utf-8")
-    assert "\nIf things.rank has become things.priority, this loses" in dropped.read_text("utf-8")
+    assert "\nIf things.rank was renamed to things.priority, this drops" in dropped.read_text(
+        "utf-8"
+    )
     assert capsys.readouterr().err == (
-        "?   things.rank is dropped and things.priority added; if that is a rename: delete what "
-        "was written, and\n"
+        "?   things.rank is dropped and things.priority added; if that is a rename, delete the new "
+        "revisions and run\n"
         "  alembic -x rename=things.rank:things.priority revision --autogenerate "
         '-m "Rename things.rank to things.priority"\n'
     )
@@ -703,7 +705,7 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     assert "Locks: ACCESS EXCLUSIVE on items, catalogue change only.\n" in source
     assert '    op.alter_column("items", "rank", new_column_name="priority")\n' in source
     assert "ALTER INDEX ix_things_rank RENAME TO ix_items_priority" in source
-    assert "Every release knows one of items.rank and items.priority" in source
+    assert "A release knows either items.rank or items.priority" in source
     assert await project.catalog() == before
     await project.upgrade()
     await project.check(wanted)

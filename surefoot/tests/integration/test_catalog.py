@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 from sqlalchemy import Connection, text
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Database, Databases
 from surefoot.catalog import Catalog, Difference, Key, difference, snapshot
+from surefoot.catalog.kinds import KINDS, Attribute, Column
 from surefoot.catalog.statements import create, drop
 
 WIDE = (Path(__file__).parent / "wide_schema.sql").read_text("utf-8")
@@ -64,6 +67,23 @@ async def test_the_fingerprint_is_the_same_on_every_server(connection: AsyncConn
     catalog = await read(connection)
     assert len(catalog.objects) == 71
     assert catalog.fingerprint() == FINGERPRINT
+
+
+async def test_every_attribute_has_its_type(connection: AsyncConnection) -> None:
+    """The rows of the queries fit the fields that they are read into."""
+    catalog = await read(connection)
+    for key, found in catalog.objects.items():
+        for name, hint in get_type_hints(type(found)).items():
+            allowed = get_args(hint) or (hint,)
+            value = getattr(found, name)
+            kinds = [get_origin(each) or each for each in allowed]
+            assert isinstance(value, tuple(kinds)), f"{name} of {key} is {value!r}"
+
+
+def test_the_attributes_are_named_once() -> None:
+    """The names that a type checker knows are those of the fields."""
+    names = {each.name.replace("_", " ") for kind in KINDS.values() for each in fields(kind)}
+    assert names == set(get_args(Attribute))
 
 
 async def test_two_schemas_compare_equal(connection: AsyncConnection) -> None:
@@ -406,7 +426,7 @@ async def test_owners_and_privileges_are_compared_on_request(connection: AsyncCo
         "changed owner of table ul: expected nothing, found catalog_reader",
     ]
     plain = await read(connection)
-    assert not any({"owner", "privileges"} & set(each) for each in plain.objects.values())
+    assert not any(each.owner or each.privileges for each in plain.objects.values())
 
 
 async def test_the_order_of_columns_is_compared_on_request(connection: AsyncConnection) -> None:
@@ -459,7 +479,7 @@ async def test_a_read_only_transaction_is_enough(database: Database) -> None:
     """Whoever only looks may take a catalog."""
     engine = database.access.engine("observe")
     async with engine.connect() as connection:
-        assert (await read(connection)).get("enum", "job_status") is not None
+        assert Key("enum", "job_status") in (await read(connection)).objects
     await engine.dispose()
 
 
@@ -489,7 +509,7 @@ async def test_what_an_extension_brought_is_left_out(connection: AsyncConnection
     await connection.execute(text("CREATE SCHEMA other"))
     await connection.execute(text(f"CREATE TABLE other.t (x public.{available})"))
     catalog = await read(connection, "other")
-    assert catalog.objects[Key("column", "t.x")]["type"] == available
+    assert catalog.one(Column, Key("column", "t.x")).type == available
 
 
 async def test_what_an_object_needs_is_known(connection: AsyncConnection) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Database
-from surefoot.catalog import Catalog, snapshot
+from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog.kinds import Constraint
 from surefoot.operations import constraints
 from surefoot.operations import refuse_rows as rows
 
@@ -66,17 +67,13 @@ async def test_a_key_is_made_of_its_index(
     catalog = await run(
         connection, lambda op: getattr(op, operation)("made", "Odd t", "made", **options)
     )
-    found = catalog.get("constraint", "Odd t.made")
-    assert found is not None
-    assert found["definition"] == definition
+    assert catalog.one(Constraint, Key("constraint", "Odd t.made")).definition == definition
 
 
 async def test_a_constraint_is_proven(connection: AsyncConnection) -> None:
     """For the rows that were there before it."""
     catalog = await run(connection, lambda op: op.validate_constraint("Odd c", "Odd t"))
-    found = catalog.get("constraint", "Odd t.Odd c")
-    assert found is not None
-    assert found["validated"] is True
+    assert catalog.one(Constraint, Key("constraint", "Odd t.Odd c")).validated
 
 
 async def test_rows_stop_a_revision(connection: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""What was changed by hand is found, and what is offered brings it back."""
+"""Changes by hand are found, and the printed statements repair them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harness.commands import snapshot_of
 from harness.databases import Database, Databases, connect, execute, value
 from integration.hand_made import BESIDE, CHANGES
 from surefoot.catalog import Catalog
-from surefoot.catalog.statements import quoted
 from surefoot.drift import Deviation, deviations
+from surefoot.quoting import quoted
 
 WIDE = (Path(__file__).parent / "wide_schema.sql").read_text("utf-8")
 
@@ -59,7 +59,7 @@ PARAMETERS = [
 async def test_a_change_by_hand_is_found_and_brought_back(
     changed: Database, untouched: Untouched, change: str
 ) -> None:
-    """By running what is offered, statement by statement, in its order."""
+    """The printed statements are run one by one, in order."""
     made = CHANGES[change]
     await execute(changed.url, made.statements.format(database=changed.name))
     found = deviations(untouched.catalog, await snapshot_of(changed))
@@ -73,7 +73,7 @@ async def test_a_change_by_hand_is_found_and_brought_back(
 
 
 async def repair(database: Database, found: Iterable[Deviation]) -> None:
-    """Run what is offered, each statement by itself."""
+    """Run the printed statements, each by itself."""
     connection = await connect(database.url)
     for each in found:
         for statement in each.repair.sql:
@@ -104,7 +104,7 @@ async def test_a_not_null_that_was_never_proven_is_proven(
     assert deviations(untouched.catalog, proven) == ()
     (kept, _) = deviations(promised, proven)
     assert (kept.title, kept.repair.sql) == ("constraint files.later", ())
-    assert kept.repair.note == "it is proven already, and nothing has to be brought back"
+    assert kept.repair.note == "it is validated already; nothing has to be repaired"
 
 
 async def test_owners_and_privileges_are_given_back(

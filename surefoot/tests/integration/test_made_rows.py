@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from harness.databases import Database, connect
-from surefoot.testing.contents import lost, read
-from surefoot.testing.rows import fill
+from surefoot.testing.losses import lost, read
+from surefoot.trace.sample_rows import fill
 
 WIDE = Path(__file__).with_name("wide_schema.sql")
 # A table, and what is true of the rows that are made for it.

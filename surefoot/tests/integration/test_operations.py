@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from harness.commands import psql
 from harness.databases import Database
 from surefoot.catalog import Catalog, Key, difference, snapshot
+from surefoot.catalog.kinds import Enum
 from surefoot.operations import enums as operations
 
 SCHEMA = (
@@ -55,7 +56,7 @@ async def run(connection: AsyncConnection, change: Callable[[Any], None]) -> Cat
 
 
 async def labels(connection: AsyncConnection) -> object:
-    return (await connection.run_sync(snapshot)).objects[Key("enum", "state")]["labels"]
+    return (await connection.run_sync(snapshot)).one(Enum, Key("enum", "state")).labels
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ async def test_an_enum_that_nothing_uses_is_replaced(connection: AsyncConnection
     """Without columns to name."""
     await connection.exec_driver_sql("CREATE TYPE lonely AS ENUM ('x')")
     after = await run(connection, lambda op: op.replace_enum("lonely", ["y", "x"]))
-    assert after.objects[Key("enum", "lonely")]["labels"] == ("y", "x")
+    assert after.one(Enum, Key("enum", "lonely")).labels == ("y", "x")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from surefoot.chain.revisions import read_revisions
 from surefoot.cli.plan import ROWS
 from surefoot.lint.lint import lint
 from surefoot.plan.estimate import estimate
-from surefoot.plan.figures import figures
+from surefoot.plan.statistics import read_statistics
 from surefoot.target import Target
 from surefoot.trace.trace import Statement
 
@@ -65,7 +65,7 @@ async def test_an_estimate_is_within_a_factor_of_three(
         engine(empty_database.access, "observe") as made,
         made.connect() as connection,
     ):
-        now = await connection.run_sync(figures)
+        now = await connection.run_sync(read_statistics)
     wrong = []
     for same in zip(*traced, strict=True):
         statement = min(same, key=lambda each: each.seconds)

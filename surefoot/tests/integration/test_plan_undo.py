@@ -12,8 +12,8 @@ from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
 from surefoot.cli.plan import ROWS
 from surefoot.lint.lint import lint
-from surefoot.plan.figures import Figures, figures
 from surefoot.plan.plan import Forecast, forecast
+from surefoot.plan.statistics import Statistics, read_statistics
 from surefoot.plan.text import render
 from surefoot.target import Target
 
@@ -22,12 +22,12 @@ FILL = f"{TABLE}; INSERT INTO t SELECT i, i, 'note' FROM generate_series(1, 3000
 
 
 @pytest.fixture(scope="module")
-async def now(databases: Databases) -> AsyncIterator[Figures]:
-    """The figures of a database with rows in its table."""
+async def now(databases: Databases) -> AsyncIterator[Statistics]:
+    """The statistics of a database with rows in its table."""
     database = await databases.empty()
     await execute(database.url, FILL)
     async with engine(database.access, "observe") as made, made.connect() as connection:
-        found = await connection.run_sync(figures)
+        found = await connection.run_sync(read_statistics)
     yield found
     await databases.drop(database)
 
@@ -35,7 +35,7 @@ async def now(databases: Databases) -> AsyncIterator[Figures]:
 class Planner:
     """Plans for revisions after one that makes the table."""
 
-    def __init__(self, folder: Path, scratch: Database, now: Figures) -> None:
+    def __init__(self, folder: Path, scratch: Database, now: Statistics) -> None:
         self._chain, self._scratch, self._now = Chain(folder), scratch, now
         self._chain.add(f"op.execute({TABLE!r})")
         self.add = self._chain.add
@@ -51,7 +51,7 @@ class Planner:
 
 
 @pytest.fixture
-def planner(tmp_path: Path, empty_database: Database, now: Figures) -> Planner:
+def planner(tmp_path: Path, empty_database: Database, now: Statistics) -> Planner:
     return Planner(tmp_path / "chain", empty_database, now)
 
 
@@ -73,27 +73,27 @@ CASES = {
         ADD,
         "op.drop_column('t', 'more')",
         "data is lost",
-        ["  undo drops what is by then in t.more"],
+        ["  undo drops the data in t.more"],
     ),
     "a column that goes": (
         "op.drop_column('t', 'note')",
         "op.add_column('t', sa.Column('note', sa.Text()))",
         "data is lost",
-        ["  undo does not bring back t.note"],
+        ["  undo does not restore t.note"],
     ),
     "a table that comes": (
         "op.create_table('u', sa.Column('id', sa.BigInteger(), primary_key=True))",
         "op.drop_table('u')",
         "data is lost",
-        ["  undo drops what is by then in u"],
+        ["  undo drops the data in u"],
     ),
     "rows that change": (
         "op.execute('UPDATE t SET n = 0')",
         "pass",
         "data is lost",
-        ["  undo does not bring back values of t"],
+        ["  undo does not restore values of t"],
     ),
-    "a type that is written anew": (
+    "a type that is rewritten": (
         "op.alter_column('t', 'note', type_=sa.String(300))",
         "op.execute('ALTER TABLE t ALTER COLUMN note TYPE text COLLATE \"C\"')\n"
         "op.execute('ALTER TABLE t ALTER COLUMN n TYPE bigint')",
@@ -101,7 +101,7 @@ CASES = {
         [
             '  undo: ALTER TABLE t ALTER COLUMN note TYPE text COLLATE "C"',
             "  undo: ALTER TABLE t ALTER COLUMN n TYPE bigint",
-            "    writes t anew",
+            "    rewrites t",
         ],
     ),
     "one that raises": (
@@ -119,8 +119,8 @@ CASES = {
 }
 
 
-# What has to be written anew takes the longest to try.
-SLOW = {"a type that is written anew", "rows that change", "a default"}
+# Rewrites take the longest.
+SLOW = {"a type that is rewritten", "rows that change", "a default"}
 PARAMETERS = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
 
 
@@ -144,7 +144,7 @@ async def test_what_comes_after_cannot_be_passed(planner: Planner) -> None:
     planner.add("op.execute('CREATE VIEW w AS SELECT 1 AS one')", "op.execute('DROP VIEW w')")
     found = [planned.undo for planned in (await planner.plan()).revisions]
     assert [undo.cost for undo in found] == ["impossible", "impossible", "free"]
-    assert found[0].obstacle == "0003 comes first, and cannot be undone"
+    assert found[0].obstacle == "0003 has to be undone first, and cannot be"
 
 
 @pytest.mark.slow

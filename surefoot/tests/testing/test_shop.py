@@ -43,8 +43,8 @@ def branches(shop: Shop) -> dict[str, str]:
     shop.revise("0005_merge", "pass", down=("0003", "0004"))
     return {
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  0004_count_visits.py does not "
-        "build on 0003 alone, and no run stops between branches\n"
-        "  help: begin where they have met: Project(since=…)"
+        "build on 0003 alone, and an upgrade does not stop between branches\n"
+        "  help: begin after their merge: ChainTests(since=…)"
     }
 
 
@@ -188,16 +188,16 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
 
     assert failures(shop.test(server.url)) == {
         f"{NAMED}[0004_CountVisits]": "ERROR [revision-misnamed]  0004_CountVisits.py is not "
-        "named by its id, '0004', and what it does in lower case\n"
+        "named by its id, '0004', and a slug in lower case\n"
         "  help: rename it to 0004_countvisits.py, then `vegafs lock`",
         f"{IMPORTS}[0005_mail_all]": "ERROR [revision-imports]  0005_mail_all.py:5: shop.models "
-        "will have changed when this revision runs on the next new database\n"
-        "  help: write down here what the revision needs: the table as it is now",
+        "may have changed when this revision runs on a new database\n"
+        "  help: define the parts that the revision needs in its file, as they are now",
         f"{ROWS}[0006_require_city]": "ERROR [rows-refused]  0006_require_city.py fails on a "
         "database with rows: migrations/versions/0006_require_city.py:12: column "
         '"city" of relation "customers" contains null values (SQLSTATE 23502)\n'
-        "  help: correct the rows in the revision first; or set in Project(values=…) the values "
-        "of such rows, or in Project(between=…) what happens before this revision",
+        "  help: correct the rows in the revision first; or set in ChainTests(values=…) the values "
+        "of such rows, or in ChainTests(between=…) what happens before this revision",
         f"{ROWS}[0007_forget_the_paid]": "ERROR [rows-lost]  0007_forget_the_paid.py loses data "
         "and does not declare it\n"
         "  4 of 20 rows of orders\n"
@@ -210,8 +210,8 @@ def test_a_fault_of_a_revision_is_told_under_its_name(server: Server, shop: Shop
         "test_rows_are_made_for_every_table": "ERROR [rows-missing]  rows could not be made "
         "for every table\n"
         "  vouchers: no row that was tried met its conditions\n"
-        '  help: set the values of its columns: Project(values={"vouchers.…": "…"}), as SQL, with '
-        "the number of the row as n",
+        '  help: set the values of its columns: ChainTests(values={"vouchers.…": "…"}), as SQL, '
+        "with the number of the row as n",
         f"{SQL}[0010_ask]": "ERROR [offline-impossible]  `alembic upgrade 0009:0010 --sql` does "
         "not work: migrations/versions/0010_ask.py:12: AttributeError: 'NoneType' object has no "
         "attribute 'one'\n"
@@ -271,7 +271,7 @@ def test_a_healthy_project_passes(server: Server, shop: Shop, options: list[str]
 
     assert failures(results) == {}
     assert results.pop(f"{ROUND_TRIP}[0005_forget_the_paid]") == (
-        "skipped: there is no way back: they are gone"
+        "skipped: no downgrade: they are gone"
     )
     assert set(results.values()) == {"passed"}
 
@@ -295,7 +295,7 @@ def test_what_cannot_be_is_not_left_alone(server: Server, shop: Shop) -> None:
     """A column that is told and never comes, in full."""
     shop.tell('values={"customers.town": "\'Ulm\'"}')
     message = (
-        "ERROR [usage]  Project(values=…) names customers.town, which no revision makes\n"
+        "ERROR [usage]  ChainTests(values=…) names customers.town, which no revision creates\n"
         "  help: write it as table.column"
     )
     told = failures(shop.test(server.url))
@@ -308,7 +308,7 @@ def test_what_happens_between_has_to_be_possible(server: Server, shop: Shop) -> 
     """Its error is told, with the revision that it follows."""
     shop.tell('between={"0003": "SELECT wrong"}')
     done = shop.pytest(server.url)
-    assert 'Project(between=…) says of 0003 fails: column "wrong" does not exist' in done.stdout
+    assert 'ChainTests(between=…) fails after 0003: column "wrong" does not exist' in done.stdout
 
 
 @pytest.mark.slow
@@ -318,6 +318,6 @@ def test_a_module_that_names_no_project_is_told_so(server: Server, shop: Shop) -
     done = shop.pytest(server.url)
     assert done.returncode == 2
     assert (
-        "test_migrations imports the tests of a chain and does not say of which: "
-        "define MIGRATIONS = Project(ini, metadata) in it"
+        "test_migrations imports the tests of a chain but does not name one: "
+        "define MIGRATIONS = ChainTests(ini, metadata) in it"
     ) in done.stdout

@@ -6,12 +6,12 @@ import ast
 
 import pytest
 
+from surefoot.autogenerate.code_format import body, imports
 from surefoot.autogenerate.comparison import Comparison, renamed, replaces
 from surefoot.autogenerate.enums import _additions
-from surefoot.autogenerate.layout import body, imports
-from surefoot.autogenerate.page import Pages
+from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.retyping import is_widening, needs_no_rewrite
-from surefoot.autogenerate.steps import sql
+from surefoot.autogenerate.revision_text import RevisionTexts
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.order import in_order
 
@@ -43,7 +43,7 @@ def test_a_renaming_is_one_value_in_its_place(
 )  # fmt: skip
 def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bool) -> None:
     """Values that come do not, and one that is renamed does not."""
-    assert replaces({"labels": tuple(old)}, {"labels": tuple(new)}) is expected
+    assert replaces(tuple(old), tuple(new)) is expected
 
 
 def test_added_values_build_on_each_other() -> None:
@@ -197,14 +197,14 @@ def test_only_what_is_used_is_imported() -> None:
 
 def test_the_title_is_one_sentence() -> None:
     """With a capital and a full stop, whatever was typed."""
-    assert Pages.title("add  priority\n to jobs") == "Add priority to jobs."
-    assert Pages.title("Why not?") == "Why not?"
-    assert Pages.title('a \\ and """') == "A \\\\ and '''."
+    assert RevisionTexts.title("add  priority\n to jobs") == "Add priority to jobs."
+    assert RevisionTexts.title("Why not?") == "Why not?"
+    assert RevisionTexts.title('a \\ and """') == "A \\\\ and '''."
 
 
 def test_ids_are_written_as_python_writes_them() -> None:
     """None, one, several."""
-    assert Pages.literal(None) == "None"
-    assert Pages.literal("0007") == '"0007"'
-    assert Pages.literal(("a",)) == '("a",)'
-    assert Pages.literal(["a", "b"]) == '("a", "b")'
+    assert RevisionTexts.literal(None) == "None"
+    assert RevisionTexts.literal("0007") == '"0007"'
+    assert RevisionTexts.literal(("a",)) == '("a",)'
+    assert RevisionTexts.literal(["a", "b"]) == '("a", "b")'

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from surefoot.catalog.model import Attributes, Catalog, Difference, Key, difference
-from surefoot.catalog.normal import view_definition
+import surefoot
+from surefoot.catalog.kinds import Column, Enum, Index, Routine, View
+from surefoot.catalog.model import Catalog, Difference, Key, difference
 from surefoot.catalog.statements import comment, create, drop
+from surefoot.catalog.view_definition import view_definition
 
+SOURCE = str(Path(surefoot.__file__).parents[1])
 INDEX = Key("index", "ix")
-DEFINED = {"name": "ix", "table": "t", "definition": "CREATE INDEX ix ON t USING btree (a)"}
+DEFINED = Index(
+    name="ix", table="t", definition="CREATE INDEX ix ON t USING btree (a)", unique=False,
+    valid=True, comment=None,
+)  # fmt: skip
+COLUMN = Column(
+    table="t", name="a", type="text", collation=None, not_null=False, default=None,
+    generated=None, identity=None, comment=None,
+)  # fmt: skip
+VIEW = View(name="v", definition="SELECT 1", columns=None, options=None, comment=None)
+
+
+def enum(*labels: str, name: str = "e", comment: str | None = None) -> Enum:
+    return Enum(name=name, labels=labels, comment=comment)
 
 
 def test_equal_catalogs_have_no_difference_and_one_fingerprint() -> None:
     """Whatever the order in which they were filled, and whatever the columns' order."""
     column = Key("column", "t.a")
-    one = Catalog({INDEX: DEFINED, column: {"type": "text"}}, {"t": ("a", "b")})
-    other = Catalog({column: {"type": "text"}, INDEX: dict(reversed(DEFINED.items()))})
+    one = Catalog({INDEX: DEFINED, column: COLUMN}, {"t": ("a", "b")})
+    other = Catalog({column: COLUMN, INDEX: DEFINED})
     assert one == other
     assert difference(one, other) == []
     assert one.fingerprint() == other.fingerprint()
@@ -29,28 +45,29 @@ def test_a_fingerprint_does_not_depend_on_the_process() -> None:
     """Neither on its hash seed: it is compared years later on another machine."""
     program = (
         "from surefoot.catalog.model import Catalog, Key;"
-        "print(Catalog({Key('enum', n): {'labels': ('b', 'a')} for n in {'x', 'y', 'z'}})"
-        ".fingerprint())"
+        "from surefoot.catalog.kinds import Enum;"
+        "print(Catalog({Key('enum', n): Enum(name=n, labels=('b', 'a'), comment=None)"
+        " for n in {'x', 'y', 'z'}}).fingerprint())"
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": SOURCE},
             capture_output=True, text=True, check=True,
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip
-    assert found == {"2c9d3894e77257fe93425a23b2389e6355a88fd057e10ca99ef485316676ae17\n"}
+    assert found == {"632b4d5f174e02f071864289b3d33beddcdffc3aadd0f033724decb9fcaf2c85\n"}
 
 
 def test_each_difference_says_what_was_expected_and_found() -> None:
     """Missing, unexpected, changed."""
-    expected = Catalog({INDEX: DEFINED, Key("enum", "e"): {"labels": ("a", "b")}})
-    found = Catalog({Key("enum", "e"): {"labels": ("a",)}, Key("view", "v"): {"name": "v"}})
+    expected = Catalog({INDEX: DEFINED, Key("enum", "e"): enum("a", "b")})
+    found = Catalog({Key("enum", "e"): enum("a"), Key("view", "v"): VIEW})
     differences = difference(expected, found)
     assert differences == [
         Difference("enum", "e", "labels", ("a", "b"), ("a",)),
         Difference("index", "ix", None, DEFINED, None),
-        Difference("view", "v", None, None, {"name": "v"}),
+        Difference("view", "v", None, None, VIEW),
     ]
     assert [str(each) for each in differences] == [
         "changed labels of enum e: expected (a, b), found (a)",
@@ -97,16 +114,19 @@ def test_a_view_of_an_older_server_reads_as_of_a_newer(definition: str, newer: s
 def test_statements_quote_what_has_to_be() -> None:
     """Names, labels and comments."""
     key = Key("enum", 'Odd "one')
-    attributes: Attributes = {"name": 'Odd "one', "labels": ("it's", "b"), "comment": "don't"}
-    assert create(key, attributes) == (
+    odd = enum("it's", "b", name='Odd "one', comment="don't")
+    assert create(key, odd) == (
         """CREATE TYPE "Odd ""one" AS ENUM ('it''s', 'b')""",
         """COMMENT ON TYPE "Odd ""one" IS 'don''t'""",
     )
-    assert drop(key, attributes) == 'DROP TYPE "Odd ""one"'
-    assert comment(key, {"name": "x"}) == "COMMENT ON TYPE x IS NULL"
+    assert drop(key, odd) == 'DROP TYPE "Odd ""one"'
+    assert comment(key, enum(name="x")) == "COMMENT ON TYPE x IS NULL"
 
 
 def test_a_function_is_named_by_its_types() -> None:
     """Also where its own name holds a parenthesis."""
-    attributes = {"name": "odd(", "arguments": "a integer"}
-    assert drop(Key("function", "odd((integer)"), attributes) == 'DROP FUNCTION "odd("(integer)'
+    odd = Routine(
+        name="odd(", arguments="a integer", definition="", returns=None, language="sql",
+        comment=None,
+    )  # fmt: skip
+    assert drop(Key("function", "odd((integer)"), odd) == 'DROP FUNCTION "odd("(integer)'

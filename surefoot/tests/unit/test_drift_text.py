@@ -7,12 +7,16 @@ from datetime import datetime, timezone
 import pytest
 
 from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Index
 from surefoot.drift import Drift, Since, deviations, render
 from surefoot.errors import DatabaseDrifted
 
 EARLY = datetime(2026, 11, 20, 14, 2, tzinfo=timezone.utc)
 LATE = datetime(2026, 11, 21, 9, 30, tzinfo=timezone.utc)
-INDEX = {"name": "ix", "table": "t", "definition": "CREATE INDEX ix ON t USING btree (a)"}
+INDEX = Index(
+    name="ix", table="t", definition="CREATE INDEX ix ON t USING btree (a)", unique=False,
+    valid=True, comment=None,
+)  # fmt: skip
 MISSING = deviations(Catalog({Key("index", "ix"): INDEX}), Catalog({}))
 
 
@@ -39,7 +43,7 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
         "   fix: CREATE INDEX CONCURRENTLY ix ON t USING btree (a);\n\n"
         "MODELS  1 difference of 0007 from the models\n\n"
         "2  missing  index ix\n\n"
-        "2 differences. Next: run what is offered, or make a revision of what is meant"
+        "2 differences. Next: run the fixes, or write a revision for the intended changes"
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from surefoot.rules.findings import Finding, Unit, examine, measured
+from surefoot.rules.findings import Finding, TracedRevision, examine, measured
 from surefoot.rules.registry import RULES
 from surefoot.trace.effects import Effect
-from surefoot.trace.state import Work
+from surefoot.trace.snapshot import Activity
 from surefoot.trace.statement import Statement
 
 PATH = Path("alembic/versions/0009_find_jobs_by_rank.py")
@@ -32,10 +32,10 @@ def finding() -> Finding:
     made = statement(
         effects=(Effect("index_created", "jobs", "ix_jobs_rank", facts=CREATED),),
         locks={"jobs": "SHARE"},
-        work={"jobs": Work(1, scans=1, scanned=200)},
+        activity={"jobs": Activity(1, scans=1, scanned=200)},
         rows={"jobs": 200},
     )
-    unit = Unit("0009", PATH, "expand", (made,))
+    unit = TracedRevision("0009", PATH, "expand", (made,))
     (found,) = examine(unit, RULES.values(), 18)
     return found
 
@@ -44,10 +44,10 @@ def test_a_finding_says_place_rule_consequence_help_and_what_was_traced() -> Non
     """In this order."""
     assert finding().render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:21\n"
-        "  error [require-concurrent-index]  writers of jobs wait until ix_jobs_rank is built\n"
-        "    help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
-        "one for each partition, attached to one that is made ON ONLY the table\n"
-        "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs"
+        "  error [require-concurrent-index]  writes to jobs block until ix_jobs_rank is built\n"
+        "    help: op.create_index_concurrently in a separate revision; for a partitioned table "
+        "one for each partition, attached to an index created ON ONLY the table\n"
+        "    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs"
     )
 
 
@@ -59,22 +59,22 @@ def test_a_finding_is_one_json_object() -> None:
         "revision": "0009",
         "path": "alembic/versions/0009_find_jobs_by_rank.py",
         "line": 21,
-        "consequence": "writers of jobs wait until ix_jobs_rank is built",
-        "help": "op.create_index_concurrently, in a revision of its own; for a partitioned table "
-        "one for each partition, attached to one that is made ON ONLY the table",
-        "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs",
+        "consequence": "writes to jobs block until ix_jobs_rank is built",
+        "help": "op.create_index_concurrently in a separate revision; for a partitioned table "
+        "one for each partition, attached to an index created ON ONLY the table",
+        "traced": "SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs",
     }
 
 
 def test_what_was_read_in_the_file_was_not_traced() -> None:
     """Such a finding ends with its help."""
-    unit = Unit("0009", PATH, "expand", source="import app\n")
+    unit = TracedRevision("0009", PATH, "expand", source="import app\n")
     (found,) = examine(unit, RULES.values(), 18)
     assert found.render() == (
         "alembic/versions/0009_find_jobs_by_rank.py:1\n"
-        "  error [avoid-importing-the-application]  app will have changed when this revision runs "
-        "on the next new database\n"
-        "    help: write down here what the revision needs: the table as it is now"
+        "  error [avoid-importing-the-application]  app may have changed when this revision runs "
+        "on a new database\n"
+        "    help: define the parts that the revision needs in its file, as they are now"
     )
     assert found.as_json()["traced"] is None
 
@@ -85,9 +85,8 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
         ({}, None),
         ({"locks": {"jobs": "ACCESS SHARE"}}, None),
         (
-            {"locks": {"jobs": "ROW EXCLUSIVE"}, "work": {"jobs": Work(1, updated=3)}},
-            "ROW EXCLUSIVE on jobs (blocks neither readers nor writers); changes 3 of 0 rows of "
-            "jobs",
+            {"locks": {"jobs": "ROW EXCLUSIVE"}, "activity": {"jobs": Activity(1, updated=3)}},
+            "ROW EXCLUSIVE on jobs (blocks neither reads nor writes); changes 3 of 0 rows of jobs",
         ),
         (
             {
@@ -97,15 +96,15 @@ def test_what_was_read_in_the_file_was_not_traced() -> None:
                     Effect("rewritten", "jobs", facts={"kind": "r", "bytes": (8192, 8192)}),
                 ),
             },
-            "ACCESS EXCLUSIVE on jobs (blocks everybody, readers too); writes jobs anew",
+            "ACCESS EXCLUSIVE on jobs (blocks reads and writes); rewrites jobs",
         ),
         (
             {
                 "locks": {"tags": "SHARE ROW EXCLUSIVE", "jobs": "SHARE ROW EXCLUSIVE"},
-                "work": {"tags": Work(1, scans=1), "jobs": Work(2, scans=2)},
+                "activity": {"tags": Activity(1, scans=1), "jobs": Activity(2, scans=2)},
             },
             "SHARE ROW EXCLUSIVE on tags, SHARE ROW EXCLUSIVE on jobs "
-            "(blocks INSERT, UPDATE, DELETE); reads all of jobs, tags",
+            "(blocks INSERT, UPDATE, DELETE); scans jobs, tags",
         ),
     ],
 )

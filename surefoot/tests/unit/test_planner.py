@@ -1,112 +1,117 @@
-"""Which revisions a change becomes, from steps and two catalogs alone."""
+"""Which revisions a change becomes, from changes and two catalogs alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from alembic.operations import ops
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, Integer
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import identity
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.definitions import index_of, key_index_of
-from surefoot.autogenerate.planner import Planned, plan
-from surefoot.autogenerate.renames import Rename, told
-from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Catalog, Key
+from surefoot.autogenerate.indexes import index_of, key_index_of
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.renames import Rename, parse_renames
+from surefoot.catalog import Catalog, Key, SchemaObject
+from surefoot.catalog.kinds import Column, Constraint, Index, Table, View
 
-TABLE: Attributes = {"name": "t", "kind": "table"}
-COLUMN: Attributes = {
-    "table": "t", "name": "c", "type": "integer", "not null": False,
-    "default": None, "generated": None, "identity": None,
-}  # fmt: skip
-INDEX: Attributes = {
-    "table": "t", "name": "ix", "unique": False, "comment": None,
-    "definition": "CREATE INDEX ix ON t USING btree (c)",
-}  # fmt: skip
-UNIQUE: Attributes = {
-    "table": "t", "name": "uq", "type": "unique", "validated": True, "comment": None,
-    "definition": "UNIQUE (c)",
-}  # fmt: skip
-KEY: Attributes = {**UNIQUE, "name": "pk", "type": "primary key", "definition": "PRIMARY KEY (c)"}
-CHECK: Attributes = {**UNIQUE, "name": "ck", "type": "check", "definition": "CHECK (c > 0)"}
-FOREIGN: Attributes = {
-    **UNIQUE, "name": "fk", "type": "foreign key", "definition": "FOREIGN KEY (c) REFERENCES t(id)",
-}  # fmt: skip
-IN_USE = {Key("table", "t"): TABLE, Key("column", "t.c"): COLUMN}
-Objects = Mapping[Key, Attributes]
-
-
-def of(attributes: Attributes) -> Key:
-    kind = "index" if attributes.get("type") is None else "constraint"
-    return Key(kind, str(attributes["name"] if kind == "index" else f"t.{attributes['name']}"))
+TABLE = Table(
+    name="t", kind="table", persistence="permanent", partition_key=None, inherits=None,
+    options=None, row_security=None, comment=None,
+)  # fmt: skip
+COLUMN = Column(
+    table="t", name="c", type="integer", collation=None, not_null=False, default=None,
+    generated=None, identity=None, comment=None,
+)  # fmt: skip
+INDEX = Index(
+    table="t", name="ix", definition="CREATE INDEX ix ON t USING btree (c)", unique=False,
+    valid=True, comment=None,
+)  # fmt: skip
+UNIQUE = Constraint(
+    table="t", name="uq", type="unique", definition="UNIQUE (c)", validated=True, comment=None,
+)  # fmt: skip
+KEY = replace(UNIQUE, name="pk", type="primary key", definition="PRIMARY KEY (c)")
+CHECK = replace(UNIQUE, name="ck", type="check", definition="CHECK (c > 0)")
+FOREIGN = replace(
+    UNIQUE, name="fk", type="foreign key", definition="FOREIGN KEY (c) REFERENCES t(id)"
+)
+IN_USE: Mapping[Key, SchemaObject] = {Key("table", "t"): TABLE, Key("column", "t.c"): COLUMN}
+Objects = Mapping[Key, SchemaObject]
 
 
-def made(attributes: Attributes) -> Step:
-    key = of(attributes)
-    do, undo = wording.create(key, attributes), wording.drop(key, attributes)
-    return Step(Stage.CREATE, do, undo, "make", key)
+def of(item: Index | Constraint) -> Key:
+    if isinstance(item, Index):
+        return Key("index", item.name)
+    return Key("constraint", f"t.{item.name}")
 
 
-def dropped(attributes: Attributes) -> Step:
-    key = of(attributes)
-    do, undo = wording.drop(key, attributes), wording.create(key, attributes)
-    return Step(Stage.DROP, do, undo, "drop", key)
+def made(item: Index | Constraint) -> Change:
+    key = of(item)
+    do, undo = object_operations.create(key, item), object_operations.drop(key, item)
+    return Change(Stage.CREATE, do, undo, "make", key)
 
 
-def column_added(name: str = "n") -> Step:
-    add = ops.AddColumnOp("t", Column(name, Integer))
-    return Step(Stage.TABLES, [add], [add.reverse()])
+def dropped(item: Index | Constraint) -> Change:
+    key = of(item)
+    do, undo = object_operations.drop(key, item), object_operations.create(key, item)
+    return Change(Stage.DROP, do, undo, "drop", key)
+
+
+def column_added(name: str = "n") -> Change:
+    add = ops.AddColumnOp("t", sa.Column(name, Integer))
+    return Change(Stage.TABLES, [add], [add.reverse()])
 
 
 def planned(
-    *steps: Step,
+    *changes: Change,
     database: Objects = IN_USE,
     models: Objects = IN_USE,
     uses: Mapping[Key, frozenset[Key]] | None = None,
     major: int = 18,
-) -> list[Planned]:
+) -> list[RevisionPlan]:
     here = {**IN_USE, **database}
     there = {**IN_USE, **models}
     comparison = Comparison(
         Catalog(here, uses=uses or {}), Catalog(there, uses=uses or {}),
         {}, frozenset(), {}, {}, major=major,
     )  # fmt: skip
-    return plan(steps, comparison, Changes())
+    return plan(changes, comparison, ObjectDiff())
 
 
-def titles(revisions: list[Planned]) -> list[str | None]:
+def titles(revisions: list[RevisionPlan]) -> list[str | None]:
     return [each.title for each in revisions]
 
 
 def test_an_index_is_built_after_the_rest_and_dropped_before_it() -> None:
     """Each alone: it runs outside a transaction."""
-    gone = {**INDEX, "name": "old", "definition": "CREATE INDEX old ON t USING btree (c)"}
+    gone = replace(INDEX, name="old", definition="CREATE INDEX old ON t USING btree (c)")
     found = planned(
         dropped(gone), column_added(), made(INDEX),
         database={of(gone): gone}, models={of(INDEX): INDEX},
     )  # fmt: skip
     assert titles(found) == ["Drop old", None, "Build ix on t"]
-    assert [len(each.steps) for each in found] == [1, 1, 1]
+    assert [len(each.changes) for each in found] == [1, 1, 1]
 
 
 def test_the_message_is_said_of_what_there_is() -> None:
     """Of the first revision where nothing is a mere change of the catalogue."""
     assert titles(planned(made(INDEX), models={of(INDEX): INDEX})) == [None]
     found = planned(made(UNIQUE), models={of(UNIQUE): UNIQUE})
-    assert titles(found) == [None, "Make uq of its index"]
+    assert titles(found) == [None, "Create uq from its index"]
 
 
 def test_a_check_is_added_and_then_proven() -> None:
     """Beside what else is a change of the catalogue."""
     found = planned(column_added(), made(CHECK), models={of(CHECK): CHECK})
     assert titles(found) == [None, "Validate ck of t"]
-    assert [step.word for step in found[0].steps] == ["", "promise"]
+    assert [change.action for change in found[0].changes] == ["", "promise"]
 
 
 def test_a_foreign_key_comes_after_the_index_under_it() -> None:
@@ -122,7 +127,7 @@ def test_a_foreign_key_comes_after_the_key_that_it_names() -> None:
         models={of(UNIQUE): UNIQUE, of(FOREIGN): FOREIGN},
         uses={of(FOREIGN): frozenset({of(UNIQUE)})},
     )  # fmt: skip
-    assert titles(found) == [None, "Make uq of its index", "Add fk", "Validate fk of t"]
+    assert titles(found) == [None, "Create uq from its index", "Add fk", "Validate fk of t"]
 
 
 @pytest.mark.parametrize(
@@ -141,40 +146,41 @@ def test_a_primary_key_waits_for_its_columns(major: int, forbidding: list[str | 
     )  # fmt: skip
     first, *rest = forbidding
     assert titles(found) == [
-        first, "Forbid new nulls in t.c", *rest, "Make pk of its index",
+        first, "Forbid new nulls in t.c", *rest, "Create pk from its index",
     ]  # fmt: skip
 
 
 def test_what_goes_goes_last_and_each_table_by_itself() -> None:
     """A column is left out by a release before it is gone."""
-    demanded = {**COLUMN, "not null": True}
-    drop = ops.DropColumnOp("t", "c", _reverse=ops.AddColumnOp("t", Column("c", Integer)))
-    column = Step(Stage.TABLES, [drop], [drop.reverse()])
+    demanded = replace(COLUMN, not_null=True)
+    drop = ops.DropColumnOp("t", "c", _reverse=ops.AddColumnOp("t", sa.Column("c", Integer)))
+    column = Change(Stage.TABLES, [drop], [drop.reverse()])
     tables = [
-        Step(Stage.TABLES, [ops.DropTableOp(name)], [ops.CreateTableOp(name, [])]) for name in "yx"
+        Change(Stage.TABLES, [ops.DropTableOp(name)], [ops.CreateTableOp(name, [])])
+        for name in "yx"
     ]
     found = planned(
         column, *tables, made(INDEX),
         database={Key("column", "t.c"): demanded}, models={of(INDEX): INDEX},
     )  # fmt: skip
     assert titles(found) == [None, "Build ix on t", "Drop t.c", "Drop x", "Drop y"]
-    assert [step.word for step in found[0].steps] == ["nullable"]
+    assert [change.action for change in found[0].changes] == ["nullable"]
     assert all("deploy a release" in each.about[0] for each in found[2:])
 
 
 def test_what_is_made_with_its_table_stays_with_it() -> None:
     """Nobody uses it yet."""
-    mine = {**INDEX, "table": "new"}
+    mine = replace(INDEX, table="new")
     found = planned(made(mine), models={of(mine): mine})
     assert titles(found) == [None]
-    assert [step.word for step in found[0].steps] == ["make"]
+    assert [change.action for change in found[0].changes] == ["make"]
 
 
 def test_a_partitioned_table_takes_no_concurrent_index() -> None:
     """PostgreSQL refuses one."""
-    parted = {Key("table", "t"): {**TABLE, "kind": "partitioned table"}}
+    parted = {Key("table", "t"): replace(TABLE, kind="partitioned table")}
     found = planned(made(INDEX), database=parted, models={**parted, of(INDEX): INDEX})
-    assert [step.word for each in found for step in each.steps] == ["make"]
+    assert [change.action for each in found for change in each.changes] == ["make"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ def test_a_partitioned_table_takes_no_concurrent_index() -> None:
 )
 def test_a_definition_becomes_the_operation_that_makes_it(definition: str) -> None:
     """Item for item: nothing of it is lost."""
-    operation = index_of({**INDEX, "definition": definition})
+    operation = index_of(replace(INDEX, definition=definition))
     assert operation is not None
     index = operation.to_index()
     assert index.unique is ("UNIQUE" in definition)
@@ -210,24 +216,24 @@ def test_a_definition_becomes_the_operation_that_makes_it(definition: str) -> No
 )
 def test_what_no_operation_says_stays_a_statement(definition: str) -> None:
     """So that nothing of it is lost either."""
-    assert index_of({**INDEX, "definition": definition}) is None
+    assert index_of(replace(INDEX, definition=definition)) is None
 
 
 def test_the_index_of_a_key_has_all_of_it() -> None:
     """And the key is checked when it was."""
     found = key_index_of(
-        {**UNIQUE, "definition": "UNIQUE NULLS NOT DISTINCT (a, b) INCLUDE (c) DEFERRABLE"}
+        replace(UNIQUE, definition="UNIQUE NULLS NOT DISTINCT (a, b) INCLUDE (c) DEFERRABLE")
     )
     assert found is not None
     assert (found.is_primary, found.deferrable, found.initially) == (False, True, None)
     assert found.index.columns == ["a", "b"]
     assert found.index.kw["postgresql_include"] == ["c"]
-    assert key_index_of({**UNIQUE, "definition": "UNIQUE (a, b WITHOUT OVERLAPS)"}) is None
+    assert key_index_of(replace(UNIQUE, definition="UNIQUE (a, b WITHOUT OVERLAPS)")) is None
 
 
 def test_renames_are_told_by_their_form() -> None:
     """Tables first, so that a column is named as its table is in the end."""
-    assert told(["b.x:b.y", "a:b"]) == [
+    assert parse_renames(["b.x:b.y", "a:b"]) == [
         Rename("table", "a", "a", "b"),
         Rename("column", "b", "x", "y"),
     ]
@@ -235,19 +241,19 @@ def test_renames_are_told_by_their_form() -> None:
 
 def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     """With a word about what it costs."""
-    wide: dict[str, Any] = {**COLUMN, "type": "bigint"}
+    wide = replace(COLUMN, type="bigint")
     alter = ops.AlterColumnOp("t", "c", modify_type=BigInteger(), existing_type=Integer())
-    step = Step(Stage.TABLES, [alter], [alter.reverse()])
-    (found,) = planned(step, models={Key("column", "t.c"): wide})
-    assert "writes no row" in found.about[0]
+    change = Change(Stage.TABLES, [alter], [alter.reverse()])
+    (found,) = planned(change, models={Key("column", "t.c"): wide})
+    assert "without a rewrite" in found.about[0]
 
 
-def added_to(table: str) -> Step:
-    add = ops.AddColumnOp(table, Column("n", Integer))
-    return Step(Stage.TABLES, [add], [add.reverse()])
+def added_to(table: str) -> Change:
+    add = ops.AddColumnOp(table, sa.Column("n", Integer))
+    return Change(Stage.TABLES, [add], [add.reverse()])
 
 
-OTHER = {Key("table", "u"): {**TABLE, "name": "u"}}
+OTHER: Objects = {Key("table", "u"): replace(TABLE, name="u")}
 
 
 def test_a_revision_holds_one_table() -> None:
@@ -256,16 +262,16 @@ def test_a_revision_holds_one_table() -> None:
         added_to("t"), added_to("t"), added_to("u"), database=OTHER, models=OTHER
     )  # fmt: skip
     assert titles(found) == [None, "Add u.n"]
-    assert [len(each.steps) for each in found] == [2, 1]
+    assert [len(each.changes) for each in found] == [2, 1]
 
 
-VIEW: Attributes = {"name": "v", "definition": "SELECT", "columns": ("c",), "comment": None}
+VIEW = View(name="v", definition="SELECT", columns=("c",), options=None, comment=None)
 SEEN = Key("view", "v")
 
 
-def remade(stage: Stage) -> Step:
+def remade(stage: Stage) -> Change:
     add = ops.ExecuteSQLOp("SELECT 1")
-    return Step(stage, [add], [add], "remake", SEEN)
+    return Change(stage, [add], [add], "remake", SEEN)
 
 
 def test_what_goes_and_comes_back_is_one_revision() -> None:
@@ -282,9 +288,9 @@ def test_what_goes_and_comes_back_is_one_revision() -> None:
 
 def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
     """All rows may be read for it, which nobody is to wait for."""
-    numbered = {**COLUMN, "identity": "ALWAYS START WITH 1"}
-    step = identity("t", "c", COLUMN, numbered)
-    assert step is not None
-    found = planned(step, models={Key("column", "t.c"): numbered})
-    assert titles(found) == [None, "Number t.c after its rows"]
+    numbered = replace(COLUMN, identity="ALWAYS START WITH 1")
+    change = identity(COLUMN, numbered)
+    assert change is not None
+    found = planned(change, models={Key("column", "t.c"): numbered})
+    assert titles(found) == [None, "Set t.c after its rows"]
     assert not any(each.allow for each in found)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.lint.lint import judged
-from surefoot.rules.findings import Finding, Unit
+from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.suppressions import Suppression, comment, suppressions
 
 PATH = Path("0009_change.py")
@@ -45,14 +45,14 @@ def test_a_comment_names_a_rule_and_a_reason(source: str, expected: Sequence[Sup
 
 def test_a_long_reason_is_read_as_it_was_written() -> None:
     """Over as many lines as it takes, none of them too long."""
-    reason = "all of it is written anew, " * 12 + "once"
+    reason = "all of it is written again, " * 12 + "once"
     written = comment("avoid-truncate", reason)
     assert max(len(line) for line in written.splitlines()) <= 100
     assert suppressions(written) == [Suppression("avoid-truncate", reason, 1)]
 
 
 def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:
-    return judged(Unit("0009", PATH, "expand", source=source, failure=failure), 18)
+    return judged(TracedRevision("0009", PATH, "expand", source=source, failure=failure), 18)
 
 
 def told(findings: Sequence[Finding]) -> Iterator[tuple[int, str, str]]:
@@ -73,8 +73,8 @@ def test_a_suppression_without_a_reason_is_a_finding_itself() -> None:
         (
             1,
             "require-reason-for-suppression",
-            "nobody knows later whether avoid-importing-the-application may still be suppressed "
-            "here",
+            "a later reader cannot tell whether avoid-importing-the-application may still be "
+            "suppressed here",
         )
     ]
 
@@ -87,7 +87,7 @@ def test_a_suppression_of_a_rule_that_is_not_broken_is_a_finding() -> None:
         (
             2,
             "avoid-unused-suppression",
-            "the comment allows avoid-truncate, which nothing here breaks",
+            "the comment allows avoid-truncate, which the revision does not break",
         )
     ]
 
@@ -99,7 +99,7 @@ def test_a_suppression_of_no_rule_is_a_finding() -> None:
         (
             1,
             "avoid-unused-suppression",
-            "the comment allows avoid-trunkate, and there is no such rule",
+            "the comment allows avoid-trunkate, which does not exist",
         )
     ]
 

@@ -8,9 +8,9 @@ from sqlalchemy import MetaData
 
 from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError
-from surefoot.testing import Project
-from surefoot.testing.files import check_imports, check_name, declared_losses
-from surefoot.testing.offline import statements
+from surefoot.testing import ChainTests
+from surefoot.testing.conventions import check_imports, check_name, declared_losses
+from surefoot.testing.offline_sql import statements
 
 
 def revision(
@@ -44,32 +44,32 @@ def test_id_and_slug_are_a_good_name(tmp_path: Path, name: str) -> None:
         (
             "add_city",
             {"identifier": "0002"},
-            "add_city.py is not named by its id, '0002', and what it does in lower case",
+            "add_city.py is not named by its id, '0002', and a slug in lower case",
             "rename it to 0002_add_city.py, then `vegafs lock`",
         ),
         (
             "0002_Add-City",
             {},
-            "0002_Add-City.py is not named by its id, '0002', and what it does in lower case",
+            "0002_Add-City.py is not named by its id, '0002', and a slug in lower case",
             "rename it to 0002_add_city.py, then `vegafs lock`",
         ),
         (
             "0002_add_city",
             {"docstring": ""},
-            "0002_add_city.py has no docstring: `alembic history` has nothing to say of it",
-            "write in its first line what it does",
+            "0002_add_city.py has no docstring for `alembic history` to show",
+            "describe the change in the first line of a docstring",
         ),
         (
             "0002_add_city",
             {"down": "0003"},
-            "0002_add_city.py builds on 0003, and its number is not a later one",
+            "0002_add_city.py builds on 0003, but its number is not higher",
             "give it the next number, then `vegafs lock`",
         ),
         (
             f"{'7' * 33}_add_city",
             {},
             f"{'7' * 33}_add_city.py has an id of 33 characters; the version table keeps 32",
-            "give it a shorter id, and its successor's down_revision with it",
+            "shorten the id, and the down_revision of its successor",
         ),
     ],
 )
@@ -88,9 +88,9 @@ def test_every_import_of_what_moves_on_is_named(tmp_path: Path) -> None:
     with pytest.raises(RevisionImports) as caught:
         check_imports(revision(tmp_path, "0001_start", imports=imports))
     assert caught.value.message == (
-        "0001_start.py:4: shop.models will have changed when this revision runs on the next new "
+        "0001_start.py:4: shop.models may have changed when this revision runs on a new "
         "database\n"
-        "0001_start.py:5: . will have changed when this revision runs on the next new database"
+        "0001_start.py:5: . may have changed when this revision runs on a new database"
     )
 
 
@@ -123,9 +123,9 @@ def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, 
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
     revision(tmp_path / "versions", "0001_start")
     with pytest.raises(UsageError) as caught:
-        Project(tmp_path / "alembic.ini", MetaData(), **told).line()
+        ChainTests(tmp_path / "alembic.ini", MetaData(), **told).line()
     assert caught.value.message == (
-        f"Project names 0009, which is no revision of {tmp_path / 'versions'}"
+        f"ChainTests names 0009, which is no revision of {tmp_path / 'versions'}"
     )
     assert caught.value.help == "correct since=… or between=…"
 

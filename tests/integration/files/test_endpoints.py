@@ -195,7 +195,7 @@ async def test_an_invalid_filter_is_a_problem(
     assert answer.status_code == 422
     assert answer.json() == {
         "type": "urn:vegafs:request-invalid",
-        "title": "The request has parts that are missing, unknown or not as they are described",
+        "title": "Parts of the request are missing, unknown or invalid",
         "status": 422,
         "detail": detail,
         "instance": "/api/v1/files",

@@ -65,10 +65,10 @@ def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Da
     found = ask("drift", VEGAFS_ENVIRONMENT="production")
     assert (found.code, found.out) == (
         0,
-        f"OK  {database.name} is what its revisions up to 0008 give, and so are the models.\n",
+        f"OK  {database.name} matches its revisions up to 0008, and so do the models.\n",
     ), found.err
     without = ask("drift", "--no-models")
-    assert without.out == f"OK  {database.name} is what its revisions up to 0008 give.\n"
+    assert without.out == f"OK  {database.name} matches its revisions up to 0008.\n"
     named = ask(
         "drift",
         "--target",
@@ -127,7 +127,7 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
     psql(database, f"GRANT SELECT ON alembic_version_ledger TO {role}")
     verified = ask("verify", DATABASE_URL=url)
     assert verified.code == 1, verified.err
-    assert ", every hash fits, " in verified.out
+    assert ", all hashes are valid, " in verified.out
     psql(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
@@ -181,7 +181,7 @@ async def test_a_database_behind_is_compared_with_its_own_revision(
     await downgrade(Target.of(engine), "0003")
     await engine.dispose()
     found = ask("drift")
-    assert found.out == f"OK  {database.name} is what its revisions up to 0003 give.\n"
+    assert found.out == f"OK  {database.name} matches its revisions up to 0003.\n"
     psql(empty_database, "CREATE TABLE theirs (id int)")
     nowhere = ask("drift", DATABASE_URL=empty_database.url)
     assert nowhere.out.splitlines()[0] == f"DRIFT  {empty_database.name}: 1 difference from base"
@@ -242,11 +242,11 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (found.code, found.out) == (
         0,
         f"OK  {database.name}: 4 checks\n"
-        "  yes  files     8 revisions, one head, revisions.lock is fresh\n"
-        "  yes  ledger    9 rows, every hash fits, and the files are what was applied\n"
+        "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
+        "  yes  ledger    9 rows, all hashes are valid, and the files match the applied revisions\n"
         f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
         "0008\n"
-        "  yes  drift     the schema is what the revisions up to 0008 give, and so are the models"
+        "  yes  drift     the schema matches the revisions up to 0008, and so do the models"
         "\n",
     ), found.err
     psql(
@@ -258,7 +258,7 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     assert (refused.code, refused.out) == (
         1,
         f"FAILED  {database.name}: 2 of 4 checks say no\n"
-        "  yes  files     8 revisions, one head, revisions.lock is fresh\n"
+        "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not match\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"

@@ -80,8 +80,8 @@ def test_a_plan_says_what_would_be_locked_and_writes_nothing(
         + "\n"
         "1 of 1  0009  index jobs (expand; undo: free)\n"
         "  CREATE INDEX CONCURRENTLY ix_jobs_attempts ON jobs (attempts)\n"
-        "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither readers nor "
-        "writers\n\n"
+        "    SHARE UPDATE EXCLUSIVE on jobs, held for a moment: blocks neither reads nor "
+        "writes\n\n"
         "0 errors, 0 warnings. Next: alembic upgrade head\n",
     )
     assert written(database) == before

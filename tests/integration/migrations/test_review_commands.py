@@ -40,10 +40,10 @@ SAFE = UNSAFE.replace("op.create_index(", "op.create_index_concurrently(")
 ALLOWED = UNSAFE.replace(LINE, f"{LINE}  # allow require-concurrent-index: jobs is small")
 FOUND = """\
 alembic/versions/0009_index_jobs.py:15
-  error [require-concurrent-index]  writers of jobs wait until ix_jobs_attempts is built
-    help: op.create_index_concurrently, in a revision of its own; for a partitioned table one for \
-each partition, attached to one that is made ON ONLY the table
-    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); reads all of jobs
+  error [require-concurrent-index]  writes to jobs block until ix_jobs_attempts is built
+    help: op.create_index_concurrently in a separate revision; for a partitioned table one for \
+each partition, attached to an index created ON ONLY the table
+    traced: SHARE on jobs (blocks INSERT, UPDATE, DELETE); scans jobs
 
 """
 
@@ -93,10 +93,10 @@ def test_every_rule_is_explained() -> None:
     assert len(listed.out.splitlines()) == len(RULES)
     one = run("vegafs", "explain", "require-concurrent-index")
     assert one.out == (
-        "error [require-concurrent-index]  An index built while writers wait\n"
-        "  writers of <table> wait until <name> is built\n"
-        "  help: op.create_index_concurrently, in a revision of its own; for a partitioned table "
-        "one for each partition, attached to one that is made ON ONLY the table\n\n"
+        "error [require-concurrent-index]  An index built without CONCURRENTLY\n"
+        "  writes to <table> block until <name> is built\n"
+        "  help: op.create_index_concurrently in a separate revision; for a partitioned table one "
+        "for each partition, attached to an index created ON ONLY the table\n\n"
         "Safe form:\n\n"
         '    op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])\n'
     )
@@ -111,8 +111,8 @@ def test_every_rule_is_explained() -> None:
 def test_the_code_of_an_error_is_explained() -> None:
     """What it states, its exit code, and what that means."""
     assert run("vegafs", "explain", "mutex-held").out == (
-        "error [mutex-held]  Another run has the migration mutex for longer than we wait.\n"
-        "  exit code: 75, The same command may work in a moment, and repeating it is safe\n"
+        "error [mutex-held]  Another run holds the migration mutex for longer than this one "
+        "waits.\n  exit code: 75, The same command may work in a moment, and a retry is safe\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Columns that are added to a table with rows, of which PostgreSQL is to read and write none."""
+"""Adds columns to a table with rows, where possible without a rewrite or a scan."""
 
 from __future__ import annotations
 
@@ -6,70 +6,78 @@ import re
 
 from alembic.operations import ops
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import checked_domain
-from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Routine
 
 _CALL = re.compile(r"(\w+)\(")
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 
 
-def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Step]:
-    """The steps of a new column.
+def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
+    """The changes that add a column.
 
-    A default that differs by row is set after the column is there, for the rows to come. NOT NULL
-    without a value for the rows that are there is a step of its own.
+    A volatile default is set after the column is added, for new rows only. NOT NULL without a value
+    for existing rows is a change of its own.
     """
     table, column = str(operation.table_name), operation.column
     key = Key("column", f"{table}.{column.name}")
-    attributes = comparison.models.objects.get(key, {})
-    by_row = is_volatile(comparison, attributes)
-    filled = any(attributes.get(name) is not None for name in ("generated", "identity")) or (
-        attributes.get("default") is not None and not by_row
+    declared = comparison.models.find(Column, key)
+    by_row = declared is not None and is_volatile(comparison, declared)
+    required = (
+        declared is not None
+        and declared.not_null
+        and not (
+            declared.generated is not None
+            or declared.identity is not None
+            or (declared.default is not None and not by_row)
+        )
     )
-    required = bool(attributes.get("not null")) and not filled
     checked = key in comparison.models.uses and checked_domain(comparison, key)
-    if fills_rows(attributes) or (checked and not by_row and not required):
-        return [Step(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
+    fills = declared is not None and fills_rows(declared)
+    if fills or (checked and not by_row and not required):
+        return [Change(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
-        return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+        return [Change(Stage.TABLES, [operation], [operation.reverse()])]
     copy = column._copy()
     copy.nullable = True
     if by_row:
         copy.server_default = None
     add = ops.AddColumnOp(table, copy, schema=operation.schema)
     drop = ops.DropColumnOp(table, str(column.name), schema=operation.schema)
-    steps = [Step(Stage.TABLES, [add], [drop])]
+    changes = [Change(Stage.TABLES, [add], [drop])]
     if by_row:
         default = ops.AlterColumnOp(
             table, str(column.name), modify_server_default=column.server_default
         )
-        steps.append(Step(Stage.TABLES, [default], [], "default", key))
+        changes.append(Change(Stage.TABLES, [default], [], "default", key))
     if required:
-        steps.append(not_null(table, str(column.name), column.type))
-    return steps
+        changes.append(not_null(table, str(column.name), column.type))
+    return changes
 
 
-def fills_rows(column: Attributes) -> bool:
-    """Whether a column has a value of its own in each row as it is added."""
-    return bool(column.get("identity")) or str(column.get("generated") or "").endswith(" STORED")
+def fills_rows(column: Column) -> bool:
+    """Whether adding the column writes a value in each row."""
+    return column.identity is not None or (column.generated or "").endswith(" STORED")
 
 
-def not_null(table: str, name: str, kind: object) -> Step:
-    """The step that forbids null in a column that has the type by then."""
+def not_null(table: str, name: str, kind: object) -> Change:
+    """The change that sets NOT NULL on a column, whose type is final by then."""
     forbid = ops.AlterColumnOp(
         table, name, modify_nullable=False, existing_type=kind, existing_nullable=True
     )
     key = Key("column", f"{table}.{name}")
-    return Step(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
+    return Change(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
 
 
-def is_volatile(comparison: Comparison, column: Attributes) -> bool:
-    """Whether the default of a column may be another one for each row."""
+def is_volatile(comparison: Comparison, column: Column) -> bool:
+    """Whether the default of a column may differ from row to row."""
     ours = {
-        str(function["name"]): bool(_SAYS_SO.search(str(function["definition"])))
-        for _, function in comparison.models.of_kind("function")
+        routine.name: bool(_SAYS_SO.search(routine.definition))
+        for key, routine in comparison.models.each(Routine)
+        if key.kind == "function"
     }
-    calls = _CALL.findall(str(column.get("default") or "").lower())
+    calls = _CALL.findall((column.default or "").lower())
     return any(not ours.get(name, name not in comparison.volatile) for name in calls)

@@ -1,24 +1,24 @@
-"""Rules that a revision breaks because the models say so: which, and the reason that it gives.
+"""Allowances for rules that a revision breaks because the models declare it so.
 
 A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
-models declare, so it names what they declare in the file, where whoever reviews it reads it.
+models declare, and writes an `# allow` comment with that reason for the reviewer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Iterable, Iterator, Mapping
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import no_other_way, wording
+from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.definitions import leading_columns
-from surefoot.autogenerate.domains import is_constrained
-from surefoot.autogenerate.facts import Fact
-from surefoot.autogenerate.parts import Allowance
-from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.autogenerate.indexes import leading_columns
+from surefoot.autogenerate.revision_part import Allowance
+from surefoot.autogenerate.transitions import Transition
+from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
 _BY_TYPE: Mapping[str, str] = {
     "json": "avoid-json-column",
@@ -26,14 +26,14 @@ _BY_TYPE: Mapping[str, str] = {
     "character": "avoid-char-column",
     "bpchar": "avoid-char-column",
 }
-# A rule, and what the models declare that it is broken by.
+# A rule, and the declaration that breaks it.
 Said = tuple[str, str]
 _SMALL = ("integer", "smallint")
 _MADE = ("make", "remake", "promise")
 
 
 def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
-    """One for each rule, with all its reasons."""
+    """One allowance for each rule, with all its reasons."""
     reasons: dict[str, dict[str, None]] = {}
     for rule, reason in allowances:
         reasons.setdefault(rule, {})[reason] = None
@@ -41,20 +41,20 @@ def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
 
 
 def declared_so(
-    steps: Iterable[MigrateOperation], facts: Iterable[Fact], comparison: Comparison
+    changes: Iterable[MigrateOperation], transitions: Iterable[Transition], comparison: Comparison
 ) -> Iterator[Allowance]:
-    """What the rules of design find in a revision, as the models' decisions."""
-    steps = list(steps)
-    found = [said for fact in facts for said in _of_fact(fact, comparison)]
-    for step in steps:
-        for table, columns in _references(step, comparison):
+    """Allowances for the design rules that a revision breaks."""
+    changes = list(changes)
+    found = [said for transition in transitions for said in _of_transition(transition, comparison)]
+    for change in changes:
+        for table, columns in _references(change, comparison):
             found += _unindexed(comparison, table, columns)
-        yield from _inline(step, comparison)
+        yield from _inline(change, comparison)
     yield from as_declared(found)
 
 
 def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
-    """One allowance a rule, in the models' name."""
+    """One allowance for each rule, with the declarations as the reason."""
     said: dict[str, dict[str, None]] = {}
     for rule, what in found:
         said.setdefault(rule, {})[what] = None
@@ -62,9 +62,9 @@ def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
         yield Allowance(rule, f"the models declare {', '.join(items)}")
 
 
-def of_column(name: str, column: Attributes, *, added: bool = True) -> Iterator[Said]:
-    """What is found in a column of this type: added, or given the type."""
-    kind = str(column["type"])
+def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said]:
+    """The rules that the type of a column breaks; some hold for added columns only."""
+    kind = column.type
     base = kind.partition("(")[0]
     if kind.startswith("timestamp") and kind.endswith("without time zone"):
         base = "timestamp without time zone"
@@ -74,38 +74,35 @@ def of_column(name: str, column: Attributes, *, added: bool = True) -> Iterator[
         yield "avoid-length-limit", f"{name} as {kind}"
 
 
-def _of_fact(fact: Fact, comparison: Comparison) -> Iterator[Said]:
-    after = fact.after
-    if after is None:
-        return
-    if fact.key.kind == "column" and fact.word in ("make", "remake", "retype"):
-        if "type" in after:
-            yield from of_column(fact.key.name, after, added=fact.word != "retype")
-            if fact.word == "make":
-                yield from _serial(comparison, fact.key.name, after)
-    elif fact.key.kind == "table" and fact.word == "make":
-        yield from _of_table(comparison, fact.key.name)
-    elif fact.key.kind == "domain" and fact.word == "make" and is_constrained(after):
-        yield "avoid-domain-with-constraint", f"{fact.key.name} as a domain with a constraint"
+def _of_transition(transition: Transition, comparison: Comparison) -> Iterator[Said]:
+    after = transition.after
+    if isinstance(after, Column) and transition.action in ("make", "remake", "retype"):
+        yield from of_column(transition.key.name, after, added=transition.action != "retype")
+        if transition.action == "make":
+            yield from _serial(comparison, transition.key.name, after)
+    elif isinstance(after, Table) and transition.action == "make":
+        yield from _of_table(comparison, transition.key.name)
+    elif isinstance(after, Domain) and transition.action == "make" and after.is_constrained:
+        yield "avoid-domain-with-constraint", f"{transition.key.name} as a domain with a constraint"
 
 
 def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
-    columns = comparison.models.of_table("column", table)
+    columns = comparison.models.of_table(Column, table)
     for name, column in columns.items():
         yield from of_column(f"{table}.{name}", column)
         yield from _serial(comparison, f"{table}.{name}", column)
-    for constraint in comparison.models.of_table("constraint", table).values():
-        if constraint["type"] != "primary key":
+    for constraint in comparison.models.of_table(Constraint, table).values():
+        if constraint.type != "primary key":
             continue
         key = leading_columns(constraint)
-        if len(key) == 1 and columns[key[0]]["type"] in _SMALL:
-            kind = columns[key[0]]["type"]
+        if len(key) == 1 and columns[key[0]].type in _SMALL:
+            kind = columns[key[0]].type
             yield "avoid-small-integer-key", f"{table}.{key[0]} as {kind}"
 
 
-def _serial(comparison: Comparison, name: str, column: Attributes) -> Iterator[Said]:
-    owned = any(each["owned by"] == name for _, each in comparison.models.of_kind("sequence"))
-    if owned and str(column["default"] or "").startswith("nextval("):
+def _serial(comparison: Comparison, name: str, column: Column) -> Iterator[Said]:
+    owned = any(each.owned_by == name for _, each in comparison.models.each(Sequence))
+    if owned and (column.default or "").startswith("nextval("):
         yield "avoid-serial-key", f"{name} as serial"
 
 
@@ -113,18 +110,18 @@ def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> It
     wanted = list(columns)
     if not wanted:
         return
-    indexes = [
-        *comparison.models.of_table("index", table).values(),
-        *comparison.models.of_table("constraint", table).values(),
+    indexes: list[Index | Constraint] = [
+        *comparison.models.of_table(Index, table).values(),
+        *comparison.models.of_table(Constraint, table).values(),
     ]
     if not any(set(leading_columns(each)[: len(wanted)]) == set(wanted) for each in indexes):
         named = f"{table}.{wanted[0]}" if len(wanted) == 1 else f"{table} ({', '.join(wanted)})"
         yield "require-index-for-foreign-key", f"no index on {named}"
 
 
-def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
-    """References to a table in use that are made together with their own."""
-    for operation in step.ops if isinstance(step, Step) else ():
+def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
+    """Foreign keys to a table in use that are created with their own table."""
+    for operation in change.ops if isinstance(change, Change) else ():
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             referred = {
                 item.referred_table.name
@@ -132,19 +129,19 @@ def _inline(step: MigrateOperation, comparison: Comparison) -> Iterator[Allowanc
                 if isinstance(item, ForeignKeyConstraint)
             }
             if referred & comparison.kept_tables:
-                yield from no_other_way.partitioned(operation.table_name)
+                yield from unavoidable.partitioned(operation.table_name)
 
 
 def _references(
-    step: MigrateOperation, comparison: Comparison
-) -> Iterator[tuple[str, Sequence[str]]]:
-    """The foreign keys that a step makes: their tables, and the columns that refer."""
-    if not isinstance(step, Step):
+    change: MigrateOperation, comparison: Comparison
+) -> Iterator[tuple[str, abc.Sequence[str]]]:
+    """The foreign keys that a change creates: their tables and their columns."""
+    if not isinstance(change, Change):
         return
-    attributes = comparison.models.objects.get(step.key or Key("", ""), {})
-    if "definition" in attributes and step.word in _MADE and step.stage is not Stage.DROP:
-        yield str(attributes.get("table")), wording.referring_columns(attributes) or ()
-    for operation in step.ops:
+    made = comparison.models.find(Constraint, change.key)
+    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
+        yield made.table, object_operations.referring_columns(made) or ()
+    for operation in change.ops:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             for item in operation.columns:
                 if isinstance(item, ForeignKeyConstraint):

@@ -1,4 +1,4 @@
-"""Columns: Alembic finds which differ, the catalogs say in what, and here is how they change."""
+"""Changes columns: Alembic finds which ones differ, and the catalogs say how."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from sqlalchemy import DefaultClause, String, text
 from sqlalchemy.types import NullType, TypeEngine
 
 from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, comparison_of
-from surefoot.autogenerate.exchangeable import is_exchanged
-from surefoot.autogenerate.steps import AlterColumnUsing, GoOn, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, alterations
-from surefoot.catalog.statements import literal, quoted
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
+from surefoot.autogenerate.swappable import is_swappable
+from surefoot.catalog import Key, alterations
+from surefoot.catalog.kinds import Column
+from surefoot.quoting import literal, quoted
 
 
 def compare_type(
@@ -25,29 +27,29 @@ def compare_type(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether type and collation are the models', as PostgreSQL writes them."""
-    table, name, found, declared = place
+    """Compares type and collation as PostgreSQL writes them."""
+    table, name, reflected, declared = place
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
+    found, expected = pair
     comparison = comparison_of(context)
     assert comparison is not None
-    found.type = collated(found.type, pair[0])
-    comparison.columns[Key("column", f"{table}.{name}")] = (found, declared)
-    if not isinstance(found.type, NullType):
-        operation.existing_type = found.type
-    if any(pair[0][part] != pair[1][part] for part in ("type", "collation")):
+    reflected.type = collated(reflected.type, found)
+    comparison.columns[Key("column", f"{table}.{name}")] = (reflected, declared)
+    if not isinstance(reflected.type, NullType):
+        operation.existing_type = reflected.type
+    if (found.type, found.collation) != (expected.type, expected.collation):
         operation.modify_type = declared.type
     return PriorityDispatchResult.STOP
 
 
-def collated(kind: TypeEngine[Any], attributes: Attributes) -> TypeEngine[Any]:
+def collated(kind: TypeEngine[Any], column: Column) -> TypeEngine[Any]:
     """A reflected type with its collation, which SQLAlchemy 2.0 leaves out."""
-    collation = attributes["collation"]
-    if collation is None or not isinstance(kind, String) or kind.collation is not None:
+    if column.collation is None or not isinstance(kind, String) or kind.collation is not None:
         return kind
     with_it = kind.copy()
-    with_it.collation = str(collation).strip('"')
+    with_it.collation = column.collation.strip('"')
     return with_it
 
 
@@ -57,14 +59,15 @@ def compare_nullable(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether NOT NULL is the models', a primary key's included."""
+    """Compares NOT NULL, including that of a primary key."""
     table, name, *_ = place
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
-    operation.existing_nullable = not pair[0]["not null"]
-    if pair[0]["not null"] != pair[1]["not null"]:
-        operation.modify_nullable = not pair[1]["not null"]
+    found, expected = pair
+    operation.existing_nullable = not found.not_null
+    if found.not_null != expected.not_null:
+        operation.modify_nullable = not expected.not_null
     return PriorityDispatchResult.STOP
 
 
@@ -74,12 +77,12 @@ def compare_default(
     schema: str | None,
     *place: Any,
 ) -> PriorityDispatchResult:
-    """Whether the default is the models', as PostgreSQL writes it and without running it."""
+    """Compares the default as PostgreSQL writes it, without running it."""
     table, name, _, declared = place
     pair = _pair(context, schema, table, name)
     if pair is None:
         return PriorityDispatchResult.CONTINUE
-    before, after = pair[0]["default"], pair[1]["default"]
+    before, after = (each.default for each in pair)
     operation.existing_server_default = _default(before) if before else False
     if before != after:
         operation.existing_server_default = _default(before)
@@ -91,64 +94,67 @@ def compare_default(
     return PriorityDispatchResult.STOP
 
 
-def alter(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
-    """The steps of a column that differs. That null is forbidden is the last of them."""
+def alter(comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp) -> list[Change]:
+    """The changes of a column that differs; NOT NULL comes last."""
     key = Key("column", f"{operation.table_name}.{operation.column_name}")
-    if operation.modify_type is not None and is_exchanged(comparison, key):
-        in_place = _altered(comparison, changes, operation)
-        do = [each for step in in_place for each in step.ops]
-        undo = [each for step in reversed(in_place) for each in step.undo]
-        return [Step(Stage.TABLES, do, undo, "exchange", key)]
-    return _altered(comparison, changes, operation)
+    if operation.modify_type is not None and is_swappable(comparison, key):
+        in_place = _altered(comparison, diff, operation)
+        do = [each for change in in_place for each in change.ops]
+        undo = [each for change in reversed(in_place) for each in change.undo]
+        return [Change(Stage.TABLES, do, undo, "swap", key)]
+    return _altered(comparison, diff, operation)
 
 
-def _altered(comparison: Comparison, changes: Changes, operation: ops.AlterColumnOp) -> list[Step]:
+def _altered(
+    comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp
+) -> list[Change]:
     if operation.modify_nullable is False:
         operation.modify_nullable = None
         operation.existing_nullable = True
         kind = operation.modify_type or operation.existing_type
         forbid = not_null(str(operation.table_name), str(operation.column_name), kind)
-        rest = _altered(comparison, changes, operation) if operation.has_changes() else []
+        rest = _altered(comparison, diff, operation) if operation.has_changes() else []
         return [*rest, forbid]
-    pair = comparison.column(str(operation.table_name), str(operation.column_name))
+    key = Key("column", f"{operation.table_name}.{operation.column_name}")
+    pair = comparison.column(key)
     if pair is not None and operation.modify_type is not None:
         return _retype(comparison, operation, *pair)
-    key = Key("column", f"{operation.table_name}.{operation.column_name}")
     if (
         operation.modify_server_default is not False
-        and comparison.database.uses.get(key, frozenset()) & changes.replaced
+        and comparison.database.uses.get(key, frozenset()) & diff.replaced
     ):
         return _past_replaced_enum(operation)
-    return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    return [Change(Stage.TABLES, [operation], [operation.reverse()])]
 
 
-def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Step]:
-    """Neither default may be in force while the values change: each may be none of the others."""
+def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Change]:
+    """Drops the default while the values change: it may not exist in the other enum."""
     old, new = operation.existing_server_default, operation.modify_server_default
     operation.modify_server_default = operation.existing_server_default = False
-    steps = []
+    changes = []
     if old is not None:
-        steps.append(Step(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
+        changes.append(Change(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
     if operation.has_changes():
-        steps.append(Step(Stage.TABLES, [operation], [operation.reverse()]))
+        changes.append(Change(Stage.TABLES, [operation], [operation.reverse()]))
     if new is not None:
-        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return steps
+        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return changes
 
 
-def identity(table: str, name: str, before: Attributes, after: Attributes) -> Step | None:
-    """The step that makes, changes or drops the identity of a column."""
-    if before["identity"] == after["identity"]:
+def identity(before: Column, after: Column) -> Change | None:
+    """The change that makes, changes or drops the identity of a column."""
+    if before.identity == after.identity:
         return None
+    table, name = after.table, after.name
 
-    def to(after: Attributes, before: Attributes) -> list[MigrateOperation]:
-        first, *rest = alterations.identity(table, name, before, after)
+    def to(after: Column, before: Column) -> list[MigrateOperation]:
+        first, *rest = alterations.identity(before, after)
         if not rest:
             return [sql(first)]
-        # Rows that are there have their numbers: the sequence goes on after them.
+        # Existing rows keep their numbers: the sequence continues after the highest.
         return [
             sql(first),
-            GoOn(
+            ContinueSequence(
                 f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
                 f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART",
                 quoted(table),
@@ -157,35 +163,33 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> St
         ]
 
     key = Key("column", f"{table}.{name}")
-    return Step(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+    return Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
 
 
 def _retype(
-    comparison: Comparison, operation: ops.AlterColumnOp, before: Attributes, after: Attributes
-) -> list[Step]:
-    """A default stands in the way of a type that PostgreSQL does not cast to by itself.
+    comparison: Comparison, operation: ops.AlterColumnOp, before: Column, after: Column
+) -> list[Change]:
+    """A type change. A default blocks it where PostgreSQL has no cast for the default.
 
-    Where it does cast, the default is set again all the same: it keeps the words of its old type.
+    Where it has one, the default is set again too: it would keep the text of its old type.
     """
-    column = quoted(operation.column_name)
-    up = comparison.using(column, str(before["type"]), str(after["type"]))
-    down = comparison.using(column, str(after["type"]), str(before["type"]))
-    old, new = _default(before["default"]), _default(after["default"])
+    column = quoted(str(operation.column_name))
+    up = comparison.using(column, before.type, after.type)
+    down = comparison.using(column, after.type, before.type)
+    old, new = _default(before.default), _default(after.default)
     if operation.modify_server_default is not False:
         new = operation.modify_server_default
     if up is None and down is None and operation.existing_type is not None:
         if old is not None or new is not None:
             operation.existing_server_default, operation.modify_server_default = old, new
-        return [Step(Stage.TABLES, [operation], [operation.reverse()])]
+        return [Change(Stage.TABLES, [operation], [operation.reverse()])]
     operation.existing_server_default = operation.modify_server_default = False
-    steps = [
-        Step(Stage.TABLES, [_using(operation, up)], _back(operation, down, str(before["type"])))
-    ]
+    changes = [Change(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))]
     if old is not None:
-        steps.insert(0, Step(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
+        changes.insert(0, Change(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
     if new is not None:
-        steps.append(Step(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return steps
+        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
+    return changes
 
 
 def _back(
@@ -193,8 +197,8 @@ def _back(
 ) -> list[MigrateOperation]:
     if operation.existing_type is not None:
         return [_using(operation.reverse(), using)]
-    # A type that SQLAlchemy does not know is written as PostgreSQL does.
-    table, column = quoted(operation.table_name), quoted(operation.column_name)
+    # SQLAlchemy does not know the type: PostgreSQL's name for it is used.
+    table, column = quoted(str(operation.table_name)), quoted(str(operation.column_name))
     how = "" if using is None else f" USING {using}"
     retype = sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_name}{how}")
     rest = operation.reverse()
@@ -225,12 +229,14 @@ def _set(operation: ops.AlterColumnOp, default: Any) -> ops.AlterColumnOp:
     )
 
 
-def _default(expression: object) -> DefaultClause | None:
-    return None if expression is None else DefaultClause(text(str(expression)))
+def _default(expression: str | None) -> DefaultClause | None:
+    return None if expression is None else DefaultClause(text(expression))
 
 
 def _pair(
     context: AutogenContext, schema: str | None, table: str, name: str
-) -> tuple[Attributes, Attributes] | None:
+) -> tuple[Column, Column] | None:
     comparison = comparison_of(context)
-    return None if comparison is None or schema is not None else comparison.column(table, name)
+    if comparison is None or schema is not None:
+        return None
+    return comparison.column(Key("column", f"{table}.{name}"))

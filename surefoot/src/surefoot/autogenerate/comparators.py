@@ -1,8 +1,8 @@
-"""What Alembic calls while it compares, and while it writes.
+"""Hooks that Alembic calls while it compares and while it writes.
 
-begin   both catalogs are read
-then    Alembic's own comparators; whether a column differs is answered from the catalogs
-end     what Alembic found becomes steps, and what it does not see is added
+begin   reads both catalogs
+then    Alembic's own comparators run; whether a column differs is answered from the catalogs
+end     turns Alembic's operations into changes, and adds those that Alembic does not see
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction, types
 from sqlalchemy.dialects import postgresql
 
-from surefoot.autogenerate.changes import changes_of
+from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.columns import compare_default, compare_nullable, compare_type
 from surefoot.autogenerate.comparison import compare, comparison_of
 from surefoot.autogenerate.directives import is_check, process_revision_directives, renames_given
-from surefoot.autogenerate.enums import enum_steps
-from surefoot.autogenerate.objects import object_steps
-from surefoot.autogenerate.page import Pages
+from surefoot.autogenerate.enums import enum_changes
+from surefoot.autogenerate.object_diff import diff_objects
+from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.plugin import EXCLUDE
-from surefoot.autogenerate.renames import Rename, carry_out, following, told
-from surefoot.autogenerate.steps import Step
-from surefoot.autogenerate.tables import table_steps
+from surefoot.autogenerate.renames import Rename, carry_out, following, parse_renames
+from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.tables import table_changes
 
 __all__ = [
-    "Pages",
+    "RevisionTexts",
     "begin",
     "compare_default",
     "compare_nullable",
@@ -39,8 +39,8 @@ __all__ = [
     "process_revision_directives",
     "render_item",
 ]
-# What SQLAlchemy's reflection says of a check that is NOT VALID and of types that it does not know.
-# The catalogs compare both, and write them.
+# SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
+# catalogs compare both.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 
 
@@ -50,13 +50,15 @@ _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list
 
 
 def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Read the database and the models, before anything is compared."""
+    """Read the database and the models before Alembic compares."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    renames = [] if is_check(context.opts) else told(renames_given(context.migration_context))
+    renames = (
+        [] if is_check(context.opts) else parse_renames(renames_given(context.migration_context))
+    )
     if renames:
         _rename(context, renames)
-    # Of a rename it takes both catalogs to say what follows it.
+    # Both catalogs are needed to find the objects that are renamed along.
     strict = is_check(context.opts) or bool(renames)
     compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
     comparison = comparison_of(context)
@@ -69,28 +71,28 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Put steps in the place of what Alembic found, after everything was compared."""
+    """Replace Alembic's operations by changes, after everything was compared."""
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if savepoint is not None:
         savepoint.rollback()
     if comparison is None:
         return PriorityDispatchResult.CONTINUE
-    changes = changes_of(comparison)
-    steps: list[Step] = [
-        *(rename.step() for rename in renames),
-        *table_steps(comparison, changes, operations.ops),
-        *object_steps(comparison, changes),
-        *enum_steps(comparison, changes),
+    diff = diff_objects(comparison)
+    changes: list[Change] = [
+        *(rename.change() for rename in renames),
+        *table_changes(comparison, diff, operations.ops),
+        *object_changes(comparison, diff),
+        *enum_changes(comparison, diff),
     ]
-    steps.sort(key=lambda step: step.stage)
-    operations.ops[:] = steps
-    operations.info.update(comparison=comparison, changes=changes)
+    changes.sort(key=lambda change: change.stage)
+    operations.ops[:] = changes
+    operations.info.update(comparison=comparison, diff=diff)
     return PriorityDispatchResult.CONTINUE
 
 
 def _rename(context: AutogenContext, renames: list[Rename]) -> None:
-    """Rename in the database until `end` takes it back."""
+    """Rename in the database, in a savepoint that `end` rolls back."""
     connection = context.connection
     assert connection is not None
     savepoint, known = _renamed.get(context, (None, []))
@@ -99,7 +101,7 @@ def _rename(context: AutogenContext, renames: list[Rename]) -> None:
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """An enum and a domain by name alone: a revision makes and drops them as themselves."""
+    """Renders an enum or a domain by name: a revision creates and drops them separately."""
     if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
         return False
     rendered = None

@@ -1,30 +1,31 @@
-"""Comparison is what autogenerate knows: the database and the models as two catalogs."""
+"""Comparison holds the catalogs of the database and of the models."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from sqlalchemy import Column, Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, text
 
+from surefoot.autogenerate.declared import Declared, declared, nameless
 from surefoot.autogenerate.grants import Grants, read_grants
-from surefoot.autogenerate.wording import Declared, declared, nameless
-from surefoot.catalog import Attributes, Catalog, Key, Value, snapshot
-from surefoot.catalog.model import frozen
+from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
+from surefoot.catalog.kinds import Attributes, Column, Enum, Names, Table
 from surefoot.catalog.models import models_catalog
-from surefoot.catalog.statements import literal, quoted
 from surefoot.errors import PermissionMissing
+from surefoot.quoting import literal, quoted
 
 _log = logging.getLogger(__name__)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
-# Whatever has a text form becomes one of these by assignment.
+# PostgreSQL casts every type to these on assignment.
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
 _CASTS = text("""
 SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext::text
@@ -36,7 +37,7 @@ _made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides, and what it takes to go from one to the other."""
+    """Both catalogs, and the facts that are needed to plan the changes between them."""
 
     database: Catalog
     models: Catalog
@@ -44,18 +45,18 @@ class Comparison:
     nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
     grants: Grants
-    # Names of functions whose value may differ from one row to the next.
+    # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
     major: int = 0
-    # The models once more, with what has another type under the name that it has beside the former.
-    beside: Catalog = field(default_factory=lambda: Catalog({}))
-    # A column that both have, as it was reflected and as it is declared.
-    columns: dict[Key, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+    # The models once more, with each retyped column and enum under its temporary name.
+    temporary: Catalog = field(default_factory=lambda: Catalog({}))
+    # A column of both sides, as it was reflected and as it is declared.
+    columns: dict[Key, tuple[sa.Column[Any], sa.Column[Any]]] = field(default_factory=dict)
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
-        """The tables that both have."""
+        """The tables of both sides."""
         return self._tables(self.database) & self._tables(self.models)
 
     @cached_property
@@ -69,39 +70,36 @@ class Comparison:
         return self._tables(self.database) - self._tables(self.models)
 
     def is_in_use(self, table: str) -> bool:
-        """Whether a table is there already, and is one that can be changed beside its users.
+        """Whether a table exists on both sides and can be changed online.
 
-        A partitioned one takes none of the forms that make nobody wait.
+        A partitioned table supports none of the online forms.
         """
-        found = self.database.objects.get(Key("table", table))
-        return table in self.kept_tables and found is not None and found["kind"] == "table"
+        found = self.database.table(table)
+        return table in self.kept_tables and found is not None and found.kind == "table"
 
     @cached_property
-    def followed(self) -> Mapping[Key, Attributes]:
-        """The database's objects once the values of enums have their new names.
+    def followed(self) -> Catalog:
+        """The database after the values of enums are renamed.
 
-        What names such a value follows by itself: a default, a check, an index, a view.
+        Defaults, checks, indexes and views that name such a value follow the rename.
         """
         objects = dict(self.database.objects)
-        for enum, found in self.database.of_kind("enum"):
-            expected = self.models.objects.get(enum)
-            pair = expected and renamed(labels(found), labels(expected))
+        for enum, found in self.database.each(Enum):
+            expected = self.models.find(Enum, enum)
+            pair = expected and renamed(found.values, expected.values)
             if pair:
                 old, new = (f"{literal(value)}::{quoted(enum.name)}" for value in pair)
                 for key in self.database.users_of(enum):
-                    objects[key] = frozen(
-                        {name: _replaced(value, old, new) for name, value in objects[key].items()}
-                    )
-        return objects
+                    objects[key] = _replaced(objects[key], old, new)
+        return replace(self.database, objects=objects)
 
-    def column(self, table: str, column: str) -> tuple[Attributes, Attributes] | None:
-        """A column as the database has it and as the models do, where both do."""
-        key = Key("column", f"{table}.{column}")
-        found, expected = self.followed.get(key), self.models.objects.get(key)
+    def column(self, key: Key) -> tuple[Column, Column] | None:
+        """A column as the database has it and as the models declare it; None where one lacks it."""
+        found, expected = self.followed.find(Column, key), self.models.find(Column, key)
         return None if found is None or expected is None else (found, expected)
 
     def using(self, column: str, old: str, new: str) -> str | None:
-        """How a column's values become a new type, where PostgreSQL wants to be told."""
+        """The USING expression of a type change; None where PostgreSQL needs none."""
         before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
         if before.endswith("[]") and after.endswith("[]"):
             before, after = before[:-2], after[:-2]
@@ -115,14 +113,14 @@ class Comparison:
 
     @staticmethod
     def _tables(catalog: Catalog) -> frozenset[str]:
-        return frozenset(key.name for key, _ in catalog.of_kind("table"))
+        return frozenset(key.name for key, _ in catalog.each(Table))
 
 
 def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
     """Read both sides, and keep them for the comparators of this run.
 
-    Where the role may make no schema, a warning says what is not compared; when `strict`, that
-    is an error: a check that cannot look must not say yes.
+    A role that may not create a schema gets a warning that lists what is not compared. When
+    `strict`, that is an error: a check that cannot compare must not pass.
     """
     connection, metadata = context.connection, _metadata(context)
     assert connection is not None
@@ -131,16 +129,16 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     excluded = {*exclude, version_table}
     database = snapshot(connection, schema, exclude=excluded)
     try:
-        models, beside = models_catalog(
+        models, temporary = models_catalog(
             connection, metadata, schema, exclude=excluded,
-            beside=lambda found: _set_beside(database, found),
+            then=lambda found: _rename_to_temporary(database, found),
         )  # fmt: skip
     except PermissionMissing as error:
         if strict:
             raise
         _log.warning(
             "%s. Not compared: views, functions, triggers, values of enums, checks, computed "
-            "columns, and what an index is made of.",
+            "columns, and the definitions of indexes.",
             error.message,
         )
         return
@@ -153,66 +151,58 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         read_grants(connection, schema),
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
-        beside,
+        temporary,
     )
 
 
-def beside(name: str) -> str:
-    """What takes the place of something is called this until it does."""
+def temporary_name(name: str) -> str:
+    """The name of a new column, index or type until it is swapped in."""
     return f"{name}_new"
 
 
-def _set_beside(database: Catalog, models: Catalog) -> Iterator[str]:
-    """The statements that rename what has another type, and enums that lose a value."""
-    for key, column in models.of_kind("column"):
-        found = database.objects.get(key)
+def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
+    """The statements that give retyped columns and replaced enums their temporary names."""
+    for key, column in models.each(Column):
+        found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
-        if found and (enums or found["type"] != column["type"]):
-            new = quoted(beside(str(column["name"])))
-            if Key("column", beside(key.name)) not in models.objects:
+        if found and (enums or found.type != column.type):
+            new = quoted(temporary_name(column.name))
+            if Key("column", temporary_name(key.name)) not in models.objects:
                 yield (
-                    f"ALTER TABLE {quoted(column['table'])} "
-                    f"RENAME COLUMN {quoted(column['name'])} TO {new}"
+                    f"ALTER TABLE {quoted(column.table)} "
+                    f"RENAME COLUMN {quoted(column.name)} TO {new}"
                 )
-    for key, enum in models.of_kind("enum"):
+    for key, enum in models.each(Enum):
         if (
             is_replaced(database, models, key)
-            and Key("enum", beside(key.name)) not in models.objects
+            and Key("enum", temporary_name(key.name)) not in models.objects
         ):
-            yield f"ALTER TYPE {quoted(enum['name'])} RENAME TO {quoted(beside(key.name))}"
+            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(temporary_name(key.name))}"
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
-    """Whether this is an enum that only a new type can take the place of."""
-    before, after = database.objects.get(key), models.objects.get(key)
-    return key.kind == "enum" and bool(before and after) and replaces(before or {}, after or {})
+    """Whether this is an enum that must be replaced by a new type."""
+    before, after = database.find(Enum, key), models.find(Enum, key)
+    return before is not None and after is not None and replaces(before.values, after.values)
 
 
-def replaces(before: Attributes, after: Attributes) -> bool:
-    """Whether an enum loses a value or changes their order, which only a new type can."""
-    old, new = labels(before), labels(after)
+def replaces(old: Names, new: Names) -> bool:
+    """Whether an enum loses a value or reorders them, which takes a new type."""
     return renamed(old, new) is None and tuple(label for label in new if label in old) != old
 
 
 def comparison_of(context: AutogenContext) -> Comparison | None:
-    """What `compare` found in this run; None where it could not look."""
+    """The comparison of this run; None where the catalogs could not be compared."""
     return _made.get(context)
 
 
-def changed(comparison: Comparison, key: Key) -> frozenset[str]:
+def changed(comparison: Comparison, key: Key) -> Attributes:
     """The names of the attributes in which an object of both differs."""
-    found, expected = comparison.followed[key], comparison.models.objects[key]
-    return frozenset(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-
-
-def labels(attributes: Attributes) -> tuple[str, ...]:
-    """The values of an enum."""
-    found = attributes["labels"]
-    return found if isinstance(found, tuple) else ()
+    return comparison.followed.objects[key].differing(comparison.models.objects[key])
 
 
 def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
-    """The one value that has another name: as many values as before, one place that differs."""
+    """The renamed value: the number of values is equal, and one place differs."""
     old, new = tuple(before), tuple(after)
     places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
     if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
@@ -220,10 +210,16 @@ def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | No
     return places[0]
 
 
-def _replaced(value: Value, old: str, new: str) -> Value:
-    if isinstance(value, tuple):
-        return tuple(item.replace(old, new) for item in value)
-    return value.replace(old, new) if isinstance(value, str) else value
+def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
+    """The object with a text replaced in each of its attributes."""
+    changed: dict[str, Any] = {}
+    for each in fields(item):
+        value = getattr(item, each.name)
+        if isinstance(value, tuple):
+            changed[each.name] = tuple(text.replace(old, new) for text in value)
+        elif isinstance(value, str):
+            changed[each.name] = value.replace(old, new)
+    return replace(item, **changed)
 
 
 def _metadata(context: AutogenContext) -> list[MetaData]:

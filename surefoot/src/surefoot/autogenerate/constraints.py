@@ -1,21 +1,28 @@
-"""Constraints of a table in use: promised, then proven; a key made of an index that was built."""
+"""Adds constraints to tables in use: NOT VALID, then validated; keys from an existing index."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate import no_other_way, wording
-from surefoot.autogenerate.anew import exchanged_key, is_exchanged
+from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.definitions import key_index_of
-from surefoot.autogenerate.parts import PROVEN, REWRITE, Part, Turn
-from surefoot.autogenerate.spelling import BuildIndex, NotValid, UnbuildIndex
-from surefoot.autogenerate.steps import CreateCheck, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, statements
+from surefoot.autogenerate.index_swap import can_swap, swap_key
+from surefoot.autogenerate.indexes import key_index_of
+from surefoot.autogenerate.rendering import (
+    BuildIndex,
+    CreateCheck,
+    NotValid,
+    RemoveIndex,
+    sql,
+)
+from surefoot.autogenerate.revision_part import PROVEN, REWRITE, RevisionPart, Turn
+from surefoot.catalog import Key, statements
+from surefoot.catalog.kinds import Constraint
 from surefoot.operations.constraints import (
     PrimaryKeyUsingIndex,
     UniqueUsingIndex,
@@ -27,107 +34,114 @@ _NOT_VALID = (CreateCheck, ops.CreateForeignKeyOp)
 
 @dataclass(frozen=True)
 class Constraints:
-    """How the steps on constraints are taken apart; `moved` is what is not left as it is."""
+    """Divides changes of constraints into parts; `moved` are the objects that change below them."""
 
     comparison: Comparison
     moved: Collection[Key]
 
-    def parts(self, step: Step, key: Key) -> Iterator[Part]:
-        """The parts of a step on a constraint."""
-        if step.word == "validate":
-            yield from self._validated(step, key)
+    def parts(self, change: Change, key: Key) -> Iterator[RevisionPart]:
+        """The parts of a change on a constraint."""
+        if change.action == "validate":
+            yield from self._validated(change, key)
             return
-        if step.stage in (Stage.DROP, Stage.CLEAN):
-            if not is_exchanged(key, self.comparison, self.moved):
-                yield Part(step, Turn.MAIN, about=self._without(key))
+        if change.stage in (Stage.DROP, Stage.CLEAN):
+            if not can_swap(key, self.comparison, self.moved):
+                yield RevisionPart(change, Turn.MAIN, about=self._without(key))
             return
-        attributes = self.comparison.models.objects[key]
-        table = str(attributes["table"])
-        if self._refers_from_new_to_old(attributes):
-            name = str(attributes["name"])
-            yield Part(self._promised(step, key, attributes), Turn.KEYS, "", f"Add {name}")
-            yield self._proof(key, attributes)
-        elif not self.comparison.is_in_use(table) or not attributes["validated"]:
-            yield Part(step, Turn.MAIN)
-        elif attributes["type"] == "exclusion":
-            yield self._exclusion(step, key, table)
-        elif attributes["type"] in ("check", "foreign key"):
-            name = str(attributes["name"])
-            yield Part(self._promised(step, key, attributes), Turn.MAIN, "", f"Add {name}")
-            yield self._proof(key, attributes)
+        constraint = self.comparison.models.one(Constraint, key)
+        name, table = constraint.name, constraint.table
+        if self._refers_from_new_to_old(constraint):
+            yield RevisionPart(
+                self._promised(change, key, constraint), Turn.KEYS, "", f"Add {name}"
+            )
+            yield self._proof(key, constraint)
+        elif not self.comparison.is_in_use(table) or not constraint.validated:
+            yield RevisionPart(change, Turn.MAIN)
+        elif constraint.type == "exclusion":
+            yield self._exclusion(change, key, table)
+        elif constraint.type in ("check", "foreign key"):
+            yield RevisionPart(
+                self._promised(change, key, constraint), Turn.MAIN, "", f"Add {name}"
+            )
+            yield self._proof(key, constraint)
         else:
-            yield from self._key(step, key, attributes)
+            yield from self._key(change, key, constraint)
 
-    def _refers_from_new_to_old(self, attributes: Attributes) -> bool:
-        """Whether this is a new table's reference to one that is there: two are locked by it."""
-        referred, table = wording.refers_to(attributes), str(attributes["table"])
+    def _refers_from_new_to_old(self, constraint: Constraint) -> bool:
+        """Whether this is a foreign key of a new table to an existing one, which locks both."""
         return (
-            bool(attributes["validated"])
-            and table in self.comparison.new_tables
-            and referred in self.comparison.kept_tables
+            constraint.validated
+            and constraint.table in self.comparison.new_tables
+            and object_operations.refers_to(constraint) in self.comparison.kept_tables
         )
 
-    def _exclusion(self, step: Step, key: Key, table: str) -> Part:
-        allow = no_other_way.exclusion(table)
+    def _exclusion(self, change: Change, key: Key, table: str) -> RevisionPart:
+        allow = unavoidable.exclusion(table)
         if key in self.comparison.database.objects:
-            return Part(step, Turn.MAIN, allow=allow)  # in the place of the former
+            return RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
         name = key.name.rpartition(".")[2]
-        return Part(step, Turn.REWRITE, key.name, f"Add {name}", REWRITE, allow)
+        return RevisionPart(change, Turn.REWRITE, key.name, f"Add {name}", REWRITE, allow)
 
     def _without(self, key: Key) -> str:
-        """What it means that a key is dropped in one revision and made again in another."""
-        found = self.comparison.models.objects.get(key)
-        if found is None or found["type"] not in ("unique", "primary key"):
+        """The warning for a key that one revision drops and another one creates again."""
+        found = self.comparison.models.find(Constraint, key)
+        if found is None or found.type not in ("unique", "primary key"):
             return ""
-        name, table = found["name"], found["table"]
-        return f"Until {name} is made again, nothing keeps the rows of {table} apart by it."
+        name, table = found.name, found.table
+        return f"Until {name} is created again, {table} accepts duplicate rows."
 
-    def _validated(self, step: Step, key: Key) -> Iterator[Part]:
-        attributes = self.comparison.models.objects[key]
-        if attributes["validated"] and self.comparison.is_in_use(str(attributes["table"])):
-            yield self._proof(key, attributes)
+    def _validated(self, change: Change, key: Key) -> Iterator[RevisionPart]:
+        constraint = self.comparison.models.one(Constraint, key)
+        if constraint.validated and self.comparison.is_in_use(constraint.table):
+            yield self._proof(key, constraint)
         else:
-            yield Part(step, Turn.MAIN)
+            yield RevisionPart(change, Turn.MAIN)
 
-    def _proof(self, key: Key, attributes: Attributes) -> Part:
-        name, table = str(attributes["name"]), str(attributes["table"])
-        back = [*wording.drop(key, attributes), *self._not_valid(key, attributes)]
-        step = Step(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
-        return Part(step, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
+    def _proof(self, key: Key, constraint: Constraint) -> RevisionPart:
+        name, table = constraint.name, constraint.table
+        back = [*object_operations.drop(key, constraint), *self._not_valid(key, constraint)]
+        change = Change(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
+        return RevisionPart(change, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
 
-    def _promised(self, step: Step, key: Key, attributes: Attributes) -> Step:
-        return Step(step.stage, self._not_valid(key, attributes), step.undo, "promise", key)
+    def _promised(self, change: Change, key: Key, constraint: Constraint) -> Change:
+        return Change(change.stage, self._not_valid(key, constraint), change.undo, "promise", key)
 
-    def _not_valid(self, key: Key, attributes: Attributes) -> list[MigrateOperation]:
-        """The operations that make a constraint for what is written from now on."""
-        made, *rest = wording.create(key, attributes, self.comparison.declared)
+    def _not_valid(self, key: Key, constraint: Constraint) -> list[MigrateOperation]:
+        """The operations that add a constraint NOT VALID."""
+        made, *rest = object_operations.create(key, constraint, self.comparison.declared)
         if isinstance(made, _NOT_VALID):
             return [NotValid(made), *rest]
-        not_valid: Attributes = {**attributes, "validated": False}
+        not_valid = replace(constraint, validated=False)
         return [sql(each) for each in statements.create(key, not_valid)]
 
-    def _key(self, step: Step, key: Key, attributes: Attributes) -> Iterator[Part]:
-        found = key_index_of(attributes)
+    def _key(self, change: Change, key: Key, constraint: Constraint) -> Iterator[RevisionPart]:
+        found = key_index_of(constraint)
         if found is None:
-            yield Part(step, Turn.MAIN)
+            yield RevisionPart(change, Turn.MAIN)
             return
-        if is_exchanged(key, self.comparison, self.moved):
-            yield from exchanged_key(key, found, self.comparison)
+        if can_swap(key, self.comparison, self.moved):
+            yield from swap_key(key, found, self.comparison)
             return
-        name, table = str(attributes["name"]), str(attributes["table"])
-        build = Step(step.stage, [BuildIndex(found.index)], [UnbuildIndex(name)], "build", key)
-        yield Part(build, Turn.INDEX, name, f"Build the index of {name}")
+        name, table = constraint.name, constraint.table
+        build = Change(
+            change.stage,
+            [BuildIndex(found.index)],
+            [RemoveIndex(name)],
+            "build",
+            key,
+        )
+        yield RevisionPart(build, Turn.INDEX, name, f"Build the index of {name}")
         kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
         using = kind(
             conv(name), table, name, deferrable=found.deferrable, initially=found.initially
         )
-        # Alembic's own takes no part of the key's index with it; the constraint does.
-        do = [using, *step.ops[1:]]
-        attach = Step(step.stage, do, [*step.undo, found.index], "attach", key)
-        yield Part(
+        # The operation of Alembic does not drop the index of the key; dropping the constraint does.
+        do = [using, *change.ops[1:]]
+        attach = Change(change.stage, do, [*change.undo, found.index], "attach", key)
+        yield RevisionPart(
             attach,
             Turn.KEYS,
             table,
-            f"Make {name} of its index",
-            "The index was built in the revision before: no row is read.",
+            f"Create {name} from its index",
+            "The index was built in an earlier revision: no row is read.",
         )

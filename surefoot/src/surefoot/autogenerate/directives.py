@@ -1,4 +1,4 @@
-"""What `alembic revision` writes: the number, the name, the parts of the file.
+"""Writes the files of `alembic revision`: number, name, contents.
 
 One change of the models may become several revisions, see surefoot.autogenerate.planner.
 """
@@ -13,17 +13,17 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
-from surefoot.autogenerate.page import Page, Pages
-from surefoot.autogenerate.planner import Planned, plan
+from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.renames import Candidate, candidates, candidates_of
-from surefoot.autogenerate.steps import Step
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 from surefoot.errors import MessageMissing, UsageError
 
 
 def process_revision_directives(
     context: MigrationContext, revision: object, directives: list[ops.MigrationScript]
 ) -> None:
-    """Alembic's hook: number and complete what is to be written, or see that nothing is.
+    """Alembic's hook: number and complete the revisions, or write none.
 
     On failure: MessageMissing where the revision has no name; UsageError for -x rename=… without
     --autogenerate.
@@ -33,8 +33,7 @@ def process_revision_directives(
     asked: dict[str, Any] = context.opts["revision_context"].command_args
     if renames_given(context) and not asked["autogenerate"]:
         raise UsageError(
-            "-x rename=… says what a difference means, and without --autogenerate none "
-            "is looked for",
+            "-x rename=… declares a rename for --autogenerate, which was not given",
             help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
         )
     script = directives[0]
@@ -47,10 +46,10 @@ def process_revision_directives(
         raise MessageMissing
     if asked["rev_id"] is None:
         script.rev_id = _next_number(cast("ScriptDirectory", context.script))
-    pages: Pages = context.opts["template_args"]["page"]
+    texts: RevisionTexts = context.opts["template_args"]["page"]
     comparison = operations.info.get("comparison")
     if comparison is None:
-        # Nobody has compared, or nobody could: it is written as Alembic found it.
+        # The catalogs were not compared: the revision is written as Alembic found it.
         _ask(candidates_of(operations, context))
         return
     directives.clear()
@@ -59,8 +58,8 @@ def process_revision_directives(
         directives.append(made)
         dropped = set(_dropped(planned))
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
-        pages.add(made, comparison, (*_why(planned), *doubts), planned.allow)
-        for comment in pages.of(str(made.rev_id)).allow:
+        texts.add(made, comparison, (*_why(planned), *doubts), planned.allow)
+        for comment in texts.of(str(made.rev_id)).allow:
             sys.stderr.write(f"{made.rev_id}  {comment}\n")
     _ask(doubtful)
 
@@ -77,24 +76,24 @@ def _ask(doubtful: Iterable[Candidate]) -> None:
         sys.stderr.write(f"?   {candidate.question()}\n")
 
 
-def _dropped(planned: Planned) -> Iterable[str]:
+def _dropped(planned: RevisionPlan) -> Iterable[str]:
     """The tables and columns that a revision drops."""
-    for step in planned.steps:
-        for operation in step.ops:
+    for change in planned.changes:
+        for operation in change.ops:
             if isinstance(operation, ops.DropColumnOp):
                 yield f"{operation.table_name}.{operation.column_name}"
             elif isinstance(operation, ops.DropTableOp):
                 yield operation.table_name
 
 
-def _why(planned: Planned) -> Sequence[str]:
-    """Why there is such a revision: a person says it of their change, the plan of what follows."""
-    return planned.about if planned.title and planned.about else (Page.why, *planned.about)
+def _why(planned: RevisionPlan) -> Sequence[str]:
+    """The purpose of a revision: left to a person, unless the planner gave the title."""
+    return planned.about if planned.title and planned.about else (RevisionText.why, *planned.about)
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
-    """Whether `alembic check` asks, which writes nothing."""
-    # Alembic tells its commands apart by nothing else: both compare and hand in a callback.
+    """Whether the command is `alembic check`, which writes nothing."""
+    # Nothing else distinguishes the commands: both compare and pass a callback.
     return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
 
 
@@ -110,16 +109,16 @@ def _next_number(script: ScriptDirectory) -> str:
 
 def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps
-) -> Iterator[tuple[ops.MigrationScript, Planned]]:
-    """One script for each revision that the change becomes; each builds on the one before."""
+) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
+    """One script for each planned revision; each builds on the one before."""
     planned = plan(
-        cast("list[Step]", operations.ops),
+        cast("list[Change]", operations.ops),
         operations.info["comparison"],
-        operations.info["changes"],
+        operations.info["diff"],
     )
     first, before = str(script.rev_id), None
     for number, each in enumerate(planned):
-        upgrade = ops.UpgradeOps(list(each.steps))
+        upgrade = ops.UpgradeOps(list(each.changes))
         downgrade = ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None

@@ -1,53 +1,55 @@
-"""Enums: values that are added, renamed, taken away or put in another order."""
+"""Changes enums: values that are added, renamed, removed or reordered."""
 
 from __future__ import annotations
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.changes import Changes, spread
-from surefoot.autogenerate.comparison import Comparison, labels, renamed, replaces
-from surefoot.autogenerate.exchangeable import columns_of
-from surefoot.autogenerate.objects import object_steps
-from surefoot.autogenerate.steps import Note, Stage, Step
-from surefoot.autogenerate.tables import table_steps
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, renamed, replaces
+from surefoot.autogenerate.object_diff import ObjectDiff, spread
+from surefoot.autogenerate.objects import object_changes
+from surefoot.autogenerate.rendering import Note
+from surefoot.autogenerate.swappable import columns_of
+from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 
-def enum_steps(comparison: Comparison, changes: Changes) -> list[Step]:
-    """The steps that give the enums the models' values."""
-    in_place = {key for key in changes.in_place if key.kind == "enum"}
-    changed = sorted(in_place | changes.replaced | changes.exchanged)
-    return [step for key in changed for step in _change_values(comparison, changes, key)]
+def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes that give the enums the values of the models."""
+    in_place = {key for key in diff.in_place if key.kind == "enum"}
+    changed = sorted(in_place | diff.replaced | diff.swapped)
+    return [change for key in changed for change in _change_values(comparison, diff, key)]
 
 
-def _change_values(comparison: Comparison, changes: Changes, key: Key) -> list[Step]:
-    before, after = comparison.database.objects[key], comparison.models.objects[key]
-    old, new = labels(before), labels(after)
+def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[Change]:
+    old = comparison.database.one(Enum, key).values
+    new = comparison.models.one(Enum, key).values
     if old == new:
         return []
     if pair := renamed(old, new):
         rename = RenameEnumValueOp(key.name, *pair)
         note = Note(
-            f"Taken for a renaming because one value differs and it stands in its place. "
-            f"If {pair[0]} goes and {pair[1]} is new: "
-            f"op.replace_enum({key.name!r}, ...), after the rows have another value."
+            f"Written as a rename because only one value differs, at the same place. "
+            f"If {pair[0]} is removed and {pair[1]} is new, use "
+            f"op.replace_enum({key.name!r}, ...) once no row has {pair[0]}."
         )
-        return [Step(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
+        return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
-    if replaces(before, after):
+    if replaces(old, new):
         replace = ReplaceEnumOp(key.name, new, columns=columns)
-        word = "exchange" if key in changes.exchanged else "replace"
-        return [Step(Stage.ENUMS, [replace], [back], word, key)]
+        word = "swap" if key in diff.swapped else "replace"
+        return [Change(Stage.ENUMS, [replace], [back], word, key)]
     aside, again = _around(comparison, key)
-    return [Step(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
+    return [Change(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
 
 def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """What has to be out of the way of the enum's columns while a value is taken back."""
+    """The operations around the removal of a value: they drop and restore blocking objects."""
     as_it_was = Comparison(
         comparison.database,
         comparison.database,
@@ -57,27 +59,27 @@ def _around(
         comparison.grants,
         columns={name: (found, found) for name, (found, _) in comparison.columns.items()},
     )
-    changes = Changes(replaced={key})
-    spread(as_it_was, changes)
-    steps: list[Step] = [
-        *table_steps(as_it_was, changes, ()),
-        *object_steps(as_it_was, changes),
+    diff = ObjectDiff(replaced={key})
+    spread(as_it_was, diff)
+    changes: list[Change] = [
+        *table_changes(as_it_was, diff, ()),
+        *object_changes(as_it_was, diff),
     ]
-    steps.sort(key=lambda step: step.stage)
+    changes.sort(key=lambda change: change.stage)
     return (
-        [each for step in steps if step.stage < Stage.ENUMS for each in step.ops],
-        [each for step in steps if step.stage > Stage.ENUMS for each in step.ops],
+        [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],
+        [each for change in changes if change.stage > Stage.ENUMS for each in change.ops],
     )
 
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
-    """The columns that are of the enum, by table and name."""
-    of = (comparison.database.objects[column] for column in columns_of(comparison, key))
-    return [(str(each["table"]), str(each["name"])) for each in of]
+    """The columns of the enum, by table and name."""
+    of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
+    return [(each.table, each.name) for each in of]
 
 
 def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
-    """One operation a value, each after the value before it; the first before the next old one."""
+    """One operation for each value, which names the value before it or the next old one."""
     operations = []
     for place, value in enumerate(new):
         if value in old:

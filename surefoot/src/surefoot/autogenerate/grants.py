@@ -1,7 +1,7 @@
-"""Grants go with a view or a function that is dropped and made again; a revision names them.
+"""Privileges are lost when a view or a function is dropped and created again; a note lists them.
 
-It does not give them again: roles differ from one database to the next, and a revision that names
-one fails where it is missing.
+The revision does not grant them again: roles differ between databases, and a revision that names a
+missing role fails.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, text
 
 from surefoot.catalog import Key
-from surefoot.catalog.statements import quoted
+from surefoot.quoting import quoted
 
 _GRANTS = text("""
 WITH object AS (
@@ -43,7 +43,7 @@ Grants = Mapping[Key, tuple[str, ...]]
 
 
 def read_grants(connection: Connection, schema: str) -> Grants:
-    """What others than the owner may do with views and functions, as statements."""
+    """The privileges of roles other than the owner on views and functions, as statements."""
     found: dict[Key, tuple[str, ...]] = {}
     for kind, name, statement in connection.execute(_GRANTS, {"schema": quoted(schema)}):
         key = Key(kind, name)
@@ -51,6 +51,6 @@ def read_grants(connection: Connection, schema: str) -> Grants:
     return found
 
 
-def words(grants: tuple[str, ...]) -> str:
-    """What a person is told where an object is made again."""
-    return f"What others may do with it went with it: {'; '.join(grants)}."
+def note_text(grants: tuple[str, ...]) -> str:
+    """The note in a revision that creates the object again."""
+    return f"Dropping it dropped these privileges: {'; '.join(grants)}."

@@ -1,7 +1,7 @@
-"""The `Locks:` line of a revision: what others wait for, on which table, and for how long.
+"""The `Locks:` line of a revision: the lock on each table, and the work that is done under it.
 
-A lock is held until its transaction ends, so a table is named once, with its strongest lock and the
-longest of what is done under any.
+A lock is held until its transaction ends, so each table is named once, with its strongest lock and
+the longest work.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import fills_rows, is_volatile
-from surefoot.autogenerate.changes import VIEWS
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.enums import used_by
-from surefoot.autogenerate.facts import Fact
+from surefoot.autogenerate.object_diff import VIEWS
 from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.catalog import Attributes
+from surefoot.autogenerate.transitions import Transition
+from surefoot.catalog.kinds import Column, Constraint, Table
 
 
 class Mode(enum.IntEnum):
-    """A lock on a table, the stronger the greater."""
+    """A lock mode; a stronger one is greater."""
 
     SHARE_UPDATE_EXCLUSIVE = 4
     SHARE = 5
@@ -29,7 +29,7 @@ class Mode(enum.IntEnum):
 
 
 class Work(enum.IntEnum):
-    """What is done under a lock, the longer the greater."""
+    """The work under a lock; longer work is greater."""
 
     CATALOGUE = 0
     READ = 1
@@ -46,7 +46,7 @@ _WORDS = {
 Lock = tuple[str, Mode, Work]
 _ACCESS = Mode.ACCESS_EXCLUSIVE
 _CHANGED = (_ACCESS, Work.CATALOGUE)
-# By kind and word; any other word of the kind stands under the empty one.
+# By kind and action; the empty action stands for all others of the kind.
 _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("index", "make"): (Mode.SHARE, Work.INDEX),
     ("index", "build"): (Mode.SHARE_UPDATE_EXCLUSIVE, Work.INDEX),
@@ -64,147 +64,166 @@ _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
     ("sequence", "drop"): _CHANGED,
     ("sequence", "change"): (Mode.SHARE_ROW_EXCLUSIVE, Work.CATALOGUE),
     ("sequence", "rename"): _CHANGED,
-    # One of several columns, which PostgreSQL keeps as it keeps a table.
+    # A composite type, which PostgreSQL locks like a table.
     ("type", "drop"): _CHANGED,
 }
 
 
-def locks(facts: Iterable[Fact], comparison: Comparison) -> str:
-    """The locks of a revision in words."""
-    facts = list(facts)
+def locks(transitions: Iterable[Transition], comparison: Comparison) -> str:
+    """The text of the `Locks:` line."""
+    transitions = list(transitions)
     strongest: dict[str, tuple[Mode, Work]] = {}
-    new = {fact.key.name for fact in facts if fact.word == "make" and fact.key.kind == "table"}
-    for fact in facts:
-        for table, mode, work in locked(fact, comparison):
+    new = {
+        transition.key.name
+        for transition in transitions
+        if transition.action == "make" and transition.key.kind == "table"
+    }
+    for transition in transitions:
+        for table, mode, work in locked(transition, comparison):
             if table not in new:
                 known = strongest.get(table, (mode, work))
                 strongest[table] = (max(known[0], mode), max(known[1], work))
     if not strongest:
         if not new:
             return "none on a table."
-        return f"none that anybody waits for; {_the(len(new))} new."
+        return f"none that blocks; {_the(len(new))} new."
     grouped: dict[tuple[Mode, Work], list[str]] = {}
     for table, how in sorted(strongest.items()):
         grouped.setdefault(how, []).append(table)
     return (
         "; ".join(
-            f"{mode.name.replace('_', ' ')} on {_listed(tables)}{_WORDS[work]}"
+            f"{mode.name.replace('_', ' ')} on {listed(tables)}{_WORDS[work]}"
             for (mode, work), tables in sorted(grouped.items(), reverse=True)
         )
         + "."
     )
 
 
-def locked(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
-    """The locks that come with a fact."""
-    kind, table = fact.key.kind, fact.table
-    if fact.word == "rename" and kind == "index":
+def locked(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
+    """The locks that come with a transition."""
+    kind, table = transition.key.kind, transition.table
+    if transition.action == "rename" and kind == "index":
         yield table, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
-    elif fact.word in ("rename", "cover") and kind in ("table", "column", "constraint"):
+    elif transition.action in ("rename", "cover") and kind in ("table", "column", "constraint"):
         yield table, _ACCESS, Work.CATALOGUE
     elif kind == "table":
-        yield from _of_table(fact, comparison)
-    elif fact.word == "number":
-        # The rows are read as any query reads them.
+        yield from _of_table(transition, comparison)
+    elif transition.action == "number":
+        # A query reads the rows.
         return
     elif kind == "column":
-        yield table, *_of_column(fact, comparison)
+        yield table, *_of_column(transition, comparison)
     elif kind == "constraint":
-        yield from _of_constraint(fact)
+        yield from _of_constraint(transition)
     elif kind in ("enum", "domain"):
-        yield from _of_type(fact, comparison)
-    elif fact.word != "comment" and (kind not in VIEWS or fact.before is not None):
-        how = _OF_OBJECTS.get((kind, fact.word)) or _OF_OBJECTS.get((kind, ""))
+        yield from _of_type(transition, comparison)
+    elif transition.action != "comment" and (kind not in VIEWS or transition.before is not None):
+        how = _OF_OBJECTS.get((kind, transition.action)) or _OF_OBJECTS.get((kind, ""))
         if how is not None:
             yield table, *how
 
 
-def _of_type(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
-    if fact.key.kind == "enum" and fact.word == "replace":
-        for table, _ in used_by(comparison, fact.key):
+def _of_type(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
+    if transition.key.kind == "enum" and transition.action == "replace":
+        for table, _ in used_by(comparison, transition.key):
             yield table, _ACCESS, Work.REWRITE
-    elif fact.key.kind == "domain" and fact.word in ("change", "validate", "required"):
-        yield from _of_domain(fact, comparison)
+    elif transition.key.kind == "domain" and transition.action in (
+        "change",
+        "validate",
+        "required",
+    ):
+        yield from _of_domain(transition, comparison)
 
 
-def _of_domain(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
-    for user in comparison.models.users_of(fact.key):
+def _of_domain(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
+    for user in comparison.models.users_of(transition.key):
         if user.kind == "column":
-            table = str(comparison.models.objects[user]["table"])
+            table = comparison.models.one(Column, user).table
             if table in comparison.kept_tables:
                 yield table, Mode.SHARE, Work.READ
 
 
-def _of_table(fact: Fact, comparison: Comparison) -> Iterator[Lock]:
-    if fact.word == "comment":
-        yield fact.key.name, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
-    elif fact.word == "change":
-        rewritten = bool(fact.before and fact.after) and (
-            (fact.before or {}).get("persistence") != (fact.after or {}).get("persistence")
+def _of_table(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
+    if transition.action == "comment":
+        yield transition.key.name, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
+    elif transition.action == "change":
+        before, after = transition.before, transition.after
+        rewritten = (
+            isinstance(before, Table)
+            and isinstance(after, Table)
+            and before.persistence != after.persistence
         )
-        yield fact.key.name, _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
+        yield transition.key.name, _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
     else:
-        catalog = comparison.models if fact.word == "make" else comparison.database
-        mode = Mode.SHARE_ROW_EXCLUSIVE if fact.word == "make" else _ACCESS
-        if fact.word == "drop":
-            yield fact.key.name, _ACCESS, Work.CATALOGUE
-        for attributes in catalog.of_table("constraint", fact.key.name).values():
-            referred = wording.refers_to(attributes)
+        catalog = comparison.models if transition.action == "make" else comparison.database
+        mode = Mode.SHARE_ROW_EXCLUSIVE if transition.action == "make" else _ACCESS
+        if transition.action == "drop":
+            yield transition.key.name, _ACCESS, Work.CATALOGUE
+        for constraint in catalog.of_table(Constraint, transition.key.name).values():
+            referred = object_operations.refers_to(constraint)
             if referred is not None and referred in comparison.kept_tables:
                 yield referred, mode, Work.CATALOGUE
 
 
-def _of_column(fact: Fact, comparison: Comparison) -> tuple[Mode, Work]:
-    if fact.word == "comment":
+def _of_column(transition: Transition, comparison: Comparison) -> tuple[Mode, Work]:
+    if transition.action == "comment":
         return Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
-    if fact.word == "proven":
+    if transition.action == "proven":
         return Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
     work = Work.CATALOGUE
-    if fact.word == "remake" or (fact.word == "make" and _fills_rows(fact.after or {}, comparison)):
+    if transition.action == "remake" or (
+        transition.action == "make" and _fills_rows(transition, comparison)
+    ):
         work = Work.REWRITE
-    elif fact.word == "not null":
+    elif transition.action == "not null":
         work = Work.READ
-    elif fact.word == "retype":
-        work = _retyping(fact, comparison)
+    elif transition.action == "retype":
+        work = _retyping(transition, comparison)
     return _ACCESS, work
 
 
-def _retyping(fact: Fact, comparison: Comparison) -> Work:
-    before, after = fact.before or {}, fact.after or {}
-    if not needs_no_rewrite(str(before.get("type")), str(after.get("type"))):
+def _retyping(transition: Transition, comparison: Comparison) -> Work:
+    before, after = transition.before, transition.after
+    if not isinstance(before, Column) or not isinstance(after, Column):
+        return Work.CATALOGUE  # a column that neither catalog has
+    if not needs_no_rewrite(before.type, after.type):
         return Work.REWRITE
-    kinds = {user.kind for user in comparison.database.users_of(fact.key)}
-    if before.get("collation") != after.get("collation") and kinds & {"index", "constraint"}:
-        # Another order, so another index, a key's included.
+    kinds = {user.kind for user in comparison.database.users_of(transition.key)}
+    if before.collation != after.collation and kinds & {"index", "constraint"}:
+        # Indexes and keys are rebuilt for the other collation.
         return Work.INDEX
     return Work.READ if "constraint" in kinds else Work.CATALOGUE
 
 
-def _fills_rows(column: Attributes, comparison: Comparison) -> bool:
-    """Whether every row is written because its value in the new column may be its own."""
-    return fills_rows(column) or is_volatile(comparison, column)
+def _fills_rows(transition: Transition, comparison: Comparison) -> bool:
+    """Whether adding the column writes each row."""
+    column = transition.after
+    return isinstance(column, Column) and (fills_rows(column) or is_volatile(comparison, column))
 
 
-def _of_constraint(fact: Fact) -> Iterator[Lock]:
-    attributes = fact.after or fact.before or {}
-    referred = wording.refers_to(attributes)
-    if fact.word == "comment":
+def _of_constraint(transition: Transition) -> Iterator[Lock]:
+    constraint = transition.after or transition.before
+    if not isinstance(constraint, Constraint):
+        constraint = None
+    referred = None if constraint is None else object_operations.refers_to(constraint)
+    if transition.action == "comment":
         return
-    if fact.word in ("validate", "build"):
-        work = Work.READ if fact.word == "validate" else Work.INDEX
-        yield fact.table, Mode.SHARE_UPDATE_EXCLUSIVE, work
+    if transition.action in ("validate", "build"):
+        work = Work.READ if transition.action == "validate" else Work.INDEX
+        yield transition.table, Mode.SHARE_UPDATE_EXCLUSIVE, work
         return
     mode, work = _ACCESS, Work.CATALOGUE
-    if fact.word in ("make", "remake") and attributes.get("validated"):
-        work = Work.READ if attributes["type"] in ("check", "foreign key") else Work.INDEX
-    if fact.word in ("make", "promise") and referred is not None:
+    if transition.action in ("make", "remake") and constraint is not None and constraint.validated:
+        work = Work.READ if constraint.type in ("check", "foreign key") else Work.INDEX
+    if transition.action in ("make", "promise") and referred is not None:
         mode = Mode.SHARE_ROW_EXCLUSIVE
-    yield fact.table, mode, work
+    yield transition.table, mode, work
     if referred is not None:
         yield referred, mode, work
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The names with commas and a final and."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -1,158 +1,158 @@
-"""Everything but tables and columns: what is dropped first, made last, and changed in place."""
+"""Drops, creates and changes all objects but tables and columns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import abc
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import grants, wording
-from surefoot.autogenerate.changes import AFTER_TABLES, ROUTINES, VIEWS, Changes
+from surefoot.autogenerate import grants, object_operations
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.domains import redefined
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
-from surefoot.catalog import Attributes, Catalog, Key, alterations, statements
+from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
+from surefoot.autogenerate.rendering import Note, sql
+from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
+from surefoot.catalog.kinds import (
+    Constraint,
+    Domain,
+    Routine,
+    Sequence,
+    Trigger,
+    View,
+    table_of,
+)
 from surefoot.catalog.order import in_order
 
 
-def object_steps(comparison: Comparison, changes: Changes) -> list[Step]:
-    """The steps of all objects, each in its stage and there in an order that holds."""
+def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected = comparison.database, comparison.models
-    steps = [
-        _drop(comparison, changes, key)
-        for key in reversed(in_order(changes.removed | changes.anew, found.uses))
+    changes = [
+        _drop(comparison, diff, key)
+        for key in reversed(in_order(diff.removed | diff.recreated, found.uses))
     ]
-    steps += [
-        _create(comparison, key) for key in in_order(changes.added | changes.anew, expected.uses)
+    changes += [
+        _create(comparison, key) for key in in_order(diff.added | diff.recreated, expected.uses)
     ]
-    for key in in_order(changes.in_place, expected.uses):
-        steps += _in_place(comparison, key)
-    return steps
+    for key in in_order(diff.in_place, expected.uses):
+        changes += _in_place(comparison, key)
+    return changes
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
-    """Whether an object is made after the tables.
+    """Whether an object is created after the tables.
 
-    A function is where it says the name of one, unless a table needs it.
+    A function is, if its text names a table and no table needs it.
     """
     if key.kind not in ROUTINES:
         return key.kind in AFTER_TABLES
     users = {user.kind for user in catalog.users_of(key)}
     if users & {"column", "constraint", "index", "domain"}:
         return False
-    words = set(re.findall(r"\w+", str(catalog.objects[key]["definition"])))
-    tables = {each.name for each, _ in catalog.of_kind("table", *VIEWS)}
+    words = set(re.findall(r"\w+", catalog.one(Routine, key).definition))
+    tables = {each.name for each in catalog.objects if each.kind in ("table", *VIEWS)}
     return bool(words & tables) or any(
         used.kind in ("table", "column", *VIEWS) for used in catalog.uses.get(key, ())
     )
 
 
-def _drop(comparison: Comparison, changes: Changes, key: Key) -> Step:
-    attributes = comparison.database.objects[key]
-    late = needs_tables(comparison.database, key) or key in changes.anew
-    back = wording.create(key, attributes)
-    # A table takes these along; what it does not bring back is made after it.
+def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
+    item = comparison.database.objects[key]
+    late = needs_tables(comparison.database, key) or key in diff.recreated
+    back = object_operations.create(key, item)
+    # Dropping the table drops these; the way back creates some of them after the table.
     gone = (
-        attributes.get("table") in comparison.gone_tables
-        and key.kind != "trigger"
-        and attributes.get("type") != "foreign key"
+        table_of(item) in comparison.gone_tables
+        and not isinstance(item, Trigger)
+        and not (isinstance(item, Constraint) and item.type == "foreign key")
     )
-    return Step(
+    return Change(
         Stage.DROP if late else Stage.CLEAN,
-        [] if gone else wording.drop(key, attributes),
+        [] if gone else object_operations.drop(key, item),
         back,
-        _word("drop", comparison, key),
+        _action("drop", comparison, key),
         key,
     )
 
 
-def _create(comparison: Comparison, key: Key) -> Step:
-    attributes = comparison.models.objects[key]
+def _create(comparison: Comparison, key: Key) -> Change:
+    item = comparison.models.objects[key]
     lost = comparison.grants.get(key)
-    return Step(
+    return Change(
         Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
         [
-            *wording.create(key, attributes, comparison.declared),
-            *([Note(grants.words(lost))] if lost else []),
+            *object_operations.create(key, item, comparison.declared),
+            *([Note(grants.note_text(lost))] if lost else []),
         ],
-        wording.drop(key, attributes),
-        _word("make", comparison, key),
+        object_operations.drop(key, item),
+        _action("make", comparison, key),
         key,
     )
 
 
-def _word(word: str, comparison: Comparison, key: Key) -> str:
-    """An object that both have, and that does not differ, is only put aside and back."""
-    both = key in comparison.followed and key in comparison.models.objects
-    return "remake" if both and not changed(comparison, key) else word
+def _action(action: str, comparison: Comparison, key: Key) -> str:
+    """The action; an object that does not differ is dropped and created for another one's sake."""
+    both = key in comparison.followed.objects and key in comparison.models.objects
+    return "remake" if both and not changed(comparison, key) else action
 
 
-def _in_place(comparison: Comparison, key: Key) -> list[Step]:
-    found, expected = comparison.followed[key], comparison.models.objects[key]
+def _in_place(comparison: Comparison, key: Key) -> list[Change]:
+    found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    steps = []
+    changes = []
 
-    def step(
+    def change(
         stage: Stage,
-        do: Sequence[MigrateOperation],
-        undo: Sequence[MigrateOperation],
-        word: str = "change",
+        do: abc.Sequence[MigrateOperation],
+        undo: abc.Sequence[MigrateOperation],
+        action: str = "change",
     ) -> None:
-        steps.append(Step(stage, do, undo, word, key))
+        changes.append(Change(stage, do, undo, action, key))
 
     if different & {"definition", "columns", "options", "language"}:
         stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-        change = _REPLACE[key.kind]
-        step(stage, change(key, found, expected), change(key, expected, found))
-    if "validated" in different:
-        step(Stage.STATE, *_validation(key, found, expected), "validate")
-    if "enabled" in different:
-        enable = statements.enable_trigger
-        step(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
-    if "owned by" in different:
-        step(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
-    if key.kind == "domain" and different - {"comment"}:
-        step(Stage.TYPES, redefined(found, expected), redefined(expected, found))
+        change(stage, _replaced(key, found, expected), _replaced(key, expected, found))
+    match found, expected:
+        case Constraint(), Constraint() if "validated" in different:
+            change(Stage.STATE, *_validation(key, found, expected), "validate")
+        case Trigger(), Trigger() if "enabled" in different:
+            enable = statements.enable_trigger
+            change(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
+        case Sequence(), Sequence() if "owned by" in different:
+            change(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
+        case Domain(), Domain() if different - {"comment"}:
+            change(Stage.TYPES, redefined(found, expected), redefined(expected, found))
     if "comment" in different:
-        words = (statements.comment(key, attributes) for attributes in (expected, found))
+        words = (statements.comment(key, each) for each in (expected, found))
         do, undo = ([sql(each)] for each in words)
-        step(Stage.STATE, do, undo, "comment")
-    return steps
+        change(Stage.STATE, do, undo, "comment")
+    return changes
 
 
-def _replace_view(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
-    made = statements.create(key, after)[0]
-    if len(after["columns"] or ()) < len(before["columns"] or ()):  # type: ignore[arg-type]  # tuples
-        return [sql(statements.drop(key, before)), sql(made)]
-    return [sql(made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))]
-
-
-def _replace_routine(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
-    return [sql(str(after["definition"]))]
-
-
-def _alter_sequence(key: Key, before: Attributes, after: Attributes) -> list[MigrateOperation]:
+def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[MigrateOperation]:
+    """The statements that change the definition of a view, a routine or a sequence."""
+    if isinstance(before, View) and isinstance(after, View):
+        made = statements.create(key, after)[0]
+        if len(after.columns or ()) < len(before.columns or ()):
+            return [sql(statements.drop(key, before)), sql(made)]
+        return [sql(made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))]
+    if isinstance(after, Routine):
+        return [sql(after.definition)]
+    assert isinstance(after, Sequence)
     return [sql(alterations.sequence(after))]
 
 
-_REPLACE: Mapping[str, Callable[[Key, Attributes, Attributes], list[MigrateOperation]]] = {
-    "view": _replace_view,
-    "function": _replace_routine,
-    "procedure": _replace_routine,
-    "sequence": _alter_sequence,
-}
-
-
 def _validation(
-    key: Key, found: Attributes, expected: Attributes
+    key: Key, found: Constraint, expected: Constraint
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """A constraint is validated in place; to be NOT VALID again it has to be made anew."""
+    """Validation of a constraint; to make it NOT VALID again, it is dropped and created."""
     validate: list[MigrateOperation] = [sql(statements.validate(expected))]
 
-    def remake(was: Attributes, becomes: Attributes) -> list[MigrateOperation]:
-        return [*wording.drop(key, was), *wording.create(key, becomes)]
+    def remake(was: Constraint, becomes: Constraint) -> list[MigrateOperation]:
+        return [*object_operations.drop(key, was), *object_operations.create(key, becomes)]
 
-    if expected["validated"]:
+    if expected.validated:
         return validate, remake(expected, found)
     return remake(found, expected), validate

@@ -1,90 +1,91 @@
-"""The phase of a revision: `contract` where the release that runs could fail on it.
+"""The phase of a revision: `contract` where the running release could fail on it.
 
-Something that it may read is gone, something that it may write is no longer taken, or a null comes
-where it never read one. In doubt it is `contract`: that asks a person to look, `expand` asks
-nobody.
+The revision drops an object that the release may read, refuses a row that it may write, or lets it
+read null where it never did. In doubt the phase is `contract`, which a person has to review.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from surefoot.autogenerate import wording
-from surefoot.autogenerate.changes import ROUTINES, VIEWS
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.facts import Fact
+from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
 from surefoot.autogenerate.retyping import is_widening
-from surefoot.catalog import Attributes, Key
+from surefoot.autogenerate.transitions import Transition
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Constraint, Index, Table
 
-# Nobody fails because one of these is gone, or because they are in the way of fewer rows.
+# Dropping one of these makes no statement fail.
 _MAY_GO = ("statistics", "sequence", "policy", "rule")
-# What rows have to keep to from then on.
+# Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
 _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics", "trigger")
 
 
-def phase(facts: Iterable[Fact], comparison: Comparison) -> str:
+def phase(transitions: Iterable[Transition], comparison: Comparison) -> str:
     """`expand` or `contract`."""
-    return "contract" if any(_narrows(fact, comparison) for fact in facts) else "expand"
+    return (
+        "contract"
+        if any(_narrows(transition, comparison) for transition in transitions)
+        else "expand"
+    )
 
 
-def _narrows(fact: Fact, comparison: Comparison) -> bool:
-    if fact.table in comparison.new_tables:
+def _narrows(transition: Transition, comparison: Comparison) -> bool:
+    if transition.table in comparison.new_tables:
         return False
-    if fact.key.kind == "column":
-        return _column_narrows(fact)
-    if fact.key.kind in ("constraint", "index"):
-        return _key_narrows(fact, comparison)
-    if fact.word == "make":
-        if fact.before is not None and fact.key.kind in (*VIEWS, *ROUTINES):
+    if transition.key.kind == "column":
+        return _column_narrows(transition)
+    if transition.key.kind in ("constraint", "index"):
+        return _key_narrows(transition, comparison)
+    if transition.action == "make":
+        if transition.before is not None and transition.key.kind in (*VIEWS, *ROUTINES):
             return True
-        return fact.key.kind not in (*_MAY_COME, *VIEWS, *ROUTINES)
-    if fact.word == "drop":
-        return fact.key.kind not in _MAY_GO
-    if fact.key.kind == "domain":
-        known = fact.before is not None and fact.word in ("change", "promise")
-        return known or fact.word == "required"
-    if fact.word == "change":
-        return fact.key.kind == "table" and _attribute(fact.after, "row security") is not None
-    return fact.word in ("rename", "replace") and fact.key.kind not in _MAY_GO
+        return transition.key.kind not in (*_MAY_COME, *VIEWS, *ROUTINES)
+    if transition.action == "drop":
+        return transition.key.kind not in _MAY_GO
+    if transition.key.kind == "domain":
+        known = transition.before is not None and transition.action in ("change", "promise")
+        return known or transition.action == "required"
+    if transition.action == "change":
+        return isinstance(transition.after, Table) and transition.after.row_security is not None
+    return transition.action in ("rename", "replace") and transition.key.kind not in _MAY_GO
 
 
-def _column_narrows(fact: Fact) -> bool:
-    before, after = fact.before, fact.after
-    if fact.word == "make":
-        assert after is not None
-        filled = any(after[name] is not None for name in ("default", "generated", "identity"))
-        return bool(after["not null"]) and not filled
-    if fact.word == "retype":
-        assert before is not None
-        assert after is not None
-        return not is_widening(str(before["type"]), str(after["type"]))
-    if fact.word == "default":
-        return _attribute(after, "default") is None and _attribute(after, "identity") is None
-    if fact.word == "identity":
-        identity = str(_attribute(after, "identity") or "ALWAYS")
-        return identity.startswith("ALWAYS")
-    return fact.word in (
-        "drop", "not null", "nullable", "promised", "remake", "exchanged", "rename",
+def _column_narrows(transition: Transition) -> bool:
+    before = transition.before if isinstance(transition.before, Column) else None
+    after = transition.after if isinstance(transition.after, Column) else None
+    if transition.action == "make":
+        return after is not None and after.not_null and not after.has_own_value
+    if transition.action == "retype":
+        return before is None or after is None or not is_widening(before.type, after.type)
+    if transition.action == "default":
+        return after is None or (after.default is None and after.identity is None)
+    if transition.action == "identity":
+        return after is None or (after.identity or "ALWAYS").startswith("ALWAYS")
+    return transition.action in (
+        "drop", "not null", "nullable", "promised", "remake", "swapped", "rename",
     )  # fmt: skip
 
 
-def _key_narrows(fact: Fact, comparison: Comparison) -> bool:
-    unique = fact.key.kind == "index" and bool(_attribute(fact.after or fact.before, "unique"))
-    kind = _attribute(fact.after or fact.before, "type")
-    if fact.word in ("drop", "unbuild"):
+def _key_narrows(transition: Transition, comparison: Comparison) -> bool:
+    item = transition.after or transition.before
+    unique = isinstance(item, Index) and item.unique
+    kind = item.type if isinstance(item, Constraint) else None
+    if transition.action in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
-    if fact.word == "attach":
-        return fact.before is not None
-    if fact.word not in _BINDS or (fact.key.kind == "index" and not unique):
+    if transition.action == "attach":
+        return transition.before is not None
+    if transition.action not in _BINDS or (transition.key.kind == "index" and not unique):
         return False
-    columns = {key for key in comparison.models.uses.get(fact.key, ()) if key.kind == "column"}
-    if fact.after is not None and (referring := wording.referring_columns(fact.after)):
-        columns = {Key("column", f"{fact.table}.{name}") for name in referring}
-    # The release that runs writes nothing into columns that it does not know.
+    columns = {
+        key for key in comparison.models.uses.get(transition.key, ()) if key.kind == "column"
+    }
+    if isinstance(transition.after, Constraint) and (
+        referring := object_operations.referring_columns(transition.after)
+    ):
+        columns = {Key("column", f"{transition.table}.{name}") for name in referring}
+    # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))
-
-
-def _attribute(attributes: Attributes | None, name: str) -> object:
-    return None if attributes is None else attributes.get(name)

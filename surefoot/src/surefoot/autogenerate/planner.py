@@ -1,9 +1,9 @@
-"""From the steps of a change to the revisions that it becomes, in their order.
+"""The planner orders the changes that the models need, and divides them into revisions.
 
-    steps -> parts, each at its turn -> lifted over what they need -> one revision a turn and group,
-    and one more for each table that it locks
+    changes -> parts, each with its turn -> moved after what they need -> one revision for each turn
+    and group, and another one for each further table that it would lock
 
-Nothing here looks at a database or a file.
+It reads no database and no file.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from dataclasses import dataclass
 
 from alembic.operations import ops
 
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.division import divided
-from surefoot.autogenerate.facts import facts
+from surefoot.autogenerate.lock_split import split_by_locks
+from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.online import Online
-from surefoot.autogenerate.parts import Allowance, Part, Turn
-from surefoot.autogenerate.spelling import RenameColumn
-from surefoot.autogenerate.steps import Stage, Step
-from surefoot.catalog import Attributes, Key
+from surefoot.autogenerate.rendering import RenameColumn
+from surefoot.autogenerate.revision_part import Allowance, RevisionPart, Turn
+from surefoot.autogenerate.transitions import transitions
+from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.kinds import Constraint, table_of
 
 _VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
-# The groups of these need nothing of each other.
+# The groups of these turns are independent of each other.
 _BY_GROUP = (
     Turn.VALIDATE,
     Turn.PROMISE,
@@ -39,31 +40,31 @@ _BY_GROUP = (
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One revision: its steps, its own title, and what is to be said before it runs."""
+class RevisionPlan:
+    """One revision: its changes, its own title, and the notes for its docstring."""
 
-    steps: tuple[Step, ...]
+    changes: tuple[Change, ...]
     # None where the developer's message is the title.
     title: str | None
     about: tuple[str, ...] = ()
     allow: tuple[Allowance, ...] = ()
 
 
-def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> list[Planned]:
+def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
-    online = Online(comparison, _moved(steps, changes), _only_tables_renamed(steps))
-    parts = [part for step in steps for part in online.parts(step)]
+    online = Online(comparison, _moved(changes, diff), _only_tables_renamed(changes))
+    parts = [part for change in changes for part in online.parts(change)]
     parts = _after_needs(_last(_before_needs(parts, comparison)), comparison)
     parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
     grouped = [
         revision
         for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
-        for revision in divided(group, comparison)
+        for revision in split_by_locks(group, comparison)
     ]
     named = _named(grouped)
     return [
-        Planned(
-            tuple(part.step for part in group),
+        RevisionPlan(
+            tuple(part.change for part in group),
             None if group is named else _title(group, comparison),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
             tuple(dict.fromkeys(each for part in group for each in part.allow)),
@@ -72,67 +73,70 @@ def plan(steps: Sequence[Step], comparison: Comparison, changes: Changes) -> lis
     ]
 
 
-def _moved(steps: Iterable[Step], changes: Changes) -> Collection[Key]:
-    """What is dropped and made again, or gets another type: what stands on it goes before."""
+def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
+    """The objects that are recreated or retyped; objects that depend on them go first."""
     retyped = {
         Key("column", f"{operation.table_name}.{operation.column_name}")
-        for step in steps
-        for operation in step.ops
+        for change in changes
+        for operation in change.ops
         if isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None
     }
-    anew = {key for key in changes.anew if key.kind not in ("index", "constraint")}
-    return retyped | anew | changes.remade | changes.freed | changes.replaced
+    recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
+    return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
-def _only_tables_renamed(steps: Iterable[Step]) -> bool:
+def _only_tables_renamed(changes: Iterable[Change]) -> bool:
     return all(
-        step.word == "rename" and not isinstance(operation, RenameColumn)
-        for step in steps
-        for operation in step.ops
+        change.action == "rename" and not isinstance(operation, RenameColumn)
+        for change in changes
+        for operation in change.ops
     )
 
 
-def _before_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
-    """A reference that an index is dropped under goes before it."""
-    unindexed = {part.step.key for part in parts if part.turn is Turn.UNINDEX}
+def _before_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
+    """Moves a foreign key before the index that it needs, where both are dropped."""
+    unindexed = {part.change.key for part in parts if part.turn is Turn.UNINDEX}
     uses = comparison.database.uses
     return [
         part.at(Turn.BEFORE)
         if part.turn is Turn.MAIN
-        and part.step.key is not None
-        and part.step.stage is Stage.DROP
-        and uses.get(part.step.key, frozenset()) & unindexed
+        and part.change.key is not None
+        and part.change.stage is Stage.DROP
+        and uses.get(part.change.key, frozenset()) & unindexed
         else part
         for part in parts
     ]
 
 
-def _last(parts: list[Part]) -> list[Part]:
-    """What no table needs any more goes together with the last of what needed it."""
+def _last(parts: list[RevisionPart]) -> list[RevisionPart]:
+    """Drops an object that no table needs any more together with its last user."""
     going = [part for part in parts if part.turn >= Turn.CONTRACT]
     if not going:
         return parts
     last = max(going, key=lambda part: (part.turn, part.group))
     return [
-        Part(part.step, last.turn, last.group) if part.step.stage is Stage.CLEAN else part
+        RevisionPart(part.change, last.turn, last.group)
+        if part.change.stage is Stage.CLEAN
+        else part
         for part in parts
     ]
 
 
-def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
-    """What is made comes no earlier than what it needs."""
+def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
+    """Moves each object after the objects that it needs."""
     ready: dict[Key, Turn] = {}
     indexed = {_table(part, comparison) for part in parts if part.turn is Turn.INDEX}
-    required = {part.step.key for part in parts if part.turn is Turn.PROMISE}
-    placed: list[Part] = []
+    required = {part.change.key for part in parts if part.turn is Turn.PROMISE}
+    placed: list[RevisionPart] = []
     for part in parts:
-        key, turn, word = part.step.key, part.turn, part.step.word
+        key, turn, word = part.change.key, part.turn, part.change.action
         if key is not None:
-            attributes = comparison.models.objects.get(key, {})
+            constraint = comparison.models.find(Constraint, key)
+            kind = None if constraint is None else constraint.type
             uses = comparison.models.uses.get(key, frozenset())
-            if word == "promise" and attributes.get("type") == "foreign key":
+            if word == "promise" and kind == "foreign key":
                 turn = Turn.KEYS if _table(part, comparison) in indexed else turn
-            elif required.intersection(_demands(part, attributes, uses)):
+            elif required.intersection(_demands(part, kind, uses)):
                 turn = Turn.LATE_KEYS
             elif (word == "validate" and ready.get(key, turn) > turn) or (
                 word == "number" and key in required
@@ -145,20 +149,20 @@ def _after_needs(parts: list[Part], comparison: Comparison) -> list[Part]:
     return placed
 
 
-def _demands(part: Part, attributes: Attributes, uses: frozenset[Key]) -> Collection[Key | None]:
-    """What has to be NOT NULL before: a column that is numbered, those of a primary key."""
-    if part.step.word == "identity":
-        return {part.step.key}
-    return uses if part.step.word == "attach" and attributes["type"] == "primary key" else ()
+def _demands(part: RevisionPart, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
+    """The columns that must be NOT NULL first: of an identity, of a primary key."""
+    if part.change.action == "identity":
+        return {part.change.key}
+    return uses if part.change.action == "attach" and kind == "primary key" else ()
 
 
-def _table(part: Part, comparison: Comparison) -> object:
+def _table(part: RevisionPart, comparison: Comparison) -> str | None:
     """The table of a part's object."""
-    return comparison.models.objects.get(part.step.key or Key("", ""), {}).get("table")
+    return table_of(comparison.models.find(SchemaObject, part.change.key))
 
 
-def _named(grouped: Sequence[Sequence[Part]]) -> Sequence[Part]:
-    """The revision that the developer's message is about."""
+def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
+    """The revision that gets the developer's message as its title."""
     for turn in (Turn.RENAME, Turn.MAIN):
         for group in grouped:
             if group[0].turn is turn:
@@ -166,15 +170,15 @@ def _named(grouped: Sequence[Sequence[Part]]) -> Sequence[Part]:
     return next((group for group in grouped if group[0].turn > Turn.MAIN), grouped[0])
 
 
-def _title(group: Sequence[Part], comparison: Comparison) -> str:
-    """What a revision does, in the words of its parts."""
-    titles = list(dict.fromkeys(part.title or _said(part.step, comparison) for part in group))
+def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
+    """The title of a revision, made of those of its parts."""
+    titles = list(dict.fromkeys(part.title or _said(part.change, comparison) for part in group))
     return ", ".join((titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])))
 
 
-def _said(step: Step, comparison: Comparison) -> str:
-    fact = next(facts([step], comparison), None)
-    if fact is None:
+def _said(change: Change, comparison: Comparison) -> str:
+    transition = next(transitions([change], comparison), None)
+    if transition is None:
         return "Change a table"
-    kind = "" if fact.key.kind in ("table", "column") else f"the {fact.key.kind} "
-    return f"{_VERBS.get(fact.word, 'Change')} {kind}{fact.key.name}"
+    kind = "" if transition.key.kind in ("table", "column") else f"the {transition.key.kind} "
+    return f"{_VERBS.get(transition.action, 'Change')} {kind}{transition.key.name}"

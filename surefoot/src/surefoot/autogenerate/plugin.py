@@ -1,4 +1,4 @@
-"""The plugin `vegafs.objects`: which of our functions Alembic calls, and when.
+"""The plugin `surefoot.objects`: registers the comparators with Alembic.
 
 The functions are imported when they are called. Every command asks for the options of autogenerate,
 and `alembic upgrade` compares nothing.
@@ -16,17 +16,17 @@ from alembic.util import DispatchPriority
 
 from surefoot.chain.version_table import VersionTable
 
-NAME = "vegafs.objects"
-EXCLUDE = "vegafs_exclude"
+NAME = "surefoot.objects"
+EXCLUDE = "surefoot_exclude"
 _COMPARATORS = "surefoot.autogenerate.comparators"
 
 
 def configure_options(
     exclude: Iterable[str] = (), version_table: VersionTable = VersionTable()
 ) -> dict[str, Any]:
-    """What `context.configure` is given, for every command.
+    """The arguments for `context.configure`, for every command.
 
-    `exclude` names tables that are no model's and no revision's; the bookkeeping is known.
+    `exclude` names tables that neither models nor revisions own, besides the bookkeeping.
     """
     register()
     excluded = frozenset((*version_table.relations, *exclude))
@@ -38,7 +38,7 @@ def configure_options(
         return kind != "table" or name not in excluded
 
     return {
-        # Alembic's checks by name stay off: ours compare their conditions.
+        # Alembic's comparison of checks by name stays off: ours compares conditions.
         "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
         "compare_type": True,
         "compare_server_default": True,
@@ -46,14 +46,14 @@ def configure_options(
         "include_object": include_object,
         "render_item": _later("render_item"),
         "process_revision_directives": _later("process_revision_directives"),
-        "template_args": {"page": _PagesLater()},
+        "template_args": {"page": _LazyTexts()},
         EXCLUDE: excluded,
     }
 
 
 @cache
 def register() -> None:
-    """Make the plugin known to Alembic, once in a process."""
+    """Register the plugin with Alembic, once in a process."""
     plugin = Plugin(NAME)
 
     def add(name: str, target: str, group: str, priority: DispatchPriority) -> None:
@@ -61,9 +61,9 @@ def register() -> None:
             _later(name), target, group, qualifier="postgresql", priority=priority
         )
 
-    add("begin", "autogenerate", "vegafs", DispatchPriority.FIRST)
-    add("end", "autogenerate", "vegafs", DispatchPriority.LAST)
-    # In the groups of Alembic's own: what answers here stops those.
+    add("begin", "autogenerate", "surefoot", DispatchPriority.FIRST)
+    add("end", "autogenerate", "surefoot", DispatchPriority.LAST)
+    # In the groups of Alembic's own comparators, which do not run where these return STOP.
     add("compare_type", "column", "types", DispatchPriority.FIRST)
     add("compare_nullable", "column", "nullable", DispatchPriority.FIRST)
     add("compare_default", "column", "server_default", DispatchPriority.FIRST)
@@ -76,10 +76,10 @@ def _later(name: str) -> Callable[..., Any]:
     return call
 
 
-class _PagesLater:
-    """What a template asks: a Pages of its own for each run, made at the first question."""
+class _LazyTexts:
+    """The RevisionTexts of a run for its template, made on first use."""
 
     def __getattr__(self, name: str) -> Any:
-        pages = import_module(_COMPARATORS).Pages()
-        vars(self).update({each: getattr(pages, each) for each in dir(pages) if each[0] != "_"})
-        return getattr(pages, name)
+        texts = import_module(_COMPARATORS).RevisionTexts()
+        vars(self).update({each: getattr(texts, each) for each in dir(texts) if each[0] != "_"})
+        return getattr(texts, name)

@@ -1,38 +1,49 @@
-"""Renames: what the developer says is one, and what else could be.
+"""Renames: declared ones, and differences that may be one.
 
     alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
 
-A rename that was told is done in the database under a savepoint before anything is compared, so
-that everything else is compared with the database as it will be then; at the end it is undone.
-What is not told is a drop and an add, and is asked about.
+Declare renames with `-x rename=…`; they are never guessed. A declared rename is carried out in a
+savepoint before the comparison, so that everything else is compared with the renamed database, and
+rolled back afterwards. An undeclared rename is written as a drop and an add, with a question.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import abc
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate.spelling import RenameColumn, RenameTable
-from surefoot.autogenerate.steps import Stage, Step, sql
-from surefoot.catalog import Attributes, Catalog, Key, snapshot
-from surefoot.catalog.statements import quoted
+from surefoot.autogenerate import unavoidable
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
+from surefoot.autogenerate.revision_part import RevisionPart, Turn
+from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
+from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
 
 
-# What stands in the schema under its own name, and not in a table.
+# Objects with a name of their own in the schema.
 _WHOLE = ("table", "index", "sequence")
+# Objects that are often named after a table or a column.
+_Following = Constraint | Index | Sequence
+_FOLLOWING: Mapping[type[_Following], str] = {
+    Constraint: "constraint",
+    Index: "index",
+    Sequence: "sequence",
+}
 
 
 @dataclass(frozen=True)
 class Rename:
-    """Another name for a table, a column, or what is named after them."""
+    """A rename of a table, a column, or an object that is named after one."""
 
     kind: str
     table: str
@@ -41,30 +52,30 @@ class Rename:
 
     @property
     def key(self) -> Key:
-        """What it is called afterwards."""
+        """The key after the rename."""
         whole = self.kind in _WHOLE
         return Key(self.kind, self.new if whole else f"{self.table}.{self.new}")
 
     @property
     def former(self) -> Key:
-        """What it was called."""
+        """The key before the rename."""
         whole = self.kind in _WHOLE
         return Key(self.kind, self.old if whole else f"{self.table}.{self.old}")
 
     def statement(self) -> str:
-        """What PostgreSQL is told."""
+        """The statement that renames."""
         old, new = quoted(self.old), quoted(self.new)
         if self.kind in _WHOLE:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
 
-    def step(self) -> Step:
-        """The step of a revision."""
+    def change(self) -> Change:
+        """The rename as a change of a revision."""
         there, back = (
             self._operation(each)
             for each in (self, Rename(self.kind, self.table, self.new, self.old))
         )
-        return Step(Stage.DROP, [there], [back], "rename", self.key)
+        return Change(Stage.DROP, [there], [back], "rename", self.key)
 
     @staticmethod
     def _operation(rename: Rename) -> MigrateOperation:
@@ -75,7 +86,7 @@ class Rename:
         return sql(rename.statement())
 
 
-def told(arguments: Iterable[str]) -> list[Rename]:
+def parse_renames(arguments: Iterable[str]) -> list[Rename]:
     """The renames that `-x rename=…` declares. On failure: UsageError with the form."""
     renames = []
     for argument in arguments:
@@ -87,12 +98,12 @@ def told(arguments: Iterable[str]) -> list[Rename]:
             renames.append(Rename("table", table, table, other))
         else:
             raise UsageError(f"{argument!r} is no rename", help=_FORM)
-    # A column is named as its table is in the end: tables go first.
+    # Tables go first: a column is declared with the new name of its table.
     return sorted(renames, key=lambda each: each.kind != "table")
 
 
 def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) -> None:
-    """Rename, under a savepoint of the caller's. On failure: UsageError for what is not there."""
+    """Rename, in the savepoint of the caller. On failure: UsageError for a missing object."""
     for rename in renames:
         there = snapshot(connection, schema).objects
         if rename.former not in there:
@@ -103,79 +114,121 @@ def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) ->
 
 
 def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> list[Rename]:
-    """What is named after what was renamed: nothing but the name of it differs."""
+    """Renames of objects that are named after a renamed one: only their names differ."""
     tables = {rename.key.name.partition(".")[0] for rename in renames}
     found = []
-    for kind, table in itertools.product(("constraint", "index", "sequence"), sorted(tables)):
+    for kind, table in itertools.product(_FOLLOWING, sorted(tables)):
         before, after = _of(database, kind, table), _of(models, kind, table)
         free = {name: each for name, each in after.items() if name not in before}
-        for old, attributes in before.items():
-            same = [name for name, each in free.items() if _equal(attributes, each)]
+        for old, item in before.items():
+            same = [name for name, each in free.items() if _equal(item, each)]
             if old not in after and len(same) == 1:
                 free.pop(same[0])
-                found.append(Rename(kind, table, old, same[0]))
+                found.append(Rename(_FOLLOWING[kind], table, old, same[0]))
     return found
 
 
-def _of(catalog: Catalog, kind: str, table: str) -> dict[str, Attributes]:
-    if kind != "sequence":
-        return catalog.of_table(kind, table)
+def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Following]:
     return {
-        key.name: attributes
-        for key, attributes in catalog.of_kind(kind)
-        if str(attributes["owned by"] or "").rpartition(".")[0] == table
+        item.name: item
+        for _, item in catalog.each(kind)
+        if (
+            (item.owned_by or "").rpartition(".")[0] == table
+            if isinstance(item, Sequence)
+            else item.table == table
+        )
     }
 
 
-def _equal(before: Attributes, after: Attributes) -> bool:
-    name, other = quoted(before["name"]), quoted(after["name"])
-    definition = str(before["definition"]).replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
-    rest = {*before} - {"name", "definition"}
-    return definition == after["definition"] and all(before[each] == after[each] for each in rest)
+def _equal(before: _Following, after: _Following) -> bool:
+    """Whether nothing but the name differs."""
+    name, other = quoted(before.name), quoted(after.name)
+    definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
+    return replace(before, name=after.name, definition=definition) == after
+
+
+def rename_parts(
+    change: Change, rename: RenameColumn | RenameTable, *, covered: bool
+) -> Iterator[RevisionPart]:
+    """The parts of a rename. A renamed table keeps a view under its old name for a while.
+
+    There is no view where the table changes otherwise too: it would block the other changes.
+    """
+    if covered and isinstance(rename, RenameTable):
+        yield from _covered(change, rename)
+        return
+    of = f"{rename.table}." if isinstance(rename, RenameColumn) else ""
+    old, new = f"{of}{rename.old}", f"{of}{rename.new}"
+    about = (
+        f"A release knows either {old} or {new}: one that uses the old name fails afterwards, and "
+        "one that uses the new name fails before. Before this runs: have the next release ready, "
+        "and replace the running one at the same moment. If that is not possible: "
+        f"add {new}, write both, backfill the rows in batches, and drop {old} in a "
+        "contract revision."
+    )
+    rule = "avoid-renaming-a-column" if of else "avoid-renaming"
+    title = f"Rename {old} to {new}"
+    yield RevisionPart(change, Turn.RENAME, "", title, about, unavoidable.declared_rename(rule))
+
+
+def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
+    old, new = quoted(rename.old), quoted(rename.new)
+    make = sql(f"CREATE VIEW {old} AS SELECT * FROM {new}")  # noqa: S608 - names, quoted
+    drop = sql(f"DROP VIEW {old}")
+    key = Key("view", rename.old)
+    about = f"The running release reads and writes {rename.new} through the view {rename.old}."
+    change = Change(change.stage, change.ops, change.undo, "cover", change.key)
+    yield RevisionPart(change, Turn.RENAME, "", f"Rename {rename.old} to {rename.new}", about)
+    yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
+    about = f"Before this runs: deploy a release that uses {rename.new} only."
+    yield RevisionPart(
+        Change(Stage.DROP, [drop], [make], "drop", key),
+        Turn.CONTRACT, "", f"Drop the view {rename.old}", about,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is dropped, and what is added that it may have become."""
+    """A drop and an add that may be a rename."""
 
     old: str
     new: str
 
     def question(self) -> str:
-        """What the developer is asked, with the command that says yes."""
+        """The question to the developer, with the command for yes."""
         return (
-            f"{self.old} is dropped and {self.new} added; if that is a rename: delete what was "
-            "written, and\n"
+            f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
+            "revisions and run\n"
             f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
             f'-m "Rename {self.old} to {self.new}"'
         )
 
     def doubt(self) -> str:
-        """What the revision that drops it says to whoever reads it later."""
+        """The warning in the revision that drops it."""
         return (
-            f"If {self.old} has become {self.new}, this loses what is in it: write the change with "
-            f"-x rename={self.old}:{self.new} instead."
+            f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
+            f"with -x rename={self.old}:{self.new} instead."
         )
 
 
 def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
-    """What is dropped and added and may be a rename."""
+    """The drops and adds that may be renames."""
     for table in sorted(_names(database) & _names(models)):
         gone, come = (
-            {name: each for name, each in one.of_table("column", table).items()
-             if name not in other.of_table("column", table)}
+            {name: each for name, each in one.of_table(Column, table).items()
+             if name not in other.of_table(Column, table)}
             for one, other in ((database, models), (models, database))
         )  # fmt: skip
-        for old, attributes in gone.items():
+        for old, column in gone.items():
             for new, each in come.items():
-                if attributes["type"] == each["type"]:
+                if column.type == each.type:
                     yield Candidate(f"{table}.{old}", f"{table}.{new}")
     for old_table, new_table in _tables(database, models):
         yield Candidate(old_table, new_table)
 
 
 def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
-    """The same of columns that Alembic found to differ, where there are no catalogs to read."""
+    """The same for columns that Alembic found, where the catalogs were not compared."""
     for table in operations.ops:
         if not isinstance(table, ops.ModifyTableOps):
             continue
@@ -187,7 +240,7 @@ def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iter
                 yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
 
 
-def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
+def _tables(database: Catalog, models: Catalog) -> abc.Sequence[tuple[str, str]]:
     before, after = _names(database), _names(models)
     return [
         (old, new)
@@ -198,9 +251,8 @@ def _tables(database: Catalog, models: Catalog) -> Sequence[tuple[str, str]]:
 
 
 def _names(catalog: Catalog) -> set[str]:
-    return {key.name for key, _ in catalog.of_kind("table")}
+    return {key.name for key, _ in catalog.each(Table)}
 
 
-def _columns(catalog: Catalog, table: str) -> set[tuple[str, object]]:
-    columns = catalog.of_table("column", table)
-    return {(name, attributes["type"]) for name, attributes in columns.items()}
+def _columns(catalog: Catalog, table: str) -> set[tuple[str, str]]:
+    return {(name, column.type) for name, column in catalog.of_table(Column, table).items()}

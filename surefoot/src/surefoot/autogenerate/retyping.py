@@ -1,4 +1,4 @@
-"""What another type does to a column: which values it takes, and whether rows are written."""
+"""Type changes: whether all values fit the new type, and whether rows are rewritten."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _INTEGERS = ("smallint", "integer", "bigint")
 
 
 def is_widening(old: str, new: str) -> bool:
-    """Whether a type takes every value of another, and stays what code takes it for."""
+    """Whether every value of the old type fits the new one, and code can use it unchanged."""
     if old in _INTEGERS and new in _INTEGERS:
         return _INTEGERS.index(old) < _INTEGERS.index(new)
     return needs_no_rewrite(old, new)
 
 
 def needs_no_rewrite(old: str, new: str) -> bool:
-    """Whether PostgreSQL changes the type in its catalogue and leaves the rows alone."""
+    """Whether PostgreSQL changes the type in its catalog only, without a rewrite."""
     before, after = _MODIFIER.match(old), _MODIFIER.match(new)
     if before is None or after is None:
         return old == new

@@ -1,46 +1,55 @@
-"""What a table is beside its columns: options, persistence, row security, and what nobody wrote."""
+"""Changes the persistence, options and row security of tables, and notes other differences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from alembic.operations import MigrateOperation, ops
 
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
-from surefoot.catalog import Attributes, Key, alterations
+from surefoot.autogenerate.rendering import Note, sql
+from surefoot.catalog import Key, alterations
+from surefoot.catalog.kinds import Attribute, Attributes, Table
 
-PLAIN_TABLE: Attributes = {"persistence": "permanent", "options": None, "row security": None}
-_UNCHANGEABLE = ("kind", "partition key", "inherits")
+_STATE: Attributes = frozenset({"persistence", "options", "row security"})
+_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key", "inherits")
 
 
-def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> Iterator[Step]:
-    """The steps of all tables. Their comments are Alembic's."""
+def states(comparison: Comparison, operations: Iterable[MigrateOperation]) -> Iterator[Change]:
+    """The changes of all tables. Alembic compares their comments."""
     for operation in operations:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             key = Key("table", str(operation.table_name))
-            expected = comparison.models.objects[key]
-            made = dict(PLAIN_TABLE)
-            # Only these are written where the table is.
+            expected = comparison.models.one(Table, key)
+            made = plain(expected)
+            # create_table writes only these.
             if "postgresql_with" in operation.kw:
-                made["options"] = expected["options"]
+                made = replace(made, options=expected.options)
             if "UNLOGGED" in (operation.prefixes or ()):
-                made["persistence"] = expected["persistence"]
-            if written := state(key.name, made, expected):
-                yield Step(Stage.STATE, written, [], "change", key)
+                made = replace(made, persistence=expected.persistence)
+            if written := state(made, expected):
+                yield Change(Stage.STATE, written, [], "change", key)
     for table in sorted(comparison.kept_tables):
         key = Key("table", table)
-        found, expected = comparison.database.objects[key], comparison.models.objects[key]
+        found, expected = comparison.database.one(Table, key), comparison.models.one(Table, key)
         different = changed(comparison, key)
         for name in _UNCHANGEABLE:
             if name in different:
-                words = f"{name} of {table} is {found[name]} and not {expected[name]}"
-                yield Step(Stage.STATE, [Note(f"Not written: {words}.")], [])
-        if different & set(PLAIN_TABLE):
-            do, undo = state(table, found, expected), state(table, expected, found)
-            yield Step(Stage.STATE, do, undo, "change", key)
+                before, after = (each.attributes()[name] for each in (found, expected))
+                words = f"{name} of {table} is {before} and not {after}"
+                yield Change(Stage.STATE, [Note(f"Not written: {words}.")], [])
+        if different & _STATE:
+            do, undo = state(found, expected), state(expected, found)
+            yield Change(Stage.STATE, do, undo, "change", key)
 
 
-def state(table: str, before: Attributes, after: Attributes) -> list[MigrateOperation]:
+def plain(table: Table) -> Table:
+    """The table as CREATE TABLE without a clause makes it."""
+    return replace(table, persistence="permanent", options=None, row_security=None)
+
+
+def state(before: Table, after: Table) -> list[MigrateOperation]:
     """The statements that take a table from one state to another."""
-    return [sql(statement) for statement in alterations.table(table, before, after)]
+    return [sql(statement) for statement in alterations.table(before, after)]

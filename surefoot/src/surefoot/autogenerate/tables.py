@@ -1,4 +1,4 @@
-"""Tables and columns: what Alembic found, corrected by the catalogs, in steps that come back."""
+"""Changes tables and columns: Alembic's operations, corrected by the catalogs and reversible."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import NullType
 
-from surefoot.autogenerate import wording
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import added
-from surefoot.autogenerate.changes import Changes
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import alter, collated, identity
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.steps import Note, Stage, Step, sql
-from surefoot.autogenerate.table_state import PLAIN_TABLE, state, states
-from surefoot.catalog import Catalog, Key
-from surefoot.catalog.statements import quoted
+from surefoot.autogenerate.declared import is_bare
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import Note, sql
+from surefoot.autogenerate.table_state import plain, state, states
+from surefoot.catalog import Catalog, Key, kinds
+from surefoot.quoting import quoted
 
 _OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
 _OF_COMMENTS = (ops.CreateTableCommentOp, ops.DropTableCommentOp)
@@ -33,55 +35,55 @@ def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
             yield operation
 
 
-def table_steps(
-    comparison: Comparison, changes: Changes, found: Iterable[MigrateOperation]
-) -> list[Step]:
-    """The steps of Alembic's operations, and of what it does not see in a table.
+def table_changes(
+    comparison: Comparison, diff: ObjectDiff, found: Iterable[MigrateOperation]
+) -> list[Change]:
+    """The changes of Alembic's operations, and of differences in a table that it does not see.
 
-    Constraints and indexes of a table that is there are left out: the catalogs find them all.
+    Constraints and indexes of existing tables are left out: the catalogs find all of them.
     """
     found = list(flat(found))
-    made: list[Step] = []
-    changed_columns: list[Step] = []
-    dropped: list[tuple[str, Step]] = []
+    made: list[Change] = []
+    changed_columns: list[Change] = []
+    dropped: list[tuple[str, Change]] = []
     new: set[str] = set()
     for operation in found:
         if getattr(operation, "schema", None) is not None:
-            # Of another schema the catalogs say nothing.
+            # The catalogs do not cover other schemas.
             changed_columns.append(_as_it_is(operation))
         elif isinstance(operation, ops.CreateTableOp):
             made += _create(comparison, operation, new)
         elif isinstance(operation, ops.CreateIndexOp) and operation.table_name in new:
-            made.append(Step(Stage.TABLES, [operation], []))
+            made.append(Change(Stage.TABLES, [operation], []))
         elif isinstance(operation, ops.DropTableOp):
             if operation.table_name in comparison.gone_tables:
-                dropped.append((operation.table_name, _drop(comparison, changes, operation)))
+                dropped.append((operation.table_name, _drop(comparison, diff, operation)))
         elif isinstance(operation, (*_OF_COLUMNS, *_OF_COMMENTS)):
-            changed_columns += _change(comparison, changes, operation)
-    before, after = _made_anew(comparison, changes)
-    # A set gave Alembic the order of what is dropped; ours is the same on every run.
+            changed_columns += _change(comparison, diff, operation)
+    before, after = _recreated(comparison, diff)
+    # Alembic drops in the order of a set; this order is the same on every run.
     return [
         *made,
         *before,
         *_identities(comparison, leaving=True),
-        *sorted(changed_columns, key=lambda step: _turn(comparison, step)),
+        *sorted(changed_columns, key=lambda change: _turn(comparison, change)),
         *_identities(comparison, leaving=False),
         *after,
-        *(step for _, step in sorted(dropped, key=lambda each: each[0])),
+        *(change for _, change in sorted(dropped, key=lambda each: each[0])),
         *states(comparison, found),
         *_unseen(comparison, found),
     ]
 
 
-def _as_it_is(operation: MigrateOperation) -> Step:
-    return Step(Stage.TABLES, [operation], [operation.reverse()])
+def _as_it_is(operation: MigrateOperation) -> Change:
+    return Change(Stage.TABLES, [operation], [operation.reverse()])
 
 
-def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Step]:
-    """A table with its constraints, but for references to tables that come later or are there.
+def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str]) -> list[Change]:
+    """A table with its constraints, without foreign keys to later or existing tables.
 
-    A partitioned table takes references as it is made alone: before PostgreSQL 18 they cannot be
-    promised first.
+    A partitioned table is created with all of them: before PostgreSQL 18 they cannot be added NOT
+    VALID.
     """
     table = str(operation.table_name)
     later = comparison.new_tables - new - {table}
@@ -93,8 +95,8 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
         if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in apart:
             waiting.append(_key_of(comparison, table, item))
             continue
-        if wording.is_bare(item):
-            # Made by the name that the server gave, after the table.
+        if is_bare(item):
+            # Created after the table, with the name that the server chose.
             continue
         inline.append(item)
         if isinstance(item, Column):
@@ -106,19 +108,22 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
     referring = {
         name
         for key in waiting
-        for name in wording.referring_columns(comparison.models.objects[key]) or ()
+        for name in object_operations.referring_columns(
+            comparison.models.one(kinds.Constraint, key)
+        )
+        or ()
     }
     operation.columns = [_as_key_alone(item, referring) for item in inline]
-    steps = [Step(Stage.TABLES, [operation], [operation.reverse()])]
+    changes = [Change(Stage.TABLES, [operation], [operation.reverse()])]
     for key in waiting:
-        made = wording.create(key, comparison.models.objects[key], comparison.declared)
-        dropped = wording.drop(key, comparison.models.objects[key])
-        steps.append(Step(Stage.CREATE, made, dropped, "make", key))
-    return steps
+        made = object_operations.create(key, comparison.models.objects[key], comparison.declared)
+        dropped = object_operations.drop(key, comparison.models.objects[key])
+        changes.append(Change(Stage.CREATE, made, dropped, "make", key))
+    return changes
 
 
 def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
-    """A key's column without its reference, which SQLAlchemy would number by a sequence."""
+    """A key column whose foreign key is added later: without it SQLAlchemy would make it serial."""
     if isinstance(item, Column) and item.primary_key and item.name in referring:
         copy = item._copy()
         copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
@@ -127,20 +132,20 @@ def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
 
 
 def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
-    """What the models' schema calls a reference, which PostgreSQL names where nobody did."""
+    """The key of a foreign key in the catalog; PostgreSQL names one that has no name."""
     if item.name is not None:
         return Key("constraint", f"{table}.{item.name}")
     columns, other = list(item.column_keys), item.referred_table.name
     return next(
         key
-        for key, attributes in comparison.models.of_kind("constraint")
-        if attributes["table"] == table
-        and wording.refers_to(attributes) == other
-        and wording.referring_columns(attributes) == columns
+        for key, constraint in comparison.models.each(kinds.Constraint)
+        if constraint.table == table
+        and object_operations.refers_to(constraint) == other
+        and object_operations.referring_columns(constraint) == columns
     )
 
 
-def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) -> Step:
+def _drop(comparison: Comparison, diff: ObjectDiff, operation: ops.DropTableOp) -> Change:
     table = str(operation.table_name)
     back = operation.reverse()
     inline: list[SchemaItem] = []
@@ -150,58 +155,58 @@ def _drop(comparison: Comparison, changes: Changes, operation: ops.DropTableOp) 
             if isinstance(item.type, NullType):
                 apart.append(item.name)
             else:
-                inline.append(as_read(comparison, table, item, changes))
-        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in changes.removed:
+                inline.append(as_read(comparison, table, item, diff))
+        elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in diff.removed:
             inline.append(item)
     back.columns = inline
-    attributes = comparison.database.objects[Key("table", table)]
-    if attributes["partition key"] is not None:
-        back.kw["postgresql_partition_by"] = attributes["partition key"]
+    former = comparison.database.one(kinds.Table, Key("table", table))
+    if former.partition_key is not None:
+        back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
-    return Step(
+    return Change(
         Stage.TABLES,
         [operation],
         [
             back,
             *(_add(comparison.database, table, name) for name in apart),
-            *state(table, PLAIN_TABLE, attributes),
+            *state(plain(former), former),
         ],
     )
 
 
 def as_read(
-    comparison: Comparison, table: str, column: Column[Any], changes: Changes
+    comparison: Comparison, table: str, column: Column[Any], diff: ObjectDiff
 ) -> Column[Any]:
-    """A reflected column as the catalog has it: reflection mixes in what a domain or a key says."""
-    attributes = comparison.database.objects[Key("column", f"{table}.{column.name}")]
+    """A reflected column as the catalog has it: reflection mixes in its domain and its key."""
+    found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
     copy = column._copy()
-    copy.nullable = not attributes["not null"]
-    copy.type = collated(copy.type, attributes)
+    copy.nullable = not found.not_null
+    copy.type = collated(copy.type, found)
     if any(
-        key in changes.removed and found["type"] == "primary key" and found["table"] == table
-        for key, found in comparison.database.of_kind("constraint")
+        key in diff.removed and each.type == "primary key" and each.table == table
+        for key, each in comparison.database.each(kinds.Constraint)
     ):
-        # Made by a statement of its own, or there would be two.
+        # The primary key is created by a statement of its own.
         copy.primary_key = False
     return copy
 
 
-def _change(comparison: Comparison, changes: Changes, operation: MigrateOperation) -> list[Step]:
+def _change(comparison: Comparison, diff: ObjectDiff, operation: MigrateOperation) -> list[Change]:
     if isinstance(operation, _OF_COLUMNS):
         name = _column_name(operation)
         key = Key("column", f"{operation.table_name}.{name}")
-        # A statement beside the metadata may make a column too: then it is no column too many.
+        # A DDL event may create the column: then it is declared, and not dropped.
         declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
-        if key in changes.remade or declared:
+        if key in diff.recreated_columns or declared:
             return []
         if isinstance(operation, ops.AlterColumnOp):
-            return alter(comparison, changes, operation)
+            return alter(comparison, diff, operation)
         if isinstance(operation, ops.DropColumnOp):
             table, back = str(operation.table_name), operation.reverse()
             if isinstance(back.column.type, NullType):
-                return [Step(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
-            back.column = as_read(comparison, table, back.column, changes)
-            return [Step(Stage.TABLES, [operation], [back])]
+                return [Change(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
+            back.column = as_read(comparison, table, back.column, diff)
+            return [Change(Stage.TABLES, [operation], [back])]
         return added(comparison, operation)
     return [_as_it_is(operation)]
 
@@ -212,9 +217,9 @@ def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumn
     return str(operation.column_name)
 
 
-def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
-    """Columns are dropped after the rest, the last first: so the way back adds them in order."""
-    operation = step.ops[0] if step.ops else None
+def _turn(comparison: Comparison, change: Change) -> tuple[int, int]:
+    """Drops columns last and in reverse order, so that the way back adds them in order."""
+    operation = change.ops[0] if change.ops else None
     if not isinstance(operation, ops.DropColumnOp) or operation.schema is not None:
         return (0, 0)
     order = comparison.database.column_order.get(str(operation.table_name), ())
@@ -222,53 +227,53 @@ def _turn(comparison: Comparison, step: Step) -> tuple[int, int]:
 
 
 def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
-    """A column whose type SQLAlchemy does not know, in PostgreSQL's words."""
-    column = catalog.objects[Key("column", f"{table}.{name}")]
-    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column['type']}"]
-    if column["collation"] is not None:
-        parts.append(f"COLLATE {column['collation']}")
-    if column["not null"]:
+    """A statement that adds a column whose type SQLAlchemy does not know."""
+    column = catalog.one(kinds.Column, Key("column", f"{table}.{name}"))
+    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}"]
+    if column.collation is not None:
+        parts.append(f"COLLATE {column.collation}")
+    if column.not_null:
         parts.append("NOT NULL")
-    if column["default"] is not None:
-        parts.append(f"DEFAULT {column['default']}")
+    if column.default is not None:
+        parts.append(f"DEFAULT {column.default}")
     return sql(" ".join(parts))
 
 
-def _made_anew(comparison: Comparison, changes: Changes) -> tuple[list[Step], list[Step]]:
-    """Generated columns: dropped before what they are made of changes, added after it.
+def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
+    """Generated columns: dropped before the columns that they use change, and added after.
 
-    One that becomes ordinary keeps its values; only on the way back it is made anew.
+    One that becomes an ordinary column keeps its values; the way back drops and adds it.
     """
     before, after = [], []
-    for key in sorted(changes.remade | changes.freed):
+    for key in sorted(diff.recreated_columns | diff.freed_columns):
         found, declared = comparison.columns[key]
         table = declared.table.name
         drop = ops.DropColumnOp(table, str(declared.name))
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
-        if key in changes.freed:
-            column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(declared.name)}"
+        if key in diff.freed_columns:
+            column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(str(declared.name))}"
             before.append(
-                Step(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
+                Change(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
             )
             continue
         add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
-        before.append(Step(Stage.AWAY, [drop], [back], "remake", key))
-        after.append(Step(Stage.TABLES, [add], [drop], "remake", key))
+        before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
+        after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
     return before, after
 
 
-def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Step]:
-    """An identity goes before a default comes, and comes after one went."""
-    for key, found in comparison.database.of_kind("column"):
-        expected = comparison.models.objects.get(key)
-        if expected is not None and (expected["identity"] is None) == leaving:
-            step = identity(str(found["table"]), str(found["name"]), found, expected)
-            if step is not None:
-                yield step
+def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
+    """Identities: dropped before a default is set, and added after one is dropped."""
+    for key, found in comparison.database.each(kinds.Column):
+        expected = comparison.models.find(kinds.Column, key)
+        if expected is not None and (expected.identity is None) == leaving:
+            change = identity(found, expected)
+            if change is not None:
+                yield change
 
 
-def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Step]:
-    """What statements beside the metadata do to tables, of which Alembic knows nothing."""
+def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterator[Change]:
+    """Changes of tables that DDL events make, which Alembic does not see."""
     named = {
         f"{operation.table_name}.{_column_name(operation)}"
         for operation in seen
@@ -276,15 +281,15 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
     }
     created = {each.table_name for each in seen if isinstance(each, ops.CreateTableOp)}
     for table in sorted(comparison.new_tables - created):
-        words = f"The models make the table {table} by a statement of their own; write it here too."
-        yield Step(Stage.STATE, [Note(words)], [])
-    for key, column in comparison.models.of_kind("column"):
-        table, name = str(column["table"]), str(column["name"])
+        words = f"A DDL event of the models creates the table {table}; create it here too."
+        yield Change(Stage.STATE, [Note(words)], [])
+    for key, column in comparison.models.each(kinds.Column):
+        table, name = column.table, column.name
         if table not in comparison.kept_tables or key.name in named:
             continue
         if key not in comparison.database.objects:
             drop = ops.DropColumnOp(table, name)
             add = _add(comparison.models, table, name)
-            yield Step(Stage.TABLES, [add], [drop], "make", key)
+            yield Change(Stage.TABLES, [add], [drop], "make", key)
         elif key not in comparison.columns and changed(comparison, key):
-            yield Step(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
+            yield Change(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])

@@ -1,4 +1,4 @@
-"""The `Undo:` line of a revision: what its downgrade does, and what it cannot bring back."""
+"""The `Undo:` line of a revision: the effect of its downgrade, and the data that it loses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from surefoot.autogenerate.facts import Fact
+from surefoot.autogenerate.locks import listed
 from surefoot.autogenerate.retyping import is_widening
+from surefoot.autogenerate.transitions import Transition
+from surefoot.catalog.kinds import Column, Index
 
 
 class Phrase(NamedTuple):
-    """`verb` name `one`, or `verb` names `many`: phrases of the same words are said together."""
+    """`verb` name `one`, or `verb` names `many`; objects with the same phrase share it."""
 
     verb: str
     one: str = ""
@@ -19,129 +21,141 @@ class Phrase(NamedTuple):
 
 
 _DROP = Phrase("drop")
-_DROP_WITH_CONTENT = Phrase("drop", " and what is in it", " and what is in them")
-_MAKE = Phrase("make", " again", " again")
-_BACK = Phrase("put", " back as it was", " back as they were")
+_DROP_WITH_CONTENT = Phrase("drop", " and its data", " and their data")
+_CREATE = Phrase("create", " again", " again")
+_BACK = Phrase("change", " back", " back")
 _KEY_BUILT = ("build", "constraint")
-_STOPPED = "which a row that breaks {} stops"
+_FAILS = "which fails if a row violates {}"
 
 
-def undo(facts: Iterable[Fact]) -> str:
-    """The way back in words, the last change first as it is taken back."""
-    known = list(facts)
+def undo(transitions: Iterable[Transition]) -> str:
+    """The text of the `Undo:` line; the last change comes first."""
+    known = list(transitions)
     whole = {
-        fact.key.name
-        for fact in known
-        if fact.key.kind == "table" and fact.word in ("make", "drop")
+        transition.key.name
+        for transition in known
+        if transition.key.kind == "table" and transition.action in ("make", "drop")
     }
     said: dict[Phrase, dict[str, None]] = {}
-    made = {fact.key for fact in known if fact.word in ("make", "promise")}
+    made = {transition.key for transition in known if transition.action in ("make", "promise")}
     for each in reversed(known):
-        if each.key.kind == "column" and each.key in made and each.word != "make":
+        if each.key.kind == "column" and each.key in made and each.action != "make":
             continue
-        # What is made again by another revision is gone by this one.
-        fact = each if each.word != "drop" or each.key in made else replace(each, after=None)
-        # What a table brings and takes along goes without saying.
-        if fact.key.kind == "table" and fact.word == "change" and fact.before is None:
+        # An object that another revision creates again is dropped by this one.
+        transition = (
+            each if each.action != "drop" or each.key in made else replace(each, after=None)
+        )
+        # Objects that are created and dropped with their table are not listed.
+        if (
+            transition.key.kind == "table"
+            and transition.action == "change"
+            and transition.before is None
+        ):
             continue
-        if fact.key.kind == "table" or fact.table not in whole:
-            for phrase in _phrases(fact):
-                said.setdefault(phrase, {})[_name(fact)] = None
+        if transition.key.kind == "table" or transition.table not in whole:
+            for phrase in _phrases(transition):
+                said.setdefault(phrase, {})[_name(transition)] = None
     if not said:
-        return "nothing to take back."
+        return "nothing to undo."
     return (
         "; ".join(
-            f"{phrase.verb} {_listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
+            f"{phrase.verb} {listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
             for phrase, names in said.items()
         )
         + "."
     )
 
 
-def _phrases(fact: Fact) -> Iterator[Phrase]:
-    if fact.word in ("rename", "cover") and fact.key.kind != "enum":
-        yield Phrase("give", " its former name", " their former names")
-    elif fact.word == "number":
-        yield Phrase(
-            "let", " begin at its first number again", " begin at their first numbers again"
-        )
-    elif fact.key.kind == "domain" and fact.word in ("promise", "validate", "required"):
-        yield _BACK
-    elif fact.key.kind == "column":
-        yield from _of_column(fact)
-    elif fact.key.kind == "enum" and fact.word in ("add", "replace"):
-        what = " former values, for which {} rewritten and which a row with one that goes stops"
-        yield Phrase(
-            "give",
-            " its" + what.format("its tables are"),
-            " their" + what.format("their tables are"),
-        )
-    elif fact.word in ("attach", "validate") or (fact.word, fact.key.kind) == _KEY_BUILT:
-        yield _of_constraint(fact)
-    elif fact.word == "build" or (
-        fact.word in ("make", "promise", "begin") and fact.before is None
+def _phrases(transition: Transition) -> Iterator[Phrase]:
+    if transition.action in ("rename", "cover") and transition.key.kind != "enum":
+        yield Phrase("rename", " back", " back")
+    elif transition.action == "number":
+        yield Phrase("restart", " at its first number", " at their first numbers")
+    elif transition.key.kind == "domain" and transition.action in (
+        "promise",
+        "validate",
+        "required",
     ):
-        yield _DROP_WITH_CONTENT if fact.key.kind == "table" else _DROP
-    elif fact.word == "unbuild" or (fact.word == "drop" and fact.after is None):
-        if fact.key.kind == "table":
-            yield Phrase("make", " again, without its rows", " again, without their rows")
-        elif fact.key.kind == "constraint" or (fact.before or {}).get("unique"):
-            # It comes back only where the rows keep to it.
-            again = f" again, {_STOPPED}"
-            yield Phrase("make", again.format("it"), again.format("one of them"))
+        yield _BACK
+    elif transition.key.kind == "column":
+        yield from _of_column(transition)
+    elif transition.key.kind == "enum" and transition.action in ("add", "replace"):
+        fails = "; this rewrites {}, and fails if a row has a removed value"
+        yield Phrase(
+            "restore the old values of",
+            fails.format("its tables"),
+            fails.format("their tables"),
+        )
+    elif (
+        transition.action in ("attach", "validate")
+        or (transition.action, transition.key.kind) == _KEY_BUILT
+    ):
+        yield _of_constraint(transition)
+    elif transition.action == "build" or (
+        transition.action in ("make", "promise", "begin") and transition.before is None
+    ):
+        yield _DROP_WITH_CONTENT if transition.key.kind == "table" else _DROP
+    elif transition.action == "unbuild" or (
+        transition.action == "drop" and transition.after is None
+    ):
+        if transition.key.kind == "table":
+            yield Phrase("create", " again, without its rows", " again, without their rows")
+        elif transition.key.kind == "constraint" or (
+            isinstance(transition.before, Index) and transition.before.unique
+        ):
+            # It can be created only if the rows satisfy it.
+            again = f" again, {_FAILS}"
+            yield Phrase("create", again.format("it"), again.format("one of them"))
         else:
-            yield _MAKE
-    elif fact.word in ("make", "promise", "rename", "change", "comment"):
+            yield _CREATE
+    elif transition.action in ("make", "promise", "rename", "change", "comment"):
         yield _BACK
 
 
-def _of_constraint(fact: Fact) -> Phrase:
-    if fact.word == "validate":
-        return Phrase("take", " for not proven again", " for not proven again")
-    if fact.word == "build":
+def _of_constraint(transition: Transition) -> Phrase:
+    if transition.action == "validate":
+        return Phrase("mark", " NOT VALID again", " NOT VALID again")
+    if transition.action == "build":
         return Phrase("drop the index of")
-    if fact.before is not None:
-        again = " as {} while everybody waits"
+    if transition.before is not None:
+        again = " as {}, under ACCESS EXCLUSIVE"
         return Phrase("build", again.format("it was"), again.format("they were"))
-    again = " and build {} again while writers wait"
+    again = " and build {} again, which blocks writes"
     return Phrase("drop", again.format("its index"), again.format("their indexes"))
 
 
-def _of_column(fact: Fact) -> Iterator[Phrase]:
-    before, after = fact.before or {}, fact.after or {}
-    if fact.word == "make":
+def _of_column(transition: Transition) -> Iterator[Phrase]:
+    before = transition.before if isinstance(transition.before, Column) else None
+    after = transition.after if isinstance(transition.after, Column) else None
+    required = before is not None and before.not_null
+    if transition.action == "make":
         yield _DROP_WITH_CONTENT
-    elif fact.word == "drop":
-        filled = any(before.get(part) for part in ("default", "generated", "identity"))
+    elif transition.action == "drop":
         stopped = ""
-        if before.get("not null") and not filled:
-            stopped = ", which any row stops because null is forbidden"
+        if required and before is not None and not before.has_own_value:
+            stopped = ", which fails if there is a row because it is NOT NULL"
         yield Phrase("add", f" again, empty{stopped}", f" again, empty{stopped}")
-    elif fact.word == "exchanged":
-        stopped = ", which any row stops because null is forbidden"
-        empty = f" empty{stopped if before.get('not null') else ''}"
-        yield Phrase("give", f" its former type,{empty}", f" their former types,{empty}")
-    elif fact.word == "retype":
-        fits = is_widening(str(after.get("type")), str(before.get("type")))
-        stopped = "" if fits else ", which a value that does not fit stops"
-        yield Phrase("give", f" its former type{stopped}", f" their former types{stopped}")
-    elif fact.word == "nullable":
-        stopped = " again, which a row without a value stops"
-        yield Phrase("forbid null in", stopped, stopped)
-    elif fact.word in ("not null", "promised", "required"):
+    elif transition.action == "swapped":
+        stopped = ", which fails if there is a row because it is NOT NULL"
+        empty = f" empty{stopped if required else ''}"
+        yield Phrase("restore the old type of", f",{empty}", f",{empty}")
+    elif transition.action == "retype":
+        fits = after is None or before is None or is_widening(after.type, before.type)
+        stopped = "" if fits else ", which fails if a value does not fit"
+        yield Phrase("restore the old type of", stopped, stopped)
+    elif transition.action == "nullable":
+        stopped = " again, which fails if a row has no value"
+        yield Phrase("set NOT NULL on", stopped, stopped)
+    elif transition.action in ("not null", "promised", "required"):
         yield Phrase("allow null in", " again", " again")
-    elif fact.word == "proven":
-        yield Phrase("forbid no more than new nulls in")
-    elif fact.word in ("default", "identity", "comment"):
-        yield Phrase("give", f" its former {fact.word}", f" their former {fact.word}")
+    elif transition.action == "proven":
+        yield Phrase("forbid null only in new rows for")
+    elif transition.action in ("default", "identity", "comment"):
+        yield Phrase(f"restore the old {transition.action} of")
     else:
         yield _BACK
 
 
-def _name(fact: Fact) -> str:
-    kind = "type" if fact.key.kind == "enum" else fact.key.kind
-    return fact.key.name if kind == "column" else f"the {kind} {fact.key.name}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _name(transition: Transition) -> str:
+    kind = "type" if transition.key.kind == "enum" else transition.key.kind
+    return transition.key.name if kind == "column" else f"the {kind} {transition.key.name}"

@@ -1,4 +1,4 @@
-"""A Catalog is everything of one schema that matters, in PostgreSQL's own words.
+"""A Catalog holds the definitions of all objects of one schema, as PostgreSQL writes them.
 
     connection -> snapshot -> Catalog --+-> difference(expected, found) -> Differences
                                         '-> fingerprint()
@@ -7,28 +7,29 @@ It is read from pg_catalog in two queries (a third on demand) and rendered witho
 name, so that two schemas, two databases and two servers (PostgreSQL 15 to 18) compare equal when
 they are.
 
-Seen: tables, columns, constraints, indexes, sequences, enums, domains, composite types with their
-attributes, range types with their subtype, views, materialized views, functions, procedures,
+Included: tables, columns, constraints, indexes, sequences, enums, domains, composite types with
+their attributes, range types with their subtype, views, materialized views, functions, procedures,
 aggregates by their functions and state, triggers, rules, policies, statistics, partitions (name,
 parent, bound, options), collations, extensions, event triggers that call a function of the schema;
 operators, operator classes, text search configurations and dictionaries by name; comments on all of
 them. Of a table also its options, replica identity and row security, of a column its storage,
 compression and statistics target, of a constraint whether it is validated and enforced.
-Seen on demand: owners and privileges of tables, columns, views, sequences, types and routines.
-Not seen: rows, tablespaces, access methods, versions of extensions, publications, foreign servers
-and their options, casts, operator families, what a partition has beside what its parent gives it,
-the privileges of the schema itself, other schemas, and what belongs to an extension.
+On demand: owners and privileges of tables, columns, views, sequences, types and routines.
+Not included: rows, tablespaces, access methods, versions of extensions, publications, foreign
+servers and their options, casts, operator families, objects that a partition has and its parent
+does not, the privileges of the schema itself, other schemas, and members of extensions.
 """
 
-from surefoot.catalog.model import NOTHING, Attributes, Catalog, Difference, Key, Value, difference
+from surefoot.catalog.kinds import SchemaObject, Value
+from surefoot.catalog.model import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.reading import snapshot
 
 __all__ = [
     "NOTHING",
-    "Attributes",
     "Catalog",
     "Difference",
     "Key",
+    "SchemaObject",
     "Value",
     "difference",
     "snapshot",

@@ -1,55 +1,55 @@
-"""The statements that take an object from one state to another where it stands."""
+"""The statements that change an object in place from one state to another."""
 
 from __future__ import annotations
 
 import re
 
-from surefoot.catalog.model import Attributes, Value
-from surefoot.catalog.statements import literal, quoted
+from surefoot.catalog.definitions import check_name, identity_parts
+from surefoot.catalog.kinds import Column, Domain, Names, Sequence, Table
+from surefoot.quoting import literal, quoted
 
 _SEQUENCE_OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
 
-def table(name: Value, before: Attributes, after: Attributes) -> list[str]:
-    """Persistence, options and row security. The first writes the table anew."""
-    said = []
-    if before["persistence"] != after["persistence"]:
-        said.append("SET UNLOGGED" if after["persistence"] == "unlogged" else "SET LOGGED")
-    said += options(before["options"], after["options"])
-    if before["row security"] != after["row security"]:
-        said.append(
-            f"{'DISABLE' if after['row security'] is None else 'ENABLE'} ROW LEVEL SECURITY"
+def table(before: Table, after: Table) -> list[str]:
+    """Persistence, options and row security. Changing the first rewrites the table."""
+    clauses = []
+    if before.persistence != after.persistence:
+        clauses.append("SET UNLOGGED" if after.persistence == "unlogged" else "SET LOGGED")
+    clauses += options(before.options, after.options)
+    if before.row_security != after.row_security:
+        clauses.append(
+            f"{'DISABLE' if after.row_security is None else 'ENABLE'} ROW LEVEL SECURITY"
         )
-        forced = after["row security"] == "forced"
-        if forced or before["row security"] == "forced":
-            said.append(f"{'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
-    return [f"ALTER TABLE {quoted(name)} {words}" for words in said]
+        forced = after.row_security == "forced"
+        if forced or before.row_security == "forced":
+            clauses.append(f"{'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
+    return [f"ALTER TABLE {quoted(after.name)} {clause}" for clause in clauses]
 
 
-def options(before: Value, after: Value, prefix: str = "") -> list[str]:
+def options(before: Names | None, after: Names | None, prefix: str = "") -> list[str]:
     """The clauses that reset storage parameters and set others."""
-    old, new = listed(before), listed(after)
-    said = []
+    old, new = before or (), after or ()
+    clauses = []
     if gone := [option.split("=")[0] for option in old if option not in new]:
-        said.append(f"RESET ({', '.join(prefix + name for name in gone)})")
+        clauses.append(f"RESET ({', '.join(prefix + name for name in gone)})")
     if added := [option for option in new if option not in old]:
-        said.append(f"SET ({', '.join(prefix + option for option in added)})")
-    return said
+        clauses.append(f"SET ({', '.join(prefix + option for option in added)})")
+    return clauses
 
 
-def identity(table: str, name: str, before: Attributes, after: Attributes) -> list[str]:
-    """Make, change or drop the identity of a column."""
+def identity(before: Column, after: Column) -> list[str]:
+    """Add, change or drop the identity of a column."""
+    table, name = after.table, after.name
     column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
-    wanted = after["identity"]
-    if not isinstance(wanted, str):
+    if after.identity is None:
         return [f"{column} DROP IDENTITY"]
-    kind, _, rest = wanted.partition(" START ")
-    given = f"START {rest}"
-    if before["identity"] is not None:
+    kind, given = identity_parts(after.identity)
+    if before.identity is not None:
         settings = _SEQUENCE_OPTION.sub(r"SET \1", given)
         cycle = "" if "CYCLE" in given else " SET NO CYCLE"
         return [f"{column} SET GENERATED {kind} {settings}{cycle}"]
-    # Rows that are there have their numbers: the sequence goes on after them.
+    # Existing rows keep their numbers: the sequence continues after the highest.
     return [
         f"{column} ADD GENERATED {kind} AS IDENTITY ({given})",
         "SELECT setval("  # noqa: S608 - names of a catalog, quoted
@@ -58,35 +58,34 @@ def identity(table: str, name: str, before: Attributes, after: Attributes) -> li
     ]
 
 
-def sequence(after: Attributes) -> str:
-    """What a sequence counts."""
-    cycle = "" if str(after["definition"]).endswith(" CYCLE") else " NO CYCLE"
-    return f"ALTER SEQUENCE {quoted(after['name'])} {after['definition']}{cycle}"
+def sequence(after: Sequence) -> str:
+    """Type and options of a sequence."""
+    cycle = "" if after.definition.endswith(" CYCLE") else " NO CYCLE"
+    return f"ALTER SEQUENCE {quoted(after.name)} {after.definition}{cycle}"
 
 
-def own(attributes: Attributes) -> str:
-    """Whose column a sequence goes with."""
-    owner = attributes["owned by"]
-    table, _, column = str(owner).rpartition(".")
-    by = "NONE" if owner is None else f"{quoted(table)}.{quoted(column)}"
-    return f"ALTER SEQUENCE {quoted(attributes['name'])} OWNED BY {by}"
+def own(after: Sequence) -> str:
+    """The column that owns a sequence."""
+    table, _, column = (after.owned_by or "").rpartition(".")
+    by = f"{quoted(table)}.{quoted(column)}" if after.owned_by else "NONE"
+    return f"ALTER SEQUENCE {quoted(after.name)} OWNED BY {by}"
 
 
-def domain(before: Attributes, after: Attributes) -> list[str]:
-    """Default, NOT NULL and checks of a domain."""
-    said: list[str] = []
-    if before["default"] != after["default"]:
-        said.append(
-            "DROP DEFAULT" if after["default"] is None else f"SET DEFAULT {after['default']}"
-        )
-    if before["not null"] != after["not null"]:
-        said.append(f"{'SET' if after['not null'] else 'DROP'} NOT NULL")
-    old, new = listed(before["checks"]), listed(after["checks"])
-    said += [f"DROP CONSTRAINT {check.split(' CHECK ')[0]}" for check in old if check not in new]
-    said += [f"ADD CONSTRAINT {check}" for check in new if check not in old]
-    return [f"ALTER DOMAIN {quoted(after['name'])} {words}" for words in said]
+def relaxed_domain(before: Domain, after: Domain) -> list[str]:
+    """Another default, and the constraints of a domain that go."""
+    clauses: list[str] = []
+    if before.default != after.default:
+        clauses.append("DROP DEFAULT" if after.default is None else f"SET DEFAULT {after.default}")
+    if before.not_null and not after.not_null:
+        clauses.append("DROP NOT NULL")
+    clauses += [
+        f"DROP CONSTRAINT {check_name(check)}"
+        for check in before.checks or ()
+        if check not in (after.checks or ())
+    ]
+    return [f"ALTER DOMAIN {quoted(after.name)} {clause}" for clause in clauses]
 
 
-def listed(value: Value) -> tuple[str, ...]:
-    """A value that is a list, or an empty one where there is none."""
-    return value if isinstance(value, tuple) else ()
+def added_checks(before: Domain, after: Domain) -> list[str]:
+    """The checks of a domain that are new."""
+    return [check for check in after.checks or () if check not in (before.checks or ())]

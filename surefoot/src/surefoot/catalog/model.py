@@ -1,4 +1,4 @@
-"""Catalog is comparable data; Difference is one place where two of them are not equal."""
+"""Catalog is comparable data; Difference is one place where two catalogs are not equal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-Value = str | bool | None | tuple[str, ...]
-Attributes = Mapping[str, Value]
-_NOTHING: Mapping[str, Value] = MappingProxyType({})
-# What no model says, so that revisions alone decide it.
-UNDECLARED = frozenset(
+from surefoot.catalog.kinds import (
+    Attribute,
+    Column,
+    Kind,
+    SchemaObject,
+    Table,
+    Value,
+    table_of,
+)
+
+# Models do not declare these attributes: revisions alone decide them.
+UNDECLARED: frozenset[Attribute] = frozenset(
     {
         "attribute options",
         "cluster index",
@@ -30,7 +36,7 @@ UNDECLARED = frozenset(
         "toast options",
     }
 )
-ON_DEMAND = frozenset({"owner", "privileges"})
+ON_DEMAND: frozenset[Attribute] = frozenset({"owner", "privileges"})
 UNDECLARED_KINDS = frozenset(
     {
         "collation",
@@ -46,7 +52,7 @@ UNDECLARED_KINDS = frozenset(
 
 
 class Key(NamedTuple):
-    """What names an object: its kind (`index`) and its name, with the table's where that owns it.
+    """Names an object: its kind (`index`) and its name, with the table's where that owns it.
 
     A column, constraint, trigger, rule or policy is `table.name`, a function `name(types)`.
     """
@@ -59,29 +65,43 @@ class Key(NamedTuple):
 class Catalog:
     """A schema as it was read. Equal catalogs mean that no object differs."""
 
-    objects: Mapping[Key, Attributes]
-    # PostgreSQL cannot move a column, so an order that differs is no difference to bring back.
+    objects: Mapping[Key, SchemaObject]
+    # PostgreSQL cannot move a column, so another order is no difference that could be repaired.
     column_order: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
-    # What an object needs to exist; it follows from the definitions.
+    # The objects that an object needs; this follows from the definitions.
     uses: Mapping[Key, frozenset[Key]] = field(default_factory=dict, compare=False)
-    # The role that the owner of an object is left out for, where owners were read.
+    # Where owners were read: objects of this role have no `owner`.
     owner: str | None = field(default=None, compare=False)
 
-    def get(self, kind: str, name: str) -> Attributes | None:
-        """The attributes of one object, or None where there is none of that name."""
-        return self.objects.get(Key(kind, name))
+    def find(self, kind: type[Kind], key: Key | None) -> Kind | None:
+        """The object of this key, or None where there is none of this kind."""
+        found = None if key is None else self.objects.get(key)
+        return found if isinstance(found, kind) else None
 
-    def of_kind(self, *kinds: str) -> Iterator[tuple[Key, Attributes]]:
-        """The objects of these kinds, by kind and name."""
-        return ((key, self.objects[key]) for key in sorted(self.objects) if key.kind in kinds)
+    def one(self, kind: type[Kind], key: Key) -> Kind:
+        """The object of this key. On failure: KeyError."""
+        found = self.find(kind, key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
-    def of_table(self, kind: str, table: str) -> dict[str, Attributes]:
+    def table(self, name: str) -> Table | None:
+        """A table by its name."""
+        return self.find(Table, Key("table", name))
+
+    def column(self, table: str, name: str) -> Column | None:
+        """A column by its table and its name."""
+        return self.find(Column, Key("column", f"{table}.{name}"))
+
+    def each(self, kind: type[Kind]) -> Iterator[tuple[Key, Kind]]:
+        """The objects of a kind, by key."""
+        for key, found in sorted(self.objects.items(), key=lambda item: item[0]):
+            if isinstance(found, kind):
+                yield key, found
+
+    def of_table(self, kind: type[Kind], table: str) -> dict[str, Kind]:
         """The objects of a kind that belong to a table, by their own name."""
-        return {
-            str(attributes["name"]): attributes
-            for key, attributes in self.of_kind(kind)
-            if attributes.get("table") == table
-        }
+        return {found.name: found for _, found in self.each(kind) if table_of(found) == table}
 
     def users_of(self, *keys: Key) -> frozenset[Key]:
         """The objects that need one of these, directly or through another."""
@@ -93,12 +113,12 @@ class Catalog:
         return frozenset(found)
 
     def declarable(self, *, kinds: bool = True) -> Catalog:
-        """The catalog without what no model says; of an object that is left, all that one does."""
+        """The catalog without the attributes that no model declares, and without such kinds."""
         return replace(
             self,
             objects={
-                key: frozen({n: v for n, v in attributes.items() if n not in UNDECLARED})
-                for key, attributes in self.objects.items()
+                key: found.without(UNDECLARED)
+                for key, found in self.objects.items()
                 if not kinds or key.kind not in UNDECLARED_KINDS
             },
         )
@@ -106,19 +126,19 @@ class Catalog:
     def fingerprint(self) -> str:
         """The SHA-256 of the objects; the same on every supported server.
 
-        What is read on demand does not count. Extensions do not either: what an operator installs
-        beside a schema is no change of it, and one that goes takes along what stands on it.
+        Owners and privileges are left out, and so are extensions: an operator may install one
+        beside the schema, and dropping one drops the objects that need it.
         """
         listing = [
-            [*key, sorted((n, v) for n, v in attributes.items() if n not in ON_DEMAND)]
-            for key, attributes in sorted(self.objects.items())
+            [*key, sorted(found.without(ON_DEMAND).attributes().items())]
+            for key, found in sorted(self.objects.items(), key=lambda item: item[0])
             if key.kind != "extension"
         ]
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-# The catalog of a schema in which nothing is.
+# The catalog of an empty schema.
 NOTHING = Catalog({})
 
 
@@ -131,13 +151,13 @@ class Difference:
 
     kind: str
     name: str
-    attribute: str | None
-    expected: Value | Attributes
-    found: Value | Attributes
+    attribute: Attribute | Literal["column order"] | None
+    expected: Value | SchemaObject
+    found: Value | SchemaObject
 
     @property
     def word(self) -> Literal["missing", "unexpected", "changed"]:
-        """What is the matter: missing, unexpected or changed."""
+        """The state of the object: missing, unexpected or changed."""
         if self.attribute is not None:
             return "changed"
         return "missing" if self.found is None else "unexpected"
@@ -154,21 +174,20 @@ class Difference:
 def difference(
     expected: Catalog, found: Catalog, *, column_order: bool = False
 ) -> list[Difference]:
-    """Every place where `found` is not as `expected`, by kind and name.
+    """Every place where `found` differs from `expected`, by kind and name.
 
-    The order of columns is compared on request: no statement brings it back.
+    The order of columns is compared on request: no statement restores it.
     """
     differences: list[Difference] = []
     for key in sorted({*expected.objects, *found.objects}):
         ours, theirs = expected.objects.get(key), found.objects.get(key)
         if ours is None or theirs is None:
             differences.append(Difference(*key, None, ours, theirs))
-            continue
-        differences.extend(
-            Difference(*key, name, ours.get(name), theirs.get(name))
-            for name in sorted({*ours, *theirs})
-            if ours.get(name) != theirs.get(name)
-        )
+        elif names := ours.differing(theirs):
+            before, after = ours.attributes(), theirs.attributes()
+            differences.extend(
+                Difference(*key, name, before.get(name), after.get(name)) for name in sorted(names)
+            )
     if column_order:
         differences.extend(
             Difference("table", table, "column order", order, found.column_order[table])
@@ -178,12 +197,7 @@ def difference(
     return differences
 
 
-def frozen(attributes: Mapping[str, Value]) -> Attributes:
-    """The attributes, unchangeable."""
-    return MappingProxyType(dict(attributes)) if attributes else _NOTHING
-
-
-def _shown(value: Value | Attributes) -> str:
+def _shown(value: Value | SchemaObject) -> str:
     if isinstance(value, tuple):
         return "(" + ", ".join(value) + ")"
     return "nothing" if value is None else str(value)

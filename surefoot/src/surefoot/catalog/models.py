@@ -1,8 +1,8 @@
-"""The models are compared in PostgreSQL's own words: as what they give in a schema of their own.
+"""The models as a catalog: they are created in a schema of their own, which is rolled back.
 
-1. A savepoint is set and a schema with an unlikely name made; names are looked up there first.
-2. `metadata.create_all()` makes the models in it, and the catalog is read.
-3. Everything is rolled back, whatever happened. No object of the database is changed or locked.
+1. A savepoint is set; a schema with an unlikely name is created and leads the search path.
+2. `metadata.create_all()` creates the models in it, and the catalog is read.
+3. Everything is rolled back, also after an error. No object of the database is changed or locked.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog.model import Catalog
 from surefoot.catalog.reading import snapshot
-from surefoot.catalog.statements import quoted
-from surefoot.connect.failures import describe
 from surefoot.errors import PermissionMissing, UsageError
+from surefoot.quoting import quoted
 
 _MAY = text("""
 SELECT current_user::text AS "user", current_database()::text AS database,
@@ -29,7 +28,7 @@ _SHADOW_FIRST = text("""
 SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
                                            nullif(current_setting('search_path'), '')), true)
 """)
-# What was made in the shadow and needs something of the schema beside it, extensions apart.
+# Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
 SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0)
 FROM pg_depend d,
@@ -51,20 +50,18 @@ def models_catalog(
     schema: str,
     *,
     exclude: Collection[str] = (),
-    beside: Callable[[Catalog], Iterable[str]] = lambda _: (),
+    then: Callable[[Catalog], Iterable[str]] = lambda _: (),
 ) -> tuple[Catalog, Catalog]:
-    """The catalog that the models give where nothing else is, and the one after `beside`.
+    """The catalog of the models in an empty schema, and the one after the statements of `then`.
 
-    What `beside` says of the first are statements; PostgreSQL then spells all that they touch.
+    Types and functions of extensions are found where they are. Tables with a schema are not
+    created; a foreign key to one locks it briefly.
 
-    Types and functions of extensions are found where they are. Tables that name a schema are not
-    made; a reference to one locks it for the moment, as making a reference does.
-
-    On failure: PermissionMissing where the role may make no schema; UsageError with what
-    PostgreSQL says of the models.
+    On failure: PermissionMissing where the role may not create a schema; UsageError with
+    PostgreSQL's message where the models cannot be created.
     """
     _refuse_without_permission(connection)
-    shadow = f"vegafs_shadow_{os.getpid()}"
+    shadow = f"surefoot_shadow_{os.getpid()}"
     with connection.begin_nested() as savepoint:
         try:
             connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
@@ -73,7 +70,7 @@ def models_catalog(
                 _create(connection, models)
             _refuse_borrowed(connection, shadow, schema)
             found = again = snapshot(connection, shadow, exclude=exclude)
-            if statements := list(beside(found)):
+            if statements := list(then(found)):
                 for statement in statements:
                     connection.execute(text(statement.replace(":", r"\:")))
                 again = snapshot(connection, shadow, exclude=exclude)
@@ -98,22 +95,25 @@ def _refuse_without_permission(connection: Connection) -> None:
 
 
 def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
-    """What the models need and only the database has would be missing in an empty one."""
+    """Refuse models that need an object of the database: an empty one would lack it."""
     found = connection.scalars(_BORROWED, {"shadow": shadow, "schema": schema}).all()
     if found:
         raise UsageError(
-            f"the models need what only the database has: {', '.join(found)}",
-            help="declare it among the models, as metadata.create_all() has to make it",
+            f"the models need objects that only the database has: {', '.join(found)}",
+            help="declare them in the models: metadata.create_all() must create them",
         )
 
 
 def _create(connection: Connection, models: MetaData) -> None:
     ours = [table for table in models.sorted_tables if table.schema is None]
     try:
-        # Without a look at what exists: that would find the tables of the database.
+        # Without checkfirst, which would find the tables of the database.
         models.create_all(connection, tables=ours, checkfirst=False)
     except DBAPIError as error:
+        cause = getattr(error.orig, "__cause__", None) or error.orig
+        # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
+        reason = str(cause.args[0]) if cause is not None and cause.args else str(error)
         raise UsageError(
-            f"the models cannot be created in an empty schema: {describe(error)}",
-            help="correct the models; what they need must be among them",
+            f"the models cannot be created in an empty schema: {reason}",
+            help="correct the models; they must include all objects that they need",
         ) from error

@@ -1,4 +1,4 @@
-"""The order in which objects can be made: each after those that it uses."""
+"""The order in which objects can be created: each after those that it uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from surefoot.catalog.model import Key
 
-# What is made later may need what is made before it; what is known to need it decides first.
+# Objects of later kinds may need those of earlier ones. Known dependencies take precedence.
 _TURN = (
     "extension",
     "collation",

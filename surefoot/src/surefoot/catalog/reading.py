@@ -9,15 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.catalog.dependencies import DEPENDENCIES
-from surefoot.catalog.model import Attributes, Catalog, Key, Value, frozen
-from surefoot.catalog.normal import view_definition
-from surefoot.catalog.privileges import MIGRATES, PRIVILEGES
-from surefoot.catalog.queries import OBJECTS
+from surefoot.catalog.kinds import KINDS, SchemaObject, Value
+from surefoot.catalog.model import Catalog, Key
+from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
+from surefoot.catalog.view_definition import view_definition
 from surefoot.chain.version_table import VersionTable
 
-# The schema first, so that its names are written bare. What an extension brought is written bare
-# wherever it was put: a citext of `public` reads the same from a schema beside it.
+# The schema comes first, so that PostgreSQL writes its names without a schema. The schemas of
+# extensions follow, for the same effect: a citext of `public` reads the same from another schema.
 _SEARCH_PATH = """
 SELECT set_config('search_path', concat_ws(', ', quote_ident(CAST(:schema AS text)), (
     SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
@@ -35,20 +34,20 @@ def snapshot(
     privileges: bool = False,
     version_table: VersionTable = VersionTable(),
 ) -> Catalog:
-    """Read everything of one schema that matters, except the relations named in `exclude`.
+    """Read the catalog of one schema, except the relations named in `exclude`.
 
-    The version table and the ledger record what was done, and are no part of it.
+    The version table and the ledger are no part of the schema.
 
-    With `privileges` also who owns what, and who else may do what with it.
+    With `privileges`, owners and privileges are read too.
 
-    Nothing is written or locked beyond an instant of ACCESS SHARE, and the search path is put
-    back. A transaction that the caller has open stays open.
+    Nothing is written, no lock but ACCESS SHARE is taken, and the search path is restored. A
+    transaction of the caller stays open.
     """
     began = not connection.in_transaction()
     owner: str | None = None
     may: list[tuple[Any, ...]] = []
     try:
-        # The path is set within a savepoint: rolling back restores it, after an error too.
+        # The search path is set in a savepoint: the rollback restores it, also after an error.
         with connection.begin_nested() as savepoint:
             path = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
             rows = [tuple(row) for row in connection.execute(text(OBJECTS), {"schema": schema})]
@@ -67,18 +66,16 @@ def snapshot(
     objects = dict(found.objects)
     for *address, of, who in may:
         if (key := keys.get((address[0], address[1], address[2]))) is not None:
-            told = {"owner": of, "privileges": tuple(sorted(who)) if who else None}
-            objects[key] = frozen(
-                {**objects[key], **{name: value for name, value in told.items() if value}}
-            )
+            others = tuple(sorted(who)) if who else None
+            objects[key] = replace(objects[key], owner=of, privileges=others)
     return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
 
 
 def _objects(
     rows: Iterable[tuple[Any, ...]], exclude: Collection[str], *, server_version: int
 ) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
-    """The objects, and by which address pg_depend knows each."""
-    objects: dict[Key, Attributes] = {}
+    """The objects, and the key of each address in pg_depend."""
+    objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     positions: dict[str, list[tuple[int, str]]] = {}
     for kind, name, relation, *address, read in rows:
@@ -90,7 +87,10 @@ def _objects(
             positions.setdefault(relation, []).append((position, attributes["name"]))
         if kind in ("view", "materialized view"):
             attributes["definition"] = view_definition(attributes["definition"], server_version)
-        objects[key] = frozen({name: _value(value) for name, value in attributes.items()})
+        given: dict[str, Any] = {
+            name.replace(" ", "_"): _value(value) for name, value in attributes.items()
+        }
+        objects[key] = KINDS[kind](**given)
         keys[(int(address[0]), int(address[1]), int(address[2]))] = key
     order = {
         table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
@@ -102,7 +102,7 @@ def _uses(
     rows: Iterable[tuple[Any, ...]], keys: Mapping[tuple[int, int, int], Key]
 ) -> Mapping[Key, frozenset[Key]]:
     def key(place: int, oid: int, column: int) -> Key | None:
-        # The columns of a view are not listed apart: whoever uses one uses the view.
+        # Columns of views are no objects of their own: a user of one uses the view.
         return keys.get((place, oid, column)) or keys.get((place, oid, 0))
 
     found: dict[Key, set[Key]] = {}

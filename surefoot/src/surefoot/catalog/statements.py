@@ -1,22 +1,38 @@
-"""What PostgreSQL would have to be told for an object to be as a catalog says.
+"""The SQL that creates and drops an object, made from the catalog alone.
 
-Made from the catalog alone, so that a database can be brought back to a state that no model and
-no revision describes any more. Tables and columns are not made here, nor what is known by name.
+It restores a state that no model and no revision describes any more. Tables, columns and objects
+that are known by name alone are not created here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from surefoot.catalog.kinds import (
+    Collation,
+    Column,
+    Constraint,
+    Domain,
+    Enum,
+    EventTrigger,
+    Extension,
+    Index,
+    Policy,
+    Routine,
+    Rule,
+    SchemaObject,
+    Sequence,
+    Statistics,
+    TableObject,
+    Trigger,
+    Type,
+    View,
+)
+from surefoot.catalog.model import Key
+from surefoot.quoting import literal, quoted
 
-from sqlalchemy.dialects import postgresql
-
-from surefoot.catalog.model import Attributes, Key, Value
-
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
 TRIGGER_STATES = {"no": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
 # Objects that a table owns: their statements name it.
 OF_TABLE = ("constraint", "trigger", "rule", "policy")
-# Objects whose name is as SQL writes it, with types or an access method.
+# The name of these is an expression in SQL, with types or an access method.
 NAMED_IN_SQL = (
     "operator",
     "operator class",
@@ -25,134 +41,99 @@ NAMED_IN_SQL = (
 )
 
 
-def quoted(name: Value) -> str:
-    """A name as SQL writes it, quoted where it has to be."""
-    return _PREPARER.quote(str(name))
-
-
-def literal(value: Value) -> str:
-    """A string as SQL writes it; NULL for none."""
-    return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
-
-
-def create(key: Key, attributes: Attributes) -> tuple[str, ...]:
-    """The statements that make the object, its comment and its state included."""
-    name = quoted(attributes["name"])
-    statements = [_CREATE[key.kind](name, attributes)]
-    if key.kind == "trigger" and attributes["enabled"] != "yes":
-        statements.append(enable_trigger(attributes))
-    if key.kind == "sequence" and attributes["owned by"]:
-        table, _, column = str(attributes["owned by"]).rpartition(".")
+def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
+    """The statements that create the object, with its comment and its state."""
+    statements = [_create(key, item)]
+    if isinstance(item, Trigger) and item.enabled != "yes":
+        statements.append(enable_trigger(item))
+    if isinstance(item, Sequence) and item.owned_by:
+        table, _, column = item.owned_by.rpartition(".")
+        name = quoted(item.name)
         statements.append(f"ALTER SEQUENCE {name} OWNED BY {quoted(table)}.{quoted(column)}")
-    if attributes.get("comment"):
-        statements.append(comment(key, attributes))
+    if item.comment:
+        statements.append(comment(key, item))
     return tuple(statements)
 
 
-def drop(key: Key, attributes: Attributes) -> str:
-    """The statement that drops the object, and nothing that needs it."""
-    if key.kind == "constraint":
-        table = quoted(attributes["table"])
-        return f"ALTER TABLE {table} DROP CONSTRAINT {quoted(attributes['name'])}"
-    return f"DROP {described(key, attributes)}"
+def drop(key: Key, item: SchemaObject) -> str:
+    """The statement that drops the object, without CASCADE."""
+    if isinstance(item, Constraint):
+        return f"ALTER TABLE {quoted(item.table)} DROP CONSTRAINT {quoted(item.name)}"
+    return f"DROP {described(key, item)}"
 
 
-def comment(key: Key, attributes: Attributes) -> str:
-    """The statement that gives the object its comment, or takes it away."""
-    return f"COMMENT ON {described(key, attributes)} IS {literal(attributes.get('comment'))}"
+def comment(key: Key, item: SchemaObject) -> str:
+    """The statement that sets the object's comment, or removes it."""
+    return f"COMMENT ON {described(key, item)} IS {literal(item.comment)}"
 
 
-def enable_trigger(attributes: Attributes) -> str:
-    """The statement that makes a trigger fire when it should."""
-    word = TRIGGER_STATES.get(str(attributes["enabled"]), "ENABLE")
-    return f"ALTER TABLE {quoted(attributes['table'])} {word} TRIGGER {quoted(attributes['name'])}"
+def enable_trigger(trigger: Trigger) -> str:
+    """The statement that sets when a trigger fires."""
+    word = TRIGGER_STATES.get(trigger.enabled, "ENABLE")
+    return f"ALTER TABLE {quoted(trigger.table)} {word} TRIGGER {quoted(trigger.name)}"
 
 
-def validate(attributes: Attributes) -> str:
-    """The statement that checks the rows that a constraint was not checked against."""
-    table, name = quoted(attributes["table"]), quoted(attributes["name"])
+def validate(constraint: Constraint) -> str:
+    """The statement that validates a constraint."""
+    table, name = quoted(constraint.table), quoted(constraint.name)
     return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 
 
-def described(key: Key, attributes: Attributes) -> str:
-    """What the object is and its name, as DROP and COMMENT want it."""
+def described(key: Key, item: SchemaObject) -> str:
+    """The object's kind and name, as DROP and COMMENT write them."""
     if key.kind in NAMED_IN_SQL:
         return f"{key.kind.upper()} {key.name}"
-    name = quoted(attributes["name"])
-    if key.kind == "column":
-        return f"COLUMN {quoted(attributes['table'])}.{name}"
-    if key.kind in ("function", "procedure", "aggregate"):
-        name += key.name[key.name.index("(", len(str(attributes["name"]))) :]
+    name = quoted(item.name)
+    if isinstance(item, Column):
+        return f"COLUMN {quoted(item.table)}.{name}"
+    if isinstance(item, Routine):
+        name += key.name[key.name.index("(", len(item.name)) :]
     kind = {"enum": "TYPE", "partition": "TABLE"}.get(key.kind, key.kind.upper())
-    return f"{kind} {name}" + (f" ON {quoted(attributes['table'])}" if key.kind in OF_TABLE else "")
+    if key.kind in OF_TABLE and isinstance(item, TableObject):
+        return f"{kind} {name} ON {quoted(item.table)}"
+    return f"{kind} {name}"
 
 
-def _constraint(name: str, attributes: Attributes) -> str:
-    return (
-        f"ALTER TABLE {quoted(attributes['table'])} ADD CONSTRAINT {name} "
-        f"{attributes['definition']}{'' if attributes['validated'] else ' NOT VALID'}"
-    )
+def _create(key: Key, item: SchemaObject) -> str:
+    name = quoted(item.name)
+    match item:
+        case Constraint():
+            return (
+                f"ALTER TABLE {quoted(item.table)} ADD CONSTRAINT {name} {item.definition}"
+                f"{'' if item.validated else ' NOT VALID'}"
+            )
+        case Index() | Trigger() | Rule() | Statistics():
+            return item.definition.rstrip(";")
+        case Enum():
+            return f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, item.values))})"
+        case Domain():
+            return _domain(name, item)
+        case Type():
+            return f"CREATE TYPE {name} AS {item.definition}"
+        case View():
+            given = f" WITH ({', '.join(item.options)})" if item.options is not None else ""
+            return f"CREATE {key.kind.upper()} {name}{given} AS\n{item.definition}"
+        case Routine() if key.kind == "aggregate":
+            return f"CREATE AGGREGATE {name}({item.arguments}) {item.definition}"
+        case Routine():
+            return item.definition.replace("CREATE OR REPLACE", "CREATE", 1).rstrip()
+        case Policy():
+            return f"CREATE POLICY {name} ON {quoted(item.table)} AS {item.definition}"
+        case Sequence() | Collation() | EventTrigger():
+            return f"CREATE {key.kind.upper()} {name} {item.definition}"
+        case Extension():
+            return f"CREATE EXTENSION {name}"
+        case _:
+            raise KeyError(key)
 
 
-def _domain(name: str, attributes: Attributes) -> str:
-    checks = attributes["checks"] or ()
-    assert isinstance(checks, tuple)
+def _domain(name: str, domain: Domain) -> str:
     return " ".join(
         (
-            f"CREATE DOMAIN {name} AS {attributes['type']}",
-            *([f"COLLATE {attributes['collation']}"] if attributes["collation"] else []),
-            *([f"DEFAULT {attributes['default']}"] if attributes["default"] else []),
-            *(["NOT NULL"] if attributes["not null"] else []),
-            *(f"CONSTRAINT {check}" for check in checks),
+            f"CREATE DOMAIN {name} AS {domain.type}",
+            *([f"COLLATE {domain.collation}"] if domain.collation else []),
+            *([f"DEFAULT {domain.default}"] if domain.default else []),
+            *(["NOT NULL"] if domain.not_null else []),
+            *(f"CONSTRAINT {check}" for check in domain.checks or ()),
         )
     )
-
-
-def _enum(name: str, attributes: Attributes) -> str:
-    return f"CREATE TYPE {name} AS ENUM ({', '.join(_literals(attributes['labels']))})"
-
-
-def _view(name: str, attributes: Attributes) -> str:
-    options = attributes["options"]
-    given = f" WITH ({', '.join(options)})" if isinstance(options, tuple) else ""
-    return f"VIEW {name}{given} AS\n{attributes['definition']}"
-
-
-def _routine(name: str, attributes: Attributes) -> str:
-    return str(attributes["definition"]).replace("CREATE OR REPLACE", "CREATE", 1).rstrip()
-
-
-def _as_defined(name: str, attributes: Attributes) -> str:
-    return str(attributes["definition"]).rstrip(";")
-
-
-def _literals(values: Value) -> Iterator[str]:
-    return (literal(value) for value in (values if isinstance(values, tuple) else ()))
-
-
-_CREATE: dict[str, Callable[[str, Attributes], str]] = {
-    "constraint": _constraint,
-    "index": _as_defined,
-    "sequence": lambda name, attributes: f"CREATE SEQUENCE {name} {attributes['definition']}",
-    "enum": _enum,
-    "domain": _domain,
-    "type": lambda name, attributes: f"CREATE TYPE {name} AS {attributes['definition']}",
-    "view": lambda name, attributes: f"CREATE {_view(name, attributes)}",
-    "materialized view": lambda name, attributes: f"CREATE MATERIALIZED {_view(name, attributes)}",
-    "function": _routine,
-    "procedure": _routine,
-    "aggregate": lambda name, attributes: (
-        f"CREATE AGGREGATE {name}({attributes['arguments']}) {attributes['definition']}"
-    ),
-    "trigger": _as_defined,
-    "rule": _as_defined,
-    "policy": lambda name, attributes: (
-        f"CREATE POLICY {name} ON {quoted(attributes['table'])} AS {attributes['definition']}"
-    ),
-    "statistics": _as_defined,
-    "extension": lambda name, attributes: f"CREATE EXTENSION {name}",
-    "collation": lambda name, attributes: f"CREATE COLLATION {name} {attributes['definition']}",
-    "event trigger": lambda name, attributes: (
-        f"CREATE EVENT TRIGGER {name} {attributes['definition']}"
-    ),
-}

@@ -10,7 +10,7 @@ from surefoot.cli import output
 from surefoot.cli.project import project, serving
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.drift import Drift, drift, render
+from surefoot.drift import Drift, find_drift, render
 from surefoot.embedded.scratch import scratch
 from surefoot.project import Project
 from surefoot.target import Target
@@ -54,10 +54,10 @@ async def look(
     engine = database.engine("observe")
     try:
         async with scratch(database) as empty:
-            return await drift(
+            return await find_drift(
                 engine,
                 # The guards of production are about production's data.
-                Target.of(empty, of.ini, Limits()),
+                Target.of(empty, of.ini, Limits(), of.version_table),
                 of.revisions(),
                 of.locked(),
                 metadata=of.models() if models else (),

@@ -21,9 +21,9 @@ from surefoot.ledger.glance import heads_of
 from surefoot.ledger.position import position
 from surefoot.lint.formats import FORMATS
 from surefoot.lint.lint import NOTHING, lint
-from surefoot.plan.figures import figures
 from surefoot.plan.plan import Forecast, forecast
 from surefoot.plan.schema import Schema, make_schema, read_schema
+from surefoot.plan.statistics import read_statistics
 from surefoot.plan.text import render, summary
 from surefoot.project import Project
 from surefoot.run.commands import stamp
@@ -43,7 +43,7 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
     """Say what is pending, which locks it takes and for how long; nothing is run on the database.
 
     The pending revisions run on a scratch database, and back again. What they did there is joined
-    with the figures of the database: its rows, bytes and open transactions, for which reading is
+    with the statistics of the database: rows, bytes and open transactions, for which reading is
     enough. The scratch database has the schema that the revisions give; with --from-database it
     has that of the database itself, with all that somebody made there by hand.
 
@@ -66,7 +66,7 @@ def command(name: str | None, from_database: bool, json_: bool, format_: str | N
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
     else:
-        output.answer(render(found))
+        output.answer(render(found, command="vegafs"))
     if found.stopped_by is not None:
         raise found.stopped_by
     if any(finding.level == "error" for finding in found.findings):
@@ -88,7 +88,7 @@ async def _plan(
                 await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
                 heads = await connection.run_sync(heads_of, of.version_table)
                 pending = _pending(chain, heads, called)
-                now = await connection.run_sync(figures)
+                now = await connection.run_sync(read_statistics)
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
                     schema = await read_schema(database, connection)
@@ -97,7 +97,7 @@ async def _plan(
     linted = NOTHING
     if pending:
         async with scratch(trying, major=major) as empty:
-            target = Target.of(empty, of.ini)
+            target = Target.of(empty, of.ini, version_table=of.version_table)
             if schema is not None:
                 await make_schema(schema, empty)
                 for revision in heads:

@@ -1,16 +1,16 @@
-"""Drift is what a database has become beside what its revisions give.
+"""Drift is the difference between a database and the schema that its revisions give.
 
     revisions up to the database's own -> a scratch database -> Catalog --+
     target ---------------------------------------------------> Catalog --+-> Deviations -> Drift
     fingerprints in the ledger ------------------------------> since when ----------------'
     models -> a schema on the scratch database -> Catalog, compared with head
 
-Nothing is written to the target, and a role that may only read is enough.
+Nothing is written to the target; a role that may only read is enough.
 """
 
-from surefoot.drift.comparison import drift
+from surefoot.drift.detection import find_drift
 from surefoot.drift.deviations import deviations
 from surefoot.drift.model import Deviation, Drift, Repair, Since
 from surefoot.drift.text import listing, render
 
-__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "drift", "listing", "render"]
+__all__ = ["Deviation", "Drift", "Repair", "Since", "deviations", "find_drift", "listing", "render"]

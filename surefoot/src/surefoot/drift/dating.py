@@ -1,4 +1,4 @@
-"""When a database drifted, by the fingerprints that runs have left in the ledger."""
+"""Dates a drift by the fingerprints in the ledger."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from surefoot.ledger.table import Row
 
 
 def dated(rows: Iterable[Row], locked: Sequence[Revision], fingerprint: str) -> Since:
-    """After the last run that left what the lock expects, before the first that left this.
+    """After the last run with the expected fingerprint, before the first with the present one.
 
-    A fingerprint of a build that saw less of a schema equals none of ours, and says nothing.
+    Fingerprints written by older builds are not compared: they equal none of this build's.
     """
     after = before = None
     for row in rows:

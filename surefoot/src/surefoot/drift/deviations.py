@@ -1,7 +1,7 @@
-"""Differences as deviations: one an object, in an order in which they can be repaired.
+"""Differences as deviations: one for each object, in an order in which they can be repaired.
 
-A table that is missing or unexpected speaks for what belongs to it, a column for its sequence, and
-a partition that was detached for the table that it became.
+A missing or unexpected table includes its columns, constraints and indexes, a column its sequence,
+and a detached partition the table that it became.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from surefoot.catalog import Catalog, Difference, Key, difference
+from surefoot.catalog.definitions import not_null_column
+from surefoot.catalog.kinds import Constraint, table_of
 from surefoot.catalog.order import in_order
 from surefoot.drift import repair
 from surefoot.drift.groups import grouped, ordered
 from surefoot.drift.model import Deviation, Repair
 
 By = Mapping[Key, tuple[Difference, ...]]
-# A repair of its own; None where another object says it.
+# Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
 
 
 def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
-    """What of `found` is not as `expected`: first what goes, then what changes, then what comes.
+    """The deviations of `found` from `expected`: drops first, then changes, then creations.
 
-    An extension that nobody expected is its operator's and no deviation.
+    An unexpected extension is no deviation: operators install extensions.
     """
     by_key = _by_key(expected, found)
     special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
@@ -61,7 +63,7 @@ def _by_key(expected: Catalog, found: Catalog) -> By:
 
 
 def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
-    """Partitions that became tables, and tables that became partitions: one statement each."""
+    """Partitions that became tables and tables that became partitions: one statement each."""
     moves: dict[Key, Repair | None] = {}
     for key in by_key:
         table = Key("table", key.name)
@@ -71,26 +73,26 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
         moves[key] = repair.attach(key, expected) if detached else repair.detach(key, found)
         objects = (found if detached else expected).objects
         moves[table] = None
-        moves.update({each: None for each in objects if objects[each].get("table") == table.name})
+        moves.update({each: None for each in objects if table_of(objects[each]) == table.name})
     return moves
 
 
 def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
-    """NOT NULL that was promised and not proven, which PostgreSQL 18 has a constraint for.
+    """NOT NULL constraints of PostgreSQL 18 that are NOT VALID on one side.
 
-    Where the column has no NOT NULL on one of the sides, the column says it.
+    Where the column is nullable on the other side, the deviation of the column includes this one.
     """
     proofs: dict[Key, Repair | None] = {}
     for key in by_key:
-        attributes = found.objects.get(key) or expected.objects.get(key) or {}
-        if key.kind != "constraint" or attributes.get("type") != "not null":
+        constraint = found.find(Constraint, key) or expected.find(Constraint, key)
+        if constraint is None or constraint.type != "not null":
             continue
-        name = str(attributes["definition"]).removeprefix("NOT NULL ").strip('"')
-        sides = [side.get("column", f"{attributes['table']}.{name}") for side in (expected, found)]
-        if not all(column is not None and column["not null"] for column in sides):
+        name = not_null_column(constraint.definition)
+        sides = [side.column(constraint.table, name) for side in (expected, found)]
+        if not all(column is not None and column.not_null for column in sides):
             proofs[key] = None
         elif key in found.objects:
             proofs[key] = repair.validate(key, found)
         else:
-            proofs[key] = Repair(note="it is proven already, and nothing has to be brought back")
+            proofs[key] = Repair(note="it is validated already; nothing has to be repaired")
     return proofs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.revisions import Revision
@@ -12,7 +13,7 @@ from surefoot.target import Target
 
 
 async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-    """The revisions with the fingerprint of what each gives.
+    """The revisions with the fingerprint of the schema after each.
 
     `scratch` is an empty database that may be filled. On failure: as `upgrade`.
     """
@@ -25,6 +26,7 @@ async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple
 
 
 async def catalog_of(target: Target) -> Catalog:
-    """The target's schema as it is."""
+    """The catalog of the target."""
     async with target.engine.connect() as connection:
-        return await connection.run_sync(snapshot)
+        read = partial(snapshot, version_table=target.version_table)
+        return await connection.run_sync(read)

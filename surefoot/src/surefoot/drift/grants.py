@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.alterations import listed
-from surefoot.catalog.statements import described, quoted
+from surefoot.catalog.kinds import Column
+from surefoot.catalog.statements import described
+from surefoot.quoting import quoted
 
 _GRANT = re.compile(r"(.+?)( WITH GRANT OPTION)? TO (.+)", re.DOTALL)
 _RELATIONS = frozenset({"table", "partition", "view", "materialized view"})
@@ -16,10 +17,10 @@ def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
     """The statements that give an object its owner and others their privileges."""
     before, after = found.objects[key], expected.objects[key]
     sql = []
-    if before.get("owner") != after.get("owner"):
-        owner = after.get("owner") or found.owner
+    if before.owner != after.owner:
+        owner = after.owner or str(found.owner)
         sql.append(f"ALTER {described(key, after)} OWNER TO {quoted(owner)}")
-    old, new = listed(before.get("privileges")), listed(after.get("privileges"))
+    old, new = before.privileges or (), after.privileges or ()
     for word, listing in (
         ("REVOKE", [e for e in old if e not in new]),
         ("GRANT", [e for e in new if e not in old]),
@@ -34,13 +35,13 @@ def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
 def _statement(
     word: str, key: Key, catalog: Catalog, privilege: str, option: str | None, role: str
 ) -> str:
-    attributes = catalog.objects[key]
-    on = described(key, attributes)
-    if key.kind == "column":
-        privilege = f"{privilege} ({quoted(attributes['name'])})"
-        on = f"TABLE {quoted(attributes['table'])}"
+    item = catalog.objects[key]
+    on = described(key, item)
+    if isinstance(item, Column):
+        privilege = f"{privilege} ({quoted(item.name)})"
+        on = f"TABLE {quoted(item.table)}"
     elif key.kind in _RELATIONS:
-        on = f"TABLE {quoted(attributes['name'])}"
+        on = f"TABLE {quoted(item.name)}"
     elif key.kind == "aggregate":
         on = on.replace("AGGREGATE", "FUNCTION", 1)
     if word == "REVOKE":

@@ -1,4 +1,4 @@
-"""Drift is what a database has become beside what its revisions give; Deviation is one place."""
+"""Drift is the difference between a database and its revisions; Deviation is one object of it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from surefoot.catalog import Attributes, Difference, Key, Value
+from surefoot.catalog import Difference, Key
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What would bring an object back: statements in their order, each by itself."""
+    """The statements that repair an object, to be run in order and one by one."""
 
     sql: tuple[str, ...] = ()
-    # Rows or values that nothing brings back go with it.
+    # Whether rows or values are lost for good.
     loses_data: bool = False
-    # What to know before, or why there is no statement.
+    # A warning, or the reason why there is no statement.
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """One object that is not as expected, with what belongs to it where all of it is."""
+    """One object that differs, with its members where it is missing or unexpected."""
 
     key: Key
     word: Literal["missing", "unexpected", "changed"]
     differences: tuple[Difference, ...]
     repair: Repair
-    # The names of what it took along or brought.
+    # Objects that were dropped or created with it.
     members: tuple[Key, ...] = ()
 
     @property
     def title(self) -> str:
-        """What it is about: `index ix_jobs_queue`, `default of column jobs.status`."""
+        """The subject: `index ix_jobs_queue`, `default of column jobs.status`."""
         name = f"{self.key.kind} {self.key.name}"
         parts = [str(each.attribute) for each in self.differences]
         return f"{' and '.join(parts)} of {name}" if self.word == "changed" else name
@@ -49,8 +49,8 @@ class Deviation:
             "changes": [
                 {
                     "attribute": each.attribute,
-                    "expected": _plain(each.expected),
-                    "found": _plain(each.found),
+                    "expected": each.expected,
+                    "found": each.found,
                 }
                 for each in changes
             ],
@@ -61,7 +61,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Since:
-    """When a database drifted: after the end of one run, and before that of another."""
+    """The time of a drift: after the end of one run, before the end of another."""
 
     after: datetime | None = None
     before: datetime | None = None
@@ -69,18 +69,18 @@ class Since:
 
 @dataclass(frozen=True)
 class Drift:
-    """One database beside what the revisions up to its own give, and the models beside head."""
+    """The deviations of a database from its revisions, and of the models from head."""
 
     database: str
     revision: str
     deviations: tuple[Deviation, ...]
     since: Since = Since()
-    # What the models say and the revisions do not give; None where nobody looked.
+    # Deviations of the models from the revisions; None where they were not compared.
     models: tuple[Deviation, ...] | None = None
 
     @property
     def count(self) -> int:
-        """How many places differ."""
+        """The number of deviations."""
         return len(self.deviations) + len(self.models or ())
 
     def as_json(self) -> Mapping[str, Any]:
@@ -96,7 +96,3 @@ class Drift:
             "differences": [each.as_json() for each in self.deviations],
             "models": None if self.models is None else [each.as_json() for each in self.models],
         }
-
-
-def _plain(value: Value | Attributes) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value

@@ -1,45 +1,65 @@
-"""The SQL that would bring an object back to what it should be. It is offered, and never run.
+"""The SQL that would repair an object. It is printed and never run.
 
     Difference x both catalogs -> Repair
 
-Each statement is to be run by itself: some build concurrently, which no transaction holds.
+Run each statement by itself: some are concurrent, and refuse to run in a transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import abc
+from collections.abc import Callable, Collection, Mapping
+from typing import cast
 
-from surefoot.catalog import Attributes, Catalog, Difference, Key, alterations, statements
-from surefoot.catalog.alterations import listed
+from surefoot.catalog import Catalog, Difference, Key, alterations, statements
+from surefoot.catalog.definitions import check_name, index_statement
+from surefoot.catalog.kinds import (
+    Attribute,
+    Attributes,
+    Column,
+    Constraint,
+    Domain,
+    Enum,
+    EventTrigger,
+    Index,
+    Names,
+    Partition,
+    Routine,
+    Rule,
+    Sequence,
+    Statistics,
+    Trigger,
+    View,
+)
 from surefoot.catalog.order import in_order
-from surefoot.catalog.statements import quoted
 from surefoot.drift import columns, forms, relations
 from surefoot.drift.grants import granted
 from surefoot.drift.model import Repair
+from surefoot.quoting import literal, quoted
 
-# What goes with these nothing brings back.
+# Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
-_NOT_KNOWN = "it is known by its name alone; the revision that made it says how"
-_WAITS = "it may write the table anew, and everybody waits meanwhile"
-_WRITES_ANEW = {
+_NOT_KNOWN = "the catalog knows only its name; see the revision that creates it"
+_WAITS = "it may rewrite the table under ACCESS EXCLUSIVE; reads and writes block meanwhile"
+_REWRITES: Mapping[str, Attributes] = {
     "column": frozenset({"type", "collation", "generated"}),
     "table": frozenset({"persistence"}),
 }
-_GRANTS = "what others were granted on it goes with it: vegafs drift --privileges, before and after"
+_GRANTS = "privileges on it are lost: compare `drift --privileges` before and after"
 _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
-_NEEDED = "a table or a column stands on it, so it has to be changed by a revision"
+_NEEDED = "a table or a column depends on it; change it in a revision"
 
-Alter = Callable[[Key, Catalog, Catalog, frozenset[str]], "list[str] | None"]
+Alter = Callable[[Key, Catalog, Catalog, Attributes], "list[str] | None"]
 
 
 def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
-    """Make what is missing, with what hung on it."""
-    attributes = expected.objects[key]
+    """Create a missing object with its members."""
+    item = expected.objects[key]
     note = None
     if key.kind in statements.NAMED_IN_SQL:
         return Repair(note=_NOT_KNOWN)
-    if key.kind == "column":
-        sql, note = columns.added(attributes)
+    if isinstance(item, Column):
+        sql, note = columns.added(item)
     elif key.kind == "table":
         sql = forms.make(key, expected)
         note = "its rows do not come back"
@@ -52,48 +72,49 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
         if member.kind == "column":
             after += relations.settings(member, expected)
         elif member.kind == "sequence":
-            # The column's default names it, and it belongs to the column.
+            # The default of the column needs the sequence, and the sequence is owned by the column.
             made = statements.create(member, expected.objects[member])
             before.append(made[0])
             after += made[1:]
         else:
             after += forms.make(member, expected)
-    # What names an index of the table comes after it.
+    # These name an index of the table, which must exist.
     last = relations.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
 
 
 def remove(key: Key, found: Catalog) -> Repair:
-    """Drop what nobody asked for, and nothing that needs it."""
+    """Drop an unexpected object, without CASCADE."""
     if key.kind == "partition":
-        parent = quoted(found.objects[key]["table"])
+        parent = quoted(found.one(Partition, key).table)
         detach = f"ALTER TABLE {parent} DETACH PARTITION {quoted(key.name)}"
         return Repair((detach, f"DROP TABLE {quoted(key.name)}"), loses_data=True)
     return Repair(tuple(forms.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
 
 
 def attach(key: Key, expected: Catalog) -> Repair:
-    """A partition that stands beside its table."""
-    attributes = expected.objects[key]
-    table = f"ALTER TABLE {quoted(attributes['table'])}"
-    return Repair((f"{table} ATTACH PARTITION {quoted(key.name)} {attributes['bound']}",))
+    """Attach a detached partition."""
+    partition = expected.one(Partition, key)
+    table = f"ALTER TABLE {quoted(partition.table)}"
+    return Repair((f"{table} ATTACH PARTITION {quoted(key.name)} {partition.bound}",))
 
 
 def detach(key: Key, found: Catalog) -> Repair:
-    """A table that became a partition of another."""
-    table = f"ALTER TABLE {quoted(found.objects[key]['table'])}"
+    """Detach a table that became a partition of another."""
+    table = f"ALTER TABLE {quoted(found.one(Partition, key).table)}"
     return Repair((f"{table} DETACH PARTITION {quoted(key.name)}",))
 
 
 def validate(key: Key, found: Catalog) -> Repair:
-    """Prove a constraint against the rows that it was not checked against."""
-    return Repair((statements.validate(found.objects[key]),))
+    """Validate a constraint."""
+    return Repair((statements.validate(found.one(Constraint, key)),))
 
 
-def change(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
-    """Bring back the attributes of one object that differ."""
+def change(differences: abc.Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
+    """Restore the attributes of an object that differ."""
     key = Key(differences[0].kind, differences[0].name)
-    names = frozenset(str(each.attribute) for each in differences)
+    # The order of columns is no attribute, and is never compared here.
+    names = frozenset(cast("Attribute", each.attribute) for each in differences)
     given = granted(key, expected, found)
     alter = _ALTER.get(key.kind)
     rest = names - {"comment", "owner", "privileges"}
@@ -103,29 +124,27 @@ def change(differences: Sequence[Difference], expected: Catalog, found: Catalog)
         if sql is None:
             sql = forms.remade(key, expected, found)
             if sql is not None:
-                # Made anew it has its comment.
+                # Creating it again sets its comment too.
                 return Repair((*sql, *given), note=_GRANTS if key.kind in _GRANTED else None)
     if sql is None:
         return Repair(note=_why(key))
     if "comment" in names:
         sql.append(statements.comment(key, expected.objects[key]))
-    waits = names & _WRITES_ANEW.get(key.kind, frozenset())
+    waits = names & _REWRITES.get(key.kind, frozenset())
     return Repair((*sql, *given), note=_WAITS if waits else None)
 
 
 def _why(key: Key) -> str:
     if key.kind == "enum":
-        return "PostgreSQL takes no value from an enum; op.replace_enum in a revision does"
+        return "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
     if key.kind == "table":
-        return "no statement changes that of a table; a revision has to make another"
+        return "no statement changes this of a table; replace the table in a revision"
     return _NEEDED
 
 
-def _constraint(
-    key: Key, expected: Catalog, found: Catalog, names: frozenset[str]
-) -> list[str] | None:
-    before, after = found.objects[key], expected.objects[key]
-    if names & {"definition", "type"} or ("validated" in names and not after["validated"]):
+def _constraint(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    before, after = found.one(Constraint, key), expected.one(Constraint, key)
+    if names & {"definition", "type"} or ("validated" in names and not after.validated):
         return None
     sql = []
     if "validated" in names:
@@ -134,40 +153,41 @@ def _constraint(
         sql.append(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
         sql += [
             statements.enable_trigger(each)
-            for each in expected.of_table("trigger", table.strip('"')).values()
-            if each["enabled"] != "yes"
+            for each in expected.of_table(Trigger, table.strip('"')).values()
+            if each.enabled != "yes"
         ]
     for table in _off_on(after):
         sql.append(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-    sql += _clauses(f"ALTER INDEX {quoted(after['name'])}", before, after, "index options")
+    index = f"ALTER INDEX {quoted(after.name)}"
+    sql += _clauses(index, before.index_options, after.index_options)
     if "index validity" in names:
-        sql.append(f"REINDEX INDEX CONCURRENTLY {quoted(after['name'])}")
+        sql.append(f"REINDEX INDEX CONCURRENTLY {quoted(after.name)}")
     return sql
 
 
-def _off_on(attributes: Attributes) -> list[str]:
+def _off_on(constraint: Constraint) -> list[str]:
     """The tables on which a constraint is not enforced."""
-    return [each.removeprefix("off on ") for each in listed(attributes.get("enforcement"))]
+    return [each.removeprefix("off on ") for each in constraint.enforcement or ()]
 
 
-def _index(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
-    before, after = found.objects[key], expected.objects[key]
-    name = quoted(after["name"])
-    if "table" in names or (names & {"valid"} and not after["valid"]):
+def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    before, after = found.one(Index, key), expected.one(Index, key)
+    name = quoted(after.name)
+    if "table" in names or ("valid" in names and not after.valid):
         return None
     if names & {"definition", "unique"}:
-        if forms.is_partitioned(found, before["table"]):
+        if forms.is_partitioned(found, before.table):
             return None
-        beside = quoted(f"{str(after['name'])[:58]}_new")
+        temporary = f"{after.name[:58]}_new"
         sql = [
-            forms.index(after, partitioned=False, name=beside),
+            index_statement(after.definition, concurrently=True, name=temporary),
             f"DROP INDEX CONCURRENTLY {name}",
-            f"ALTER INDEX {beside} RENAME TO {name}",
+            f"ALTER INDEX {quoted(temporary)} RENAME TO {name}",
         ]
-        return [*sql, *([statements.comment(key, after)] if after["comment"] else [])]
+        return [*sql, *([statements.comment(key, after)] if after.comment else [])]
     sql = [f"REINDEX INDEX CONCURRENTLY {name}"] if "valid" in names else []
-    old = dict(each.split() for each in listed(before.get("statistics")))
-    new = dict(each.split() for each in listed(after.get("statistics")))
+    old = dict(each.split() for each in before.statistics or ())
+    new = dict(each.split() for each in after.statistics or ())
     for column in sorted({*old, *new}):
         if old.get(column) != new.get(column):
             target = new.get(column, "-1")
@@ -175,99 +195,94 @@ def _index(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -
     return sql
 
 
-def _sequence(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str]:
-    after = expected.objects[key]
+def _sequence(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str]:
+    after = expected.one(Sequence, key)
     sql = [alterations.sequence(after)] if "definition" in names else []
     return [*sql, *([alterations.own(after)] if "owned by" in names else [])]
 
 
-def _enum(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
-    old, new = listed(found.objects[key]["labels"]), listed(expected.objects[key]["labels"])
+def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    old, new = found.one(Enum, key).values, expected.one(Enum, key).values
     enum = f"ALTER TYPE {quoted(key.name)}"
     gone = [label for label in old if label not in new]
     missing = [label for label in new if label not in old]
     if len(gone) == len(missing) == 1 and old.index(gone[0]) == new.index(missing[0]):
-        before, after = statements.literal(gone[0]), statements.literal(missing[0])
-        return [f"{enum} RENAME VALUE {before} TO {after}"]
+        return [f"{enum} RENAME VALUE {literal(gone[0])} TO {literal(missing[0])}"]
     if gone or [label for label in new if label in old] != list(old):
         return None
     sql = []
     for place, label in enumerate(new):
         if label not in old:
-            where = f" AFTER {statements.literal(new[place - 1])}" if place else ""
-            where = where or (f" BEFORE {statements.literal(old[0])}" if old else "")
-            sql.append(f"{enum} ADD VALUE {statements.literal(label)}{where}")
+            where = f" AFTER {literal(new[place - 1])}" if place else ""
+            where = where or (f" BEFORE {literal(old[0])}" if old else "")
+            sql.append(f"{enum} ADD VALUE {literal(label)}{where}")
     return sql
 
 
-def _domain(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
-    before, after = found.objects[key], expected.objects[key]
+def _domain(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    before, after = found.one(Domain, key), expected.one(Domain, key)
     if names - {"default", "not null", "checks"}:
         return None
-    sql = []
-    for statement in alterations.domain(before, after):
-        head, added, check = statement.partition(" ADD CONSTRAINT ")
-        if not added or check.endswith(" NOT VALID"):
-            sql.append(statement)
-            continue
-        name = check.split(" CHECK ")[0]
-        sql += [f"{statement} NOT VALID", f"{head} VALIDATE CONSTRAINT {name}"]
+    domain = f"ALTER DOMAIN {quoted(after.name)}"
+    sql = alterations.relaxed_domain(before, after)
+    if after.not_null and not before.not_null:
+        sql.append(f"{domain} SET NOT NULL")
+    for check in alterations.added_checks(before, after):
+        if check.endswith(" NOT VALID"):
+            sql.append(f"{domain} ADD CONSTRAINT {check}")
+        else:
+            sql.append(f"{domain} ADD CONSTRAINT {check} NOT VALID")
+            sql.append(f"{domain} VALIDATE CONSTRAINT {check_name(check)}")
     return sql
 
 
-def _view(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
-    before, after = found.objects[key], expected.objects[key]
+def _view(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    before, after = found.one(View, key), expected.one(View, key)
     if names & {"definition", "columns"}:
-        old, new = listed(before["columns"]), listed(after["columns"])
+        old, new = before.columns or (), after.columns or ()
         if key.kind == "materialized view" or new[: len(old)] != old:
             return None
         made = statements.create(key, after)[0]
         sql = [made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)]
     else:
-        kind = f"ALTER {key.kind.upper()} {quoted(after['name'])}"
-        sql = _clauses(kind, before, after, "options")
+        alter = f"ALTER {key.kind.upper()} {quoted(after.name)}"
+        sql = _clauses(alter, before.options, after.options)
     return [*sql, *relations.column_comments(before, after)]
 
 
-def _routine(
-    key: Key, expected: Catalog, found: Catalog, names: frozenset[str]
-) -> list[str] | None:
+def _routine(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
     if names - {"definition", "language"}:
         return None
-    return [str(expected.objects[key]["definition"]).rstrip()]
+    return [expected.one(Routine, key).definition.rstrip()]
 
 
-def _trigger(
-    key: Key, expected: Catalog, found: Catalog, names: frozenset[str]
-) -> list[str] | None:
-    return [statements.enable_trigger(expected.objects[key])] if names == {"enabled"} else None
+def _trigger(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    alter = statements.enable_trigger(expected.one(Trigger, key))
+    return [alter] if names == {"enabled"} else None
 
 
 def _event_trigger(
-    key: Key, expected: Catalog, found: Catalog, names: frozenset[str]
+    key: Key, expected: Catalog, found: Catalog, names: Attributes
 ) -> list[str] | None:
-    word = statements.TRIGGER_STATES.get(str(expected.objects[key]["enabled"]), "ENABLE")
+    word = statements.TRIGGER_STATES.get(expected.one(EventTrigger, key).enabled, "ENABLE")
     return [f"ALTER EVENT TRIGGER {quoted(key.name)} {word}"] if names == {"enabled"} else None
 
 
-def _rule(key: Key, expected: Catalog, found: Catalog, names: frozenset[str]) -> list[str] | None:
-    after = expected.objects[key]
-    word = statements.TRIGGER_STATES.get(str(after.get("firing")), "ENABLE")
-    alter = f"ALTER TABLE {quoted(after['table'])} {word} RULE {quoted(after['name'])}"
+def _rule(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    after = expected.one(Rule, key)
+    word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
+    alter = f"ALTER TABLE {quoted(after.table)} {word} RULE {quoted(after.name)}"
     return [alter] if names == {"firing"} else None
 
 
-def _statistics(
-    key: Key, expected: Catalog, found: Catalog, names: frozenset[str]
-) -> list[str] | None:
-    target = expected.objects[key].get("target") or "-1"
+def _statistics(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    target = expected.one(Statistics, key).target or "-1"
     alter = f"ALTER STATISTICS {quoted(key.name)} SET STATISTICS {target}"
     return [alter] if names == {"target"} else None
 
 
-def _clauses(alter: str, before: Attributes, after: Attributes, name: str) -> list[str]:
-    clauses = alterations.options(before.get(name), after.get(name))
-    return [f"{alter} {clause}" for clause in clauses]
+def _clauses(alter: str, before: Names | None, after: Names | None) -> list[str]:
+    return [f"{alter} {clause}" for clause in alterations.options(before, after)]
 
 
 _ALTER: Mapping[str, Alter] = {

@@ -1,23 +1,23 @@
-"""Drift as people read it."""
+"""Renders a drift as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from surefoot.catalog import Attributes, Value
+from surefoot.catalog import SchemaObject, Value
 from surefoot.drift.model import Deviation, Drift, Since
 
 
 def render(drift: Drift) -> str:
-    """The whole of it; the last line is what to do next."""
+    """The whole text; the last line names the next step."""
     return "\n".join(_lines(drift))
 
 
 def _lines(drift: Drift) -> Iterator[str]:
     if not drift.count:
-        also = "" if drift.models is None else ", and so are the models"
-        yield f"OK  {drift.database} is what its revisions up to {drift.revision} give{also}."
+        also = "" if drift.models is None else ", and so do the models"
+        yield f"OK  {drift.database} matches its revisions up to {drift.revision}{also}."
         return
     if drift.deviations:
         since = _since(drift.since)
@@ -37,7 +37,7 @@ def _lines(drift: Drift) -> Iterator[str]:
 
 
 def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
-    """The deviations, numbered, each with what is offered."""
+    """The deviations, numbered, each with its repair."""
     for number, each in enumerate(deviations, start=1):
         yield from _deviation(number, each)
         yield from _repair(each)
@@ -46,7 +46,7 @@ def listing(deviations: Iterable[Deviation]) -> Iterator[str]:
 def _next(drift: Drift) -> str:
     if not drift.deviations:
         return 'alembic revision --autogenerate -m "…"'
-    return "run what is offered, or make a revision of what is meant"
+    return "run the fixes, or write a revision for the intended changes"
 
 
 def _since(since: Since) -> str:
@@ -62,7 +62,7 @@ def _at(time: datetime) -> str:
 
 
 def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
-    with_it = f", with {len(deviation.members)} that belong to it" if deviation.members else ""
+    with_it = f", with {len(deviation.members)} members" if deviation.members else ""
     yield f"{number:<2} {deviation.word}  {deviation.title}{with_it}"
     if deviation.word != "changed":
         return
@@ -73,13 +73,13 @@ def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
         yield from _value(f"+ found    {name}", each.found)
 
 
-def _value(label: str, value: Value | Attributes) -> Iterator[str]:
+def _value(label: str, value: Value | SchemaObject) -> Iterator[str]:
     first, *rest = _shown(value).splitlines() or [""]
     yield f"   {label}{first}"
     yield from (f"     {line}" for line in rest)
 
 
-def _shown(value: Value | Attributes) -> str:
+def _shown(value: Value | SchemaObject) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, bool):

@@ -1,12 +1,12 @@
-"""Verification is every question of proof asked of one database, and all the answers.
+"""Verification runs all checks of one database.
 
-    files     one head, and revisions.lock is what the files give
-    ledger    nobody edited it, and what was applied is what the files say
+    files     one head, and revisions.lock matches the files
+    ledger    its hashes are intact, and the files match the applied revisions
     startup   a service of this build would start
-    drift     the schema is what the revisions give, and so are the models
+    drift     the schema and the models match the revisions
 
-For a cron job and for CI: a no to one question does not keep the others from being asked. What
-keeps all of them from being asked (a database that does not answer) is an error of its own.
+It is meant for cron jobs and CI: a failed check does not prevent the others. A condition that
+prevents all of them, such as an unreachable database, raises its own error.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SAYS_NO = (CheckFailed, Refused, RevisionsBroken, RunFailed)
 
 @dataclass(frozen=True)
 class Answer:
-    """What one question came to: a fact, or the error that says no."""
+    """The result of one check: a fact, or an error."""
 
     question: str
     fact: str = ""
@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Verification:
-    """All answers about one database."""
+    """The results of all checks of one database."""
 
     database: str
     answers: tuple[Answer, ...]
@@ -68,7 +68,7 @@ class Verification:
 
     @property
     def refusals(self) -> tuple[Answer, ...]:
-        """The answers that say no."""
+        """The failed checks."""
         return tuple(answer for answer in self.answers if answer.error is not None)
 
     def as_json(self) -> Mapping[str, Any]:
@@ -88,9 +88,9 @@ async def verify(
     look_for_drift: Callable[[], Awaitable[Drift]],
     version_table: VersionTable = VersionTable(),
 ) -> Verification:
-    """Ask everything; a role that may read is enough.
+    """Run all checks; a role that may only read is enough.
 
-    On failure: what connecting can meet, and what `look_for_drift` can beside a no.
+    On failure: the errors of connecting, and those of `look_for_drift` other than a failed check.
     """
     found: list[Drift] = []
 
@@ -98,7 +98,7 @@ async def verify(
         revisions = read_revisions(lock_path.parent / "versions")
         one_head(revisions)
         check_lock(lock_path, revisions)
-        return f"{len(revisions)} revisions, one head, {lock_path.name} is fresh"
+        return f"{len(revisions)} revisions, one head, {lock_path.name} is up to date"
 
     async def ledger() -> str:
         with explained(engine.url):
@@ -109,7 +109,7 @@ async def verify(
         verdict = await startup.check(engine, startup.Build.read(lock_path, version_table))
         if verdict.error is not None:
             raise verdict.error
-        return f"a service of this build starts: {verdict}"
+        return f"a service of this build would start: {verdict}"
 
     async def drift() -> str:
         seen = await look_for_drift()
@@ -117,8 +117,8 @@ async def verify(
         if seen.count:
             models = len(seen.models or ())
             raise DatabaseDrifted(seen.database, seen.revision, len(seen.deviations), models)
-        also = "" if seen.models is None else ", and so are the models"
-        return f"the schema is what the revisions up to {seen.revision} give{also}"
+        also = "" if seen.models is None else ", and so do the models"
+        return f"the schema matches the revisions up to {seen.revision}{also}"
 
     questions = {"files": files, "ledger": ledger, "startup": started, "drift": drift}
     answers = [await _ask(name, question) for name, question in questions.items()]
@@ -136,11 +136,13 @@ async def _ask(name: str, question: Callable[[], Awaitable[str]]) -> Answer:
 def _ledger(connection: Connection, lock_path: Path, version_table: VersionTable) -> str:
     ledger = Ledger(version_table)
     if not ledger.exists(connection):
-        return "there is none yet"
+        return "no ledger yet"
     ledger.verify(connection)
     rows = ledger.read(connection)
     revisions = read_revisions(lock_path.parent / "versions")
     check_integrity(revisions, heads_of(connection, version_table), applied(rows))
     began = unfinished(rows)
-    left = f"; a step of {began.revision} began and did not end" if began else ""
-    return f"{len(rows)} rows, every hash fits, and the files are what was applied{left}"
+    left = f"; a step of {began.revision} is unfinished" if began else ""
+    return (
+        f"{len(rows)} rows, all hashes are valid, and the files match the applied revisions{left}"
+    )

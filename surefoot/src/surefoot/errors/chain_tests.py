@@ -49,8 +49,8 @@ class RowsRefused(CheckFailed):
         self.file, self.reason = file, reason
         super().__init__(
             f"{file} fails on a database with rows: {reason}",
-            help="correct the rows in the revision first; or set in Project(values=…) the values "
-            "of such rows, or in Project(between=…) what happens before this revision",
+            help="correct the rows in the revision first; or set in ChainTests(values=…) the "
+            "values of such rows, or in ChainTests(between=…) what happens before this revision",
         )
 
 
@@ -83,7 +83,7 @@ class RowsMissing(CheckFailed):
                     *(f"{table}: {reason}" for table, reason in self.reasons.items()),
                 ]
             ),
-            help=f'set the values of its columns: Project(values={{"{table}.…": "…"}}), as SQL, '
+            help=f'set the values of its columns: ChainTests(values={{"{table}.…": "…"}}), as SQL, '
             "with the number of the row as n",
         )
 

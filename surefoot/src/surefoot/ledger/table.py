@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 
 from surefoot.chain.version_table import VersionTable
 from surefoot.errors import LedgerEdited
+from surefoot.quoting import literal
 
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
@@ -185,7 +186,7 @@ class Ledger:
         """Write one row: started when the transaction began, finished now."""
         values = {**asdict(entry), "actor": json.dumps(actor(connection))}
         # Without parameters it takes one message; every revision waits for it.
-        literals = {name: _literal(value) for name, value in values.items()}
+        literals = {name: literal(value) for name, value in values.items()}
         hashed = _HASHED.format(p="entry.")
         connection.exec_driver_sql(
             _APPEND.format(hashed=hashed, channel=self.channel, **self.names, **literals)
@@ -250,17 +251,6 @@ def _os_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's uid without a name
         return str(os.geteuid())
-
-
-def _literal(value: str | int | None) -> str:
-    """The value as SQL, whatever standard_conforming_strings is."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    # PostgreSQL allows no NUL in text.
-    quoted = value.replace("\0", "").replace("\\", "\\\\").replace("'", "''")
-    return f" E'{quoted}'" if "\\" in quoted else f"'{quoted}'"
 
 
 def as_json(row: Row) -> dict[str, Any]:

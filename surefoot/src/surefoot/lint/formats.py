@@ -1,4 +1,4 @@
-"""Findings in the words of what shows them in a pull request."""
+"""Formats of findings for tools that show them in a pull request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def github(findings: Sequence[Finding]) -> str:
-    """Workflow commands of GitHub Actions: an annotation beside the line."""
+    """Workflow commands of GitHub Actions, which annotate the line."""
     lines = []
     for finding in findings:
         place = f"file={_escaped(_path(finding), ':,')},line={finding.line}"
@@ -51,14 +51,14 @@ def sarif(findings: Sequence[Finding]) -> str:
             "version": "2.1.0",
             "runs": [
                 {
-                    "tool": {"driver": {"name": "vegafs", "rules": [_rule(r) for r in rules]}},
+                    "tool": {"driver": {"name": "surefoot", "rules": [_rule(r) for r in rules]}},
                     "results": [
                         {
                             "ruleId": finding.rule,
                             "ruleIndex": rules.index(finding.rule),
                             "level": finding.level,
                             "message": {"text": _message(finding)},
-                            "partialFingerprints": {"vegafs/v1": _fingerprint(finding)},
+                            "partialFingerprints": {"surefoot/v1": _fingerprint(finding)},
                             "locations": [
                                 {
                                     "physicalLocation": {
@@ -105,7 +105,7 @@ def _path(finding: Finding) -> str:
 
 
 def _fingerprint(finding: Finding) -> str:
-    """The same for the same finding when lines above it move."""
+    """An identifier of the finding that does not depend on its line."""
     what = f"{finding.path.name}:{finding.rule}:{finding.consequence}"
     return hashlib.sha256(what.encode()).hexdigest()[:32]
 

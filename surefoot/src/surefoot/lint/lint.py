@@ -1,6 +1,6 @@
-"""lint: the findings of revisions, by running them on a scratch database and reading their files.
+"""lint runs revisions on a scratch database, and returns the findings of the rules.
 
-revisions -> trace -> Unit, one a revision -> rules -> Findings - those that the file suppresses
+revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import sqlstate
-from surefoot.rules.files import UNUSED
-from surefoot.rules.findings import Finding, Hit, Unit, examine, finding
+from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.registry import RULES
+from surefoot.rules.source import UNUSED
 from surefoot.rules.squawk import is_installed, remarks
 from surefoot.rules.suppressions import Suppression, suppressions
 from surefoot.target import Target
@@ -24,16 +24,16 @@ from surefoot.trace.trace import ROWS, Trace, trace
 
 @dataclass(frozen=True)
 class Linted:
-    """What was found, and the trace it was found in."""
+    """The result: the findings, and the trace that they come from."""
 
     findings: tuple[Finding, ...]
     trace: Trace
-    units: tuple[Unit, ...] = ()
-    # How many findings the files themselves allow.
+    units: tuple[TracedRevision, ...] = ()
+    # The number of findings that the files suppress.
     suppressed: int = 0
 
 
-# Of no revision.
+# The result for no revision.
 NOTHING = Linted((), Trace(()))
 
 
@@ -45,10 +45,10 @@ async def lint(
     rows: int = ROWS,
     back: bool = False,
 ) -> Linted:
-    """Findings of the revisions `wanted` (all by default) of a chain, in its order.
+    """Lint the revisions `wanted` (all by default) of a chain, in its order.
 
-    `scratch` is a database that may be filled, empty or where the first of them begins; `rows` and
-    `back` are those of `trace`. On failure: what `trace` meets before the first of them.
+    `scratch` is an empty database, or one at the revision before them; `rows` and `back` are passed
+    to `trace`. On failure: as `trace`.
     """
     ids = set(wanted) if wanted is not None else {r.id for r in revisions}
     chosen = [r for r in revisions if r.id in ids]
@@ -68,8 +68,8 @@ async def lint(
     return Linted(tuple(findings), traced, tuple(found), suppressed)
 
 
-def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[Unit]:
-    """The revisions with the statements that each executed, on a PostgreSQL of that major."""
+def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[TracedRevision]:
+    """The revisions with their statements, and the remarks of squawk for that major version."""
     found = []
     stopped = _stopped_in(traced)
     for revision in revisions:
@@ -79,7 +79,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
         statements = tuple(s for s in traced.statements if s.path == path)
         stops = traced.failure is not None and revision.id == stopped
         found.append(
-            Unit(
+            TracedRevision(
                 revision.id,
                 path,
                 revision.phase,
@@ -93,8 +93,8 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
     return found
 
 
-def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
-    """The findings of a revision that its file does not suppress, and how many it does."""
+def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], int]:
+    """The findings that the file does not suppress, and the number of those that it does."""
     found = examine(unit, RULES.values(), major)
     allowed = {each.rule: each for each in suppressions(unit.source)}
     kept = [each for each in found if each.rule not in allowed]
@@ -105,18 +105,18 @@ def judged(unit: Unit, major: int) -> tuple[Sequence[Finding], int]:
     return sorted(kept, key=lambda f: (f.line, f.rule)), sum(f.rule in allowed for f in found)
 
 
-def _is_unused(unit: Unit, suppression: Suppression, used: set[str], major: int) -> bool:
+def _is_unused(unit: TracedRevision, suppression: Suppression, used: set[str], major: int) -> bool:
     rule = RULES.get(suppression.rule)
     if rule is None:
         return True
-    # A revision that failed did not come to all its statements, and squawk may not be here.
+    # A revision that failed did not execute all its statements; squawk may not be installed.
     looked = unit.failure is None and (rule.seen != "squawk" or is_installed())
     return rule.id not in used and rule.holds(major) and looked
 
 
-def _unused(unit: Unit, suppression: Suppression) -> Finding:
+def _unused(unit: TracedRevision, suppression: Suppression) -> Finding:
     known = suppression.rule in RULES
-    why = "which nothing here breaks" if known else "and there is no such rule"
+    why = "which the revision does not break" if known else "which does not exist"
     hit = Hit(line=suppression.line, values={"rule": suppression.rule, "why": why})
     return finding(unit, UNUSED, hit)
 

@@ -1,4 +1,4 @@
-"""What lint says of each revision, for revisions.lock: a start in production traces nothing."""
+"""Verdicts of lint, one a revision, for revisions.lock: an upgrade in production lints nothing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from surefoot.target import Target
 async def with_verdicts(
     scratch: Target, revisions: Sequence[Revision]
 ) -> tuple[tuple[Revision, ...], Linted]:
-    """The revisions with the verdict of each, and what was found in those that had none.
+    """Lint the revisions that have no clean verdict; return all with verdicts, and the result.
 
-    One that is clean is not looked at again: its file is what it was. `scratch` is an empty
-    database that may be filled. On failure: as `lint`.
+    A clean verdict stays valid: the file has not changed since. `scratch` is an empty database.
+    On failure: as `lint`.
     """
     wanted = [revision.id for revision in revisions if revision.verdict != CLEAN]
     linted = await lint(scratch, revisions, wanted)

@@ -25,8 +25,8 @@ from sqlalchemy.schema import CreateIndex
 
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import DuplicateRows, IndexDiffers
-from surefoot.operations.enums import quote
 from surefoot.operations.lock_class import LockClass
+from surefoot.quoting import literal, quoted
 
 # A revision may hold one of these and nothing else.
 NAMES = (
@@ -155,9 +155,9 @@ class CreateIndexConcurrently(OutsideTransaction):
             connection.exec_driver_sql(
                 statement.replace(f" ON {self.table}", " ON pg_temp.alembic_copy", 1)
             )
-            name = f"pg_temp.{quote(str(self.index.name))}"
+            name = f"pg_temp.{quoted(str(self.index.name))}"
             found = _index(connection, name)
-            table = connection.exec_driver_sql(_QUALIFIED.format(name=_literal(self.table)))
+            table = connection.exec_driver_sql(_QUALIFIED.format(name=literal(self.table)))
             definition = found[1] if found else statement
             on = f" ON {table.scalar()} "
             return _ON_COPY.sub(lambda _: on, definition, count=1)
@@ -205,7 +205,7 @@ class ReindexConcurrently(OutsideTransaction):
         return [f"REINDEX INDEX CONCURRENTLY {self.name}"]
 
     def run(self, connection: Connection) -> None:
-        leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=_literal(self.name)))
+        leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=literal(self.name)))
         for leftover in leftovers.scalars().all():
             connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {leftover}")
         connection.exec_driver_sql(self.statements()[0])
@@ -230,7 +230,8 @@ class DetachPartitionConcurrently(OutsideTransaction):
 
     def statements(self) -> Sequence[str]:
         return [
-            f"ALTER TABLE {quote(self.table)} DETACH PARTITION {quote(self.partition)} CONCURRENTLY"
+            f"ALTER TABLE {quoted(self.table)} "
+            f"DETACH PARTITION {quoted(self.partition)} CONCURRENTLY"
         ]
 
     def run(self, connection: Connection) -> None:
@@ -239,7 +240,7 @@ class DetachPartitionConcurrently(OutsideTransaction):
                 "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:partition)"
                 " AND inhparent = to_regclass(:table)"
             ),
-            {"partition": quote(self.partition), "table": quote(self.table)},
+            {"partition": quoted(self.partition), "table": quoted(self.table)},
         ).scalar()
         if pending is None:
             return  # detached already
@@ -270,17 +271,17 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
 
 def qualified(name: str, schema: str | None) -> str:
     """A name as SQL writes it, with its schema where there is one."""
-    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+    return f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name)
 
 
 def _index(connection: Connection, name: str) -> tuple[bool, str] | None:
-    row = connection.exec_driver_sql(_INDEX.format(name=_literal(name))).first()
+    row = connection.exec_driver_sql(_INDEX.format(name=literal(name))).first()
     return None if row is None else (bool(row[0]), str(row[1]))
 
 
 def _duplicates(connection: Connection, name: str) -> int:
     """The number of rows to remove before the unique index can be built."""
-    row = connection.exec_driver_sql(_KEYS.format(name=_literal(name))).first()
+    row = connection.exec_driver_sql(_KEYS.format(name=literal(name))).first()
     if row is None:
         return 0
     table, predicate, nulls_are_alike, keys = row
@@ -292,7 +293,3 @@ def _duplicates(connection: Connection, name: str) -> int:
         f"FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {groups} HAVING count(*) > 1) d"
     )
     return int(connection.exec_driver_sql(sql).scalar() or 0)
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from alembic.operations import Operations
 
-from surefoot.operations.enums import quote
 from surefoot.operations.statement import StatementOperation
+from surefoot.quoting import quoted
 
 
 class _OnConstraint(StatementOperation):
@@ -65,8 +65,8 @@ class UniqueUsingIndex(_OnConstraint):
         if self.initially is not None:
             later += f" INITIALLY {self.initially}"
         return (
-            f"ALTER TABLE {quote(self.table_name)} ADD CONSTRAINT {quote(self.constraint_name)} "
-            f"{self.kind} USING INDEX {quote(self.index_name)}{later}"
+            f"ALTER TABLE {quoted(self.table_name)} ADD CONSTRAINT {quoted(self.constraint_name)} "
+            f"{self.kind} USING INDEX {quoted(self.index_name)}{later}"
         )
 
 
@@ -106,6 +106,6 @@ class ValidateConstraint(_OnConstraint):
 
     def sql(self) -> str:
         return (
-            f"ALTER TABLE {quote(self.table_name)} "
-            f"VALIDATE CONSTRAINT {quote(self.constraint_name)}"
+            f"ALTER TABLE {quoted(self.table_name)} "
+            f"VALIDATE CONSTRAINT {quoted(self.constraint_name)}"
         )

@@ -13,21 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic.operations import Operations
-from sqlalchemy.dialects import postgresql
 
 from surefoot.operations.statement import StatementOperation
-
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
-
-
-def quote(name: str) -> str:
-    """A name as SQL writes it, quoted where it has to be."""
-    return _PREPARER.quote(name)
-
-
-def literal(value: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
+from surefoot.quoting import literal, quoted
 
 
 @Operations.register_operation("add_enum_value")
@@ -65,7 +53,7 @@ class AddEnumValueOp(StatementOperation):
         elif self.after is not None:
             place = f" AFTER {literal(self.after)}"
         return (
-            f"ALTER TYPE {quote(self.type_name)} ADD VALUE IF NOT EXISTS "
+            f"ALTER TYPE {quoted(self.type_name)} ADD VALUE IF NOT EXISTS "
             f"{literal(self.value)}{place}"
         )
 
@@ -87,7 +75,7 @@ class RenameEnumValueOp(StatementOperation):
 
     def sql(self) -> str:
         return (
-            f"ALTER TYPE {quote(self.type_name)} RENAME VALUE "
+            f"ALTER TYPE {quoted(self.type_name)} RENAME VALUE "
             f"{literal(self.old)} TO {literal(self.new)}"
         )
 

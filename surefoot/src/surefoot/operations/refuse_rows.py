@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic.operations import Operations
 
-from surefoot.operations.enums import literal, quote
 from surefoot.operations.statement import StatementOperation
+from surefoot.quoting import literal, quoted
 
 
 @Operations.register_operation("refuse_rows")
@@ -35,7 +35,7 @@ class RefuseRows(StatementOperation):
         message = literal(f"{self.table_name} has rows for which {self.condition}")
         return (
             "DO $refuse_rows$\nBEGIN\n"
-            f"    IF EXISTS (SELECT FROM {quote(self.table_name)} WHERE {self.condition}) THEN\n"
+            f"    IF EXISTS (SELECT FROM {quoted(self.table_name)} WHERE {self.condition}) THEN\n"
             "        RAISE EXCEPTION USING ERRCODE = 'check_violation',\n"
             f"            MESSAGE = {message},\n"
             f"            HINT = {literal(self.hint)};\n"

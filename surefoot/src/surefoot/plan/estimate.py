@@ -1,8 +1,7 @@
-"""Estimates: how long a statement would take on a table of the target, from how long it took on
-the scratch database's.
+"""Estimate is the duration of a statement on the target, scaled from the scratch database.
 
-The work of a scan, a rewrite, an index build grows with the rows and with the bytes; which of the
-two counts for more depends on the machine, so the estimate is a range between them and beyond.
+The work of a scan, a rewrite or an index build grows with rows and with bytes. Which of the two
+dominates depends on the machine, so the estimate is a range that covers both.
 """
 
 from __future__ import annotations
@@ -10,31 +9,31 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from surefoot.plan.figures import Figures, Size
+from surefoot.plan.statistics import Statistics, TableStatistics
 from surefoot.trace.statement import Statement
 
-# What a statement takes on the scratch database that finds no rows: planning, the catalog, the
-# answer. A scan of the rows there takes hardly longer, so more would hide it.
+# The duration of a statement without rows on the scratch database: planning, catalog, answer. A
+# higher value would hide the scan of the sample rows, which takes hardly longer.
 OVERHEAD_S = 0.0005
-# Caches that are cold, disks that are slower than memory, writers beside it.
+# Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A duration between two, in seconds."""
+    """A range of durations, in seconds."""
 
     low_s: float
     high_s: float
 
     @property
     def middle_s(self) -> float:
-        """What is as far from the one as from the other, as a factor."""
+        """The geometric mean of the range."""
         return math.sqrt(self.low_s * self.high_s)
 
     @property
     def is_a_moment(self) -> bool:
-        """Whether nobody would notice."""
+        """Whether it is too short to be noticed."""
         return self.high_s <= INSTANT.high_s * 3
 
     def __add__(self, other: Estimate) -> Estimate:
@@ -44,14 +43,14 @@ class Estimate:
 INSTANT = Estimate(0.001, 0.01)
 
 
-def estimate(statement: Statement, figures: Figures) -> Estimate | None:
-    """How long it would take on the target; None where nothing was there to measure it on."""
+def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
+    """The duration on the target; None where the scratch database had no rows to measure with."""
     worked = worked_on(statement)
     if not worked:
         return INSTANT
     factors = []
     for table in worked:
-        size, rows = figures.tables.get(table), statement.rows.get(table, 0)
+        size, rows = statistics.tables.get(table), statement.rows.get(table, 0)
         if size is None:
             return None
         if not rows:
@@ -64,7 +63,7 @@ def estimate(statement: Statement, figures: Figures) -> Estimate | None:
 
 
 def worked_on(statement: Statement) -> frozenset[str]:
-    """The tables that were there before, every row of which the statement looks at or writes."""
+    """The existing tables that the statement scans, rewrites or changes."""
     indexed = {
         e.relation
         for e in statement.of("index_created")
@@ -78,11 +77,13 @@ def worked_on(statement: Statement) -> frozenset[str]:
 
 
 def _sorts(statement: Statement) -> bool:
-    """Whether it builds an index: sorting grows faster than the rows do."""
+    """Whether it builds an index: sorting grows faster than the number of rows."""
     return any(statement.of("index_created")) or bool(statement.rebuilds)
 
 
-def _factors(size: Size, rows: int, scratch_bytes: int, sorts: bool) -> tuple[float, float]:
+def _factors(
+    size: TableStatistics, rows: int, scratch_bytes: int, sorts: bool
+) -> tuple[float, float]:
     by_rows = size.rows / rows
     by_bytes = size.bytes / scratch_bytes if scratch_bytes else by_rows
     deeper = math.log2(max(size.rows, 2)) / math.log2(max(rows, 2)) if sorts else 1.0

@@ -1,6 +1,6 @@
-"""A Forecast: what the pending revisions would do to one database, and for how long.
+"""Forecast is the effect of the pending revisions on one database, with durations.
 
-trace (on a scratch database) x figures (of the target, read only) -> Forecast
+trace (on a scratch database) x statistics (of the target, read only) -> Forecast
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 from surefoot.chain.revisions import Revision
 from surefoot.errors import SurefootError
 from surefoot.lint.lint import Linted
-from surefoot.plan.figures import Figures
-from surefoot.plan.steps import Step, steps
+from surefoot.plan.statements import PlannedStatement, steps
+from surefoot.plan.statistics import Statistics
 from surefoot.plan.undo import Undo, undos
 from surefoot.rules.findings import Finding
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRevision:
     """One pending revision."""
 
     revision: Revision
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStatement, ...]
     undo: Undo
 
 
@@ -34,12 +34,12 @@ class Forecast:
     target: str
     database: str
     before: tuple[str, ...]
-    revisions: tuple[Planned, ...]
+    revisions: tuple[PlannedRevision, ...]
     findings: tuple[Finding, ...]
-    figures: Figures
-    # Whether the scratch database had the target's own schema, or that of the revisions.
+    statistics: Statistics
+    # Whether the scratch database had a copy of the target's schema, or that of the revisions.
     copied: bool = False
-    # What a revision failed with on the scratch database; those after it were not traced.
+    # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None
 
     def as_json(self) -> Mapping[str, Any]:
@@ -50,8 +50,10 @@ class Forecast:
             "database": self.database,
             "at": list(self.before),
             "schema_of": "target" if self.copied else "revisions",
-            "oldest_transaction": asdict(self.figures.oldest) if self.figures.oldest else None,
-            "revisions": [_revision_json(p, self.figures) for p in self.revisions],
+            "oldest_transaction": asdict(self.statistics.oldest)
+            if self.statistics.oldest
+            else None,
+            "revisions": [_revision_json(p, self.statistics) for p in self.revisions],
             "findings": [finding.as_json() for finding in self.findings],
             "stopped_by": self.stopped_by.as_json() if self.stopped_by else None,
         }
@@ -63,27 +65,34 @@ def forecast(
     before: Sequence[str],
     pending: Sequence[Revision],
     linted: Linted,
-    figures: Figures,
+    statistics: Statistics,
     *,
     copied: bool = False,
 ) -> Forecast:
-    """Join what was traced with the figures of the target."""
-    back = undos(pending, linted.trace, figures)
+    """Join the trace with the statistics of the target."""
+    back = undos(pending, linted.trace, statistics)
     planned = [
-        Planned(revision, steps(unit.statements, figures), back[revision.id])
+        PlannedRevision(revision, steps(unit.statements, statistics), back[revision.id])
         for revision, unit in zip(pending, linted.units, strict=True)
     ]
     stopped = linted.trace.failure
     return Forecast(
-        target, database, tuple(before), tuple(planned), linted.findings, figures, copied, stopped
+        target,
+        database,
+        tuple(before),
+        tuple(planned),
+        linted.findings,
+        statistics,
+        copied,
+        stopped,
     )
 
 
-def _revision_json(planned: Planned, figures: Figures) -> Mapping[str, Any]:
+def _revision_json(planned: PlannedRevision, statistics: Statistics) -> Mapping[str, Any]:
     return {
         "revision": planned.revision.id,
         "slug": planned.revision.slug,
         "phase": planned.revision.phase,
-        "undo": planned.undo.as_json(figures),
-        "statements": [step.as_json(figures) for step in planned.steps],
+        "undo": planned.undo.as_json(statistics),
+        "statements": [step.as_json(statistics) for step in planned.steps],
     }

@@ -1,8 +1,7 @@
-"""Schema is what a database is made of, as SQL: taken by pg_dump, and made again elsewhere.
+"""Schema is the schema of a database as SQL, copied by pg_dump to a scratch database.
 
-Nothing is read but the catalog, and nothing is written. pg_dump holds ACCESS SHARE on every table
-as long as it reads, which stands in nobody's way but DDL's, and waits for it no longer than a
-migration would.
+Only the catalog is read. Meanwhile pg_dump holds ACCESS SHARE on every table, which blocks nothing
+but DDL, and it waits for each lock no longer than a migration would.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from surefoot.connect.libpq import libpq_environment
 from surefoot.embedded import find_program
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
 
-# Whose things they are is no part of what a revision meets; the rest needs what a scratch server
-# does not have, or would begin to replicate.
+# Owners and privileges do not change the effect of a revision; the rest needs objects that a
+# scratch server does not have, or would start to replicate.
 OPTIONS = (
     "--schema-only",
     "--no-owner",
@@ -34,7 +33,7 @@ OPTIONS = (
     "--no-subscriptions",
     "--no-security-labels",
 )
-# What pg_dump would be refused, one table at a time.
+# The tables that the role may not read; pg_dump would report one at a time.
 _UNREADABLE = text("""
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema')
@@ -46,7 +45,7 @@ ORDER BY 1
 """)
 _EXTENSIONS = text("SELECT extname::text FROM pg_extension ORDER BY 1")
 _AVAILABLE = text("SELECT name::text FROM pg_available_extensions")
-# For psql alone, and for a server that is newer than some.
+# Commands of psql, and a setting that older servers do not have.
 _NOT_SQL = re.compile(r"^(?:\\(?:un)?restrict \S+|SET transaction_timeout = 0;)$", re.MULTILINE)
 
 
@@ -79,30 +78,30 @@ async def read_schema(database: Database, connection: AsyncConnection) -> Schema
         program,
         *OPTIONS,
         f"--lock-wait-timeout={wait_s * 1000:.0f}",
-        # Its complaints are looked at below.
+        # In English, as its error is parsed below.
         env={**os.environ, **libpq_environment(url, f"{database.name}-observe"), "LC_ALL": "C"},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        output, complaint = await process.communicate()
+        output, message = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    said = complaint.decode(errors="replace")
-    if process.returncode and "LOCK TABLE" in said:
+    reported = message.decode(errors="replace")
+    if process.returncode and "LOCK TABLE" in reported:
         raise TableLocked(url.name, wait_s)
     if process.returncode:
-        raise SchemaNotCopied(url.name, said.strip().partition("\n")[0])
+        raise SchemaNotCopied(url.name, reported.strip().partition("\n")[0])
     return Schema(url.name, output.decode(), extensions)
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
-    """Make it in an empty database, all of it or nothing.
+    """Create the schema in an empty database, in one transaction.
 
-    On failure: SchemaNotCopied says what the server of that database lacks.
+    On failure: SchemaNotCopied, with the extension or object that the server lacks.
     """
     async with engine.connect() as connection:
         available = set(await connection.scalars(_AVAILABLE))

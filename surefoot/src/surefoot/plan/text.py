@@ -1,17 +1,17 @@
-"""A Forecast as people read it."""
+"""A Forecast as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from surefoot.plan.estimate import Estimate
-from surefoot.plan.figures import Figures
-from surefoot.plan.plan import Forecast, Planned
-from surefoot.plan.steps import Step
+from surefoot.plan.plan import Forecast, PlannedRevision
+from surefoot.plan.statements import PlannedStatement
+from surefoot.plan.statistics import Statistics
 from surefoot.plan.undo import Cost, Undo
 from surefoot.rules.findings import Finding
 from surefoot.run.report import duration
-from surefoot.trace.locks import blocked
+from surefoot.trace.lock_modes import blocked
 
 WIDTH = 72
 UNDO: Mapping[Cost, str] = {
@@ -23,12 +23,12 @@ UNDO: Mapping[Cost, str] = {
 }
 
 
-def render(forecast: Forecast) -> str:
-    """The whole of it; the last line is what to do next."""
-    return "\n".join(_lines(forecast))
+def render(forecast: Forecast, *, command: str = "surefoot") -> str:
+    """The Forecast as text; its last line names the next command."""
+    return "\n".join(_lines(forecast, command))
 
 
-def _lines(forecast: Forecast) -> Iterator[str]:
+def _lines(forecast: Forecast, command: str) -> Iterator[str]:
     count = len(forecast.revisions)
     statements = sum(len(p.steps) for p in forecast.revisions)
     if not count:
@@ -40,7 +40,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
     )
     if forecast.copied:
         yield "  tried on a copy of its schema"
-    oldest = forecast.figures.oldest
+    oldest = forecast.statistics.oldest
     if oldest is not None and oldest.age_s >= 1:
         yield (
             f"  oldest open transaction: {duration(oldest.age_s)}, {oldest.application} "
@@ -48,64 +48,66 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         )
     for number, planned in enumerate(forecast.revisions, start=1):
         yield ""
-        yield from _revision(planned, number, count, forecast.figures)
+        yield from _revision(planned, number, count, forecast.statistics)
     for finding in forecast.findings:
         yield ""
         yield finding.render()
     yield ""
-    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings)}"
+    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings, command)}"
 
 
 def summary(findings: tuple[Finding, ...]) -> str:
-    """How many of which level."""
+    """The number of findings of each level."""
     errors = sum(finding.level == "error" for finding in findings)
     return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
 
 
-def _next(findings: tuple[Finding, ...]) -> str:
+def _next(findings: tuple[Finding, ...], command: str) -> str:
     errors = [finding for finding in findings if finding.level == "error"]
-    return f"vegafs explain {errors[0].rule}" if errors else "alembic upgrade head"
+    return f"{command} explain {errors[0].rule}" if errors else "alembic upgrade head"
 
 
-def _revision(planned: Planned, number: int, count: int, figures: Figures) -> Iterator[str]:
+def _revision(
+    planned: PlannedRevision, number: int, count: int, statistics: Statistics
+) -> Iterator[str]:
     revision = planned.revision
     title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
     yield f"{title} ({revision.phase}; undo: {UNDO[planned.undo.cost]})"
     for step in planned.steps:
         yield f"  {_sql(step)}"
-        yield from _step(step, figures)
-    yield from _undo(planned.undo, figures)
+        yield from _step(step, statistics)
+    yield from _undo(planned.undo, statistics)
 
 
-def _undo(undo: Undo, figures: Figures) -> Iterator[str]:
-    """What is not free about it."""
+def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:
+    """The costs of the undo; nothing where it is free."""
     if undo.not_restored:
-        yield f"  undo does not bring back {', '.join(undo.not_restored)}"
+        yield f"  undo does not restore {', '.join(undo.not_restored)}"
     if undo.dropped:
-        yield f"  undo drops what is by then in {', '.join(undo.dropped)}"
+        yield f"  undo drops the data in {', '.join(undo.dropped)}"
     for step in undo.work:
         yield f"  undo: {_sql(step)}"
-        yield from _step(step, figures)
+        yield from _step(step, statistics)
     if undo.obstacle is not None:
         yield f"  undo: {undo.obstacle}"
 
 
-def _sql(step: Step) -> str:
+def _sql(step: PlannedStatement) -> str:
     sql = " ".join(step.statement.sql.split())
     return sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
 
 
-def _step(step: Step, figures: Figures) -> Iterator[str]:
+def _step(step: PlannedStatement, statistics: Statistics) -> Iterator[str]:
     statement = step.statement
     for lock in step.locks:
         held = f", held {_about(lock.held)}" if statement.lock else ""
         yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
     for table in sorted(statement.rewrites):
-        yield f"    writes {table} anew{_size(figures, table)}"
+        yield f"    rewrites {table}{_size(statistics, table)}"
     for table in sorted(statement.scans - statement.rewrites):
-        yield f"    reads all of {table}{_size(figures, table)}"
+        yield f"    scans {table}{_size(statistics, table)}"
     for table in sorted(statement.changes_rows):
-        yield f"    changes rows of {table}{_size(figures, table)}"
+        yield f"    changes rows of {table}{_size(statistics, table)}"
     if statement.error:
         yield f"    FAILS with SQLSTATE {statement.error}"
 
@@ -119,8 +121,8 @@ def _about(held: Estimate | None) -> str:
     return f"~{low}" if low == high else f"~{low} to {high}"
 
 
-def _size(figures: Figures, table: str) -> str:
-    size = figures.tables.get(table)
+def _size(statistics: Statistics, table: str) -> str:
+    size = statistics.tables.get(table)
     if size is None:
         return ""
     busy = f", {size.writes_per_s:.0f} writes/s" if size.writes_per_s >= 1 else ""

@@ -1,7 +1,7 @@
-"""Undo: what it costs to go back over a revision, said before anybody has gone over it.
+"""Undo is the cost of downgrading one revision, known before the revision is applied.
 
-There are two ways to lose data by it: what the revision takes away does not come back, and what is
-written into what it adds goes with it.
+A downgrade loses data in two ways: it does not restore what the revision dropped or overwrote, and
+it drops the data that was written since into what the revision added.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
-from surefoot.plan.figures import Figures
-from surefoot.plan.steps import Step, steps
+from surefoot.plan.statements import PlannedStatement, steps
+from surefoot.plan.statistics import Statistics
 from surefoot.trace.trace import Statement, Trace
 
 Cost = Literal["free", "work", "data", "impossible", "unknown"]
@@ -20,12 +20,12 @@ Cost = Literal["free", "work", "data", "impossible", "unknown"]
 
 @dataclass(frozen=True)
 class Undo:
-    """What `alembic downgrade` over one revision would do to the target."""
+    """The effect of `alembic downgrade` over one revision on the target."""
 
-    steps: tuple[Step, ...] = ()
-    # Tables, columns, rows that are not as they were before.
+    steps: tuple[PlannedStatement, ...] = ()
+    # Tables, columns, rows that the downgrade does not restore.
     not_restored: tuple[str, ...] = ()
-    # Tables, columns, rows that are there by then, and are not afterwards.
+    # Tables, columns, rows that the downgrade drops.
     dropped: tuple[str, ...] = ()
     # Why it cannot be undone.
     obstacle: str | None = None
@@ -33,7 +33,7 @@ class Undo:
 
     @property
     def cost(self) -> Cost:
-        """The worst that there is to say."""
+        """The highest cost that applies."""
         if self.obstacle is not None:
             return "impossible"
         if self.not_restored or self.dropped:
@@ -43,24 +43,24 @@ class Undo:
         return "free" if all(step.takes_a_moment for step in self.steps) else "work"
 
     @property
-    def work(self) -> tuple[Step, ...]:
-        """The steps that take time, and those that hold a lock meanwhile."""
+    def work(self) -> tuple[PlannedStatement, ...]:
+        """The statements that take time, and those that hold a lock meanwhile."""
         if all(step.takes_a_moment for step in self.steps):
             return ()
         return tuple(s for s in self.steps if not (s.takes_a_moment and s.holds_a_moment))
 
-    def as_json(self, figures: Figures) -> Mapping[str, Any]:
+    def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
         """The undo as one JSON object."""
         return {
             "cost": self.cost,
             "not_restored": list(self.not_restored),
             "dropped": list(self.dropped),
             "obstacle": self.obstacle,
-            "statements": [step.as_json(figures) for step in self.steps],
+            "statements": [step.as_json(statistics) for step in self.steps],
         }
 
 
-def undos(pending: Sequence[Revision], traced: Trace, figures: Figures) -> Mapping[str, Undo]:
+def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) -> Mapping[str, Undo]:
     """The undo of each pending revision, by its id."""
     back = traced.back
     ids = [revision.id for revision in pending]
@@ -73,7 +73,7 @@ def undos(pending: Sequence[Revision], traced: Trace, figures: Figures) -> Mappi
         tried = back is not None and revision.id in applied
         returned = [s for s in back.statements if s.path == revision.path] if back else []
         found[revision.id] = Undo(
-            steps(returned, figures, only=figures.tables.keys()),
+            steps(returned, statistics, only=statistics.tables.keys()),
             tuple(dict.fromkeys(_taken(there, changed=True))),
             tuple(dict.fromkeys(_taken(returned, changed=False))),
             _obstacle(revision.id, applied, blocker, back.failure) if tried and back else None,
@@ -90,12 +90,12 @@ def _obstacle(
     if identifier == blocker:
         return str(getattr(failure, "reason", failure.message))
     if applied.index(identifier) < applied.index(blocker):
-        return f"{blocker} comes first, and cannot be undone"
+        return f"{blocker} has to be undone first, and cannot be"
     return None
 
 
 def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | None:
-    """The revision that stopped a run; the first to come where its error names none."""
+    """The revision that stopped a run, or the default where the error names none."""
     if traced.failure is None:
         return None
     named = getattr(traced.failure, "revision", None)
@@ -103,7 +103,7 @@ def _place(traced: Trace, ids: Sequence[str], *, default: str | None) -> str | N
 
 
 def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
-    """What is not there afterwards; with `changed`, also what has another value."""
+    """The data that the statements remove; with `changed`, also the values that they overwrite."""
     for statement in statements:
         for effect in statement.of("column_dropped", "dropped"):
             if effect.kind == "column_dropped":
@@ -111,7 +111,7 @@ def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
             elif effect.facts["kind"] in "rp":
                 yield effect.relation
         yield from (f"rows of {table}" for table in sorted(statement.emptied))
-        for table, work in sorted(statement.work.items()):
+        for table, work in sorted(statement.activity.items()):
             if work.deleted:
                 yield f"rows of {table}"
             elif changed and work.updated:

@@ -1,7 +1,7 @@
-"""python -m surefoot.rules.registry > docs/rules.md"""
+"""Print the reference of the rules: `python -m surefoot.rules > docs/rules.md`."""
 
 import sys
 
-from surefoot.rules.page import page
+from surefoot.rules.reference import reference
 
-sys.stdout.write(page())
+sys.stdout.write(reference())

@@ -1,36 +1,35 @@
-"""Constraints: what proving one costs, and whom it makes wait."""
+"""Rules on constraints: the scan that validates one, and the lock meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
+from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _added(unit: Unit, kind: str) -> Iterator[tuple[Statement, Effect]]:
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if effect.facts["kind"] == kind:
-                yield statement, effect
+def _added(unit: TracedRevision, kind: str) -> Iterator[tuple[Statement, Effect]]:
+    for statement, effect in unit.effects("constraint_added"):
+        if effect.facts["kind"] == kind:
+            yield statement, effect
 
 
-def _checks(unit: Unit) -> Iterator[Hit]:
+def _checks(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "c"):
         if effect.facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _foreign_keys(unit: Unit) -> Iterator[Hit]:
+def _foreign_keys(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "f"):
         facts = effect.facts
         if facts["validated"] and statement.within(effect.relation, statement.scans):
             yield Hit.at(statement, table=effect.relation, name=effect.name, to=facts["references"])
 
 
-def _new_references(unit: Unit) -> Iterator[Hit]:
-    """A new table, or a new column, that refers to a table that is in use."""
+def _new_references(unit: TracedRevision) -> Iterator[Hit]:
+    """A new table or column that references a table that is in use."""
     for statement in unit.statements:
         added = {e.relation for e in statement.of("column_added")}
         for effect in statement.of("constraint_added", fresh=True):
@@ -45,8 +44,8 @@ def _new_references(unit: Unit) -> Iterator[Hit]:
                 )
 
 
-def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
-    def detect(unit: Unit) -> Iterator[Hit]:
+def _builds_index(kind: str) -> Callable[[TracedRevision], Iterator[Hit]]:
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
         for statement, effect in _added(unit, kind):
             if not effect.facts["used_index"]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
@@ -54,7 +53,7 @@ def _builds_index(kind: str) -> Callable[[Unit], Iterator[Hit]]:
     return detect
 
 
-def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
+def _key_on_nullable(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in _added(unit, "p"):
         required = {e.relation for e in statement.of("column_required")}
         scanned = statement.within(effect.relation, statement.scans)
@@ -62,18 +61,19 @@ def _key_on_nullable(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _validated_at_once(unit: Unit) -> Iterator[Hit]:
+def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
     added: set[tuple[str, str]] = set()
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added"):
-            if not effect.facts["validated"] and statement.transactional:
-                added.add((effect.relation, effect.name))
-        for effect in statement.of("constraint_validated"):
-            if (effect.relation, effect.name) in added and statement.transactional:
+    for statement, effect in unit.effects("constraint_added", "constraint_validated"):
+        if not statement.transactional:
+            continue
+        if effect.kind == "constraint_validated":
+            if (effect.relation, effect.name) in added:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
+        elif not effect.facts["validated"]:
+            added.add((effect.relation, effect.name))
 
 
-def _domain_checks(unit: Unit) -> Iterator[Hit]:
+def _domain_checks(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         proven = [
             (effect.relation, effect.name)
@@ -88,16 +88,15 @@ def _domain_checks(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, domain=domain, name=name, tables=tables)
 
 
-def _without_index(unit: Unit) -> Iterator[Hit]:
+def _without_index(unit: TracedRevision) -> Iterator[Hit]:
     last = {}
-    for statement in unit.statements:
-        for effect in statement.of("constraint_added", fresh=True):
+    # In one statement constraints come before indexes.
+    for statement, effect in unit.effects("constraint_added", "index_created", fresh=True):
+        columns = effect.facts["columns"]
+        if effect.kind == "constraint_added":
             if effect.facts["kind"] == "f":
-                last[effect.relation, effect.facts["columns"]] = (statement, effect)
-        for effect in statement.of("index_created", fresh=True):
-            if effect.facts.get("partial"):
-                continue
-            columns = effect.facts["columns"]
+                last[effect.relation, columns] = (statement, effect)
+        elif not effect.facts.get("partial"):
             for table, keys in list(last):
                 if table == effect.relation and set(columns[: len(keys)]) == set(keys):
                     del last[table, keys]
@@ -114,9 +113,10 @@ def _without_index(unit: Unit) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="require-not-valid-check",
-        title="A check that is proven as it is added",
-        consequence="{table} is read from end to end to prove {name}, and everybody waits",
-        help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
+        title="A check constraint validated when it is added",
+        consequence="{table} is scanned under ACCESS EXCLUSIVE to validate {name}; reads and "
+        "writes block",
+        help="add it NOT VALID; validate it in the next revision, which does not block writes",
         rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
         "postgresql_not_valid=True)\n# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
@@ -124,9 +124,9 @@ RULES = (
     ),
     Rule(
         id="require-not-valid-foreign-key",
-        title="A foreign key that is proven as it is added",
-        consequence="{table} and {to} are read to prove {name}, and writers of both wait",
-        help="add it NOT VALID, and validate it in the next revision, beside which writers go on",
+        title="A foreign key validated when it is added",
+        consequence="{table} and {to} are scanned to validate {name}; writes to both block",
+        help="add it NOT VALID; validate it in the next revision, which does not block writes",
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
@@ -134,11 +134,11 @@ RULES = (
     ),
     Rule(
         id="avoid-reference-with-its-column",
-        title="A reference made together with its table or its column",
-        consequence="{name} locks {to} until the revision commits, and its writers wait for all "
-        "that the revision does",
-        help="create the table or the column without it, and add the foreign key NOT VALID in a "
-        "revision of its own",
+        title="A foreign key created together with its table or column",
+        consequence="{name} locks {to} until the revision commits; writes to {to} block for as "
+        "long as the whole revision takes",
+        help="create the table or column without it, and add the foreign key NOT VALID in a "
+        "separate revision",
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)',
         detect=_new_references,
@@ -147,8 +147,9 @@ RULES = (
     Rule(
         id="require-concurrent-unique",
         title="A unique constraint that builds its index",
-        consequence="everybody waits for {table} until the index of {name} is built",
-        help="build a unique index concurrently, and make the constraint of it in the next "
+        consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
+        "writes block",
+        help="build a unique index concurrently, and add the constraint USING INDEX in the next "
         "revision",
         rewrite='op.create_index_concurrently("uq_jobs_ref", "jobs", ["ref"], unique=True)\n'
         "# the next revision\n"
@@ -158,8 +159,9 @@ RULES = (
     Rule(
         id="require-concurrent-primary-key",
         title="A primary key that builds its index",
-        consequence="everybody waits for {table} until the index of {name} is built",
-        help="build a unique index concurrently, and make the key of it in the next revision",
+        consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
+        "writes block",
+        help="build a unique index concurrently, and add the key USING INDEX in the next revision",
         rewrite='op.create_index_concurrently("pk_jobs", "jobs", ["id"], unique=True)\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE jobs ADD CONSTRAINT pk_jobs PRIMARY KEY USING INDEX pk_jobs")',
@@ -167,26 +169,26 @@ RULES = (
     ),
     Rule(
         id="avoid-primary-key-on-nullable-columns",
-        title="A primary key on columns that may be null",
-        consequence="{table} is read from end to end to see that the key {name} has no null, and "
-        "everybody waits",
-        help="make the columns NOT NULL before, by a check that was validated",
+        title="A primary key on nullable columns",
+        consequence="{table} is scanned under ACCESS EXCLUSIVE to find nulls in the key {name}; "
+        "reads and writes block",
+        help="set the columns NOT NULL first, by way of a validated check",
         rewrite='op.alter_column("jobs", "id", nullable=False)',
         detect=_key_on_nullable,
     ),
     Rule(
         id="avoid-exclusion-constraint",
-        title="An exclusion constraint on a table that is in use",
-        consequence="everybody waits for {table} until the index of {name} is built, and "
-        "PostgreSQL has no concurrent way",
-        help="make it with the table, or in a window in which the table is not used",
-        rewrite="# with the table, while it is empty",
+        title="An exclusion constraint on an existing table",
+        consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
+        "writes block, and PostgreSQL cannot build it concurrently",
+        help="create it with the table, or in a maintenance window",
+        rewrite="# in the revision that creates the table",
         detect=_builds_index("x"),
     ),
     Rule(
         id="require-validation-apart",
-        title="A constraint added and proven in one transaction",
-        consequence="the lock that added {name} stays on {table} while every row is read",
+        title="A constraint added and validated in one transaction",
+        consequence="the lock that added {name} is held while {table} is scanned",
         help="validate it in the next revision",
         rewrite="# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
@@ -194,8 +196,8 @@ RULES = (
     ),
     Rule(
         id="require-not-valid-domain-check",
-        title="A check of a domain that is proven as it is added",
-        consequence="{tables} is read to prove {name} of {domain}, and writers wait",
+        title="A domain constraint validated when it is added",
+        consequence="{tables} is scanned to validate {name} of {domain}; writes block",
         help="add it NOT VALID (NOT NULL as a check), and validate it in the next revision",
         rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
         'NOT VALID")\n# the next revision\n'
@@ -205,8 +207,8 @@ RULES = (
     Rule(
         id="require-index-for-foreign-key",
         title="A foreign key without an index on its columns",
-        consequence="each DELETE in {to} reads all of {table}: no index begins with {columns}",
-        help="build the index concurrently, in a revision before this one",
+        consequence="each DELETE in {to} scans {table}: no index begins with {columns}",
+        help="build the index concurrently in an earlier revision",
         rewrite='op.create_index_concurrently("ix_results_job_id", "results", ["job_id"])',
         detect=_without_index,
         level="warning",

@@ -1,7 +1,7 @@
-"""Rule is what a check knows to be dangerous; Finding is one place where it found that.
+"""Rule is a hazard for a database in use; Finding is one place where a revision breaks a rule.
 
-A rule has one record. What detects it, what a person reads of it in the terminal, in a pull request
-and in docs/rules.md, and the tests of it, all come from there.
+A rule has one record, with its detector and its texts. The terminal, annotations in a pull request,
+docs/rules.md and the tests all read it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.rules.squawk import Remark
-from surefoot.trace.locks import blocked
+from surefoot.trace.effects import Effect
+from surefoot.trace.lock_modes import blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
@@ -21,8 +22,8 @@ LEVELS: tuple[Level, ...] = ("error", "warning")
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One revision as it was traced: what a rule looks at."""
+class TracedRevision:
+    """One revision with its trace, its source and the remarks of squawk: the input of a rule."""
 
     revision: str
     path: Path
@@ -34,10 +35,16 @@ class Unit:
     source: str = ""
     remarks: Sequence[Remark] = ()
 
+    def effects(self, *kinds: str, fresh: bool = False) -> Iterator[tuple[Statement, Effect]]:
+        """Its effects of these kinds, each with its statement; see Statement.of."""
+        for statement in self.statements:
+            for effect in statement.of(*kinds, fresh=fresh):
+                yield statement, effect
+
 
 @dataclass(frozen=True)
 class Hit:
-    """What a rule's detector found, in the terms of the rule's texts."""
+    """A match of a rule's detector, with the values for the rule's texts."""
 
     statement: Statement | None = None
     line: int = 1
@@ -45,37 +52,37 @@ class Hit:
 
     @classmethod
     def at(cls, statement: Statement, **values: Any) -> Hit:
-        """In a statement that was executed."""
+        """A match in a statement that was executed."""
         return cls(statement, statement.line, values)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that hurts a database in use."""
+    """One hazard for a database in use."""
 
     id: str
     title: str
-    # What happens; names in braces are the values of a hit.
+    # Names in braces are the values of a hit.
     consequence: str
     help: str
-    # The safe form, as the lines of one or more revisions.
+    # The safe form, as lines of one or more revisions.
     rewrite: str
-    detect: Callable[[Unit], Iterator[Hit]]
+    detect: Callable[[TracedRevision], Iterator[Hit]]
     level: Level = "error"
-    # The first and the last major of PostgreSQL for which it holds; None is no bound.
+    # The first and last major version of PostgreSQL that it applies to; None is no bound.
     since: int | None = None
     until: int | None = None
-    # How it is known: seen on a scratch database, read from the file, or squawk says so.
+    # How it is detected: traced on a scratch database, read from the file, or by squawk.
     seen: Literal["traced", "read", "squawk"] = "traced"
 
     def holds(self, major: int) -> bool:
-        """Whether the rule is about that PostgreSQL."""
+        """Whether the rule applies to that major version of PostgreSQL."""
         return (self.since or 0) <= major <= (self.until or major)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check has to say: place, rule, consequence, help."""
+    """One violation of a rule: place, rule, consequence, help."""
 
     rule: str
     level: Level
@@ -84,12 +91,12 @@ class Finding:
     line: int
     consequence: str
     help: str
-    # What was measured, where something was.
+    # Locks and work of the statement, if it was traced.
     traced: str | None = None
 
     @property
     def place(self) -> str:
-        """Where it is, from where the reader stands."""
+        """File and line, relative to the working directory."""
         return f"{os.path.relpath(self.path)}:{self.line}"
 
     def render(self) -> str:
@@ -114,17 +121,17 @@ class Finding:
         }
 
 
-def examine(unit: Unit, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
-    """What the rules find in a revision, in the order of its lines."""
+def examine(unit: TracedRevision, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
+    """The findings of the rules in a revision, by line."""
     found = [
         finding(unit, rule, hit) for rule in rules if rule.holds(major) for hit in rule.detect(unit)
     ]
-    # Several statements of one line may do the same to the same.
+    # Several statements of one line may give the same finding.
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule)))
 
 
-def finding(unit: Unit, rule: Rule, hit: Hit) -> Finding:
-    """What a rule says of a hit."""
+def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
+    """The finding that a rule gives for a hit."""
     return Finding(
         rule.id,
         rule.level,
@@ -138,7 +145,7 @@ def finding(unit: Unit, rule: Rule, hit: Hit) -> Finding:
 
 
 def measured(statement: Statement) -> str | None:
-    """What a statement was seen to do, in a line."""
+    """The locks and the work of a statement, in one line."""
     parts = [
         f"{mode} on {relation}"
         for relation, mode in statement.locks.items()
@@ -148,13 +155,13 @@ def measured(statement: Statement) -> str | None:
     if said and statement.lock:
         said += f" ({blocked(statement.lock)})"
     if statement.rewrites:
-        said += f"; writes {', '.join(sorted(statement.rewrites))} anew"
+        said += f"; rewrites {', '.join(sorted(statement.rewrites))}"
     if statement.scans:
-        said += f"; reads all of {', '.join(sorted(statement.scans))}"
+        said += f"; scans {', '.join(sorted(statement.scans))}"
     if statement.changes_rows:
         rows = ", ".join(
             f"{w.updated + w.deleted} of {statement.rows.get(t, 0)} rows of {t}"
-            for t, w in sorted(statement.work.items())
+            for t, w in sorted(statement.activity.items())
             if t in statement.changes_rows
         )
         said += f"; changes {rows}"

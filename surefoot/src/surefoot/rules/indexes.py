@@ -1,30 +1,29 @@
-"""Indexes: building, dropping and repairing them beside a table that is in use."""
+"""Rules on indexes: building, dropping and rebuilding one on a table that is in use."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
-from surefoot.trace.locks import EXCLUSIVE, STRENGTH
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.lock_modes import EXCLUSIVE, STRENGTH
 
 _OVER_INVALID = re.compile(
     r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE
 )
 
 
-def _created(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("index_created"):
-            table = effect.relation
-            lock = statement.locks.get(table) or statement.held.get(table, "")
-            # One ON ONLY a partitioned table reads nothing, and is there at once.
-            built = statement.within(table, statement.scans) and not effect.facts["constraint"]
-            if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
-                yield Hit.at(statement, table=table, name=effect.name)
+def _created(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("index_created"):
+        table = effect.relation
+        lock = statement.locks.get(table) or statement.held.get(table, "")
+        # An index ON ONLY a partitioned table scans nothing.
+        built = statement.within(table, statement.scans) and not effect.facts["constraint"]
+        if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
+            yield Hit.at(statement, table=table, name=effect.name)
 
 
-def _dropped(unit: Unit) -> Iterator[Hit]:
+def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if any(statement.of("constraint_dropped", "column_dropped")):
             continue
@@ -33,7 +32,7 @@ def _dropped(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _rebuilt(unit: Unit) -> Iterator[Hit]:
+def _rebuilt(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for index in sorted(statement.rebuilds):
             table = statement.tables.get(index)
@@ -42,12 +41,12 @@ def _rebuilt(unit: Unit) -> Iterator[Hit]:
                 yield Hit.at(statement, table=table, name=index)
 
 
-def _in_transaction(unit: Unit) -> Iterator[Hit]:
+def _in_transaction(unit: TracedRevision) -> Iterator[Hit]:
     if unit.sqlstate == "25001" and unit.statements:
         yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
 
 
-def _over_invalid(unit: Unit) -> Iterator[Hit]:
+def _over_invalid(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if _OVER_INVALID.search(statement.sql):
             yield Hit.at(statement)
@@ -56,46 +55,44 @@ def _over_invalid(unit: Unit) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="require-concurrent-index",
-        title="An index built while writers wait",
-        consequence="writers of {table} wait until {name} is built",
-        help="op.create_index_concurrently, in a revision of its own; for a partitioned table one "
-        "for each partition, attached to one that is made ON ONLY the table",
+        title="An index built without CONCURRENTLY",
+        consequence="writes to {table} block until {name} is built",
+        help="op.create_index_concurrently in a separate revision; for a partitioned table one for "
+        "each partition, attached to an index created ON ONLY the table",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
         detect=_created,
     ),
     Rule(
         id="require-concurrent-index-drop",
-        title="An index dropped while everybody waits",
-        consequence="everybody waits for {table} while {name} is dropped, and behind whoever "
-        "reads it now",
-        help="op.drop_index_concurrently, in a revision of its own",
+        title="An index dropped without CONCURRENTLY",
+        consequence="dropping {name} takes ACCESS EXCLUSIVE on {table}; reads and writes block, "
+        "also while it waits for running queries",
+        help="op.drop_index_concurrently in a separate revision",
         rewrite='op.drop_index_concurrently("ix_jobs_rank")',
         detect=_dropped,
     ),
     Rule(
         id="require-concurrent-reindex",
-        title="An index built anew while writers wait",
-        consequence="writers of {table} wait until {name} is built anew, and so does whoever "
-        "reads by it",
-        help="op.reindex_concurrently, in a revision of its own",
+        title="An index rebuilt without CONCURRENTLY",
+        consequence="writes to {table} block until {name} is rebuilt, and so do reads that use it",
+        help="op.reindex_concurrently in a separate revision",
         rewrite='op.reindex_concurrently("ix_jobs_rank")',
         detect=_rebuilt,
     ),
     Rule(
         id="require-step-outside-a-transaction",
-        title="A concurrent step inside a transaction",
+        title="A concurrent statement inside a transaction",
         consequence="PostgreSQL refuses {what} … inside a transaction",
-        help="use the operation for it (op.create_index_concurrently and its like), alone in a "
-        "revision",
+        help="use its operation, such as op.create_index_concurrently, alone in a revision",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
         detect=_in_transaction,
     ),
     Rule(
         id="avoid-if-not-exists-on-concurrent-index",
-        title="IF NOT EXISTS over an index that may be invalid",
-        consequence="an index that a broken build left behind counts as existing, and nobody "
-        "learns that it is not used",
-        help="op.create_index_concurrently, which repairs an invalid index and refuses another one",
+        title="IF NOT EXISTS for an index that may be invalid",
+        consequence="an invalid index, left by a failed build, counts as existing; queries do not "
+        "use it, and no error is raised",
+        help="op.create_index_concurrently; it rebuilds an invalid index, and refuses another one",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
         detect=_over_invalid,
     ),

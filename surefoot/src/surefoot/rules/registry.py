@@ -1,8 +1,8 @@
-"""The rules, by what they are about: one record each, see surefoot.rules.findings.Rule."""
+"""The registry of the rules, by chapter; surefoot.rules.findings.Rule is their record."""
 
 from __future__ import annotations
 
-from surefoot.rules import columns, constraints, design, files, indexes, relations, transactions
+from surefoot.rules import columns, constraints, design, indexes, relations, source, transactions
 from surefoot.rules.findings import Rule
 
 # In the order of docs/rules.md.
@@ -12,7 +12,7 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Indexes": indexes.RULES,
     "Tables, partitions and types": relations.RULES,
     "Transactions and rows": transactions.RULES,
-    "Design, as squawk knows it": design.RULES,
-    "The file": files.RULES,
+    "Design, by squawk": design.RULES,
+    "The file": source.RULES,
 }
 RULES: dict[str, Rule] = {rule.id: rule for rules in CHAPTERS.values() for rule in rules}

@@ -1,22 +1,22 @@
-"""Tables and what hangs on them: renaming, dropping, partitions, triggers, types."""
+"""Rules on tables, partitions, views and types: renaming, dropping, attaching, rewriting."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, Unit
-from surefoot.trace.locks import EXCLUSIVE
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.lock_modes import EXCLUSIVE
 from surefoot.trace.statement import Statement
 
-# What a release knows by name: all but indexes.
+# The kinds of pg_class that a release uses by name: all but indexes.
 NAMED = "rpvmfSc"
-# Why else a table is written anew; each has a rule of its own.
+# Other reasons for a rewrite; each has its own rule.
 REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
 TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
-def _renamed(unit: Unit) -> Iterator[Hit]:
-    # A type that takes the place of one that this contract revision drops keeps its name.
+def _renamed(unit: TracedRevision) -> Iterator[Hit]:
+    # A type may replace one that this contract revision drops.
     replaced = {
         effect.relation
         for statement in unit.statements
@@ -40,63 +40,58 @@ def _renamed(unit: Unit) -> Iterator[Hit]:
 
 
 def _gives(statement: Statement, name: str) -> bool:
-    """Whether there is something of that name after the statement that was not before it."""
+    """Whether the statement creates something of that name, or renames something to it."""
     created = statement.of("created", "type_created", fresh=True)
     renamed = statement.of("renamed", "type_renamed", "routine_renamed", fresh=True)
     return any(e.relation == name for e in created) or any(e.facts["to"] == name for e in renamed)
 
 
-def _dropped(unit: Unit) -> Iterator[Hit]:
+def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     if unit.phase == "contract":
         return
-    for statement in unit.statements:
-        for effect in statement.of("dropped"):
-            if effect.facts["kind"] in TABLES:
-                kind = TABLES[effect.facts["kind"]]
-                yield Hit.at(statement, kind=kind, name=effect.relation)
+    for statement, effect in unit.effects("dropped"):
+        if effect.facts["kind"] in TABLES:
+            kind = TABLES[effect.facts["kind"]]
+            yield Hit.at(statement, kind=kind, name=effect.relation)
 
 
-def _locks_referenced(unit: Unit) -> Iterator[Hit]:
-    """A table that is dropped with a foreign key from it, or by CASCADE with one to it."""
-    for statement in unit.statements:
-        for effect in statement.of("constraint_dropped"):
-            facts = effect.facts
-            if facts["kind"] != "f":
-                continue
-            pair = (effect.relation, facts["references"])
-            if facts["with_referenced"]:
-                pair = pair[::-1]
-            dropped = facts["with_table"] != facts["with_referenced"]
-            if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
-                yield Hit.at(statement, table=pair[0], other=pair[1])
+def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
+    """A table dropped with its foreign keys, or by CASCADE with those that reference it."""
+    for statement, effect in unit.effects("constraint_dropped"):
+        facts = effect.facts
+        if facts["kind"] != "f":
+            continue
+        pair = (effect.relation, facts["references"])
+        if facts["with_referenced"]:
+            pair = pair[::-1]
+        dropped = facts["with_table"] != facts["with_referenced"]
+        if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
+            yield Hit.at(statement, table=pair[0], other=pair[1])
 
 
-def _partition_created(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("partition_created"):
-            if statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+def _partition_created(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("partition_created"):
+        if statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _attached(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("attached"):
-            # Itself, or the default partition, whose rows may be the new one's.
-            for read in sorted(statement.scans):
-                if statement.within(effect.relation, frozenset({read})) or statement.within(
-                    effect.name, frozenset({read})
-                ):
-                    yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
+def _attached(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("attached"):
+        # The new partition, or the default partition, which may hold rows of the new one.
+        for read in sorted(statement.scans):
+            if statement.within(effect.relation, frozenset({read})) or statement.within(
+                effect.name, frozenset({read})
+            ):
+                yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
 
 
-def _detached(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("detached"):
-            if statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+def _detached(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("detached"):
+        if statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
-def _vacuum(unit: Unit) -> Iterator[Hit]:
+def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if any(statement.of(*REWRITING)):
             continue
@@ -105,76 +100,72 @@ def _vacuum(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
-def _persistence(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("persistence_changed"):
-            if effect.relation in statement.rewrites:
-                yield Hit.at(statement, table=effect.relation)
+def _persistence(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("persistence_changed"):
+        if effect.relation in statement.rewrites:
+            yield Hit.at(statement, table=effect.relation)
 
 
-def _refreshed(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("rewritten"):
-            if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, view=effect.relation)
+def _refreshed(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("rewritten"):
+        if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
+            yield Hit.at(statement, view=effect.relation)
 
 
-def _value_used(unit: Unit) -> Iterator[Hit]:
+def _value_used(unit: TracedRevision) -> Iterator[Hit]:
     if unit.sqlstate == "55P04" and unit.statements:
         yield Hit.at(unit.statements[-1])
 
 
-def _value_renamed(unit: Unit) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for effect in statement.of("value_renamed"):
-            yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
+def _value_renamed(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("value_renamed"):
+        yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
 
 
 RULES = (
     Rule(
         id="avoid-renaming",
         title="A table, view, type, function or schema renamed",
-        consequence="every release knows one of {what} and {to}, so one of them fails",
-        help="create {to} as a view of {what} (or the other way round) until no release uses the "
-        "former name",
+        consequence="the running release uses {what}, the next one {to}; one of them fails",
+        help="create {to} as a view of {what}, or the reverse, until no release uses the old name",
         rewrite='op.execute("CREATE VIEW tasks AS SELECT * FROM jobs")',
         detect=_renamed,
     ),
     Rule(
         id="avoid-dropping-a-table",
-        title="A table or view dropped while the release that runs may read it",
-        consequence="the release that runs fails where it reads the {kind} {name}",
-        help="deploy a release without it first, then drop it in a contract revision",
+        title="A table or view dropped while the running release may use it",
+        consequence="the running release fails wherever it uses the {kind} {name}",
+        help="deploy a release that does not use it, then drop it in a contract revision",
         rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
         detect=_dropped,
     ),
     Rule(
         id="avoid-dropping-a-referring-table",
-        title="A table dropped together with its references",
-        consequence="dropping {table} takes ACCESS EXCLUSIVE on {other} too, and everybody who "
-        "reads {other} waits",
-        help="drop its foreign keys one by one in revisions of their own, then the table",
+        title="A table dropped together with its foreign keys",
+        consequence="dropping {table} also takes ACCESS EXCLUSIVE on {other}; reads and writes of "
+        "{other} block",
+        help="drop its foreign keys one by one in separate revisions, then the table",
         rewrite='op.drop_constraint("fk_results_job_id", "results")\n'
         '# the next revision\nop.drop_table("results")',
         detect=_locks_referenced,
     ),
     Rule(
         id="avoid-creating-a-partition-in-place",
-        title="A partition created under its parent",
-        consequence="everybody waits for {table} while {name} is created",
-        help="create the table, add a check that says which rows it holds, then ATTACH it",
+        title="A partition created in its parent",
+        consequence="creating {name} takes ACCESS EXCLUSIVE on {table}; reads and writes block",
+        help="create a table with a check on the bounds of the partition, then ATTACH it",
         rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
-        "# with a check on its bounds, and in the next revision\n"
+        "# add a check on its bounds; in the next revision:\n"
         'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
         "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
         detect=_partition_created,
     ),
     Rule(
         id="require-check-before-attach",
-        title="A partition attached without a check that says what it holds",
-        consequence="{read} is read from end to end to see which of its rows belong into {name}, "
-        "and everybody who uses it waits",
-        help="add a check to {read} that says so NOT VALID, validate it, then attach {name}",
+        title="A partition attached without a check on its bounds",
+        consequence="{read} is scanned under ACCESS EXCLUSIVE to find rows outside its bounds; its "
+        "reads and writes block",
+        help="add a check on its bounds to {read} NOT VALID, validate it, then attach {name}",
         rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
         "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
         "# the next revision\n"
@@ -183,51 +174,54 @@ RULES = (
     ),
     Rule(
         id="require-concurrent-detach",
-        title="A partition detached while everybody waits",
-        consequence="everybody waits for {table} and for {name} while it is detached",
-        help="op.detach_partition_concurrently, in a revision of its own",
+        title="A partition detached without CONCURRENTLY",
+        consequence="detaching {name} takes ACCESS EXCLUSIVE on {table} and {name}; reads and "
+        "writes block",
+        help="op.detach_partition_concurrently in a separate revision",
         rewrite='op.detach_partition_concurrently("events", "events_2020")',
         detect=_detached,
         since=14,
     ),
     Rule(
         id="avoid-vacuum-full",
-        title="A table written anew as it is",
-        consequence="{table} is written anew, and everybody waits",
-        help="to make it smaller or to order it use pg_repack, or REPACK CONCURRENTLY from "
-        "PostgreSQL 19 on, outside of revisions",
+        title="A table rewritten by VACUUM FULL or CLUSTER",
+        consequence="{table} is rewritten under ACCESS EXCLUSIVE; reads and writes block",
+        help="to shrink or sort it use pg_repack or, in PostgreSQL 19 or later, REPACK "
+        "CONCURRENTLY, outside of revisions",
         rewrite="# not in a revision",
         detect=_vacuum,
     ),
     Rule(
         id="avoid-changing-persistence",
         title="A table made logged or unlogged",
-        consequence="{table} is written anew, and everybody waits",
-        help="make a new table, copy the rows in batches and exchange the two",
+        consequence="{table} is rewritten under ACCESS EXCLUSIVE; reads and writes block",
+        help="create a new table, copy the rows in batches and swap the two",
         rewrite='op.execute("CREATE UNLOGGED TABLE cache_new (LIKE cache INCLUDING ALL)")',
         detect=_persistence,
     ),
     Rule(
         id="require-concurrent-refresh",
-        title="A materialized view refreshed while its readers wait",
-        consequence="readers of {view} wait until it is computed",
-        help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on it",
+        title="A materialized view refreshed without CONCURRENTLY",
+        consequence="reads of {view} block until it is computed",
+        help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on the view",
         rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")',
         detect=_refreshed,
     ),
     Rule(
         id="require-committed-enum-value",
         title="An enum value used in the transaction that adds it",
-        consequence="PostgreSQL refuses a value that is not committed yet",
-        help="op.add_enum_value in a revision of its own, before this one",
+        consequence="PostgreSQL refuses to use a value before it is committed",
+        help="op.add_enum_value in a separate, earlier revision",
         rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
         detect=_value_used,
     ),
     Rule(
         id="avoid-renaming-an-enum-value",
         title="An enum value renamed",
-        consequence="every release knows one of {value} and {to} of {type}, so one of them fails",
-        help="add {to}, let the releases write it, change the rows in batches, then drop {value}",
+        consequence="the running release uses {value} of {type}, the next one {to}; one of them "
+        "fails",
+        help="add {to}, deploy a release that writes it, update the rows in batches, then drop "
+        "{value}",
         rewrite='op.add_enum_value("job_status", "DONE")',
         detect=_value_renamed,
     ),

@@ -1,7 +1,7 @@
-"""squawk, a linter of SQL, asked for what the trace does not know: how a schema is designed.
+"""squawk, a linter for SQL, checks the design of a schema, which a trace does not show.
 
-The statements that a revision executed are handed to it one after the other. What it says about
-locks, scans and rewrites is left out: those were measured.
+It reads the statements that a revision executed. Its rules on locks, scans and rewrites are not
+used: the trace measures those.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Remark:
-    """One remark of squawk's on a statement."""
+    """A remark of squawk on a statement."""
 
     rule: str
     statement: Statement
 
 
 def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
-    """What squawk says of the statements, in their order; nothing where it is not installed."""
+    """Its remarks on the statements, in their order; none where squawk is not installed."""
     program = _program()
     if program is None or not statements:
         return ()
@@ -46,7 +46,7 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
         check=False,
     )
     found = json.loads(done.stdout or "[]")
-    # Its lines are counted from 0, and what it cannot read it calls a syntax error.
+    # It counts lines from 0. SQL that it cannot parse gives a syntax error, which no rule uses.
     return [
         Remark(each["rule_name"], owners[each["line"]])
         for each in found
@@ -55,7 +55,7 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
 
 
 def is_installed() -> bool:
-    """Whether squawk can be asked."""
+    """Whether squawk is installed."""
     return _program() is not None
 
 

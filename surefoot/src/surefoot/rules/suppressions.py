@@ -1,9 +1,9 @@
-"""Suppressions: comments in a revision file that name a rule and the reason why it may be broken.
+"""Suppressions: comments in a revision file that allow a rule to be broken, with the reason.
 
 # allow avoid-dropping-a-column: nothing has read it since release 12
 #   and the last row that had a value is gone
 
-A reason goes on in the lines below it that are set in.
+A reason continues on the indented lines below it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Suppression:
 
 
 def suppressions(source: str) -> Sequence[Suppression]:
-    """Those of a file; each counts for the whole of it, which is one change."""
+    """The suppressions in a file; each applies to the whole file."""
     found: list[Suppression] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -47,7 +47,7 @@ def suppressions(source: str) -> Sequence[Suppression]:
 
 
 def comment(rule: str, reason: str) -> str:
-    """The comment that suppresses a rule, over as many lines as it takes."""
+    """The comment that suppresses a rule, wrapped to the line length."""
     return "\n".join(
         textwrap.wrap(
             f"# allow {rule}: {reason}",

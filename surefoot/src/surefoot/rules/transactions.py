@@ -1,29 +1,29 @@
-"""Transactions: what is done while a lock is held, and how much of it."""
+"""Rules on transactions: the work that a revision does while it holds a lock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class
-from surefoot.rules.findings import Hit, Rule, Unit
-from surefoot.trace.locks import EXCLUSIVE, blocks_writers
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 
-# The longest that a statement may make others wait, in seconds, whatever a revision sets.
+# The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
 
 
-def _timeout(unit: Unit) -> Iterator[Hit]:
+def _timeout(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         now_ms = statement.lock_timeout_ms
         unbounded = now_ms == 0 or now_ms > LONGEST_S * 1000
         changed = now_ms != statement.former_lock_timeout_ms and statement.transactional
-        # The environment gives a patient statement its time by itself.
+        # The environment sets the longer timeout of a patient statement itself.
         if unbounded and changed and lock_class(statement.sql) == "short":
             yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
 
 
-def _under_lock(unit: Unit) -> Iterator[Hit]:
+def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         held = [t for t, m in statement.held.items() if m == EXCLUSIVE and _is_table(statement, t)]
         works = statement.scans | statement.rewrites | statement.sweeps
@@ -31,7 +31,7 @@ def _under_lock(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
 
 
-def _two_tables(unit: Unit) -> Iterator[Hit]:
+def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if not statement.transactional:
             continue
@@ -50,13 +50,13 @@ def _is_table(statement: Statement, relation: str) -> bool:
     return relation not in statement.tables
 
 
-def _whole_table(unit: Unit) -> Iterator[Hit]:
+def _whole_table(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for table in sorted(statement.sweeps):
             yield Hit.at(statement, table=table)
 
 
-def _beside_ddl(unit: Unit) -> Iterator[Hit]:
+def _beside_ddl(unit: TracedRevision) -> Iterator[Hit]:
     if not any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
         return
     for statement in unit.statements:
@@ -64,7 +64,7 @@ def _beside_ddl(unit: Unit) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
-def _truncated(unit: Unit) -> Iterator[Hit]:
+def _truncated(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         for table in sorted(statement.emptied):
             yield Hit.at(statement, table=table)
@@ -73,54 +73,54 @@ def _truncated(unit: Unit) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="require-lock-timeout",
-        title="A revision that lifts the bound on waiting for locks",
-        consequence="the lock timeout is {value}: everybody queues behind a statement that waits "
-        "for its lock",
-        help="leave it to the environment (VEGAFS_MIGRATE_LOCK_TIMEOUT_S), which tries again",
-        rewrite="# nothing: every statement runs under a lock timeout",
+        title="A lock timeout raised or removed",
+        consequence="the lock timeout is {value}: reads and writes queue behind a statement that "
+        "waits for its lock",
+        help="leave the lock timeout to the environment, which retries the revision",
+        rewrite="# nothing to do: every statement runs under a lock timeout",
         detect=_timeout,
     ),
     Rule(
         id="avoid-work-under-access-exclusive",
-        title="Rows read or written while everybody waits",
-        consequence="{held} stays locked for readers and writers while {works} is worked on",
-        help="do it in a revision of its own, before or after",
+        title="A scan or a change of rows under ACCESS EXCLUSIVE",
+        consequence="reads and writes of {held} block while {works} is scanned or changed",
+        help="do it in a separate revision, before or after",
         rewrite="# two revisions: one takes the lock, the other does the work",
         detect=_under_lock,
     ),
     Rule(
         id="avoid-locking-two-tables",
         title="Two tables locked in one transaction",
-        consequence="{held} stays locked while {taken} is waited for; whoever uses them in the "
-        "other order deadlocks with it",
-        help="one revision for each table",
+        consequence="{held} stays locked while the revision waits for {taken}; a transaction that "
+        "uses them in the other order deadlocks with it",
+        help="use one revision for each table",
         rewrite="# two revisions",
         detect=_two_tables,
         level="warning",
     ),
     Rule(
         id="avoid-unbatched-change",
-        title="Rows changed all at once",
-        consequence="every row of {table} that it changes stays locked until it commits, and the "
-        "log of the change arrives at the replicas as one",
+        title="Many rows changed in one statement",
+        consequence="every changed row of {table} stays locked until the commit, and replicas "
+        "receive the change as one transaction",
         help="change the rows in batches, outside of the revision",
-        rewrite="# a batched job beside the releases, keyed by the primary key",
+        rewrite="# a backfill job that walks the primary key in batches",
         detect=_whole_table,
         level="warning",
     ),
     Rule(
         id="avoid-data-change-beside-ddl",
-        title="Rows changed in a transaction that changes a table",
-        consequence="whoever waits for the locks of the revision also waits until the rows of "
-        "{table} are changed",
-        help="a revision for the schema, and another one, or a batched job, for the rows",
+        title="Many rows changed in the transaction of a schema change",
+        consequence="the locks of the schema change are held until the rows of {table} are changed",
+        help="use one revision for the schema, and another one or a backfill for the rows",
         rewrite="# two revisions",
         detect=_beside_ddl,
     ),
     Rule(
         id="avoid-truncate",
-        title="A table emptied while everybody waits",
-        consequence="everybody waits for {table}, and its rows are gone in every release",
+        title="A table emptied by TRUNCATE",
+        consequence="TRUNCATE takes ACCESS EXCLUSIVE on {table}; reads and writes block, and the "
+        "running release loses the rows",
         help="delete the rows in batches",
         rewrite="# DELETE FROM cache WHERE id IN (SELECT id FROM cache LIMIT 10000), repeated",
         detect=_truncated,

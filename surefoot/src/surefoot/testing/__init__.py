@@ -1,21 +1,22 @@
-"""Tests over a chain of revisions, for any project that has one; pytest is imported here alone.
+"""Tests of a chain of revisions, for any project; the only package here that imports pytest.
 
     # tests/test_migrations.py
-    from surefoot.testing import Project
+    from surefoot.testing import ChainTests, scratch
     from surefoot.testing.tests import *
 
-    MIGRATIONS = Project(Path("alembic.ini"), metadata)
+    MIGRATIONS = ChainTests(Path("alembic.ini"), metadata)
 
     @pytest.fixture(scope="session")
     def migrations_scratch():
-        return partial(scratch, settings)       # opens an empty database, gone after the block
+        return partial(scratch, database())     # opens an empty database, dropped after the block
 
-files      what the files alone show: names, imports
-there      up, down and up again, on empty tables
-kept       up, on tables with rows; rows.py makes them, contents.py compares
-offline    `--sql`, run as a client would
+conventions         names and imports of the revision files
+round_trip          up, down and up again, on empty tables
+populated_upgrade   up, on tables with rows; losses.py compares the rows
+offline_sql         `--sql`, run as a client does
 """
 
-from surefoot.testing.project import Project
+from surefoot.embedded.scratch import scratch
+from surefoot.testing.chain_tests import ChainTests
 
-__all__ = ["Project"]
+__all__ = ["ChainTests", "scratch"]

@@ -1,8 +1,8 @@
-"""What runs the tests of surefoot.testing.tests: a case a revision, and each walk once.
+"""The pytest plugin for surefoot.testing.tests: one case a revision, and each walk once a module.
 
-A module that imports them defines MIGRATIONS, a Project, which is read when tests are collected,
-and a fixture `migrations_scratch`, which opens empty databases. A walk runs on an event loop of
-its own, so it does not matter what else the project's tests use.
+A module that imports these tests defines MIGRATIONS, a ChainTests, which is read at collection, and
+a fixture `migrations_scratch`, which opens empty databases. A walk runs on its own event loop, so
+it does not depend on the async plugins of the project.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ import pytest
 from surefoot.chain.lockfile import check_lock
 from surefoot.errors import RevisionsBroken, SurefootError
 from surefoot.target import Scratch
-from surefoot.testing.kept import WithRows, with_rows
-from surefoot.testing.offline import Offline, offline
-from surefoot.testing.project import Project
-from surefoot.testing.there import ThereAndBack, there_and_back
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.offline_sql import OfflineUpgrade, run_offline
+from surefoot.testing.populated_upgrade import PopulatedUpgrade, upgrade_with_rows
+from surefoot.testing.round_trip import RoundTrip, walk_round_trip
 
 T = TypeVar("T")
 TESTS = "surefoot.testing.tests"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case for each revision; for a walk, each that it tries."""
+    """Make one case for each revision, or for each that a walk tests."""
     if metafunc.function.__module__ != TESTS or "revision" not in metafunc.fixturenames:
         return
     try:
         project = _project(metafunc.module)
-        walks = {"migrations_there", "migrations_kept", "migrations_offline"}
+        walks = {"migrations_round_trip", "migrations_populated", "migrations_offline"}
         walked = not walks.isdisjoint(metafunc.fixturenames)
         revisions = project.line()[1] if walked else project.revisions()
     except RevisionsBroken:
-        revisions = ()  # the test of the chain says so
+        revisions = ()  # test_the_chain_has_one_head reports it
     metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """What a check says is said in full, without the way through its code."""
+    """Report the error of a check as its message, without a traceback."""
     try:
         return (yield)
     except SurefootError as error:
@@ -52,55 +52,56 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 @pytest.fixture(scope="module")
-def migrations(request: pytest.FixtureRequest) -> Project:
-    """The project whose chain is tested."""
+def migrations(request: pytest.FixtureRequest) -> ChainTests:
+    """The MIGRATIONS of the module."""
     return _project(request.module)
 
 
 @pytest.fixture(scope="module")
-def migrations_there(migrations: Project, migrations_scratch: Scratch) -> ThereAndBack:
-    """The way up, down and up again on empty tables."""
-    _skip_what_no_run_accepts(migrations)
-    return _done(lambda: there_and_back(migrations, migrations_scratch))
+def migrations_round_trip(migrations: ChainTests, migrations_scratch: Scratch) -> RoundTrip:
+    """Every revision up, down and up again on empty tables."""
+    _skip_refused_chain(migrations)
+    return _done(lambda: walk_round_trip(migrations, migrations_scratch))
 
 
 @pytest.fixture(scope="module")
-def migrations_kept(migrations: Project, migrations_scratch: Scratch) -> WithRows:
-    """The way up on tables with rows."""
-    _skip_what_no_run_accepts(migrations)
-    return _done(lambda: with_rows(migrations, migrations_scratch))
+def migrations_populated(migrations: ChainTests, migrations_scratch: Scratch) -> PopulatedUpgrade:
+    """The upgrade on tables with rows."""
+    _skip_refused_chain(migrations)
+    return _done(lambda: upgrade_with_rows(migrations, migrations_scratch))
 
 
 @pytest.fixture(scope="module")
 def migrations_offline(
-    migrations: Project, migrations_scratch: Scratch, migrations_there: ThereAndBack
-) -> Offline:
-    """The way up by what `--sql` writes."""
-    return _done(lambda: offline(migrations, migrations_scratch, migrations_there.catalogs))
+    migrations: ChainTests, migrations_scratch: Scratch, migrations_round_trip: RoundTrip
+) -> OfflineUpgrade:
+    """The upgrade by the output of `--sql`."""
+    online = migrations_round_trip.catalogs
+    return _done(lambda: run_offline(migrations, migrations_scratch, online))
 
 
-def _project(module: object) -> Project:
+def _project(module: object) -> ChainTests:
     found = getattr(module, "MIGRATIONS", None)
-    if not isinstance(found, Project):
+    if not isinstance(found, ChainTests):
         raise pytest.UsageError(
-            f"{getattr(module, '__name__', module)} imports the tests of a chain and does not say "
-            "of which: define MIGRATIONS = Project(ini, metadata) in it"
+            f"{getattr(module, '__name__', module)} imports the tests of a chain but does not name "
+            "one: define MIGRATIONS = ChainTests(ini, metadata) in it"
         )
     return found
 
 
-def _skip_what_no_run_accepts(project: Project) -> None:
-    """A run refuses such a chain, and a test of its own says why."""
+def _skip_refused_chain(project: ChainTests) -> None:
+    """Skip a chain that an upgrade refuses; another test reports the reason."""
     try:
         project.check()
         check_lock(project.lock, project.revisions())
     except SurefootError as error:
-        pytest.skip(f"no run accepts this chain: {error.message}")
+        pytest.skip(f"an upgrade refuses this chain: {error.message}")
 
 
 def _done(work: Callable[[], Awaitable[T]]) -> T:
     try:
-        # A loop that is made for this and set for nobody: other tests' plugins keep theirs.
+        # A new loop that is never set as the current one: other plugins keep theirs.
         return anyio.run(work, backend_options={"loop_factory": asyncio.new_event_loop})
     except SurefootError as error:
         raise pytest.fail.Exception(error.render(), pytrace=False) from None

@@ -1,4 +1,4 @@
-"""The tests themselves: `from surefoot.testing.tests import *`, in a module with MIGRATIONS."""
+"""The tests: `from surefoot.testing.tests import *`, in a module that defines MIGRATIONS."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision
 from surefoot.errors import ModelsDiffer, RowsMissing
-from surefoot.testing import files
-from surefoot.testing.kept import WithRows
-from surefoot.testing.offline import Offline
-from surefoot.testing.project import Project, Walk
-from surefoot.testing.there import ThereAndBack
+from surefoot.testing import conventions
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.offline_sql import OfflineUpgrade
+from surefoot.testing.populated_upgrade import PopulatedUpgrade
+from surefoot.testing.round_trip import RoundTrip
+from surefoot.testing.walk import Walk
 
 __all__ = [
     "pytest_plugins",
@@ -30,67 +31,71 @@ __all__ = [
 pytest_plugins = ["surefoot.testing.plugin"]
 
 
-def test_the_chain_has_one_head(migrations: Project) -> None:
-    """Every file can be read, and they are one line of revisions."""
+def test_the_chain_has_one_head(migrations: ChainTests) -> None:
+    """Every file can be read, and each revision builds on the one before."""
     migrations.check()
 
 
-def test_the_lock_is_fresh(migrations: Project) -> None:
+def test_the_lock_is_fresh(migrations: ChainTests) -> None:
     """revisions.lock was written after the last edit of a revision."""
     check_lock(migrations.lock, migrations.revisions())
 
 
 def test_a_revision_is_named_by_what_it_does(revision: Revision) -> None:
-    """Its file by id and slug; its docstring says the rest."""
-    files.check_name(revision)
+    """The file has its id and slug, and a docstring."""
+    conventions.check_name(revision)
 
 
 def test_a_revision_imports_nothing_that_moves_on(revision: Revision) -> None:
-    """No models: they will have changed when it runs on the next new database."""
-    files.check_imports(revision)
+    """Models, for example, change; a revision has to work on every new database."""
+    conventions.check_imports(revision)
 
 
-def test_a_revision_goes_up_down_and_up(migrations_there: ThereAndBack, revision: Revision) -> None:
-    """The catalog is what it was, down as up."""
-    _check(migrations_there, revision)
-    if revision.id in migrations_there.one_way:
-        pytest.skip(f"there is no way back: {migrations_there.one_way[revision.id]}")
+def test_a_revision_goes_up_down_and_up(
+    migrations_round_trip: RoundTrip, revision: Revision
+) -> None:
+    """Downgrade and upgrade give the same catalogs as before."""
+    _check(migrations_round_trip, revision)
+    if revision.id in migrations_round_trip.one_way:
+        pytest.skip(f"no downgrade: {migrations_round_trip.one_way[revision.id]}")
 
 
-def test_head_is_what_the_models_say(migrations: Project, migrations_there: ThereAndBack) -> None:
+def test_head_is_what_the_models_say(
+    migrations: ChainTests, migrations_round_trip: RoundTrip
+) -> None:
     """The catalog after the last revision equals that of `metadata.create_all()`."""
-    _reached_head(migrations, migrations_there)
-    if migrations_there.models:
-        raise ModelsDiffer(migrations_there.models)
+    _reached_head(migrations, migrations_round_trip)
+    if migrations_round_trip.models:
+        raise ModelsDiffer(migrations_round_trip.models)
 
 
 def test_a_revision_applies_to_tables_with_rows_and_keeps_them(
-    migrations_kept: WithRows, revision: Revision
+    migrations_populated: PopulatedUpgrade, revision: Revision
 ) -> None:
-    """What it does not declare to lose is there afterwards, every row and every value."""
-    _check(migrations_kept, revision)
+    """All rows and values remain, except the losses that its docstring declares."""
+    _check(migrations_populated, revision)
 
 
-def test_rows_are_made_for_every_table(migrations_kept: WithRows) -> None:
-    """A table that stays empty proves nothing of the revisions that come after."""
-    if migrations_kept.missing:
-        raise RowsMissing(migrations_kept.missing)
+def test_rows_are_made_for_every_table(migrations_populated: PopulatedUpgrade) -> None:
+    """A revision is not tested against rows where a table stays empty."""
+    if migrations_populated.missing:
+        raise RowsMissing(migrations_populated.missing)
 
 
 def test_sql_of_a_revision_does_what_the_upgrade_does(
-    migrations_offline: Offline, revision: Revision
+    migrations_offline: OfflineUpgrade, revision: Revision
 ) -> None:
     """`alembic upgrade PREDECESSOR:REVISION --sql`, run by a client, gives the same catalog."""
     _check(migrations_offline, revision)
 
 
 def test_sql_of_the_chain_does_what_the_upgrade_does(
-    migrations: Project, migrations_there: ThereAndBack, migrations_offline: Offline
+    migrations: ChainTests, migrations_round_trip: RoundTrip, migrations_offline: OfflineUpgrade
 ) -> None:
-    """`alembic upgrade head --sql` too, on an empty database."""
-    _reached_head(migrations, migrations_there)
+    """So does `alembic upgrade head --sql`, on an empty database."""
+    _reached_head(migrations, migrations_round_trip)
     if migrations_offline.errors:
-        pytest.skip(f"{next(iter(migrations_offline.errors))} shows it")
+        pytest.skip(f"{next(iter(migrations_offline.errors))} failed by itself")
     for error in migrations_offline.whole:
         raise error
 
@@ -101,6 +106,6 @@ def _check(walk: Walk, revision: Revision) -> None:
         pytest.skip(unknown)
 
 
-def _reached_head(project: Project, walk: Walk) -> None:
-    if len(walk.reached) < len(project.line()[1]):
+def _reached_head(tests: ChainTests, walk: Walk) -> None:
+    if len(walk.reached) < len(tests.line()[1]):
         pytest.skip("head was not reached")

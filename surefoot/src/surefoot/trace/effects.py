@@ -1,7 +1,6 @@
-"""What a statement did to a schema: the difference of two States, by oid.
+"""Effect is one change that a statement made to a schema: a difference of two Snapshots, by oid.
 
-A relation that the revision itself made is nobody's yet, so what happens to it hurts nobody; such
-effects say so by `fresh`.
+An effect on a relation that the revision itself created is `fresh`: nothing uses the relation yet.
 """
 
 from __future__ import annotations
@@ -10,37 +9,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.state import Column, Constraint, Relation, State, Work
+from surefoot.trace.snapshot import Activity, Column, Constraint, Relation, Snapshot
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing that a statement did to one relation (or type) of a schema."""
+    """One change to one relation, type or routine of a schema."""
 
     kind: str
     relation: str
     name: str = ""
-    # On something that the revision itself made.
+    # Whether the revision itself created the object.
     fresh: bool = False
-    # What else there is to know: a column's type, what a constraint refers to.
+    # Details by kind: the type of a column, the table that a constraint references.
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def effects(before: State, after: State, known: frozenset[int]) -> tuple[Effect, ...]:
-    """What came, went and changed; `known` are the relations from before the revision."""
+def effects(before: Snapshot, after: Snapshot, known: frozenset[int]) -> tuple[Effect, ...]:
+    """The changes between the Snapshots; `known` are the relations from before the revision."""
     return tuple(_Comparison(before, after, known).all())
 
 
-def work(before: State, after: State) -> Mapping[int, Work]:
-    """What was read and written between the two, by relation."""
-    found = {oid: each.since(before.work.get(oid)) for oid, each in after.work.items()}
-    return {oid: each for oid, each in found.items() if each != Work(oid)}
+def activity(before: Snapshot, after: Snapshot) -> Mapping[int, Activity]:
+    """The rows read and written between the Snapshots, by relation."""
+    found = {oid: each.since(before.activity.get(oid)) for oid, each in after.activity.items()}
+    return {oid: each for oid, each in found.items() if each != Activity(oid)}
 
 
 class _Comparison:
-    def __init__(self, before: State, after: State, known: frozenset[int]) -> None:
+    def __init__(self, before: Snapshot, after: Snapshot, known: frozenset[int]) -> None:
         self.before = before
         self.after = after
         self.known = known
@@ -156,7 +155,7 @@ class _Comparison:
                 yield self.on(new.relation, "constraint_renamed", old.name, new.type)
 
     def remade_constraints(self) -> frozenset[int]:
-        """Those that were dropped and made again in one step, before and after."""
+        """Those that one statement dropped and created again: the oids of both."""
 
         def named(constraints: Mapping[int, Constraint]) -> Mapping[object, int]:
             return {(c.relation, c.type, c.name, c.kind): oid for oid, c in constraints.items()}
@@ -164,9 +163,9 @@ class _Comparison:
         return _exchanged(named(self.before.constraints), named(self.after.constraints))
 
     def remade_indexes(self) -> frozenset[int]:
-        """Those that were dropped and made again in one step, before and after."""
+        """Those that one statement dropped and created again: the oids of both."""
 
-        def named(state: State) -> Mapping[object, int]:
+        def named(state: Snapshot) -> Mapping[object, int]:
             return {(i.relation, state.relations[o].label): o for o, i in state.indexes.items()}
 
         return _exchanged(named(self.before), named(self.after))
@@ -246,7 +245,7 @@ class _Comparison:
         type_: int = 0,
         facts: Mapping[str, Any] | None = None,
     ) -> Effect:
-        """An effect on a relation, or on a domain where there is none."""
+        """An effect on a relation, or on a domain if there is no relation."""
         if not oid and type_:
             named = (self.after.types.get(type_) or self.before.types[type_]).name
             fresh = type_ not in self.before.types
@@ -262,7 +261,7 @@ class _Comparison:
         return found.name if found else ""
 
     def leads_an_index(self, relation: int, columns: tuple[int, ...]) -> bool:
-        """Whether a whole index begins with the columns, in any order."""
+        """Whether a valid, non-partial index begins with the columns, in any order."""
         return any(
             set(index.columns[: len(columns)]) == set(columns)
             for index in self.after.indexes.values()
@@ -271,18 +270,18 @@ class _Comparison:
 
 
 def _typed(column: Column) -> str:
-    """A column's type, with its collation where it has one of its own."""
+    """The type of a column, with its collation if that is not the default."""
     return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
 
 
 def _exchanged(before: Mapping[object, int], after: Mapping[object, int]) -> frozenset[int]:
-    """The oids, of both sides, that have the same name and not the same oid."""
+    """The oids of both sides where the name is the same and the oid is not."""
     pairs = ((before[name], after[name]) for name in before.keys() & after.keys())
     return frozenset(oid for pair in pairs if pair[0] != pair[1] for oid in pair)
 
 
 def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:
-    """Key, new and old, for what is not the same on both sides."""
+    """Key, new and old value of each entry that differs."""
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)
         if old != new:

@@ -1,4 +1,4 @@
-"""Statement: one that a revision really executed, and what it did."""
+"""Statement is one statement that a revision executed, with its locks, effects and activity."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from surefoot.trace.effects import Effect
-from surefoot.trace.locks import strongest
-from surefoot.trace.state import Work
+from surefoot.trace.lock_modes import strongest
+from surefoot.trace.snapshot import Activity
 
-# The part of a table's rows that may be changed at once.
+# The fraction of a table's rows that one statement may change.
 FEW = 0.1
 
 
@@ -18,7 +18,7 @@ FEW = 0.1
 class Statement:
     """One statement of one revision, as it was executed on the scratch database.
 
-    Locks, scans and work are of relations that were there before the revision.
+    Locks, scans and activity are of relations that existed before the revision.
     """
 
     revision: str
@@ -26,7 +26,7 @@ class Statement:
     line: int
     number: int
     sql: str
-    # Whether it ran in the revision's transaction; otherwise its locks end with it.
+    # Whether it ran in the transaction of the revision; otherwise its locks end with it.
     transactional: bool
     effects: tuple[Effect, ...] = ()
     # relation -> the strongest lock that this statement took on it.
@@ -35,13 +35,13 @@ class Statement:
     held: Mapping[str, str] = field(default_factory=dict)
     # index -> its table, for the relations that are indexes.
     tables: Mapping[str, str] = field(default_factory=dict)
-    # partition (or its index) -> what it is a partition of.
+    # partition (or its index) -> its parent.
     parents: Mapping[str, str] = field(default_factory=dict)
     # table -> the rows that it read and wrote.
-    work: Mapping[str, Work] = field(default_factory=dict)
-    # table -> the rows that the scratch database has.
+    activity: Mapping[str, Activity] = field(default_factory=dict)
+    # table -> its rows on the scratch database.
     rows: Mapping[str, int] = field(default_factory=dict)
-    # table -> its bytes there, without indexes.
+    # table -> its bytes on the scratch database, without indexes.
     bytes: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     # The lock timeout after it, and the one before it.
@@ -57,20 +57,20 @@ class Statement:
 
     @property
     def rewrites(self) -> frozenset[str]:
-        """The tables that were written anew."""
+        """The tables that it rewrote."""
         return frozenset(
             e.relation for e in self.of("rewritten", parts=True) if e.facts["kind"] in "rm"
         )
 
     @property
     def rebuilds(self) -> frozenset[str]:
-        """The indexes that were written anew."""
+        """The indexes that it rebuilt."""
         built = {e.relation for e in self.of("rewritten") if e.facts["kind"] == "i"}
         return frozenset(built | {e.name for e in self.of("index_remade")})
 
     @property
     def emptied(self) -> frozenset[str]:
-        """The tables that it left without a page; a table that had none counts by its text."""
+        """The tables that it left without a page; for a table that had none, its text decides."""
         return frozenset(
             e.relation
             for e in self.of("rewritten", parts=True)
@@ -80,31 +80,31 @@ class Statement:
 
     @property
     def scans(self) -> frozenset[str]:
-        """The tables that were read from end to end."""
-        return frozenset(table for table, work in self.work.items() if work.scans > 0)
+        """The tables that it scanned."""
+        return frozenset(table for table, work in self.activity.items() if work.scans > 0)
 
     @property
     def changes_rows(self) -> frozenset[str]:
         """The tables with rows that it updated or deleted."""
-        return frozenset(t for t, work in self.work.items() if work.updated or work.deleted)
+        return frozenset(t for t, work in self.activity.items() if work.updated or work.deleted)
 
     @property
     def sweeps(self) -> frozenset[str]:
-        """The tables of which it changes many rows, or would if more of them were as it asks."""
-        return frozenset(t for t, work in self.work.items() if self._sweeps(t, work))
+        """The tables of which it changes many rows, or may on the rows of the target."""
+        return frozenset(t for t, work in self.activity.items() if self._sweeps(t, work))
 
-    def _sweeps(self, table: str, work: Work) -> bool:
+    def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted
         if changed:
             return changed > self.rows.get(table, 0) * FEW
-        # It looked for rows to change, by no index, and rows made up did not meet its condition.
+        # It scanned for rows to change, and no sample row met its condition.
         writes = self.locks.get(table) == "ROW EXCLUSIVE"
         return writes and work.scans > 0 and not work.inserted
 
     def of(self, *kinds: str, fresh: bool = False, parts: bool = False) -> Iterator[Effect]:
-        """Its effects of these kinds, on what was there before unless `fresh`.
+        """Its effects of these kinds; those on objects of the revision itself only with `fresh`.
 
-        What happened to a table and so to its partitions is told once unless `parts`.
+        An effect on a table and its partitions is returned once, or with `parts` for each.
         """
         for effect in self.effects:
             if effect.kind not in kinds or (effect.fresh and not fresh):
@@ -113,7 +113,7 @@ class Statement:
                 yield effect
 
     def within(self, table: str, tables: frozenset[str]) -> bool:
-        """Whether the table or a partition of it is one of them."""
+        """Whether the table or one of its partitions is in `tables`."""
         return any(table in self._lineage(each) for each in tables)
 
     def _lineage(self, relation: str) -> Iterator[str]:
@@ -122,7 +122,7 @@ class Statement:
             relation = self.parents.get(relation, "")
 
     def _follows(self, effect: Effect) -> bool:
-        """Whether it is there because the same happened to what the relation is a part of."""
+        """Whether it follows from the same effect on the parent of the relation."""
         parent = self.parents.get(effect.relation)
         if effect.facts.get("inherited"):
             return True

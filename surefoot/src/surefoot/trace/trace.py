@@ -1,11 +1,11 @@
-"""Trace: what revisions do, seen by running them on a scratch database.
+"""Trace is the record of what revisions do, made by running them on a scratch database.
 
-    scratch database -- upgrade to where the target is -- rows -- upgrade, beside it the Tracer
-                                                                     |     (and back: downgrade)
-    revision file -- statement --> State before, State after --> Statement (locks, effects, work)
+    scratch database -- upgrade to the revision of the target -- sample rows -- upgrade + Tracer
+                                                                     |    (`back`: downgrade)
+    revision file -- statement --> Snapshot before, Snapshot after --> Statement (locks, effects)
 
-The statements are those that are executed, so SQL in a string, a DO block and a loop in Python are
-seen alike; and what is said of them was measured on a PostgreSQL, not read from their text.
+It records executed statements, so SQL in a string, a DO block or a Python loop is treated alike.
+Locks and effects are measured in PostgreSQL, not derived from the text of the SQL.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Target
-from surefoot.trace.contents import contents
-from surefoot.trace.gate import Gate
-from surefoot.trace.seed import seed, unseed
-from surefoot.trace.state import STATE, State, read_state
+from surefoot.trace.lock_probe import LockProbe
+from surefoot.trace.sample_rows import seed, unseed
+from surefoot.trace.sizes import table_sizes
+from surefoot.trace.snapshot import SNAPSHOT, Snapshot, read_snapshot
 from surefoot.trace.statement import Statement
 from surefoot.trace.tracer import Tracer
 
 __all__ = ["Statement", "Trace", "trace"]
 
-# So many that the server would rather use an index for one of them.
+# Enough for the planner to prefer an index to find one row.
 ROWS = 1000
 ZONE = "Etc/GMT-1"
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the pending revisions executed, and what stopped them."""
+    """The statements of the pending revisions, and the error that stopped them."""
 
     statements: tuple[Statement, ...]
     failure: SurefootError | None = None
-    # The same of going back over those that were applied, newest first; None where nobody asked.
+    # The downgrade of those that were applied, newest first; None where it was not requested.
     back: Trace | None = None
 
 
@@ -57,55 +57,58 @@ async def trace(
     rows: int = ROWS,
     back: bool = False,
 ) -> Trace:
-    """Run what is pending after `start`, and tell what each statement did.
+    """Run the revisions after `start`, and record each statement.
 
-    The database is empty, or at `start` already. Where the rows made for it are what a revision
-    fails on, that is run once more without them. With `back` what was applied is reverted
-    afterwards, and told as well.
+    The database is empty, or already at `start`. A revision that fails because of the sample rows
+    is run again without them. With `back` the applied revisions are downgraded afterwards, and
+    recorded as well.
 
-    On failure: what `upgrade` meets on the way to `start`; a revision that fails is
-    the trace's `failure`, and no error.
+    On failure: as `upgrade` to `start`. A later revision that fails is `failure` of the Trace.
     """
-    # Nothing waits for a scratch database, and nothing on it is anybody's.
+    # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
     for revision in start:
         await upgrade(scratch, revision)
     engine = scratch.engine
-    await _leave_utc(engine)
-    async with engine.connect() as opened, engine.connect() as beside:
+    await _set_time_zone(engine)
+    async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
-        reader: Any = (await beside.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, Gate(session, reader))
+        reader: Any = (await other.get_raw_connection()).driver_connection
+        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
         if rows:
-            await seed(session, await _state(session), rows)
-        there = await _there(scratch, to, tracer, session)
+            await seed(session, await _snapshot(session), rows, scratch.version_table)
+        traced = await _trace_upgrade(scratch, to, tracer, session)
         if not back or len(start) > 1:
-            return there
-        tracer = Tracer(versions, Gate(session, reader))
+            return traced
+        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
         before = start[0] if start else "base"
-        return replace(there, back=await _back(scratch, before, tracer, session))
+        return replace(traced, back=await _trace_downgrade(scratch, before, tracer, session))
 
 
-async def _there(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
+async def _trace_upgrade(
+    scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection
+) -> Trace:
     engine = scratch.engine.sync_engine
     while True:
-        held = await contents(session, await _state(session))
-        with tracer.on(engine, held):
+        sizes = await table_sizes(session, await _snapshot(session))
+        with tracer.on(engine, sizes):
             try:
                 await upgrade(scratch, to)
             except SurefootError as error:
-                if not any(each.rows for each in held.values()) or not _is_about_rows(error):
+                if not any(each.rows for each in sizes.values()) or not _is_about_rows(error):
                     return Trace(tuple(tracer.statements), error)
             else:
                 return Trace(tuple(tracer.statements))
         tracer.forget_last_revision()
-        await unseed(session, await _state(session))
+        await unseed(session, await _snapshot(session), scratch.version_table)
 
 
-async def _back(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection) -> Trace:
-    """Rows stay: what cannot be reverted because of them cannot be on the target either."""
-    held = await contents(session, await _state(session))
-    with tracer.on(scratch.engine.sync_engine, held):
+async def _trace_downgrade(
+    scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection
+) -> Trace:
+    """With the sample rows: a downgrade that fails on them would fail on the target too."""
+    sizes = await table_sizes(session, await _snapshot(session))
+    with tracer.on(scratch.engine.sync_engine, sizes):
         try:
             await downgrade(scratch, to)
         except SurefootError as error:
@@ -113,21 +116,21 @@ async def _back(scratch: Target, to: str, tracer: Tracer, session: asyncpg.Conne
     return Trace(tuple(tracer.statements))
 
 
-async def _leave_utc(engine: AsyncEngine) -> None:
-    """Put the sessions that come into a time zone where a timestamp is not what it is in UTC.
+async def _set_time_zone(engine: AsyncEngine) -> None:
+    """Set a time zone for new sessions in which a timestamp differs from UTC.
 
-    A server in UTC would hide what a change to timestamptz does on another one.
+    In UTC a change from timestamp to timestamptz needs no rewrite, which would hide it.
     """
     async with engine.begin() as connection:
         name = await connection.scalar(text("SELECT quote_ident(current_database())"))
         await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO '{ZONE}'"))
 
 
-async def _state(connection: asyncpg.Connection) -> State:
-    return read_state(await connection.fetchval(STATE))
+async def _snapshot(connection: asyncpg.Connection) -> Snapshot:
+    return read_snapshot(await connection.fetchval(SNAPSHOT))
 
 
 def _is_about_rows(error: BaseException) -> bool:
-    """Whether a revision failed on what the rows are: class 23, integrity, and 22, data."""
+    """Whether a revision failed on sample rows: SQLSTATE class 23, integrity, or 22, data."""
     state = sqlstate(error) or ""
     return state[:2] in ("22", "23") or isinstance(error, DuplicateRows)

@@ -1,9 +1,8 @@
-"""The tracer stands beside a run and sees every statement that a revision file executes.
+"""Tracer records every statement that a revision file executes during a run.
 
-Between two statements it asks the run's own session for its State: what the schema looks like
-inside the transaction, which locks the session holds, which rows it has read and written. A
-statement outside a transaction gives its locks back as it ends; it meets a gate instead: locks
-that writers take, held by another session until it is seen to wait behind them.
+Between two statements it takes a Snapshot in the session of the run: the schema as the transaction
+sees it, the locks that the session holds, the rows that it read and wrote. A statement outside a
+transaction releases its locks when it ends, so a LockProbe observes it while it runs.
 """
 
 from __future__ import annotations
@@ -14,62 +13,64 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot import operations, run
 from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
-from surefoot.trace.contents import Held
-from surefoot.trace.effects import effects, work
-from surefoot.trace.gate import Gate
-from surefoot.trace.locks import MODES, strongest
-from surefoot.trace.questions import Questions
-from surefoot.trace.state import State
+from surefoot.trace.effects import activity, effects
+from surefoot.trace.lock_modes import MODES, strongest
+from surefoot.trace.lock_probe import LockProbe, ProbedStatement
+from surefoot.trace.session import TracedSession
+from surefoot.trace.sizes import TableSize
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
 
-# A step of our own looks before it acts; that is not what the revision asked for.
-OURS = tuple(str(Path(room.__path__[0])) for room in (operations, run))
-_LOOKS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
+# Queries and settings of the library itself, such as an operation that looks an index up before it
+# builds one, are not statements of the revision. They come from a module of this package that a
+# revision called; the tracer's own modules are below every statement.
+_LIBRARY = f"{__name__.partition('.')[0]}."
+_TRACE = f"{__name__.rpartition('.')[0]}."
+_READS = re.compile(r"\s*(?:SELECT|SET|RESET|SHOW)\b", re.IGNORECASE)
 
 
 class Tracer:
     """Collects the statements of a run on an engine."""
 
     def __init__(
-        self, versions: Path, gate: Gate, version_table: VersionTable = VersionTable()
+        self, versions: Path, probe: LockProbe, version_table: VersionTable = VersionTable()
     ) -> None:
         self._version_table = version_table
         self._versions = str(versions.resolve())
-        self._gate = gate
+        self._probe = probe
         self.statements: list[Statement] = []
         self._revision: Path | None = None
         self._known: frozenset[int] = frozenset()
-        # The state after the last statement, where nothing else has changed it since.
-        self._last: State | None = None
-        # The session's own lock timeout, which a transaction's end brings back.
+        # The Snapshot after the last statement, while nothing else has changed the schema since.
+        self._last: Snapshot | None = None
+        # The lock timeout of the session, which is in force again when a transaction ends.
         self._lock_timeout_ms = 0
-        # Whether something that is not the revision's has read since.
-        self._looked = False
-        # Whether the session was asked in its transaction, which is then counted at its end.
+        # Whether a statement that is not of the revision has read rows since then.
+        self._foreign_reads = False
+        # Whether a Snapshot was taken in the transaction: it makes PostgreSQL count at its end.
         self._asked = False
-        self._questions: Questions | None = None
+        self._session: TracedSession | None = None
         self._running: _Running | None = None
-        self._held: Mapping[int, Held] = {}
-        # Where that revision runs, and whether its transaction was rolled back. On the other
-        # connections of the engine the run is watched.
+        self._sizes: Mapping[int, TableSize] = {}
+        # The connection of that revision; the run uses others of the engine to watch it.
         self._connection: Any = None
-        self._undone = False
+        # Whether its transaction was rolled back.
+        self._rolled_back = False
 
     @contextmanager
-    def on(self, engine: Engine, held: Mapping[int, Held]) -> Iterator[None]:
-        """Trace what runs on the engine while the block lasts; `held` is what the tables hold."""
-        self._held = held
+    def on(self, engine: Engine, sizes: Mapping[int, TableSize]) -> Iterator[None]:
+        """Trace the statements of the engine during the block, on tables of these sizes."""
+        self._sizes = sizes
         listeners: Mapping[str, Callable[..., None]] = {
             "before_cursor_execute": self._begins,
             "after_cursor_execute": self._ends,
@@ -86,40 +87,40 @@ class Tracer:
                 event.remove(engine, name, listener)
 
     def forget_last_revision(self) -> None:
-        """Drop the statements of the revision that came last: it failed, and runs again."""
+        """Drop the statements of the last revision: it failed and is run again."""
         self.statements = [s for s in self.statements if s.path != self._revision]
         self._revision = None
 
     def _begins(self, connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         if self._version_table.name in sql:
-            # The run's own rows come last in a transaction and change no schema, the ledger's
-            # table before the first revision.
+            # The version table and the ledger: written last in a transaction, and no part of the
+            # schema of the revision.
             return
         place = self._place(sql)
         if place is None:
-            self._looked = self._looked or connection is self._connection
+            self._foreign_reads = self._foreign_reads or connection is self._connection
             return
         path, line, revision = place
         if connection is not self._connection:
             self._connection, self._last = connection, None
         driver: Any = connection.connection.driver_connection
         transactional = connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
-        if self._questions is None or self._questions.driver is not driver:
-            self._questions = Questions(driver)
-        before = self._before(self._questions)
-        if path == self._revision and self._undone:
-            # It did not get a lock, and is run again.
+        if self._session is None or self._session.driver is not driver:
+            self._session = TracedSession(driver)
+        before = self._before(self._session)
+        if path == self._revision and self._rolled_back:
+            # The lock timed out, and the run repeats the revision.
             self.forget_last_revision()
-        self._undone = False
+        self._rolled_back = False
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
-        pause = None
+        probed = None
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
-            pause = await_only(self._gate.close(driver.get_server_pid(), tables))
+            probed = await_only(self._probe.start(driver.get_server_pid(), tables))
         self._running = _Running(
-            path, line, revision, sql, transactional, before, self._questions, pause
+            path, line, revision, sql, transactional, before, self._session, probed
         )
 
     def _ends(self, connection: Any, *_: Any) -> None:
@@ -130,9 +131,9 @@ class Tracer:
             return
         seconds = time.monotonic() - running.since_s
         taken: dict[int, set[str]] = {}
-        if running.pause is not None:
-            seconds, taken = await_only(self._gate.open(running.pause))
-        after = running.session.state()
+        if running.probed is not None:
+            seconds, taken = await_only(self._probe.finish(running.probed))
+        after = running.session.snapshot()
         self._asked = True
         self._last = after if running.transactional else None
         self._add(running, after, seconds, taken)
@@ -145,41 +146,41 @@ class Tracer:
         if running is None:
             return
         taken: dict[int, set[str]] = {}
-        if running.pause is not None:
-            _, taken = await_only(self._gate.open(running.pause))
+        if running.probed is not None:
+            _, taken = await_only(self._probe.finish(running.probed))
         state = sqlstate(context.sqlalchemy_exception or context.original_exception)
         self._add(running, running.before, 0.0, taken, error=state or "?")
 
     def _commits(self, connection: Any) -> None:
         if self._last is not None and connection is self._connection:
             self._last = replace(
-                self._last, locks=frozenset(), work={}, lock_timeout_ms=self._lock_timeout_ms
+                self._last, locks=frozenset(), activity={}, lock_timeout_ms=self._lock_timeout_ms
             )
-            # A revision without a statement: what the run wrote about it is not counted yet.
-            self._looked = self._looked or not self._asked
+            # A revision without a statement: PostgreSQL has not counted the rows of the run yet.
+            self._foreign_reads = self._foreign_reads or not self._asked
             self._asked = False
 
     def _rolls_back(self, connection: Any) -> None:
         if connection is self._connection:
-            self._last, self._undone = None, True
+            self._last, self._rolled_back = None, True
 
-    def _before(self, session: Questions) -> State:
-        """The state that the next statement finds."""
+    def _before(self, session: TracedSession) -> Snapshot:
+        """The Snapshot before the next statement."""
         last, inside = self._last, session.driver.is_in_transaction()
-        if last is None or (self._looked and not inside):
-            last = session.state()
+        if last is None or (self._foreign_reads and not inside):
+            last = session.snapshot()
             if not inside:
                 self._lock_timeout_ms = last.lock_timeout_ms
-                last = replace(last, work={})
-        elif self._looked:
-            last = replace(last, work=session.work())
-        self._looked, self._last = False, last
+                last = replace(last, activity={})
+        elif self._foreign_reads:
+            last = replace(last, activity=session.activity())
+        self._foreign_reads, self._last = False, last
         return last
 
     def _add(
         self,
         running: _Running,
-        after: State,
+        after: Snapshot,
         seconds: float,
         taken: dict[int, set[str]],
         error: str | None = None,
@@ -216,12 +217,12 @@ class Tracer:
                     for parent in r.parents
                     if parent in before.relations or parent in after.relations
                 },
-                # The counters are of one transaction.
-                work={label(o): w for o, w in work(before, after).items() if o in known}
+                # PostgreSQL counts rows by transaction.
+                activity={label(o): w for o, w in activity(before, after).items() if o in known}
                 if running.transactional
                 else {},
-                rows={label(o): h.rows for o, h in self._held.items() if o in before.relations},
-                bytes={label(o): h.bytes for o, h in self._held.items() if o in before.relations},
+                rows={label(o): s.rows for o, s in self._sizes.items() if o in before.relations},
+                bytes={label(o): s.bytes for o, s in self._sizes.items() if o in before.relations},
                 seconds=seconds,
                 lock_timeout_ms=after.lock_timeout_ms,
                 former_lock_timeout_ms=before.lock_timeout_ms,
@@ -230,14 +231,14 @@ class Tracer:
         )
 
     def _place(self, sql: str) -> tuple[Path, int, str] | None:
-        """The line of a revision file that is executing and its id, or None where none is."""
+        """The file, line and id of the revision that executes this; None for any other caller."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            folder = _folder(frame.f_code.co_filename)
-            if folder == self._versions:
+            if _folder(frame.f_code.co_filename) == self._versions:
                 path = Path(frame.f_code.co_filename)
                 return path, frame.f_lineno, str(frame.f_globals.get("revision"))
-            if folder.startswith(OURS) and _LOOKS.match(sql):
+            module = str(frame.f_globals.get("__name__"))
+            if module.startswith(_LIBRARY) and not module.startswith(_TRACE) and _READS.match(sql):
                 return None
             frame = frame.f_back
         return None
@@ -245,36 +246,26 @@ class Tracer:
 
 @functools.lru_cache(maxsize=1000)
 def _folder(path: str) -> str:
-    """The folder of a file of code; every statement asks, and some fifty files are asked for."""
+    """The folder of a source file, cached: every statement asks for those of some fifty frames."""
     return str(Path(path).parent)
 
 
+@dataclass(frozen=True)
 class _Running:
-    """A statement that was sent and has not answered."""
+    """A statement that has not ended yet."""
 
-    def __init__(
-        self,
-        path: Path,
-        line: int,
-        revision: str,
-        sql: str,
-        transactional: bool,
-        before: State,
-        session: Questions,
-        pause: Any,
-    ) -> None:
-        self.path = path
-        self.line = line
-        self.revision = revision
-        self.sql = sql
-        self.transactional = transactional
-        self.before = before
-        self.session = session
-        self.pause = pause
-        self.since_s = time.monotonic()
+    path: Path
+    line: int
+    revision: str
+    sql: str
+    transactional: bool
+    before: Snapshot
+    session: TracedSession
+    probed: ProbedStatement | None
+    since_s: float = field(default_factory=time.monotonic)
 
 
-def _by_relation(state: State, without: State | None = None) -> dict[int, set[str]]:
+def _by_relation(state: Snapshot, without: Snapshot | None = None) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for oid, mode in state.locks - (without.locks if without else frozenset()):
         if oid in state.relations or (without and oid in without.relations):

@@ -6,7 +6,7 @@
     overview = overview_app(watch, database.engine("observe"), authorize=None)
     Starlette(routes=[Mount("/ops", overview)], lifespan=watching)
 
-The service's lifespan awaits `watch.look()` and holds `watch.on()` open. Needs the extra `web`.
+The service's lifespan awaits `watch.refresh()` and holds `watch.on()` open. Needs the extra `web`.
 """
 
 from surefoot.web.app import Authorize, overview_app

@@ -69,8 +69,7 @@ def refuse_unsafe(
             rules = ", ".join(revision.broken_rules)
             listen(Warned(RevisionUnsafe.code, f"{revision.id} breaks {rules}"))
         elif revision.verdict is None:
-            message = f"{revision.id} was never linted: {command()} lock"
-            listen(Warned(RevisionUnsafe.code, message))
+            listen(Warned(RevisionUnsafe.code, f"{revision.id} was never linted: {command()} lock"))
 
 
 def spare_services(

@@ -11,6 +11,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection
 
+from surefoot.quoting import literal
+
 # Up to this many rows are counted; beyond it the statistics are good enough and free.
 COUNTED_ROWS = 100_000
 _FLAGS = re.IGNORECASE
@@ -83,7 +85,7 @@ def drops(sql: str) -> list[tuple[str, str | None]]:
 
 
 def _measure(connection: Connection, table: str, column: str | None) -> Loss | None:
-    quoted = "'" + table.replace("'", "''") + "'"
+    quoted = literal(table)
     row = connection.exec_driver_sql(
         f"SELECT reltuples FROM pg_class WHERE oid = to_regclass({quoted}) "  # noqa: S608 - quoted above
         "AND relkind IN ('r', 'p')"
@@ -104,7 +106,7 @@ def _has_column(connection: Connection, quoted_table: str, column: str) -> bool:
     name = column[1:-1].replace('""', '"') if column.startswith('"') else column.lower()
     found = connection.exec_driver_sql(
         f"SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass({quoted_table}) "  # noqa: S608 - quoted
-        "AND attname = '" + name.replace("'", "''") + "' AND NOT attisdropped"
+        f"AND attname = {literal(name)} AND NOT attisdropped"
     )
     return bool(found.scalar())
 

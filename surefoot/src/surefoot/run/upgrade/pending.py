@@ -41,8 +41,8 @@ def nothing_left(
         at = position(locked, found, bookkeeping.recorded())
         if not to_head or not at.tolerated:
             current, expected = ", ".join(sorted(found)), ", ".join(sorted(newest)) or "base"
-            ahead = [str(stranger) for stranger in at.strangers]
-            raise DatabaseAhead(recorder.database, current, expected, ahead)
+            told = [str(stranger) for stranger in at.strangers]
+            raise DatabaseAhead(recorder.database, current, expected, told)
         if at.contradiction is not None:
             raise at.contradiction.refusal or at.contradiction.error(recorder.database)
         recorder.accept_ahead(newest)

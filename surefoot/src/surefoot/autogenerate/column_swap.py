@@ -1,0 +1,227 @@
+"""Changes the type of a column through a second column, which is filled and then swapped in.
+
+The indexes and constraints of the column are built on the second one under temporary names, and
+are renamed when the columns are swapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import DefaultClause
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import conv
+from sqlalchemy.types import TypeEngine
+
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.additions import not_null
+from surefoot.autogenerate.allowances import as_declared, of_column
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.index_swap import named
+from surefoot.autogenerate.indexes import index_of, key_index_of
+from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.rendering import (
+    BuildIndex,
+    RemoveIndex,
+    RenameColumn,
+    sql,
+)
+from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
+from surefoot.autogenerate.swappable import columns_of, users_of
+from surefoot.autogenerate.tables import as_read
+from surefoot.catalog import Key, SchemaObject, statements
+from surefoot.catalog.kinds import Column, Constraint, Enum, Index
+from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
+from surefoot.operations.refuse_rows import RefuseRows
+from surefoot.quoting import quoted
+
+
+@dataclass
+class _Swap:
+    """The operations of a swap and its way back, both in the order in which they run.
+
+    `refuse` runs before a lock is taken: it reads the rows.
+    """
+
+    refuse: list[MigrateOperation] = field(default_factory=list)
+    do: list[MigrateOperation] = field(default_factory=list)
+    undo: list[MigrateOperation] = field(default_factory=list)
+
+
+def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
+    """The parts that add the new column, check that it is filled, and swap it in.
+
+    The default is set at the end: before, it would look like a value that was filled in.
+    """
+    kind = comparison.models.one(Column, key).type
+    purpose = f"make {key.name} {kind}"
+    yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
+    swap = _swapped(key, comparison)
+    _with_default(swap, key, comparison)
+    there = temporary_name(key.name)
+    yield RevisionPart(
+        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key),
+        Turn.COLUMNS, key.name, f"Make {key.name} {kind}",
+        f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
+        f"value there. Afterwards {key.name} is {kind} and {there} no longer exists: at the same "
+        f"moment, replace the release that writes both with one that has the new models.",
+    )  # fmt: skip
+
+
+def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
+    """The parts that add a new type and columns of it, and swap both in together."""
+    before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
+    new = temporary_name(key.name)
+    make = sql(statements.create(key, replace(after, name=new))[0])
+    drop = sql(f"DROP TYPE {quoted(new)}")
+    yield RevisionPart(
+        Change(Stage.TYPES, [make], [drop], "copy", key), Turn.MAIN, "", f"Add {new}"
+    )
+    columns = columns_of(comparison, key)
+    kind = postgresql.ENUM(name=new, create_type=False)
+    swap = _Swap()
+    for column in columns:
+        is_array = comparison.models.one(Column, column).type.endswith("[]")
+        of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
+        purpose = f"give {key.name} its new values"
+        yield from _made_beside(column, comparison, of, purpose)
+        one = _swapped(column, comparison)
+        swap.refuse += one.refuse
+        swap.do += one.do
+        swap.undo = [*one.undo, *swap.undo]
+    old, rename = quoted(key.name), "ALTER TYPE {} RENAME TO {}"
+    swap.do += [sql(f"DROP TYPE {old}"), sql(rename.format(quoted(new), old))]
+    former = sql(statements.create(key, before)[0])
+    swap.undo = [sql(rename.format(old, quoted(new))), former, *swap.undo]
+    for column in columns:
+        _with_default(swap, column, comparison)
+    names = ", ".join(column.name for column in columns)
+    yield RevisionPart(
+        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0]),
+        Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
+        f"Before this runs: fill the new columns for {names} in every row; the revision refuses to "
+        "run if a row has no value there. Afterwards they have the new type under their old names: "
+        "at the same moment, replace the release that writes both with one that has the new "
+        "models.",
+    )  # fmt: skip
+
+
+def _made_beside(
+    key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
+) -> Iterator[RevisionPart]:
+    """The new column with its indexes and constraints, under temporary names."""
+    declared = comparison.columns[key][1]
+    there_as_read = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
+    table, there = declared.table.name, temporary_name(key.name)
+    copy = declared._copy()
+    copy.name = copy.key = temporary_name(str(declared.name))
+    copy.type = kind
+    copy.nullable, copy.server_default = True, None
+    add = ops.AddColumnOp(table, copy)
+    yield RevisionPart(
+        Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
+        Turn.MAIN, "", f"Add {there}",
+        f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
+        f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
+        f"{there} in the existing rows, in batches and outside of a revision.",
+        tuple(as_declared(of_column(there, there_as_read))),
+    )  # fmt: skip
+    for user in _users(key, comparison):
+        yield from _user_beside(user, comparison.temporary.objects[user])
+    if there_as_read.not_null:
+        yield from forbid_null(
+            not_null(table, str(copy.name), kind), Key("column", there), comparison
+        )
+
+
+def _users(key: Key, comparison: Comparison) -> Sequence[Key]:
+    return sorted(users_of(comparison, key))
+
+
+def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
+    assert isinstance(item, Constraint | Index)
+    name, table = temporary_name(item.name), item.table
+    if isinstance(item, Constraint) and item.type == "check":
+        promised = replace(item, name=name, validated=False)
+        add = sql(statements.create(user, promised)[0])
+        drop = ops.DropConstraintOp(conv(name), table, "check")
+        yield RevisionPart(
+            Change(Stage.CREATE, [add], [drop], "copy", user), Turn.MAIN, "", f"Add {name}"
+        )
+        prove = ValidateConstraint(name, table)
+        yield RevisionPart(
+            Change(Stage.STATE, [prove], [drop, add], "validate", user),
+            Turn.VALIDATE, name, f"Validate {name}", PROVEN,
+        )  # fmt: skip
+        return
+    if isinstance(item, Constraint):
+        key = key_index_of(item)
+        index = None if key is None else key.index
+    else:
+        index = index_of(item)
+    assert index is not None
+    build = Change(
+        Stage.CREATE,
+        [BuildIndex(named(index, name))],
+        [RemoveIndex(name)],
+        "build",
+        user,
+    )
+    yield RevisionPart(build, Turn.INDEX, name, f"Build {name} on {table}")
+
+
+def _swapped(key: Key, comparison: Comparison) -> _Swap:
+    found, declared = comparison.columns[key]
+    table, name = declared.table.name, str(declared.name)
+    there = temporary_name(name)
+    rename = RenameColumn(table, there, name)
+    unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
+    hint = f"Fill {there} in these rows first: this revision drops {name}."
+    swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
+    former = as_read(comparison, table, found, ObjectDiff())
+    swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
+    if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
+        alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
+        one, other = (quoted(not_null_name(table, each)) for each in (there, name))
+        swap.do.append(sql(alter.format(one, other)))
+        swap.undo.insert(0, sql(alter.format(other, one)))
+    for user in _users(key, comparison):
+        before = comparison.database.objects[user]
+        there_again, back = _names(user, before, comparison.models.objects[user])
+        swap.do += there_again
+        # Dropping the old column dropped these; the way back creates them again.
+        swap.undo = [*back, *swap.undo, *object_operations.create(user, before)]
+    return swap
+
+
+def _names(
+    user: Key, before: SchemaObject, after: SchemaObject
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """The operations that give the new object the old one's name, and the way back."""
+    name, there = before.name, temporary_name(before.name)
+    if not isinstance(before, Constraint):
+        alter = "ALTER INDEX {} RENAME TO {}"
+    elif before.type == "check":
+        alter = f"ALTER TABLE {quoted(before.table)} RENAME CONSTRAINT {{}} TO {{}}"
+    else:
+        table, key = before.table, key_index_of(after) if isinstance(after, Constraint) else None
+        assert key is not None
+        using = UniqueUsingIndex(
+            conv(name), table, there, deferrable=key.deferrable, initially=key.initially
+        )
+        return [using], [*object_operations.drop(user, before), named(key.index, there)]
+    pair = quoted(there), quoted(name)
+    return [sql(alter.format(*pair))], [sql(alter.format(*reversed(pair)))]
+
+
+def _with_default(swap: _Swap, key: Key, comparison: Comparison) -> None:
+    declared = comparison.columns[key][1]
+    table, name, default = declared.table.name, str(declared.name), declared.server_default
+    if isinstance(default, DefaultClause):
+        swap.do.append(ops.AlterColumnOp(table, name, modify_server_default=default))
+        swap.undo.insert(0, ops.AlterColumnOp(table, name, modify_server_default=None))

@@ -1,0 +1,139 @@
+"""The operations that create and drop an object in a revision.
+
+An object that the models declare is written as they declare it. One that only a catalog knows is
+written as Alembic's operation where that loses nothing, and otherwise as PostgreSQL's statement: a
+lost operator class would be a downgrade that does not restore the index.
+"""
+
+from __future__ import annotations
+
+import re
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint
+from sqlalchemy.schema import Constraint
+from sqlalchemy.sql.elements import conv
+
+from surefoot.autogenerate.declared import Declared
+from surefoot.autogenerate.rendering import ContinueSequence, CreateCheck, CreatePrimaryKey, sql
+from surefoot.catalog import Key, SchemaObject, kinds, statements
+from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference
+from surefoot.quoting import literal, quoted
+
+# A colon before a word would be taken for a parameter.
+_NO_PARAMETER = re.compile(r"(?:[^:]|::|:(?!\w))*", re.DOTALL)
+_ALEMBIC_TYPES = {
+    "foreign key": "foreignkey",
+    "primary key": "primary",
+    "unique": "unique",
+    "check": "check",
+}
+
+
+def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list[MigrateOperation]:
+    """The operations that create an object, as the models declare it where they are given."""
+    declared = None if models is None else models.get(key)
+    operation = None if declared is None else _as_declared(declared, item)
+    operation = operation or _plain(item)
+    if operation is None:
+        made = [sql(statement) for statement in statements.create(key, item)]
+        return [*made, *_past_rows(item)]
+    return [operation, *([sql(statements.comment(key, item))] if item.comment else [])]
+
+
+def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
+    """The operations that drop an object."""
+    if isinstance(item, kinds.Index):
+        return [ops.DropIndexOp(conv(item.name), table_name=item.table)]
+    if isinstance(item, kinds.Constraint):
+        return [_DropConstraint(conv(item.name), item.table, _ALEMBIC_TYPES.get(item.type))]
+    return [sql(statements.drop(key, item))]
+
+
+def is_plain(item: kinds.Constraint) -> bool:
+    """Whether Alembic's operation holds all of a constraint."""
+    return _plain(item) is not None and not item.comment
+
+
+def refers_to(constraint: kinds.Constraint) -> str | None:
+    """The table that a foreign key refers to."""
+    found = parse_reference(constraint.definition)
+    return None if found is None else found.table
+
+
+def referring_columns(constraint: kinds.Constraint) -> list[str] | None:
+    """The columns of a foreign key; None for any other constraint."""
+    found = parse_reference(constraint.definition)
+    return None if found is None else list(found.columns)
+
+
+class _DropConstraint(ops.DropConstraintOp):
+    """Drops a constraint; its way back is part of the Change."""
+
+    def to_diff_tuple(self) -> tuple[str, str]:  # type: ignore[override]  # no constraint at hand
+        return ("remove_constraint", f"{self.table_name}.{self.constraint_name}")
+
+
+def _past_rows(item: SchemaObject) -> list[ContinueSequence]:
+    """Lets the sequence of a column continue after the numbers of the rows."""
+    if not isinstance(item, kinds.Sequence) or item.owned_by is None:
+        return []
+    table, _, column = item.owned_by.rpartition(".")
+    sequence = quoted(item.name)
+    again = f"ALTER SEQUENCE {sequence} RESTART"
+    return [ContinueSequence(literal(sequence), again, quoted(table), quoted(column))]
+
+
+def _as_declared(declared: Constraint | Index, item: SchemaObject) -> MigrateOperation | None:
+    if isinstance(declared, Index):
+        return ops.CreateIndexOp.from_index(declared)
+    assert isinstance(item, kinds.Constraint)
+    if isinstance(declared, PrimaryKeyConstraint):
+        if declared.dialect_kwargs or declared.deferrable or declared.initially:
+            return None
+        return _primary_key(item, [column.name for column in declared.columns])
+    if isinstance(declared, CheckConstraint):
+        if declared._type_bound or declared.dialect_kwargs:
+            return None
+        return CreateCheck(conv(item.name), item.table, declared.sqltext)
+    # Alembic cannot run what it renders of a key with INCLUDE.
+    if declared.dialect_kwargs.get("postgresql_include"):
+        return None
+    operation = ops.AddConstraintOp.from_constraint(declared)
+    # The name that the database has, whatever convention is in force when the revision runs.
+    operation.constraint_name = conv(item.name)  # type: ignore[attr-defined]
+    return operation
+
+
+def _plain(item: SchemaObject) -> MigrateOperation | None:
+    """Alembic's operation for an index or a constraint whose definition it can hold."""
+    if isinstance(item, kinds.Index):
+        index = parse_index(item.definition)
+        columns = None if index is None else index.plain_columns
+        if index is None or columns is None:
+            return None
+        return ops.CreateIndexOp(conv(item.name), item.table, columns, unique=index.unique)
+    if not isinstance(item, kinds.Constraint) or not item.validated:
+        return None
+    name, definition = conv(item.name), item.definition
+    if key := parse_key(definition):
+        if not key.is_plain:
+            return None
+        if key.is_primary:
+            return _primary_key(item, names(key.columns))
+        return ops.CreateUniqueConstraintOp(name, item.table, names(key.columns))
+    if reference := parse_reference(definition):
+        if reference.rest:
+            return None
+        return ops.CreateForeignKeyOp(
+            name, item.table, reference.table, list(reference.columns), list(reference.referred),
+            onupdate=reference.on_update, ondelete=reference.on_delete,
+        )  # fmt: skip
+    condition = parse_check(definition)
+    if condition is None or not _NO_PARAMETER.fullmatch(condition):
+        return None
+    return CreateCheck(name, item.table, condition)
+
+
+def _primary_key(item: kinds.Constraint, columns: list[str]) -> CreatePrimaryKey:
+    return CreatePrimaryKey(conv(item.name), item.table, columns)

@@ -1,0 +1,108 @@
+"""RevisionTexts fills the template of a revision file, where it is called `page`."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alembic.operations import ops
+
+from surefoot.autogenerate import code_format
+from surefoot.autogenerate.allowances import declared_so, merged
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.locks import locks
+from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.revision_part import Allowance
+from surefoot.autogenerate.transitions import transitions
+from surefoot.autogenerate.undo import undo
+from surefoot.rules.suppressions import comment
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class RevisionText:
+    """The generated texts of one revision; a person adds the rest.
+
+    The defaults are for a revision that a person writes: `contract` makes them review the phase.
+    """
+
+    why: str = "<The reason, and facts that the code below does not show.>"
+    phase: str = "contract"
+    locks: str = "<which locks, on which tables, for how long>"
+    undo: str = "<the effect of the downgrade, and the data that it cannot restore>"
+    # Comments that allow the rules that it breaks, with reasons.
+    allow: tuple[str, ...] = ()
+
+
+@dataclass
+class RevisionTexts:
+    """The texts of the revisions that are being written, by id."""
+
+    texts: dict[str, RevisionText] = field(default_factory=dict)
+
+    def add(
+        self,
+        script: ops.MigrationScript,
+        comparison: Comparison | None,
+        why: Sequence[str] = (),
+        allow: Iterable[Allowance] = (),
+    ) -> None:
+        """Generate the texts of a revision."""
+        if comparison is None or script.upgrade_ops is None:
+            return
+        changes = script.upgrade_ops.ops
+        found = list(transitions(changes, comparison))
+        allowed = merged((*allow, *declared_so(changes, found, comparison)))
+        self.texts[str(script.rev_id)] = RevisionText(
+            "\n\n".join(_docstring(words) for words in why) or RevisionText.why,
+            phase(found, comparison),
+            locks(found, comparison),
+            undo(found),
+            tuple(comment(*each) for each in allowed),
+        )
+
+    def of(self, revision: str) -> RevisionText:
+        """The texts of a revision; the defaults where none were generated."""
+        return self.texts.get(revision, RevisionText())
+
+    @staticmethod
+    def title(message: str) -> str:
+        """The message as the first lines of a docstring."""
+        text = " ".join(message.split())
+        text = text[:1].upper() + text[1:]
+        return _docstring(text if text.endswith((".", "!", "?")) else f"{text}.", first=3)
+
+    @staticmethod
+    def line(word: str, text: str) -> str:
+        """`Locks: …`, over as many lines as it takes."""
+        return _docstring(f"{word}: {text}")
+
+    @staticmethod
+    def literal(value: Any) -> str:
+        """An id, several ids or none, as Python writes them."""
+        if value is None or isinstance(value, str):
+            return "None" if value is None else f'"{value}"'
+        items = [RevisionTexts.literal(item) for item in value]
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+    @staticmethod
+    def body(rendered: str | None) -> str:
+        """The body of upgrade or downgrade."""
+        return code_format.body(rendered or "pass")
+
+    @staticmethod
+    def imports(rendered: str | None, *bodies: str | None) -> list[str]:
+        """The lines of imports that the bodies need."""
+        return code_format.imports(rendered or "", *(body or "" for body in bodies))
+
+
+def _docstring(text: str, first: int = 0) -> str:
+    safe = re.sub(r'"{3,}', "'''", text.replace("\\", "\\\\"))
+    lines = textwrap.wrap(
+        safe, _WIDTH, initial_indent=" " * first, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)[first:]

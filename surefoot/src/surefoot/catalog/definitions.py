@@ -1,0 +1,190 @@
+"""Definitions of indexes and constraints, as pg_get_indexdef and pg_get_constraintdef write them.
+
+Each parser returns None for a definition that has more in it than its dataclass holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+
+from surefoot.quoting import quoted
+
+_NAME = r'(?:\w+|"(?:[^"]|"")+")'
+_NAMES = rf"\(({_NAME}(?:, {_NAME})*)\)"
+_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_NAME} USING (\w+) \(")
+_INDEX_NAME = re.compile(rf"(CREATE (?:UNIQUE )?INDEX )({_NAME})( ON .*)", re.DOTALL)
+_INDEX_END = re.compile(
+    rf"(?: INCLUDE {_NAMES})?( NULLS NOT DISTINCT)?(?: WITH \(([^()]*)\))?(?: WHERE (.*))?",
+    re.DOTALL,
+)
+_KEY = re.compile(
+    rf"(PRIMARY KEY|UNIQUE)( NULLS NOT DISTINCT)? {_NAMES}(?: INCLUDE {_NAMES})?"
+    r"( DEFERRABLE)?(?: INITIALLY (DEFERRED))?"
+)
+_ACTION = r"(CASCADE|RESTRICT|SET NULL|SET DEFAULT)"
+_REFERENCE = re.compile(
+    rf"FOREIGN KEY {_NAMES} REFERENCES ({_NAME}){_NAMES}"
+    rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?(.*)",
+    re.DOTALL,
+)
+_PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]|[^'"(),]+""")
+
+
+@dataclass(frozen=True)
+class IndexDefinition:
+    """An index; the items are names or expressions as SQL writes them."""
+
+    unique: bool
+    method: str
+    items: tuple[str, ...]
+    include: tuple[str, ...]
+    nulls_not_distinct: bool
+    options: str | None
+    where: str | None
+
+    @property
+    def plain_columns(self) -> list[str] | None:
+        """The columns, where the index is a btree of columns and nothing else."""
+        rest = self.include or self.nulls_not_distinct or self.options or self.where
+        if rest or self.method != "btree" or not all(map(is_name, self.items)):
+            return None
+        return [name for item in self.items for name in names(item)]
+
+    @property
+    def leading_columns(self) -> list[str]:
+        """The columns before the first expression; none where the index is partial."""
+        if self.where:
+            return []
+        # An operator class or an order after the name does not change which rows are found.
+        matched = (re.match(rf"{_NAME}(?=$| [^(]*$)", item) for item in self.items)
+        plain = itertools.takewhile(lambda match: match is not None, matched)
+        return [names(match[0])[0] for match in plain if match is not None]
+
+
+@dataclass(frozen=True)
+class KeyDefinition:
+    """A primary key or a unique constraint; both lists are as SQL writes them."""
+
+    kind: str
+    columns: str
+    include: str | None
+    nulls_not_distinct: bool
+    deferrable: bool
+    initially: str | None
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this is a primary key."""
+        return self.kind == "PRIMARY KEY"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the definition is a list of columns and nothing else."""
+        return not (self.include or self.nulls_not_distinct or self.deferrable or self.initially)
+
+
+@dataclass(frozen=True)
+class ReferenceDefinition:
+    """A foreign key; `rest` is the text after the actions: MATCH, DEFERRABLE."""
+
+    columns: tuple[str, ...]
+    table: str
+    referred: tuple[str, ...]
+    on_update: str | None
+    on_delete: str | None
+    rest: str
+
+
+def parse_index(definition: str) -> IndexDefinition | None:
+    """An index; None where it has a tablespace or another clause."""
+    head = _INDEX.match(definition)
+    if head is None:
+        return None
+    items, end = _items(definition, head.end())
+    tail = _INDEX_END.fullmatch(definition[end:])
+    if tail is None:
+        return None
+    include, nulls, options, where = tail.groups()
+    return IndexDefinition(
+        bool(head[1]), head[2], tuple(items), tuple(names(include or "")), bool(nulls),
+        options, where,
+    )  # fmt: skip
+
+
+def parse_key(definition: str) -> KeyDefinition | None:
+    """A primary key or a unique constraint."""
+    match = _KEY.fullmatch(definition)
+    if match is None:
+        return None
+    kind, nulls, columns, include, deferrable, initially = match.groups()
+    return KeyDefinition(kind, columns, include, bool(nulls), bool(deferrable), initially)
+
+
+def parse_reference(definition: str) -> ReferenceDefinition | None:
+    """A foreign key."""
+    match = _REFERENCE.fullmatch(definition)
+    if match is None:
+        return None
+    columns, table, referred, on_update, on_delete, rest = match.groups()
+    return ReferenceDefinition(
+        tuple(names(columns)), names(table)[0], tuple(names(referred)), on_update, on_delete, rest
+    )
+
+
+def parse_check(definition: str) -> str | None:
+    """The condition of a check; None where a clause follows it."""
+    match = re.fullmatch(r"CHECK \((.*)\)", definition, re.DOTALL)
+    return None if match is None else match[1]
+
+
+def index_statement(definition: str, *, concurrently: bool, name: str | None = None) -> str:
+    """The CREATE INDEX of a definition, under another name where one is given."""
+    match = _INDEX_NAME.fullmatch(definition)
+    assert match is not None
+    head, own, rest = match.groups()
+    called = own if name is None else quoted(name)
+    return f"{head}{'CONCURRENTLY ' if concurrently else ''}{called}{rest}"
+
+
+def not_null_column(definition: str) -> str:
+    """The column of a NOT NULL constraint."""
+    return names(definition.removeprefix("NOT NULL "))[0]
+
+
+def check_name(check: str) -> str:
+    """The name, as SQL writes it, of a domain's check: `name CHECK (…)`."""
+    return check.partition(" CHECK ")[0]
+
+
+def identity_parts(identity: str) -> tuple[str, str]:
+    """ALWAYS or BY DEFAULT, and the options of the sequence."""
+    kind, _, rest = identity.partition(" START ")
+    return kind, f"START {rest}"
+
+
+def is_name(text: str) -> bool:
+    """Whether the text is one identifier."""
+    return re.fullmatch(_NAME, text) is not None
+
+
+def names(listed: str) -> list[str]:
+    """The identifiers of a list as SQL writes it, without their quotes."""
+    found = re.findall(_NAME, listed)
+    return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found]
+
+
+def _items(definition: str, start: int) -> tuple[list[str], int]:
+    """The items up to the closing parenthesis, and the place after it."""
+    depth, items, place = 0, [""], start
+    for match in _PIECE.finditer(definition, start):
+        piece, place = match[0], match.end()
+        if piece == ")" and not depth:
+            break
+        depth += (piece == "(") - (piece == ")")
+        if piece == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += piece
+    return [item.strip() for item in items], place

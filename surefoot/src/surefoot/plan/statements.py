@@ -1,0 +1,90 @@
+"""PlannedStatement is one statement of a trace, with its locks and duration on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surefoot.plan.estimate import Estimate, estimate, worked_on
+from surefoot.plan.statistics import Statistics
+from surefoot.trace.lock_modes import STRENGTH
+from surefoot.trace.statement import Statement
+
+
+@dataclass(frozen=True)
+class PlannedLock:
+    """A lock on one table: from its statement until the transaction ends."""
+
+    table: str
+    mode: str
+    held: Estimate | None
+
+
+@dataclass(frozen=True)
+class PlannedStatement:
+    """One statement of a trace, with its locks and duration on the target."""
+
+    statement: Statement
+    locks: tuple[PlannedLock, ...]
+    takes: Estimate | None
+
+    @property
+    def takes_a_moment(self) -> bool:
+        """Whether its duration does not depend on the size of a table."""
+        return self.takes is not None and self.takes.is_a_moment
+
+    @property
+    def holds_a_moment(self) -> bool:
+        """Whether its locks are released at once."""
+        return all(lock.held is not None and lock.held.is_a_moment for lock in self.locks)
+
+    def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
+        """The statement as one JSON object."""
+        statement = self.statement
+        tables = {lock.table for lock in self.locks} | worked_on(statement)
+        return {
+            "line": statement.line,
+            "sql": statement.sql,
+            "transactional": statement.transactional,
+            "locks": [
+                {"table": k.table, "mode": k.mode, "held": asdict(k.held) if k.held else None}
+                for k in self.locks
+            ],
+            "scans": sorted(statement.scans),
+            "rewrites": sorted(statement.rewrites),
+            "takes": asdict(self.takes) if self.takes else None,
+            "tables": {
+                t: asdict(statistics.tables[t]) for t in sorted(tables) if t in statistics.tables
+            },
+        }
+
+
+def steps(
+    statements: Sequence[Statement], statistics: Statistics, *, only: Collection[str] | None = None
+) -> tuple[PlannedStatement, ...]:
+    """The statements of one revision, with their locks on all tables or `only` on some."""
+    takes = [estimate(statement, statistics) for statement in statements]
+    made = []
+    for number, statement in enumerate(statements):
+        rest = takes[number:] if statement.transactional else takes[number : number + 1]
+        held = _sum(rest)
+        locks = [
+            PlannedLock(relation, mode, held)
+            for relation, mode in statement.locks.items()
+            if relation not in statement.tables
+            and mode != "ACCESS SHARE"
+            and (only is None or relation in only)
+        ]
+        locks.sort(key=lambda lock: -STRENGTH[lock.mode])
+        made.append(PlannedStatement(statement, tuple(locks), takes[number]))
+    return tuple(made)
+
+
+def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    total = Estimate(0.0, 0.0)
+    for each in estimates:
+        if each is None:
+            return None
+        total += each
+    return total

@@ -1,0 +1,68 @@
+"""Statistics are the size and the load of the tables of a database, read without writing to it.
+
+Any role that may connect can read them, except the sessions of other roles, which need
+pg_read_all_stats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+TABLES = """
+SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END,
+       greatest(c.reltuples, s.n_live_tup, 0)::bigint, pg_table_size(c.oid),
+       pg_indexes_size(c.oid), coalesce(s.n_dead_tup, 0),
+       coalesce((s.n_tup_ins + s.n_tup_upd + s.n_tup_del) / nullif(extract(epoch FROM now()
+           - coalesce(d.stats_reset, pg_postmaster_start_time())), 0), 0)::float8
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
+LEFT JOIN pg_stat_database d ON d.datname = current_database()
+WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname !~ '^pg_toast'
+"""
+OLDEST = """
+SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8,
+       coalesce(nullif(application_name, ''), usename), pid
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+ORDER BY xact_start LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class TableStatistics:
+    """The statistics of one table."""
+
+    rows: int
+    bytes: int
+    index_bytes: int
+    dead_rows: int
+    # Rows inserted, updated and deleted per second since the statistics were reset.
+    writes_per_s: float
+
+
+@dataclass(frozen=True)
+class OpenTransaction:
+    """The oldest open transaction, for which a statement with a strong lock may have to wait."""
+
+    age_s: float
+    application: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The statistics of a database at one moment."""
+
+    tables: Mapping[str, TableStatistics]
+    oldest: OpenTransaction | None
+
+
+def read_statistics(connection: Connection) -> Statistics:
+    """Read the statistics; read access is enough."""
+    tables = {row[0]: TableStatistics(*row[1:]) for row in connection.exec_driver_sql(TABLES)}
+    oldest = connection.exec_driver_sql(OLDEST).one_or_none()
+    return Statistics(tables, OpenTransaction(*oldest) if oldest else None)

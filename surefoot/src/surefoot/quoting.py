@@ -1,0 +1,36 @@
+"""Identifiers and literals as SQL writes them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import IdentifierPreparer
+
+
+def quoted(name: str) -> str:
+    """The identifier, quoted where PostgreSQL requires it."""
+    return _preparer().quote(name)
+
+
+def literal(value: str | int | None) -> str:
+    """The value as a literal, whatever `standard_conforming_strings` is; NULL for none.
+
+    NUL bytes are left out: no text in PostgreSQL can hold one.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    text = value.replace("\0", "").replace("\\", "\\\\").replace("'", "''")
+    return f"E'{text}'" if "\\" in text else f"'{text}'"
+
+
+@cache
+def _preparer() -> IdentifierPreparer:
+    # Imported here: the ledger needs literals alone, and reads them on the fast path.
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+    preparer: IdentifierPreparer = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+    return preparer

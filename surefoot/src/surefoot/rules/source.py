@@ -1,0 +1,112 @@
+"""Rules on the source of a revision file."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.suppressions import suppressions
+
+# Modules that a revision may import: they do not change with the application.
+ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
+
+
+def _imports(unit: TracedRevision) -> Iterator[Hit]:
+    for node in ast.walk(ast.parse(unit.source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = ["." * node.level + (node.module or "")]
+        else:
+            continue
+        for name in names:
+            if name.partition(".")[0] not in ALLOWED:
+                yield Hit(line=node.lineno, values={"name": name})
+
+
+def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
+    functions = {
+        node.name: node for node in ast.parse(unit.source).body if isinstance(node, ast.FunctionDef)
+    }
+    upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
+    if upgrade is None or _does_nothing(upgrade):
+        return
+    if downgrade is None or _says_nothing(downgrade) or _raises_without_reason(downgrade):
+        yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)
+
+
+def _does_nothing(function: ast.FunctionDef) -> bool:
+    return all(
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _says_nothing(function: ast.FunctionDef) -> bool:
+    """Whether it does nothing, and has no docstring that says why."""
+    return _does_nothing(function) and ast.get_docstring(function) is None
+
+
+def _raises_without_reason(function: ast.FunctionDef) -> bool:
+    last = function.body[-1]
+    if not isinstance(last, ast.Raise):
+        return False
+    return not (isinstance(last.exc, ast.Call) and last.exc.args)
+
+
+def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
+    for found in suppressions(unit.source):
+        if not found.reason:
+            yield Hit(line=found.line, values={"rule": found.rule})
+
+
+def _never(unit: TracedRevision) -> Iterator[Hit]:
+    """Detected by surefoot.lint.lint, which knows all findings of a revision."""
+    yield from ()
+
+
+UNUSED = Rule(
+    id="avoid-unused-suppression",
+    title="A suppression of a rule that the revision does not break",
+    consequence="the comment allows {rule}, {why}",
+    help="delete the comment",
+    rewrite="# without the comment",
+    detect=_never,
+    seen="read",
+)
+RULES = (
+    Rule(
+        id="avoid-importing-the-application",
+        title="A revision that imports the application",
+        consequence="{name} may have changed when this revision runs on a new database",
+        help="define the parts that the revision needs in its file, as they are now",
+        rewrite='jobs = sa.table("jobs", sa.column("id", sa.BigInteger()))',
+        detect=_imports,
+        seen="read",
+    ),
+    Rule(
+        id="require-downgrade",
+        title="A revision without a downgrade and without a reason",
+        consequence="the revision cannot be downgraded, which is noticed only when a downgrade is "
+        "needed",
+        help="write downgrade(), or raise NotImplementedError with the reason; if there is nothing "
+        "to undo, say so in its docstring",
+        rewrite="def downgrade() -> None:\n"
+        '    raise NotImplementedError("the former values are not kept")',
+        detect=_no_downgrade,
+        seen="read",
+    ),
+    Rule(
+        id="require-reason-for-suppression",
+        title="A suppression without a reason",
+        consequence="a later reader cannot tell whether {rule} may still be suppressed here",
+        help="# allow {rule}: the reason",
+        rewrite="# allow avoid-truncate: the cache is rebuilt at every start",
+        detect=_suppressed_without_reason,
+        seen="read",
+    ),
+    UNUSED,
+)

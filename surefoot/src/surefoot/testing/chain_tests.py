@@ -1,0 +1,80 @@
+"""ChainTests configures the tests of a chain: its ini file, its models, and facts on its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.chain.revisions import Revision, one_head, read_revisions
+from surefoot.connect.limits import Limits
+from surefoot.errors import RevisionsBroken, UsageError
+from surefoot.target import Target
+
+
+@dataclass(frozen=True)
+class ChainTests:
+    """A chain of revisions and the models that its head has to match."""
+
+    ini: Path
+    metadata: MetaData
+    # Values of columns whose types and checks do not suggest any: {"jobs.kind": "'scan'"}, as SQL;
+    # n is the number of the row.
+    values: Mapping[str, str] = field(default_factory=dict)
+    # Statements to run after a revision, as a backfill does: {"0008": "UPDATE …"}.
+    between: Mapping[str, str] = field(default_factory=dict)
+    # The first revision to test, in a long chain; older ones are applied without tests.
+    since: str | None = None
+
+    @cached_property
+    def versions(self) -> Path:
+        """The folder of the revision files."""
+        return Path(ScriptDirectory.from_config(Config(self.ini)).versions)
+
+    @property
+    def lock(self) -> Path:
+        """revisions.lock, in the folder above."""
+        return self.versions.parent / "revisions.lock"
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """The chain, in its order. On failure: RevisionsBroken."""
+        return read_revisions(self.versions)
+
+    def line(self) -> tuple[str | None, tuple[Revision, ...]]:
+        """The revision before the first one to test, and the revisions to test.
+
+        On failure: UsageError where `since` or `between` name an unknown revision; RevisionsBroken.
+        """
+        revisions = self.revisions()
+        ids = [revision.id for revision in revisions]
+        for name in (*([self.since] if self.since else []), *self.between):
+            if name not in ids:
+                raise UsageError(
+                    f"ChainTests names {name}, which is no revision of {self.versions}",
+                    help="correct since=… or between=…",
+                )
+        tried = revisions[ids.index(self.since) if self.since else 0 :]
+        return (tried[0].down[0] if tried and tried[0].down else None), tried
+
+    def check(self) -> None:
+        """On failure: RevisionsBroken where the tested part has several heads or branches."""
+        one_head(self.revisions())
+        former, tried = self.line()
+        for revision in tried:
+            if revision.down != ((former,) if former else ()):
+                raise RevisionsBroken(
+                    f"{revision.file_name} does not build on {former} alone, and an upgrade does "
+                    "not stop between branches",
+                    help="begin after their merge: ChainTests(since=…)",
+                )
+            former = revision.id
+
+    def target(self, engine: AsyncEngine) -> Target:
+        """A scratch database as a Target, with the default limits."""
+        return Target.of(engine, self.ini, Limits())

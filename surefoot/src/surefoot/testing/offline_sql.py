@@ -1,0 +1,125 @@
+"""Offline SQL: `alembic upgrade … --sql`, run as a client does, gives the result of the upgrade."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.catalog import Catalog, difference
+from surefoot.chain.revisions import Revision
+from surefoot.chain.version_table import VersionTable
+from surefoot.connect.failures import describe
+from surefoot.drift.fingerprints import catalog_of
+from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
+from surefoot.run.upgrade.diagnosis import place_of
+from surefoot.target import Scratch
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.walk import Walk
+
+# A piece of a script; a semicolon ends a statement where it is a piece by itself.
+_PIECE = re.compile(
+    r"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
+      | --[^\n]* | /\*.*?\*/ | \bBEGIN\s+ATOMIC\b.*?\bEND\b(?=\s*(?:;|\Z)) | \w+ | .""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+
+
+@dataclass
+class OfflineUpgrade(Walk):
+    """Also the errors of the script from base to head."""
+
+    whole: list[SurefootError] = field(default_factory=list)
+
+
+async def run_offline(
+    tests: ChainTests, scratch: Scratch, online: Mapping[str, Catalog]
+) -> OfflineUpgrade:
+    """Run the SQL of each revision, then of the whole chain; `online` has the expected catalogs."""
+    walk = OfflineUpgrade()
+    start, revisions = tests.line()
+    async with scratch() as engine:
+        if start is not None:
+            await _run(tests, engine, f"base:{start}")
+        for revision in revisions:
+            if revision.id not in online:
+                break
+            try:
+                await _check(tests, engine, _range(revision), revision.id, online[revision.id])
+            except SurefootError as error:
+                walk.failed(revision, error)
+                break
+            walk.reached.append(revision.id)
+    head = revisions[-1].id if revisions else ""
+    if head in online:
+        async with scratch() as engine:
+            try:
+                await _check(tests, engine, "head", head, online[head])
+            except SurefootError as error:
+                walk.whole.append(error)
+    return walk
+
+
+def _range(revision: Revision) -> str:
+    return f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
+
+
+async def _check(
+    tests: ChainTests, engine: AsyncEngine, asked: str, revision: str, online: Catalog
+) -> None:
+    """On failure: OfflineImpossible, OfflineDiffers."""
+    written = await _run(tests, engine, asked)
+    differences = [str(d) for d in difference(online, await catalog_of(tests.target(engine)))]
+    if written != [revision]:
+        said = ", ".join(written) or "nothing"
+        differences.append(f"{VersionTable().name}: expected {revision}, found {said}")
+    if differences:
+        raise OfflineDiffers(asked, differences)
+
+
+async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
+    """Run the SQL and return the rows of the version table. On failure: OfflineImpossible."""
+    try:
+        script = sql(tests, asked)
+    except Exception as error:  # a revision may raise anything where it has no connection
+        place = place_of(error, tests.versions)
+        reason = f"{type(error).__name__}: {error}"
+        raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
+    async with engine.connect() as opened:
+        session: Any = (await opened.get_raw_connection()).driver_connection
+        statement = ""
+        try:
+            for statement in statements(script):
+                await session.execute(statement)
+        except asyncpg.PostgresError as error:
+            shown = " ".join(statement.split())[:200]
+            raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
+        written = await session.fetch(f"SELECT version_num FROM {VersionTable().quoted}")  # noqa: S608
+    return [row["version_num"] for row in written]
+
+
+def sql(tests: ChainTests, revisions: str) -> str:
+    """The output of `alembic upgrade REVISIONS --sql`."""
+    written = io.StringIO()
+    command.upgrade(Config(tests.ini, output_buffer=written), revisions, sql=True)
+    return written.getvalue()
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script as a client sends them: one by one, without the semicolon."""
+    pieces: list[str] = []
+    for found in (*(match[0] for match in _PIECE.finditer(script)), ";"):
+        if found != ";":
+            pieces.append("" if found.startswith(("--", "/*")) else found)
+            continue
+        statement = "".join(pieces).strip()
+        pieces = []
+        if statement:
+            yield statement

@@ -1,0 +1,101 @@
+"""Populated upgrade: each revision runs on tables with rows, and keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from surefoot.chain.revisions import Revision
+from surefoot.connect.failures import describe
+from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
+from surefoot.run.commands import upgrade
+from surefoot.target import Scratch, Target
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.conventions import declared_losses, path_of
+from surefoot.testing.losses import lost, read
+from surefoot.testing.walk import Walk
+from surefoot.trace.sample_rows import fill, unseed
+
+
+@dataclass
+class PopulatedUpgrade(Walk):
+    """Also the reason for each table that no row could be made for."""
+
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpgrade:
+    """Upgrade the chain; sample rows stay in the tables for all later revisions.
+
+    On failure: UsageError where `values` or `between` cannot be applied.
+    """
+    walk = PopulatedUpgrade()
+    start, revisions = tests.line()
+    async with scratch() as engine, engine.connect() as opened:
+        target = tests.target(engine)
+        session: Any = (await opened.get_raw_connection()).driver_connection
+        if start is not None:
+            await upgrade(target, start)
+        state, missing = await fill(session, tests.values)
+        walk.missing.update(missing)
+        unknown = set(tests.values) - state.column_names
+        for revision in revisions:
+            if not await _step(walk, target, session, revision):
+                return walk
+            await _between(tests, session, revision)
+            state, missing = await fill(session, tests.values, state)
+            walk.missing.update(missing)
+            unknown -= state.column_names
+    if unknown:
+        raise UsageError(
+            f"ChainTests(values=…) names {', '.join(sorted(unknown))}, which no revision creates",
+            help="write it as table.column",
+        )
+    return walk
+
+
+async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
+    """On failure: UsageError."""
+    statement = tests.between.get(revision.id)
+    if statement is None:
+        return
+    try:
+        await session.execute(statement)
+    except asyncpg.PostgresError as error:
+        raise UsageError(
+            f"ChainTests(between=…) fails after {revision.id}: {describe(error)}",
+            help="correct the statement; it runs right after that revision, on sample rows",
+        ) from error
+
+
+async def _step(
+    walk: PopulatedUpgrade,
+    target: Target,
+    session: asyncpg.Connection,
+    revision: Revision,
+) -> bool:
+    """Whether the next revision can be tested."""
+    file = path_of(revision).name
+    before = await read(session)
+    try:
+        await upgrade(target, revision.id)
+    except SurefootError as error:
+        reason = error.reason if isinstance(error, UpgradeFailed) else error.message
+        walk.failed(revision, RowsRefused(file, reason))
+        await unseed(session, before.state)
+        try:
+            await upgrade(target, revision.id)
+        except SurefootError as again:
+            # It fails on empty tables as well.
+            walk.errors[revision.id] = again
+            return False
+    else:
+        gone = lost(before, await read(session))
+        declared = declared_losses(revision)
+        undeclared = {name: loss for name, loss in gone.items() if name not in declared}
+        if undeclared:
+            walk.failed(revision, RowsLost(file, undeclared))
+    walk.reached.append(revision.id)
+    return True

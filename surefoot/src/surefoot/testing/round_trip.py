@@ -1,0 +1,77 @@
+"""Round trip: each revision goes up, down and up again on empty tables; head equals the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from surefoot.catalog import Catalog, difference
+from surefoot.catalog.models import models_catalog
+from surefoot.chain.revisions import Revision
+from surefoot.drift.fingerprints import catalog_of
+from surefoot.errors import RoundTripDiffers, SurefootError
+from surefoot.run.commands import downgrade, upgrade
+from surefoot.target import Scratch, Target
+from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.conventions import path_of
+from surefoot.testing.walk import Walk
+
+
+@dataclass
+class RoundTrip(Walk):
+    """Also the catalog after each revision, and the differences between models and head."""
+
+    catalogs: dict[str, Catalog] = field(default_factory=dict)
+    # Revisions whose downgrade() raises NotImplementedError, with the reason.
+    one_way: dict[str, str] = field(default_factory=dict)
+    models: list[str] = field(default_factory=list)
+
+
+async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
+    """Run the round trip of each revision."""
+    walk = RoundTrip()
+    start, revisions = tests.line()
+    async with scratch() as engine:
+        target = tests.target(engine)
+        if start is not None:
+            await upgrade(target, start)
+        before = await catalog_of(target)
+        for revision in revisions:
+            if not await _round(walk, target, revision, before):
+                return walk
+            before = walk.catalogs[revision.id]
+        async with engine.connect() as connection:
+            given, _ = await connection.run_sync(models_catalog, [tests.metadata], "public")
+        head = before.declarable()
+        walk.models.extend(str(each) for each in difference(given.declarable(), head))
+    return walk
+
+
+async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> bool:
+    """Whether the next revision can be tested."""
+    try:
+        await upgrade(target, revision.id)
+        after = walk.catalogs[revision.id] = await catalog_of(target)
+        try:
+            await downgrade(target, "-1")
+        except SurefootError as error:
+            if isinstance(error.__cause__, NotImplementedError):
+                walk.one_way[revision.id] = str(error.__cause__)
+            else:
+                walk.failed(revision, error)
+        else:
+            _compare(walk, revision, before, await catalog_of(target), "after up and down")
+        await upgrade(target, revision.id)
+        _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
+    except SurefootError as error:
+        walk.failed(revision, error)
+        return False
+    walk.reached.append(revision.id)
+    return True
+
+
+def _compare(
+    walk: RoundTrip, revision: Revision, expected: Catalog, found: Catalog, way: str
+) -> None:
+    differences = [str(each) for each in difference(expected, found)]
+    if differences:
+        walk.failed(revision, RoundTripDiffers(path_of(revision).name, way, differences))

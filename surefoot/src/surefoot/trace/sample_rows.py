@@ -1,0 +1,176 @@
+"""Sample rows: made from the catalog, so that statements and revisions meet tables with rows.
+
+    types, checks, defaults, references -> Recipe: candidates for each column
+    one candidate a column, by row -> the rows that meet every condition -> the table
+
+PostgreSQL decides: a row is kept where the conditions of its table hold, and a unique key may
+refuse it. A table stays empty where no row that was tried meets its conditions.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import asyncpg
+
+from surefoot.chain.version_table import VersionTable
+from surefoot.trace.recipe import Recipe
+from surefoot.trace.snapshot import SNAPSHOT, Column, Relation, Snapshot, read_snapshot
+
+VARIED_ROWS = 20
+NO_ROW = "no row that was tried met its conditions"
+_PARTITIONS = """
+SELECT count(*) AS leaves,
+       -- A partition without a condition takes every row.
+       CASE WHEN bool_and(pg_get_partition_constraintdef(relid) IS NOT NULL)
+            THEN string_agg(pg_get_partition_constraintdef(relid), ' OR ') END AS bounds
+FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
+"""
+
+
+async def seed(
+    connection: asyncpg.Connection,
+    snapshot: Snapshot,
+    rows: int,
+    version_table: VersionTable = VersionTable(),
+) -> None:
+    """Insert plain rows, `rows` of them where possible, into each table."""
+    filled = [
+        table.quoted
+        for table in in_order(snapshot, version_table)
+        if await _insert(connection, Recipe(snapshot, table, rows)) is None
+    ]
+    if filled:
+        # Not the empty ones: the planner assumes ten pages for a table that was never analyzed.
+        await connection.execute(f"ANALYZE {', '.join(filled)}")
+
+
+async def fill(
+    connection: asyncpg.Connection, values: Mapping[str, str], former: Snapshot | None = None
+) -> tuple[Snapshot, dict[str, str]]:
+    """Insert varied rows into every empty table; fill every second row of each new column.
+
+    A column is new where `former` does not have it. The result is the Snapshot, and the reason
+    for each table that stayed empty.
+    """
+    snapshot = read_snapshot(await connection.fetchval(SNAPSHOT))
+    missing = {}
+    for table in in_order(snapshot):
+        recipe = Recipe(snapshot, table, VARIED_ROWS, varied=True, values=values)
+        if await _has_rows(connection, table):
+            for column in recipe.columns:
+                if former and (table.oid, column.number) not in former.columns:
+                    await _update(connection, recipe, column)
+        elif reason := await _insert(connection, recipe):
+            missing[table.label] = reason
+    return snapshot, missing
+
+
+async def unseed(
+    connection: asyncpg.Connection,
+    snapshot: Snapshot,
+    version_table: VersionTable = VersionTable(),
+) -> None:
+    """Empty every table but the version table and the ledger."""
+    names = [table.quoted for table in tables(snapshot, version_table)]
+    if names:
+        await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
+
+
+def tables(snapshot: Snapshot, version_table: VersionTable = VersionTable()) -> Iterator[Relation]:
+    """The tables of the Snapshot without the version table and the ledger."""
+    for relation in snapshot.relations.values():
+        if relation.is_table and relation.name not in version_table.relations:
+            yield relation
+
+
+def in_order(
+    snapshot: Snapshot, version_table: VersionTable = VersionTable()
+) -> Sequence[Relation]:
+    """Each table after those that it references; partitions are filled through their parents."""
+    roots = {t.oid: t for t in tables(snapshot, version_table) if not t.parents}
+    sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
+    for oid in roots:
+        referenced = {f.references for f in snapshot.references(oid)}
+        sorter.add(oid, *(referenced - {oid}))
+    try:
+        order = list(sorter.static_order())
+    except graphlib.CycleError:
+        order = list(roots)
+    return [roots[oid] for oid in order if oid in roots]
+
+
+async def _insert(connection: asyncpg.Connection, recipe: Recipe) -> str | None:
+    """Insert rows into the table, or return the reason why it has none."""
+    table = recipe.table
+    if table.kind == "p":
+        found = await connection.fetchrow(_PARTITIONS, table.oid)
+        if found is None or not found["leaves"]:
+            return None  # without a partition it cannot hold a row
+        recipe.bounds = found["bounds"] or ""
+    given = {column: recipe.candidates(column) for column in recipe.columns}
+    reason = await _inserted(connection, recipe, given)
+    if reason not in (None, NO_ROW):
+        given = {c: await _valid(connection, recipe, c, given[c]) for c in given}
+        reason = await _inserted(connection, recipe, given)
+    required = {c: given[c] for c in given if c.required and c.default is None}
+    if reason is None or await _inserted(connection, recipe, required) is None:
+        return None
+    return reason
+
+
+async def _inserted(
+    connection: asyncpg.Connection, recipe: Recipe, given: Mapping[Column, Sequence[str]]
+) -> str | None:
+    """None where rows of these candidates were inserted, else the reason why not."""
+    reason = None
+    # The plain INSERT is faster, and the only one that a deferrable constraint supports.
+    for end in ("", " ON CONFLICT DO NOTHING"):
+        try:
+            async with connection.transaction():
+                await connection.execute(recipe.insert(given) + end)
+        except asyncpg.PostgresError as error:
+            reason = reason or str(error)
+            continue
+        break
+    if await _has_rows(connection, recipe.table):
+        return None
+    return reason or NO_ROW
+
+
+async def _valid(
+    connection: asyncpg.Connection, recipe: Recipe, column: Column, candidates: Sequence[str]
+) -> Sequence[str]:
+    """The candidates that are values of the column's type.
+
+    A value that the caller fixed is always kept, so that the error of PostgreSQL is reported.
+    """
+    if recipe.fixed(column) is not None:
+        return candidates
+    return [each for each in candidates if await _works(connection, _sample(column, each))]
+
+
+async def _update(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> None:
+    """Fill a new column in every second row, with the first candidate that is accepted."""
+    for candidate in recipe.candidates(column):
+        if await _works(connection, recipe.update(column, candidate)):
+            return
+
+
+def _sample(column: Column, candidate: str) -> str:
+    """A query that fails where the candidate is no value of the column's type."""
+    return f"SELECT ({candidate})::{column.type} FROM (SELECT 1::bigint AS n) AS first"  # noqa: S608 - made here
+
+
+async def _works(connection: asyncpg.Connection, statement: str) -> bool:
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+    except asyncpg.PostgresError:
+        return False
+    return True
+
+
+async def _has_rows(connection: asyncpg.Connection, table: Relation) -> bool:
+    return bool(await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.quoted})"))  # noqa: S608 - quoted

@@ -1,0 +1,52 @@
+"""TracedSession reads Snapshots with prepared statements: planning takes longer than the rest."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.util.concurrency import await_only
+
+from surefoot.trace.snapshot import (
+    ACTIVITY,
+    SNAPSHOT,
+    Activity,
+    Snapshot,
+    read_activity,
+    read_snapshot,
+)
+
+# A query is planned again once its answer has grown by this factor.
+GROWTH = 2
+_NAMES = itertools.count()
+
+
+class TracedSession:
+    """The session of a run, queried between two of its statements, inside a greenlet."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+        self._prepared: dict[str, Any] = {}
+        # The length of the answer that the current plan was made for.
+        self._planned_for = 0
+
+    def snapshot(self) -> Snapshot:
+        """The schema as the session sees it, and the session itself."""
+        document = self._fetch(SNAPSHOT)
+        if len(document) > GROWTH * self._planned_for:
+            # A plan for a few tables joins hundreds of them in nested loops.
+            self._planned_for = len(document)
+            del self._prepared[SNAPSHOT]
+        return read_snapshot(document)
+
+    def activity(self) -> Mapping[int, Activity]:
+        """The rows read and written since PostgreSQL last counted them."""
+        return read_activity(self._fetch(ACTIVITY))
+
+    def _fetch(self, query: str) -> Any:
+        if query not in self._prepared:
+            # Named: PostgreSQL drops an unnamed statement at the next unnamed one.
+            name = f"trace_{next(_NAMES)}"
+            self._prepared[query] = await_only(self.driver.prepare(query, name=name))
+        return await_only(self._prepared[query].fetchval())

@@ -1,0 +1,289 @@
+"""Snapshot is the schema as a session sees it, with the session's locks and row counts.
+
+One query reads it between two statements. Objects are identified by oid, so a rename is not seen
+as one object dropped and another one created.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
+# read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
+# a dependency on that relation, and plan again with each change of the first table.
+LAST_OF_SERVER = 16383
+
+# Rows read and written by the session since PostgreSQL last flushed its statistics, by table.
+ACTIVITY = f"""
+SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
+    coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
+FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
+"""  # noqa: S608 - a constant
+# pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
+# second, so that the next transaction starts at zero.
+SNAPSHOT = f"""
+WITH spaces AS (
+    SELECT oid, nspname FROM pg_namespace
+    WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
+), relations AS (
+    SELECT c.*, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+    WHERE c.oid > {LAST_OF_SERVER}
+)
+SELECT json_build_object(
+    'relations', (SELECT json_agg(json_build_array(
+            oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
+            relowner::bigint, relrowsecurity,
+            (SELECT coalesce(array_agg(inhparent::bigint), '{{}}') FROM pg_inherits
+             WHERE inhrelid = r.oid AND NOT inhdetachpending),
+            CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
+        FROM relations r),
+    'columns', (SELECT json_agg(json_build_array(
+            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), atttypid::bigint,
+            n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
+        FROM pg_attribute a
+        JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
+        LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
+        LEFT JOIN pg_collation n ON n.oid = attcollation AND n.collname <> 'default'
+        WHERE attnum > 0 AND NOT attisdropped),
+    'constraints', (SELECT json_agg(json_build_array(
+            c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
+            conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
+            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
+        FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
+        WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't'),
+    'indexes', (SELECT json_agg(json_build_array(
+            indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
+            indkey::smallint[], indpred IS NOT NULL))
+        FROM pg_index JOIN relations r ON r.oid = indexrelid),
+    'triggers', (SELECT json_agg(json_build_array(t.oid::bigint, tgrelid::bigint, tgname,
+            tgenabled)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid
+        WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal),
+    'policies', (SELECT json_agg(json_build_array(p.oid::bigint, polrelid::bigint, polname))
+        FROM pg_policy p),
+    'rules', (SELECT json_agg(json_build_array(w.oid::bigint, ev_class::bigint, rulename))
+        FROM pg_rewrite w JOIN relations r ON r.oid = ev_class
+        WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'),
+    'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
+        FROM pg_enum e JOIN pg_type t ON t.oid = enumtypid
+        JOIN spaces s ON s.oid = typnamespace WHERE t.oid > {LAST_OF_SERVER}),
+    'types', (SELECT json_agg(json_build_array(t.oid::bigint, s.nspname, typname, typtype,
+            typnotnull, CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END))
+        FROM pg_type t JOIN spaces s ON s.oid = typnamespace
+        WHERE t.oid > {LAST_OF_SERVER} AND typtype IN ('d', 'e')),
+    'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname, nspname)) FROM spaces),
+    'routines', (SELECT json_agg(json_build_array(p.oid::bigint, s.nspname, proname))
+        FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
+        WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend
+            WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')),
+    'activity', ({ACTIVITY})::json,
+    'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
+        WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+        AND relation > {LAST_OF_SERVER}),
+    'lock_timeout_ms', (extract(epoch FROM current_setting('lock_timeout')::interval)
+        * 1000)::bigint,
+    'counted_at_the_end', pg_stat_force_next_flush()
+)::text
+"""  # noqa: S608 - all parts are constants
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, index, view, sequence: one row of pg_class."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    filenode: int
+    persistence: str
+    owner: int
+    row_security: bool
+    parents: tuple[int, ...]
+    size_bytes: int
+
+    @property
+    def is_table(self) -> bool:
+        return self.kind in "rp"
+
+    @property
+    def quoted(self) -> str:
+        """Its qualified name, quoted for SQL."""
+        return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
+
+    @property
+    def label(self) -> str:
+        """Its name for messages, without the schema `public`."""
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table or a view."""
+
+    relation: int
+    number: int
+    name: str
+    type: str
+    type_oid: int
+    # None for the default collation.
+    collation: str | None
+    required: bool
+    default: str | None
+    identity: str
+    generated: str
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
+
+    oid: int
+    name: str
+    kind: str
+    relation: int
+    references: int
+    validated: bool
+    index: int
+    columns: tuple[int, ...]
+    type: int
+    parent: int
+    # The definition of a check.
+    check: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index and its columns."""
+
+    oid: int
+    relation: int
+    unique: bool
+    primary: bool
+    valid: bool
+    columns: tuple[int, ...]
+    partial: bool
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A trigger, a policy or a rule of a table."""
+
+    oid: int
+    relation: int
+    name: str
+    # Of a trigger.
+    enabled: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A value of an enum."""
+
+    oid: int
+    type: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A type, a routine or a schema."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = ""
+    # Of a domain: whether it is NOT NULL, and its base type.
+    required: bool = False
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The scans of a table and its rows read and written, in this transaction."""
+
+    relation: int
+    scans: int = 0
+    scanned: int = 0
+    fetched: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def since(self, before: Activity | None) -> Activity:
+        """The difference from an earlier Activity of the same transaction."""
+        if before is None:
+            return self
+        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
+        return Activity(self.relation, *(now - then for now, then in counts))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A schema, with the locks and the activity of the session that reads it."""
+
+    relations: Mapping[int, Relation]
+    columns: Mapping[tuple[int, int], Column]
+    constraints: Mapping[int, Constraint]
+    indexes: Mapping[int, Index]
+    triggers: Mapping[int, Attached]
+    policies: Mapping[int, Attached]
+    rules: Mapping[int, Attached]
+    labels: Mapping[int, Label]
+    types: Mapping[int, Named]
+    schemas: Mapping[int, Named]
+    routines: Mapping[int, Named]
+    activity: Mapping[int, Activity]
+    locks: frozenset[tuple[int, str]]
+    lock_timeout_ms: int
+
+    def references(self, oid: int) -> Iterator[Constraint]:
+        """The foreign keys of a table."""
+        for constraint in self.constraints.values():
+            if constraint.kind == "f" and constraint.relation == oid:
+                yield constraint
+
+    @property
+    def column_names(self) -> frozenset[str]:
+        """Every column as `table.column`."""
+        return frozenset(
+            f"{self.relations[c.relation].label}.{c.name}" for c in self.columns.values()
+        )
+
+
+def read_activity(document: str | None) -> Mapping[int, Activity]:
+    """The result of ACTIVITY, by table."""
+    return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
+
+
+def read_snapshot(document: str) -> Snapshot:
+    """The result of SNAPSHOT."""
+    found: dict[str, Any] = json.loads(document)
+
+    def rows(name: str) -> list[list[Any]]:
+        # A list inside a row is a tuple: Snapshots are compared and kept.
+        return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
+
+    def by_oid(name: str, kind: Callable[..., T]) -> dict[int, T]:
+        return {row[0]: kind(*row) for row in rows(name)}
+
+    return Snapshot(
+        relations=by_oid("relations", Relation),
+        columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
+        constraints=by_oid("constraints", Constraint),
+        indexes=by_oid("indexes", Index),
+        triggers=by_oid("triggers", Attached),
+        policies=by_oid("policies", Attached),
+        rules=by_oid("rules", Attached),
+        labels=by_oid("labels", Label),
+        types=by_oid("types", Named),
+        schemas=by_oid("schemas", Named),
+        routines=by_oid("routines", Named),
+        activity=by_oid("activity", Activity),
+        locks=frozenset((relation, mode) for relation, mode in rows("locks")),
+        lock_timeout_ms=found["lock_timeout_ms"],
+    )
