@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.chain.version_table import VersionTable
+from surefoot.connect.limits import Limits
 from surefoot.errors import MutexHeld
 from surefoot.run.events import Listen, MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
@@ -76,15 +77,15 @@ def held(
         release(connection, number)
 
 
-def telling(listen: Listen, *, first_s: float, limit_s: float) -> Waiting:
-    """Tell the listener who has the mutex: after `first_s`, and each time the wait has doubled."""
-    due_s = first_s
+def telling(listen: Listen, limits: Limits) -> Waiting:
+    """Report who has the mutex: after `warn_after_s`, and each time the wait has doubled."""
+    due_s = limits.warn_after_s
 
     def waiting(holder: MutexHolder | None, waited_s: float) -> None:
         nonlocal due_s
         if waited_s >= due_s:
             due_s = waited_s * 2
-            listen(MutexBusy(holder, waited_s, limit_s))
+            listen(MutexBusy(holder, waited_s, limits.mutex_wait_s))
 
     return waiting
 

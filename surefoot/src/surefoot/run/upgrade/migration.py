@@ -75,11 +75,8 @@ class Migration:
         self._connection = connection
         self._project = project
         self._version_table = project.version_table
-        self._command = command
-        self._destination = destination
-        self._limits = limits
-        self._recorder = recorder
-        self._interruption = interruption
+        self._command, self._destination = command, destination
+        self._limits, self._recorder, self._interruption = limits, recorder, interruption
         # Somebody gave a reason why the guards are to let this run pass.
         self._overrides_guards = reason is not None
         self._revisions: Sequence[Revision] = ()
@@ -139,11 +136,8 @@ class Migration:
             self._run_observed(attempt)
 
     def _run_observed(self, attempt: Callable[[], None]) -> None:
-        limits = self._limits
-        locked = self._project.locked()
-        tell = mutex.telling(
-            self._recorder.listen, first_s=limits.warn_after_s, limit_s=limits.mutex_wait_s
-        )
+        limits, locked = self._limits, self._project.locked()
+        tell = mutex.telling(self._recorder.listen, limits)
 
         def waiting(holder: MutexHolder | None, waited_s: float) -> None:
             self._telemetry.mutex_waits()
