@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.project import DEFAULT_INI
 
@@ -25,10 +26,16 @@ class Target:
     ini: Path = Path(DEFAULT_INI)
     # None: as the project's environment says.
     limits: Limits | None = None
+    # As the project's environment says; catalogs and traces leave its tables out.
+    version_table: VersionTable = VersionTable()
 
     @classmethod
     def of(
-        cls, engine: AsyncEngine, ini: Path | str = DEFAULT_INI, limits: Limits | None = None
+        cls,
+        engine: AsyncEngine,
+        ini: Path | str = DEFAULT_INI,
+        limits: Limits | None = None,
+        version_table: VersionTable = VersionTable(),
     ) -> Target:
         """The engine's database under its own name."""
-        return cls(engine.url.database or "(default)", engine, Path(ini), limits)
+        return cls(engine.url.database or "(default)", engine, Path(ini), limits, version_table)

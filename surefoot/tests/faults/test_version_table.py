@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from harness.databases import Database, engine
+from harness.databases import Database, Databases, engine
 from harness.runs import Chain, Launcher
+from surefoot.chain.revisions import read_revisions
 from surefoot.chain.version_table import VersionTable
+from surefoot.drift.fingerprints import fingerprinted
 from surefoot.ledger.agreement import agreement
 from surefoot.startup.check import Build, check
+from surefoot.target import Target
+from surefoot.trace.trace import trace
 
 ELSEWHERE = (VersionTable("shop_version"), VersionTable("Shop's Version", "the shop"))
 
@@ -81,6 +85,27 @@ async def test_everything_finds_the_version_table_where_it_is(
         ("0001", "measured"),
     ]
     assert rows[-1]["fingerprint"] == fingerprint
+
+
+async def test_a_scratch_database_knows_it_too(chain: Chain, databases: Databases) -> None:
+    """It is no part of a fingerprint, and rows are made for tables of the revisions only."""
+    table = ELSEWHERE[0]
+    source = ENV.format(table).replace("runner.run = told\n", "")
+    (chain.folder / "alembic" / "env.py").write_text(source, "utf-8")
+    chain.add("op.execute('CREATE TABLE a (id int)')", "op.execute('DROP TABLE a')")
+    chain.add("op.execute('ALTER TABLE a ADD b int')", "op.execute('ALTER TABLE a DROP b')")
+    revisions = read_revisions(chain.versions)
+    one, other = await databases.empty(), await databases.empty()
+    async with engine(one.access, "migrate") as made:
+        scratch = Target.of(made, chain.ini, version_table=table)
+        *_, last = await fingerprinted(scratch, revisions)
+        found = await agreement(made, chain.lock_path, table)
+        assert (found.revision, found.found) == ("0002", last.fingerprint)
+    async with engine(other.access, "migrate") as made:
+        scratch = Target.of(made, chain.ini, version_table=table)
+        traced = await trace(scratch, chain.versions, start=["0001"], rows=3, back=True)
+    assert traced.failure is None
+    assert [statement.sql for statement in traced.statements] == ["ALTER TABLE a ADD b int"]
 
 
 async def test_two_projects_in_one_database_have_theirs_apart() -> None:

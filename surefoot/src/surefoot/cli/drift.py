@@ -57,7 +57,7 @@ async def look(
             return await find_drift(
                 engine,
                 # The guards of production are about production's data.
-                Target.of(empty, of.ini, Limits()),
+                Target.of(empty, of.ini, Limits(), of.version_table),
                 of.revisions(),
                 of.locked(),
                 metadata=of.models() if models else (),

@@ -115,4 +115,4 @@ async def _lint(
     if not wanted:
         return NOTHING
     async with scratch(database) as engine:
-        return await lint(Target.of(engine, of.ini), chain, wanted)
+        return await lint(Target.of(engine, of.ini, version_table=of.version_table), chain, wanted)

@@ -55,9 +55,13 @@ async def _completed(
 ) -> tuple[Revision, ...]:
     if any(revision.fingerprint is None for revision in revisions):
         async with scratch(database) as engine:
-            revisions = await fingerprinted(Target.of(engine, of.ini), revisions)
+            revisions = await fingerprinted(
+                Target.of(engine, of.ini, version_table=of.version_table), revisions
+            )
     async with scratch(database) as engine:
-        judged, _ = await with_verdicts(Target.of(engine, of.ini), revisions)
+        judged, _ = await with_verdicts(
+            Target.of(engine, of.ini, version_table=of.version_table), revisions
+        )
     return judged
 
 

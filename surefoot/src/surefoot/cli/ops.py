@@ -83,7 +83,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
 async def _expected(of: Project, database: Database, revision: str) -> Catalog:
     """What the revisions give, on a scratch database."""
     async with scratch(database) as engine:
-        target = Target.of(engine, of.ini)
+        target = Target.of(engine, of.ini, version_table=of.version_table)
         if revision != "base":
             await upgrade.upgrade(target, revision)
         return await catalog_of(target)

@@ -97,7 +97,7 @@ async def _plan(
     linted = NOTHING
     if pending:
         async with scratch(trying, major=major) as empty:
-            target = Target.of(empty, of.ini)
+            target = Target.of(empty, of.ini, version_table=of.version_table)
             if schema is not None:
                 await make_schema(schema, empty)
                 for revision in heads:

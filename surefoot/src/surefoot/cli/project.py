@@ -70,7 +70,9 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
     async def run(named: Database) -> T:
         engine = named.engine("migrate")
         try:
-            return await function(Target.of(engine, project().ini))
+            return await function(
+                Target.of(engine, project().ini, version_table=project().version_table)
+            )
         finally:
             await engine.dispose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.revisions import Revision
@@ -27,4 +28,5 @@ async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple
 async def catalog_of(target: Target) -> Catalog:
     """The catalog of the target."""
     async with target.engine.connect() as connection:
-        return await connection.run_sync(snapshot)
+        read = partial(snapshot, version_table=target.version_table)
+        return await connection.run_sync(read)

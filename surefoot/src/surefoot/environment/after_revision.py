@@ -63,7 +63,9 @@ async def _lint(environment: Environment, project: Project) -> None:
         return
     revisions = with_known(project.revisions(), project.locked())
     async with scratch(environment.resolved_database()) as engine:
-        judged, linted = await with_verdicts(Target.of(engine, project.ini), revisions)
+        judged, linted = await with_verdicts(
+            Target.of(engine, project.ini, version_table=project.version_table), revisions
+        )
     write_lock(project.lock, judged)
     for finding in linted.findings:
         say(finding.render())

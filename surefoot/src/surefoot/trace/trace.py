@@ -74,13 +74,13 @@ async def trace(
     async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await other.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, LockProbe(session, reader))
+        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
         if rows:
-            await seed(session, await _snapshot(session), rows)
+            await seed(session, await _snapshot(session), rows, scratch.version_table)
         traced = await _trace_upgrade(scratch, to, tracer, session)
         if not back or len(start) > 1:
             return traced
-        tracer = Tracer(versions, LockProbe(session, reader))
+        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
         before = start[0] if start else "base"
         return replace(traced, back=await _trace_downgrade(scratch, before, tracer, session))
 
@@ -100,7 +100,7 @@ async def _trace_upgrade(
             else:
                 return Trace(tuple(tracer.statements))
         tracer.forget_last_revision()
-        await unseed(session, await _snapshot(session))
+        await unseed(session, await _snapshot(session), scratch.version_table)
 
 
 async def _trace_downgrade(
