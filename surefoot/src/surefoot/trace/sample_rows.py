@@ -29,11 +29,16 @@ FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
 """
 
 
-async def seed(connection: asyncpg.Connection, snapshot: Snapshot, rows: int) -> None:
+async def seed(
+    connection: asyncpg.Connection,
+    snapshot: Snapshot,
+    rows: int,
+    version_table: VersionTable = VersionTable(),
+) -> None:
     """Insert plain rows, `rows` of them where possible, into each table."""
     filled = [
         table.quoted
-        for table in in_order(snapshot)
+        for table in in_order(snapshot, version_table)
         if await _insert(connection, Recipe(snapshot, table, rows)) is None
     ]
     if filled:
@@ -62,9 +67,13 @@ async def fill(
     return snapshot, missing
 
 
-async def unseed(connection: asyncpg.Connection, snapshot: Snapshot) -> None:
+async def unseed(
+    connection: asyncpg.Connection,
+    snapshot: Snapshot,
+    version_table: VersionTable = VersionTable(),
+) -> None:
     """Empty every table but the version table and the ledger."""
-    names = [table.quoted for table in tables(snapshot)]
+    names = [table.quoted for table in tables(snapshot, version_table)]
     if names:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
@@ -76,9 +85,11 @@ def tables(snapshot: Snapshot, version_table: VersionTable = VersionTable()) -> 
             yield relation
 
 
-def in_order(snapshot: Snapshot) -> Sequence[Relation]:
+def in_order(
+    snapshot: Snapshot, version_table: VersionTable = VersionTable()
+) -> Sequence[Relation]:
     """Each table after those that it references; partitions are filled through their parents."""
-    roots = {t.oid: t for t in tables(snapshot) if not t.parents}
+    roots = {t.oid: t for t in tables(snapshot, version_table) if not t.parents}
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
     for oid in roots:
         referenced = {f.references for f in snapshot.references(oid)}
