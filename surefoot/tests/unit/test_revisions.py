@@ -136,7 +136,7 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
     assert caught.value.render() == (
         "ERROR [lock-file-stale]  revisions.lock does not match the revision files: "
         "0004 is not in it; 0003 has no file; 0002 was edited\n"
-        "  help: run `vegafs lock` and commit the file"
+        "  help: run `surefoot lock` and commit the file"
     )
     assert caught.value.exit_code == 1
 
@@ -153,4 +153,4 @@ def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
     """The help is the command."""
     with pytest.raises(RevisionsBroken) as caught:
         read_lock(tmp_path / "revisions.lock")
-    assert caught.value.help == "run `vegafs lock`"
+    assert caught.value.help == "run `surefoot lock`"

@@ -13,7 +13,7 @@ from surefoot.startup.check import Build, State, decide
 
 WHEN = datetime(2026, 8, 1, tzinfo=timezone.utc)
 LOST = "deploy the build that has it, or restore the database that belongs to this one"
-BY_HAND = "`vegafs ledger` shows what was done; alembic_version was written by somebody else"
+BY_HAND = "`surefoot ledger` shows what was done; alembic_version was written by somebody else"
 BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
 NEWER = "deploy the build that has {0}, or downgrade the database with that build"
 
@@ -192,7 +192,7 @@ CASES = (
         "diverged",
         "0002_step_2 changed after it was applied on 2026-08-01 (recorded ffffffff…, "
         "file 22222222…)",
-        "restore the file; if the edit is harmless, `vegafs ops accept-checksum 0002 --reason …`",
+        "restore the file; if the edit is harmless, `surefoot ops accept-checksum 0002 --reason …`",
     ),
     Case(
         "with an edited revision, and ahead",
@@ -201,7 +201,7 @@ CASES = (
         "diverged",
         "0002_step_2 changed after it was applied on 2026-08-01 (recorded ffffffff…, "
         "file 22222222…)",
-        "restore the file; if the edit is harmless, `vegafs ops accept-checksum 0002 --reason …`",
+        "restore the file; if the edit is harmless, `surefoot ops accept-checksum 0002 --reason …`",
     ),
     Case(
         "with a revision that was put before an applied one",
