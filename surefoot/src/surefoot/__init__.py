@@ -1,7 +1,8 @@
 """Alembic on PostgreSQL that cannot hurt a database in use.
 
-The names below are the library's interface, with `surefoot.errors`, `surefoot.testing` and
-`surefoot.web`. Each is imported when it is first used: an env.py pays for Environment alone.
+The names below are the library's interface, with `surefoot.errors`, `surefoot.testing`,
+`surefoot.web` and `surefoot.cli`. Each is imported at its first use, so an env.py pays for
+Environment alone.
 """
 
 from importlib import import_module
@@ -10,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.connect.database import Database
     from surefoot.connect.limits import Limits
+    from surefoot.differences.database_drift import drift
+    from surefoot.differences.verification import verify
     from surefoot.environment.environment import Environment
     from surefoot.errors import SurefootError
+    from surefoot.linting.chain_lint import lint
+    from surefoot.planning.database_plan import plan
     from surefoot.project import Project
     from surefoot.run.commands import downgrade, stamp, upgrade
     from surefoot.run.report import Report
@@ -32,8 +37,12 @@ __all__ = [
     "Watch",
     "check",
     "downgrade",
+    "drift",
+    "lint",
+    "plan",
     "stamp",
     "upgrade",
+    "verify",
 ]
 _MODULES = {
     "Database": "connect.database",
@@ -47,8 +56,12 @@ _MODULES = {
     "Watch": "startup.watch",
     "check": "startup.check",
     "downgrade": "run.commands",
+    "drift": "differences.database_drift",
+    "lint": "linting.chain_lint",
+    "plan": "planning.database_plan",
     "stamp": "run.commands",
     "upgrade": "run.commands",
+    "verify": "differences.verification",
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
-from surefoot.project import DEFAULT_INI
+from surefoot.project import DEFAULT_INI, Project
 
 # Opens an empty database that may be filled, and is gone after the block.
 Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
@@ -19,7 +19,10 @@ Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
 
 @dataclass(frozen=True)
 class Target:
-    """A database to migrate, and the ini file that names its revisions."""
+    """A database to migrate, and the ini file that names its revisions.
+
+    target = Target.of(database.engine("migrate"), "alembic.ini")
+    """
 
     name: str
     engine: AsyncEngine
@@ -33,9 +36,11 @@ class Target:
     def of(
         cls,
         engine: AsyncEngine,
-        ini: Path | str = DEFAULT_INI,
+        project: Project | Path | str = DEFAULT_INI,
         limits: Limits | None = None,
-        version_table: VersionTable = VersionTable(),
     ) -> Target:
-        """The engine's database under its own name."""
-        return cls(engine.url.database or "(default)", engine, Path(ini), limits, version_table)
+        """The engine's database under its own name; a project may be named by its ini file."""
+        name = engine.url.database or "(default)"
+        if isinstance(project, Project):
+            return cls(name, engine, project.ini, limits, project.version_table)
+        return cls(name, engine, Path(project), limits)

@@ -9,8 +9,9 @@ from harness.databases import Database, Databases, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.revisions import read_revisions
 from surefoot.chain.version_table import VersionTable
-from surefoot.drift.fingerprints import fingerprinted
+from surefoot.differences.fingerprints import fingerprinted
 from surefoot.ledger.agreement import agreement
+from surefoot.project import Project
 from surefoot.startup.check import Build, check
 from surefoot.target import Target
 from surefoot.trace.trace import trace
@@ -97,12 +98,12 @@ async def test_a_scratch_database_knows_it_too(chain: Chain, databases: Database
     revisions = read_revisions(chain.versions)
     one, other = await databases.empty(), await databases.empty()
     async with engine(one.access, "migrate") as made:
-        scratch = Target.of(made, chain.ini, version_table=table)
+        scratch = Target.of(made, Project.read(chain.ini, version_table=table))
         *_, last = await fingerprinted(scratch, revisions)
         found = await agreement(made, chain.lock_path, table)
         assert (found.revision, found.found) == ("0002", last.fingerprint)
     async with engine(other.access, "migrate") as made:
-        scratch = Target.of(made, chain.ini, version_table=table)
+        scratch = Target.of(made, Project.read(chain.ini, version_table=table))
         traced = await trace(scratch, chain.versions, start=["0001"], rows=3, back=True)
     assert traced.failure is None
     assert [statement.sql for statement in traced.statements] == ["ALTER TABLE a ADD b int"]

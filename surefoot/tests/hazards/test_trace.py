@@ -13,7 +13,7 @@ from hazards.bench import Bench
 from hazards.cases import cases
 from surefoot import Limits
 from surefoot.chain.revisions import read_revisions
-from surefoot.lint.lint import lint
+from surefoot.linting.lint import lint
 from surefoot.rules.registry import RULES
 
 FILE = '''\

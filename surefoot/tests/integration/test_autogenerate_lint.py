@@ -15,7 +15,7 @@ from harness.databases import Databases
 from harness.generation import ROOT, Project, new_metadata
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
-from surefoot.lint.lint import lint
+from surefoot.linting.lint import lint
 from surefoot.rules.suppressions import suppressions
 from surefoot.target import Target
 

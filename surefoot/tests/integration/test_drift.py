@@ -12,7 +12,7 @@ from harness.commands import snapshot_of
 from harness.databases import Database, Databases, connect, execute, value
 from integration.hand_made import BESIDE, CHANGES
 from surefoot.catalog import Catalog
-from surefoot.drift import Deviation, deviations
+from surefoot.differences import Deviation, deviations
 from surefoot.quoting import quoted
 
 WIDE = (Path(__file__).parent / "wide_schema.sql").read_text("utf-8")

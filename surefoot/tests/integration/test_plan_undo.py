@@ -10,11 +10,11 @@ import pytest
 from harness.databases import Database, Databases, engine, execute
 from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
-from surefoot.cli.plan import ROWS
-from surefoot.lint.lint import lint
-from surefoot.plan.plan import Forecast, forecast
-from surefoot.plan.statistics import Statistics, read_statistics
-from surefoot.plan.text import render
+from surefoot.linting.lint import lint
+from surefoot.planning.database_plan import ROWS
+from surefoot.planning.plan import Forecast, forecast
+from surefoot.planning.statistics import Statistics, read_statistics
+from surefoot.planning.text import render
 from surefoot.target import Target
 
 TABLE = "CREATE TABLE t (id bigint PRIMARY KEY, n integer, note text)"

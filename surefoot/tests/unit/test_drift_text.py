@@ -8,7 +8,7 @@ import pytest
 
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Index
-from surefoot.drift import Drift, Since, deviations, render
+from surefoot.differences import Drift, Since, deviations, render
 from surefoot.errors import DatabaseDrifted
 
 EARLY = datetime(2026, 11, 20, 14, 2, tzinfo=timezone.utc)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.lint.lint import judged
+from surefoot.linting.lint import judged
 from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.suppressions import Suppression, comment, suppressions
 

@@ -1,4 +1,4 @@
-"""`vegafs db`: the developer's database."""
+"""`surefoot db`: the embedded PostgreSQL of a development machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surefoot.cli.project import opened
 from surefoot.connect.database import Database
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
-from surefoot.errors import ServerBinariesMissing
+from surefoot.errors import ServerBinariesMissing, names
 
 
 @click.group(name="db")
@@ -24,19 +24,19 @@ def command() -> None:
 
     \b
     It serves while a command uses it, so nothing here needs to be called first.
-    Its data stays in .vegafs (VEGAFS_STATE_DIR) between runs.
+    Its data stays in the folder that the project names, between runs.
 
     \b
     Examples:
-      vegafs db start              keep it up between commands
-      vegafs db psql               a prompt on the database in force
-      vegafs db psql -c '\\dt'      one statement
+      surefoot db start              keep it up between commands
+      surefoot db psql               a prompt on the database in force
+      surefoot db psql -c '\\dt'      one statement
     """
 
 
 @command.command()
 def start() -> None:
-    """Start the embedded server and keep it up until `vegafs db stop`."""
+    """Start the embedded server and keep it up until `surefoot db stop`."""
     database = _database()
     server = database.embedded_server(output.narrate)
     state = server.start()
@@ -55,7 +55,7 @@ def stop(now: bool) -> None:
         output.narrate(f"OK  stopped; the data stays in {server.folder.data}")
     else:
         output.narrate(f"OK  no server runs in {server.directory}")
-    output.narrate("Next: vegafs db start")
+    output.narrate(f"Next: {names.command()} db start")
 
 
 @command.command()
@@ -67,13 +67,18 @@ def status() -> None:
     if found.running is None:
         word = "STARTING OR STOPPING" if found.has_supervisor else "STOPPED"
         output.answer(f"{word}  {server.directory}")
-        output.narrate("Next: vegafs db start")
+        output.narrate(f"Next: {names.command()} db start")
         return
     output.answer(f"UP  PostgreSQL {found.running.major}, {server.directory}")
     output.answer(f"  pid     {found.running.postgres_pid}")
     output.answer(f"  pinned  {'yes, it stays without users' if found.pinned else 'no'}")
     output.answer(f"  users   {', '.join(found.users) or 'none'}")
-    output.narrate("Next: vegafs db stop" if found.pinned else "Next: vegafs db start keeps it up")
+    command_line = names.command()
+    output.narrate(
+        f"Next: {command_line} db stop"
+        if found.pinned
+        else f"Next: {command_line} db start keeps it up"
+    )
 
 
 @command.command()
@@ -90,9 +95,9 @@ def url(show_password: bool) -> None:
             output.answer(str(DatabaseUrl.parse(text)))
     if database.url is None:
         output.narrate("The embedded server; it is up while a command uses it")
-        output.narrate("Next: vegafs db start keeps it up for other programs")
+        output.narrate(f"Next: {names.command()} db start keeps it up for other programs")
     else:
-        output.narrate("From DATABASE_URL\nNext: vegafs db psql")
+        output.narrate(f"From {names.setting('database')}\nNext: {names.command()} db psql")
 
 
 @command.command(
@@ -118,7 +123,7 @@ def _become_psql(program: Path | None, url: DatabaseUrl, arguments: tuple[str, .
         raise ServerBinariesMissing("psql is not installed here")
     sys.stdout.flush()
     sys.stderr.flush()
-    environment = {**os.environ, **libpq_environment(url, "vegafs-psql")}
+    environment = {**os.environ, **libpq_environment(url, f"{_database().name}-psql")}
     os.execve(program, ["psql", *arguments], environment)  # noqa: S606 - no shell is wanted
 
 

@@ -1,4 +1,4 @@
-"""`vegafs downgrade`: `alembic downgrade` with leave to drop data in production."""
+"""`surefoot downgrade`: `alembic downgrade`, with an override for lost data in production."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None) -> No
 
     \b
     Examples:
-      vegafs downgrade -1
-      vegafs downgrade 0006 --execute --reason "0007 slows the listing down"
-      vegafs downgrade base --json
+      surefoot downgrade -1
+      surefoot downgrade 0006 --execute --reason "0007 slows the listing down"
+      surefoot downgrade base --json
     """
     if execute and not reason:
         raise ReasonMissing

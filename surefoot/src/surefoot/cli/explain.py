@@ -1,4 +1,4 @@
-"""`vegafs explain`: a rule or the code of an error, offline."""
+"""`surefoot explain`: a rule or an error code, offline."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ _VALUE = re.compile(r"\{(\w+)\}")
 @click.command(name="explain")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """Say what the rule NAME is about and how it is done safely, or what the code of an error
-    means; without NAME, list the rules.
+    """Explain the rule or the error code NAME; without NAME, list the rules.
 
     \b
     Examples:
-      vegafs explain
-      vegafs explain require-concurrent-index
-      vegafs explain mutex-held
+      surefoot explain
+      surefoot explain require-concurrent-index
+      surefoot explain mutex-held
     """
     from surefoot.rules.registry import RULES  # noqa: PLC0415 - the list is long, the help short
 

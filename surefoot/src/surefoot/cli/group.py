@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,22 +14,23 @@ import click
 from surefoot.cli import output
 from surefoot.errors import SurefootError
 
+PROGRAM = "surefoot"
 DEFAULT_INI = "alembic.ini"
 
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
-    "downgrade": "Revert revisions; in production with leave to drop data.",
-    "drift": "Say where the database is not what its revisions give.",
-    "explain": "Say what a rule is about, or the code of an error.",
-    "ledger": "Print what was done to the database.",
-    "lint": "Refuse revisions that would hurt a database in use.",
+    "downgrade": "Revert revisions, with a report as JSON.",
+    "drift": "Show where the database differs from its revisions.",
+    "explain": "Explain a rule or an error code.",
+    "ledger": "Print the runs on the database.",
+    "lint": "Find revisions that would hurt a database in use.",
     "lock": "Write revisions.lock from the revision files.",
     "ops": "Override a guard, with a recorded reason: stamp, adopt, accept-checksum.",
-    "plan": "Say what is pending, which locks it takes, and for how long.",
-    "services": "List the services that live, and the revisions of their code.",
+    "plan": "Show pending revisions with their locks, durations and undo cost.",
+    "services": "List running services and the revisions of their code.",
     "upgrade": "Apply revisions, with a report as JSON.",
-    "verify": "Prove that the database is what its revisions say.",
+    "verify": "Run all checks: files, ledger, start-up check, drift.",
 }
 
 
@@ -50,6 +52,7 @@ class Commands(click.Group):
         if cmd_name not in self._modules:
             return None
         command = importlib.import_module(self._modules[cmd_name]).command
+        _rename(command, ctx.find_root().info_name or PROGRAM)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._modules[cmd_name]}.command is not a command")
         return command
@@ -72,6 +75,14 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(self.helps.items()))
+
+
+def _rename(command: click.Command, program: str) -> None:
+    """Let the help show the program that the user called: a project may mount these commands."""
+    if command.help is not None:
+        command.help = re.sub(rf"\b{PROGRAM} (?=[a-z])", f"{program} ", command.help)
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _rename(each, program)
 
 
 @click.group(
@@ -97,7 +108,7 @@ def surefoot(context: click.Context, config: Path) -> None:
     Examples:
       surefoot plan              what is pending, with its locks
       surefoot lint              what would hurt a database in use
-      surefoot verify            is the database what its revisions say
+      surefoot verify            all checks of the database
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """

@@ -1,4 +1,4 @@
-"""`vegafs ledger`."""
+"""`surefoot ledger`: print the ledger."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from surefoot.target import Target
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--last", type=click.IntRange(min=1), help="Only the newest rows.")
 def command(json_: bool, last: int | None) -> None:
-    """Print what was done to the database, oldest first, and check that nobody changed it.
+    """Print the runs on the database, oldest first, and verify the hash of each row.
 
     \b
     Examples:
-      vegafs ledger
-      vegafs ledger --last 5
-      vegafs ledger --json
+      surefoot ledger
+      surefoot ledger --last 5
+      surefoot ledger --json
 
     \b
-    Exit codes: 0; 3 a row is not what was written; 75 the database does not answer.
+    Exit codes: 0; 3 a row was changed; 75 the database does not answer.
     """
     name, rows = on_target(_read)
     shown = rows[-last:] if last else rows

@@ -1,4 +1,4 @@
-"""`vegafs lint`: refuse what would hurt, before it runs."""
+"""`surefoot lint`: find revisions that would hurt a database in use, before they run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.cli.project import database, project
-from surefoot.connect.database import Database
-from surefoot.embedded.scratch import scratch
-from surefoot.lint.formats import FORMATS
-from surefoot.lint.lint import NOTHING, Linted, lint
-from surefoot.plan.text import summary
+from surefoot.linting.chain_lint import lint
+from surefoot.linting.formats import FORMATS
+from surefoot.linting.lint import Linted
+from surefoot.planning.text import summary
 from surefoot.project import Project
-from surefoot.target import Target
 
 
 @click.command(name="lint")
@@ -29,15 +27,15 @@ from surefoot.target import Target
 def command(
     revisions: tuple[str, ...], since: str | None, json_: bool, format_: str | None
 ) -> None:
-    """Run REVISIONS (all by default) on a scratch database, and say what would hurt.
+    """Run REVISIONS (all by default) on a scratch database, and show what would hurt.
 
     \b
     Examples:
-      vegafs lint
-      vegafs lint 0012 0013
-      vegafs lint --since origin/main --format github
+      surefoot lint
+      surefoot lint 0012 0013
+      surefoot lint --since origin/main --format github
 
-    A file allows what is meant by a comment with a reason:
+    A comment in the file, with a reason, allows a finding:
       # allow avoid-dropping-a-column: nothing has read it since release 12
 
     \b
@@ -46,7 +44,7 @@ def command(
     found = project()
     chain = found.revisions()
     wanted = _wanted(found, chain, revisions, since)
-    linted = asyncio.run(_lint(found, database(), chain, wanted))
+    linted = asyncio.run(lint(found, database(), wanted))
     _print(linted, len(wanted), json_=json_, format_=format_)
     if linted.trace.failure is not None:
         raise linted.trace.failure
@@ -93,10 +91,10 @@ def _changed_since(versions: Path, reference: str) -> set[Path]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git answers. On failure: click.UsageError with what it said."""
+    """The output of git. On failure: click.UsageError with its message."""
     try:
-        done = subprocess.run(  # noqa: S603 - its words are ours, but for the name of a commit
-            ["git", *arguments],  # noqa: S607 - the git that whoever calls this uses
+        done = subprocess.run(  # noqa: S603 - only the name of the commit is not fixed
+            ["git", *arguments],  # noqa: S607 - the git of the user
             cwd=folder,
             capture_output=True,
             text=True,
@@ -107,12 +105,3 @@ def _git(folder: Path, *arguments: str) -> str:
     if done.returncode:
         raise click.UsageError(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
-
-
-async def _lint(
-    of: Project, database: Database, chain: Sequence[Revision], wanted: Sequence[str]
-) -> Linted:
-    if not wanted:
-        return NOTHING
-    async with scratch(database) as engine:
-        return await lint(Target.of(engine, of.ini, version_table=of.version_table), chain, wanted)

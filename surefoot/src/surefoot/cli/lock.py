@@ -1,4 +1,4 @@
-"""`vegafs lock`."""
+"""`surefoot lock`: write revisions.lock."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from surefoot.chain.revisions import CLEAN, Revision
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
-from surefoot.drift.fingerprints import fingerprinted
-from surefoot.embedded.scratch import scratch
-from surefoot.errors import RevisionsBroken
-from surefoot.lint.verdicts import with_verdicts
+from surefoot.differences.fingerprints import fingerprinted
+from surefoot.errors import RevisionsBroken, names
+from surefoot.linting.verdicts import with_verdicts
 from surefoot.project import Project
+from surefoot.scratch import scratch
 from surefoot.target import Target
 
 
@@ -25,8 +25,8 @@ from surefoot.target import Target
 def command(check: bool) -> None:
     """Write revisions.lock from the revision files.
 
-    The file names every revision with the checksum of its code, the fingerprint of the schema that
-    it gives and the verdict of `vegafs lint`, which are taken on a scratch database. `alembic
+    The file lists every revision with the checksum of its code, the fingerprint of the schema after
+    it and the verdict of `surefoot lint`; both are taken on a scratch database. `alembic
     revision` adds the line; after an edit of a revision that was applied nowhere yet, this command
     refreshes it.
     """
@@ -47,7 +47,7 @@ def command(check: bool) -> None:
     for revision in revisions:
         if revision.broken_rules:
             rules = ", ".join(revision.broken_rules)
-            output.narrate(f"{revision.id} breaks {rules}: vegafs lint {revision.id}")
+            output.narrate(f"{revision.id} breaks {rules}: {names.command()} lint {revision.id}")
 
 
 async def _completed(
@@ -55,13 +55,9 @@ async def _completed(
 ) -> tuple[Revision, ...]:
     if any(revision.fingerprint is None for revision in revisions):
         async with scratch(database) as engine:
-            revisions = await fingerprinted(
-                Target.of(engine, of.ini, version_table=of.version_table), revisions
-            )
+            revisions = await fingerprinted(Target.of(engine, of), revisions)
     async with scratch(database) as engine:
-        judged, _ = await with_verdicts(
-            Target.of(engine, of.ini, version_table=of.version_table), revisions
-        )
+        judged, _ = await with_verdicts(Target.of(engine, of), revisions)
     return judged
 
 

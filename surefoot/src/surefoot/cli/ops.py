@@ -1,4 +1,4 @@
-"""`vegafs ops`: what contradicts a guard, done in the open. Each wants a reason and keeps it."""
+"""`surefoot ops`: override a guard. Each command needs a reason, which the ledger keeps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
 from surefoot.connect.database import Database
-from surefoot.drift import deviations, listing
-from surefoot.drift.fingerprints import catalog_of
-from surefoot.embedded.scratch import scratch
+from surefoot.differences import deviations, listing
+from surefoot.differences.fingerprints import catalog_of
+from surefoot.errors import names
 from surefoot.project import Project
 from surefoot.run import commands as upgrade
 from surefoot.run.accept import accept_checksum
+from surefoot.scratch import scratch
 from surefoot.target import Target
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
@@ -23,20 +24,20 @@ reason_option = click.option("--reason", required=True, help="Why; the ledger ke
 
 @click.group(name="ops")
 def command() -> None:
-    """Contradict a guard, in the open: with a reason that the ledger keeps.
+    """Override a guard, with a reason that the ledger keeps.
 
     \b
     Examples:
-      vegafs ops stamp 0007 --reason "restored from the backup of Monday"
-      vegafs ops adopt 0001 --reason "made by hand before there were revisions"
-      vegafs ops accept-checksum 0006 --reason "a typo in a comment of the table"
+      surefoot ops stamp 0007 --reason "restored from the backup of Monday"
+      surefoot ops adopt 0001 --reason "made by hand before there were revisions"
+      surefoot ops accept-checksum 0006 --reason "a typo in a comment of the table"
     """
 
 
 @command.command()
 @click.argument("revision")
 @reason_option
-@click.option("--execute", is_flag=True, help="Do it; without this the difference is shown.")
+@click.option("--execute", is_flag=True, help="Do it; without this only the differences are shown.")
 def stamp(revision: str, reason: str, execute: bool) -> None:
     """Record that the database is at REVISION, whatever its schema is."""
     _stamp(revision, reason, execute=execute, adopt=False)
@@ -45,9 +46,9 @@ def stamp(revision: str, reason: str, execute: bool) -> None:
 @command.command()
 @click.argument("revision")
 @reason_option
-@click.option("--execute", is_flag=True, help="Do it; without this the difference is shown.")
+@click.option("--execute", is_flag=True, help="Do it; without this only the differences are shown.")
 def adopt(revision: str, reason: str, execute: bool) -> None:
-    """Take over a database with tables and no revision table, as being at REVISION."""
+    """Adopt a database that has tables and no version table, at REVISION."""
     _stamp(revision, reason, execute=execute, adopt=True)
 
 
@@ -55,7 +56,7 @@ def adopt(revision: str, reason: str, execute: bool) -> None:
 @click.argument("revision")
 @reason_option
 def accept(revision: str, reason: str) -> None:
-    """Take the file of REVISION as what was applied, though it was edited since."""
+    """Accept the edited file of the applied REVISION."""
     table = project().version_table
     row = on_target(lambda target: accept_checksum(target, revision, reason, table))
     output.narrate(f"OK  {revision} is accepted as {row.checksum[:8]}…; the ledger keeps why")
@@ -71,7 +72,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
     output.narrate(f"{count} between the database and what {revision} gives")
     if not execute:
         verb = "adopt" if adopt else "stamp"
-        output.narrate(f"Next: vegafs ops {verb} {revision} --reason … --execute")
+        output.narrate(f"Next: {names.command()} ops {verb} {revision} --reason … --execute")
         return
     on_target(
         lambda target: upgrade.stamp(
@@ -83,7 +84,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
 async def _expected(of: Project, database: Database, revision: str) -> Catalog:
     """What the revisions give, on a scratch database."""
     async with scratch(database) as engine:
-        target = Target.of(engine, of.ini, version_table=of.version_table)
+        target = Target.of(engine, of)
         if revision != "base":
             await upgrade.upgrade(target, revision)
         return await catalog_of(target)

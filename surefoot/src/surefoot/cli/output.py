@@ -1,4 +1,4 @@
-"""The one module that prints: answers on stdout, everything else on stderr."""
+"""Prints: answers on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from surefoot.run.narration import narrated
 
 
 def answer(text: str) -> None:
-    """What was asked for."""
+    """The answer, on stdout."""
     click.echo(text)
 
 
 def answer_json(value: Any) -> None:
-    """What was asked for, as one JSON document."""
+    """The answer as one JSON document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def narrate(text: str) -> None:
-    """What is going on."""
+    """Narration, on stderr."""
     click.echo(text, err=True)
 
 
@@ -29,6 +29,6 @@ tell = narrated(narrate)
 
 
 def error(text: str) -> None:
-    """What went wrong; the state word in front is the only thing that is ever coloured."""
+    """An error; only the state word in front is coloured."""
     word, space, rest = text.partition(" ")
     click.echo(click.style(word, fg="red", bold=True) + space + rest, err=True)

@@ -19,6 +19,9 @@ from surefoot.project import Project
 from surefoot.target import Target
 
 T = TypeVar("T")
+target_option = click.option(
+    "--target", metavar="NAME", help="A database by its name in the project's targets."
+)
 
 
 def opened() -> tuple[Environment, Project]:
@@ -70,9 +73,7 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
     async def run(named: Database) -> T:
         engine = named.engine("migrate")
         try:
-            return await function(
-                Target.of(engine, project().ini, version_table=project().version_table)
-            )
+            return await function(Target.of(engine, project()))
         finally:
             await engine.dispose()
 

@@ -1,4 +1,4 @@
-"""`vegafs services`."""
+"""`surefoot services`: list the running services of a database."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from surefoot.project import Project
 @click.command(name="services")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 def command(json_: bool) -> None:
-    """List the services that live on the database, each with the revision of its code.
+    """List the services that are running on the database, each with the revision of its code.
 
-    Those behind a pooler that lends its sessions out cannot be seen.
+    A service behind a pooler in transaction mode cannot be seen.
 
     \b
     Examples:
-      vegafs services
-      vegafs services --json
+      surefoot services
+      surefoot services --json
     """
     environment, project = opened()
     with environment.resolved_database().available(output.narrate) as named:

@@ -1,4 +1,4 @@
-"""`vegafs upgrade`: `alembic upgrade` with a report to read by machine, and a word on why."""
+"""`surefoot upgrade`: `alembic upgrade` with a JSON report, and overrides with a reason."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None, wait:
 
     \b
     Examples:
-      vegafs upgrade
-      vegafs upgrade head --json
-      vegafs upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
+      surefoot upgrade
+      surefoot upgrade head --json
+      surefoot upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
     """
     if execute and not reason:
         raise ReasonMissing

@@ -1,40 +1,35 @@
-"""`vegafs verify`: everything that can be proven of a database, for a cron job and for CI."""
+"""`surefoot verify`: all checks of a database, for a cron job and for CI."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 import click
 
 from surefoot.cli import output
-from surefoot.cli.drift import look
-from surefoot.cli.project import project, serving
-from surefoot.connect.database import Database
-from surefoot.drift.verification import Verification, verify
-from surefoot.project import Project
+from surefoot.cli.project import project, serving, target_option
+from surefoot.differences.verification import Verification, verify
 
 
 @click.command(name="verify")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
-@click.option("--target", metavar="NAME", help="One of VEGAFS_TARGETS.")
+@target_option
 def command(json_: bool, privileges: bool, target: str | None) -> None:
-    """Ask of the database all that can be proven: files, ledger, start-up check, drift.
+    """Run all checks: files, ledger, start-up check, drift.
 
     Nothing is written to it; a role that may only read is enough.
 
     \b
     Examples:
-      vegafs verify
-      vegafs verify --json
+      surefoot verify
+      surefoot verify --json
 
     \b
-    Exit codes: 0 all is as it should be; 1 something is not; 75 the database does not answer.
+    Exit codes: 0 all checks passed; 1 one failed; 75 the database does not answer.
     """
-    of = project()
-    with serving(target) as named:
-        found = asyncio.run(_verify(of, named, privileges=privileges))
+    with serving(target) as database:
+        found = asyncio.run(verify(project(), database, privileges=privileges))
     if json_:
         output.answer_json(found.as_json())
     else:
@@ -59,12 +54,3 @@ def _print(found: Verification) -> None:
             output.answer(f"                 {line}")
         if answer.error.help:
             output.answer(f"                 help: {answer.error.help}")
-
-
-async def _verify(of: Project, database: Database, *, privileges: bool) -> Verification:
-    engine = database.engine("observe")
-    try:
-        drift = partial(look, of, database, privileges=privileges)
-        return await verify(engine, of.lock, drift, of.version_table)
-    finally:
-        await engine.dispose()

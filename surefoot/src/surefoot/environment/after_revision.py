@@ -55,17 +55,15 @@ async def _lint(environment: Environment, project: Project) -> None:
 
     On failure: where no scratch database can be had, or a revision does not run yet.
     """
-    from surefoot.embedded.scratch import scratch  # noqa: PLC0415 - where a revision is written
-    from surefoot.lint.verdicts import with_verdicts  # noqa: PLC0415 - as above
+    from surefoot.linting.verdicts import with_verdicts  # noqa: PLC0415 - as above
+    from surefoot.scratch import scratch  # noqa: PLC0415 - where a revision is written
     from surefoot.target import Target  # noqa: PLC0415 - as above
 
     if environment.database is None:
         return
     revisions = with_known(project.revisions(), project.locked())
     async with scratch(environment.resolved_database()) as engine:
-        judged, linted = await with_verdicts(
-            Target.of(engine, project.ini, version_table=project.version_table), revisions
-        )
+        judged, linted = await with_verdicts(Target.of(engine, project), revisions)
     write_lock(project.lock, judged)
     for finding in linted.findings:
         say(finding.render())

@@ -64,7 +64,7 @@ def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _never(unit: TracedRevision) -> Iterator[Hit]:
-    """Detected by surefoot.lint.lint, which knows all findings of a revision."""
+    """Detected by surefoot.linting.lint, which knows all findings of a revision."""
     yield from ()
 
 

@@ -16,7 +16,7 @@ populated_upgrade   up, on tables with rows; losses.py compares the rows
 offline_sql         `--sql`, run as a client does
 """
 
-from surefoot.embedded.scratch import scratch
+from surefoot.scratch import scratch
 from surefoot.testing.chain_tests import ChainTests
 
 __all__ = ["ChainTests", "scratch"]

@@ -17,7 +17,7 @@ from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import Revision
 from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe
-from surefoot.drift.fingerprints import catalog_of
+from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
 from surefoot.run.upgrade.diagnosis import place_of
 from surefoot.target import Scratch

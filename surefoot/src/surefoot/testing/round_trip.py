@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from surefoot.catalog import Catalog, difference
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision
-from surefoot.drift.fingerprints import catalog_of
+from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target

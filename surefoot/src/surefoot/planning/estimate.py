@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from surefoot.plan.statistics import Statistics, TableStatistics
+from surefoot.planning.statistics import Statistics, TableStatistics
 from surefoot.trace.statement import Statement
 
 # The duration of a statement without rows on the scratch database: planning, catalog, answer. A

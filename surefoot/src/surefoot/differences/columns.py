@@ -7,7 +7,7 @@ from dataclasses import replace
 from surefoot.catalog import Catalog, Key, alterations
 from surefoot.catalog.kinds import Attributes, Column
 from surefoot.catalog.order import in_order
-from surefoot.drift import forms, relations
+from surefoot.differences import forms, relations
 from surefoot.quoting import quoted
 
 # PostgreSQL changes no type under these; it rebuilds the others by itself.

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.lockfile import check_lock
-from surefoot.chain.revisions import one_head, read_revisions
-from surefoot.chain.version_table import VersionTable
+from surefoot.chain.revisions import one_head
+from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.drift import Drift
+from surefoot.differences.database_drift import drift
+from surefoot.differences.model import Drift
 from surefoot.errors import (
     CheckFailed,
     DatabaseDrifted,
@@ -35,6 +36,7 @@ from surefoot.errors import (
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Ledger, applied, unfinished
+from surefoot.project import Project
 from surefoot.startup import check as startup
 
 _SAYS_NO = (CheckFailed, Refused, RevisionsBroken, RunFailed)
@@ -82,37 +84,47 @@ class Verification:
         }
 
 
-async def verify(
-    engine: AsyncEngine,
-    lock_path: Path,
-    look_for_drift: Callable[[], Awaitable[Drift]],
-    version_table: VersionTable = VersionTable(),
-) -> Verification:
-    """Run all checks; a role that may only read is enough.
+async def verify(project: Project, database: Database, *, privileges: bool = False) -> Verification:
+    """Run all checks of the database; a role that may read is enough.
 
-    On failure: the errors of connecting, and those of `look_for_drift` other than a failed check.
+        verification = await verify(project, database)
+        assert not verification.refusals
+
+    On failure: the errors of connecting; a failed check is one of the `refusals`.
     """
+    engine = database.engine("observe")
+    try:
+        return await _verify(
+            project, engine, partial(drift, project, database, privileges=privileges)
+        )
+    finally:
+        await engine.dispose()
+
+
+async def _verify(
+    project: Project, engine: AsyncEngine, find_drift: Callable[[], Awaitable[Drift]]
+) -> Verification:
     found: list[Drift] = []
 
     async def files() -> str:
-        revisions = read_revisions(lock_path.parent / "versions")
+        revisions = project.revisions()
         one_head(revisions)
-        check_lock(lock_path, revisions)
-        return f"{len(revisions)} revisions, one head, {lock_path.name} is up to date"
+        check_lock(project.lock, revisions)
+        return f"{len(revisions)} revisions, one head, {project.lock.name} is up to date"
 
     async def ledger() -> str:
         with explained(engine.url):
             async with engine.connect() as connection:
-                return await connection.run_sync(_ledger, lock_path, version_table)
+                return await connection.run_sync(_ledger, project)
 
     async def started() -> str:
-        verdict = await startup.check(engine, startup.Build.read(lock_path, version_table))
+        verdict = await startup.check(engine, project.build())
         if verdict.error is not None:
             raise verdict.error
         return f"a service of this build would start: {verdict}"
 
-    async def drift() -> str:
-        seen = await look_for_drift()
+    async def schema() -> str:
+        seen = await find_drift()
         found.append(seen)
         if seen.count:
             models = len(seen.models or ())
@@ -120,7 +132,7 @@ async def verify(
         also = "" if seen.models is None else ", and so do the models"
         return f"the schema matches the revisions up to {seen.revision}{also}"
 
-    questions = {"files": files, "ledger": ledger, "startup": started, "drift": drift}
+    questions = {"files": files, "ledger": ledger, "startup": started, "drift": schema}
     answers = [await _ask(name, question) for name, question in questions.items()]
     name = engine.url.database or "(default)"
     return Verification(name, tuple(answers), found[0] if found else None)
@@ -133,14 +145,14 @@ async def _ask(name: str, question: Callable[[], Awaitable[str]]) -> Answer:
         return Answer(name, error=error)
 
 
-def _ledger(connection: Connection, lock_path: Path, version_table: VersionTable) -> str:
-    ledger = Ledger(version_table)
+def _ledger(connection: Connection, project: Project) -> str:
+    ledger = Ledger(project.version_table)
     if not ledger.exists(connection):
         return "no ledger yet"
     ledger.verify(connection)
     rows = ledger.read(connection)
-    revisions = read_revisions(lock_path.parent / "versions")
-    check_integrity(revisions, heads_of(connection, version_table), applied(rows))
+    found = heads_of(connection, project.version_table)
+    check_integrity(project.revisions(), found, applied(rows))
     began = unfinished(rows)
     left = f"; a step of {began.revision} is unfinished" if began else ""
     return (

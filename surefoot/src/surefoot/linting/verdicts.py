@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from surefoot.chain.revisions import CLEAN, Revision
-from surefoot.lint.lint import Linted, lint
+from surefoot.linting.lint import Linted, lint
 from surefoot.rules.findings import Finding
 from surefoot.target import Target
 

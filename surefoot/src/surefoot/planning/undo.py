@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
-from surefoot.plan.statements import PlannedStatement, steps
-from surefoot.plan.statistics import Statistics
+from surefoot.planning.statements import PlannedStatement, steps
+from surefoot.planning.statistics import Statistics
 from surefoot.trace.trace import Statement, Trace
 
 Cost = Literal["free", "work", "data", "impossible", "unknown"]

@@ -13,9 +13,9 @@ from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
 from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
-from surefoot.drift.dating import dated
-from surefoot.drift.deviations import deviations
-from surefoot.drift.model import Drift
+from surefoot.differences.dating import dated
+from surefoot.differences.deviations import deviations
+from surefoot.differences.model import Drift
 from surefoot.errors import DatabaseAhead
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import Ledger, Row

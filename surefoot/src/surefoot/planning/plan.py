@@ -11,10 +11,10 @@ from typing import Any
 
 from surefoot.chain.revisions import Revision
 from surefoot.errors import SurefootError
-from surefoot.lint.lint import Linted
-from surefoot.plan.statements import PlannedStatement, steps
-from surefoot.plan.statistics import Statistics
-from surefoot.plan.undo import Undo, undos
+from surefoot.linting.lint import Linted
+from surefoot.planning.statements import PlannedStatement, steps
+from surefoot.planning.statistics import Statistics
+from surefoot.planning.undo import Undo, undos
 from surefoot.rules.findings import Finding
 
 

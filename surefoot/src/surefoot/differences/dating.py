@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from surefoot.chain.revisions import Revision
-from surefoot.drift.model import Since
+from surefoot.differences.model import Since
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.table import Row
 

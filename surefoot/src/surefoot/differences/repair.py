@@ -32,9 +32,9 @@ from surefoot.catalog.kinds import (
     View,
 )
 from surefoot.catalog.order import in_order
-from surefoot.drift import columns, forms, relations
-from surefoot.drift.grants import granted
-from surefoot.drift.model import Repair
+from surefoot.differences import columns, forms, relations
+from surefoot.differences.grants import granted
+from surefoot.differences.model import Repair
 from surefoot.quoting import literal, quoted
 
 # Dropping one of these loses data.

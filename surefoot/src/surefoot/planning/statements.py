@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from surefoot.plan.estimate import Estimate, estimate, worked_on
-from surefoot.plan.statistics import Statistics
+from surefoot.planning.estimate import Estimate, estimate, worked_on
+from surefoot.planning.statistics import Statistics
 from surefoot.trace.lock_modes import STRENGTH
 from surefoot.trace.statement import Statement
 

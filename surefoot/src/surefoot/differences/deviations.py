@@ -12,9 +12,9 @@ from surefoot.catalog import Catalog, Difference, Key, difference
 from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.kinds import Constraint, table_of
 from surefoot.catalog.order import in_order
-from surefoot.drift import repair
-from surefoot.drift.groups import grouped, ordered
-from surefoot.drift.model import Deviation, Repair
+from surefoot.differences import repair
+from surefoot.differences.groups import grouped, ordered
+from surefoot.differences.model import Deviation, Repair
 
 By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.

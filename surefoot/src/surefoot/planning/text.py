@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from surefoot.errors import names
-from surefoot.plan.estimate import Estimate
-from surefoot.plan.plan import Forecast, PlannedRevision
-from surefoot.plan.statements import PlannedStatement
-from surefoot.plan.statistics import Statistics
-from surefoot.plan.undo import Cost, Undo
+from surefoot.planning.estimate import Estimate
+from surefoot.planning.plan import Forecast, PlannedRevision
+from surefoot.planning.statements import PlannedStatement
+from surefoot.planning.statistics import Statistics
+from surefoot.planning.undo import Cost, Undo
 from surefoot.rules.findings import Finding
 from surefoot.run.report import duration
 from surefoot.trace.lock_modes import blocked

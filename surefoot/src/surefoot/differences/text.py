@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from surefoot.catalog import SchemaObject, Value
-from surefoot.drift.model import Deviation, Drift, Since
+from surefoot.differences.model import Deviation, Drift, Since
 
 
 def render(drift: Drift) -> str:
