@@ -26,10 +26,13 @@ DEFAULT_INI = "alembic.ini"
 
 @dataclass(frozen=True)
 class Project:
-    """The revisions of one application, where they lie and how they are recorded.
+    """The revisions of one application: their folder, their lock file and their version table.
 
-    project = Project.read("alembic.ini")
-    project.versions, project.lock     # the folder of revisions, revisions.lock
+    On failure: ConfigurationInvalid where the ini file cannot be read.
+
+    Example:
+        project = Project.read("alembic.ini")
+        print(project.versions, project.lock, [r.id for r in project.revisions()])
     """
 
     ini: Path

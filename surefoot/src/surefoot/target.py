@@ -21,7 +21,9 @@ Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]
 class Target:
     """A database to migrate, and the ini file that names its revisions.
 
-    target = Target.of(database.engine("migrate"), "alembic.ini")
+    Example:
+        target = Target.of(database.engine("migrate"), "alembic.ini")
+        print(target.name)
     """
 
     name: str

@@ -38,8 +38,11 @@ MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 class Database:
     """A database, and the bounds for runs on it. Nothing connects before its first use.
 
-    database = Database("postgresql://shop@db.internal/shop", name="shop")
-    engine = database.engine("app")
+    On failure, at the first use: DatabaseUrlMissing, DatabaseUrlInvalid.
+
+    Example:
+        database = Database(url, name="shop", connect_timeout_s=3)
+        engine = database.engine("app")
     """
 
     # postgresql://user:password@host:port/database, or None for the embedded server.

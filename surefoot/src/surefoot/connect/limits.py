@@ -8,7 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of a run. `docs/limits.md` says why the defaults are what they are."""
+    """The bounds of a run in seconds, and the settings of its guards; `docs/limits.md` has reasons.
+
+    Example:
+        limits = Limits(lock_timeout_s=0.5, lock_budget_s=120, production=True)
+        database = Database(url, limits=limits)
+    """
 
     mutex_wait_s: float = 300.0
     # For a lock that readers or writers queue behind: the longest that each of them waits.

@@ -16,14 +16,15 @@ async def drift(
 ) -> Drift:
     """Every difference between the database and its revisions, with the SQL that repairs it.
 
-        found = await drift(project, database)
-        print(found.count)
-
     At head the models are compared too, unless `models` is false; with `privileges`, owners and
     privileges are. Nothing is written to the database; a role that may read is enough.
 
     On failure: DatabaseAhead; the errors of connecting, and of the revisions on the scratch
     database.
+
+    Example:
+        found = await drift(project, database)
+        print(found.count, found.as_json())
     """
     engine = database.engine("observe")
     try:

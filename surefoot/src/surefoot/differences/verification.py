@@ -87,10 +87,11 @@ class Verification:
 async def verify(project: Project, database: Database, *, privileges: bool = False) -> Verification:
     """Run all checks of the database; a role that may read is enough.
 
-        verification = await verify(project, database)
-        assert not verification.refusals
-
     On failure: the errors of connecting; a failed check is one of the `refusals`.
+
+    Example:
+        verification = await verify(project, database)
+        print([answer.question for answer in verification.refusals])
     """
     engine = database.engine("observe")
     try:

@@ -43,6 +43,7 @@ TargetsSource = Mapping[str, "Database | str"] | str | Callable[[], Mapping[str,
 class Environment:
     """The environment of an Alembic project, protected by Surefoot.
 
+    Example:
         from surefoot import Environment
 
         Environment(metadata="shop.models:metadata", database="shop.db:migration_database").run()

@@ -6,7 +6,14 @@ from typing import ClassVar
 
 
 class SurefootError(Exception):
-    """An error with a message and the command that helps. `str(error)` is the message alone."""
+    """An error with a message and the command that helps. `str(error)` is the message alone.
+
+    Example:
+        try:
+            await upgrade(target, "nope")
+        except SurefootError as error:
+            print(error.code, error.exit_code, error.render())
+    """
 
     code: ClassVar[str] = "error"
     # An attribute, as that of Interrupted depends on the signal.

@@ -17,11 +17,12 @@ async def lint(
 ) -> Linted:
     """The findings of revisions, all by default, in the order of the chain.
 
-        linted = await lint(project, database, ["0009"])
-        print(linted.findings, linted.suppressed)
-
     They run on the scratch server of `database`, which itself is not connected to. On failure:
     the errors of the revisions before them; a linted revision that fails is `trace.failure`.
+
+    Example:
+        linted = await lint(project, database)
+        print(linted.findings, linted.suppressed)
     """
     chain = project.revisions()
     wanted = [r.id for r in chain] if revisions is None else list(revisions)

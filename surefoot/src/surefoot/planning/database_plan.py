@@ -38,9 +38,6 @@ async def plan(
 ) -> Forecast:
     """The effect that `alembic upgrade head` would have on the database; nothing is run there.
 
-        found = await plan(project, database)
-        print(found.as_json()["revisions"])
-
     The pending revisions run on a scratch database and back again, on the scratch server of
     `trying` (the database's own by default). Their locks, rewrites and scans are combined with the
     statistics of the database: rows, bytes and open transactions, for which reading is enough.
@@ -48,6 +45,10 @@ async def plan(
 
     On failure: DatabaseAhead, DatabaseDiverged, TableLocked, and the errors of connecting. A
     revision that fails on the scratch database is the plan's `stopped_by`.
+
+    Example:
+        found = await plan(project, database)
+        print(found.as_json()["revisions"])
     """
     chain = project.revisions()
     engine = database.engine("observe")

@@ -40,6 +40,10 @@ async def upgrade(
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
+
+    Example:
+        report = await upgrade(Target.of(database.engine("migrate"), "alembic.ini"), "head")
+        print(report.after)
     """
     return await _run(
         target,
@@ -60,7 +64,12 @@ async def downgrade(
     listen: Listen | None = None,
     signals: bool = False,
 ) -> Report:
-    """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`."""
+    """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`.
+
+    Example:
+        report = await downgrade(target, "base")
+        print(report.after)
+    """
     return await _run(target, command.downgrade, revision, signals, reason=reason, listen=listen)
 
 
@@ -75,6 +84,9 @@ async def stamp(
     """Record that the database is at `revision`; with a reason, whatever its schema is.
 
     On failure: StampRefused, MutexHeld, RevisionUnknown, the errors of connecting.
+
+    Example:
+        await stamp(target, "head", reason="restored from the backup of Monday")
     """
     return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, listen=listen)
 

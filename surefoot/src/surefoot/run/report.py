@@ -31,7 +31,14 @@ class AppliedRevision:
 
 @dataclass(frozen=True)
 class Report:
-    """The revisions that a run applied to one database, and where the database was and is."""
+    """The revisions that a run applied to one database, and where the database was and is.
+
+    Durations are seconds. An error that stops a run part-way names the same revisions.
+
+    Example:
+        report = await upgrade(target, "head")
+        print([step.revision for step in report.steps], report.after, report.as_json())
+    """
 
     database: str
     before: tuple[str, ...]

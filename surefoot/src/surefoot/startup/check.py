@@ -95,7 +95,12 @@ class Build:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of the check; `error` says why the build does not serve, None where it does."""
+    """The result of the check; `error` says why the build does not serve, None where it does.
+
+    Example:
+        verdict = await check(database.engine("watch"), project.build())
+        print(verdict.state, verdict.pending, verdict.error and verdict.error.help)
+    """
 
     state: State
     database: str
@@ -116,7 +121,15 @@ class Verdict:
 
 
 async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT_S) -> Verdict:
-    """Compare the database with the build, within about `timeout_s` whatever the database does."""
+    """Compare the database with the build, within about `timeout_s` whatever the database does.
+
+    It reads the version table and the ledger; no error of the database is raised.
+
+    Example:
+        verdict = await check(database.engine("watch"), project.build())
+        if verdict.error is not None:
+            raise verdict.error
+    """
     try:
         with anyio.fail_after(timeout_s):
             async with autocommitting(engine).connect() as connection:

@@ -40,7 +40,14 @@ _SHORT_LOCKS = text("SET LOCAL lock_timeout = '100ms'")
 
 
 class Watch:
-    """Keeps the current verdict on the database, for a service of one build."""
+    """Keeps the current verdict on the database, for a service of one build.
+
+    Example:
+        watch = Watch(database.engine("watch"), project.build())
+        await watch.refresh()
+        async with watch.on():
+            print(watch.usable, watch.verdict.state)
+    """
 
     def __init__(self, engine: AsyncEngine, build: Build) -> None:
         """`engine` has one connection, which the watch keeps."""

@@ -3,11 +3,13 @@
 from sqlalchemy import ForeignKey, Identity, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+metadata = MetaData()
+
 
 class Base(DeclarativeBase):
     """The base of all models."""
 
-    metadata = MetaData()
+    metadata = metadata
 
 
 class Customer(Base):

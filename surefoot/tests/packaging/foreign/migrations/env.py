@@ -1,3 +1,3 @@
 from surefoot import Environment
 
-Environment(metadata="app.models:Base.metadata", database="app.db:migration_database").run()
+Environment(metadata="app.models:metadata", database="app.db:migration_database").run()
