@@ -14,7 +14,7 @@ import pytest
 import surefoot
 from harness.databases import Database, Databases, engine
 
-FOREIGN = Path(__file__).parents[1] / "packaging" / "foreign"
+FOREIGN = Path(__file__).parents[1] / "installation" / "foreign"
 NAMES = [
     "Database",
     "Environment",
