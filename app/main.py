@@ -38,7 +38,7 @@ from app.keys.bearer import require_key
 from app.ops.access import knows_key, require_ops
 from app.settings import Settings, load_settings
 from surefoot import Database, Verdict, Watch
-from surefoot.telemetry import startup_check
+from surefoot.startup import startup_check
 from surefoot.web import overview_app
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from app.errors import KeyMissing, KeyUnknown, NotReady, ScopeMissing
-from surefoot.connect.failures import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
+from surefoot.connect import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
 from surefoot.errors import (
     NotFound,
     PermissionMissing,

@@ -17,7 +17,7 @@ from app.keys import repository
 from app.settings import Settings, load_settings
 from surefoot import check
 from surefoot.cli import output
-from surefoot.connect.failures import explained
+from surefoot.connect import explained
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ from app.errors import PortBusy
 from app.main import create_app
 from app.settings import Settings, load_settings
 from surefoot.cli import output
-from surefoot.startup.watch import Watch
+from surefoot.startup import Watch
 
 GRACE_S = 5
 BACKLOG = 2048

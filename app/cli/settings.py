@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings, load_with_origins, variable
 from surefoot.cli import output
-from surefoot.connect.url import DatabaseUrl
+from surefoot.connect import DatabaseUrl
 
 
 @click.command(name="settings")

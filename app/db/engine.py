@@ -22,7 +22,7 @@ from surefoot import Database, Limits, Project
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from surefoot.connect.database import Role
+    from surefoot.connect import Role
 
 PROJECT = Project.read(ALEMBIC_INI)
 

@@ -25,7 +25,7 @@ from app.jobs.scan import scan
 from app.jobs.summarize import summarize
 from app.jobs.work import Work
 from app.settings import Settings
-from surefoot.connect.failures import DATABASE_ERRORS, describe, explain
+from surefoot.connect import DATABASE_ERRORS, describe, explain
 from surefoot.errors import SurefootError
 
 logger = logging.getLogger(__name__)

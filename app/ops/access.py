@@ -21,8 +21,8 @@ from fastapi.security import HTTPBasic
 from app.errors import KeyMissing, KeyUnknown, ScopeMissing
 from app.keys.bearer import scheme
 from app.keys.repository import has_scope, recognise
-from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlstate
-from surefoot.startup.check import TIMEOUT_S
+from surefoot.connect import DATABASE_ERRORS, UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlstate
+from surefoot.startup import TIMEOUT_S
 
 SCOPE = "ops"
 REMEMBERED_S = 600.0

@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.ops.access import basic
-from surefoot.overview import Overview
-from surefoot.web import Readiness
+from surefoot.web import Overview, Readiness
 
 # A class of the library may have the name of one of the service.
 _PREFIX = "surefoot."

@@ -50,7 +50,7 @@ def shop(tmp_path: Path, installation: Installation, empty_database: Database) -
 
 
 async def test_a_foreign_project_is_planned_migrated_and_verified(shop: Shop) -> None:
-    """From a wheel, known by an env.py of three lines, no file of its past changed: up, down, up."""
+    """From a wheel, known by an env.py of three lines, no file of its past changed."""
     env = (FOREIGN / "migrations" / "env.py").read_text("utf-8")
     assert len([line for line in env.splitlines() if line.strip()]) == 2
     shop.run("surefoot lock")

@@ -53,6 +53,6 @@ def test_the_error_counts_both() -> None:
     assert error.render() == (
         "ERROR [database-drifted]  1 difference of 'x' from 0007; "
         "2 differences of the models from 0007\n"
-        "  help: `vegafs drift` lists them, with the SQL that repairs them"
+        "  help: `surefoot drift` lists them, with the SQL that repairs them"
     )
     assert error.exit_code == 1

@@ -88,7 +88,7 @@ def test_each_usual_scheme_means_asyncpg(scheme: str) -> None:
 def test_another_driver_is_refused_by_name(driver: str) -> None:
     """Nothing is replaced silently."""
     assert refusal(f"postgresql+{driver}://u:p@h/d") == (
-        f"the driver in 'postgresql+{driver}' is not the one that VēgaFS uses; "
+        f"the driver in 'postgresql+{driver}' is not the one that Surefoot uses; "
         "write postgresql:// (asyncpg is chosen by itself)"
     )
 

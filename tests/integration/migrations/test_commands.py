@@ -321,7 +321,7 @@ def test_an_ambiguous_id_is_named(project: Path, database: Database) -> None:
             "postgresql+psycopg://vegafs:pw@host/files",
             2,
             "ERROR [database-url-invalid]  DATABASE_URL cannot be used: the driver in "
-            "'postgresql+psycopg' is not the one that VēgaFS uses; write postgresql:// "
+            "'postgresql+psycopg' is not the one that Surefoot uses; write postgresql:// "
             "(asyncpg is chosen by itself)\n"
             "  help: write it as DATABASE_URL=postgresql://user:password@host:5432/database\n",
         ),

@@ -10,6 +10,7 @@
 Each command is a module of this package, imported when it is called: help comes at once.
 """
 
+from surefoot.cli import output
 from surefoot.cli.group import COMMANDS, Commands, main, surefoot
 
-__all__ = ["COMMANDS", "Commands", "main", "surefoot"]
+__all__ = ["COMMANDS", "Commands", "main", "output", "surefoot"]

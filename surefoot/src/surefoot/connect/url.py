@@ -168,7 +168,7 @@ class DatabaseUrl:
 def _scheme_reason(scheme: str) -> str:
     if scheme.startswith("postgres"):
         return (
-            f"the driver in {scheme!r} is not the one that VēgaFS uses; "
+            f"the driver in {scheme!r} is not the one that Surefoot uses; "
             "write postgresql:// (asyncpg is chosen by itself)"
         )
     near = difflib.get_close_matches(scheme, SCHEMES, n=1)

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.config import Config
@@ -35,7 +35,6 @@ from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
-from surefoot.environment.environment import Environment
 from surefoot.errors import (
     LoopAlreadyRunning,
     ModelsDiffer,
@@ -49,6 +48,9 @@ from surefoot.run.recorder import Recorder
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.run.upgrade.migration import Migration
 from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
+
+if TYPE_CHECKING:
+    from surefoot.environment.environment import Environment
 
 WRITING = ("upgrade", "downgrade", "stamp")
 # A URL without a server: enough for a dialect. asyncpg's leaves `%` in SQL as it is.

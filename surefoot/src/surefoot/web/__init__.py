@@ -9,7 +9,8 @@
 The service's lifespan awaits `watch.refresh()` and holds `watch.on()` open. Needs the extra `web`.
 """
 
+from surefoot.overview import Overview
 from surefoot.web.app import Authorize, overview_app
 from surefoot.web.readiness import Readiness
 
-__all__ = ["Authorize", "Readiness", "overview_app"]
+__all__ = ["Authorize", "Overview", "Readiness", "overview_app"]
