@@ -57,7 +57,7 @@ def _targets(value: object) -> object:
     targets: dict[str, str] = {}
     for item in value.split():
         name, equals, url = item.partition("=")
-        # What has no name begins with a URL, which is nobody's to read.
+        # Without a name the item is a URL, whose password no message may show.
         if not equals or not re.fullmatch(r"[\w.-]+", name):
             raise ValueError("write name=postgresql://… name=postgresql://…, with spaces between")
         if name in targets:
