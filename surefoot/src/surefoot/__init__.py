@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.connect.database import Database
     from surefoot.connect.limits import Limits
-    from surefoot.differences.database_drift import drift
+    from surefoot.differences.detection import drift
     from surefoot.differences.verification import verify
     from surefoot.environment.environment import Environment
     from surefoot.errors import SurefootError
     from surefoot.linting.chain_lint import lint
-    from surefoot.planning.database_plan import plan
+    from surefoot.planning.plan import plan
     from surefoot.project import Project
     from surefoot.run.commands import downgrade, stamp, upgrade
     from surefoot.run.report import Report
@@ -56,9 +56,9 @@ _MODULES = {
     "Watch": "startup.watch",
     "check": "startup.check",
     "downgrade": "run.commands",
-    "drift": "differences.database_drift",
+    "drift": "differences.detection",
     "lint": "linting.chain_lint",
-    "plan": "planning.database_plan",
+    "plan": "planning.plan",
     "stamp": "run.commands",
     "upgrade": "run.commands",
     "verify": "differences.verification",

@@ -4,8 +4,6 @@ It is made beside the one that `scratch_url` names, on the embedded server of a 
 URL, or on a throw-away server.
 """
 
-from __future__ import annotations
-
 import tempfile
 import uuid
 from collections.abc import AsyncIterator

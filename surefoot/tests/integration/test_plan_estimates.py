@@ -13,8 +13,8 @@ from harness.databases import Database, Databases, connect, engine
 from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
-from surefoot.planning.database_plan import ROWS
 from surefoot.planning.estimate import estimate
+from surefoot.planning.plan import ROWS
 from surefoot.planning.statistics import read_statistics
 from surefoot.target import Target
 from surefoot.trace.trace import Statement

@@ -11,8 +11,7 @@ from harness.databases import Database, Databases, engine, execute
 from harness.runs import Chain
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
-from surefoot.planning.database_plan import ROWS
-from surefoot.planning.plan import Forecast, forecast
+from surefoot.planning.plan import ROWS, Forecast, forecast
 from surefoot.planning.statistics import Statistics, read_statistics
 from surefoot.planning.text import render
 from surefoot.target import Target

@@ -9,7 +9,7 @@ import pytest
 from surefoot.catalog import NOTHING
 from surefoot.chain.revisions import Revision
 from surefoot.differences import Since
-from surefoot.differences.dating import dated
+from surefoot.differences.detection import dated
 from surefoot.ledger.table import Row
 
 LOCKED = [Revision(f"000{n}", (), "expand", "x", "", fingerprint=f"right {n}") for n in range(1, 4)]

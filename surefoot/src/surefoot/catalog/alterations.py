@@ -1,7 +1,5 @@
 """The statements that change an object in place from one state to another."""
 
-from __future__ import annotations
-
 import re
 
 from surefoot.catalog.definitions import check_name, identity_parts

@@ -3,8 +3,6 @@
 Each parser returns None for a definition that has more in it than its dataclass holds.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from dataclasses import dataclass

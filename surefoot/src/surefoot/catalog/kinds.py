@@ -1,11 +1,9 @@
 """One frozen dataclass for each kind of object in a catalog.
 
 A field is listed under its name with spaces: `not_null` is the attribute `not null`. A field
-without a default is always listed; one with a default is listed only where it is set. Fingerprints
-are taken of the listing, so neither names nor defaults may change.
+without a default is always listed; one with a default is listed only where it is set, and no model
+declares it. Fingerprints are taken of the listing, so neither names nor defaults may change.
 """
-
-from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -23,7 +21,7 @@ Attribute = Literal[
     "validated",
 ]  # fmt: skip
 Attributes = frozenset[Attribute]
-Fields = tuple[tuple[str, Attribute, bool], ...]
+ON_DEMAND: Attributes = frozenset({"owner", "privileges"})
 Kind = TypeVar("Kind", bound="SchemaObject")
 
 
@@ -40,23 +38,18 @@ class SchemaObject:
         """The attributes that are listed, with their values."""
         return {
             attribute: value
-            for name, attribute, optional in _listed(type(self))
+            for name, attribute, optional in _LISTED[type(self)]
             if (value := getattr(self, name)) is not None or not optional
         }
 
     def without(self: Kind, attributes: Collection[Attribute]) -> Kind:
         """The object with these attributes unset."""
-        gone: dict[str, Any] = {
-            name: None
-            for name, attribute, _ in _listed(type(self))
-            if attribute in attributes and getattr(self, name) is not None
-        }
+        listed = _LISTED[type(self)]
+        gone: Any = {name: None for name, attribute, _ in listed if attribute in attributes}
         return replace(self, **gone) if gone else self
 
-    def differing(self, other: SchemaObject) -> Attributes:
+    def differing(self: Kind, other: Kind) -> Attributes:
         """The attributes in which two objects differ; an unset one equals a missing one."""
-        if self == other:
-            return frozenset()
         ours, theirs = self.attributes(), other.attributes()
         return frozenset(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
 
@@ -256,32 +249,33 @@ class NamedObject(SchemaObject):
     """An operator, operator class, text search configuration or dictionary: name and comment."""
 
 
+# Objects of later kinds may need those of earlier ones.
 KINDS: Mapping[str, type[SchemaObject]] = {
+    "extension": Extension,
+    "collation": Collation,
+    "text search dictionary": NamedObject,
+    "text search configuration": NamedObject,
+    "type": Type,
+    "enum": Enum,
+    "domain": Domain,
+    "sequence": Sequence,
     "table": Table,
     "partition": Partition,
     "column": Column,
     "constraint": Constraint,
     "index": Index,
-    "sequence": Sequence,
-    "enum": Enum,
-    "domain": Domain,
-    "type": Type,
-    "view": View,
-    "materialized view": View,
     "function": Routine,
     "procedure": Routine,
     "aggregate": Routine,
-    "trigger": Trigger,
-    "rule": Rule,
-    "policy": Policy,
-    "statistics": Statistics,
-    "collation": Collation,
-    "event trigger": EventTrigger,
-    "extension": Extension,
     "operator": NamedObject,
     "operator class": NamedObject,
-    "text search configuration": NamedObject,
-    "text search dictionary": NamedObject,
+    "materialized view": View,
+    "view": View,
+    "statistics": Statistics,
+    "rule": Rule,
+    "policy": Policy,
+    "trigger": Trigger,
+    "event trigger": EventTrigger,
 }
 
 
@@ -290,14 +284,15 @@ def table_of(item: SchemaObject | None) -> str | None:
     return item.table if isinstance(item, TableObject) else None
 
 
-def _listed(kind: type[SchemaObject]) -> Fields:
-    """The fields of a kind: name, attribute, and whether it is left out where it is None."""
-    if kind not in _LISTED:
-        _LISTED[kind] = tuple(
-            (each.name, cast("Attribute", each.name.replace("_", " ")), each.default is None)
-            for each in fields(kind)
-        )
-    return _LISTED[kind]
-
-
-_LISTED: dict[type[SchemaObject], Fields] = {}
+# The fields of a kind: name, attribute, and whether it is left out where it is None.
+_LISTED: Mapping[type[SchemaObject], tuple[tuple[str, Attribute, bool], ...]] = {
+    kind: tuple(
+        (each.name, cast("Attribute", each.name.replace("_", " ")), each.default is None)
+        for each in fields(kind)
+    )
+    for kind in KINDS.values()
+}
+# Models declare none of these: revisions alone decide them. A partition is no part of a model.
+UNDECLARED_KINDS = (Partition, Collation, EventTrigger, Extension, NamedObject)
+_OPTIONAL = (each for kind in {*KINDS.values()} - {Partition} for each in _LISTED[kind] if each[2])
+UNDECLARED: Attributes = frozenset(each[1] for each in _OPTIONAL) - {"comment", *ON_DEMAND}

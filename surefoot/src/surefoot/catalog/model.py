@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from surefoot.catalog.kinds import (
+    ON_DEMAND,
+    UNDECLARED,
+    UNDECLARED_KINDS,
     Attribute,
     Column,
     Kind,
@@ -16,38 +19,6 @@ from surefoot.catalog.kinds import (
     Table,
     Value,
     table_of,
-)
-
-# Models do not declare these attributes: revisions alone decide them.
-UNDECLARED: frozenset[Attribute] = frozenset(
-    {
-        "attribute options",
-        "cluster index",
-        "column comments",
-        "compression",
-        "enforcement",
-        "firing",
-        "index options",
-        "index validity",
-        "replica identity",
-        "statistics",
-        "storage",
-        "target",
-        "toast options",
-    }
-)
-ON_DEMAND: frozenset[Attribute] = frozenset({"owner", "privileges"})
-UNDECLARED_KINDS = frozenset(
-    {
-        "collation",
-        "event trigger",
-        "extension",
-        "operator",
-        "operator class",
-        "partition",
-        "text search configuration",
-        "text search dictionary",
-    }
 )
 
 
@@ -105,8 +76,7 @@ class Catalog:
 
     def users_of(self, *keys: Key) -> frozenset[Key]:
         """The objects that need one of these, directly or through another."""
-        found: set[Key] = set()
-        wanted = set(keys)
+        found, wanted = set[Key](), set(keys)
         while wanted:
             wanted = {user for user, used in self.uses.items() if used & wanted} - found
             found |= wanted
@@ -119,7 +89,7 @@ class Catalog:
             objects={
                 key: found.without(UNDECLARED)
                 for key, found in self.objects.items()
-                if not kinds or key.kind not in UNDECLARED_KINDS
+                if not kinds or not isinstance(found, UNDECLARED_KINDS)
             },
         )
 

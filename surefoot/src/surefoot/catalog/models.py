@@ -5,8 +5,6 @@
 3. Everything is rolled back, also after an error. No object of the database is changed or locked.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Iterable
 

@@ -5,8 +5,6 @@ object belongs to, its address in pg_depend (class, object, column) and its attr
 attribute that few objects have is given only where it is set.
 """
 
-from __future__ import annotations
-
 from surefoot.catalog.relation_queries import RELATION_QUERIES
 from surefoot.catalog.type_queries import TYPE_QUERIES
 

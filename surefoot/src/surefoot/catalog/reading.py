@@ -1,7 +1,5 @@
 """snapshot reads one schema into a Catalog."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace

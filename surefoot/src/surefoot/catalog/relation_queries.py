@@ -4,8 +4,6 @@ Tables, partitions, columns, constraints, indexes, sequences, views; triggers, r
 extended statistics. `queries` says which columns they give.
 """
 
-from __future__ import annotations
-
 # PG 18 stores NOT NULL as constraints too: a column says it, and only one that was never validated
 # is worth a line. Constraints of a partition come from its parent, those of triggers are triggers.
 _CONSTRAINTS = """

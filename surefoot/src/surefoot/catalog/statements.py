@@ -4,28 +4,8 @@ It restores a state that no model and no revision describes any more. Tables, co
 that are known by name alone are not created here.
 """
 
-from __future__ import annotations
-
-from surefoot.catalog.kinds import (
-    Collation,
-    Column,
-    Constraint,
-    Domain,
-    Enum,
-    EventTrigger,
-    Extension,
-    Index,
-    Policy,
-    Routine,
-    Rule,
-    SchemaObject,
-    Sequence,
-    Statistics,
-    TableObject,
-    Trigger,
-    Type,
-    View,
-)
+from surefoot.catalog import kinds
+from surefoot.catalog.kinds import SchemaObject
 from surefoot.catalog.model import Key
 from surefoot.quoting import literal, quoted
 
@@ -33,20 +13,15 @@ TRIGGER_STATES = {"no": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "E
 # Objects that a table owns: their statements name it.
 OF_TABLE = ("constraint", "trigger", "rule", "policy")
 # The name of these is an expression in SQL, with types or an access method.
-NAMED_IN_SQL = (
-    "operator",
-    "operator class",
-    "text search configuration",
-    "text search dictionary",
-)
+NAMED_IN_SQL = tuple(kind for kind, of in kinds.KINDS.items() if of is kinds.NamedObject)
 
 
 def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
     """The statements that create the object, with its comment and its state."""
     statements = [_create(key, item)]
-    if isinstance(item, Trigger) and item.enabled != "yes":
+    if isinstance(item, kinds.Trigger) and item.enabled != "yes":
         statements.append(enable_trigger(item))
-    if isinstance(item, Sequence) and item.owned_by:
+    if isinstance(item, kinds.Sequence) and item.owned_by:
         table, _, column = item.owned_by.rpartition(".")
         name = quoted(item.name)
         statements.append(f"ALTER SEQUENCE {name} OWNED BY {quoted(table)}.{quoted(column)}")
@@ -57,7 +32,7 @@ def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
 
 def drop(key: Key, item: SchemaObject) -> str:
     """The statement that drops the object, without CASCADE."""
-    if isinstance(item, Constraint):
+    if isinstance(item, kinds.Constraint):
         return f"ALTER TABLE {quoted(item.table)} DROP CONSTRAINT {quoted(item.name)}"
     return f"DROP {described(key, item)}"
 
@@ -67,13 +42,13 @@ def comment(key: Key, item: SchemaObject) -> str:
     return f"COMMENT ON {described(key, item)} IS {literal(item.comment)}"
 
 
-def enable_trigger(trigger: Trigger) -> str:
+def enable_trigger(trigger: kinds.Trigger) -> str:
     """The statement that sets when a trigger fires."""
     word = TRIGGER_STATES.get(trigger.enabled, "ENABLE")
     return f"ALTER TABLE {quoted(trigger.table)} {word} TRIGGER {quoted(trigger.name)}"
 
 
-def validate(constraint: Constraint) -> str:
+def validate(constraint: kinds.Constraint) -> str:
     """The statement that validates a constraint."""
     table, name = quoted(constraint.table), quoted(constraint.name)
     return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
@@ -84,12 +59,12 @@ def described(key: Key, item: SchemaObject) -> str:
     if key.kind in NAMED_IN_SQL:
         return f"{key.kind.upper()} {key.name}"
     name = quoted(item.name)
-    if isinstance(item, Column):
+    if isinstance(item, kinds.Column):
         return f"COLUMN {quoted(item.table)}.{name}"
-    if isinstance(item, Routine):
+    if isinstance(item, kinds.Routine):
         name += key.name[key.name.index("(", len(item.name)) :]
     kind = {"enum": "TYPE", "partition": "TABLE"}.get(key.kind, key.kind.upper())
-    if key.kind in OF_TABLE and isinstance(item, TableObject):
+    if key.kind in OF_TABLE and isinstance(item, kinds.TableObject):
         return f"{kind} {name} ON {quoted(item.table)}"
     return f"{kind} {name}"
 
@@ -97,37 +72,37 @@ def described(key: Key, item: SchemaObject) -> str:
 def _create(key: Key, item: SchemaObject) -> str:
     name = quoted(item.name)
     match item:
-        case Constraint():
+        case kinds.Constraint():
             return (
                 f"ALTER TABLE {quoted(item.table)} ADD CONSTRAINT {name} {item.definition}"
                 f"{'' if item.validated else ' NOT VALID'}"
             )
-        case Index() | Trigger() | Rule() | Statistics():
+        case kinds.Index() | kinds.Trigger() | kinds.Rule() | kinds.Statistics():
             return item.definition.rstrip(";")
-        case Enum():
+        case kinds.Enum():
             return f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, item.values))})"
-        case Domain():
+        case kinds.Domain():
             return _domain(name, item)
-        case Type():
+        case kinds.Type():
             return f"CREATE TYPE {name} AS {item.definition}"
-        case View():
+        case kinds.View():
             given = f" WITH ({', '.join(item.options)})" if item.options is not None else ""
             return f"CREATE {key.kind.upper()} {name}{given} AS\n{item.definition}"
-        case Routine() if key.kind == "aggregate":
+        case kinds.Routine() if key.kind == "aggregate":
             return f"CREATE AGGREGATE {name}({item.arguments}) {item.definition}"
-        case Routine():
+        case kinds.Routine():
             return item.definition.replace("CREATE OR REPLACE", "CREATE", 1).rstrip()
-        case Policy():
+        case kinds.Policy():
             return f"CREATE POLICY {name} ON {quoted(item.table)} AS {item.definition}"
-        case Sequence() | Collation() | EventTrigger():
+        case kinds.Sequence() | kinds.Collation() | kinds.EventTrigger():
             return f"CREATE {key.kind.upper()} {name} {item.definition}"
-        case Extension():
+        case kinds.Extension():
             return f"CREATE EXTENSION {name}"
         case _:
             raise KeyError(key)
 
 
-def _domain(name: str, domain: Domain) -> str:
+def _domain(name: str, domain: kinds.Domain) -> str:
     return " ".join(
         (
             f"CREATE DOMAIN {name} AS {domain.type}",

@@ -5,8 +5,6 @@ operators, operator classes, text search configurations and dictionaries by name
 that call one of the schema's functions.
 """
 
-from __future__ import annotations
-
 _TYPES = """
 SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END,
        t.typname, t.typname, 'pg_type'::regclass::oid, t.oid, 0,

@@ -4,8 +4,6 @@ Until PostgreSQL 15 the columns of a view on a single relation are written with 
 before them, from 16 on without it. The catalog has the newer form.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """`surefoot db`: the embedded PostgreSQL of a development machine."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

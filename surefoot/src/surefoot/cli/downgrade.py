@@ -1,7 +1,5 @@
 """`surefoot downgrade`: `alembic downgrade`, with an override for lost data in production."""
 
-from __future__ import annotations
-
 import click
 
 from surefoot.cli import output

@@ -1,7 +1,5 @@
 """`surefoot drift`: the differences between a database and its revisions."""
 
-from __future__ import annotations
-
 import asyncio
 
 import click
@@ -9,7 +7,7 @@ import click
 from surefoot.cli import output
 from surefoot.cli.project import project, serving, target_option
 from surefoot.differences import render
-from surefoot.differences.database_drift import drift
+from surefoot.differences.detection import drift
 
 
 @click.command(name="drift")

@@ -1,7 +1,5 @@
 """`surefoot explain`: a rule or an error code, offline."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """A group of commands that are imported when they are called, and how a command line ends."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys

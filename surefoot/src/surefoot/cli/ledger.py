@@ -1,7 +1,5 @@
 """`surefoot ledger`: print the ledger."""
 
-from __future__ import annotations
-
 import click
 from sqlalchemy import Connection
 

@@ -1,7 +1,5 @@
 """`surefoot lint`: find revisions that would hurt a database in use, before they run."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`surefoot lock`: write revisions.lock."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
 from surefoot.differences.fingerprints import fingerprinted
 from surefoot.errors import RevisionsBroken, names
-from surefoot.linting.verdicts import with_verdicts
+from surefoot.linting.lint import with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import scratch
 from surefoot.target import Target

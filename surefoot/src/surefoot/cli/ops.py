@@ -1,7 +1,5 @@
 """`surefoot ops`: override a guard. Each command needs a reason, which the ledger keeps."""
 
-from __future__ import annotations
-
 import asyncio
 
 import click

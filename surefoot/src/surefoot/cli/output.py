@@ -1,7 +1,5 @@
 """Prints: answers on stdout, everything else on stderr."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`surefoot plan`: the effect of the pending revisions on a database, before they run."""
 
-from __future__ import annotations
-
 import asyncio
 
 import click
@@ -9,7 +7,7 @@ import click
 from surefoot.cli import output
 from surefoot.cli.project import opened, project, serving, target_option
 from surefoot.linting.formats import FORMATS
-from surefoot.planning.database_plan import plan
+from surefoot.planning.plan import plan
 from surefoot.planning.text import render, summary
 
 

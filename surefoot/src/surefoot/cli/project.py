@@ -1,7 +1,5 @@
 """The project and the database that a command is about."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`surefoot services`: list the running services of a database."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import asdict
 

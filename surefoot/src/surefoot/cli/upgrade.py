@@ -1,7 +1,5 @@
 """`surefoot upgrade`: `alembic upgrade` with a JSON report, and overrides with a reason."""
 
-from __future__ import annotations
-
 import click
 
 from surefoot.cli import output

@@ -1,7 +1,5 @@
 """`surefoot verify`: all checks of a database, for a cron job and for CI."""
 
-from __future__ import annotations
-
 import asyncio
 
 import click

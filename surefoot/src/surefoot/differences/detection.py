@@ -1,75 +1,101 @@
-"""find_drift reads the catalogs of the target, of a scratch database and of the models."""
+"""drift() compares a database with its revisions, and at head the revisions with the models."""
 
-from __future__ import annotations
-
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, snapshot
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
 from surefoot.chain.version_table import VersionTable
+from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.differences.dating import dated
+from surefoot.connect.limits import Limits
 from surefoot.differences.deviations import deviations
-from surefoot.differences.model import Drift
+from surefoot.differences.model import Drift, Since
 from surefoot.errors import DatabaseAhead
+from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import Ledger, Row
+from surefoot.project import Project
 from surefoot.run.commands import upgrade
+from surefoot.scratch import scratch
 from surefoot.target import Target
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 
 
-async def find_drift(
-    engine: AsyncEngine,
-    scratch: Target,
-    chain: Sequence[Revision],
-    locked: Sequence[Revision],
-    *,
-    metadata: Sequence[MetaData] = (),
-    privileges: bool = False,
-    version_table: VersionTable = VersionTable(),
+async def drift(
+    project: Project, database: Database, *, models: bool = True, privileges: bool = False
 ) -> Drift:
-    """Compare the engine's database with the schema of its revisions, run on the empty `scratch`.
+    """Every difference between the database and its revisions, with the SQL that repairs it.
 
-    With `metadata` and a database at head, the models are compared with head too.
+    At head the models are compared too, unless `models` is false; with `privileges`, owners and
+    privileges are. Nothing is written to the database; a role that may read is enough.
 
     On failure: DatabaseAhead where this build does not know the database's revision; the errors of
-    connecting; the errors of the revisions on the scratch database.
+    connecting, and of the revisions on the scratch database.
+
+    Example:
+        found = await drift(project, database)
+        print(found.count, found.as_json())
     """
+    chain, table = project.revisions(), project.version_table
+    metadata = project.models() if models else ()
+    engine = database.engine("observe")
     name = engine.url.database or "(default)"
-    with explained(engine.url):
-        async with engine.connect() as connection:
-            at, rows, found = await connection.run_sync(_read, privileges, version_table)
+    try:
+        with explained(engine.url):
+            async with engine.connect() as connection:
+                at, rows, found = await connection.run_sync(_read, privileges, table)
+    finally:
+        await engine.dispose()
     if not set(at) <= {revision.id for revision in chain}:
         raise DatabaseAhead(name, ", ".join(at), ", ".join(sorted(heads(chain))))
-    for head in at:
-        await upgrade(scratch, head)
-    models = None
-    async with scratch.engine.connect() as connection:
-        expected = await connection.run_sync(
-            partial(snapshot, privileges=privileges, version_table=version_table)
-        )
-        if metadata and frozenset(at) == heads(chain):
-            given = await connection.run_sync(_models, metadata)
-            models = deviations(given, expected.declarable())
+    of_models = None
+    async with scratch(database) as empty:
+        for head in at:
+            # The guards of production protect the data of production.
+            await upgrade(Target.of(empty, project, Limits()), head)
+        async with empty.connect() as connection:
+            expected = await connection.run_sync(
+                partial(snapshot, privileges=privileges, version_table=table)
+            )
+            if metadata and frozenset(at) == heads(chain):
+                given = await connection.run_sync(_models, metadata)
+                of_models = deviations(given, expected.declarable())
     return Drift(
         name,
         ", ".join(at) or "base",
         deviations(expected, found),
-        dated(rows, locked, found.fingerprint()),
-        models,
+        dated(rows, project.locked(), found.fingerprint()),
+        of_models,
     )
+
+
+def dated(rows: Iterable[Row], locked: Sequence[Revision], fingerprint: str) -> Since:
+    """After the last run with the expected fingerprint, before the first with the present one.
+
+    Fingerprints written by older builds are not compared: they equal none of this build's.
+    """
+    after = before = None
+    for row in rows:
+        if row.outcome != "measured":
+            continue
+        heads = [] if row.revision == "base" else row.revision.split("+")
+        if row.fingerprint == expected_fingerprint(locked, heads):
+            after, before = row.finished_at, None
+        elif row.fingerprint != fingerprint:
+            before = None
+        elif before is None:
+            before = row.finished_at
+    return Since(after, before)
 
 
 def _read(
     connection: Connection, privileges: bool, version_table: VersionTable
-) -> tuple[tuple[str, ...], Collection[Row], Catalog]:
+) -> tuple[tuple[str, ...], Sequence[Row], Catalog]:
     at, ledger = heads_of(connection, version_table), Ledger(version_table)
     # A role that may not read the ledger gets an undated drift.
     readable = ledger.exists(connection) and connection.scalar(

@@ -4,21 +4,19 @@ A missing or unexpected table includes its columns, constraints and indexes, a c
 and a detached partition the table that it became.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from surefoot.catalog import Catalog, Difference, Key, difference
 from surefoot.catalog.definitions import not_null_column
-from surefoot.catalog.kinds import Constraint, table_of
+from surefoot.catalog.kinds import Constraint, Sequence, table_of
 from surefoot.catalog.order import in_order
 from surefoot.differences import repair
-from surefoot.differences.groups import grouped, ordered
 from surefoot.differences.model import Deviation, Repair
 
 By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.
 Special = Mapping[Key, "Repair | None"]
+_OWNERS = ("table", "view", "materialized view", "partition")
 
 
 def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
@@ -35,11 +33,11 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     def deviation(key: Key, how: Repair, members: tuple[Key, ...] = ()) -> Deviation:
         return Deviation(key, by_key[key][0].word, by_key[key], how, members)
 
-    gone, come = grouped(of("unexpected"), found), grouped(of("missing"), expected)
+    gone, come = _grouped(of("unexpected"), found), _grouped(of("missing"), expected)
     return (
         *(
             deviation(key, repair.remove(key, found), gone[key])
-            for key in reversed(ordered(gone, found))
+            for key in reversed(_ordered(gone, found))
         ),
         *(deviation(key, how) for key, how in sorted(special.items()) if how is not None),
         *(
@@ -48,7 +46,7 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
         ),
         *(
             deviation(key, repair.make(key, come[key], expected), come[key])
-            for key in ordered(come, expected)
+            for key in _ordered(come, expected)
         ),
     )
 
@@ -96,3 +94,50 @@ def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
         else:
             proofs[key] = Repair(note="it is validated already; nothing has to be repaired")
     return proofs
+
+
+def _grouped(keys: Collection[Key], catalog: Catalog) -> dict[Key, tuple[Key, ...]]:
+    """Each group by its main object, with the other members."""
+    main = {key: _main(key, keys, catalog) for key in sorted(keys)}
+    groups: dict[Key, list[Key]] = {key: [] for key in main if main[key] == key}
+    for key, of in main.items():
+        if key != of:
+            groups[of].append(key)
+    return {key: tuple(members) for key, members in groups.items()}
+
+
+def _main(key: Key, keys: Collection[Key], catalog: Catalog) -> Key:
+    item = catalog.objects[key]
+    if isinstance(item, Sequence) and item.owned_by is not None:
+        column = Key("column", item.owned_by)
+        if column in keys:
+            return _main(column, keys, catalog)
+    is_reference = isinstance(item, Constraint) and item.type == "foreign key"
+    for kind in _OWNERS:
+        table = Key(kind, str(table_of(item)))
+        if table in keys and not (is_reference and _leaves(key, table, keys, catalog)):
+            return _main(table, keys, catalog)
+    return key
+
+
+def _leaves(key: Key, table: Key, keys: Collection[Key], catalog: Catalog) -> bool:
+    """Whether a foreign key refers to another table that is created or dropped too."""
+    return any(
+        used in keys and table_of(catalog.objects[used]) not in (table.name, None)
+        for used in catalog.uses.get(key, ())
+    )
+
+
+def _ordered(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> list[Key]:
+    """The groups, each after those that it uses."""
+    main = {member: key for key, members in groups.items() for member in (key, *members)}
+    uses: dict[Key, set[Key]] = {}
+    for user, used in catalog.uses.items():
+        of = main.get(user, user)
+        uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
+    for key in groups:
+        for kind in _OWNERS:
+            table = Key(kind, str(table_of(catalog.objects[key])))
+            if table in groups:
+                uses.setdefault(key, set()).add(table)
+    return in_order(groups, {key: frozenset(each) for key, each in uses.items()})

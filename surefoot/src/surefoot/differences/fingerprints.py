@@ -1,7 +1,5 @@
 """The fingerprint of the schema after each revision, taken on a scratch database."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Owners and privileges as statements."""
 
-from __future__ import annotations
-
 import re
 
 from surefoot.catalog import Catalog, Key

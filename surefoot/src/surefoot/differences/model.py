@@ -1,7 +1,5 @@
 """Drift is the difference between a database and its revisions; Deviation is one object of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The settings of tables, partitions and columns: storage parameters, inheritance, storage."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

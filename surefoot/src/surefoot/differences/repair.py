@@ -5,34 +5,14 @@
 Run each statement by itself: some are concurrent, and refuse to run in a transaction.
 """
 
-from __future__ import annotations
-
-from collections import abc
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
-from surefoot.catalog import Catalog, Difference, Key, alterations, statements
+from surefoot.catalog import Catalog, Difference, Key, alterations, kinds, statements
 from surefoot.catalog.definitions import check_name, index_statement
-from surefoot.catalog.kinds import (
-    Attribute,
-    Attributes,
-    Column,
-    Constraint,
-    Domain,
-    Enum,
-    EventTrigger,
-    Index,
-    Names,
-    Partition,
-    Routine,
-    Rule,
-    Sequence,
-    Statistics,
-    Trigger,
-    View,
-)
+from surefoot.catalog.kinds import Attribute, Attributes
 from surefoot.catalog.order import in_order
-from surefoot.differences import columns, forms, relations
+from surefoot.differences import columns, creation, relations
 from surefoot.differences.grants import granted
 from surefoot.differences.model import Repair
 from surefoot.quoting import literal, quoted
@@ -47,6 +27,10 @@ _REWRITES: Mapping[str, Attributes] = {
 }
 _GRANTS = "privileges on it are lost: compare `drift --privileges` before and after"
 _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
+_NOT_REPAIRED = {
+    "enum": "PostgreSQL removes no value from an enum; use op.replace_enum in a revision",
+    "table": "no statement changes this of a table; replace the table in a revision",
+}
 _NEEDED = "a table or a column depends on it; change it in a revision"
 
 Alter = Callable[[Key, Catalog, Catalog, Attributes], "list[str] | None"]
@@ -54,19 +38,14 @@ Alter = Callable[[Key, Catalog, Catalog, Attributes], "list[str] | None"]
 
 def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
     """Create a missing object with its members."""
-    item = expected.objects[key]
-    note = None
     if key.kind in statements.NAMED_IN_SQL:
         return Repair(note=_NOT_KNOWN)
-    if isinstance(item, Column):
-        sql, note = columns.added(item)
-    elif key.kind == "table":
-        sql = forms.make(key, expected)
-        note = "its rows do not come back"
+    if (column := expected.find(kinds.Column, key)) is not None:
+        sql, note = columns.added(column)
     else:
-        sql = forms.make(key, expected)
-    if key.kind in ("table", "column", "partition"):
-        sql += relations.settings(key, expected)
+        sql = creation.make(key, expected)
+        note = "its rows do not come back" if key.kind == "table" else None
+    sql += relations.settings(key, expected)
     before, after = [], []
     for member in in_order(members, expected.uses):
         if member.kind == "column":
@@ -77,7 +56,7 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
             before.append(made[0])
             after += made[1:]
         else:
-            after += forms.make(member, expected)
+            after += creation.make(member, expected)
     # These name an index of the table, which must exist.
     last = relations.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
@@ -85,32 +64,29 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
 
 def remove(key: Key, found: Catalog) -> Repair:
     """Drop an unexpected object, without CASCADE."""
-    if key.kind == "partition":
-        parent = quoted(found.one(Partition, key).table)
-        detach = f"ALTER TABLE {parent} DETACH PARTITION {quoted(key.name)}"
-        return Repair((detach, f"DROP TABLE {quoted(key.name)}"), loses_data=True)
-    return Repair(tuple(forms.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
+    detached = detach(key, found).sql if key.kind == "partition" else ()
+    return Repair((*detached, *creation.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
 
 
 def attach(key: Key, expected: Catalog) -> Repair:
     """Attach a detached partition."""
-    partition = expected.one(Partition, key)
+    partition = expected.one(kinds.Partition, key)
     table = f"ALTER TABLE {quoted(partition.table)}"
     return Repair((f"{table} ATTACH PARTITION {quoted(key.name)} {partition.bound}",))
 
 
 def detach(key: Key, found: Catalog) -> Repair:
     """Detach a table that became a partition of another."""
-    table = f"ALTER TABLE {quoted(found.one(Partition, key).table)}"
+    table = f"ALTER TABLE {quoted(found.one(kinds.Partition, key).table)}"
     return Repair((f"{table} DETACH PARTITION {quoted(key.name)}",))
 
 
 def validate(key: Key, found: Catalog) -> Repair:
     """Validate a constraint."""
-    return Repair((statements.validate(found.one(Constraint, key)),))
+    return Repair((statements.validate(found.one(kinds.Constraint, key)),))
 
 
-def change(differences: abc.Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
+def change(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
     """Restore the attributes of an object that differ."""
     key = Key(differences[0].kind, differences[0].name)
     # The order of columns is no attribute, and is never compared here.
@@ -118,65 +94,51 @@ def change(differences: abc.Sequence[Difference], expected: Catalog, found: Cata
     given = granted(key, expected, found)
     alter = _ALTER.get(key.kind)
     rest = names - {"comment", "owner", "privileges"}
-    sql: list[str] | None = []
-    if rest:
-        sql = alter(key, expected, found, rest) if alter else None
-        if sql is None:
-            sql = forms.remade(key, expected, found)
-            if sql is not None:
-                # Creating it again sets its comment too.
-                return Repair((*sql, *given), note=_GRANTS if key.kind in _GRANTED else None)
+    sql = [] if not rest else alter(key, expected, found, rest) if alter else None
     if sql is None:
-        return Repair(note=_why(key))
+        # Creating it again sets its comment too.
+        again = creation.replaced(key, expected, found)
+        if again is None:
+            return Repair(note=_NOT_REPAIRED.get(key.kind, _NEEDED))
+        return Repair((*again, *given), note=_GRANTS if key.kind in _GRANTED else None)
     if "comment" in names:
         sql.append(statements.comment(key, expected.objects[key]))
     waits = names & _REWRITES.get(key.kind, frozenset())
     return Repair((*sql, *given), note=_WAITS if waits else None)
 
 
-def _why(key: Key) -> str:
-    if key.kind == "enum":
-        return "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
-    if key.kind == "table":
-        return "no statement changes this of a table; replace the table in a revision"
-    return _NEEDED
-
-
 def _constraint(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(Constraint, key), expected.one(Constraint, key)
+    before, after = found.one(kinds.Constraint, key), expected.one(kinds.Constraint, key)
     if names & {"definition", "type"} or ("validated" in names and not after.validated):
         return None
-    sql = []
-    if "validated" in names:
-        sql.append(statements.validate(after))
+    sql = [statements.validate(after)] if "validated" in names else []
     for table in _off_on(before):
         sql.append(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
         sql += [
             statements.enable_trigger(each)
-            for each in expected.of_table(Trigger, table.strip('"')).values()
+            for each in expected.of_table(kinds.Trigger, table.strip('"')).values()
             if each.enabled != "yes"
         ]
-    for table in _off_on(after):
-        sql.append(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-    index = f"ALTER INDEX {quoted(after.name)}"
-    sql += _clauses(index, before.index_options, after.index_options)
+    sql += [f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in _off_on(after)]
+    clauses = alterations.options(before.index_options, after.index_options)
+    sql += [f"ALTER INDEX {quoted(after.name)} {clause}" for clause in clauses]
     if "index validity" in names:
         sql.append(f"REINDEX INDEX CONCURRENTLY {quoted(after.name)}")
     return sql
 
 
-def _off_on(constraint: Constraint) -> list[str]:
+def _off_on(constraint: kinds.Constraint) -> list[str]:
     """The tables on which a constraint is not enforced."""
     return [each.removeprefix("off on ") for each in constraint.enforcement or ()]
 
 
 def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(Index, key), expected.one(Index, key)
+    before, after = found.one(kinds.Index, key), expected.one(kinds.Index, key)
     name = quoted(after.name)
     if "table" in names or ("valid" in names and not after.valid):
         return None
     if names & {"definition", "unique"}:
-        if forms.is_partitioned(found, before.table):
+        if creation.is_partitioned(found, before.table):
             return None
         temporary = f"{after.name[:58]}_new"
         sql = [
@@ -196,13 +158,13 @@ def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> li
 
 
 def _sequence(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str]:
-    after = expected.one(Sequence, key)
+    after = expected.one(kinds.Sequence, key)
     sql = [alterations.sequence(after)] if "definition" in names else []
     return [*sql, *([alterations.own(after)] if "owned by" in names else [])]
 
 
 def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    old, new = found.one(Enum, key).values, expected.one(Enum, key).values
+    old, new = found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
     enum = f"ALTER TYPE {quoted(key.name)}"
     gone = [label for label in old if label not in new]
     missing = [label for label in new if label not in old]
@@ -210,17 +172,17 @@ def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> lis
         return [f"{enum} RENAME VALUE {literal(gone[0])} TO {literal(missing[0])}"]
     if gone or [label for label in new if label in old] != list(old):
         return None
-    sql = []
-    for place, label in enumerate(new):
-        if label not in old:
-            where = f" AFTER {literal(new[place - 1])}" if place else ""
-            where = where or (f" BEFORE {literal(old[0])}" if old else "")
-            sql.append(f"{enum} ADD VALUE {literal(label)}{where}")
-    return sql
+    first = f" BEFORE {literal(old[0])}" if old else ""
+    places = [f" AFTER {literal(label)}" for label in new]
+    return [
+        f"{enum} ADD VALUE {literal(label)}{where}"
+        for label, where in zip(new, [first, *places], strict=False)
+        if label in missing
+    ]
 
 
 def _domain(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(Domain, key), expected.one(Domain, key)
+    before, after = found.one(kinds.Domain, key), expected.one(kinds.Domain, key)
     if names - {"default", "not null", "checks"}:
         return None
     domain = f"ALTER DOMAIN {quoted(after.name)}"
@@ -228,16 +190,14 @@ def _domain(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> l
     if after.not_null and not before.not_null:
         sql.append(f"{domain} SET NOT NULL")
     for check in alterations.added_checks(before, after):
-        if check.endswith(" NOT VALID"):
-            sql.append(f"{domain} ADD CONSTRAINT {check}")
-        else:
-            sql.append(f"{domain} ADD CONSTRAINT {check} NOT VALID")
+        sql.append(f"{domain} ADD CONSTRAINT {check.removesuffix(' NOT VALID')} NOT VALID")
+        if not check.endswith(" NOT VALID"):
             sql.append(f"{domain} VALIDATE CONSTRAINT {check_name(check)}")
     return sql
 
 
 def _view(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(View, key), expected.one(View, key)
+    before, after = found.one(kinds.View, key), expected.one(kinds.View, key)
     if names & {"definition", "columns"}:
         old, new = before.columns or (), after.columns or ()
         if key.kind == "materialized view" or new[: len(old)] != old:
@@ -245,44 +205,33 @@ def _view(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> lis
         made = statements.create(key, after)[0]
         sql = [made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)]
     else:
-        alter = f"ALTER {key.kind.upper()} {quoted(after.name)}"
-        sql = _clauses(alter, before.options, after.options)
+        clauses = alterations.options(before.options, after.options)
+        sql = [f"ALTER {statements.described(key, after)} {clause}" for clause in clauses]
     return [*sql, *relations.column_comments(before, after)]
 
 
 def _routine(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    if names - {"definition", "language"}:
+    after = expected.one(kinds.Routine, key)
+    return None if names - {"definition", "language"} else [after.definition.rstrip()]
+
+
+def _state(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
+    """When a trigger or a rule fires, and the target of statistics."""
+    if len(names) != 1 or not names <= {"enabled", "firing", "target"}:
         return None
-    return [expected.one(Routine, key).definition.rstrip()]
-
-
-def _trigger(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    alter = statements.enable_trigger(expected.one(Trigger, key))
-    return [alter] if names == {"enabled"} else None
-
-
-def _event_trigger(
-    key: Key, expected: Catalog, found: Catalog, names: Attributes
-) -> list[str] | None:
-    word = statements.TRIGGER_STATES.get(expected.one(EventTrigger, key).enabled, "ENABLE")
-    return [f"ALTER EVENT TRIGGER {quoted(key.name)} {word}"] if names == {"enabled"} else None
-
-
-def _rule(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    after = expected.one(Rule, key)
-    word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
-    alter = f"ALTER TABLE {quoted(after.table)} {word} RULE {quoted(after.name)}"
-    return [alter] if names == {"firing"} else None
-
-
-def _statistics(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    target = expected.one(Statistics, key).target or "-1"
-    alter = f"ALTER STATISTICS {quoted(key.name)} SET STATISTICS {target}"
-    return [alter] if names == {"target"} else None
-
-
-def _clauses(alter: str, before: Names | None, after: Names | None) -> list[str]:
-    return [f"{alter} {clause}" for clause in alterations.options(before, after)]
+    match expected.objects[key]:
+        case kinds.Trigger() as after:
+            return [statements.enable_trigger(after)]
+        case kinds.EventTrigger() as after:
+            word = statements.TRIGGER_STATES.get(after.enabled, "ENABLE")
+            return [f"ALTER EVENT TRIGGER {quoted(key.name)} {word}"]
+        case kinds.Rule() as after:
+            word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
+            return [f"ALTER TABLE {quoted(after.table)} {word} RULE {quoted(after.name)}"]
+        case kinds.Statistics() as after:
+            target = after.target or "-1"
+            return [f"ALTER STATISTICS {quoted(key.name)} SET STATISTICS {target}"]
+    return None
 
 
 _ALTER: Mapping[str, Alter] = {
@@ -298,8 +247,8 @@ _ALTER: Mapping[str, Alter] = {
     "materialized view": _view,
     "function": _routine,
     "procedure": _routine,
-    "trigger": _trigger,
-    "event trigger": _event_trigger,
-    "rule": _rule,
-    "statistics": _statistics,
+    "trigger": _state,
+    "event trigger": _state,
+    "rule": _state,
+    "statistics": _state,
 }

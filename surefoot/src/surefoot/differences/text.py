@@ -1,7 +1,5 @@
 """Renders a drift as text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 

@@ -9,8 +9,6 @@ It is meant for cron jobs and CI: a failed check does not prevent the others. A 
 prevents all of them, such as an unreachable database, raises its own error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +21,7 @@ from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import one_head
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.differences.database_drift import drift
+from surefoot.differences.detection import drift
 from surefoot.differences.model import Drift
 from surefoot.errors import (
     CheckFailed,

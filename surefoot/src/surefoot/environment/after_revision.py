@@ -55,7 +55,7 @@ async def _lint(environment: Environment, project: Project) -> None:
 
     On failure: where no scratch database can be had, or a revision does not run yet.
     """
-    from surefoot.linting.verdicts import with_verdicts  # noqa: PLC0415 - as above
+    from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
     from surefoot.scratch import scratch  # noqa: PLC0415 - where a revision is written
     from surefoot.target import Target  # noqa: PLC0415 - as above
 

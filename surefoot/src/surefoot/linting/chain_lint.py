@@ -1,7 +1,5 @@
 """lint() runs revisions of a project on a scratch database of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from surefoot.connect.database import Database

@@ -1,7 +1,5 @@
 """Formats of findings for tools that show them in a pull request."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

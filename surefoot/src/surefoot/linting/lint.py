@@ -3,15 +3,13 @@
 revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import text
 
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import CLEAN, Revision
 from surefoot.connect.failures import sqlstate
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.registry import RULES
@@ -54,38 +52,55 @@ async def lint(
     chosen = [r for r in revisions if r.id in ids]
     if not chosen:
         return NOTHING
-    traced = await trace(
-        scratch, _folder(chosen), start=chosen[0].down, to=chosen[-1].id, rows=rows, back=back
-    )
+    folder, start, to = _path(chosen[0]).parent, chosen[0].down, chosen[-1].id
+    traced = await trace(scratch, folder, start=start, to=to, rows=rows, back=back)
     major = await server_major(scratch)
-    findings: list[Finding] = []
-    suppressed = 0
     found = units(chosen, traced, major)
-    for unit in found:
-        kept, without = judged(unit, major)
-        findings += kept
-        suppressed += without
-    return Linted(tuple(findings), traced, tuple(found), suppressed)
+    verdicts = [judged(unit, major) for unit in found]
+    findings = tuple(finding for kept, _ in verdicts for finding in kept)
+    return Linted(findings, traced, tuple(found), sum(count for _, count in verdicts))
+
+
+async def with_verdicts(
+    scratch: Target, revisions: Sequence[Revision]
+) -> tuple[tuple[Revision, ...], Linted]:
+    """Lint the revisions that have no clean verdict; return all with verdicts, and the result.
+
+    revisions.lock keeps the verdicts: an upgrade in production lints nothing. A clean one stays
+    valid: the file has not changed since. `scratch` is an empty database. On failure: as `lint`.
+    """
+    wanted = [revision.id for revision in revisions if revision.verdict != CLEAN]
+    linted = await lint(scratch, revisions, wanted)
+    broken: dict[str, set[str]] = {}
+    for each in linted.findings:
+        if each.level == "error":
+            broken.setdefault(each.revision, set()).add(each.rule)
+    judged = (
+        replace(revision, verdict="+".join(sorted(broken.get(revision.id, ()))) or CLEAN)
+        if revision.id in wanted
+        else revision
+        for revision in revisions
+    )
+    return tuple(judged), linted
 
 
 def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[TracedRevision]:
     """The revisions with their statements, and the remarks of squawk for that major version."""
     found = []
-    stopped = _stopped_in(traced)
     for revision in revisions:
-        path = revision.path
-        if path is None:
-            raise ValueError(f"{revision.id} was not read from a file")
+        path = _path(revision)
         statements = tuple(s for s in traced.statements if s.path == path)
-        stops = traced.failure is not None and revision.id == stopped
+        failure = traced.failure
+        if getattr(failure, "revision", None) != revision.id:
+            failure = None
         found.append(
             TracedRevision(
                 revision.id,
                 path,
                 revision.phase,
                 statements,
-                traced.failure.code if stops and traced.failure else None,
-                sqlstate(traced.failure) if stops and traced.failure else None,
+                failure.code if failure else None,
+                sqlstate(failure) if failure else None,
                 path.read_text("utf-8"),
                 remarks(statements, major),
             )
@@ -128,12 +143,7 @@ async def server_major(target: Target) -> int:
     return int(number) // 10000
 
 
-def _folder(revisions: Sequence[Revision]) -> Path:
-    path = revisions[0].path
-    if path is None:
-        raise ValueError(f"{revisions[0].id} was not read from a file")
-    return path.parent
-
-
-def _stopped_in(traced: Trace) -> str | None:
-    return getattr(traced.failure, "revision", None)
+def _path(revision: Revision) -> Path:
+    if revision.path is None:
+        raise ValueError(f"{revision.id} was not read from a file")
+    return revision.path

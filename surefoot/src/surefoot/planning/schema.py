@@ -4,8 +4,6 @@ Only the catalog is read. Meanwhile pg_dump holds ACCESS SHARE on every table, w
 but DDL, and it waits for each lock no longer than a migration would.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

@@ -1,7 +1,5 @@
 """PlannedStatement is one statement of a trace, with its locks and duration on the target."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,7 +58,7 @@ class PlannedStatement:
         }
 
 
-def steps(
+def planned(
     statements: Sequence[Statement], statistics: Statistics, *, only: Collection[str] | None = None
 ) -> tuple[PlannedStatement, ...]:
     """The statements of one revision, with their locks on all tables or `only` on some."""

@@ -4,8 +4,6 @@ Any role that may connect can read them, except the sessions of other roles, whi
 pg_read_all_stats.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A Forecast as text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from surefoot.errors import names
@@ -31,7 +29,7 @@ def render(forecast: Forecast) -> str:
 
 def _lines(forecast: Forecast) -> Iterator[str]:
     count = len(forecast.revisions)
-    statements = sum(len(p.steps) for p in forecast.revisions)
+    statements = sum(len(p.statements) for p in forecast.revisions)
     if not count:
         yield f"OK  {forecast.target} is at head. Nothing to plan."
         return
@@ -74,9 +72,9 @@ def _revision(
     revision = planned.revision
     title = f"{number} of {count}  {revision.id}  {revision.slug.replace('_', ' ')}"
     yield f"{title} ({revision.phase}; undo: {UNDO[planned.undo.cost]})"
-    for step in planned.steps:
-        yield f"  {_sql(step)}"
-        yield from _step(step, statistics)
+    for statement in planned.statements:
+        yield f"  {_sql(statement)}"
+        yield from _effects(statement, statistics)
     yield from _undo(planned.undo, statistics)
 
 
@@ -86,21 +84,21 @@ def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:
         yield f"  undo does not restore {', '.join(undo.not_restored)}"
     if undo.dropped:
         yield f"  undo drops the data in {', '.join(undo.dropped)}"
-    for step in undo.work:
-        yield f"  undo: {_sql(step)}"
-        yield from _step(step, statistics)
+    for statement in undo.work:
+        yield f"  undo: {_sql(statement)}"
+        yield from _effects(statement, statistics)
     if undo.obstacle is not None:
         yield f"  undo: {undo.obstacle}"
 
 
-def _sql(step: PlannedStatement) -> str:
-    sql = " ".join(step.statement.sql.split())
+def _sql(planned: PlannedStatement) -> str:
+    sql = " ".join(planned.statement.sql.split())
     return sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
 
 
-def _step(step: PlannedStatement, statistics: Statistics) -> Iterator[str]:
-    statement = step.statement
-    for lock in step.locks:
+def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]:
+    statement = planned.statement
+    for lock in planned.locks:
         held = f", held {_about(lock.held)}" if statement.lock else ""
         yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
     for table in sorted(statement.rewrites):

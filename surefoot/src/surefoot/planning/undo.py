@@ -4,14 +4,12 @@ A downgrade loses data in two ways: it does not restore what the revision droppe
 it drops the data that was written since into what the revision added.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.chain.revisions import Revision
-from surefoot.planning.statements import PlannedStatement, steps
+from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics
 from surefoot.trace.trace import Statement, Trace
 
@@ -22,7 +20,7 @@ Cost = Literal["free", "work", "data", "impossible", "unknown"]
 class Undo:
     """The effect of `alembic downgrade` over one revision on the target."""
 
-    steps: tuple[PlannedStatement, ...] = ()
+    statements: tuple[PlannedStatement, ...] = ()
     # Tables, columns, rows that the downgrade does not restore.
     not_restored: tuple[str, ...] = ()
     # Tables, columns, rows that the downgrade drops.
@@ -40,14 +38,14 @@ class Undo:
             return "data"
         if not self.tried:
             return "unknown"
-        return "free" if all(step.takes_a_moment for step in self.steps) else "work"
+        return "free" if all(each.takes_a_moment for each in self.statements) else "work"
 
     @property
     def work(self) -> tuple[PlannedStatement, ...]:
         """The statements that take time, and those that hold a lock meanwhile."""
-        if all(step.takes_a_moment for step in self.steps):
+        if all(each.takes_a_moment for each in self.statements):
             return ()
-        return tuple(s for s in self.steps if not (s.takes_a_moment and s.holds_a_moment))
+        return tuple(s for s in self.statements if not (s.takes_a_moment and s.holds_a_moment))
 
     def as_json(self, statistics: Statistics) -> Mapping[str, Any]:
         """The undo as one JSON object."""
@@ -56,7 +54,7 @@ class Undo:
             "not_restored": list(self.not_restored),
             "dropped": list(self.dropped),
             "obstacle": self.obstacle,
-            "statements": [step.as_json(statistics) for step in self.steps],
+            "statements": [each.as_json(statistics) for each in self.statements],
         }
 
 
@@ -73,7 +71,7 @@ def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) ->
         tried = back is not None and revision.id in applied
         returned = [s for s in back.statements if s.path == revision.path] if back else []
         found[revision.id] = Undo(
-            steps(returned, statistics, only=statistics.tables.keys()),
+            planned(returned, statistics, only=statistics.tables.keys()),
             tuple(dict.fromkeys(_taken(there, changed=True))),
             tuple(dict.fromkeys(_taken(returned, changed=False))),
             _obstacle(revision.id, applied, blocker, back.failure) if tried and back else None,

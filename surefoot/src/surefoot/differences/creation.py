@@ -1,10 +1,10 @@
-"""Creates objects in the form that blocks the database least.
+"""The creation of an object, by the statements that block the database least.
 
 An index is built concurrently, a check and a foreign key are added NOT VALID and then validated, a
 key is made of an existing index, NOT NULL is proven by a check before it is set.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
 
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import identity_parts, index_statement, parse_key
@@ -121,7 +121,22 @@ def column_clause(column: Column) -> str:
     return " ".join(words)
 
 
-def remade(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
+def unmade(keys: Iterable[Key], found: Catalog) -> list[str]:
+    """The statements that drop several objects, each before those that it uses."""
+    ordered = reversed(in_order(keys, found.uses))
+    return [statement for each in ordered for statement in unmake(each, found)]
+
+
+def remade(keys: Iterable[Key], expected: Catalog, found: Catalog) -> list[str]:
+    """The statements that create them as they should be; unexpected ones as they were."""
+    return [
+        statement
+        for each in in_order(keys, expected.uses)
+        for statement in make(each, expected if each in expected.objects else found)
+    ]
+
+
+def replaced(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
     """Drop an object with its users, and create them as they should be.
 
     None where a table or a column needs it.
@@ -129,11 +144,4 @@ def remade(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
     keys = {key, *found.users_of(key)}
     if any(each.kind in ("table", "column", "partition") for each in keys):
         return None
-    statements = [
-        statement
-        for each in reversed(in_order(keys, found.uses))
-        for statement in unmake(each, found)
-    ]
-    for each in in_order(keys, expected.uses):
-        statements += make(each, expected if each in expected.objects else found)
-    return statements
+    return [*unmade(keys, found), *remade(keys, expected, found)]
