@@ -257,7 +257,7 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
     refused = ask("verify")
     assert (refused.code, refused.out) == (
         1,
-        f"FAILED  {database.name}: 2 of 4 checks say no\n"
+        f"FAILED  {database.name}: 2 of 4 checks failed\n"
         "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not match\n"

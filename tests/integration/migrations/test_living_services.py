@@ -58,7 +58,7 @@ def migrate(newer: Build, database: Database, *command: str, **settings: str) ->
 def test_the_services_that_live_are_listed(database: Database, older: Served) -> None:
     """With the revision of their code; one that was killed is gone."""
     listed = run("vegafs", "services", DATABASE_URL=database.url)
-    assert listed.err == "1 service lives\n"
+    assert listed.err == "1 service is running\n"
     assert re.fullmatch(
         r"REVISION  SINCE \(UTC\)       PID      SERVICE\n"
         r"0008      \d{4}-\d\d-\d\d \d\d:\d\d  \d+ +  vegafs-watch@\S+\n",
@@ -71,7 +71,7 @@ def test_the_services_that_live_are_listed(database: Database, older: Served) ->
     older.stop(signal.SIGKILL)
     assert eventually(lambda: living(database) == [])
     listed = run("vegafs", "services", DATABASE_URL=database.url)
-    assert (listed.out, listed.err) == ("", "0 services live\n")
+    assert (listed.out, listed.err) == ("", "0 services are running\n")
 
 
 async def test_a_contract_revision_refuses_while_an_older_build_lives(

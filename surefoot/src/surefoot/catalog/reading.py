@@ -1,7 +1,7 @@
 """snapshot reads one schema into a Catalog."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,40 +43,38 @@ def snapshot(
     """
     began = not connection.in_transaction()
     owner: str | None = None
-    may: list[tuple[Any, ...]] = []
+    may: Sequence[Any] = ()
     try:
         # The search path is set in a savepoint: the rollback restores it, also after an error.
         with connection.begin_nested() as savepoint:
-            path = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
-            rows = [tuple(row) for row in connection.execute(text(OBJECTS), {"schema": schema})]
-            uses = [
-                tuple(row) for row in connection.execute(text(DEPENDENCIES), {"schema": schema})
-            ]
+            given = {"schema": schema}
+            path = connection.execute(text(_SEARCH_PATH), given).one()
+            rows = connection.execute(text(OBJECTS), given).all()
+            uses = connection.execute(text(DEPENDENCIES), given).all()
             if privileges:
                 owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
-                given = {"schema": schema, "owner": owner}
-                may = [tuple(row) for row in connection.execute(text(PRIVILEGES), given)]
+                may = connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
             savepoint.rollback()
     finally:
         if began:
             connection.rollback()
     found, keys = _objects(rows, {*exclude, *version_table.relations}, server_version=path[1])
     objects = dict(found.objects)
-    for *address, of, who in may:
-        if (key := keys.get((address[0], address[1], address[2]))) is not None:
+    for kind, oid, part, of, who in may:
+        if (key := keys.get((kind, oid, part))) is not None:
             others = tuple(sorted(who)) if who else None
             objects[key] = replace(objects[key], owner=of, privileges=others)
     return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
 
 
 def _objects(
-    rows: Iterable[tuple[Any, ...]], exclude: Collection[str], *, server_version: int
+    rows: Iterable[Any], exclude: Collection[str], *, server_version: int
 ) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
     """The objects, and the key of each address in pg_depend."""
     objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     positions: dict[str, list[tuple[int, str]]] = {}
-    for kind, name, relation, *address, read in rows:
+    for kind, name, relation, place, oid, part, read in rows:
         if relation in exclude or name in exclude:
             continue
         key = Key(kind, name)
@@ -85,11 +83,9 @@ def _objects(
             positions.setdefault(relation, []).append((position, attributes["name"]))
         if kind in ("view", "materialized view"):
             attributes["definition"] = view_definition(attributes["definition"], server_version)
-        given: dict[str, Any] = {
-            name.replace(" ", "_"): _value(value) for name, value in attributes.items()
-        }
+        given: Any = {name.replace(" ", "_"): _value(each) for name, each in attributes.items()}
         objects[key] = KINDS[kind](**given)
-        keys[(int(address[0]), int(address[1]), int(address[2]))] = key
+        keys[int(place), int(oid), int(part)] = key
     order = {
         table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
     }
@@ -97,7 +93,7 @@ def _objects(
 
 
 def _uses(
-    rows: Iterable[tuple[Any, ...]], keys: Mapping[tuple[int, int, int], Key]
+    rows: Iterable[Any], keys: Mapping[tuple[int, int, int], Key]
 ) -> Mapping[Key, frozenset[Key]]:
     def key(place: int, oid: int, column: int) -> Key | None:
         # Columns of views are no objects of their own: a user of one uses the view.

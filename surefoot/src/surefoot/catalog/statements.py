@@ -4,7 +4,7 @@ It restores a state that no model and no revision describes any more. Tables, co
 that are known by name alone are not created here.
 """
 
-from surefoot.catalog import kinds
+from surefoot.catalog import alterations, kinds
 from surefoot.catalog.kinds import SchemaObject
 from surefoot.catalog.model import Key
 from surefoot.quoting import literal, quoted
@@ -22,9 +22,7 @@ def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
     if isinstance(item, kinds.Trigger) and item.enabled != "yes":
         statements.append(enable_trigger(item))
     if isinstance(item, kinds.Sequence) and item.owned_by:
-        table, _, column = item.owned_by.rpartition(".")
-        name = quoted(item.name)
-        statements.append(f"ALTER SEQUENCE {name} OWNED BY {quoted(table)}.{quoted(column)}")
+        statements.append(alterations.own(item))
     if item.comment:
         statements.append(comment(key, item))
     return tuple(statements)
@@ -103,12 +101,8 @@ def _create(key: Key, item: SchemaObject) -> str:
 
 
 def _domain(name: str, domain: kinds.Domain) -> str:
-    return " ".join(
-        (
-            f"CREATE DOMAIN {name} AS {domain.type}",
-            *([f"COLLATE {domain.collation}"] if domain.collation else []),
-            *([f"DEFAULT {domain.default}"] if domain.default else []),
-            *(["NOT NULL"] if domain.not_null else []),
-            *(f"CONSTRAINT {check}" for check in domain.checks or ()),
-        )
-    )
+    words = [f"CREATE DOMAIN {name} AS {domain.type}"]
+    words += [f"COLLATE {domain.collation}"] if domain.collation else []
+    words += [f"DEFAULT {domain.default}"] if domain.default else []
+    words += ["NOT NULL"] if domain.not_null else []
+    return " ".join([*words, *(f"CONSTRAINT {check}" for check in domain.checks or ())])

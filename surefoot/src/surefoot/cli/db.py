@@ -71,12 +71,8 @@ def status() -> None:
     output.answer(f"  pid     {found.running.postgres_pid}")
     output.answer(f"  pinned  {'yes, it stays without users' if found.pinned else 'no'}")
     output.answer(f"  users   {', '.join(found.users) or 'none'}")
-    command_line = names.command()
-    output.narrate(
-        f"Next: {command_line} db stop"
-        if found.pinned
-        else f"Next: {command_line} db start keeps it up"
-    )
+    following = "stop" if found.pinned else "start keeps it up"
+    output.narrate(f"Next: {names.command()} db {following}")
 
 
 @command.command()
@@ -86,11 +82,8 @@ def url(show_password: bool) -> None:
     database = _database()
     with database.available(output.narrate) as named:
         assert named.url is not None
-        text = named.url
-        if database.url is None or show_password:
-            output.answer(text)
-        else:
-            output.answer(str(DatabaseUrl.parse(text)))
+        shown = database.url is None or show_password
+        output.answer(named.url if shown else str(DatabaseUrl.parse(named.url)))
     if database.url is None:
         output.narrate("The embedded server; it is up while a command uses it")
         output.narrate(f"Next: {names.command()} db start keeps it up for other programs")

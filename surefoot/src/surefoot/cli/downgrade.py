@@ -16,8 +16,8 @@ from surefoot.run import commands as upgrade
 def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
     """Revert what was applied after REVISION, as `alembic downgrade` does.
 
-    In production a downgrade that would drop rows or columns with data in them is refused, with
-    what and how many, unless it is told to with --execute and --reason.
+    In production a downgrade that would drop rows, or columns with data, is refused with a list of
+    them, unless --execute and --reason are given.
 
     \b
     Examples:

@@ -5,13 +5,12 @@ import asyncio
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import project, serving, target_option
-from surefoot.differences import render
-from surefoot.differences.detection import drift
+from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.differences import drift, render
 
 
 @click.command(name="drift")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--models/--no-models", default=True, help="At head, compare the models too.")
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
 @target_option
@@ -32,9 +31,6 @@ def command(json_: bool, models: bool, privileges: bool, target: str | None) -> 
     """
     with serving(target) as database:
         found = asyncio.run(drift(project(), database, models=models, privileges=privileges))
-    if json_:
-        output.answer_json(found.as_json())
-    else:
-        output.answer(render(found))
+    output.answer_as(json_, found, lambda: render(found))
     if found.count:
         raise SystemExit(1)

@@ -4,7 +4,7 @@ import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
-from surefoot.cli.project import on_target, project
+from surefoot.cli.project import json_option, on_target, project
 from surefoot.connect.failures import explained
 from surefoot.ledger.table import Ledger, Row, as_json
 from surefoot.run.report import duration
@@ -12,7 +12,7 @@ from surefoot.target import Target
 
 
 @click.command(name="ledger")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--last", type=click.IntRange(min=1), help="Only the newest rows.")
 def command(json_: bool, last: int | None) -> None:
     """Print the runs on the database, oldest first, and verify the hash of each row.
@@ -29,9 +29,8 @@ def command(json_: bool, last: int | None) -> None:
     name, rows = on_target(_read)
     shown = rows[-last:] if last else rows
     if json_:
-        output.answer_json(
-            {"schema_version": 1, "database": name, "rows": [as_json(row) for row in shown]}
-        )
+        listed = [as_json(row) for row in shown]
+        output.answer_json({"schema_version": 1, "database": name, "rows": listed})
         return
     if rows:
         output.answer("  ID  WHEN (UTC)        OUTCOME   DIRECTION  REVISION  TOOK      BY")
@@ -47,11 +46,8 @@ def _line(row: Row) -> str:
     when = f"{row.finished_at:%Y-%m-%d %H:%M}" if row.finished_at else ""
     actor = row.actor or {}
     by = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
-    took = duration(row.duration_s)
-    return (
-        f"{row.id:>4}  {when:<16}  {row.outcome:<8}  {row.direction:<9}  {row.revision:<8}  "
-        f"{took:<8}  {by}"
-    )
+    done = f"{row.outcome:<8}  {row.direction:<9}  {row.revision:<8}"
+    return f"{row.id:>4}  {when:<16}  {done}  {duration(row.duration_s):<8}  {by}"
 
 
 async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:

@@ -9,7 +9,7 @@ import click
 
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
-from surefoot.cli.project import database, project
+from surefoot.cli.project import database, json_option, project
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.lint import Linted
@@ -20,7 +20,7 @@ from surefoot.project import Project
 @click.command(name="lint")
 @click.argument("revisions", nargs=-1)
 @click.option("--since", metavar="GIT_REF", help="Revisions that were added or changed since.")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
 def command(
     revisions: tuple[str, ...], since: str | None, json_: bool, format_: str | None

@@ -19,20 +19,19 @@ from surefoot.target import Target
 
 
 @click.command(name="lock")
-@click.option("--check", is_flag=True, help="Only look; exit code 1 if stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is outdated.")
 def command(check: bool) -> None:
     """Write revisions.lock from the revision files.
 
     The file lists every revision with the checksum of its code, the fingerprint of the schema after
-    it and the verdict of `surefoot lint`; both are taken on a scratch database. `alembic
-    revision` adds the line; after an edit of a revision that was applied nowhere yet, this command
-    refreshes it.
+    it and the verdict of `surefoot lint`, both from a run on a scratch database. `alembic revision`
+    adds the line. Run this command after you edit a revision that was not applied anywhere.
     """
     found = project()
     revisions, lock = found.revisions(), found.lock
     if check:
         check_lock(lock, revisions)
-        output.narrate(f"OK  {lock.name} is fresh: {len(revisions)} revisions")
+        output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
         return
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
@@ -40,7 +39,7 @@ def command(check: bool) -> None:
         # The runner compares files and lock, so the checksums are written before it runs.
         revisions = asyncio.run(_completed(found, database(), revisions))
         changed = write_lock(lock, revisions) or changed
-    state = "written" if changed else "was fresh"
+    state = "written" if changed else "was up to date"
     output.narrate(f"OK  {lock.name} {state}: {len(revisions)} revisions")
     for revision in revisions:
         if revision.broken_rules:

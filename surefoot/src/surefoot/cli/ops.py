@@ -1,6 +1,7 @@
 """`surefoot ops`: override a guard. Each command needs a reason, which the ledger keeps."""
 
 import asyncio
+from functools import partial
 
 import click
 
@@ -19,6 +20,10 @@ from surefoot.target import Target
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
 
+execute_option = click.option(
+    "--execute", is_flag=True, help="Do it; without this only the differences are shown."
+)
+
 
 @click.group(name="ops")
 def command() -> None:
@@ -35,7 +40,7 @@ def command() -> None:
 @command.command()
 @click.argument("revision")
 @reason_option
-@click.option("--execute", is_flag=True, help="Do it; without this only the differences are shown.")
+@execute_option
 def stamp(revision: str, reason: str, execute: bool) -> None:
     """Record that the database is at REVISION, whatever its schema is."""
     _stamp(revision, reason, execute=execute, adopt=False)
@@ -44,7 +49,7 @@ def stamp(revision: str, reason: str, execute: bool) -> None:
 @command.command()
 @click.argument("revision")
 @reason_option
-@click.option("--execute", is_flag=True, help="Do it; without this only the differences are shown.")
+@execute_option
 def adopt(revision: str, reason: str, execute: bool) -> None:
     """Adopt a database that has tables and no version table, at REVISION."""
     _stamp(revision, reason, execute=execute, adopt=True)
@@ -64,23 +69,20 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
     expected = asyncio.run(_expected(project(), database(), revision))
     found = on_target(catalog_of)
     differences = deviations(expected, found)
-    for line in listing(differences):
-        output.answer(line)
+    if differences:
+        output.answer("\n".join(listing(differences)))
     count = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
-    output.narrate(f"{count} between the database and what {revision} gives")
+    output.narrate(f"{count} between the database and the schema of {revision}")
     if not execute:
         verb = "adopt" if adopt else "stamp"
         output.narrate(f"Next: {names.command()} ops {verb} {revision} --reason … --execute")
         return
-    on_target(
-        lambda target: upgrade.stamp(
-            target, revision, reason=reason, adopt=adopt, listen=output.tell
-        )
-    )
+    stamped = partial(upgrade.stamp, reason=reason, adopt=adopt, listen=output.tell)
+    on_target(lambda target: stamped(target, revision))
 
 
 async def _expected(of: Project, database: Database, revision: str) -> Catalog:
-    """What the revisions give, on a scratch database."""
+    """The catalog that the revisions give on a scratch database."""
     async with scratch(database) as engine:
         target = Target.of(engine, of)
         if revision != "base":

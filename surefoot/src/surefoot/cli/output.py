@@ -1,6 +1,7 @@
 """Prints: answers on stdout, everything else on stderr."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -16,6 +17,14 @@ def answer(text: str) -> None:
 def answer_json(value: Any) -> None:
     """The answer as one JSON document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def answer_as(json_: bool, found: Any, text: Callable[[], str]) -> None:
+    """The result as JSON where that was asked for, or as text."""
+    if json_:
+        answer_json(found.as_json())
+    else:
+        answer(text())
 
 
 def narrate(text: str) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import opened, project, serving, target_option
+from surefoot.cli.project import json_option, opened, project, serving, target_option
 from surefoot.linting.formats import FORMATS
 from surefoot.planning.plan import plan
 from surefoot.planning.text import render, summary
@@ -14,7 +14,7 @@ from surefoot.planning.text import render, summary
 @click.command(name="plan")
 @target_option
 @click.option("--from-database", is_flag=True, help="Use a copy of its own schema.")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
 def command(target: str | None, from_database: bool, json_: bool, format_: str | None) -> None:
     """Show pending revisions with locks, durations and undo cost; nothing runs on the database.
@@ -39,13 +39,11 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
         found = asyncio.run(
             plan(project(), database, name=target, trying=trying, from_database=from_database)
         )
-    if json_:
-        output.answer_json(found.as_json())
-    elif format_ is not None:
+    if json_ or format_ is None:
+        output.answer_as(json_, found, lambda: render(found))
+    else:
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
-    else:
-        output.answer(render(found))
     if found.stopped_by is not None:
         raise found.stopped_by
     if any(finding.level == "error" for finding in found.findings):

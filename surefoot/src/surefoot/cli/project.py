@@ -17,6 +17,7 @@ from surefoot.project import Project
 from surefoot.target import Target
 
 T = TypeVar("T")
+json_option = click.option("--json", "json_", is_flag=True, help="One JSON object.")
 target_option = click.option(
     "--target", metavar="NAME", help="A database by its name in the project's targets."
 )

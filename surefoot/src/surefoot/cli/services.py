@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import opened
+from surefoot.cli.project import json_option, opened
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.ledger.services import Service, living
@@ -14,7 +14,7 @@ from surefoot.project import Project
 
 
 @click.command(name="services")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 def command(json_: bool) -> None:
     """List the services that are running on the database, each with the revision of its code.
 
@@ -39,7 +39,7 @@ def command(json_: bool) -> None:
         output.answer(
             f"{service.revision or '?':<8}  {since:<16}  {service.pid:<7}  {service.application}"
         )
-    output.narrate(f"{len(found)} {'service lives' if len(found) == 1 else 'services live'}")
+    output.narrate(f"{len(found)} {'service is' if len(found) == 1 else 'services are'} running")
 
 
 async def _read(database: Database, project: Project) -> tuple[str, tuple[Service, ...]]:

@@ -1,22 +1,23 @@
 """`surefoot verify`: all checks of a database, for a cron job and for CI."""
 
 import asyncio
+from collections.abc import Iterator
 
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import project, serving, target_option
+from surefoot.cli.project import json_option, project, serving, target_option
 from surefoot.differences.verification import Verification, verify
 
 
 @click.command(name="verify")
-@click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@json_option
 @click.option("--privileges", is_flag=True, help="Compare owners and privileges too.")
 @target_option
 def command(json_: bool, privileges: bool, target: str | None) -> None:
     """Run all checks: files, ledger, start-up check, drift.
 
-    Nothing is written to it; a role that may only read is enough.
+    Nothing is written to the database; a role that may only read is enough.
 
     \b
     Examples:
@@ -28,27 +29,22 @@ def command(json_: bool, privileges: bool, target: str | None) -> None:
     """
     with serving(target) as database:
         found = asyncio.run(verify(project(), database, privileges=privileges))
-    if json_:
-        output.answer_json(found.as_json())
-    else:
-        _print(found)
+    output.answer_as(json_, found, lambda: "\n".join(_lines(found)))
     if found.refusals:
         raise SystemExit(1)
 
 
-def _print(found: Verification) -> None:
+def _lines(found: Verification) -> Iterator[str]:
     refusals, count = found.refusals, len(found.answers)
     if refusals:
-        output.answer(f"FAILED  {found.database}: {len(refusals)} of {count} checks say no")
+        yield f"FAILED  {found.database}: {len(refusals)} of {count} checks failed"
     else:
-        output.answer(f"OK  {found.database}: {count} checks")
+        yield f"OK  {found.database}: {count} checks"
     for answer in found.answers:
         if answer.error is None:
-            output.answer(f"  yes  {answer.question:<8}  {answer.fact}")
+            yield f"  yes  {answer.question:<8}  {answer.fact}"
             continue
+        helps = [f"help: {answer.error.help}"] if answer.error.help else []
         first, *rest = f"[{answer.error.code}] {answer.error.message}".splitlines()
-        output.answer(f"  no   {answer.question:<8}  {first}")
-        for line in rest:
-            output.answer(f"                 {line}")
-        if answer.error.help:
-            output.answer(f"                 help: {answer.error.help}")
+        yield f"  no   {answer.question:<8}  {first}"
+        yield from (f"                 {line}" for line in (*rest, *helps))

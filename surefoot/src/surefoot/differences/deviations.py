@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 
 from surefoot.catalog import Catalog, Difference, Key, difference
 from surefoot.catalog.definitions import not_null_column
-from surefoot.catalog.kinds import Constraint, Sequence, table_of
+from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
 from surefoot.catalog.order import in_order
-from surefoot.differences import repair
+from surefoot.catalog.statements import validate
+from surefoot.differences import relations, repair
 from surefoot.differences.model import Deviation, Repair
 
 By = Mapping[Key, tuple[Difference, ...]]
@@ -68,8 +69,11 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
         if key.kind != "partition" or table not in by_key:
             continue
         detached = key in expected.objects
-        moves[key] = repair.attach(key, expected) if detached else repair.detach(key, found)
-        objects = (found if detached else expected).objects
+        if detached:
+            sql, objects = relations.attach(expected.one(Partition, key)), found.objects
+        else:
+            sql, objects = relations.detach(found.one(Partition, key)), expected.objects
+        moves[key] = Repair((sql,))
         moves[table] = None
         moves.update({each: None for each in objects if table_of(objects[each]) == table.name})
     return moves
@@ -90,7 +94,7 @@ def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
         if not all(column is not None and column.not_null for column in sides):
             proofs[key] = None
         elif key in found.objects:
-            proofs[key] = repair.validate(key, found)
+            proofs[key] = Repair((validate(found.one(Constraint, key)),))
         else:
             proofs[key] = Repair(note="it is validated already; nothing has to be repaired")
     return proofs

@@ -27,15 +27,20 @@ def table(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> lis
 def partition(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
     """The same for a partition; another bound detaches and attaches it."""
     before, after = found.one(Partition, key), expected.one(Partition, key)
-    name = quoted(key.name)
-    sql = []
-    if names & {"bound", "table"}:
-        sql = [
-            f"ALTER TABLE {quoted(before.table)} DETACH PARTITION {name}",
-            f"ALTER TABLE {quoted(after.table)} ATTACH PARTITION {name} {after.bound}",
-        ]
+    sql = [detach(before), attach(after)] if names & {"bound", "table"} else []
     clauses = alterations.options(before.options, after.options)
-    return [*sql, *(f"ALTER TABLE {name} {clause}" for clause in clauses)]
+    return [*sql, *(f"ALTER TABLE {quoted(key.name)} {clause}" for clause in clauses)]
+
+
+def attach(partition: Partition) -> str:
+    """The statement that makes a table a partition."""
+    name = quoted(partition.name)
+    return f"ALTER TABLE {quoted(partition.table)} ATTACH PARTITION {name} {partition.bound}"
+
+
+def detach(partition: Partition) -> str:
+    """The statement that makes a partition a table."""
+    return f"ALTER TABLE {quoted(partition.table)} DETACH PARTITION {quoted(partition.name)}"
 
 
 def settings(key: Key, catalog: Catalog) -> list[str]:

@@ -64,26 +64,9 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
 
 def remove(key: Key, found: Catalog) -> Repair:
     """Drop an unexpected object, without CASCADE."""
-    detached = detach(key, found).sql if key.kind == "partition" else ()
+    partition = found.find(kinds.Partition, key)
+    detached = () if partition is None else (relations.detach(partition),)
     return Repair((*detached, *creation.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
-
-
-def attach(key: Key, expected: Catalog) -> Repair:
-    """Attach a detached partition."""
-    partition = expected.one(kinds.Partition, key)
-    table = f"ALTER TABLE {quoted(partition.table)}"
-    return Repair((f"{table} ATTACH PARTITION {quoted(key.name)} {partition.bound}",))
-
-
-def detach(key: Key, found: Catalog) -> Repair:
-    """Detach a table that became a partition of another."""
-    table = f"ALTER TABLE {quoted(found.one(kinds.Partition, key).table)}"
-    return Repair((f"{table} DETACH PARTITION {quoted(key.name)}",))
-
-
-def validate(key: Key, found: Catalog) -> Repair:
-    """Validate a constraint."""
-    return Repair((statements.validate(found.one(kinds.Constraint, key)),))
 
 
 def change(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:

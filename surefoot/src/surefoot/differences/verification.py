@@ -11,11 +11,9 @@ prevents all of them, such as an unreachable database, raises its own error.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import one_head
@@ -92,17 +90,6 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
         print([answer.question for answer in verification.refusals])
     """
     engine = database.engine("observe")
-    try:
-        return await _verify(
-            project, engine, partial(drift, project, database, privileges=privileges)
-        )
-    finally:
-        await engine.dispose()
-
-
-async def _verify(
-    project: Project, engine: AsyncEngine, find_drift: Callable[[], Awaitable[Drift]]
-) -> Verification:
     found: list[Drift] = []
 
     async def files() -> str:
@@ -123,7 +110,7 @@ async def _verify(
         return f"a service of this build would start: {verdict}"
 
     async def schema() -> str:
-        seen = await find_drift()
+        seen = await drift(project, database, privileges=privileges)
         found.append(seen)
         if seen.count:
             models = len(seen.models or ())
@@ -132,7 +119,10 @@ async def _verify(
         return f"the schema matches the revisions up to {seen.revision}{also}"
 
     questions = {"files": files, "ledger": ledger, "startup": started, "drift": schema}
-    answers = [await _ask(name, question) for name, question in questions.items()]
+    try:
+        answers = [await _ask(name, question) for name, question in questions.items()]
+    finally:
+        await engine.dispose()
     name = engine.url.database or "(default)"
     return Verification(name, tuple(answers), found[0] if found else None)
 
@@ -154,6 +144,5 @@ def _ledger(connection: Connection, project: Project) -> str:
     check_integrity(project.revisions(), found, applied(rows))
     began = unfinished(rows)
     left = f"; a step of {began.revision} is unfinished" if began else ""
-    return (
-        f"{len(rows)} rows, all hashes are valid, and the files match the applied revisions{left}"
-    )
+    valid = "all hashes are valid, and the files match the applied revisions"
+    return f"{len(rows)} rows, {valid}{left}"

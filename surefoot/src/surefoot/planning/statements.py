@@ -66,7 +66,8 @@ def planned(
     made = []
     for number, statement in enumerate(statements):
         rest = takes[number:] if statement.transactional else takes[number : number + 1]
-        held = _sum(rest)
+        known = [each for each in rest if each is not None]
+        held = sum(known, Estimate(0.0, 0.0)) if len(known) == len(rest) else None
         locks = [
             PlannedLock(relation, mode, held)
             for relation, mode in statement.locks.items()
@@ -77,12 +78,3 @@ def planned(
         locks.sort(key=lambda lock: -STRENGTH[lock.mode])
         made.append(PlannedStatement(statement, tuple(locks), takes[number]))
     return tuple(made)
-
-
-def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    total = Estimate(0.0, 0.0)
-    for each in estimates:
-        if each is None:
-            return None
-        total += each
-    return total
