@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from surefoot.catalog import Catalog, Key, alterations
 from surefoot.catalog.kinds import Attributes, Column
-from surefoot.differences import creation, relations
+from surefoot.differences import online_ddl, relations
 from surefoot.quoting import quoted
 
 # PostgreSQL changes no type under these; it rebuilds the others by itself.
@@ -17,10 +17,10 @@ def added(column: Column) -> tuple[list[str], str | None]:
     add = f"ALTER TABLE {quoted(column.table)} ADD COLUMN"
     note = None if column.has_own_value else "its values do not come back"
     if column.has_own_value or not column.not_null:
-        return [f"{add} {creation.column_clause(column)}"], note
-    nullable = creation.column_clause(replace(column, not_null=False))
+        return [f"{add} {online_ddl.column_clause(column)}"], note
+    nullable = online_ddl.column_clause(replace(column, not_null=False))
     note = "its values do not come back: fill it before it is required"
-    return [f"{add} {nullable}", *creation.not_null(column)], note
+    return [f"{add} {nullable}", *online_ddl.not_null(column)], note
 
 
 def changed(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
@@ -42,7 +42,7 @@ def changed(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> l
     if "identity" in names and after.identity is not None:
         sql += alterations.identity(before, after)
     if "not null" in names:
-        sql += creation.not_null(after) if after.not_null else [f"{alter} DROP NOT NULL"]
+        sql += online_ddl.not_null(after) if after.not_null else [f"{alter} DROP NOT NULL"]
     return [*sql, *relations.column(before, after)]
 
 
@@ -63,11 +63,11 @@ def _retyped(key: Key, expected: Catalog, found: Catalog) -> list[str]:
     alter = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {name}"
     collation = "" if after.collation is None else f" COLLATE {after.collation}"
     return [
-        *creation.unmade(users, found),
+        *online_ddl.unmade(users, found),
         *([f"{alter} DROP DEFAULT"] if before.default is not None else []),
         f"{alter} TYPE {after.type}{collation} USING {name}::{after.type}",
         *([_default(alter, after)] if after.default is not None else []),
-        *creation.remade(users, expected, found),
+        *online_ddl.remade(users, expected, found),
     ]
 
 
@@ -78,9 +78,9 @@ def _recreated(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
         return None
     there = [each for each in users if each in found.objects]
     return [
-        *creation.unmade([each for each in there if each.kind not in _GOES_ALONG], found),
-        *creation.unmake(key, found),
+        *online_ddl.unmade([each for each in there if each.kind not in _GOES_ALONG], found),
+        *online_ddl.unmake(key, found),
         *added(expected.one(Column, key))[0],
         *relations.settings(key, expected),
-        *creation.remade(there, expected, found),
+        *online_ddl.remade(there, expected, found),
     ]

@@ -12,7 +12,7 @@ from surefoot.catalog import Catalog, Difference, Key, alterations, kinds, state
 from surefoot.catalog.definitions import check_name, index_statement
 from surefoot.catalog.kinds import Attribute, Attributes
 from surefoot.catalog.order import in_order
-from surefoot.differences import columns, creation, relations
+from surefoot.differences import columns, online_ddl, relations
 from surefoot.differences.grants import granted
 from surefoot.differences.model import Repair
 from surefoot.quoting import literal, quoted
@@ -43,7 +43,7 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
     if (column := expected.find(kinds.Column, key)) is not None:
         sql, note = columns.added(column)
     else:
-        sql = creation.make(key, expected)
+        sql = online_ddl.make(key, expected)
         note = "its rows do not come back" if key.kind == "table" else None
     sql += relations.settings(key, expected)
     before, after = [], []
@@ -56,7 +56,7 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
             before.append(made[0])
             after += made[1:]
         else:
-            after += creation.make(member, expected)
+            after += online_ddl.make(member, expected)
     # These name an index of the table, which must exist.
     last = relations.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
@@ -66,7 +66,7 @@ def remove(key: Key, found: Catalog) -> Repair:
     """Drop an unexpected object, without CASCADE."""
     partition = found.find(kinds.Partition, key)
     detached = () if partition is None else (relations.detach(partition),)
-    return Repair((*detached, *creation.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
+    return Repair((*detached, *online_ddl.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
 
 
 def change(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
@@ -80,7 +80,7 @@ def change(differences: Sequence[Difference], expected: Catalog, found: Catalog)
     sql = [] if not rest else alter(key, expected, found, rest) if alter else None
     if sql is None:
         # Creating it again sets its comment too.
-        again = creation.replaced(key, expected, found)
+        again = online_ddl.replaced(key, expected, found)
         if again is None:
             return Repair(note=_NOT_REPAIRED.get(key.kind, _NEEDED))
         return Repair((*again, *given), note=_GRANTS if key.kind in _GRANTED else None)
@@ -121,7 +121,7 @@ def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> li
     if "table" in names or ("valid" in names and not after.valid):
         return None
     if names & {"definition", "unique"}:
-        if creation.is_partitioned(found, before.table):
+        if online_ddl.is_partitioned(found, before.table):
             return None
         temporary = f"{after.name[:58]}_new"
         sql = [
