@@ -12,7 +12,7 @@ from app.jobs import repository
 from app.jobs.location import Location
 from app.jobs.worker import Worker
 from harness.databases import Database, connect
-from harness.server import ROOT
+from tests.support.project import ROOT
 from tests.support.service import plant, with_volumes
 from tests.support.settings import settings_of
 

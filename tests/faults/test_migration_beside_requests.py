@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from harness.databases import Database
-from harness.server import ROOT
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
+from tests.support.project import ROOT
 from tests.support.service import plant, serving, with_volumes
 from tests.support.settings import settings_of
 

@@ -71,7 +71,7 @@ async def test_no_reader_waits_longer_than_the_lock_timeout(
     reading = asyncio.create_task(blocker.execute(f"SELECT pg_sleep({reader_s}) FROM t"))
     await asyncio.sleep(0.2)
     env = {
-        "VEGAFS_MIGRATE_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S),
+        "SUREFOOT_TEST_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S),
     }
     run = await launcher.start(chain, "upgrade", "head", url=url, env=env)
     result = await run.end()

@@ -30,7 +30,7 @@ async def role(empty_database: Database, watcher: asyncpg.Connection) -> AsyncIt
 
 
 def as_role(url: str, name: str) -> str:
-    changed = url.replace("://vegafs@", f"://{name}@")
+    changed = url.replace("://tester@", f"://{name}@")
     assert changed != url
     return changed
 

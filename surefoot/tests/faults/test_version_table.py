@@ -33,8 +33,8 @@ def told(*arguments):
 
 runner.run = told
 Environment(
-    metadata="app.db.models:metadata",
-    database="app.db.engine:migration_database",
+    metadata="sample.models:metadata",
+    database="harness.environment:database",
     version_table={0.name!r},
     version_table_schema={0.schema!r},
 ).run()
