@@ -1,4 +1,4 @@
-"""Row 22: the previous release and this one behind one database.
+"""The previous release and this one behind one database.
 
     its tests of the API, its code   | on the schema that this release gives, as far as it may go
     this release's tests of the API  | on a schema that the previous release's own code began

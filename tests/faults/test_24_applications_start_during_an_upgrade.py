@@ -1,4 +1,4 @@
-"""Row 24: applications start while an upgrade runs."""
+"""Applications start while an upgrade runs."""
 
 import asyncio
 import re

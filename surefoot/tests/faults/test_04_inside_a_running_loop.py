@@ -1,4 +1,4 @@
-"""Row 4: upgrades called from a loop that runs already, which goes on meanwhile."""
+"""Upgrades called from a loop that runs already, which goes on meanwhile."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Row 6: the client is killed while a statement of it runs for a minute."""
+"""The client is killed while a statement of it runs for a minute."""
 
 import signal
 from functools import partial

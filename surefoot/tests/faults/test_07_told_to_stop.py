@@ -1,4 +1,4 @@
-"""Row 7: SIGTERM, SIGINT and the cancellation of a task."""
+"""SIGTERM, SIGINT and the cancellation of a task."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""Row 11: a blocker goes after some attempts."""
+"""A blocker goes after some attempts."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Row 12: a blocker never goes."""
+"""A blocker never goes."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Row 13: lock timeouts in and outside a transaction, and a deadlock."""
+"""Lock timeouts in and outside a transaction, and a deadlock."""
 
 import asyncpg
 import pytest

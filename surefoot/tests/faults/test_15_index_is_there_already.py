@@ -1,4 +1,4 @@
-"""Row 15: an index of the same name is there already: an invalid one, or another one."""
+"""An index of the same name is there already: an invalid one, or another one."""
 
 from typing import Any
 

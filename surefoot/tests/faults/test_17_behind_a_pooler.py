@@ -1,4 +1,4 @@
-"""Row 17: PgBouncer between a migration and the server."""
+"""PgBouncer between a migration and the server."""
 
 from collections import Counter
 from functools import partial

@@ -1,4 +1,4 @@
-"""Row 18: the role has time limits of its own, which are meant for requests."""
+"""The role has time limits of its own, which are meant for requests."""
 
 from collections.abc import AsyncIterator
 
@@ -75,7 +75,7 @@ async def test_waiting_for_the_mutex_is_not_idling(
 
 
 async def test_the_roles_limits_are_in_force_without_us(url: str) -> None:
-    """The figure of this row: a plain session of the role is cut short."""
+    """A plain session of the role is cut short."""
     connection = await connect(url)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await connection.execute("SELECT pg_sleep(1.5)")

@@ -1,4 +1,4 @@
-"""Row 19: an applied revision is edited, deleted, or one is put before it."""
+"""An applied revision is edited, deleted, or one is put before it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Row 21: models against the migrated database, and ten kinds of change made by hand in it."""
+"""Models against the migrated database, and ten kinds of change made by hand in it."""
 
 from __future__ import annotations
 

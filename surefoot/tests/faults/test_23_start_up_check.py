@@ -1,4 +1,4 @@
-"""Row 23: the start-up check on real databases, as a role that may do nothing but read."""
+"""The start-up check on real databases, as a role that may do nothing but read."""
 
 import asyncio
 import os

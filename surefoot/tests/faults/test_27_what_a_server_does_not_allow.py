@@ -1,4 +1,4 @@
-"""Row 27: a full disk, missing permission, a replica that only reads, the wrong database."""
+"""A full disk, missing permission, a replica that only reads, the wrong database."""
 
 import re
 from collections.abc import AsyncIterator

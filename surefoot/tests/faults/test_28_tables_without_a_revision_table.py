@@ -1,4 +1,4 @@
-"""Row 28: a database that has tables and no version table."""
+"""A database that has tables and no version table."""
 
 import asyncpg
 import pytest

@@ -1,7 +1,7 @@
 """Input that cannot work: each has its own message, exit code and help, and nothing is recorded.
 
-The rest of it stands with its row: a ledger edited by hand in 19; a standby, a role without
-rights and a full disk in 27.
+test_19 has a ledger that was edited by hand; test_27 a standby, a role without rights and a full
+disk.
 """
 
 import asyncpg
