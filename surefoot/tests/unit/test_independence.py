@@ -9,7 +9,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 # An example of a revision that must not import one, and a project that has one.
-ALLOWED = ("hazards/avoid-importing-the-application", "packaging/foreign")
+ALLOWED = ("hazards/avoid-importing-the-application", "installation/foreign")
 FILES = [
     str(path.relative_to(TESTS))
     for path in sorted(TESTS.rglob("*.py"))

@@ -43,7 +43,7 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[C
         word = "swap" if key in diff.swapped else "replace"
         return [Change(Stage.ENUMS, [replace], [back], word, key)]
     aside, again = _around(comparison, key)
-    return [Change(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
+    return [Change(Stage.TYPES, additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
 
 def _around(
@@ -78,7 +78,7 @@ def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
     return [(each.table, each.name) for each in of]
 
 
-def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
+def additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
     """One operation for each value, which names the value before it or the next old one."""
     operations = []
     for place, value in enumerate(new):
