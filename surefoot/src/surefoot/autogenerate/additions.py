@@ -11,6 +11,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Routine
+from surefoot.compat.sqlalchemy import copy_column
 
 _CALL = re.compile(r"(\w+)\(")
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
@@ -41,7 +42,7 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
         return [Change(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
         return [Change(Stage.TABLES, [operation], [operation.reverse()])]
-    copy = column._copy()
+    copy = copy_column(column)
     copy.nullable = True
     if by_row:
         copy.server_default = None

@@ -25,17 +25,13 @@ from surefoot.autogenerate.index_swap import named
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.object_diff import ObjectDiff
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    RemoveIndex,
-    RenameColumn,
-    sql,
-)
+from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
 from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
-from surefoot.autogenerate.swappable import columns_of, users_of
 from surefoot.autogenerate.tables import as_read
+from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
 from surefoot.operations.refuse_rows import RefuseRows
 from surefoot.quoting import quoted
@@ -118,7 +114,7 @@ def _made_beside(
     declared = comparison.columns[key][1]
     there_as_read = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
     table, there = declared.table.name, temporary_name(key.name)
-    copy = declared._copy()
+    copy = copy_column(declared)
     copy.name = copy.key = temporary_name(str(declared.name))
     copy.type = kind
     copy.nullable, copy.server_default = True, None
@@ -166,11 +162,7 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
         index = index_of(item)
     assert index is not None
     build = Change(
-        Stage.CREATE,
-        [BuildIndex(named(index, name))],
-        [RemoveIndex(name)],
-        "build",
-        user,
+        Stage.CREATE, [BuildIndex(named(index, name))], [RemoveIndex(name)], "build", user
     )
     yield RevisionPart(build, Turn.INDEX, name, f"Build {name} on {table}")
 

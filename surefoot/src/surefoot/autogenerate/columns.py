@@ -15,17 +15,14 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, comparison_of
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
-from surefoot.autogenerate.swappable import is_swappable
+from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Column
 from surefoot.quoting import literal, quoted
 
 
 def compare_type(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares type and collation as PostgreSQL writes them."""
     table, name, reflected, declared = place
@@ -54,10 +51,7 @@ def collated(kind: TypeEngine[Any], column: Column) -> TypeEngine[Any]:
 
 
 def compare_nullable(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares NOT NULL, including that of a primary key."""
     table, name, *_ = place
@@ -72,10 +66,7 @@ def compare_nullable(
 
 
 def compare_default(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares the default as PostgreSQL writes it, without running it."""
     table, name, _, declared = place

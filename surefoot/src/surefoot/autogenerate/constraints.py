@@ -13,13 +13,7 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.index_swap import can_swap, swap_key
 from surefoot.autogenerate.indexes import key_index_of
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    CreateCheck,
-    NotValid,
-    RemoveIndex,
-    sql,
-)
+from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, RemoveIndex, sql
 from surefoot.autogenerate.revision_part import PROVEN, REWRITE, RevisionPart, Turn
 from surefoot.catalog import Key, statements
 from surefoot.catalog.kinds import Constraint
@@ -123,13 +117,7 @@ class Constraints:
             yield from swap_key(key, found, self.comparison)
             return
         name, table = constraint.name, constraint.table
-        build = Change(
-            change.stage,
-            [BuildIndex(found.index)],
-            [RemoveIndex(name)],
-            "build",
-            key,
-        )
+        build = Change(change.stage, [BuildIndex(found.index)], [RemoveIndex(name)], "build", key)
         yield RevisionPart(build, Turn.INDEX, name, f"Build the index of {name}")
         kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
         using = kind(

@@ -112,9 +112,7 @@ def _planned(
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
     planned = plan(
-        cast("list[Change]", operations.ops),
-        operations.info["comparison"],
-        operations.info["diff"],
+        cast("list[Change]", operations.ops), operations.info["comparison"], operations.info["diff"]
     )
     first, before = str(script.rev_id), None
     for number, each in enumerate(planned):

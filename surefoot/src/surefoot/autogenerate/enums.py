@@ -9,8 +9,8 @@ from surefoot.autogenerate.comparison import Comparison, renamed, replaces
 from surefoot.autogenerate.object_diff import ObjectDiff, spread
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.rendering import Note
-from surefoot.autogenerate.swappable import columns_of
 from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
@@ -61,10 +61,7 @@ def _around(
     )
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
-    changes: list[Change] = [
-        *table_changes(as_it_was, diff, ()),
-        *object_changes(as_it_was, diff),
-    ]
+    changes: list[Change] = [*table_changes(as_it_was, diff, ()), *object_changes(as_it_was, diff)]
     changes.sort(key=lambda change: change.stage)
     return (
         [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],

@@ -33,21 +33,11 @@ def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Ite
     name, there = key.name, temporary_name(key.name)
     table = str(made.table_name)
     build = Change(
-        Stage.CREATE,
-        [BuildIndex(named(made, there))],
-        [RemoveIndex(there)],
-        "build",
-        key,
+        Stage.CREATE, [BuildIndex(named(made, there))], [RemoveIndex(there)], "build", key
     )
     about = f"It replaces {name}, which is used until then."
     yield RevisionPart(build, Turn.INDEX, name, f"Build {there} on {table}", about)
-    away = Change(
-        Stage.CREATE,
-        [RemoveIndex(name)],
-        [BuildIndex(former)],
-        "unbuild",
-        key,
-    )
+    away = Change(Stage.CREATE, [RemoveIndex(name)], [BuildIndex(former)], "unbuild", key)
     yield RevisionPart(away, Turn.SWAP, name, f"Drop the old {name}")
     do, undo = (
         sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")

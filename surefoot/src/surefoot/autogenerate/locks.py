@@ -14,8 +14,8 @@ from surefoot.autogenerate.additions import fills_rows, is_volatile
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_diff import VIEWS
-from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog.kinds import Column, Constraint, Table
 
 

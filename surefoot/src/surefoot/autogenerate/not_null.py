@@ -13,6 +13,7 @@ from surefoot.autogenerate.rendering import CreateCheck, NotValid, sql
 from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.operations.constraints import ValidateConstraint
 from surefoot.quoting import quoted
 
@@ -112,7 +113,7 @@ def dropped_column(
             Turn.MAIN, "", f"Allow rows without {key.name}",
             f"From here on a release that does not know {key.name} can write rows.",
         )  # fmt: skip
-        copy = back.column._copy()
+        copy = copy_column(back.column)
         copy.nullable = True
         back = ops.AddColumnOp(table, copy, schema=back.schema)
         change = Change(change.stage, [drop], [back, *change.undo[1:]], change.action, change.key)

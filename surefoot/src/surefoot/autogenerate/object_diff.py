@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
-from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.autogenerate.swappable import is_swappable_enum
+from surefoot.autogenerate.type_change import is_swappable_enum, needs_no_rewrite
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequence, View
 
@@ -21,16 +20,7 @@ VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
 _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
 # Created after tables and dropped before them; BEFORE_TABLES are the other way round.
-AFTER_TABLES = (
-    "constraint",
-    "index",
-    *ROUTINES,
-    *VIEWS,
-    "statistics",
-    "rule",
-    "policy",
-    "trigger",
-)
+AFTER_TABLES = ("constraint", "index", *ROUTINES, *VIEWS, "statistics", "rule", "policy", "trigger")
 BEFORE_TABLES = ("type", "enum", "domain", "sequence")
 KINDS = (*BEFORE_TABLES, *AFTER_TABLES)
 _EASY: Mapping[str, Attributes] = {

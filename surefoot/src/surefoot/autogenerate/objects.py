@@ -14,15 +14,7 @@ from surefoot.autogenerate.domains import redefined
 from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
-from surefoot.catalog.kinds import (
-    Constraint,
-    Domain,
-    Routine,
-    Sequence,
-    Trigger,
-    View,
-    table_of,
-)
+from surefoot.catalog.kinds import Constraint, Domain, Routine, Sequence, Trigger, View, table_of
 from surefoot.catalog.order import in_order
 
 

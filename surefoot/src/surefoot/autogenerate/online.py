@@ -32,8 +32,8 @@ from surefoot.autogenerate.rendering import (
     RenameTable,
     sql,
 )
-from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.autogenerate.revision_part import REWRITE, Allowance, RevisionPart, Turn
+from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.operations.enums import AddEnumValueOp

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
-from surefoot.autogenerate.retyping import is_widening
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table
 

@@ -20,6 +20,7 @@ from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.autogenerate.table_state import plain, state, states
 from surefoot.catalog import Catalog, Key, kinds
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
 
 _OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
@@ -125,7 +126,7 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
 def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
     """A key column whose foreign key is added later: without it SQLAlchemy would make it serial."""
     if isinstance(item, Column) and item.primary_key and item.name in referring:
-        copy = item._copy()
+        copy = copy_column(item)
         copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
         return copy
     return item
@@ -179,7 +180,7 @@ def as_read(
 ) -> Column[Any]:
     """A reflected column as the catalog has it: reflection mixes in its domain and its key."""
     found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
-    copy = column._copy()
+    copy = copy_column(column)
     copy.nullable = not found.not_null
     copy.type = collated(copy.type, found)
     if any(

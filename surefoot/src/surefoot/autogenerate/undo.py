@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from surefoot.autogenerate.locks import listed
-from surefoot.autogenerate.retyping import is_widening
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog.kinds import Column, Index
 
 
@@ -82,9 +82,7 @@ def _phrases(transition: Transition) -> Iterator[Phrase]:
     elif transition.key.kind == "enum" and transition.action in ("add", "replace"):
         fails = "; this rewrites {}, and fails if a row has a removed value"
         yield Phrase(
-            "restore the old values of",
-            fails.format("its tables"),
-            fails.format("their tables"),
+            "restore the old values of", fails.format("its tables"), fails.format("their tables")
         )
     elif (
         transition.action in ("attach", "validate")
