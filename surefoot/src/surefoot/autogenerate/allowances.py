@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import leading_columns
 from surefoot.autogenerate.revision_part import Allowance
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
 _BY_TYPE: Mapping[str, str] = {
@@ -129,7 +130,7 @@ def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowa
                 if isinstance(item, ForeignKeyConstraint)
             }
             if referred & comparison.kept_tables:
-                yield from unavoidable.partitioned(operation.table_name)
+                yield from unavoidable("reference of a partitioned table", operation.table_name)
 
 
 def _references(

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.index_swap import can_swap, swap_key
 from surefoot.autogenerate.indexes import key_index_of
 from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, RemoveIndex, sql
 from surefoot.autogenerate.revision_part import PROVEN, REWRITE, RevisionPart, Turn
+from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, statements
 from surefoot.catalog.kinds import Constraint
 from surefoot.operations.constraints import (
@@ -70,7 +71,7 @@ class Constraints:
         )
 
     def _exclusion(self, change: Change, key: Key, table: str) -> RevisionPart:
-        allow = unavoidable.exclusion(table)
+        allow = unavoidable("exclusion", table)
         if key in self.comparison.database.objects:
             return RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
         name = key.name.rpartition(".")[2]

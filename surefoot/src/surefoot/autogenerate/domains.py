@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import object_operations, unavoidable
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.revision_part import RevisionPart, Turn
+from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain
@@ -107,5 +108,5 @@ def _constrained(
             "Before this runs: deploy a release that writes a value in every row of "
             f"{', '.join(tables)}, and backfill the rows that have none, in batches and outside of "
             "a revision.",
-            unavoidable.domain(tables),
+            unavoidable("required domain", ", ".join(tables)),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from alembic.operations import ops
 
-from surefoot.autogenerate import domains, unavoidable
+from surefoot.autogenerate import domains
 from surefoot.autogenerate.additions import fills_rows
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.column_swap import swap_column, swap_enum
@@ -34,6 +34,7 @@ from surefoot.autogenerate.rendering import (
 )
 from surefoot.autogenerate.revision_part import REWRITE, Allowance, RevisionPart, Turn
 from surefoot.autogenerate.type_change import needs_no_rewrite
+from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.operations.enums import AddEnumValueOp
@@ -61,7 +62,7 @@ class Online:
         if change.action == "rename" and isinstance(operation, RenameColumn | RenameTable):
             yield from rename_parts(change, operation, covered=self.only_tables_renamed)
         elif change.action == "rename" and key is not None and key.kind != "enum":
-            allow = unavoidable.sequence(key.name) if key.kind == "sequence" else ()
+            allow = unavoidable("name of a sequence", key.name) if key.kind == "sequence" else ()
             yield RevisionPart(change, Turn.RENAME, allow=allow)
         elif any(isinstance(each, AddEnumValueOp) for each in change.ops):
             yield RevisionPart(change, Turn.VALUES, "", _values(change))
@@ -83,7 +84,7 @@ class Online:
             about = self._rewritten(operation)
             table = str(getattr(operation, "table_name", ""))
             written = about and self.comparison.is_in_use(table)
-            allow = unavoidable.retyped(table) if written else ()
+            allow = unavoidable("type of a column", table) if written else ()
             yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
         else:
             yield from self._of_object(change, key)
@@ -123,9 +124,12 @@ class Online:
             yield from domains.changed(change, key, self.comparison)
         elif change.action == "replace":
             tables = sorted({table for table, _ in used_by(self.comparison, key)})
-            yield RevisionPart(change, Turn.MAIN, allow=unavoidable.enum(key.name, tables))
+            allow = unavoidable("enum", key.name, ", ".join(tables)) if tables else ()
+            yield RevisionPart(change, Turn.MAIN, allow=allow)
         elif key.kind == "enum" and change.action == "rename":
-            yield RevisionPart(change, Turn.MAIN, about=_VALUE, allow=unavoidable.value())
+            yield RevisionPart(
+                change, Turn.MAIN, about=_VALUE, allow=unavoidable("name of an enum value")
+            )
         else:
             yield RevisionPart(change, Turn.MAIN)
 
@@ -164,11 +168,8 @@ class Online:
 
     def _written_for(self, key: Key) -> tuple[Allowance, ...]:
         column = self.comparison.models.one(Column, key)
-        if column.identity:
-            return unavoidable.identity(column.table)
-        if column.generated:
-            return unavoidable.stored(column.table)
-        return unavoidable.checked(column.table)
+        generated = "stored column" if column.generated else "checked column"
+        return unavoidable("identity" if column.identity else generated, column.table)
 
     @staticmethod
     def _with_its_table(change: Change, key: Key, item: TableObject) -> RevisionPart:

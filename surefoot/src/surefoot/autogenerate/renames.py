@@ -18,16 +18,16 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate import unavoidable
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
-from surefoot.autogenerate.revision_part import RevisionPart, Turn
+from surefoot.autogenerate.revision_part import Allowance, RevisionPart, Turn
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
+_DECLARED = "the rename was declared; the releases are replaced at the same moment"
 
 
 # Objects with a name of their own in the schema.
@@ -168,7 +168,7 @@ def rename_parts(
     )
     rule = "avoid-renaming-a-column" if of else "avoid-renaming"
     title = f"Rename {old} to {new}"
-    yield RevisionPart(change, Turn.RENAME, "", title, about, unavoidable.declared_rename(rule))
+    yield RevisionPart(change, Turn.RENAME, "", title, about, (Allowance(rule, _DECLARED),))
 
 
 def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:

@@ -2,94 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from surefoot.autogenerate.revision_part import Allowance
 
 _WINDOW = "check its size, and run this while nobody uses it"
+# A rule and the reason to break it, by the change; {} is the name of a table or of another object.
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "stored column": (
+        "avoid-stored-generated-column",
+        f"PostgreSQL can add a stored column only by rewriting {{}}; {_WINDOW}, or declare it "
+        "virtual (PostgreSQL 18)",
+    ),
+    "identity": (
+        "avoid-identity-column",
+        f"adding the column numbers every row of {{}}, which rewrites it; {_WINDOW}",
+    ),
+    "exclusion": (
+        "avoid-exclusion-constraint",
+        "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and cannot use an existing one; "
+        f"this scans {{}}: {_WINDOW}",
+    ),
+    # An enum that loses or reorders values.
+    "enum": (
+        "avoid-type-change",
+        "PostgreSQL removes no value from an enum, and an object that depends on {} prevents a "
+        f"swap of columns; this rewrites {{}}: {_WINDOW}",
+    ),
+    # A column with a dependent object that prevents a swap.
+    "type of a column": (
+        "avoid-type-change",
+        "an object that depends on the column prevents a swap of columns; this rewrites {}: "
+        f"{_WINDOW}",
+    ),
+    "name of an enum value": (
+        "avoid-renaming-an-enum-value",
+        "a value has one name at a time; the old release is replaced as this runs",
+    ),
+    "required domain": (
+        "require-not-valid-domain-check",
+        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; this scans {} and blocks "
+        f"writes meanwhile: {_WINDOW}",
+    ),
+    # A column of a domain with constraints.
+    "checked column": (
+        "avoid-volatile-default",
+        f"PostgreSQL rewrites {{}} to check whether the domain accepts null; {_WINDOW}",
+    ),
+    # A sequence that is named after its table or column.
+    "name of a sequence": ("avoid-renaming", "releases use {} only through its column"),
+    "reference of a partitioned table": (
+        "avoid-reference-with-its-column",
+        "before PostgreSQL 18 a foreign key of a partitioned table cannot be added NOT VALID; "
+        "{} is empty, so the lock is short",
+    ),
+}
 
 
-def stored(table: str) -> tuple[Allowance, ...]:
-    """A stored generated column."""
-    reason = (
-        f"PostgreSQL can add a stored column only by rewriting {table}; {_WINDOW}, or "
-        "declare it virtual (PostgreSQL 18)"
-    )
-    return (Allowance("avoid-stored-generated-column", reason),)
-
-
-def identity(table: str) -> tuple[Allowance, ...]:
-    """An identity column."""
-    reason = f"adding the column numbers every row of {table}, which rewrites it; {_WINDOW}"
-    return (Allowance("avoid-identity-column", reason),)
-
-
-def exclusion(table: str) -> tuple[Allowance, ...]:
-    """An exclusion constraint."""
-    reason = (
-        f"PostgreSQL builds its index only under ACCESS EXCLUSIVE, and cannot use an existing one; "
-        f"this scans {table}: {_WINDOW}"
-    )
-    return (Allowance("avoid-exclusion-constraint", reason),)
-
-
-def enum(name: str, tables: Sequence[str]) -> tuple[Allowance, ...]:
-    """An enum that loses or reorders values."""
-    if not tables:
-        return ()
-    reason = (
-        f"PostgreSQL removes no value from an enum, and an object that depends on {name} prevents "
-        f"a swap of columns; this rewrites {', '.join(tables)}: {_WINDOW}"
-    )
-    return (Allowance("avoid-type-change", reason),)
-
-
-def retyped(table: str) -> tuple[Allowance, ...]:
-    """A retyped column with a dependent object that prevents a swap."""
-    reason = (
-        f"an object that depends on the column prevents a swap of columns; this rewrites {table}: "
-        f"{_WINDOW}"
-    )
-    return (Allowance("avoid-type-change", reason),)
-
-
-def value() -> tuple[Allowance, ...]:
-    """A renamed value of an enum."""
-    reason = "a value has one name at a time; the old release is replaced as this runs"
-    return (Allowance("avoid-renaming-an-enum-value", reason),)
-
-
-def domain(tables: Sequence[str]) -> tuple[Allowance, ...]:
-    """NOT NULL of a domain."""
-    reason = (
-        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; this scans "
-        f"{', '.join(tables)} and blocks writes meanwhile: {_WINDOW}"
-    )
-    return (Allowance("require-not-valid-domain-check", reason),)
-
-
-def checked(table: str) -> tuple[Allowance, ...]:
-    """A column of a domain with constraints."""
-    reason = f"PostgreSQL rewrites {table} to check whether the domain accepts null; {_WINDOW}"
-    return (Allowance("avoid-volatile-default", reason),)
-
-
-def sequence(name: str) -> tuple[Allowance, ...]:
-    """A renamed sequence that is named after its table or column."""
-    return (Allowance("avoid-renaming", f"releases use {name} only through its column"),)
-
-
-def declared_rename(rule: str) -> tuple[Allowance, ...]:
-    """A declared rename of a table or a column."""
-    return (
-        Allowance(rule, "the rename was declared; the releases are replaced at the same moment"),
-    )
-
-
-def partitioned(table: str) -> tuple[Allowance, ...]:
-    """Foreign keys of a new partitioned table."""
-    reason = (
-        f"before PostgreSQL 18 a foreign key of a partitioned table cannot be added NOT VALID; "
-        f"{table} is empty, so the lock is short"
-    )
-    return (Allowance("avoid-reference-with-its-column", reason),)
+def unavoidable(change: str, *names: str) -> tuple[Allowance, ...]:
+    """The allowance for a change of `_REASONS`."""
+    rule, reason = _REASONS[change]
+    return (Allowance(rule, reason.format(*names)),)
