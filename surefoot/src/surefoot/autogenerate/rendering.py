@@ -49,6 +49,9 @@ class CreateCheck(ops.CreateCheckConstraintOp):
 class AlterColumnUsing(ops.AlterColumnOp):
     """A type change with a USING expression."""
 
+    def __init__(self, operation: ops.AlterColumnOp, using: str) -> None:
+        vars(self).update(vars(operation), kw={"postgresql_using": using})
+
 
 class ContinueSequence(ops.ExecuteSQLOp):
     """Sets a sequence to the highest number among the rows."""
