@@ -35,9 +35,7 @@ _MADE = ("make", "remake", "promise")
 
 def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
     """One allowance for each rule, with all its reasons."""
-    reasons: dict[str, dict[str, None]] = {}
-    for rule, reason in allowances:
-        reasons.setdefault(rule, {})[reason] = None
+    reasons = _grouped(allowances)
     return [Allowance(rule, "; ".join(reasons[rule])) for rule in sorted(reasons)]
 
 
@@ -45,22 +43,26 @@ def declared_so(
     changes: Iterable[MigrateOperation], transitions: Iterable[Transition], comparison: Comparison
 ) -> Iterator[Allowance]:
     """Allowances for the design rules that a revision breaks."""
-    changes = list(changes)
     found = [said for transition in transitions for said in _of_transition(transition, comparison)]
     for change in changes:
-        for table, columns in _references(change, comparison):
-            found += _unindexed(comparison, table, columns)
-        yield from _inline(change, comparison)
+        if isinstance(change, Change):
+            for table, columns in _references(change, comparison):
+                found += _unindexed(comparison, table, columns)
+            yield from _inline(change, comparison)
     yield from as_declared(found)
 
 
 def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
     """One allowance for each rule, with the declarations as the reason."""
-    said: dict[str, dict[str, None]] = {}
-    for rule, what in found:
-        said.setdefault(rule, {})[what] = None
-    for rule, items in said.items():
+    for rule, items in _grouped(found).items():
         yield Allowance(rule, f"the models declare {', '.join(items)}")
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, None]]:
+    grouped: dict[str, dict[str, None]] = {}
+    for rule, text in pairs:
+        grouped.setdefault(rule, {})[text] = None
+    return grouped
 
 
 def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said]:
@@ -76,15 +78,15 @@ def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said
 
 
 def _of_transition(transition: Transition, comparison: Comparison) -> Iterator[Said]:
-    after = transition.after
-    if isinstance(after, Column) and transition.action in ("make", "remake", "retype"):
-        yield from of_column(transition.key.name, after, added=transition.action != "retype")
-        if transition.action == "make":
-            yield from _serial(comparison, transition.key.name, after)
-    elif isinstance(after, Table) and transition.action == "make":
-        yield from _of_table(comparison, transition.key.name)
-    elif isinstance(after, Domain) and transition.action == "make" and after.is_constrained:
-        yield "avoid-domain-with-constraint", f"{transition.key.name} as a domain with a constraint"
+    after, action, name = transition.after, transition.action, transition.key.name
+    if isinstance(after, Column) and action in ("make", "remake", "retype"):
+        yield from of_column(name, after, added=action != "retype")
+        if action == "make":
+            yield from _serial(comparison, name, after)
+    elif isinstance(after, Table) and action == "make":
+        yield from _of_table(comparison, name)
+    elif isinstance(after, Domain) and action == "make" and after.is_constrained:
+        yield "avoid-domain-with-constraint", f"{name} as a domain with a constraint"
 
 
 def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
@@ -93,11 +95,8 @@ def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
         yield from of_column(f"{table}.{name}", column)
         yield from _serial(comparison, f"{table}.{name}", column)
     for constraint in comparison.models.of_table(Constraint, table).values():
-        if constraint.type != "primary key":
-            continue
-        key = leading_columns(constraint)
-        if len(key) == 1 and columns[key[0]].type in _SMALL:
-            kind = columns[key[0]].type
+        key = leading_columns(constraint) if constraint.type == "primary key" else []
+        if len(key) == 1 and (kind := columns[key[0]].type) in _SMALL:
             yield "avoid-small-integer-key", f"{table}.{key[0]} as {kind}"
 
 
@@ -107,43 +106,37 @@ def _serial(comparison: Comparison, name: str, column: Column) -> Iterator[Said]
         yield "avoid-serial-key", f"{name} as serial"
 
 
-def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> Iterator[Said]:
-    wanted = list(columns)
-    if not wanted:
-        return
-    indexes: list[Index | Constraint] = [
-        *comparison.models.of_table(Index, table).values(),
-        *comparison.models.of_table(Constraint, table).values(),
-    ]
-    if not any(set(leading_columns(each)[: len(wanted)]) == set(wanted) for each in indexes):
-        named = f"{table}.{wanted[0]}" if len(wanted) == 1 else f"{table} ({', '.join(wanted)})"
+def _unindexed(comparison: Comparison, table: str, columns: abc.Sequence[str]) -> Iterator[Said]:
+    of_table, count = comparison.models.of_table, len(columns)
+    known: list[Index | Constraint] = list(of_table(Index, table).values())
+    known += of_table(Constraint, table).values()
+    if not any(set(leading_columns(each)[:count]) == set(columns) for each in known):
+        named = f"{table}.{columns[0]}" if count == 1 else f"{table} ({', '.join(columns)})"
         yield "require-index-for-foreign-key", f"no index on {named}"
 
 
-def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
-    """Foreign keys to a table in use that are created with their own table."""
-    for operation in change.ops if isinstance(change, Change) else ():
-        if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
-            referred = {
-                item.referred_table.name
-                for item in operation.columns
-                if isinstance(item, ForeignKeyConstraint)
-            }
-            if referred & comparison.kept_tables:
-                yield from unavoidable("reference of a partitioned table", operation.table_name)
-
-
-def _references(
-    change: MigrateOperation, comparison: Comparison
-) -> Iterator[tuple[str, abc.Sequence[str]]]:
-    """The foreign keys that a change creates: their tables and their columns."""
-    if not isinstance(change, Change):
-        return
-    made = comparison.models.find(Constraint, change.key)
-    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
-        yield made.table, object_operations.referring_columns(made) or ()
+def _created(change: Change) -> Iterator[tuple[str, ForeignKeyConstraint]]:
+    """The foreign keys that are created with their table."""
     for operation in change.ops:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             for item in operation.columns:
                 if isinstance(item, ForeignKeyConstraint):
-                    yield operation.table_name, item.column_keys
+                    yield operation.table_name, item
+
+
+def _inline(change: Change, comparison: Comparison) -> Iterator[Allowance]:
+    """Foreign keys to a table in use that are created with their own table."""
+    for table, item in _created(change):
+        if item.referred_table.name in comparison.kept_tables:
+            yield from unavoidable("reference of a partitioned table", table)
+
+
+def _references(change: Change, comparison: Comparison) -> Iterator[tuple[str, abc.Sequence[str]]]:
+    """The foreign keys that a change creates: their tables and their columns."""
+    made = comparison.models.find(Constraint, change.key)
+    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
+        columns = object_operations.referring_columns(made)
+        if columns:
+            yield made.table, columns
+    for table, item in _created(change):
+        yield table, item.column_keys
