@@ -73,11 +73,9 @@ def diff_objects(comparison: Comparison) -> ObjectDiff:
             else:
                 diff.recreated.add(key)
             if is_replaced(comparison.followed, comparison.models, key):
-                if is_swappable_enum(comparison, key):
-                    diff.in_place.discard(key)
-                    diff.swapped.add(key)
-                else:
-                    diff.replaced.add(key)
+                swappable = is_swappable_enum(comparison, key)
+                (diff.swapped if swappable else diff.replaced).add(key)
+                diff.in_place -= diff.swapped
     spread(comparison, diff)
     return diff
 
@@ -161,10 +159,8 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     It validates a check again under a new type, and rebuilds an index for a new collation. A
     rewrite does both by itself.
     """
-    pairs = [
-        (comparison.database.one(Column, each), comparison.models.one(Column, each))
-        for each in columns
-    ]
+    catalogs = comparison.database, comparison.models
+    pairs = [tuple(catalog.one(Column, each) for catalog in catalogs) for each in columns]
     if not pairs or not all(needs_no_rewrite(old.type, new.type) for old, new in pairs):
         return False
     item = comparison.database.objects[user]

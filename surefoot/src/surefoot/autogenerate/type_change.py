@@ -43,9 +43,8 @@ def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
-    return (
-        known and not needs_no_rewrite(before.type, after.type) and _can_be_swapped(comparison, key)
-    )
+    rewritten = not needs_no_rewrite(before.type, after.type)
+    return known and rewritten and _can_be_swapped(comparison, key)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
