@@ -13,10 +13,9 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import leading_columns
-from surefoot.autogenerate.revision_part import Allowance
 from surefoot.autogenerate.transitions import Transition
 from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table

@@ -19,14 +19,13 @@ from sqlalchemy.types import TypeEngine
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.allowances import as_declared, of_column
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.index_swap import named, renamed_index
 from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
 from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
-from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
 from surefoot.autogenerate.tables import as_read
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements

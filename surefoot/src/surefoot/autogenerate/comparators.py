@@ -59,8 +59,9 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     strict = checks or bool(renames)
     compare(context, excluded, strict=strict)
     comparison = comparison_of(context)
-    if renames and comparison is not None:
-        if more := following(comparison.database, comparison.models, renames):
+    if comparison is not None and renames:
+        more = following(comparison.database, comparison.models, renames)
+        if more:
             _rename(context, more)
             compare(context, excluded, strict=strict)
     return PriorityDispatchResult.CONTINUE

@@ -13,11 +13,10 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
 from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, sql
-from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.quoting import quoted

@@ -13,10 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from surefoot.autogenerate.change import Stage
+from surefoot.autogenerate.change import Allowance, RevisionPart, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.locks import Lock, Mode, Work, locked
-from surefoot.autogenerate.revision_part import Allowance, RevisionPart
 from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 

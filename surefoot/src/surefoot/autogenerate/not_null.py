@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from alembic.operations import ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import CreateCheck, NotValid, sql
-from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
 from surefoot.compat.sqlalchemy import copy_column

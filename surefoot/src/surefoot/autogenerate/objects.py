@@ -7,7 +7,7 @@ from collections import abc
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import grants, object_operations
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.domains import redefined
@@ -67,7 +67,8 @@ def _create(comparison: Comparison, key: Key) -> Change:
     item, lost = comparison.models.objects[key], comparison.grants.get(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
     do = object_operations.create(key, item, comparison.declared)
-    do += [Note(grants.note_text(lost))] if lost else []
+    if lost:
+        do.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
     undo = object_operations.drop(key, item)
     return Change(stage, do, undo, _action("make", comparison, key), key)
 

@@ -13,7 +13,7 @@ from alembic.operations import ops
 
 from surefoot.autogenerate import domains
 from surefoot.autogenerate.additions import fills_rows
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.column_swap import swap_column, swap_enum
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
@@ -32,7 +32,6 @@ from surefoot.autogenerate.rendering import (
     RenameTable,
     sql,
 )
-from surefoot.autogenerate.revision_part import REWRITE, Allowance, RevisionPart, Turn
 from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, SchemaObject, statements

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 from alembic.operations import ops
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.online import Online
 from surefoot.autogenerate.rendering import RenameColumn
-from surefoot.autogenerate.revision_part import Allowance, RevisionPart, Turn
 from surefoot.autogenerate.transitions import transitions
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, table_of

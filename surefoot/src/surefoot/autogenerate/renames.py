@@ -17,9 +17,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
-from surefoot.autogenerate.revision_part import Allowance, RevisionPart, Turn
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError

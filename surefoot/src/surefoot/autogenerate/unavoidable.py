@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from surefoot.autogenerate.revision_part import Allowance
+from surefoot.autogenerate.change import Allowance
 
 _WINDOW = "check its size, and run this while nobody uses it"
 # A rule and the reason to break it, by the change; {} is the name of a table or of another object.
