@@ -1,4 +1,4 @@
-"""Allowances for rules that a revision breaks because the models declare it so.
+"""Allowances for rules that a revision breaks for PostgreSQL or for the models.
 
 A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
 models declare, and writes an `# allow` comment with that reason for the reviewer.
@@ -17,7 +17,6 @@ from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import leading_columns
 from surefoot.autogenerate.transitions import Transition
-from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
 _BY_TYPE: Mapping[str, str] = {
@@ -26,10 +25,67 @@ _BY_TYPE: Mapping[str, str] = {
     "character": "avoid-char-column",
     "bpchar": "avoid-char-column",
 }
+_WINDOW = "check its size, and run this while nobody uses it"
+# A rule and the reason to break it, by the change; {} is the name of a table or of another object.
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "stored column": (
+        "avoid-stored-generated-column",
+        f"PostgreSQL can add a stored column only by rewriting {{}}; {_WINDOW}, or declare it "
+        "virtual (PostgreSQL 18)",
+    ),
+    "identity": (
+        "avoid-identity-column",
+        f"adding the column numbers every row of {{}}, which rewrites it; {_WINDOW}",
+    ),
+    "exclusion": (
+        "avoid-exclusion-constraint",
+        "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and cannot use an existing one; "
+        f"this scans {{}}: {_WINDOW}",
+    ),
+    # An enum that loses or reorders values.
+    "enum": (
+        "avoid-type-change",
+        "PostgreSQL removes no value from an enum, and an object that depends on {} prevents a "
+        f"swap of columns; this rewrites {{}}: {_WINDOW}",
+    ),
+    # A column with a dependent object that prevents a swap.
+    "type of a column": (
+        "avoid-type-change",
+        "an object that depends on the column prevents a swap of columns; this rewrites {}: "
+        f"{_WINDOW}",
+    ),
+    "name of an enum value": (
+        "avoid-renaming-an-enum-value",
+        "a value has one name at a time; the old release is replaced as this runs",
+    ),
+    "required domain": (
+        "require-not-valid-domain-check",
+        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; this scans {} and blocks "
+        f"writes meanwhile: {_WINDOW}",
+    ),
+    # A column of a domain with constraints.
+    "checked column": (
+        "avoid-volatile-default",
+        f"PostgreSQL rewrites {{}} to check whether the domain accepts null; {_WINDOW}",
+    ),
+    # A sequence that is named after its table or column.
+    "name of a sequence": ("avoid-renaming", "releases use {} only through its column"),
+    "reference of a partitioned table": (
+        "avoid-reference-with-its-column",
+        "before PostgreSQL 18 a foreign key of a partitioned table cannot be added NOT VALID; "
+        "{} is empty, so the lock is short",
+    ),
+}
 # A rule, and the declaration that breaks it.
 Said = tuple[str, str]
 _SMALL = ("integer", "smallint")
 _MADE = ("make", "remake", "promise")
+
+
+def unavoidable(change: str, *names: str) -> tuple[Allowance, ...]:
+    """The allowance for a change of `_REASONS`."""
+    rule, reason = _REASONS[change]
+    return (Allowance(rule, reason.format(*names)),)
 
 
 def merged(allowances: Iterable[Allowance]) -> list[Allowance]:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation, ops
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.index_swap import can_swap, swap_key
 from surefoot.autogenerate.indexes import key_index_of
 from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, RemoveIndex, sql
-from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, statements
 from surefoot.catalog.kinds import Constraint
 from surefoot.operations.constraints import ValidateConstraint

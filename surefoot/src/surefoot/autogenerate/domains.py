@@ -13,10 +13,10 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain

@@ -13,6 +13,7 @@ from alembic.operations import ops
 
 from surefoot.autogenerate import domains
 from surefoot.autogenerate.additions import fills_rows
+from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.column_swap import swap_column, swap_enum
 from surefoot.autogenerate.comparison import Comparison
@@ -33,7 +34,6 @@ from surefoot.autogenerate.rendering import (
     sql,
 )
 from surefoot.autogenerate.type_change import needs_no_rewrite
-from surefoot.autogenerate.unavoidable import unavoidable
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.operations.enums import AddEnumValueOp
