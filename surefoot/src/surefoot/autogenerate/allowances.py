@@ -1,4 +1,4 @@
-"""Allowances for rules that a revision breaks for PostgreSQL or for the models.
+"""Allowances for rules that PostgreSQL or the models make a revision break.
 
 A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
 models declare, and writes an `# allow` comment with that reason for the reviewer.

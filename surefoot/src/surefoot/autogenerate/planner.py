@@ -141,7 +141,6 @@ def _demands(part: RevisionPart, kind: str | None, uses: frozenset[Key]) -> Coll
 
 
 def _table(part: RevisionPart, comparison: Comparison) -> str | None:
-    """The table of a part's object."""
     return table_of(comparison.models.find(SchemaObject, part.change.key))
 
 
@@ -155,7 +154,6 @@ def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
 
 
 def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
-    """The title of a revision, made of those of its parts."""
     first, *rest = dict.fromkeys(part.title or _said(part.change, comparison) for part in group)
     return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
 

@@ -129,7 +129,6 @@ def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Foll
 
 
 def _equal(before: _Following, after: _Following) -> bool:
-    """Whether nothing but the name differs."""
     name, other = quoted(before.name), quoted(after.name)
     definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
     return replace(before, name=after.name, definition=definition) == after
