@@ -22,7 +22,13 @@ from surefoot.quoting import literal, quoted
 
 # A colon before a word would be taken for a parameter.
 _NO_PARAMETER = re.compile(r"(?:[^:]|::|:(?!\w))*", re.DOTALL)
-_TYPES = {"foreign key": "foreignkey", "primary key": "primary"}
+# Alembic has no name for an exclusion constraint.
+_TYPES = {
+    "foreign key": "foreignkey",
+    "primary key": "primary",
+    "unique": "unique",
+    "check": "check",
+}
 
 
 def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list[MigrateOperation]:
@@ -41,7 +47,7 @@ def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
     if isinstance(item, kinds.Index):
         return [ops.DropIndexOp(conv(item.name), table_name=item.table)]
     if isinstance(item, kinds.Constraint):
-        return [_DropConstraint(conv(item.name), item.table, _TYPES.get(item.type, item.type))]
+        return [_DropConstraint(conv(item.name), item.table, _TYPES.get(item.type))]
     return [sql(statements.drop(key, item))]
 
 
