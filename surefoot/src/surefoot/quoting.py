@@ -32,5 +32,7 @@ def _preparer() -> IdentifierPreparer:
     # Imported here: the ledger needs literals alone, and reads them on the fast path.
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
-    preparer: IdentifierPreparer = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+    # With the parameters of asyncpg: those of psycopg2 would double every % in a name.
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    preparer: IdentifierPreparer = dialect.identifier_preparer
     return preparer

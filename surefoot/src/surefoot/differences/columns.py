@@ -7,7 +7,7 @@ from dataclasses import replace
 from surefoot.catalog import Catalog, Key, alterations
 from surefoot.catalog.kinds import Attributes, Column
 from surefoot.catalog.order import in_order
-from surefoot.differences import forms, relations
+from surefoot.differences import online_ddl, relations
 from surefoot.quoting import quoted
 
 # PostgreSQL changes no type under these; it rebuilds the others by itself.
@@ -20,10 +20,10 @@ def added(column: Column) -> tuple[list[str], str | None]:
     add = f"ALTER TABLE {quoted(column.table)} ADD COLUMN"
     note = None if column.has_own_value else "its values do not come back"
     if column.has_own_value or not column.not_null:
-        return [f"{add} {forms.column_clause(column)}"], note
-    nullable = forms.column_clause(replace(column, not_null=False))
+        return [f"{add} {online_ddl.column_clause(column)}"], note
+    nullable = online_ddl.column_clause(replace(column, not_null=False))
     note = "its values do not come back: fill it before it is required"
-    return [f"{add} {nullable}", *forms.not_null(column)], note
+    return [f"{add} {nullable}", *online_ddl.not_null(column)], note
 
 
 def changed(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
@@ -45,7 +45,7 @@ def changed(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> l
     if "identity" in names and after.identity is not None:
         sql += alterations.identity(before, after)
     if "not null" in names:
-        sql += forms.not_null(after) if after.not_null else [f"{alter} DROP NOT NULL"]
+        sql += online_ddl.not_null(after) if after.not_null else [f"{alter} DROP NOT NULL"]
     return [*sql, *relations.column(before, after)]
 
 
@@ -82,7 +82,7 @@ def _recreated(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
     there = [each for each in users if each in found.objects]
     return [
         *_dropped([each for each in there if each.kind not in _GOES_ALONG], found),
-        *forms.unmake(key, found),
+        *online_ddl.unmake(key, found),
         *added(expected.one(Column, key))[0],
         *relations.settings(key, expected),
         *_created(there, expected, found),
@@ -91,12 +91,12 @@ def _recreated(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
 
 def _dropped(keys: list[Key], found: Catalog) -> list[str]:
     ordered = reversed(in_order(keys, found.uses))
-    return [statement for each in ordered for statement in forms.unmake(each, found)]
+    return [statement for each in ordered for statement in online_ddl.unmake(each, found)]
 
 
 def _created(keys: list[Key], expected: Catalog, found: Catalog) -> list[str]:
     return [
         statement
         for each in in_order(keys, expected.uses)
-        for statement in forms.make(each, expected if each in expected.objects else found)
+        for statement in online_ddl.make(each, expected if each in expected.objects else found)
     ]

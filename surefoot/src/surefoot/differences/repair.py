@@ -32,7 +32,7 @@ from surefoot.catalog.kinds import (
     View,
 )
 from surefoot.catalog.order import in_order
-from surefoot.differences import columns, forms, relations
+from surefoot.differences import columns, online_ddl, relations
 from surefoot.differences.grants import granted
 from surefoot.differences.model import Repair
 from surefoot.quoting import literal, quoted
@@ -61,10 +61,10 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
     if isinstance(item, Column):
         sql, note = columns.added(item)
     elif key.kind == "table":
-        sql = forms.make(key, expected)
+        sql = online_ddl.make(key, expected)
         note = "its rows do not come back"
     else:
-        sql = forms.make(key, expected)
+        sql = online_ddl.make(key, expected)
     if key.kind in ("table", "column", "partition"):
         sql += relations.settings(key, expected)
     before, after = [], []
@@ -77,7 +77,7 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
             before.append(made[0])
             after += made[1:]
         else:
-            after += forms.make(member, expected)
+            after += online_ddl.make(member, expected)
     # These name an index of the table, which must exist.
     last = relations.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
@@ -89,7 +89,7 @@ def remove(key: Key, found: Catalog) -> Repair:
         parent = quoted(found.one(Partition, key).table)
         detach = f"ALTER TABLE {parent} DETACH PARTITION {quoted(key.name)}"
         return Repair((detach, f"DROP TABLE {quoted(key.name)}"), loses_data=True)
-    return Repair(tuple(forms.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
+    return Repair(tuple(online_ddl.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
 
 
 def attach(key: Key, expected: Catalog) -> Repair:
@@ -122,7 +122,7 @@ def change(differences: abc.Sequence[Difference], expected: Catalog, found: Cata
     if rest:
         sql = alter(key, expected, found, rest) if alter else None
         if sql is None:
-            sql = forms.remade(key, expected, found)
+            sql = online_ddl.remade(key, expected, found)
             if sql is not None:
                 # Creating it again sets its comment too.
                 return Repair((*sql, *given), note=_GRANTS if key.kind in _GRANTED else None)
@@ -176,7 +176,7 @@ def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> li
     if "table" in names or ("valid" in names and not after.valid):
         return None
     if names & {"definition", "unique"}:
-        if forms.is_partitioned(found, before.table):
+        if online_ddl.is_partitioned(found, before.table):
             return None
         temporary = f"{after.name[:58]}_new"
         sql = [

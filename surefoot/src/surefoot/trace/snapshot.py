@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 
+from surefoot.quoting import quoted
+
 T = TypeVar("T")
 
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
@@ -113,7 +115,7 @@ class Relation:
     @property
     def quoted(self) -> str:
         """Its qualified name, quoted for SQL."""
-        return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
 
     @property
     def label(self) -> str:
