@@ -36,8 +36,7 @@ from surefoot.autogenerate.swappable import columns_of, users_of
 from surefoot.autogenerate.tables import as_read
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
-from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
-from surefoot.operations.refuse_rows import RefuseRows
+from surefoot.operations.constraints import RefuseRows, UniqueUsingIndex, ValidateConstraint
 from surefoot.quoting import quoted
 
 
