@@ -12,8 +12,8 @@ from surefoot.errors import NotFound
 from surefoot.errors.names import command
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project
+from surefoot.run.interruption import Interruption
 from surefoot.run.locks import mutex
-from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
 
 

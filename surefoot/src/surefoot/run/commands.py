@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from surefoot.compat import alembic as compat
 from surefoot.connect.failures import explained
 from surefoot.run.events import Listen
+from surefoot.run.interruption import Interruption
 from surefoot.run.report import Report
-from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
 
 

@@ -49,13 +49,10 @@ def recorded(
         if migration is not None:
             migration.planned(planned, plan)
         recorder.begin(tuple(heads), plan)
-        for step, about in zip(planned, plan, strict=True):
-            recorder.start(about)
-            if migration is not None:
+        if migration is not None:
+            for step, about in zip(planned, plan, strict=True):
                 migration.revision_starts(about)
-            yield step
-            recorder.done()
-            if migration is not None:
+                yield step
                 migration.revision_done()
 
     return steps
