@@ -36,7 +36,8 @@ async def upgrade(
 
     `reason` lets it drop data in production and break running services; the ledger keeps it.
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
-    run. With `signals`, SIGTERM and SIGINT stop the run in order.
+    run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
+    SIGINT stop the run in order.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
