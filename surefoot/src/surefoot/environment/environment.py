@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 # A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
 DESCRIBED = "surefoot.described"
 DatabaseSource = Database | str | Callable[[], "Database | str"]
-EngineSource = "AsyncEngine | str | Callable[[], AsyncEngine]"
 TargetsSource = Mapping[str, "Database | str"] | str | Callable[[], Mapping[str, "Database | str"]]
 
 

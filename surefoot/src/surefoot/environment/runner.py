@@ -41,13 +41,12 @@ from surefoot.errors import (
     TransactionAlreadyOpen,
 )
 from surefoot.project import Project
-from surefoot.run.command_kind import kind_of
 from surefoot.run.events import ignore
 from surefoot.run.interruption import Interruption
 from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
 from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
+from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
 if TYPE_CHECKING:
     from surefoot.environment.environment import Environment
