@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -23,8 +24,10 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.chain.version_table import VersionTable
 from surefoot.errors import MutexHeld
 from surefoot.run.events import MutexBusy
-from surefoot.run.run import Run
 from surefoot.run.sessions import MutexHolder, mutex_holder
+
+if TYPE_CHECKING:
+    from surefoot.run.run import Run
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 # Called at every try with the holder and the seconds waited so far.
