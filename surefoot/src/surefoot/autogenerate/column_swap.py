@@ -31,8 +31,7 @@ from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.compat.sqlalchemy import copy_column
-from surefoot.operations.constraints import ValidateConstraint
-from surefoot.operations.refuse_rows import RefuseRows
+from surefoot.operations.constraints import RefuseRows, ValidateConstraint
 from surefoot.quoting import quoted
 
 

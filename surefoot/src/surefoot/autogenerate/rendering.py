@@ -15,11 +15,11 @@ from alembic.util import to_list
 
 from surefoot.operations.constraints import (
     PrimaryKeyUsingIndex,
+    RefuseRows,
     UniqueUsingIndex,
     ValidateConstraint,
 )
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
-from surefoot.operations.refuse_rows import RefuseRows
 
 # SQLAlchemy takes this for a parameter in a text.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)")
