@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic import context
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
@@ -24,6 +23,7 @@ from surefoot.environment.commandline import rendered
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, TargetUnknown
 from surefoot.errors.names import setting
 from surefoot.project import Project, imported
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

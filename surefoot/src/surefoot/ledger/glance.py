@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.table import TELLING, Ledger, Row
+from surefoot.version_table import VersionTable
 
 _DIGEST = """encode(sha256(convert_to(
     string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from surefoot.chain.revisions import Revision, ancestors, heads
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import DatabaseDiverged, Refused
 from surefoot.errors.names import command
 from surefoot.ledger.integrity import Stranger, check_integrity, strangers
 from surefoot.ledger.table import Row
+from surefoot.version_table import VersionTable
 
 State = Literal["current", "behind", "never-migrated", "ahead", "diverged"]
 

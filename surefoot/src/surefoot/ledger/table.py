@@ -20,9 +20,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import LedgerEdited
 from surefoot.quoting import literal
+from surefoot.version_table import VersionTable
 
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import NotFound
@@ -15,6 +14,7 @@ from surefoot.project import Project
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 
 async def accept_checksum(

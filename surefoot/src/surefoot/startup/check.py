@@ -29,7 +29,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, heads, one_head
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
 from surefoot.errors import (
     DatabaseAhead,
@@ -41,6 +40,7 @@ from surefoot.errors import (
 from surefoot.ledger.glance import Glance, digest, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
+from surefoot.version_table import VersionTable
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 

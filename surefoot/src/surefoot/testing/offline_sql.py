@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
@@ -23,6 +22,7 @@ from surefoot.run.upgrade.diagnosis import place_of
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests
 from surefoot.testing.walk import Walk
+from surefoot.version_table import VersionTable
 
 # A piece of a script; a semicolon ends a statement where it is a piece by itself.
 _PIECE = re.compile(

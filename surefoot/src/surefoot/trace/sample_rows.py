@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.trace.recipe import Recipe
 from surefoot.trace.snapshot import SNAPSHOT, Column, Relation, Snapshot, read_snapshot
+from surefoot.version_table import VersionTable
 
 VARIED_ROWS = 20
 NO_ROW = "no row that was tried met its conditions"

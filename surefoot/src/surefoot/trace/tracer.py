@@ -20,7 +20,6 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
 from surefoot.trace.effects import activity, effects
@@ -30,6 +29,7 @@ from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
+from surefoot.version_table import VersionTable
 
 # Queries and settings of the library itself, such as an operation that looks an index up before it
 # builds one, are not statements of the revision. They come from a module of this package that a

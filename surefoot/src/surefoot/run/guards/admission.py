@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import address
 from surefoot.errors import (
     LockTimeoutMissing,
@@ -16,6 +15,7 @@ from surefoot.errors import (
     ReadOnlyRefused,
     StandbyRefused,
 )
+from surefoot.version_table import VersionTable
 
 _SESSION = """
 SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),

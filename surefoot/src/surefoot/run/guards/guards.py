@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.limits import Limits
 from surefoot.errors import (
@@ -27,6 +26,7 @@ from surefoot.run.events import BackupStarted, Listen, ServicesWaiting, Warned
 from surefoot.run.guards import backup
 from surefoot.run.guards.loss import destructive, losses
 from surefoot.run.report import PlannedRevision
+from surefoot.version_table import VersionTable
 
 SERVICES_POLL_S = 0.2
 

@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import MutexHeld
 from surefoot.run.events import Listen, MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
+from surefoot.version_table import VersionTable
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 # Called at every try with the holder and the seconds waited so far.

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors
-from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_integrity
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.run.recorder import Recorder
+from surefoot.version_table import VersionTable
 
 
 class Bookkeeping:

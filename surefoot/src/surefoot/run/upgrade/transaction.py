@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
@@ -24,6 +23,7 @@ from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 from surefoot.run.upgrade.interruption import Interruption
+from surefoot.version_table import VersionTable
 
 _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)", re.IGNORECASE)
 
