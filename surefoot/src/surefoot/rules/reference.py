@@ -6,7 +6,6 @@ python -m surefoot.rules > docs/rules.md
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from surefoot.rules.findings import Rule
 from surefoot.rules.registry import CHAPTERS
@@ -69,23 +68,22 @@ release calls a function.
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *_chapters(), _TAIL))
-
-
-def _chapters() -> Iterator[str]:
-    for title, rules in CHAPTERS.items():
-        yield f"## {title}\n"
-        yield from (_section(rule) for rule in rules)
+    chapters = (
+        part
+        for title, rules in CHAPTERS.items()
+        for part in (f"## {title}\n", *map(_section, rules))
+    )
+    return "\n".join((_HEAD, *chapters, _TAIL))
 
 
 def _section(rule: Rule) -> str:
-    """One rule."""
+    said = _italic(rule.consequence)
     return f"""\
 ### {rule.id}
 
 **{rule.title}** ({rule.level})
 
-{_sentence(rule.consequence)}.
+{said[0].upper()}{said[1:]}.
 
 Instead: {_italic(rule.help)}.
 
@@ -100,11 +98,6 @@ PostgreSQL: {_versions(rule)}. Detected {_DETECTED[rule.seen]}.
 def _italic(text: str) -> str:
     """The text with the names of a finding in italics."""
     return _VALUE.sub(r"*\1*", text)
-
-
-def _sentence(text: str) -> str:
-    said = _italic(text)
-    return said[0].upper() + said[1:]
 
 
 def _versions(rule: Rule) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 
@@ -50,24 +50,20 @@ def _is_table(statement: Statement, relation: str) -> bool:
     return relation not in statement.tables
 
 
-def _whole_table(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for table in sorted(statement.sweeps):
-            yield Hit.at(statement, table=table)
+def _each(tables: Callable[[Statement], Iterable[str]]) -> Detector:
+    return lambda unit: (
+        Hit.at(statement, table=table)
+        for statement in unit.statements
+        for table in sorted(tables(statement))
+    )
+
+
+_whole_table = _each(lambda statement: statement.sweeps)
 
 
 def _beside_ddl(unit: TracedRevision) -> Iterator[Hit]:
-    if not any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
-        return
-    for statement in unit.statements:
-        for table in sorted(statement.sweeps):
-            yield Hit.at(statement, table=table)
-
-
-def _truncated(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for table in sorted(statement.emptied):
-            yield Hit.at(statement, table=table)
+    if any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
+        yield from _whole_table(unit)
 
 
 RULES = (
@@ -123,6 +119,6 @@ RULES = (
         "running release loses the rows",
         help="delete the rows in batches",
         rewrite="# DELETE FROM cache WHERE id IN (SELECT id FROM cache LIMIT 10000), repeated",
-        detect=_truncated,
+        detect=_each(lambda statement: statement.emptied),
     ),
 )

@@ -15,13 +15,10 @@ import asyncpg
 from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
 from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
+from surefoot.version_table import VersionTable
 
 # A change to the type on the right keeps the text of a value.
-_ALIKE = {
-    "character varying": "text",
-    "smallint": "bigint",
-    "integer": "bigint",
-}
+_ALIKE = {"character varying": "text", "smallint": "bigint", "integer": "bigint"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,13 @@ class Contents:
     rows: Mapping[int, Sequence[Mapping[int, str | None]]]
 
 
-async def read(connection: asyncpg.Connection) -> Contents:
+async def read(
+    connection: asyncpg.Connection, version_table: VersionTable = VersionTable()
+) -> Contents:
     """The rows of every table. A partition has its own rows, its parent none."""
     state = read_snapshot(await connection.fetchval(SNAPSHOT))
     rows = {}
-    for table in tables(state):
+    for table in tables(state, version_table):
         columns = [c for c in state.columns.values() if c.relation == table.oid and not c.generated]
         if table.kind != "r" or not columns:
             continue

@@ -11,9 +11,8 @@ from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.chain_tests import ChainTests, Walk
 from surefoot.testing.conventions import path_of
-from surefoot.testing.walk import Walk
 
 
 @dataclass

@@ -114,7 +114,7 @@ class _Comparison:
                 if new.name != old.name:
                     yield self.on(oid, "column_renamed", old.name, facts={"to": new.name})
                 if _typed(new) != _typed(old) or new.type_oid != old.type_oid:
-                    facts = {"from": _typed(old), "to": _typed(new)}
+                    facts = {"former": _typed(old), "type": _typed(new)}
                     yield self.on(oid, "column_retyped", new.name, facts=facts)
                 if new.generated == old.generated == "s" and new.default != old.default:
                     yield self.on(oid, "column_recomputed", new.name)

@@ -30,10 +30,7 @@ FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
 
 
 async def seed(
-    connection: asyncpg.Connection,
-    snapshot: Snapshot,
-    rows: int,
-    version_table: VersionTable = VersionTable(),
+    connection: asyncpg.Connection, snapshot: Snapshot, rows: int, version_table: VersionTable
 ) -> None:
     """Insert plain rows, `rows` of them where possible, into each table."""
     filled = [
@@ -47,7 +44,10 @@ async def seed(
 
 
 async def fill(
-    connection: asyncpg.Connection, values: Mapping[str, str], former: Snapshot | None = None
+    connection: asyncpg.Connection,
+    values: Mapping[str, str],
+    former: Snapshot | None = None,
+    version_table: VersionTable = VersionTable(),
 ) -> tuple[Snapshot, dict[str, str]]:
     """Insert varied rows into every empty table; fill every second row of each new column.
 
@@ -56,7 +56,7 @@ async def fill(
     """
     snapshot = read_snapshot(await connection.fetchval(SNAPSHOT))
     missing = {}
-    for table in in_order(snapshot):
+    for table in in_order(snapshot, version_table):
         recipe = Recipe(snapshot, table, VARIED_ROWS, varied=True, values=values)
         if await _has_rows(connection, table):
             for column in recipe.columns:
@@ -68,9 +68,7 @@ async def fill(
 
 
 async def unseed(
-    connection: asyncpg.Connection,
-    snapshot: Snapshot,
-    version_table: VersionTable = VersionTable(),
+    connection: asyncpg.Connection, snapshot: Snapshot, version_table: VersionTable
 ) -> None:
     """Empty every table but the version table and the ledger."""
     names = [table.quoted for table in tables(snapshot, version_table)]
@@ -78,16 +76,14 @@ async def unseed(
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
-def tables(snapshot: Snapshot, version_table: VersionTable = VersionTable()) -> Iterator[Relation]:
+def tables(snapshot: Snapshot, version_table: VersionTable) -> Iterator[Relation]:
     """The tables of the Snapshot without the version table and the ledger."""
     for relation in snapshot.relations.values():
         if relation.is_table and relation.name not in version_table.relations:
             yield relation
 
 
-def in_order(
-    snapshot: Snapshot, version_table: VersionTable = VersionTable()
-) -> Sequence[Relation]:
+def in_order(snapshot: Snapshot, version_table: VersionTable) -> Sequence[Relation]:
     """Each table after those that it references; partitions are filled through their parents."""
     roots = {t.oid: t for t in tables(snapshot, version_table) if not t.parents}
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
