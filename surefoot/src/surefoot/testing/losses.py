@@ -14,7 +14,7 @@ import asyncpg
 
 from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
-from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
+from surefoot.trace.snapshot import Column, Snapshot, take
 from surefoot.version_table import VersionTable
 
 # A change to the type on the right keeps the text of a value.
@@ -33,7 +33,7 @@ async def read(
     connection: asyncpg.Connection, version_table: VersionTable = VersionTable()
 ) -> Contents:
     """The rows of every table. A partition has its own rows, its parent none."""
-    state = read_snapshot(await connection.fetchval(SNAPSHOT))
+    state = await take(connection)
     rows = {}
     for table in tables(state, version_table):
         columns = [c for c in state.columns.values() if c.relation == table.oid and not c.generated]

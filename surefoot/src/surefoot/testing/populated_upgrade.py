@@ -85,7 +85,7 @@ async def _step(
     except SurefootError as error:
         reason = error.reason if isinstance(error, UpgradeFailed) else error.message
         walk.failed(revision, RowsRefused(file, reason))
-        await unseed(session, before.state, target.version_table)
+        await unseed(session, target.version_table)
         try:
             await upgrade(target, revision.id)
         except SurefootError as again:

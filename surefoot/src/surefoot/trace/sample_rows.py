@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import asyncpg
 
 from surefoot.trace.recipe import Recipe
-from surefoot.trace.snapshot import SNAPSHOT, Column, Relation, Snapshot, read_snapshot
+from surefoot.trace.snapshot import Column, Relation, Snapshot, take
 from surefoot.version_table import VersionTable
 
 VARIED_ROWS = 20
@@ -30,9 +30,10 @@ FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
 
 
 async def seed(
-    connection: asyncpg.Connection, snapshot: Snapshot, rows: int, version_table: VersionTable
+    connection: asyncpg.Connection, rows: int, version_table: VersionTable = VersionTable()
 ) -> None:
     """Insert plain rows, `rows` of them where possible, into each table."""
+    snapshot = await take(connection)
     filled = [
         table.quoted
         for table in in_order(snapshot, version_table)
@@ -54,7 +55,7 @@ async def fill(
     A column is new where `former` does not have it. The result is the Snapshot, and the reason
     for each table that stayed empty.
     """
-    snapshot = read_snapshot(await connection.fetchval(SNAPSHOT))
+    snapshot = await take(connection)
     missing = {}
     for table in in_order(snapshot, version_table):
         recipe = Recipe(snapshot, table, VARIED_ROWS, varied=True, values=values)
@@ -67,11 +68,9 @@ async def fill(
     return snapshot, missing
 
 
-async def unseed(
-    connection: asyncpg.Connection, snapshot: Snapshot, version_table: VersionTable
-) -> None:
+async def unseed(connection: asyncpg.Connection, version_table: VersionTable) -> None:
     """Empty every table but the version table and the ledger."""
-    names = [table.quoted for table in tables(snapshot, version_table)]
+    names = [table.quoted for table in tables(await take(connection), version_table)]
     if names:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
@@ -108,7 +107,11 @@ async def _insert(connection: asyncpg.Connection, recipe: Recipe) -> str | None:
     given = {column: recipe.candidates(column) for column in recipe.columns}
     reason = await _inserted(connection, recipe, given)
     if reason not in (None, NO_ROW):
-        given = {c: await _valid(connection, recipe, c, given[c]) for c in given}
+        # A value that the caller fixed is kept, so that the error of PostgreSQL is reported.
+        given = {
+            c: [v for v in given[c] if recipe.fixed(c) == v or await _is_valid(connection, c, v)]
+            for c in given
+        }
         reason = await _inserted(connection, recipe, given)
     required = {c: given[c] for c in given if c.required and c.default is None}
     if reason is None or await _inserted(connection, recipe, required) is None:
@@ -135,18 +138,6 @@ async def _inserted(
     return reason or NO_ROW
 
 
-async def _valid(
-    connection: asyncpg.Connection, recipe: Recipe, column: Column, candidates: Sequence[str]
-) -> Sequence[str]:
-    """The candidates that are values of the column's type.
-
-    A value that the caller fixed is always kept, so that the error of PostgreSQL is reported.
-    """
-    if recipe.fixed(column) is not None:
-        return candidates
-    return [each for each in candidates if await _works(connection, _sample(column, each))]
-
-
 async def _update(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> None:
     """Fill a new column in every second row, with the first candidate that is accepted."""
     for candidate in recipe.candidates(column):
@@ -154,9 +145,10 @@ async def _update(connection: asyncpg.Connection, recipe: Recipe, column: Column
             return
 
 
-def _sample(column: Column, candidate: str) -> str:
-    """A query that fails where the candidate is no value of the column's type."""
-    return f"SELECT ({candidate})::{column.type} FROM (SELECT 1::bigint AS n) AS first"  # noqa: S608 - made here
+async def _is_valid(connection: asyncpg.Connection, column: Column, candidate: str) -> bool:
+    """Whether the candidate is a value of the column's type."""
+    row = "FROM (SELECT 1::bigint AS n) AS first"
+    return await _works(connection, f"SELECT ({candidate})::{column.type} {row}")
 
 
 async def _works(connection: asyncpg.Connection, statement: str) -> bool:
