@@ -13,6 +13,7 @@ from surefoot.ledger.table import Row
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 from surefoot.startup.check import State, Verdict
 
+Holds = Literal["yes", "no", "unknown"]
 LinkState = Literal["applied", "pending", "running", "failed", "unknown"]
 
 
@@ -135,7 +136,7 @@ class IntegrityCheck:
     """One check of the ledger or the schema, and whether it holds."""
 
     name: str
-    holds: Literal["yes", "no", "unknown"]
+    holds: Holds
     text: str
 
 

@@ -24,7 +24,7 @@ from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
 from surefoot.trace.effects import activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
-from surefoot.trace.lock_probe import LockProbe, ProbedStatement
+from surefoot.trace.lock_probe import Finish, LockProbe
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
@@ -115,13 +115,13 @@ class Tracer:
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
-        probed = None
+        finish = None
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
-            probed = await_only(self._probe.start(driver.get_server_pid(), tables))
+            finish = await_only(self._probe.start(driver.get_server_pid(), tables))
         number = sum(s.path == path for s in self.statements) + 1
         statement = Statement(revision, path, line, number, sql.strip(), transactional)
-        self._running = _Running(statement, before, self._session, probed)
+        self._running = _Running(statement, before, self._session, finish)
 
     def _ends(self, connection: Any, *_: Any) -> None:
         if connection is self._connection and (running := self._running):
@@ -143,9 +143,9 @@ class Tracer:
     def _finished(self, running: _Running) -> tuple[float, dict[int, set[str]]]:
         """The seconds that it took, and the locks that the probe saw."""
         self._running = None
-        if running.probed is None:
+        if running.finish is None:
             return time.monotonic() - running.since_s, {}
-        return await_only(self._probe.finish(running.probed))
+        return await_only(running.finish())
 
     def _commits(self, connection: Any) -> None:
         if self._last is not None and connection is self._connection:
@@ -240,7 +240,7 @@ class _Running:
     statement: Statement
     before: Snapshot
     session: TracedSession
-    probed: ProbedStatement | None
+    finish: Finish | None
     since_s: float = field(default_factory=time.monotonic)
 
 
