@@ -78,7 +78,7 @@ class ChainTests:
 
     def target(self, engine: AsyncEngine) -> Target:
         """A scratch database as a Target, with the default limits."""
-        return Target.of(engine, self.ini, Limits(), self.version_table)
+        return Target.of(engine, self.project, Limits())
 
 
 @dataclass
