@@ -27,8 +27,7 @@ def _references_used(statement: Statement, effect: Effect) -> bool:
 
 def _builds_index(kind: str) -> Detector:
     return on(
-        "constraint_added",
-        where=lambda _, e: e.facts["kind"] == kind and not e.facts["used_index"],
+        "constraint_added", where=lambda _, e: e.facts["kind"] == kind and not e.facts["used_index"]
     )
 
 

@@ -68,9 +68,7 @@ Detector = Callable[[TracedRevision], Iterator[Hit]]
 
 
 def on(
-    *kinds: str,
-    where: Callable[[Statement, Effect], object] = lambda *_: True,
-    fresh: bool = False,
+    *kinds: str, where: Callable[[Statement, Effect], object] = lambda *_: True, fresh: bool = False
 ) -> Detector:
     """The detector of the effects of these kinds that meet the condition."""
 

@@ -154,12 +154,8 @@ def unreachable(
 ) -> Verdict:
     """The verdict from an error of the database; an unknown error is raised."""
     database = url.database or "(default)"
-    meant: SurefootError | None
-    if isinstance(error, TimeoutError):
-        silence = f"no answer within {timeout_s:g} s"
-        meant = DatabaseUnreachable(database, address(url), silence)
-    else:
-        meant = explain(error, url)
+    silence = DatabaseUnreachable(database, address(url), f"no answer within {timeout_s:g} s")
+    meant = silence if isinstance(error, TimeoutError) else explain(error, url)
     if meant is None:
         raise error
     return Verdict("unreachable", database, None, build.newest, meant)

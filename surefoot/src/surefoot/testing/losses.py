@@ -56,16 +56,14 @@ def lost(before: Contents, after: Contents) -> dict[str, str]:
 def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
     name = before.state.relations[oid].label
     former, rows = before.rows[oid], after.rows[oid]
-    columns = {
-        number: column
-        for (relation, number), column in before.state.columns.items()
-        if relation == oid and (oid, number) in after.state.columns and not column.generated
-    }
     if len(rows) < len(former):
         yield name, f"{len(former) - len(rows)} of {len(former)} rows of {name}"
         return
-    for number, column in columns.items():
-        where, now = f"{name}.{column.name}", after.state.columns[oid, number]
+    for (relation, number), column in before.state.columns.items():
+        now = after.state.columns.get((oid, number))
+        if relation != oid or now is None or column.generated:
+            continue
+        where = f"{name}.{column.name}"
         if _kind(column) == _kind(now):
             # The labels of an enum may have been renamed.
             enum = column.type_oid if column.type_oid == now.type_oid else None

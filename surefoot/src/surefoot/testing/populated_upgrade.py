@@ -59,11 +59,9 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
 
 async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
     """On failure: UsageError."""
-    statement = tests.between.get(revision.id)
-    if statement is None:
-        return
     try:
-        await session.execute(statement)
+        if statement := tests.between.get(revision.id):
+            await session.execute(statement)
     except asyncpg.PostgresError as error:
         raise UsageError(
             f"ChainTests(between=…) fails after {revision.id}: {describe(error)}",
@@ -72,10 +70,7 @@ async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Rev
 
 
 async def _step(
-    walk: PopulatedUpgrade,
-    target: Target,
-    session: asyncpg.Connection,
-    revision: Revision,
+    walk: PopulatedUpgrade, target: Target, session: asyncpg.Connection, revision: Revision
 ) -> bool:
     """Whether the next revision can be tested."""
     file = path_of(revision).name

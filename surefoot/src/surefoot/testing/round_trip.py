@@ -71,6 +71,5 @@ async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Ca
 def _compare(
     walk: RoundTrip, revision: Revision, expected: Catalog, found: Catalog, way: str
 ) -> None:
-    differences = [str(each) for each in difference(expected, found)]
-    if differences:
+    if differences := [str(each) for each in difference(expected, found)]:
         walk.failed(revision, RoundTripDiffers(path_of(revision).name, way, differences))
