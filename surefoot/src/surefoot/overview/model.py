@@ -84,13 +84,10 @@ class Link:
 
 
 @dataclass(frozen=True)
-class RunningMigration:
+class RunningMigration(Activity):
     """A migration that is running."""
 
     revision: str | None
-    holder: MutexHolder
-    progress: StatementProgress | None
-    blockers: tuple[Blocker, ...]
 
 
 @dataclass(frozen=True)

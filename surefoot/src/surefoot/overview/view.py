@@ -92,7 +92,7 @@ def _happening(
     revision = None if _reverts(rows, activity, now) else next(iter(verdict.pending), None)
     if (begun := unfinished(rows)) is not None:
         revision = begun.revision
-    return RunningMigration(revision, activity.holder, activity.progress, activity.blockers)
+    return RunningMigration(**vars(activity), revision=revision)
 
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:

@@ -25,7 +25,8 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
 
 def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
-        held = [t for t, m in statement.held.items() if m == EXCLUSIVE and _is_table(statement, t)]
+        modes = statement.held.items()
+        held = [t for t, mode in modes if mode == EXCLUSIVE and t not in statement.tables]
         works = statement.scans | statement.rewrites | statement.sweeps
         if held and works:
             yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
@@ -43,11 +44,7 @@ def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _blocking(statement: Statement, locks: Mapping[str, str]) -> set[str]:
-    return {t for t, mode in locks.items() if blocks_writers(mode) and _is_table(statement, t)}
-
-
-def _is_table(statement: Statement, relation: str) -> bool:
-    return relation not in statement.tables
+    return {t for t, mode in locks.items() if blocks_writers(mode) and t not in statement.tables}
 
 
 def _each(tables: Callable[[Statement], Iterable[str]]) -> Detector:

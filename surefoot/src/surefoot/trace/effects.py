@@ -29,7 +29,9 @@ class Effect:
 
 def effects(before: Snapshot, after: Snapshot, known: frozenset[int]) -> tuple[Effect, ...]:
     """The changes between the Snapshots; `known` are the relations from before the revision."""
-    return tuple(_Comparison(before, after, known).all())
+    its = _Comparison(before, after, known)
+    parts = (its.relations, its.columns, its.constraints, its.indexes, its.attached, its.types)
+    return tuple(effect for part in parts for effect in part())
 
 
 def activity(before: Snapshot, after: Snapshot) -> Mapping[int, Activity]:
@@ -48,14 +50,6 @@ class _Comparison:
             for _, now, was in _pairs(before.schemas, after.schemas)
             if now is not None and was is not None
         }
-
-    def all(self) -> Iterator[Effect]:
-        yield from self.relations()
-        yield from self.columns()
-        yield from self.constraints()
-        yield from self.indexes()
-        yield from self.attached()
-        yield from self.types()
 
     def relations(self) -> Iterator[Effect]:
         for oid, new, old in _pairs(self.before.relations, self.after.relations):
