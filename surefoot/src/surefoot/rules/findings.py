@@ -80,6 +80,16 @@ def on(
     return detect
 
 
+def stopped_by(sqlstate: str) -> Detector:
+    """The detector of the last statement, where it ended with that SQLSTATE."""
+
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
+        if unit.sqlstate == sqlstate and unit.statements:
+            yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
+
+    return detect
+
+
 def scans(statement: Statement, effect: Effect) -> bool:
     """Whether the statement scans the table of its effect."""
     return statement.within(effect.relation, statement.scans)

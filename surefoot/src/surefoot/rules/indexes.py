@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, scans
+from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, scans, stopped_by
 from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import STRENGTH
 from surefoot.trace.statement import Statement
@@ -35,11 +35,6 @@ def _rebuilt(unit: TracedRevision) -> Iterator[Hit]:
         for index in sorted(statement.rebuilds & statement.tables.keys()):
             if statement.transactional:
                 yield Hit.at(statement, table=statement.tables[index], name=index)
-
-
-def _in_transaction(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.sqlstate == "25001" and unit.statements:
-        yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
 
 
 def _over_invalid(unit: TracedRevision) -> Iterator[Hit]:
@@ -81,7 +76,7 @@ RULES = (
         consequence="PostgreSQL refuses {what} … inside a transaction",
         help="use its operation, such as op.create_index_concurrently, alone in a revision",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
-        detect=_in_transaction,
+        detect=stopped_by("25001"),
     ),
     Rule(
         id="avoid-if-not-exists-on-concurrent-index",

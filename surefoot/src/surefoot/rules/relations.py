@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on
+from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
 from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import EXCLUSIVE
 from surefoot.trace.statement import Statement
@@ -81,11 +81,6 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
 
 def _refreshed(statement: Statement, effect: Effect) -> bool:
     return effect.facts["kind"] == "m" and locks_out(statement, effect)
-
-
-def _value_used(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.sqlstate == "55P04" and unit.statements:
-        yield Hit.at(unit.statements[-1])
 
 
 RULES = (
@@ -179,7 +174,7 @@ RULES = (
         consequence="PostgreSQL refuses to use a value before it is committed",
         help="op.add_enum_value in a separate, earlier revision",
         rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
-        detect=_value_used,
+        detect=stopped_by("55P04"),
     ),
     Rule(
         id="avoid-renaming-an-enum-value",
