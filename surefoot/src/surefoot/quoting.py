@@ -14,6 +14,11 @@ def quoted(name: str) -> str:
     return _preparer().quote(name)
 
 
+def qualified(*names: str) -> str:
+    """A name with the names that it is qualified by, each of them quoted."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
 def literal(value: str | int | None) -> str:
     """The value as a literal, whatever `standard_conforming_strings` is; NULL for none.
 

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.catalog import Catalog, snapshot
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.differences.dating import dated
 from surefoot.differences.deviations import deviations
@@ -21,6 +20,7 @@ from surefoot.ledger.glance import heads_of
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 

@@ -18,7 +18,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
@@ -33,6 +32,7 @@ from surefoot.errors import (
 )
 from surefoot.errors.names import setting
 from surefoot.project import DEFAULT_INI, Project, imported
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

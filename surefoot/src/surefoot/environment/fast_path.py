@@ -16,7 +16,6 @@ import asyncpg
 from alembic.config import Config
 
 from surefoot.chain.lockfile import names_all_files
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -26,6 +25,7 @@ from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied
 from surefoot.project import Project
 from surefoot.run.recorder import Recorder
+from surefoot.version_table import VersionTable
 
 HEADS = ("head", "heads")
 _SESSION = """

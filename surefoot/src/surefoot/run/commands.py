@@ -17,7 +17,6 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat import alembic as compat
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
@@ -29,6 +28,7 @@ from surefoot.run.interruption import Interruption
 from surefoot.run.locks import mutex
 from surefoot.run.report import Report
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 
 async def upgrade(

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import MutexHeld
 from surefoot.run.events import MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from surefoot.run.run import Run
