@@ -131,8 +131,7 @@ async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
 
 async def _upgrade(named: Database) -> None:
     # A service that only serves does not pay for Alembic.
-    from surefoot import Target, upgrade  # noqa: PLC0415
-    from surefoot.run.narration import narrated  # noqa: PLC0415
+    from surefoot import Target, narrated, upgrade  # noqa: PLC0415
 
     engine = named.engine("migrate")
     try:

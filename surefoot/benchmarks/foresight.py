@@ -40,7 +40,7 @@ from surefoot.run.commands import upgrade
 from surefoot.target import Target
 from surefoot.trace.trace import trace
 
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
 
 from harness.databases import Databases, connect, engine
 from harness.runs import Chain

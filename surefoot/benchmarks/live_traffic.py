@@ -262,9 +262,7 @@ def migrate(project: Project, running: Running, options: argparse.Namespace) -> 
         if load.stdout.readline().strip() != "held":
             raise SystemExit("the clients have died")
         began_s = time.monotonic()
-        took = project.alembic(
-            "upgrade", "head", url=url, VEGAFS_MIGRATE_LOCK_TIMEOUT_S=str(options.lock_timeout)
-        )
+        took = project.alembic("upgrade", "head", url=url, LOCK_TIMEOUT_S=str(options.lock_timeout))
         load.stdin.write(f"end {began_s} {time.monotonic()}\n")
         told = json.loads(load.stdout.readline())
         load.wait(PATIENCE_S)
@@ -314,7 +312,7 @@ def main() -> int:
         "--lock-timeout",
         type=float,
         default=Settings.model_fields["migrate_lock_timeout_s"].default,
-        help="VEGAFS_MIGRATE_LOCK_TIMEOUT_S; its default by default",
+        help="the lock timeout in seconds; its default by default",
     )
     parser.add_argument("--verbose", action="store_true", help="print what the migrations say")
     parser.add_argument("--load", help=argparse.SUPPRESS)
@@ -328,7 +326,7 @@ def main() -> int:
         f"load {os.getloadavg()[0]:.1f}"
     )
     in_memory = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="vegafs-benchmark-", dir=in_memory) as directory:
+    with tempfile.TemporaryDirectory(prefix="surefoot-benchmark-", dir=in_memory) as directory:
         folder = Path(directory)
         projects = {stock(folder / "stock"): STOCK_CHAIN, ours(folder / "ours"): OUR_CHAIN}
         with server(folder) as running:

@@ -1,7 +1,7 @@
 """A Project is a folder of revisions with an environment to run them: the stock one or this one's.
 
     stock(folder)   what `alembic init -t async` writes, made by Alembic's own machinery
-    ours(folder)    the alembic.ini and alembic/env.py of this repository
+    ours(folder)    an env.py with Surefoot's Environment
 
 Both get revision files of one shape, and both run as `python -m alembic` in processes of their own.
 """
@@ -12,7 +12,6 @@ import contextlib
 import io
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -32,6 +31,24 @@ from surefoot.embedded import EmbeddedServer, Running
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")
+INI = "[alembic]\nscript_location = %(here)s/alembic\nprepend_sys_path = .\n"
+# The project's own module is imported when a command needs its database or its models.
+ENV = """\
+from surefoot import Environment
+
+Environment(metadata="env_database:metadata", database="env_database:database").run()
+"""
+DATABASE = """\
+import os
+
+from sqlalchemy import MetaData
+
+from surefoot import Database, Limits
+
+metadata = MetaData()
+timeout_s = float(os.environ.get("LOCK_TIMEOUT_S", Limits.lock_timeout_s))
+database = Database(os.environ["DATABASE_URL"], limits=Limits(lock_timeout_s=timeout_s))
+"""
 # What a process may take that does what it should; a hang ends here.
 PATIENCE_S = 300.0
 
@@ -83,8 +100,7 @@ class Project:
 
     def alembic(self, *arguments: str, url: str, **environment: str) -> Took:
         """One process, from its start to its end."""
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("VEGAFS_", "DATABASE_"))}
-        env |= {"PYTHONPATH": str(ROOT), "DATABASE_URL": url, **environment}
+        env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url, **environment}
         if not self.is_ours:
             ini = self.folder / "alembic.ini"
             lines = ini.read_text("utf-8").splitlines()
@@ -119,11 +135,11 @@ def stock(folder: Path) -> Project:
 
 
 def ours(folder: Path) -> Project:
-    """A project on the environment of this repository."""
+    """A project on Surefoot's environment."""
     (folder / "alembic" / "versions").mkdir(parents=True)
-    shutil.copy(ROOT / "alembic.ini", folder)
-    for name in ("env.py", "script.py.mako"):
-        shutil.copy(ROOT / "alembic" / name, folder / "alembic")
+    (folder / "alembic.ini").write_text(INI, "utf-8")
+    (folder / "alembic" / "env.py").write_text(ENV, "utf-8")
+    (folder / "env_database.py").write_text(DATABASE, "utf-8")
     (folder / "alembic" / "revisions.lock").touch()
     return Project("this project", folder)
 

@@ -148,7 +148,7 @@ def main() -> int:
     found = []
     memory = MEMORY if MEMORY.is_dir() else None
     with (
-        tempfile.TemporaryDirectory(prefix="vegafs-benchmark-", dir=memory) as directory,
+        tempfile.TemporaryDirectory(prefix="surefoot-benchmark-", dir=memory) as directory,
         server(Path(directory)) as running,
     ):
         for size in SIZES:

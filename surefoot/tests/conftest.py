@@ -1,7 +1,10 @@
-"""Fixtures of the library's tests; harness.fixtures has what both projects share."""
+"""Databases on the server of the run, and messages with the library's own names."""
+
+from collections.abc import Iterator
+
+import pytest
 
 from harness.fixtures import (
-    connection,
     database,
     databases,
     empty_database,
@@ -9,14 +12,11 @@ from harness.fixtures import (
     pytest_runtest_makereport,
     pytest_unconfigure,
     server,
-    session,
-    sessions,
-    shared_connection,
-    shared_engine,
+    template,
 )
+from surefoot.errors import names
 
 __all__ = [
-    "connection",
     "database",
     "databases",
     "empty_database",
@@ -24,8 +24,14 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_unconfigure",
     "server",
-    "session",
-    "sessions",
-    "shared_connection",
-    "shared_engine",
+    "template",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _own_names() -> Iterator[None]:
+    """A project whose tests run in the same process may have set its names."""
+    before = names.in_use()
+    names.use(names.Names())
+    yield
+    names.use(before)

@@ -1,4 +1,4 @@
-"""Row 22: the previous release and this one behind one database.
+"""The previous release and this one behind one database.
 
     its tests of the API, its code   | on the schema that this release gives, as far as it may go
     this release's tests of the API  | on a schema that the previous release's own code began
@@ -18,17 +18,26 @@ import pytest
 
 from harness.databases import execute
 from harness.private import PrivateServer
-from harness.server import ROOT
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.ledger.integrity import Stranger
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.slow
 
 NAMED = ROOT / "tests" / "previous-release"
 API_TESTS = [f"tests/integration/{domain}" for domain in ("files", "jobs", "keys")]
 UPGRADE = ("-m", "alembic", "upgrade")
-TEMPLATE_NAME = "from harness.databases import template_name; print(template_name())"
+TEMPLATE_NAME = """
+try:
+    from tests.support.project import TEMPLATE
+except ImportError:  # an older release
+    from tests.support.databases import template_name
+    print(template_name())
+else:
+    print(TEMPLATE.name)
+"""
+IMPORTABLE = ("", "surefoot/src", "surefoot/tests")
 
 
 @pytest.fixture
@@ -56,10 +65,11 @@ def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def python(tree: Path, *arguments: str, **environment: str) -> str:
     """What a command of the release in that folder prints; it works."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+    importable = os.pathsep.join(str(tree / folder) for folder in IMPORTABLE)
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,
-        env={**kept, "PYTHONPATH": str(tree), **environment},
+        env={**kept, "PYTHONPATH": importable, **environment},
         capture_output=True,
         text=True,
         timeout=900,

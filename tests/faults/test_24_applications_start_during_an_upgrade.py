@@ -1,4 +1,4 @@
-"""Row 24: applications start while an upgrade runs."""
+"""Applications start while an upgrade runs."""
 
 import asyncio
 import re
@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from harness.databases import WAITING, Database, connect, engine
-from harness.forks import Run, forks
+from harness.forks import Run
 from surefoot.run.commands import downgrade
 from surefoot.target import Target
+from tests.support.project import forks
 
 WAITS = re.compile(r"WAIT .* (\S+)/readyz has details\n")
 SERVES = re.compile(r"OK  serving on (\S+),")

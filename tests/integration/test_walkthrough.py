@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.databases import Database
-from harness.server import PG_MAJOR, ROOT
+from harness.server import PG_MAJOR
+from tests.support.project import ROOT
 from tests.support.transcripts import blocks, commands, printed, timeless
 
 DOCUMENT = ROOT / "docs" / "walkthrough.md"

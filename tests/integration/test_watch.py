@@ -14,14 +14,13 @@ from app.db.engine import PROJECT, create_engine
 from app.settings import Settings
 from harness import pooler
 from harness.databases import WAITING, Database, connect, engine, execute, value
-from harness.processes import run
-from harness.runs import Chain
 from surefoot.chain.lockfile import read_lock
 from surefoot.ledger.services import Service, living
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.startup import watch
 from surefoot.startup.check import Build
 from surefoot.target import Target
+from tests.support.project import ProjectChain, run
 from tests.support.service import asked, plant, served, serving, with_volumes
 from tests.support.settings import settings_of
 
@@ -136,7 +135,7 @@ async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contrac
     quiet: Settings, target: Target, tmp_path: Path
 ) -> None:
     """What is ahead is listed all along; a contract revision that names this build is tolerated."""
-    newer = Chain(tmp_path / "newer", of_project=True)
+    newer = ProjectChain(tmp_path / "newer", of_project=True)
     newer.add("op.execute('CREATE TABLE t (id int)')")
     newer.add("pass", phase="contract", requires_code=HEAD)
     newer.add("pass", phase="contract", requires_code="0009")
@@ -227,7 +226,7 @@ async def test_a_role_that_may_only_read_is_enough_to_watch(database: Database) 
         f"CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET default_transaction_read_only = on;"
         f"GRANT SELECT ON alembic_version, alembic_version_ledger TO {role}",
     )
-    settings = settings_of(database.url.replace("://vegafs@", f"://{role}@"))
+    settings = settings_of(database.url.replace("://tester@", f"://{role}@"))
     made = create_engine(settings, "watch")
     watching = watch.Watch(made, Build.read(PROJECT.lock))
     async with watching.on():
@@ -322,7 +321,7 @@ async def test_ahead_it_says_so_when_it_starts(
     database: Database, target: Target, tmp_path: Path
 ) -> None:
     """One line in the log names what this build does not know."""
-    newer = Chain(tmp_path / "newer", of_project=True)
+    newer = ProjectChain(tmp_path / "newer", of_project=True)
     newer.add("op.execute('CREATE TABLE t (id int)')")
     await upgrade(Target.of(target.engine, newer.ini))
     with served(DATABASE_URL=database.url) as service:

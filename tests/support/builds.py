@@ -14,11 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.forks import Forks, Result
-from harness.runs import Chain
-from harness.server import ROOT
+from tests.support.project import ROOT, ProjectChain, forks_of
 
 
-class Build(Chain):
+class Build(ProjectChain):
     """A chain with the code beside it."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +29,7 @@ class Build(Chain):
     @cached_property
     def forks(self) -> Forks:
         """What starts its commands."""
-        return Forks(self.folder)
+        return forks_of(self.folder)
 
     def run(self, program: str, *arguments: str, **environment: str) -> Result:
         """One of its commands, to its end."""

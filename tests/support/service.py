@@ -18,10 +18,11 @@ from app.db.session import SessionFactory
 from app.keys import repository as keys
 from app.main import create_app
 from app.settings import Settings
-from harness.forks import Forks, forks
+from harness.forks import Forks
 from harness.processes import eventually
 from surefoot.startup.check import Build
 from surefoot.startup.watch import Watch
+from tests.support.project import forks
 
 URL = "http://service.test"
 

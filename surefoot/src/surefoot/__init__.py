@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from surefoot.planning.plan import plan
     from surefoot.project import Project
     from surefoot.run.commands import downgrade, stamp, upgrade
+    from surefoot.run.narration import narrated
     from surefoot.run.report import Report
     from surefoot.startup.check import Verdict, check
     from surefoot.startup.watch import Watch
@@ -39,6 +40,7 @@ __all__ = [
     "downgrade",
     "drift",
     "lint",
+    "narrated",
     "plan",
     "stamp",
     "upgrade",
@@ -58,6 +60,7 @@ _MODULES = {
     "downgrade": "run.commands",
     "drift": "differences.detection",
     "lint": "linting.chain_lint",
+    "narrated": "run.narration",
     "plan": "planning.plan",
     "stamp": "run.commands",
     "upgrade": "run.commands",

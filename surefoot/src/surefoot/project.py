@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import Revision, read_revisions
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import ConfigurationInvalid
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -14,6 +14,11 @@ def quoted(name: str) -> str:
     return _preparer().quote(name)
 
 
+def qualified(*names: str) -> str:
+    """A name with the names that it is qualified by, each of them quoted."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
 def literal(value: str | int | None) -> str:
     """The value as a literal, whatever `standard_conforming_strings` is; NULL for none.
 
@@ -32,5 +37,7 @@ def _preparer() -> IdentifierPreparer:
     # Imported here: the ledger needs literals alone, and reads them on the fast path.
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
-    preparer: IdentifierPreparer = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+    # With the parameters of asyncpg: those of psycopg2 would double every % in a name.
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    preparer: IdentifierPreparer = dialect.identifier_preparer
     return preparer

@@ -30,24 +30,21 @@ async def scratch(database: Database, *, major: int | None = None) -> AsyncItera
     On failure: ServerBinariesMissing, ServerStartFailed; with a `scratch_url` what connecting can
     meet, and PermissionMissing where its role may not create a database.
     """
-    if database.scratch_url is not None:
-        async with _beside(database.at(database.scratch_url)) as engine:
-            yield engine
-        return
-    if not database.is_named:
-        with database.available() as named:
-            async with _beside(named) as engine:
+    if database.scratch_url is not None or not database.is_named:
+        named = database if database.scratch_url is None else database.at(database.scratch_url)
+        with named.available() as server:
+            async with _beside(server) as engine:
                 yield engine
         return
     with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=PARENT) as folder:
-        server = EmbeddedServer(
+        embedded = EmbeddedServer(
             Path(folder) / "server",
             bindir=database.pg_bindir,
             major=major if find_binaries(database.pg_bindir, major=major) else None,
             durable=False,
             remove_at_end=True,
         )
-        with server.use() as running:
+        with embedded.use() as running:
             async with _engine(database.at(running.url())) as engine:
                 yield engine
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.limits import Limits
 from surefoot.project import DEFAULT_INI, Project
+from surefoot.version_table import VersionTable
 
 # Opens an empty database that may be filled, and is gone after the block.
 Scratch = Callable[[], AbstractAsyncContextManager[AsyncEngine]]

@@ -11,7 +11,7 @@ import pytest
 
 from harness.databases import value
 from harness.processes import User, eventually, is_running, quick, user
-from harness.server import ROOT
+from harness.server import LIBRARY
 from surefoot import Database, Limits
 from surefoot.embedded import EmbeddedServer
 from surefoot.errors import DatabaseUrlMissing, ServerInUse
@@ -170,7 +170,7 @@ def test_without_binaries_the_missing_url_is_the_error(empty_state_dir: Path) ->
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(empty_state_dir)],
-        cwd=ROOT,
+        cwd=LIBRARY,
         env={**os.environ, "PATH": "/nowhere"},
         capture_output=True,
         text=True,

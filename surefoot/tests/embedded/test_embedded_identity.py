@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import eventually, is_running, quick
-from harness.server import ROOT, temporary_folder
+from harness.server import LIBRARY, temporary_folder
 from surefoot.embedded import EmbeddedServer, find_binaries
 
 pytestmark = pytest.mark.skipif(
@@ -164,7 +164,7 @@ def without_namespaces(*arguments: str | Path) -> subprocess.CompletedProcess[st
 def _run(*arguments: str | Path, user: int | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(argument) for argument in arguments],
-        cwd=ROOT,
+        cwd=LIBRARY,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         user=user,
         group=user,

@@ -10,7 +10,7 @@ import pytest
 
 from harness.databases import value
 from harness.processes import User, eventually, is_running, kill, quick, user
-from harness.server import ROOT
+from harness.server import LIBRARY
 from surefoot.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -123,7 +123,7 @@ def test_a_throw_away_server_leaves_no_file_even_when_its_user_is_killed(state_d
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(state_dir)],
-        cwd=ROOT,
+        cwd=LIBRARY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -1,4 +1,4 @@
-"""Row 1: many processes upgrade one database at once."""
+"""Many processes upgrade one database at once."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""Row 2: many processes upgrade one database at once, and an index is built concurrently."""
+"""Many processes upgrade one database at once, and an index is built concurrently."""
 
 import asyncpg
 import pytest

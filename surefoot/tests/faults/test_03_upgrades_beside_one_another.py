@@ -1,4 +1,4 @@
-"""Row 3: upgrades of many databases, and many of one, as tasks of one event loop."""
+"""Upgrades of many databases, and many of one, as tasks of one event loop."""
 
 import asyncio
 from collections import Counter

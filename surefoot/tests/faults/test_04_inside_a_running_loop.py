@@ -1,6 +1,7 @@
-"""Row 4: upgrades called from a loop that runs already, which goes on meanwhile."""
+"""Upgrades called from a loop that runs already, which goes on meanwhile."""
 
 import asyncio
+import os
 import sys
 import textwrap
 import threading
@@ -11,11 +12,11 @@ from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from harness.databases import Database, engine
 from harness.runs import Chain
-from harness.server import ROOT
+from harness.server import LIBRARY, SAMPLE
 from surefoot.run.commands import upgrade
 from surefoot.run.locks import mutex
 from surefoot.target import Target
@@ -23,6 +24,7 @@ from surefoot.target import Target
 LONGEST_PAUSE_S = 0.05
 HELD_S = 1.5
 LATE_S = 0.02
+IMPORTABLE = [str(LIBRARY / folder) for folder in ("src", "tests")]
 
 
 @dataclass
@@ -102,17 +104,17 @@ async def test_waiting_for_the_mutex_leaves_the_loop_free(
 
 
 async def test_a_lifespan_can_upgrade(small: Chain, empty_database: Database) -> None:
-    """FastAPI serves when the upgrade is done."""
+    """A Starlette application serves when the upgrade is done."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(service: Starlette) -> AsyncIterator[None]:
         async with engine(empty_database.access, "migrate") as made:
-            app.state.report = await upgrade(Target.of(made, small.ini))
+            service.state.report = await upgrade(Target.of(made, small.ini))
         yield
 
-    app = FastAPI(lifespan=lifespan)
-    async with app.router.lifespan_context(app):
-        assert app.state.report.after == ("0001",)
+    service = Starlette(lifespan=lifespan)
+    async with service.router.lifespan_context(service):
+        assert service.state.report.after == ("0001",)
 
 
 async def test_a_test_of_pytest_asyncio_can_upgrade(
@@ -130,14 +132,13 @@ UVLOOP = """
 import asyncio, sys
 from pathlib import Path
 import uvloop
-from app.db.engine import create_engine
+from harness.environment import database
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
-from app.settings import load_settings
 
 async def main():
     assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
-    engine = create_engine(load_settings(), "migrate")
+    engine = database().engine("migrate")
     target = Target.of(engine, Path(sys.argv[1]))
     reports = await asyncio.gather(*(upgrade(target) for _ in range(4)))
     await engine.dispose()
@@ -153,8 +154,8 @@ async def test_uvloop_can_upgrade(small: Chain, empty_database: Database) -> Non
     pytest.importorskip("uvloop", reason="uvloop is not installed")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", textwrap.dedent(UVLOOP), str(small.ini)),
-        cwd=ROOT,
-        env={"DATABASE_URL": empty_database.url, "VEGAFS_ENV_FILE": "/dev/null"},
+        cwd=SAMPLE,
+        env={"DATABASE_URL": empty_database.url, "PYTHONPATH": os.pathsep.join(IMPORTABLE)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -1,4 +1,4 @@
-"""Row 5: the client is killed before and after every statement and every commit."""
+"""The client is killed before and after every statement and every commit."""
 
 import asyncio
 import random

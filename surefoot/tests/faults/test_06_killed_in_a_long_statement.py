@@ -1,4 +1,4 @@
-"""Row 6: the client is killed while a statement of it runs for a minute."""
+"""The client is killed while a statement of it runs for a minute."""
 
 import signal
 from functools import partial
@@ -36,7 +36,7 @@ async def test_the_mutex_is_free_within_two_seconds(
     chain.add(f'op.execute("CREATE TABLE half (id int)")\nop.execute("{statement}")')
     await blocker.execute("BEGIN; LOCK TABLE t IN SHARE MODE")
 
-    env = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+    env = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "60"}
     run = await launcher.start(chain, "upgrade", "head", url=empty_database.url, env=env)
     await wait_until(
         watcher,

@@ -1,4 +1,4 @@
-"""Row 7: SIGTERM, SIGINT and the cancellation of a task."""
+"""SIGTERM, SIGINT and the cancellation of a task."""
 
 import asyncio
 import signal
@@ -86,7 +86,7 @@ async def test_a_signal_ends_the_wait_for_the_mutex(
         sleepy,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"VEGAFS_MIGRATE_MUTEX_WAIT_S": "60"},
+        env={"SUREFOOT_TEST_MUTEX_WAIT_S": "60"},
     )
     await run.says("WAIT [mutex-held]")
     run.signal(number)
@@ -115,7 +115,7 @@ async def test_a_signal_ends_the_pause_between_two_attempts(
         chain,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.05"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.05"},
     )
     await run.says("attempt 4 in")
     run.signal(signal.SIGTERM)
@@ -195,7 +195,7 @@ async def test_a_signal_ends_a_command_that_only_looks(
     await blocker.execute("CREATE TABLE alembic_version (version_num text)")
     await blocker.execute("BEGIN; LOCK TABLE alembic_version")
     run = await launcher.start(
-        chain, "current", url=empty_database.url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+        chain, "current", url=empty_database.url, env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "60"}
     )
     await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
     run.signal(number)
@@ -216,7 +216,7 @@ async def test_ctrl_c_ends_a_command_that_handles_no_signals(
     await blocker.execute("CREATE TABLE alembic_version (version_num text)")
     await blocker.execute("BEGIN; LOCK TABLE alembic_version")
     run = await launcher.start(
-        chain, "history", url=empty_database.url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+        chain, "history", url=empty_database.url, env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "60"}
     )
     await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
     run.signal(signal.SIGINT)

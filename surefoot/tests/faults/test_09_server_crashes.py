@@ -1,4 +1,4 @@
-"""Row 9: PostgreSQL crashes in the middle of a revision, and recovers."""
+"""PostgreSQL crashes in the middle of a revision, and recovers."""
 
 import asyncio
 import os

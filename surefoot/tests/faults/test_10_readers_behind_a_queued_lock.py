@@ -1,4 +1,4 @@
-"""Row 10: DDL queues behind a long reader, and other readers behind the DDL."""
+"""DDL queues behind a long reader, and other readers behind the DDL."""
 
 import asyncio
 from functools import partial
@@ -11,7 +11,8 @@ from harness.runs import Chain, Launcher
 
 PROBES = 8
 LOCK_TIMEOUT_S = 0.4
-TOLERANCE_S = 0.05
+# The server's own process may wait for a processor.
+TOLERANCE_S = 0.2
 SLOW = partial(pytest.param, marks=pytest.mark.slow)
 # Timed by the server itself: what this machine's other processes cost the client is not a stall.
 PROBE = """
@@ -43,7 +44,7 @@ async def probing(url: str, stalls_s: list[float], over: asyncio.Event) -> None:
 
 
 @pytest.mark.parametrize("body", STATEMENTS.values(), ids=STATEMENTS)
-@pytest.mark.parametrize("reader_s", [1.5, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("reader_s", [0.5, pytest.param(30, marks=pytest.mark.slow)])
 async def test_no_reader_waits_longer_than_the_lock_timeout(
     chain: Chain,
     launcher: Launcher,
@@ -68,19 +69,21 @@ async def test_no_reader_waits_longer_than_the_lock_timeout(
     stalls_s: list[float] = []
     over = asyncio.Event()
     probes = [asyncio.create_task(probing(url, stalls_s, over)) for _ in range(PROBES)]
-    reading = asyncio.create_task(blocker.execute(f"SELECT pg_sleep({reader_s}) FROM t"))
-    await asyncio.sleep(0.2)
+    await blocker.execute("BEGIN; SELECT FROM t")
     env = {
-        "VEGAFS_MIGRATE_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S),
+        "SUREFOOT_TEST_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S),
     }
     run = await launcher.start(chain, "upgrade", "head", url=url, env=env)
+    # The reader stays until an attempt has failed, however slowly the run starts.
+    await run.says("BLOCKED [lock-blocked]")
+    await asyncio.sleep(reader_s)
+    assert not run.has_ended
+    await blocker.execute("COMMIT")
     result = await run.end()
-    has_ended = reading.done()
     over.set()
-    await asyncio.gather(*probes, reading)
+    await asyncio.gather(*probes)
     assert result.code == 0, result.err
     assert "BLOCKED [lock-blocked]  0002 did not get its lock in time" in result.err
-    assert has_ended
     assert len(stalls_s) > PROBES
     print(f"longest stall {max(stalls_s):.3f} s, {result.err.count('BLOCKED')} attempts failed")
     assert LOCK_TIMEOUT_S / 2 < max(stalls_s) <= LOCK_TIMEOUT_S + TOLERANCE_S

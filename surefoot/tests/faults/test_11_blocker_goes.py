@@ -1,4 +1,4 @@
-"""Row 11: a blocker goes after some attempts."""
+"""A blocker goes after some attempts."""
 
 import asyncio
 from dataclasses import replace
@@ -44,7 +44,7 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
         blocked,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.1"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1"},
     )
     await run.says(f"attempt {failing + 1} in")
     await blocker.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Row 12: a blocker never goes."""
+"""A blocker never goes."""
 
 import re
 import time
@@ -11,7 +11,7 @@ from harness.private import PrivateServer
 from harness.runs import Chain, Launcher
 from harness.states import gone
 
-ENV = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.3", "VEGAFS_MIGRATE_LOCK_BUDGET_S": "2"}
+ENV = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.3", "SUREFOOT_TEST_LOCK_BUDGET_S": "2"}
 
 
 async def test_it_gives_up_within_its_budget_and_names_the_blocker(
@@ -79,7 +79,7 @@ async def test_a_blocker_that_the_role_may_not_look_into_is_still_named(
     )
     chain.add("op.execute('ALTER TABLE t ADD n int')")
     await blocker.execute("BEGIN; SELECT count(*) FROM t")
-    url = empty_database.url.replace("://vegafs@", f"://{role}@")
+    url = empty_database.url.replace("://tester@", f"://{role}@")
     assert role in url
     result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
     assert result.code == 75, result.err
@@ -108,7 +108,7 @@ async def test_a_prepared_transaction_that_blocks_is_named(
     result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
     assert result.code == 75, result.err
     assert re.search(
-        r"  by: prepared transaction 'forgotten' of vegafs, for \d+ s: "
+        r"  by: prepared transaction 'forgotten' of tester, for \d+ s: "
         r"COMMIT PREPARED or ROLLBACK PREPARED ends it\n",
         result.err,
     ), result.err

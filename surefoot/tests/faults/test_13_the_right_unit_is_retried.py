@@ -1,4 +1,4 @@
-"""Row 13: lock timeouts in and outside a transaction, and a deadlock."""
+"""Lock timeouts in and outside a transaction, and a deadlock."""
 
 import asyncpg
 import pytest
@@ -7,7 +7,7 @@ from harness.databases import Database
 from harness.runs import Chain, Launcher
 from harness.states import wait_until
 
-QUICK = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.2", "VEGAFS_MIGRATE_PATIENT_LOCK_TIMEOUT_S": "0.5"}
+QUICK = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2", "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.5"}
 
 
 async def prepared(chain: Chain, launcher: Launcher, database: Database) -> None:
@@ -105,7 +105,7 @@ async def test_a_step_outside_a_transaction_gives_up_within_its_budget(
     await prepared(chain, launcher, empty_database)
     chain.add("op.create_index_concurrently('t_id', 't', ['id'])")
     await blocker.execute("BEGIN; INSERT INTO t VALUES (1)")
-    env = {**QUICK, "VEGAFS_MIGRATE_LOCK_BUDGET_S": "1"}
+    env = {**QUICK, "SUREFOOT_TEST_LOCK_BUDGET_S": "1"}
     url = empty_database.url
     result = await launcher.alembic(chain, "upgrade", "head", url=url, env=env)
     assert result.code == 75, result.err
@@ -144,7 +144,7 @@ async def test_a_deadlock_repeats_the_revision(
         chain,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "20"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "20"},
     )
     await wait_until(
         watcher,

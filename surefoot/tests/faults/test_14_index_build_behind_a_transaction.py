@@ -1,4 +1,4 @@
-"""Row 14: an index is built concurrently beside a session that is idle in a transaction."""
+"""An index is built concurrently beside a session that is idle in a transaction."""
 
 import re
 import time

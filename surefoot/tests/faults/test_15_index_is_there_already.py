@@ -1,4 +1,4 @@
-"""Row 15: an index of the same name is there already: an invalid one, or another one."""
+"""An index of the same name is there already: an invalid one, or another one."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.runs import Chain, Launcher
 from surefoot.compat.asyncpg import Connection
 from surefoot.errors import ConnectionLost, Interrupted
 from surefoot.run.commands import upgrade
-from surefoot.run.upgrade.interruption import Interruption
+from surefoot.run.interruption import Interruption
 from surefoot.target import Target
 
 INDEX = """

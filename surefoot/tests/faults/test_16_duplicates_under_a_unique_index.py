@@ -1,4 +1,4 @@
-"""Row 16: rows that are alike under a unique index that is built concurrently."""
+"""Rows that are alike under a unique index that is built concurrently."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Row 17: PgBouncer between a migration and the server."""
+"""PgBouncer between a migration and the server."""
 
 from collections import Counter
 from functools import partial
@@ -24,8 +24,8 @@ MUTEXES = (
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 HELP = (
-    "  help: set VEGAFS_MIGRATE_DATABASE_URL to the server itself; the service stays behind "
-    "the pooler\n"
+    "  help: set the database URL that env.py names to the server itself; the service stays "
+    "behind the pooler\n"
 )
 
 
@@ -93,7 +93,7 @@ async def test_with_a_direct_url_it_works(
     settings: dict[str, str],
 ) -> None:
     """The service stays behind the pooler; one run applies and the others find nothing to do."""
-    env = {"VEGAFS_MIGRATE_DATABASE_URL": empty_database.url}
+    env = {"SUREFOOT_TEST_MIGRATE_URL": empty_database.url}
     with pooler.pooling(empty_database.url, **settings) as url:
         runs = await launcher.start_many(slow, "upgrade", "head", count=RUNS, url=url, env=env)
         one_applied([await run.end() for run in runs], applied=2)

@@ -1,4 +1,4 @@
-"""Row 18: the role has time limits of its own, which are meant for requests."""
+"""The role has time limits of its own, which are meant for requests."""
 
 from collections.abc import AsyncIterator
 
@@ -26,7 +26,7 @@ async def url(empty_database: Database, watcher: asyncpg.Connection) -> AsyncIte
     assert len(known) >= 3
     for (name,) in known:
         await watcher.execute(f"ALTER ROLE {role} SET {name} = '{LIMITS[name]}'")
-    yield empty_database.url.replace("://vegafs@", f"://{role}@")
+    yield empty_database.url.replace("://tester@", f"://{role}@")
     await watcher.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
@@ -47,7 +47,7 @@ async def test_the_run_is_unaffected(
     chain.add("op.execute('SELECT 1')\n" * 2 + "op.execute('SELECT pg_sleep(0.7)')\n" * 2)
     chain.add("op.create_index_concurrently('big_id', 'big', ['id'])")
     await blocker.execute("BEGIN; UPDATE big SET id = id WHERE id = 1")
-    env = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "3"}
+    env = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "3"}
     run = await launcher.start(chain, "upgrade", "head", url=url, env=env)
     await run.says("for:", timeout_s=20)  # the index build has waited for two seconds
     await blocker.execute("COMMIT")
@@ -75,7 +75,7 @@ async def test_waiting_for_the_mutex_is_not_idling(
 
 
 async def test_the_roles_limits_are_in_force_without_us(url: str) -> None:
-    """The figure of this row: a plain session of the role is cut short."""
+    """A plain session of the role is cut short."""
     connection = await connect(url)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await connection.execute("SELECT pg_sleep(1.5)")

@@ -1,4 +1,4 @@
-"""Row 19: an applied revision is edited, deleted, or one is put before it."""
+"""An applied revision is edited, deleted, or one is put before it."""
 
 import re
 from collections.abc import Callable
@@ -50,7 +50,7 @@ async def test_an_edited_revision_is_refused(
         r"REFUSED \[revision-edited\]  0002_change changed after it was applied on "
         r"\d{4}-\d\d-\d\d \(recorded [0-9a-f]{8}…, file [0-9a-f]{8}…\)\n"
         r"  help: restore the file; if the edit is harmless, "
-        r"`vegafs ops accept-checksum 0002 --reason …`\n",
+        r"`surefoot ops accept-checksum 0002 --reason …`\n",
         result.err,
     ), result.err
     await nothing_happened(result, watcher)
@@ -204,6 +204,6 @@ async def test_a_ledger_that_was_edited_by_hand_is_refused(
     assert result.err == (
         "REFUSED [ledger-edited]  the ledger alembic_version_ledger was changed by hand at or "
         "before row 2: its hash does not match\n"
-        "  help: restore the row from a backup; `vegafs ledger` shows it\n"
+        "  help: restore the row from a backup; `surefoot ledger` shows it\n"
     )
     await nothing_happened(result, watcher)

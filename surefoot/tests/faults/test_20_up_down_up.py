@@ -1,4 +1,4 @@
-"""Row 20: every operation goes up, down and up again, by the commands that people type.
+"""Every operation goes up, down and up again, by the commands that people type.
 
 The project's own revisions do so in tests/migrations/test_chain.py.
 """

@@ -1,4 +1,4 @@
-"""Row 21: models against the migrated database, and ten kinds of change made by hand in it."""
+"""Models against the migrated database, and ten kinds of change made by hand in it."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_none_of_an_untouched_one_and_all_of_ten(
     database: Database, empty_database: Database
 ) -> None:
     """By the drift of the schema and by `alembic check`, which knows the models alone."""
-    given = {"DATABASE_URL": database.url, "VEGAFS_SCRATCH_URL": empty_database.url}
-    untouched = run("vegafs", "drift", **given)
+    given = {"DATABASE_URL": database.url, "SUREFOOT_TEST_SCRATCH_URL": empty_database.url}
+    untouched = run("surefoot", "drift", **given)
     assert untouched.code == 0, untouched.out + untouched.err
     checked = run_alembic("check", url=database.url)
     assert checked.code == 0, checked.err
 
     psql(database, ";".join(TEN.values()))
 
-    changed = run("vegafs", "drift", "--json", **given)
+    changed = run("surefoot", "drift", "--json", **given)
     assert changed.code == 1
     found = json.loads(changed.out)["differences"]
     assert sorted(f"{each['kind']} {each['name']}" for each in found) == sorted(TEN)

@@ -1,4 +1,4 @@
-"""Row 23: the start-up check on real databases, as a role that may do nothing but read."""
+"""The start-up check on real databases, as a role that may do nothing but read."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ import pytest
 
 from harness.databases import WAITING, Database, access_to, connect, engine, execute
 from harness.runs import Chain, Launcher
-from harness.server import ROOT, Server
+from harness.server import SAMPLE, Server
 from surefoot.startup.check import Build, State, Verdict, check
 
-LOCK = ROOT / "alembic" / "revisions.lock"
+LOCK = SAMPLE / "alembic" / "revisions.lock"
 
 BUILD = Build.read(LOCK)
 HEAD = BUILD.newest
@@ -26,7 +26,7 @@ HEAD = BUILD.newest
 PATIENCE_S = 5.0
 TABLE = "op.execute('CREATE TABLE t (id int)')"
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only()"
-BY_HAND = "`vegafs ledger` shows what was done; alembic_version was written by somebody else"
+BY_HAND = "`surefoot ledger` shows what was done; alembic_version was written by somebody else"
 LOST = "deploy the build that has it, or restore the database that belongs to this one"
 QUEUED = f"SELECT count(*) FROM {WAITING}"
 UPGRADE = "run `alembic upgrade head`"
@@ -41,7 +41,7 @@ async def reader(database: Database) -> AsyncIterator[str]:
         f"CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET default_transaction_read_only = on;"
         f"GRANT SELECT ON alembic_version, alembic_version_ledger TO {role}",
     )
-    yield database.url.replace("://vegafs@", f"://{role}@")
+    yield database.url.replace("://tester@", f"://{role}@")
     await execute(database.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
@@ -251,7 +251,7 @@ async def test_down() -> None:
         verdict,
         "unreachable",
         "{name} at 127.0.0.1:1 cannot be reached: Connection refused",
-        "is the server up, and are host and port in DATABASE_URL right?",
+        "is the server up, and are host and port in the database URL that env.py names right?",
     )
 
 
@@ -264,7 +264,7 @@ async def test_silent() -> None:
         verdict,
         "unreachable",
         f"{{name}} at 127.0.0.1:{port} cannot be reached: no answer within 2 s",
-        "is the server up, and are host and port in DATABASE_URL right?",
+        "is the server up, and are host and port in the database URL that env.py names right?",
     )
 
 

@@ -1,4 +1,4 @@
-"""Row 27: a full disk, missing permission, a replica that only reads, the wrong database."""
+"""A full disk, missing permission, a replica that only reads, the wrong database."""
 
 import re
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def role(empty_database: Database, watcher: asyncpg.Connection) -> AsyncIt
 
 
 def as_role(url: str, name: str) -> str:
-    changed = url.replace("://vegafs@", f"://{name}@")
+    changed = url.replace("://tester@", f"://{name}@")
     assert changed != url
     return changed
 

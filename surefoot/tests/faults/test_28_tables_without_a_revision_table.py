@@ -1,4 +1,4 @@
-"""Row 28: a database that has tables and no version table."""
+"""A database that has tables and no version table."""
 
 import asyncpg
 import pytest
@@ -35,7 +35,7 @@ async def test_an_upgrade_is_refused(
     assert result.err == (
         f"REFUSED [not-adopted]  '{empty_database.name}' has tables and no version table: it was "
         "not made by these revisions, or its alembic_version is lost\n"
-        "  help: `vegafs ops adopt REV --reason …` compares it with a revision and adopts it\n"
+        "  help: `surefoot ops adopt REV --reason …` compares it with a revision and adopts it\n"
     )
     names = await watcher.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
@@ -74,6 +74,6 @@ async def test_an_untrue_stamp_is_refused(
     result = await launcher.alembic(small, "stamp", "head", url=empty_database.url)
     assert result.code == 3, result.err
     assert "REFUSED [stamp-refused]" in result.err
-    assert "`vegafs ops stamp 0001 --reason …` shows the difference first" in result.err
+    assert "`surefoot ops stamp 0001 --reason …` shows the difference first" in result.err
     rows = await watcher.fetch("SELECT outcome FROM alembic_version_ledger")
     assert [row[0] for row in rows] == []

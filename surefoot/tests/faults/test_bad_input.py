@@ -1,7 +1,7 @@
 """Input that cannot work: each has its own message, exit code and help, and nothing is recorded.
 
-The rest of it stands with its row: a ledger edited by hand in 19; a standby, a role without
-rights and a full disk in 27.
+test_19 has a ledger that was edited by hand; test_27 a standby, a role without rights and a full
+disk.
 """
 
 import asyncpg
@@ -82,21 +82,6 @@ async def test_a_revision_that_is_not_one_unit_is_refused(
         assert await watcher.fetchval("SELECT count(*) FROM t") == 0
 
 
-async def test_a_lock_timeout_of_zero_is_refused(
-    chain: Chain, launcher: Launcher, empty_database: Database
-) -> None:
-    """As a setting it cannot be written."""
-    chain.add("op.execute('CREATE TABLE t (id int)')")
-    env = {"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0"}
-    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url, env=env)
-    assert (result.code, result.err) == (
-        2,
-        "ERROR [settings-invalid]  VEGAFS_MIGRATE_LOCK_TIMEOUT_S (environment): Input should be "
-        "greater than 0\n"
-        "  help: see `vegafs settings --help`\n",
-    )
-
-
 FILES = {
     "an unknown phase": (
         "phase = 'expand'",
@@ -115,7 +100,7 @@ FILES = {
         "down_revision = '0001'",
         "ERROR [revisions-broken]  the chain has 2 heads: 0002_change.py, 0003_change.py\n"
         "  help: let the newer file build on the other one, under the next number, "
-        "then `vegafs lock`\n",
+        "then `surefoot lock`\n",
     ),
     "a missing predecessor": (
         "down_revision = '0002'",

@@ -150,7 +150,7 @@ async def test_a_look_that_was_cancelled_is_told_in_words(
     chain.add("op.execute('CREATE TABLE half (id int)')")
     await blocker.execute("BEGIN; LOCK TABLE alembic_version_ledger")
     run = await launcher.start(
-        chain, "upgrade", "0002", url=url, env={"VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "60"}
+        chain, "upgrade", "0002", url=url, env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "60"}
     )
     await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
     await watcher.execute(f"SELECT pg_cancel_backend(pid) FROM {WAITING}")

@@ -8,13 +8,13 @@ import pytest
 from harness.databases import Database, Databases, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.revisions import read_revisions
-from surefoot.chain.version_table import VersionTable
 from surefoot.differences.fingerprints import fingerprinted
 from surefoot.ledger.agreement import agreement
 from surefoot.project import Project
 from surefoot.startup.check import Build, check
 from surefoot.target import Target
 from surefoot.trace.trace import trace
+from surefoot.version_table import VersionTable
 
 ELSEWHERE = (VersionTable("shop_version"), VersionTable("Shop's Version", "the shop"))
 
@@ -33,8 +33,8 @@ def told(*arguments):
 
 runner.run = told
 Environment(
-    metadata="app.db.models:metadata",
-    database="app.db.engine:migration_database",
+    metadata="sample.models:metadata",
+    database="harness.environment:database",
     version_table={0.name!r},
     version_table_schema={0.schema!r},
 ).run()

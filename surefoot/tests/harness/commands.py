@@ -11,13 +11,13 @@ from pathlib import Path
 
 from harness.databases import Database
 from harness.forks import Result, forks
-from harness.server import ROOT
+from harness.server import SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.embedded.binaries import find_binaries
 
 
 def run_alembic(
-    *arguments: str, url: str | None, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+    *arguments: str, url: str | None, cwd: Path = SAMPLE, env: Mapping[str, str] | None = None
 ) -> Result:
     """`alembic …` as a process. A DATABASE_URL of None is unset.
 

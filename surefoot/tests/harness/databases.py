@@ -18,13 +18,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
-from harness.server import ROOT, Server
+from harness.server import SAMPLE, Server
 from surefoot.connect.database import Role
 from surefoot.connect.url import DatabaseUrl
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 
-MAKES_THE_SCHEMA = ("alembic", "app/db/models")
 TEMPLATE_MUTEX = 7_236_471
 
 
@@ -50,11 +49,47 @@ class Database:
         return access_to(self.url)
 
 
+@dataclass(frozen=True)
+class Template:
+    """The project whose revisions make the template database."""
+
+    project: Path = SAMPLE
+    # Its files and folders that decide on the schema.
+    sources: tuple[str, ...] = ("alembic",)
+    prefix: str = "sample"
+
+    @property
+    def name(self) -> str:
+        """The database's name: the hash of every file that makes the schema."""
+        digest = hashlib.sha256()
+        for path in self._files():
+            digest.update(f"{path.relative_to(self.project)}\0".encode())
+            digest.update(path.read_bytes() + b"\0")
+        return f"{self.prefix}_template_{digest.hexdigest()[:12]}"
+
+    async def migrate(self, database: surefoot.Database) -> None:
+        """Take a database to head, by the revisions."""
+        async with engine(database, "migrate") as made:
+            await upgrade(Target.of(made, self.project / "alembic.ini"), "head")
+
+    def _files(self) -> Iterator[Path]:
+        for folder in self.sources:
+            found = (self.project / folder).rglob("*")
+            yield from sorted(path for path in found if path.suffix in (".py", ".sql"))
+
+
 class Databases:
     """Makes and drops databases on one server, through one connection."""
 
-    def __init__(self, server: Server, admin: asyncpg.Connection, prefix: str) -> None:
+    def __init__(
+        self,
+        server: Server,
+        admin: asyncpg.Connection,
+        prefix: str,
+        template: Template = Template(),
+    ) -> None:
         self.server = server
+        self._template = template
         self._admin = admin
         self._prefix = prefix
         self._numbers = itertools.count(1)
@@ -92,7 +127,7 @@ class Databases:
 
     async def template(self) -> str:
         """The name of the migrated template, made by the first who asks."""
-        name = template_name()
+        name = self._template.name
         if not await self._is_finished(name):
             await self._admin.execute("SELECT pg_advisory_lock($1)", TEMPLATE_MUTEX)
             try:
@@ -106,7 +141,7 @@ class Databases:
         unfinished = f"{name}_unfinished"
         await self._admin.execute(f'DROP DATABASE IF EXISTS "{unfinished}" WITH (FORCE)')
         await self._admin.execute(f'CREATE DATABASE "{unfinished}" TEMPLATE template0')
-        await migrate(access_to(self.server.url_of(unfinished)))
+        await self._template.migrate(access_to(self.server.url_of(unfinished)))
         await self._admin.execute(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
         # Nobody can connect, so nobody can stand in the way of a clone.
         await self._admin.execute(
@@ -131,14 +166,8 @@ class Databases:
         return Database(name, self.server.url_of(name), self.server.keeps)
 
 
-async def migrate(database: surefoot.Database) -> None:
-    """The schema at head, by the revisions."""
-    async with engine(database, "migrate") as made:
-        await upgrade(Target.of(made), "head")
-
-
 async def connect(url: str, name: str | None = None) -> asyncpg.Connection:
-    """A connection of the driver itself, for what is no part of the application."""
+    """A connection of the driver itself, for what is no part of the library."""
     arguments = DatabaseUrl.parse(url).connect_arguments(connect_timeout_s=10)
     if name is not None:
         arguments["server_settings"]["application_name"] = name
@@ -181,20 +210,4 @@ async def scalar(made: AsyncEngine, statement: str) -> object:
 
 def access_to(url: str) -> surefoot.Database:
     """How the library reaches the database of a URL."""
-    return surefoot.Database(url, name="vegafs")
-
-
-def template_name() -> str:
-    """The template's name: the hash of every file that makes the schema."""
-    digest = hashlib.sha256()
-    for path in _sources():
-        digest.update(f"{path.relative_to(ROOT)}\0".encode())
-        digest.update(path.read_bytes() + b"\0")
-    return f"vegafs_template_{digest.hexdigest()[:12]}"
-
-
-def _sources() -> Iterator[Path]:
-    for folder in MAKES_THE_SCHEMA:
-        yield from sorted(
-            path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
-        )
+    return surefoot.Database(url, name="sample")

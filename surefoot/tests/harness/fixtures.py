@@ -1,9 +1,7 @@
-"""Fixtures in two tiers, on a server of the test run's own.
+"""Databases for tests, on a server of the test run's own.
 
-connection, session, sessions   a transaction that is rolled back, on a migrated database
-database                        a clone of the migrated template, for what needs its own:
-                                several connections, migrations, locks, LISTEN, now()
-empty_database                  a new database without anything in it
+database         a clone of the migrated template
+empty_database   a new database without anything in it
 
 The database of a failed test is kept, and its URL is in the report. The server ends with the run;
 SUREFOOT_TEST_DATABASE_URL names another one, SUREFOOT_TEST_PG_MAJOR its PostgreSQL.
@@ -17,11 +15,9 @@ import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from app.db.session import SessionFactory, session_factory
 from harness import server as test_server
-from harness.databases import Database, Databases, connect
+from harness.databases import Database, Databases, Template, connect
 from harness.forks import end_forks
 from surefoot.embedded.identity import die_with_parent
 
@@ -67,10 +63,16 @@ def server(request: pytest.FixtureRequest) -> Iterator[test_server.Server]:
 
 
 @pytest.fixture(scope="session")
-async def databases(server: test_server.Server) -> AsyncIterator[Databases]:
+def template() -> Template:
+    """The project whose revisions make the template database."""
+    return Template()
+
+
+@pytest.fixture(scope="session")
+async def databases(server: test_server.Server, template: Template) -> AsyncIterator[Databases]:
     """What makes and drops databases; for tests that need more than one."""
     admin = await connect(server.url)
-    made = Databases(server, admin, prefix=f"vegafs_test_{uuid.uuid4().hex[:8]}")
+    made = Databases(server, admin, f"test_{uuid.uuid4().hex[:8]}", template)
     try:
         yield made
         await made.drop_all()
@@ -101,45 +103,3 @@ async def _leave(request: pytest.FixtureRequest, databases: Databases, made: Dat
         databases.keep(made)
     else:
         await databases.drop(made)
-
-
-@pytest.fixture(scope="session")
-async def shared_engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
-    """The application's engine on one migrated database, where every test leaves no trace."""
-    shared = await databases.clone()
-    engine = shared.access.engine("app")
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture(scope="session")
-async def shared_connection(shared_engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One connection for all of them: taking it from the pool would cost each test a ping."""
-    async with shared_engine.connect() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def connection(shared_connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
-    """A connection in a transaction that is rolled back when the test ends."""
-    transaction = await shared_connection.begin()
-    yield shared_connection
-    if transaction.is_active:
-        await transaction.rollback()
-
-
-@pytest.fixture
-def sessions(connection: AsyncConnection) -> SessionFactory:
-    """Sessions on `connection`: their commits are savepoints, and all of them see each other."""
-    factory = session_factory(connection.engine)
-    factory.configure(bind=connection, join_transaction_mode="create_savepoint")
-    return factory
-
-
-@pytest.fixture
-async def session(sessions: SessionFactory) -> AsyncIterator[AsyncSession]:
-    """A session on `connection`."""
-    async with sessions() as opened:
-        yield opened

@@ -1,4 +1,4 @@
-"""Forks `alembic` and `vegafs` whose imports are done, so that a test can afford hundreds of them.
+"""Forks commands whose imports are done, so that a test can afford hundreds of them.
 
     harness.forks -- one JSON object a line --> this process -- fork --> alembic … (N of them)
     harness.forks <-- {"run", "pids"}, {"pid", "code"} --'
@@ -9,6 +9,7 @@ connections, environment and signals. Those of one request start from one barrie
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -19,10 +20,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+# name -> the function that the console script of that name calls
+PROGRAMS: dict[str, Callable[..., object]] = {}
 
-def main(folder: str) -> None:
-    """Serve requests until stdin ends; then end what still runs, and remove what was printed."""
-    _import_all()
+
+def main(folder: str, programs: Sequence[str]) -> None:
+    """Serve requests until stdin ends; then end what still runs, and remove what was printed.
+
+    A program is name=module:function; a module alone is only imported.
+    """
+    _import_all(programs)
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -97,7 +104,7 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
 
             points.install(**request["points"])
         sys.argv = [request["program"], *request["argv"]]
-        _command(request["program"])(request["argv"])
+        PROGRAMS[request["program"]](argv=request["argv"])
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
@@ -116,19 +123,6 @@ def _child(request: dict[str, Any], number: int) -> NoReturn:
             os._exit(code)
 
 
-def _command(program: str) -> Callable[[Sequence[str]], object]:
-    """What the console script of that name calls."""
-    if program == "alembic":
-        from alembic.config import main as alembic
-
-        return lambda argv: alembic(argv=argv, prog="alembic")
-    if program == "vegafs":
-        from app.cli import main as vegafs
-
-        return vegafs
-    raise ValueError(f"{program} is no command of the project")
-
-
 def _redirect(output: str, number: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for descriptor, name in ((1, "out"), (2, "err")):
@@ -140,22 +134,19 @@ def _tell(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def _import_all() -> None:
-    """What every command would import."""
-    import alembic.config
-    import asyncpg
-    import sqlalchemy.dialects.postgresql.asyncpg
-    import sqlalchemy.ext.asyncio
-    import uvicorn
-
-    import app.cli
-    import app.db.models
-    import app.main
-
-    _ = (alembic.config, asyncpg, sqlalchemy.ext.asyncio, uvicorn, app.main)
+def _import_all(programs: Sequence[str]) -> None:
+    """Import the programs, and what their commands would import."""
+    for name in ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.ext.asyncio"):
+        importlib.import_module(name)
+    for program in programs:
+        name, _, path = program.rpartition("=")
+        module, _, function = path.partition(":")
+        imported = importlib.import_module(module)
+        if function:
+            PROGRAMS[name] = getattr(imported, function)
 
 
 if __name__ == "__main__":
     # The barrier and the pipes are this process's own; a test's folder is not its place.
-    sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (1, 3)]
-    main(sys.argv[1])
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -1,6 +1,6 @@
-"""Commands of the project as processes, forked from one that has done their imports.
+"""Commands as processes, forked from one that has done their imports.
 
-run = forks().start("vegafs", "ledger", env={"DATABASE_URL": url})
+run = forks().start("surefoot", "ledger", env={"DATABASE_URL": url})
 result = run.wait()
 
 One server of forks lives as long as the pytest worker that first asked for it.
@@ -21,10 +21,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.server import ROOT
+from harness.server import LIBRARY, SAMPLE
 
-FORK_SERVER = "surefoot/tests/harness/fork_server.py"
-IMPORTED = ("", "surefoot/src", "surefoot/tests")
+PROGRAMS = ("alembic=alembic.config:main", "surefoot=surefoot.cli:main")
 # What a run may take that nothing is done to, with many beside it; only a hang meets it.
 PATIENCE_S = 240.0
 
@@ -97,18 +96,27 @@ class Run:
 
 
 class Forks:
-    """The server of forks of the project at `root`, and what it forked."""
+    """A server of forks, and what it forked.
 
-    def __init__(self, root: Path = ROOT) -> None:
-        self._root = root
-        self._folder = Path(tempfile.mkdtemp(prefix="vegafs-runs-"))
+    Commands run in the folder of a project, with the library in `library`. `programs` adds commands
+    to PROGRAMS, as name=module:function, and modules to import; `paths` is where those are.
+    """
+
+    def __init__(
+        self,
+        project: Path = SAMPLE,
+        *,
+        library: Path = LIBRARY,
+        programs: Sequence[str] = (),
+        paths: Sequence[Path] = (),
+    ) -> None:
+        self._project = project
+        self._folder = Path(tempfile.mkdtemp(prefix="surefoot-runs-"))
+        importable = os.pathsep.join(map(str, [*paths, library / "src", library / "tests"]))
+        server = library / "tests" / "harness" / "fork_server.py"
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                str(root / FORK_SERVER),
-                str(self._folder),
-            ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(str(root / f) for f in IMPORTED)},
+            [sys.executable, str(server), str(self._folder), *PROGRAMS, *programs],
+            env={**os.environ, "PYTHONPATH": importable},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -138,7 +146,7 @@ class Forks:
             "run": self._count,
             "program": program,
             "argv": arguments,
-            "cwd": str(cwd or self._root),
+            "cwd": str(cwd or self._project),
             "env": {**os.environ, **env},
             "output": str(output),
             "count": count,

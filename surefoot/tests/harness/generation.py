@@ -14,11 +14,11 @@ from alembic.config import Config
 from sqlalchemy import DDL, Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from harness.server import LIBRARY, SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 
-ROOT = Path(__file__).resolve().parents[3]
 ENV = """\
 from alembic import context
 from surefoot import Environment
@@ -56,7 +56,7 @@ class Project:
         self.versions.mkdir()
         self._env = folder / "env.py"
         self.configure()
-        shutil.copy(ROOT / "alembic" / "script.py.mako", folder)
+        shutil.copy(SAMPLE / "alembic" / "script.py.mako", folder)
         self.config = Config()
         self.config.set_main_option("script_location", str(folder))
         self.config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
@@ -95,7 +95,7 @@ class Project:
             [
                 str(Path(sys.executable).with_name("ruff")),
                 *arguments,
-                f"--config={ROOT / 'pyproject.toml'}",
+                f"--config={LIBRARY.parent / 'pyproject.toml'}",
                 str(self.versions),
             ],
             capture_output=True,
@@ -113,7 +113,7 @@ class Project:
         await self.run(command.downgrade, revision)
 
     def lock(self) -> None:
-        """What `vegafs lock` does, without fingerprints."""
+        """What `surefoot lock` does, without fingerprints."""
         write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
     async def check(self, metadata: MetaData) -> None:

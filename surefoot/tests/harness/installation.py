@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from harness.server import ROOT
+from harness.server import LIBRARY
 
-LIBRARY = ROOT / "surefoot"
 # Its requirements without extras; `greenlet` is what sqlalchemy[asyncio] adds.
 REQUIREMENTS = ("alembic", "sqlalchemy", "greenlet", "asyncpg", "click", "anyio")
 OFFLINE = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-deps")

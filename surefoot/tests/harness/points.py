@@ -1,7 +1,7 @@
 """Points of a run at which something happens to it: before and after every statement and commit.
 
 Nothing names them: they are counted as the run passes them, so what a chain executes decides how
-many there are. Loaded into an `alembic` process by tests.support.launcher.
+many there are. The fork server loads it into an `alembic` process.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness import programs
-from harness.server import ROLE, ROOT, Server, temporary_folder
+from harness.server import LIBRARY, ROLE, Server, temporary_folder
 from surefoot.embedded import EmbeddedServer, Running, find_binaries
 
 SMALL_DISK = Path(__file__).with_name("small_disk.py")
@@ -55,7 +55,7 @@ def small_disk(size: str) -> Iterator[tuple[str, str]]:
     with temporary_folder() as folder:
         process = subprocess.Popen(
             [sys.executable, str(SMALL_DISK), str(folder), size],
-            cwd=ROOT,
+            cwd=LIBRARY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.forks import Result, forks
-from harness.server import ROOT
+from harness.server import LIBRARY
 from surefoot.embedded import EmbeddedServer
 
 # A user of an embedded server in a process of its own: it says where the server is, and stays.
@@ -32,7 +32,7 @@ class User:
     def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", USER, str(directory), "durable" if durable else "quick"],
-            cwd=ROOT,
+            cwd=LIBRARY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -69,7 +69,7 @@ def quick(directory: Path) -> EmbeddedServer:
 
 
 def run(program: str, *arguments: str, **environment: str) -> Result:
-    """A command of the project, `alembic` or `vegafs`, to its end."""
+    """A command, `alembic` or `surefoot`, to its end."""
     return forks().start(program, *arguments, env=environment).wait()
 
 

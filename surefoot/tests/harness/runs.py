@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.forks import PATIENCE_S, Points, Result, forks
 from harness.forks import Run as Process
-from harness.server import ROOT
+from harness.server import SAMPLE
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 
@@ -26,19 +26,22 @@ __all__ = ["Chain", "Launcher", "Points", "Result", "Run", "one_applied"]
 
 
 class Chain:
-    """Revisions in a folder of their own, which the project's environment runs."""
+    """Revisions in a folder of their own, with the ini file and the env.py of a project."""
+
+    project: ClassVar[Path] = SAMPLE
 
     def __init__(self, folder: Path, *, of_project: bool = False) -> None:
+        """With `of_project` it begins with the revisions of the project."""
         self.folder = folder
         self.versions = folder / "alembic" / "versions"
         self.versions.mkdir(parents=True)
-        shutil.copy(ROOT / "alembic.ini", folder)
+        shutil.copy(self.project / "alembic.ini", folder)
         for name in ("env.py", "script.py.mako"):
-            shutil.copy(ROOT / "alembic" / name, folder / "alembic")
+            shutil.copy(self.project / "alembic" / name, folder / "alembic")
         if of_project:
-            for path in sorted((ROOT / "alembic" / "versions").glob("*.py")):
+            for path in sorted((self.project / "alembic" / "versions").glob("*.py")):
                 shutil.copy(path, self.versions)
-            shutil.copy(ROOT / "alembic" / "revisions.lock", folder / "alembic")
+            shutil.copy(self.project / "alembic" / "revisions.lock", folder / "alembic")
         else:
             self.lock()
 
@@ -89,7 +92,7 @@ class Chain:
         return self.versions / f"{identifier}_change.py"
 
     def lock(self) -> None:
-        """Do what `vegafs lock` does, without fingerprints."""
+        """Do what `surefoot lock` does, without fingerprints."""
         write_lock(self.lock_path, read_revisions(self.versions))
 
 

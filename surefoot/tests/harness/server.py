@@ -19,15 +19,17 @@ from pathlib import Path
 from surefoot.embedded import EmbeddedServer
 from surefoot.errors import ServerInUse
 
-ROOT = Path(__file__).resolve().parents[3]
+LIBRARY = Path(__file__).resolve().parents[2]
+# The project whose chain the template database has.
+SAMPLE = LIBRARY / "tests" / "sample"
 # The PostgreSQL of a throw-away server, and its superuser: tests replace the name in URLs.
 PG_MAJOR = int(os.environ.get("SUREFOOT_TEST_PG_MAJOR", "18"))
-ROLE = "vegafs"
+ROLE = "tester"
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 1 << 30
 KEEP_AFTER_FAILURE_S = 600.0
 # A run removes the servers of its own checkout only.
-CHECKOUT = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]
+CHECKOUT = hashlib.sha256(os.fsencode(LIBRARY)).hexdigest()[:6]
 PREFIX = f"surefoot-tests-{CHECKOUT}-"
 FOLDER_PREFIX = f"surefoot-folder-{CHECKOUT}-"
 
@@ -78,12 +80,8 @@ def own_server(run_id: str, major: int) -> EmbeddedServer:
 def forget_configuration() -> None:
     """Hide the developer's own configuration from the tests and the processes that they start."""
     for name in list(os.environ):
-        if name.startswith(("VEGAFS_", "DATABASE_URL", "PG")):
+        if name.startswith(("DATABASE_URL", "PG")):
             del os.environ[name]
-    os.environ["VEGAFS_ENV_FILE"] = os.devnull
-    os.environ["VEGAFS_SECRETS_DIR"] = str(Path(__file__).parent)  # there are none in it
-    # A process that would start the developer's own server fails instead.
-    os.environ["VEGAFS_STATE_DIR"] = f"{os.devnull}/vegafs"
 
 
 @contextmanager

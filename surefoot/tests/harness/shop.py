@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
 
-from harness.server import ROOT
+from harness.server import LIBRARY
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 
@@ -25,7 +25,7 @@ path_separator = os
 """
 # The files of docs/testing.md, by their paths.
 _FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
-DOCUMENTED = dict(_FILE.findall((ROOT / "surefoot/docs/testing.md").read_text("utf-8")))
+DOCUMENTED = dict(_FILE.findall((LIBRARY / "docs/testing.md").read_text("utf-8")))
 MODELS = """\
 import sqlalchemy as sa
 
@@ -148,7 +148,7 @@ class Shop:
             cwd=self.folder,
             env={
                 **os.environ,
-                "PYTHONPATH": str(ROOT / "surefoot/src"),
+                "PYTHONPATH": str(LIBRARY / "src"),
                 "SHOP_SCRATCH_URL": server_url,
             },
             capture_output=True,

@@ -35,15 +35,21 @@ def state_dir(empty_state_dir: Path, data_that_was_used: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def data_that_was_used() -> Iterator[Path]:
+def state_role() -> str:
+    """A superuser of the servers in these folders."""
+    return ROLE
+
+
+@pytest.fixture(scope="session")
+def data_that_was_used(state_role: str) -> Iterator[Path]:
     """The data folder of a server that was started and stopped once.
 
-    It has the role of the library's default and the one that VēgaFS's development server uses.
+    It has the role of the library's default, and `state_role`.
     """
     with temporary_folder() as parent:
         server = quick(parent / "state")
         with server.use() as running:
-            role = f"CREATE ROLE {ROLE} SUPERUSER LOGIN"
+            role = f"CREATE ROLE {state_role} SUPERUSER LOGIN"
             run = Path(running.state.run)
             assert not execute(run, user=server.user, database="postgres", statement=role)
         assert eventually(lambda: not server.status().has_supervisor)

@@ -17,7 +17,6 @@ from surefoot.linting.lint import Linted, lint
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 from surefoot.trace.sample_rows import seed
-from surefoot.trace.snapshot import SNAPSHOT, read_snapshot
 from surefoot.trace.trace import ROWS
 
 
@@ -40,7 +39,7 @@ class Bench:
             await upgrade(bench.target(made, bench.chain([])))
         full = await databases.copy(empty)
         connection = await connect(full.url)
-        await seed(connection, read_snapshot(await connection.fetchval(SNAPSHOT)), ROWS)
+        await seed(connection, ROWS)
         await connection.close()
         bench._full = full
         return bench

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.databases import Database, engine, execute
-from harness.server import ROOT
+from harness.server import SAMPLE
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.ledger.agreement import agreement
 
-LOCK = ROOT / "alembic" / "revisions.lock"
+LOCK = SAMPLE / "alembic" / "revisions.lock"
 
 
 async def test_a_migrated_database_agrees_until_it_is_changed(database: Database) -> None:
@@ -18,7 +18,7 @@ async def test_a_migrated_database_agrees_until_it_is_changed(database: Database
     await execute(
         database.url, f"CREATE ROLE {role} LOGIN; GRANT SELECT ON alembic_version TO {role}"
     )
-    looking = Database(database.name, database.url.replace("://vegafs@", f"://{role}@"))
+    looking = Database(database.name, database.url.replace("://tester@", f"://{role}@"))
     async with engine(looking.access, "observe") as made:
         before = await agreement(made, LOCK)
         assert (before.revision, before.agrees) == ("0008", True)

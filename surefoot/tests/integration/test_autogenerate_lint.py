@@ -12,7 +12,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, T
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
-from harness.generation import ROOT, Project, new_metadata
+from harness.generation import Project, new_metadata
+from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
@@ -21,7 +22,7 @@ from surefoot.target import Target
 
 INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 
-DOCUMENTED = ROOT / "surefoot" / "docs" / "review.md"
+DOCUMENTED = LIBRARY / "docs" / "review.md"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from harness.databases import Database
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Constraint
 from surefoot.operations import constraints
-from surefoot.operations import refuse_rows as rows
 
 SCHEMA = (
     'CREATE TABLE "Odd t" (id int NOT NULL, n int)',
@@ -98,6 +97,6 @@ def test_all_of_them_can_be_printed() -> None:
     assert "IF EXISTS (SELECT FROM t WHERE n IS NULL) THEN" in written
     for operation in (
         constraints.ValidateConstraint("c", "t"),
-        rows.RefuseRows("t", "n IS NULL", "Fill n."),
+        constraints.RefuseRows("t", "n IS NULL", "Fill n."),
     ):
         assert operation.to_diff_tuple() == ("execute", operation.sql())

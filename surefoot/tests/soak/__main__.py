@@ -50,7 +50,7 @@ def main() -> int:
     for seed in seeds:
         groups.setdefault(seed // GROUP_CASES, []).append(seed)
     print(f"soak: {len(seeds)} cases from seed {seeds[0]}, {arguments.workers} workers", flush=True)
-    kept = Path(tempfile.mkdtemp(prefix="vegafs-soak-"))
+    kept = Path(tempfile.mkdtemp(prefix="surefoot-soak-"))
     started_s = time.monotonic()
     found = []
     embedded = own_server(uuid.uuid4().hex, arguments.pg_major)

@@ -215,7 +215,7 @@ class CrashingServer:
         assert self._running is not None
         server = Server(self._running.url("postgres"), self._embedded)
         admin = await connect(server.url)
-        made = await Databases(server, admin, f"vegafs_soak_{uuid.uuid4().hex[:8]}").empty()
+        made = await Databases(server, admin, f"soak_{uuid.uuid4().hex[:8]}").empty()
         await admin.close()
         try:
             yield made

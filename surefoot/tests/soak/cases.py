@@ -38,10 +38,10 @@ SIGNALS: Mapping[int, int] = {signal.SIGTERM: 143, signal.SIGINT: 130}
 # An error with words; which one depends on where the server ended the session.
 ANY_ERROR = (1, 2, 3, 4, 75)
 QUICK = {
-    "VEGAFS_MIGRATE_LOCK_TIMEOUT_S": "0.1",
-    "VEGAFS_MIGRATE_PATIENT_LOCK_TIMEOUT_S": "0.3",
+    "SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1",
+    "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.3",
 }
-SHORT = {**QUICK, "VEGAFS_MIGRATE_LOCK_BUDGET_S": "0.6"}
+SHORT = {**QUICK, "SUREFOOT_TEST_LOCK_BUDGET_S": "0.6"}
 STALLED_WITHIN_S = 5.0
 MODES = ("ACCESS SHARE", "ROW EXCLUSIVE", "SHARE", "ACCESS EXCLUSIVE")
 _STALLED = (
@@ -237,7 +237,7 @@ async def two_and_one_frozen(case: Case) -> None:
     """One stands still somewhere, and goes on when another one has given up."""
     hit = await case.start(points=case.points(signal=signal.SIGSTOP))
     # What stands still may have the mutex, a lock, or a snapshot that an index build waits for.
-    other = await case.start(env={**SHORT, "VEGAFS_MIGRATE_MUTEX_WAIT_S": "0.4"})
+    other = await case.start(env={**SHORT, "SUREFOOT_TEST_MUTEX_WAIT_S": "0.4"})
     await case.end(other, (0, MutexHeld.exit_code))
     while not hit.has_ended:
         with contextlib.suppress(ProcessLookupError):

@@ -57,7 +57,7 @@ async def _work_on(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _leave)
     admin = await connect(url)
     server = Server(url, own_server("soak", major))
-    databases = Databases(server, admin, prefix=f"vegafs_soak_{uuid.uuid4().hex[:8]}")
+    databases = Databases(server, admin, prefix=f"soak_{uuid.uuid4().hex[:8]}")
     crashing = CrashingServer(folder / CRASHING, major)
     slots = asyncio.Semaphore(AT_ONCE)
     try:

@@ -321,3 +321,13 @@ def test_a_module_that_names_no_project_is_told_so(server: Server, shop: Shop) -
         "test_migrations imports the tests of a chain but does not name one: "
         "define MIGRATIONS = ChainTests(ini, metadata) in it"
     ) in done.stdout
+
+
+@pytest.mark.slow
+def test_the_version_table_may_have_another_name(server: Server, shop: Shop) -> None:
+    """Neither sample rows nor the comparison of the schema touch it."""
+    shop.edit("migrations/env.py", ").run()", ', version_table="shop_version").run()')
+    module = "tests/test_migrations.py"
+    shop.edit(module, "import pytest\n", "import pytest\nfrom surefoot.version_table import *\n")
+    shop.tell('version_table=VersionTable("shop_version")')
+    assert failures(shop.test(server.url)) == {}

@@ -8,10 +8,10 @@ import pytest
 
 from surefoot.autogenerate.code_format import body, imports
 from surefoot.autogenerate.comparison import Comparison, renamed, replaces
-from surefoot.autogenerate.enums import _additions
+from surefoot.autogenerate.enums import additions
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.retyping import is_widening, needs_no_rewrite
 from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.type_change import is_widening, needs_no_rewrite
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.order import in_order
 
@@ -48,7 +48,7 @@ def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bo
 
 def test_added_values_build_on_each_other() -> None:
     """Each stands after the one before it, which is there by then."""
-    found = [each.sql() for each in _additions("e", ("A", "B"), ("U", "V", "A", "W", "B", "X"))]
+    found = [each.sql() for each in additions("e", ("A", "B"), ("U", "V", "A", "W", "B", "X"))]
     assert found == [
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'U' BEFORE 'A'",
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'V' AFTER 'U'",

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from surefoot.run.command_kind import kind_of
+from surefoot.run.upgrade.steps import kind_of
 
 
 @pytest.fixture

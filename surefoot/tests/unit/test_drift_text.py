@@ -48,7 +48,7 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
 
 
 def test_the_error_counts_both() -> None:
-    """What `vegafs verify` says of it."""
+    """What `surefoot verify` says of it."""
     error = DatabaseDrifted("x", "0007", 1, 2)
     assert error.render() == (
         "ERROR [database-drifted]  1 difference of 'x' from 0007; "

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import DatabaseDiverged
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Row
+from surefoot.version_table import VersionTable
 
 CHAIN = tuple(
     Revision(f"000{n}", (f"000{n - 1}",) if n > 1 else (), "expand", f"step_{n}", f"{n}" * 64)

@@ -13,12 +13,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount
 
 from harness.databases import Database, engine
-from harness.server import ROOT
+from harness.server import SAMPLE
 from surefoot import Project, Watch
 from surefoot.web import Authorize, overview_app
 
 PATHS = ["/migrations", "/migrations.json", "/metrics"]
-BUILD = Project.read(ROOT / "alembic.ini").build()
+BUILD = Project.read(SAMPLE / "alembic.ini").build()
 LETMEIN = {"Authorization": "Bearer letmein"}
 
 

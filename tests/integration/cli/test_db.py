@@ -7,9 +7,10 @@ import pytest
 
 from harness.databases import Database, value
 from harness.forks import Result
-from harness.processes import eventually, quick, run, user
+from harness.processes import eventually, quick, user
 from surefoot.connect.libpq import libpq_environment
 from surefoot.connect.url import DatabaseUrl
+from tests.support.project import run
 
 Vegafs = Callable[..., Result]
 
@@ -118,7 +119,7 @@ def test_psql_hides_the_password_from_the_list_of_processes(
     """Arguments are for everybody to see; the environment is not."""
     done = vegafs(
         *("psql", "-c", "\\! tr '\\0' ' ' </proc/$PPID/cmdline"),
-        DATABASE_URL=database.url.replace("vegafs@", "vegafs:S3cret@"),
+        DATABASE_URL=database.url.replace("tester@", "tester:S3cret@"),
     )
     assert done.out.startswith("psql -c ")
     assert "S3cret" not in done.out

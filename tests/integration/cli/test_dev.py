@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from harness.databases import Database
-from harness.processes import eventually, run
+from harness.processes import eventually
 from harness.server import MEMORY
+from tests.support.project import run
 from tests.support.service import Served, plant, served
 
 

@@ -18,9 +18,8 @@ from app.db.session import session_factory
 from app.jobs.worker import Worker
 from app.keys import repository as keys
 from harness.databases import WAITING, Database, connect
-from harness.processes import run
-from harness.server import ROOT
 from surefoot.chain.lockfile import read_lock
+from tests.support.project import ROOT, run
 from tests.support.service import Served, served, with_volumes
 from tests.support.settings import settings_of
 

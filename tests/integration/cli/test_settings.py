@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.processes import run
+from tests.support.project import run
 
 
 def test_targets_are_shown_without_their_passwords() -> None:

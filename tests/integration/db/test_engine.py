@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from harness.databases import Database, scalar, value
-from harness.server import ROOT, Server
+from harness.server import Server
 from surefoot.connect.database import Role
+from tests.support.project import ROOT
 from tests.support.settings import engine, settings_of
 
 HOST = socket.gethostname()

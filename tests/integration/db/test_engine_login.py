@@ -52,7 +52,7 @@ async def test_bound_values_are_in_no_text_of_a_failure(database: Database) -> N
 async def test_the_second_of_several_hosts_is_tried(database: Database) -> None:
     """A server that is gone does not stop a login that names another."""
     run = DatabaseUrl.parse(database.url).hosts[0][0]
-    url = f"postgresql://vegafs@/{database.name}?host=/nowhere,{run}"
+    url = f"postgresql://tester@/{database.name}?host=/nowhere,{run}"
     async with engine(settings_of(url), "app") as made:
         assert await scalar(made, "SELECT current_database()") == database.name
 
@@ -62,7 +62,7 @@ async def test_a_url_without_a_host_means_what_libpq_would_choose(
 ) -> None:
     """PGHOST counts, and after it the usual socket."""
     monkeypatch.setenv("PGHOST", DatabaseUrl.parse(database.url).hosts[0][0])
-    settings = settings_of(f"postgresql://vegafs@/{database.name}")
+    settings = settings_of(f"postgresql://tester@/{database.name}")
     async with engine(settings, "app") as made:
         assert await scalar(made, "SELECT current_database()") == database.name
 

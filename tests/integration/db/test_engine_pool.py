@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from harness.databases import Database, execute, scalar, value
-from harness.server import ROOT, Server
+from harness.server import Server
+from tests.support.project import ROOT
 from tests.support.settings import engine, settings_of
 
 

@@ -27,6 +27,8 @@ from tests.support.service import with_volumes
 from tests.support.settings import settings_of
 
 LONG_S = 60.0
+HALF_GONE = f"now() + interval '{LONG_S / 2} s'"
+STEPS = 5
 
 
 class Office:
@@ -52,6 +54,16 @@ class Office:
     async def execute(self, statement: str) -> None:
         async with self.engine.begin() as connection:
             await connection.execute(text(statement))
+
+    async def value(self, statement: str) -> Any:
+        async with self.engine.connect() as connection:
+            return await connection.scalar(text(statement))
+
+    async def reaches(self, job_id: int, done: int) -> None:
+        """Wait until the job shows that progress."""
+        with anyio.fail_after(LONG_S):
+            while (await self.job(job_id)).progress.done != done:
+                await asyncio.sleep(0.01)
 
     async def holders(self) -> list[tuple[str, Any]]:
         async with self.engine.connect() as connection:
@@ -135,32 +147,32 @@ async def test_a_running_job_is_held_and_shows_progress(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease is renewed for as long as the work takes, longer than the lease is."""
-    monkeypatch.setattr(worker_module, "RENEW_EVERY_S", 0.05)
-
-    began = asyncio.Event()
+    monkeypatch.setattr(worker_module, "RENEW_EVERY_S", 0.02)
+    files: asyncio.Queue[int] = asyncio.Queue()
 
     async def slow(work: Work) -> dict[str, Any]:
-        began.set()
-        work.progress.total = 10
-        for _ in range(10):
-            work.progress.done += 1
-            await asyncio.sleep(0.06)
+        work.progress.total = STEPS
+        while work.progress.done < STEPS:
+            work.progress.done += await files.get()
         return {}
 
     job_id = await office.queue()
-    task = asyncio.create_task(office.worker(slow, worker_lease_s=0.3).work_once())
-    await began.wait()
-    other = office.worker(nothing, worker_lease_s=0.3)
-    seen = set()
-    while not task.done():
+    task = asyncio.create_task(office.worker(slow, worker_lease_s=LONG_S).work_once())
+    other = office.worker(nothing, worker_lease_s=LONG_S)
+    for done in range(1, STEPS):
+        files.put_nowait(1)
+        await office.reaches(job_id, done)
         assert not await other.work_once()
-        seen.add((await office.job(job_id)).progress.done)
-        await asyncio.sleep(0.02)
+        # As if half of the lease had gone by; it is renewed to all of it.
+        await office.execute(f"UPDATE jobs SET lease_expires_at = {HALF_GONE}")
+        with anyio.fail_after(LONG_S / 2):
+            while not await office.value(f"SELECT lease_expires_at > {HALF_GONE} FROM jobs"):
+                await asyncio.sleep(0.01)
+    files.put_nowait(1)
     assert await task
-    assert len(seen) > 3
     job = await office.job(job_id)
     assert (job.status.value, job.attempts) == ("COMPLETED", 1)
-    assert (job.progress.done, job.progress.total) == (10, 10)
+    assert (job.progress.done, job.progress.total) == (STEPS, STEPS)
 
 
 async def test_a_cancelled_job_ends_its_work(

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from app.db.engine import create_engine
-from harness.commands import psql, run_alembic, snapshot_of
+from harness.commands import psql, snapshot_of
 from harness.databases import Database
 from harness.forks import Result
 from surefoot.catalog import difference
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import heads, read_revisions
 from tests.integration.migrations.conftest import ROOT, imported
+from tests.support.project import run_alembic
 from tests.support.settings import settings_of
 
 CHAIN = read_revisions(ROOT / "alembic" / "versions")

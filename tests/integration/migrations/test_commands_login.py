@@ -3,10 +3,10 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.commands import run_alembic
 from harness.databases import Database, value
 from harness.forks import Result
 from harness.guarded import PASSWORD
+from tests.support.project import run_alembic
 
 
 def test_a_password_of_reserved_characters_passes_through_alembic(guarded: Path) -> None:
@@ -43,7 +43,7 @@ async def test_a_role_without_rights_is_one_message(empty_database: Database) ->
     """What may not be done by whom, with nothing applied."""
     role = f"{empty_database.name}_reader"
     await value(empty_database.url, f"CREATE ROLE {role} LOGIN")
-    url = empty_database.url.replace("://vegafs@", f"://{role}@")
+    url = empty_database.url.replace("://tester@", f"://{role}@")
     result = run_alembic("upgrade", "head", url=url)
     await value(empty_database.url, f"DROP ROLE {role}")
     assert result == Result(

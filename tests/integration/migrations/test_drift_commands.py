@@ -16,12 +16,12 @@ from app.db.engine import create_engine
 from harness.commands import psql
 from harness.databases import Database, value
 from harness.forks import Result
-from harness.processes import run
 from harness.server import temporary_folder
 from surefoot.embedded import EmbeddedServer, find_binaries
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Target
 from tests.integration.migrations.conftest import ROOT, imported
+from tests.support.project import run
 from tests.support.settings import settings_of
 
 CHANGED = """
@@ -120,7 +120,7 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
         f"CREATE ROLE {role} LOGIN; GRANT SELECT ON alembic_version TO {role}; "
         f"ALTER ROLE {role} SET default_transaction_read_only = on; DROP INDEX ix_jobs_queue",
     )
-    url = database.url.replace("://vegafs@", f"://{role}@")
+    url = database.url.replace("://tester@", f"://{role}@")
     found = ask("drift", DATABASE_URL=url)
     assert found.code == 1, found.err
     assert found.out.startswith(f"DRIFT  {database.name}: 1 difference from 0008\n\n1  missing  ")

@@ -7,11 +7,10 @@ import pytest
 
 from harness.commands import psql
 from harness.databases import Database
-from harness.forks import Result, forks
-from harness.processes import run
-from harness.runs import Chain
+from harness.forks import Result
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import CLEAN, read_revisions
+from tests.support.project import ProjectChain, forks, run
 
 ROWS = (
     "INSERT INTO volumes (name, root) VALUES ('a', '/a');"
@@ -142,7 +141,7 @@ def test_production_goes_by_the_verdict_in_the_lock(
     empty_database: Database, tmp_path: Path, verdict: str | None, lint: str, code: int, said: str
 ) -> None:
     """Nothing is tried when a container starts."""
-    chain = Chain(tmp_path / "chain")
+    chain = ProjectChain(tmp_path / "chain")
     chain.add("op.execute('CREATE TABLE t (id int)')")
     revisions = [replace(each, verdict=verdict) for each in read_revisions(chain.versions)]
     write_lock(chain.folder / "alembic" / "revisions.lock", revisions)

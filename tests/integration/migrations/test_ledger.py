@@ -9,13 +9,13 @@ from sqlalchemy.exc import DBAPIError
 from app.db.engine import PROJECT, create_engine
 from harness.commands import psql
 from harness.databases import Database
-from harness.processes import run
 from surefoot.catalog import NOTHING
 from surefoot.chain.lockfile import read_lock
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.run.narration import narrated
 from surefoot.target import Target
+from tests.support.project import run
 from tests.support.settings import settings_of
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from harness.databases import Database, value
 from harness.forks import Result
-from harness.processes import eventually, run
+from harness.processes import eventually
 from tests.support.builds import Build, build
+from tests.support.project import run
 from tests.support.service import Served, served, served_by
 
 AT = "SELECT string_agg(version_num, ',') FROM alembic_version"

@@ -11,8 +11,8 @@ import pytest
 
 from harness.commands import psql
 from harness.databases import Database, connect, value
-from harness.processes import run
 from tests.integration.migrations.conftest import Command, write_revision
+from tests.support.project import run
 
 NAME = "0009_index_jobs.py"
 UNSAFE = '''"""Index jobs by attempts."""
@@ -53,7 +53,7 @@ def looks(database: Database) -> Iterator[str]:
     """The URL of the database for a role that may only read it."""
     role = f"{database.name}_looks"
     psql(database, LOOKS.format(database=database.name, role=role))
-    yield database.url.replace("://vegafs@", f"://{role}@")
+    yield database.url.replace("://tester@", f"://{role}@")
     psql(database, f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from harness.databases import Database
 from harness.forks import Result
-from harness.processes import run
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import CLEAN
 from surefoot.rules.registry import RULES
 from tests.integration.migrations.conftest import Command, write_revision
+from tests.support.project import run
 
 UNSAFE = '''"""Index jobs by attempts.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import run_alembic
 from harness.databases import Database
 from harness.forks import Result
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import read_revisions
 from tests.integration.migrations.conftest import ROOT, imported
+from tests.support.project import run_alembic
 
 HEAD = read_revisions(ROOT / "alembic" / "versions")[-1].id
 NEXT = f"{int(HEAD) + 1:04}"

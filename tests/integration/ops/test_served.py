@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from harness.databases import Database
-from harness.forks import forks
 from harness.processes import eventually
+from tests.support.project import forks
 from tests.support.service import served
 from tests.support.sites import IDS, make_key, revert
 

@@ -11,6 +11,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Routine
+from surefoot.compat.sqlalchemy import copy_column
 
 _CALL = re.compile(r"(\w+)\(")
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
@@ -23,17 +24,16 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
     for existing rows is a change of its own.
     """
     table, column = str(operation.table_name), operation.column
-    key = Key("column", f"{table}.{column.name}")
+    name = str(column.name)
+    key = Key("column", f"{table}.{name}")
     declared = comparison.models.find(Column, key)
     by_row = declared is not None and is_volatile(comparison, declared)
     required = (
         declared is not None
         and declared.not_null
-        and not (
-            declared.generated is not None
-            or declared.identity is not None
-            or (declared.default is not None and not by_row)
-        )
+        and declared.generated is None
+        and declared.identity is None
+        and (by_row or declared.default is None)
     )
     checked = key in comparison.models.uses and checked_domain(comparison, key)
     fills = declared is not None and fills_rows(declared)
@@ -41,21 +41,17 @@ def added(comparison: Comparison, operation: ops.AddColumnOp) -> list[Change]:
         return [Change(Stage.TABLES, [operation], [operation.reverse()], "make", key)]
     if not by_row and not required:
         return [Change(Stage.TABLES, [operation], [operation.reverse()])]
-    copy = column._copy()
+    copy = copy_column(column)
     copy.nullable = True
     if by_row:
         copy.server_default = None
     add = ops.AddColumnOp(table, copy, schema=operation.schema)
-    drop = ops.DropColumnOp(table, str(column.name), schema=operation.schema)
+    drop = ops.DropColumnOp(table, name, schema=operation.schema)
     changes = [Change(Stage.TABLES, [add], [drop])]
     if by_row:
-        default = ops.AlterColumnOp(
-            table, str(column.name), modify_server_default=column.server_default
-        )
+        default = ops.AlterColumnOp(table, name, modify_server_default=column.server_default)
         changes.append(Change(Stage.TABLES, [default], [], "default", key))
-    if required:
-        changes.append(not_null(table, str(column.name), column.type))
-    return changes
+    return [*changes, not_null(table, name, column.type)] if required else changes
 
 
 def fills_rows(column: Column) -> bool:

@@ -1,4 +1,4 @@
-"""Allowances for rules that a revision breaks because the models declare it so.
+"""Allowances for rules that PostgreSQL or the models make a revision break.
 
 A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
 models declare, and writes an `# allow` comment with that reason for the reviewer.
@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import object_operations, unavoidable
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import leading_columns
-from surefoot.autogenerate.revision_part import Allowance
 from surefoot.autogenerate.transitions import Transition
 from surefoot.catalog.kinds import Column, Constraint, Domain, Index, Sequence, Table
 
@@ -26,17 +25,72 @@ _BY_TYPE: Mapping[str, str] = {
     "character": "avoid-char-column",
     "bpchar": "avoid-char-column",
 }
+_WINDOW = "check its size, and run this while nobody uses it"
+# A rule and the reason to break it, by the change; {} is the name of a table or of another object.
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "stored column": (
+        "avoid-stored-generated-column",
+        f"PostgreSQL can add a stored column only by rewriting {{}}; {_WINDOW}, or declare it "
+        "virtual (PostgreSQL 18)",
+    ),
+    "identity": (
+        "avoid-identity-column",
+        f"adding the column numbers every row of {{}}, which rewrites it; {_WINDOW}",
+    ),
+    "exclusion": (
+        "avoid-exclusion-constraint",
+        "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and cannot use an existing one; "
+        f"this scans {{}}: {_WINDOW}",
+    ),
+    # An enum that loses or reorders values.
+    "enum": (
+        "avoid-type-change",
+        "PostgreSQL removes no value from an enum, and an object that depends on {} prevents a "
+        f"swap of columns; this rewrites {{}}: {_WINDOW}",
+    ),
+    # A column with a dependent object that prevents a swap.
+    "type of a column": (
+        "avoid-type-change",
+        "an object that depends on the column prevents a swap of columns; this rewrites {}: "
+        f"{_WINDOW}",
+    ),
+    "name of an enum value": (
+        "avoid-renaming-an-enum-value",
+        "a value has one name at a time; the old release is replaced as this runs",
+    ),
+    "required domain": (
+        "require-not-valid-domain-check",
+        "PostgreSQL has no NOT VALID for the NOT NULL of a domain; this scans {} and blocks "
+        f"writes meanwhile: {_WINDOW}",
+    ),
+    # A column of a domain with constraints.
+    "checked column": (
+        "avoid-volatile-default",
+        f"PostgreSQL rewrites {{}} to check whether the domain accepts null; {_WINDOW}",
+    ),
+    # A sequence that is named after its table or column.
+    "name of a sequence": ("avoid-renaming", "releases use {} only through its column"),
+    "reference of a partitioned table": (
+        "avoid-reference-with-its-column",
+        "before PostgreSQL 18 a foreign key of a partitioned table cannot be added NOT VALID; "
+        "{} is empty, so the lock is short",
+    ),
+}
 # A rule, and the declaration that breaks it.
 Said = tuple[str, str]
 _SMALL = ("integer", "smallint")
 _MADE = ("make", "remake", "promise")
 
 
+def unavoidable(change: str, *names: str) -> tuple[Allowance, ...]:
+    """The allowance for a change of `_REASONS`."""
+    rule, reason = _REASONS[change]
+    return (Allowance(rule, reason.format(*names)),)
+
+
 def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
     """One allowance for each rule, with all its reasons."""
-    reasons: dict[str, dict[str, None]] = {}
-    for rule, reason in allowances:
-        reasons.setdefault(rule, {})[reason] = None
+    reasons = _grouped(allowances)
     return [Allowance(rule, "; ".join(reasons[rule])) for rule in sorted(reasons)]
 
 
@@ -44,22 +98,26 @@ def declared_so(
     changes: Iterable[MigrateOperation], transitions: Iterable[Transition], comparison: Comparison
 ) -> Iterator[Allowance]:
     """Allowances for the design rules that a revision breaks."""
-    changes = list(changes)
     found = [said for transition in transitions for said in _of_transition(transition, comparison)]
     for change in changes:
-        for table, columns in _references(change, comparison):
-            found += _unindexed(comparison, table, columns)
-        yield from _inline(change, comparison)
+        if isinstance(change, Change):
+            for table, columns in _references(change, comparison):
+                found += _unindexed(comparison, table, columns)
+            yield from _inline(change, comparison)
     yield from as_declared(found)
 
 
 def as_declared(found: Iterable[Said]) -> Iterator[Allowance]:
     """One allowance for each rule, with the declarations as the reason."""
-    said: dict[str, dict[str, None]] = {}
-    for rule, what in found:
-        said.setdefault(rule, {})[what] = None
-    for rule, items in said.items():
+    for rule, items in _grouped(found).items():
         yield Allowance(rule, f"the models declare {', '.join(items)}")
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, None]]:
+    grouped: dict[str, dict[str, None]] = {}
+    for rule, text in pairs:
+        grouped.setdefault(rule, {})[text] = None
+    return grouped
 
 
 def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said]:
@@ -75,15 +133,15 @@ def of_column(name: str, column: Column, *, added: bool = True) -> Iterator[Said
 
 
 def _of_transition(transition: Transition, comparison: Comparison) -> Iterator[Said]:
-    after = transition.after
-    if isinstance(after, Column) and transition.action in ("make", "remake", "retype"):
-        yield from of_column(transition.key.name, after, added=transition.action != "retype")
-        if transition.action == "make":
-            yield from _serial(comparison, transition.key.name, after)
-    elif isinstance(after, Table) and transition.action == "make":
-        yield from _of_table(comparison, transition.key.name)
-    elif isinstance(after, Domain) and transition.action == "make" and after.is_constrained:
-        yield "avoid-domain-with-constraint", f"{transition.key.name} as a domain with a constraint"
+    after, action, name = transition.after, transition.action, transition.key.name
+    if isinstance(after, Column) and action in ("make", "remake", "retype"):
+        yield from of_column(name, after, added=action != "retype")
+        if action == "make":
+            yield from _serial(comparison, name, after)
+    elif isinstance(after, Table) and action == "make":
+        yield from _of_table(comparison, name)
+    elif isinstance(after, Domain) and action == "make" and after.is_constrained:
+        yield "avoid-domain-with-constraint", f"{name} as a domain with a constraint"
 
 
 def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
@@ -92,11 +150,8 @@ def _of_table(comparison: Comparison, table: str) -> Iterator[Said]:
         yield from of_column(f"{table}.{name}", column)
         yield from _serial(comparison, f"{table}.{name}", column)
     for constraint in comparison.models.of_table(Constraint, table).values():
-        if constraint.type != "primary key":
-            continue
-        key = leading_columns(constraint)
-        if len(key) == 1 and columns[key[0]].type in _SMALL:
-            kind = columns[key[0]].type
+        key = leading_columns(constraint) if constraint.type == "primary key" else []
+        if len(key) == 1 and (kind := columns[key[0]].type) in _SMALL:
             yield "avoid-small-integer-key", f"{table}.{key[0]} as {kind}"
 
 
@@ -106,43 +161,37 @@ def _serial(comparison: Comparison, name: str, column: Column) -> Iterator[Said]
         yield "avoid-serial-key", f"{name} as serial"
 
 
-def _unindexed(comparison: Comparison, table: str, columns: Iterable[str]) -> Iterator[Said]:
-    wanted = list(columns)
-    if not wanted:
-        return
-    indexes: list[Index | Constraint] = [
-        *comparison.models.of_table(Index, table).values(),
-        *comparison.models.of_table(Constraint, table).values(),
-    ]
-    if not any(set(leading_columns(each)[: len(wanted)]) == set(wanted) for each in indexes):
-        named = f"{table}.{wanted[0]}" if len(wanted) == 1 else f"{table} ({', '.join(wanted)})"
+def _unindexed(comparison: Comparison, table: str, columns: abc.Sequence[str]) -> Iterator[Said]:
+    of_table, count = comparison.models.of_table, len(columns)
+    known: list[Index | Constraint] = list(of_table(Index, table).values())
+    known += of_table(Constraint, table).values()
+    if not any(set(leading_columns(each)[:count]) == set(columns) for each in known):
+        named = f"{table}.{columns[0]}" if count == 1 else f"{table} ({', '.join(columns)})"
         yield "require-index-for-foreign-key", f"no index on {named}"
 
 
-def _inline(change: MigrateOperation, comparison: Comparison) -> Iterator[Allowance]:
-    """Foreign keys to a table in use that are created with their own table."""
-    for operation in change.ops if isinstance(change, Change) else ():
-        if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
-            referred = {
-                item.referred_table.name
-                for item in operation.columns
-                if isinstance(item, ForeignKeyConstraint)
-            }
-            if referred & comparison.kept_tables:
-                yield from unavoidable.partitioned(operation.table_name)
-
-
-def _references(
-    change: MigrateOperation, comparison: Comparison
-) -> Iterator[tuple[str, abc.Sequence[str]]]:
-    """The foreign keys that a change creates: their tables and their columns."""
-    if not isinstance(change, Change):
-        return
-    made = comparison.models.find(Constraint, change.key)
-    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
-        yield made.table, object_operations.referring_columns(made) or ()
+def _created(change: Change) -> Iterator[tuple[str, ForeignKeyConstraint]]:
+    """The foreign keys that are created with their table."""
     for operation in change.ops:
         if isinstance(operation, ops.CreateTableOp) and operation.schema is None:
             for item in operation.columns:
                 if isinstance(item, ForeignKeyConstraint):
-                    yield operation.table_name, item.column_keys
+                    yield operation.table_name, item
+
+
+def _inline(change: Change, comparison: Comparison) -> Iterator[Allowance]:
+    """Foreign keys to a table in use that are created with their own table."""
+    for table, item in _created(change):
+        if item.referred_table.name in comparison.kept_tables:
+            yield from unavoidable("reference of a partitioned table", table)
+
+
+def _references(change: Change, comparison: Comparison) -> Iterator[tuple[str, abc.Sequence[str]]]:
+    """The foreign keys that a change creates: their tables and their columns."""
+    made = comparison.models.find(Constraint, change.key)
+    if made is not None and change.action in _MADE and change.stage is not Stage.DROP:
+        columns = object_operations.referring_columns(made)
+        if columns:
+            yield made.table, columns
+    for table, item in _created(change):
+        yield table, item.column_keys

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import re
 import textwrap
 import tokenize
@@ -46,9 +47,7 @@ def imports(rendered: str, *bodies: str) -> list[str]:
 
 def _strings(code: str) -> Iterator[tuple[int, int, str]]:
     """The start, the end and the source of each string in the code."""
-    starts = [0]
-    for line in code.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.STRING:
             (row, column), (end_row, end_column) = token.start, token.end

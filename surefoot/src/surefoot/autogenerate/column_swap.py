@@ -6,7 +6,7 @@ are renamed when the columns are swapped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,25 +19,19 @@ from sqlalchemy.types import TypeEngine
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.allowances import as_declared, of_column
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
-from surefoot.autogenerate.index_swap import named
-from surefoot.autogenerate.indexes import index_of, key_index_of
+from surefoot.autogenerate.index_swap import named, renamed_index
+from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
 from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.object_diff import ObjectDiff
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    RemoveIndex,
-    RenameColumn,
-    sql,
-)
-from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
-from surefoot.autogenerate.swappable import columns_of, users_of
+from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
 from surefoot.autogenerate.tables import as_read
+from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
-from surefoot.operations.constraints import UniqueUsingIndex, ValidateConstraint
-from surefoot.operations.refuse_rows import RefuseRows
+from surefoot.compat.sqlalchemy import copy_column
+from surefoot.operations.constraints import RefuseRows, ValidateConstraint
 from surefoot.quoting import quoted
 
 
@@ -58,37 +52,33 @@ def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
 
     The default is set at the end: before, it would look like a value that was filled in.
     """
-    kind = comparison.models.one(Column, key).type
+    kind, there = comparison.models.one(Column, key).type, temporary_name(key.name)
     purpose = f"make {key.name} {kind}"
     yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
     swap = _swapped(key, comparison)
     _with_default(swap, key, comparison)
-    there = temporary_name(key.name)
-    yield RevisionPart(
-        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key),
-        Turn.COLUMNS, key.name, f"Make {key.name} {kind}",
+    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key)
+    about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
         f"value there. Afterwards {key.name} is {kind} and {there} no longer exists: at the same "
-        f"moment, replace the release that writes both with one that has the new models.",
-    )  # fmt: skip
+        f"moment, replace the release that writes both with one that has the new models."
+    )
+    yield RevisionPart(change, Turn.COLUMNS, key.name, f"Make {key.name} {kind}", about)
 
 
 def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """The parts that add a new type and columns of it, and swap both in together."""
     before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
-    new = temporary_name(key.name)
+    new, purpose = temporary_name(key.name), f"give {key.name} its new values"
     make = sql(statements.create(key, replace(after, name=new))[0])
-    drop = sql(f"DROP TYPE {quoted(new)}")
-    yield RevisionPart(
-        Change(Stage.TYPES, [make], [drop], "copy", key), Turn.MAIN, "", f"Add {new}"
-    )
+    copy = Change(Stage.TYPES, [make], [sql(f"DROP TYPE {quoted(new)}")], "copy", key)
+    yield RevisionPart(copy, Turn.MAIN, "", f"Add {new}")
     columns = columns_of(comparison, key)
     kind = postgresql.ENUM(name=new, create_type=False)
     swap = _Swap()
     for column in columns:
         is_array = comparison.models.one(Column, column).type.endswith("[]")
         of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
-        purpose = f"give {key.name} its new values"
         yield from _made_beside(column, comparison, of, purpose)
         one = _swapped(column, comparison)
         swap.refuse += one.refuse
@@ -100,78 +90,60 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     swap.undo = [sql(rename.format(old, quoted(new))), former, *swap.undo]
     for column in columns:
         _with_default(swap, column, comparison)
-    names = ", ".join(column.name for column in columns)
-    yield RevisionPart(
-        Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0]),
-        Turn.COLUMNS, columns[0].name, f"Give {key.name} its new values",
-        f"Before this runs: fill the new columns for {names} in every row; the revision refuses to "
-        "run if a row has no value there. Afterwards they have the new type under their old names: "
-        "at the same moment, replace the release that writes both with one that has the new "
-        "models.",
-    )  # fmt: skip
+    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0])
+    about = (
+        f"Before this runs: fill the new columns for {', '.join(each.name for each in columns)} in "
+        "every row; the revision refuses to run if a row has no value there. Afterwards they have "
+        "the new type under their old names: at the same moment, replace the release that writes "
+        "both with one that has the new models."
+    )
+    title = f"Give {key.name} its new values"
+    yield RevisionPart(change, Turn.COLUMNS, columns[0].name, title, about)
 
 
 def _made_beside(
     key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
 ) -> Iterator[RevisionPart]:
     """The new column with its indexes and constraints, under temporary names."""
-    declared = comparison.columns[key][1]
-    there_as_read = comparison.temporary.one(Column, Key("column", temporary_name(key.name)))
-    table, there = declared.table.name, temporary_name(key.name)
-    copy = declared._copy()
+    declared, there = comparison.columns[key][1], temporary_name(key.name)
+    there_as_read = comparison.temporary.one(Column, Key("column", there))
+    table, copy = declared.table.name, copy_column(declared)
     copy.name = copy.key = temporary_name(str(declared.name))
     copy.type = kind
     copy.nullable, copy.server_default = True, None
-    add = ops.AddColumnOp(table, copy)
-    yield RevisionPart(
-        Change(Stage.TABLES, [add], [ops.DropColumnOp(table, str(copy.name))]),
-        Turn.MAIN, "", f"Add {there}",
+    drop = ops.DropColumnOp(table, str(copy.name))
+    add = Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop])
+    about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
-        f"{there} in the existing rows, in batches and outside of a revision.",
-        tuple(as_declared(of_column(there, there_as_read))),
-    )  # fmt: skip
-    for user in _users(key, comparison):
+        f"{there} in the existing rows, in batches and outside of a revision."
+    )
+    allow = tuple(as_declared(of_column(there, there_as_read)))
+    yield RevisionPart(add, Turn.MAIN, "", f"Add {there}", about, allow)
+    for user in sorted(users_of(comparison, key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if there_as_read.not_null:
-        yield from forbid_null(
-            not_null(table, str(copy.name), kind), Key("column", there), comparison
-        )
-
-
-def _users(key: Key, comparison: Comparison) -> Sequence[Key]:
-    return sorted(users_of(comparison, key))
+        forbid = not_null(table, str(copy.name), kind)
+        yield from forbid_null(forbid, Key("column", there), comparison)
 
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
     assert isinstance(item, Constraint | Index)
     name, table = temporary_name(item.name), item.table
     if isinstance(item, Constraint) and item.type == "check":
-        promised = replace(item, name=name, validated=False)
-        add = sql(statements.create(user, promised)[0])
+        add = sql(statements.create(user, replace(item, name=name, validated=False))[0])
         drop = ops.DropConstraintOp(conv(name), table, "check")
-        yield RevisionPart(
-            Change(Stage.CREATE, [add], [drop], "copy", user), Turn.MAIN, "", f"Add {name}"
-        )
+        copy = Change(Stage.CREATE, [add], [drop], "copy", user)
+        yield RevisionPart(copy, Turn.MAIN, "", f"Add {name}")
         prove = ValidateConstraint(name, table)
-        yield RevisionPart(
-            Change(Stage.STATE, [prove], [drop, add], "validate", user),
-            Turn.VALIDATE, name, f"Validate {name}", PROVEN,
-        )  # fmt: skip
+        validate = Change(Stage.STATE, [prove], [drop, add], "validate", user)
+        yield RevisionPart(validate, Turn.VALIDATE, name, f"Validate {name}", PROVEN)
         return
-    if isinstance(item, Constraint):
-        key = key_index_of(item)
-        index = None if key is None else key.index
-    else:
-        index = index_of(item)
+    found = key_index_of(item) if isinstance(item, Constraint) else index_of(item)
+    index = found.index if isinstance(found, KeyIndex) else found
     assert index is not None
-    build = Change(
-        Stage.CREATE,
-        [BuildIndex(named(index, name))],
-        [RemoveIndex(name)],
-        "build",
-        user,
-    )
+    do = [BuildIndex(named(index, name))]
+    build = Change(Stage.CREATE, do, [RemoveIndex(name)], "build", user)
     yield RevisionPart(build, Turn.INDEX, name, f"Build {name} on {table}")
 
 
@@ -186,17 +158,22 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
     former = as_read(comparison, table, found, ObjectDiff())
     swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
-        alter = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {{}} TO {{}}"
-        one, other = (quoted(not_null_name(table, each)) for each in (there, name))
-        swap.do.append(sql(alter.format(one, other)))
-        swap.undo.insert(0, sql(alter.format(other, one)))
-    for user in _users(key, comparison):
+        one, other = (not_null_name(table, each) for each in (there, name))
+        to, back = _renamed_constraint(table, one, other)
+        swap.do.append(to)
+        swap.undo.insert(0, back)
+    for user in sorted(users_of(comparison, key)):
         before = comparison.database.objects[user]
-        there_again, back = _names(user, before, comparison.models.objects[user])
+        there_again, back_again = _names(user, before, comparison.models.objects[user])
         swap.do += there_again
         # Dropping the old column dropped these; the way back creates them again.
-        swap.undo = [*back, *swap.undo, *object_operations.create(user, before)]
+        swap.undo = [*back_again, *swap.undo, *object_operations.create(user, before)]
     return swap
+
+
+def _renamed_constraint(table: str, old: str, new: str) -> tuple[MigrateOperation, ...]:
+    alter, one, other = f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT", quoted(old), quoted(new)
+    return sql(f"{alter} {one} TO {other}"), sql(f"{alter} {other} TO {one}")
 
 
 def _names(
@@ -205,18 +182,14 @@ def _names(
     """The operations that give the new object the old one's name, and the way back."""
     name, there = before.name, temporary_name(before.name)
     if not isinstance(before, Constraint):
-        alter = "ALTER INDEX {} RENAME TO {}"
-    elif before.type == "check":
-        alter = f"ALTER TABLE {quoted(before.table)} RENAME CONSTRAINT {{}} TO {{}}"
-    else:
-        table, key = before.table, key_index_of(after) if isinstance(after, Constraint) else None
-        assert key is not None
-        using = UniqueUsingIndex(
-            conv(name), table, there, deferrable=key.deferrable, initially=key.initially
-        )
-        return [using], [*object_operations.drop(user, before), named(key.index, there)]
-    pair = quoted(there), quoted(name)
-    return [sql(alter.format(*pair))], [sql(alter.format(*reversed(pair)))]
+        return [renamed_index(there, name)], [renamed_index(name, there)]
+    if before.type == "check":
+        to, back = _renamed_constraint(before.table, there, name)
+        return [to], [back]
+    key = key_index_of(after) if isinstance(after, Constraint) else None
+    assert key is not None
+    back_again = [*object_operations.drop(user, before), named(key.index, there)]
+    return [key.using(name, there)], back_again
 
 
 def _with_default(swap: _Swap, key: Key, comparison: Comparison) -> None:

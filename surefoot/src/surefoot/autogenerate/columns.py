@@ -15,17 +15,14 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, comparison_of
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
-from surefoot.autogenerate.swappable import is_swappable
+from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Column
 from surefoot.quoting import literal, quoted
 
 
 def compare_type(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares type and collation as PostgreSQL writes them."""
     table, name, reflected, declared = place
@@ -54,28 +51,21 @@ def collated(kind: TypeEngine[Any], column: Column) -> TypeEngine[Any]:
 
 
 def compare_nullable(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares NOT NULL, including that of a primary key."""
-    table, name, *_ = place
-    pair = _pair(context, schema, table, name)
+    pair = _pair(context, schema, *place[:2])
     if pair is None:
         return PriorityDispatchResult.CONTINUE
-    found, expected = pair
-    operation.existing_nullable = not found.not_null
-    if found.not_null != expected.not_null:
-        operation.modify_nullable = not expected.not_null
+    before, after = (not each.not_null for each in pair)
+    operation.existing_nullable = before
+    if before != after:
+        operation.modify_nullable = after
     return PriorityDispatchResult.STOP
 
 
 def compare_default(
-    context: AutogenContext,
-    operation: ops.AlterColumnOp,
-    schema: str | None,
-    *place: Any,
+    context: AutogenContext, operation: ops.AlterColumnOp, schema: str | None, *place: Any
 ) -> PriorityDispatchResult:
     """Compares the default as PostgreSQL writes it, without running it."""
     table, name, _, declared = place
@@ -83,14 +73,11 @@ def compare_default(
     if pair is None:
         return PriorityDispatchResult.CONTINUE
     before, after = (each.default for each in pair)
-    operation.existing_server_default = _default(before) if before else False
+    operation.existing_server_default = _default(before) if before or before != after else False
     if before != after:
-        operation.existing_server_default = _default(before)
-        operation.modify_server_default = (
-            declared.server_default
-            if after and isinstance(declared.server_default, DefaultClause)
-            else _default(after)
-        )
+        given = declared.server_default
+        is_given = after and isinstance(given, DefaultClause)
+        operation.modify_server_default = given if is_given else _default(after)
     return PriorityDispatchResult.STOP
 
 
@@ -109,8 +96,7 @@ def _altered(
     comparison: Comparison, diff: ObjectDiff, operation: ops.AlterColumnOp
 ) -> list[Change]:
     if operation.modify_nullable is False:
-        operation.modify_nullable = None
-        operation.existing_nullable = True
+        operation.modify_nullable, operation.existing_nullable = None, True
         kind = operation.modify_type or operation.existing_type
         forbid = not_null(str(operation.table_name), str(operation.column_name), kind)
         rest = _altered(comparison, diff, operation) if operation.has_changes() else []
@@ -119,26 +105,35 @@ def _altered(
     pair = comparison.column(key)
     if pair is not None and operation.modify_type is not None:
         return _retype(comparison, operation, *pair)
-    if (
-        operation.modify_server_default is not False
-        and comparison.database.uses.get(key, frozenset()) & diff.replaced
-    ):
-        return _past_replaced_enum(operation)
-    return [Change(Stage.TABLES, [operation], [operation.reverse()])]
-
-
-def _past_replaced_enum(operation: ops.AlterColumnOp) -> list[Change]:
-    """Drops the default while the values change: it may not exist in the other enum."""
+    used = comparison.database.uses.get(key, frozenset())
+    if operation.modify_server_default is False or not used & diff.replaced:
+        return [Change(Stage.TABLES, [operation], [operation.reverse()])]
+    # The default is dropped while the values change: it may not exist in the other enum.
     old, new = operation.existing_server_default, operation.modify_server_default
     operation.modify_server_default = operation.existing_server_default = False
-    changes = []
-    if old is not None:
-        changes.append(Change(Stage.AWAY, [_set(operation, None)], [_set(operation, old)]))
-    if operation.has_changes():
-        changes.append(Change(Stage.TABLES, [operation], [operation.reverse()]))
-    if new is not None:
-        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return changes
+    altered = [Change(Stage.TABLES, [operation], [operation.reverse()])]
+    altered = altered if operation.has_changes() else []
+    return _without_default(operation, old, altered, new, Stage.AWAY)
+
+
+def _without_default(
+    operation: ops.AlterColumnOp,
+    old: Any,
+    changes: list[Change],
+    new: Any,
+    away: Stage = Stage.TABLES,
+) -> list[Change]:
+    """The changes with the old default dropped before and the new one set after them."""
+
+    def default(value: Any) -> list[MigrateOperation]:
+        table, column = operation.table_name, operation.column_name
+        return [ops.AlterColumnOp(table, column, modify_server_default=value)]
+
+    return [
+        *([Change(away, default(None), default(old))] if old is not None else []),
+        *changes,
+        *([Change(Stage.TABLES, default(new), default(None))] if new is not None else []),
+    ]
 
 
 def identity(before: Column, after: Column) -> Change | None:
@@ -152,15 +147,9 @@ def identity(before: Column, after: Column) -> Change | None:
         if not rest:
             return [sql(first)]
         # Existing rows keep their numbers: the sequence continues after the highest.
-        return [
-            sql(first),
-            ContinueSequence(
-                f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})",
-                f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART",
-                quoted(table),
-                quoted(name),
-            ),
-        ]
+        sequence = f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})"
+        again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
+        return [sql(first), ContinueSequence(sequence, again, quoted(table), quoted(name))]
 
     key = Key("column", f"{table}.{name}")
     return Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
@@ -184,12 +173,8 @@ def _retype(
             operation.existing_server_default, operation.modify_server_default = old, new
         return [Change(Stage.TABLES, [operation], [operation.reverse()])]
     operation.existing_server_default = operation.modify_server_default = False
-    changes = [Change(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))]
-    if old is not None:
-        changes.insert(0, Change(Stage.TABLES, [_set(operation, None)], [_set(operation, old)]))
-    if new is not None:
-        changes.append(Change(Stage.TABLES, [_set(operation, new)], [_set(operation, None)]))
-    return changes
+    retype = Change(Stage.TABLES, [_using(operation, up)], _back(operation, down, before.type))
+    return _without_default(operation, old, [retype], new)
 
 
 def _back(
@@ -206,27 +191,7 @@ def _back(
 
 
 def _using(operation: ops.AlterColumnOp, using: str | None) -> ops.AlterColumnOp:
-    if using is None:
-        return operation
-    return AlterColumnUsing(
-        operation.table_name,
-        operation.column_name,
-        existing_type=operation.existing_type,
-        existing_nullable=operation.existing_nullable,
-        existing_server_default=operation.existing_server_default,
-        existing_comment=operation.existing_comment,
-        modify_nullable=operation.modify_nullable,
-        modify_comment=operation.modify_comment,
-        modify_server_default=operation.modify_server_default,
-        modify_type=operation.modify_type,
-        postgresql_using=using,
-    )
-
-
-def _set(operation: ops.AlterColumnOp, default: Any) -> ops.AlterColumnOp:
-    return ops.AlterColumnOp(
-        operation.table_name, operation.column_name, modify_server_default=default
-    )
+    return operation if using is None else AlterColumnUsing(operation, using)
 
 
 def _default(expression: str | None) -> DefaultClause | None:

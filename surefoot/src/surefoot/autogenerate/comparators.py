@@ -42,8 +42,6 @@ __all__ = [
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
-
-
 _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
     WeakKeyDictionary()
 )
@@ -53,20 +51,19 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     """Read the database and the models before Alembic compares."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    renames = (
-        [] if is_check(context.opts) else parse_renames(renames_given(context.migration_context))
-    )
+    checks, excluded = is_check(context.opts), context.opts.get(EXCLUDE, ())
+    renames = [] if checks else parse_renames(renames_given(context.migration_context))
     if renames:
         _rename(context, renames)
     # Both catalogs are needed to find the objects that are renamed along.
-    strict = is_check(context.opts) or bool(renames)
-    compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
+    strict = checks or bool(renames)
+    compare(context, excluded, strict=strict)
     comparison = comparison_of(context)
-    if renames and comparison is not None:
+    if comparison is not None and renames:
         more = following(comparison.database, comparison.models, renames)
         if more:
             _rename(context, more)
-            compare(context, context.opts.get(EXCLUDE, ()), strict=strict)
+            compare(context, excluded, strict=strict)
     return PriorityDispatchResult.CONTINUE
 
 

@@ -6,14 +6,14 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import MetaData, text
 
 from surefoot.autogenerate.declared import Declared, declared, nameless
 from surefoot.autogenerate.grants import Grants, read_grants
@@ -122,17 +122,17 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     A role that may not create a schema gets a warning that lists what is not compared. When
     `strict`, that is an error: a check that cannot compare must not pass.
     """
-    connection, metadata = context.connection, _metadata(context)
+    connection = context.connection
+    metadata = [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
-    version_table = context.migration_context.version_table
-    excluded = {*exclude, version_table}
+    excluded = {*exclude, context.migration_context.version_table}
     database = snapshot(connection, schema, exclude=excluded)
     try:
+        rename = partial(_rename_to_temporary, database)
         models, temporary = models_catalog(
-            connection, metadata, schema, exclude=excluded,
-            then=lambda found: _rename_to_temporary(database, found),
-        )  # fmt: skip
+            connection, metadata, schema, exclude=excluded, then=rename
+        )
     except PermissionMissing as error:
         if strict:
             raise
@@ -147,7 +147,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         models.declarable(kinds=False),
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
-        _casts(connection),
+        {(old, new): how for old, new, how in connection.execute(_CASTS)},
         read_grants(connection, schema),
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
@@ -166,18 +166,13 @@ def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
         found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
         if found and (enums or found.type != column.type):
-            new = quoted(temporary_name(column.name))
+            table, new = quoted(column.table), quoted(temporary_name(column.name))
             if Key("column", temporary_name(key.name)) not in models.objects:
-                yield (
-                    f"ALTER TABLE {quoted(column.table)} "
-                    f"RENAME COLUMN {quoted(column.name)} TO {new}"
-                )
+                yield f"ALTER TABLE {table} RENAME COLUMN {quoted(column.name)} TO {new}"
     for key, enum in models.each(Enum):
-        if (
-            is_replaced(database, models, key)
-            and Key("enum", temporary_name(key.name)) not in models.objects
-        ):
-            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(temporary_name(key.name))}"
+        new = temporary_name(key.name)
+        if is_replaced(database, models, key) and Key("enum", new) not in models.objects:
+            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(new)}"
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
@@ -220,11 +215,3 @@ def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
         elif isinstance(value, str):
             changed[each.name] = value.replace(old, new)
     return replace(item, **changed)
-
-
-def _metadata(context: AutogenContext) -> list[MetaData]:
-    return [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
-
-
-def _casts(connection: Connection) -> dict[tuple[str, str], str]:
-    return {(row[0], row[1]): row[2] for row in connection.execute(_CASTS)}

@@ -3,145 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate import object_operations, unavoidable
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import PROVEN, REWRITE, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.index_swap import can_swap, swap_key
 from surefoot.autogenerate.indexes import key_index_of
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    CreateCheck,
-    NotValid,
-    RemoveIndex,
-    sql,
-)
-from surefoot.autogenerate.revision_part import PROVEN, REWRITE, RevisionPart, Turn
+from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, RemoveIndex, sql
 from surefoot.catalog import Key, statements
 from surefoot.catalog.kinds import Constraint
-from surefoot.operations.constraints import (
-    PrimaryKeyUsingIndex,
-    UniqueUsingIndex,
-    ValidateConstraint,
-)
-
-_NOT_VALID = (CreateCheck, ops.CreateForeignKeyOp)
+from surefoot.operations.constraints import ValidateConstraint
 
 
-@dataclass(frozen=True)
-class Constraints:
-    """Divides changes of constraints into parts; `moved` are the objects that change below them."""
-
-    comparison: Comparison
-    moved: Collection[Key]
-
-    def parts(self, change: Change, key: Key) -> Iterator[RevisionPart]:
-        """The parts of a change on a constraint."""
-        if change.action == "validate":
-            yield from self._validated(change, key)
-            return
-        if change.stage in (Stage.DROP, Stage.CLEAN):
-            if not can_swap(key, self.comparison, self.moved):
-                yield RevisionPart(change, Turn.MAIN, about=self._without(key))
-            return
-        constraint = self.comparison.models.one(Constraint, key)
-        name, table = constraint.name, constraint.table
-        if self._refers_from_new_to_old(constraint):
-            yield RevisionPart(
-                self._promised(change, key, constraint), Turn.KEYS, "", f"Add {name}"
-            )
-            yield self._proof(key, constraint)
-        elif not self.comparison.is_in_use(table) or not constraint.validated:
-            yield RevisionPart(change, Turn.MAIN)
-        elif constraint.type == "exclusion":
-            yield self._exclusion(change, key, table)
-        elif constraint.type in ("check", "foreign key"):
-            yield RevisionPart(
-                self._promised(change, key, constraint), Turn.MAIN, "", f"Add {name}"
-            )
-            yield self._proof(key, constraint)
+def constraint_parts(
+    change: Change, key: Key, comparison: Comparison, moved: Collection[Key]
+) -> Iterator[RevisionPart]:
+    """The parts of a change on a constraint; `moved` are the objects that change below it."""
+    constraint = comparison.models.find(Constraint, key)
+    if change.action != "validate" and change.stage in (Stage.DROP, Stage.CLEAN):
+        if not can_swap(key, comparison, moved):
+            yield RevisionPart(change, Turn.MAIN, about=_without(constraint))
+        return
+    assert constraint is not None
+    in_use = constraint.validated and comparison.is_in_use(constraint.table)
+    # A foreign key of a new table to an existing one locks both.
+    between = (
+        constraint.validated
+        and constraint.table in comparison.new_tables
+        and object_operations.refers_to(constraint) in comparison.kept_tables
+    )
+    if change.action == "validate":
+        yield _proof(key, constraint, comparison) if in_use else RevisionPart(change, Turn.MAIN)
+    elif between or (in_use and constraint.type in ("check", "foreign key")):
+        add = _not_valid(key, constraint, comparison)
+        promise = Change(change.stage, add, change.undo, "promise", key)
+        turn = Turn.KEYS if between else Turn.MAIN
+        yield RevisionPart(promise, turn, "", f"Add {constraint.name}")
+        yield _proof(key, constraint, comparison)
+    elif not in_use:
+        yield RevisionPart(change, Turn.MAIN)
+    elif constraint.type == "exclusion":
+        allow, title = unavoidable("exclusion", constraint.table), f"Add {constraint.name}"
+        if key in comparison.database.objects:
+            yield RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
         else:
-            yield from self._key(change, key, constraint)
+            yield RevisionPart(change, Turn.REWRITE, key.name, title, REWRITE, allow)
+    else:
+        yield from _key(change, key, constraint, comparison, moved)
 
-    def _refers_from_new_to_old(self, constraint: Constraint) -> bool:
-        """Whether this is a foreign key of a new table to an existing one, which locks both."""
-        return (
-            constraint.validated
-            and constraint.table in self.comparison.new_tables
-            and object_operations.refers_to(constraint) in self.comparison.kept_tables
-        )
 
-    def _exclusion(self, change: Change, key: Key, table: str) -> RevisionPart:
-        allow = unavoidable.exclusion(table)
-        if key in self.comparison.database.objects:
-            return RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
-        name = key.name.rpartition(".")[2]
-        return RevisionPart(change, Turn.REWRITE, key.name, f"Add {name}", REWRITE, allow)
+def _without(found: Constraint | None) -> str:
+    """The warning for a key that one revision drops and another one creates again."""
+    if found is None or found.type not in ("unique", "primary key"):
+        return ""
+    return f"Until {found.name} is created again, {found.table} accepts duplicate rows."
 
-    def _without(self, key: Key) -> str:
-        """The warning for a key that one revision drops and another one creates again."""
-        found = self.comparison.models.find(Constraint, key)
-        if found is None or found.type not in ("unique", "primary key"):
-            return ""
-        name, table = found.name, found.table
-        return f"Until {name} is created again, {table} accepts duplicate rows."
 
-    def _validated(self, change: Change, key: Key) -> Iterator[RevisionPart]:
-        constraint = self.comparison.models.one(Constraint, key)
-        if constraint.validated and self.comparison.is_in_use(constraint.table):
-            yield self._proof(key, constraint)
-        else:
-            yield RevisionPart(change, Turn.MAIN)
+def _proof(key: Key, constraint: Constraint, comparison: Comparison) -> RevisionPart:
+    name, table = constraint.name, constraint.table
+    drop = object_operations.drop(key, constraint)
+    back = [*drop, *_not_valid(key, constraint, comparison)]
+    change = Change(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
+    return RevisionPart(change, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
 
-    def _proof(self, key: Key, constraint: Constraint) -> RevisionPart:
-        name, table = constraint.name, constraint.table
-        back = [*object_operations.drop(key, constraint), *self._not_valid(key, constraint)]
-        change = Change(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
-        return RevisionPart(change, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
 
-    def _promised(self, change: Change, key: Key, constraint: Constraint) -> Change:
-        return Change(change.stage, self._not_valid(key, constraint), change.undo, "promise", key)
+def _not_valid(key: Key, constraint: Constraint, comparison: Comparison) -> list[MigrateOperation]:
+    """The operations that add a constraint NOT VALID."""
+    made, *rest = object_operations.create(key, constraint, comparison.declared)
+    if isinstance(made, CreateCheck | ops.CreateForeignKeyOp):
+        return [NotValid(made), *rest]
+    return [sql(each) for each in statements.create(key, replace(constraint, validated=False))]
 
-    def _not_valid(self, key: Key, constraint: Constraint) -> list[MigrateOperation]:
-        """The operations that add a constraint NOT VALID."""
-        made, *rest = object_operations.create(key, constraint, self.comparison.declared)
-        if isinstance(made, _NOT_VALID):
-            return [NotValid(made), *rest]
-        not_valid = replace(constraint, validated=False)
-        return [sql(each) for each in statements.create(key, not_valid)]
 
-    def _key(self, change: Change, key: Key, constraint: Constraint) -> Iterator[RevisionPart]:
-        found = key_index_of(constraint)
-        if found is None:
-            yield RevisionPart(change, Turn.MAIN)
-            return
-        if can_swap(key, self.comparison, self.moved):
-            yield from swap_key(key, found, self.comparison)
-            return
-        name, table = constraint.name, constraint.table
-        build = Change(
-            change.stage,
-            [BuildIndex(found.index)],
-            [RemoveIndex(name)],
-            "build",
-            key,
-        )
+def _key(
+    change: Change, key: Key, constraint: Constraint, comparison: Comparison, moved: Collection[Key]
+) -> Iterator[RevisionPart]:
+    found, name = key_index_of(constraint), constraint.name
+    if found is None:
+        yield RevisionPart(change, Turn.MAIN)
+    elif can_swap(key, comparison, moved):
+        yield from swap_key(key, found, comparison)
+    else:
+        do, undo = [BuildIndex(found.index)], [RemoveIndex(name)]
+        build = Change(change.stage, do, undo, "build", key)
         yield RevisionPart(build, Turn.INDEX, name, f"Build the index of {name}")
-        kind = PrimaryKeyUsingIndex if found.is_primary else UniqueUsingIndex
-        using = kind(
-            conv(name), table, name, deferrable=found.deferrable, initially=found.initially
-        )
-        # The operation of Alembic does not drop the index of the key; dropping the constraint does.
-        do = [using, *change.ops[1:]]
-        attach = Change(change.stage, do, [*change.undo, found.index], "attach", key)
-        yield RevisionPart(
-            attach,
-            Turn.KEYS,
-            table,
-            f"Create {name} from its index",
-            "The index was built in an earlier revision: no row is read.",
-        )
+        # Alembic's operation does not drop the index of the key; dropping the constraint does.
+        using = [found.using(name, name), *change.ops[1:]]
+        attach = Change(change.stage, using, [*change.undo, found.index], "attach", key)
+        about = "The index was built in an earlier revision: no row is read."
+        title = f"Create {name} from its index"
+        yield RevisionPart(attach, Turn.KEYS, constraint.table, title, about)

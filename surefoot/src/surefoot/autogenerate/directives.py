@@ -36,8 +36,7 @@ def process_revision_directives(
             "-x rename=… declares a rename for --autogenerate, which was not given",
             help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
         )
-    script = directives[0]
-    operations = cast("ops.UpgradeOps", script.upgrade_ops)
+    script, operations = directives[0], cast("ops.UpgradeOps", directives[0].upgrade_ops)
     if asked["autogenerate"] and operations.is_empty():
         directives[:] = []
         sys.stderr.write("OK  models and database are equal; no revision written\n")
@@ -99,27 +98,19 @@ def is_check(options: Mapping[str, Any]) -> bool:
 
 def _next_number(script: ScriptDirectory) -> str:
     """The highest number among the revisions, plus one."""
-    numbers = [
-        int(revision.revision)
-        for revision in script.walk_revisions()
-        if revision.revision.isdecimal()
-    ]
-    return f"{max(numbers, default=0) + 1:04d}"
+    names = [each.revision for each in script.walk_revisions() if each.revision.isdecimal()]
+    return f"{max(map(int, names), default=0) + 1:04d}"
 
 
 def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
-    planned = plan(
-        cast("list[Change]", operations.ops),
-        operations.info["comparison"],
-        operations.info["diff"],
-    )
+    comparison, diff = operations.info["comparison"], operations.info["diff"]
+    planned = plan(cast("list[Change]", operations.ops), comparison, diff)
     first, before = str(script.rev_id), None
     for number, each in enumerate(planned):
-        upgrade = ops.UpgradeOps(list(each.changes))
-        downgrade = ops.DowngradeOps()
+        upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None
         made = ops.MigrationScript(

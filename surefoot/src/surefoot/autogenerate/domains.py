@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import object_operations, unavoidable
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain
@@ -44,10 +44,8 @@ def made(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionP
         yield RevisionPart(change, Turn.MAIN)
         return
     bare = replace(after, not_null=False, checks=None)
-    yield RevisionPart(
-        Change(change.stage, object_operations.create(key, bare), change.undo, "begin", key),
-        Turn.MAIN,
-    )
+    create = object_operations.create(key, bare)
+    yield RevisionPart(Change(change.stage, create, change.undo, "begin", key), Turn.MAIN)
     yield from _constrained(key, bare, after, comparison, Turn.KEYS)
 
 
@@ -85,27 +83,28 @@ def _bound(before: Domain, after: Domain) -> list[MigrateOperation]:
 def _constrained(
     key: Key, before: Domain, after: Domain, comparison: Comparison, turn: Turn
 ) -> Iterator[RevisionPart]:
-    domain, tables = f"ALTER DOMAIN {quoted(after.name)}", tables_of(comparison, key)
+    domain = f"ALTER DOMAIN {quoted(after.name)}"
+    tables = ", ".join(tables_of(comparison, key))
     for check in alterations.added_checks(before, after):
         name = check_name(check)
         add = sql(f"{domain} ADD CONSTRAINT {check} NOT VALID")
         drop = sql(f"{domain} DROP CONSTRAINT {name}")
-        title = f"Add {name} to {key.name}"
-        yield RevisionPart(Change(Stage.CREATE, [add], [drop], "promise", key), turn, "", title)
+        promise = Change(Stage.CREATE, [add], [drop], "promise", key)
+        yield RevisionPart(promise, turn, "", f"Add {name} to {key.name}")
         prove = sql(f"{domain} VALIDATE CONSTRAINT {name}")
-        yield RevisionPart(
-            Change(Stage.STATE, [prove], [drop, add], "validate", key),
-            Turn.VALIDATE, key.name, f"Validate {name} of {key.name}",
-            f"Scans {', '.join(tables)} and blocks writes meanwhile: the check of a domain is "
-            "validated in no other way.",
-        )  # fmt: skip
+        change = Change(Stage.STATE, [prove], [drop, add], "validate", key)
+        about = (
+            f"Scans {tables} and blocks writes meanwhile: the check of a domain is validated in no "
+            "other way."
+        )
+        title = f"Validate {name} of {key.name}"
+        yield RevisionPart(change, Turn.VALIDATE, key.name, title, about)
     if after.not_null and not before.not_null:
         forbid, allow = sql(f"{domain} SET NOT NULL"), sql(f"{domain} DROP NOT NULL")
-        yield RevisionPart(
-            Change(Stage.STATE, [forbid], [allow], "required", key),
-            Turn.REQUIRE, key.name, f"Forbid null in {key.name}",
-            "Before this runs: deploy a release that writes a value in every row of "
-            f"{', '.join(tables)}, and backfill the rows that have none, in batches and outside of "
-            "a revision.",
-            unavoidable.domain(tables),
-        )  # fmt: skip
+        change = Change(Stage.STATE, [forbid], [allow], "required", key)
+        about = (
+            f"Before this runs: deploy a release that writes a value in every row of {tables}, and "
+            "backfill the rows that have none, in batches and outside of a revision."
+        )
+        why, title = unavoidable("required domain", tables), f"Forbid null in {key.name}"
+        yield RevisionPart(change, Turn.REQUIRE, key.name, title, about, why)

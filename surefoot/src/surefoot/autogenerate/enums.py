@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage
@@ -9,8 +11,8 @@ from surefoot.autogenerate.comparison import Comparison, renamed, replaces
 from surefoot.autogenerate.object_diff import ObjectDiff, spread
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.rendering import Note
-from surefoot.autogenerate.swappable import columns_of
 from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
@@ -39,32 +41,22 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[C
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
     if replaces(old, new):
-        replace = ReplaceEnumOp(key.name, new, columns=columns)
+        other = ReplaceEnumOp(key.name, new, columns=columns)
         word = "swap" if key in diff.swapped else "replace"
-        return [Change(Stage.ENUMS, [replace], [back], word, key)]
+        return [Change(Stage.ENUMS, [other], [back], word, key)]
     aside, again = _around(comparison, key)
-    return [Change(Stage.TYPES, _additions(key.name, old, new), [*aside, back, *again], "add", key)]
+    return [Change(Stage.TYPES, additions(key.name, old, new), [*aside, back, *again], "add", key)]
 
 
 def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The operations around the removal of a value: they drop and restore blocking objects."""
-    as_it_was = Comparison(
-        comparison.database,
-        comparison.database,
-        {},
-        comparison.nameless,
-        comparison.casts,
-        comparison.grants,
-        columns={name: (found, found) for name, (found, _) in comparison.columns.items()},
-    )
+    columns = {name: (found, found) for name, (found, _) in comparison.columns.items()}
+    as_it_was = replace(comparison, models=comparison.database, declared={}, columns=columns)
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
-    changes: list[Change] = [
-        *table_changes(as_it_was, diff, ()),
-        *object_changes(as_it_was, diff),
-    ]
+    changes = [*table_changes(as_it_was, diff, ()), *object_changes(as_it_was, diff)]
     changes.sort(key=lambda change: change.stage)
     return (
         [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],
@@ -78,15 +70,13 @@ def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
     return [(each.table, each.name) for each in of]
 
 
-def _additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
+def additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
     """One operation for each value, which names the value before it or the next old one."""
-    operations = []
-    for place, value in enumerate(new):
-        if value in old:
-            continue
-        if place:
-            operations.append(AddEnumValueOp(name, value, after=new[place - 1]))
-        else:
-            following = next((label for label in new if label in old), None)
-            operations.append(AddEnumValueOp(name, value, before=following))
-    return operations
+    first = next((label for label in new if label in old), None)
+    return [
+        AddEnumValueOp(name, value, after=new[place - 1])
+        if place
+        else AddEnumValueOp(name, value, before=first)
+        for place, value in enumerate(new)
+        if value not in old
+    ]

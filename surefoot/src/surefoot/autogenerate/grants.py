@@ -49,8 +49,3 @@ def read_grants(connection: Connection, schema: str) -> Grants:
         key = Key(kind, name)
         found[key] = (*found.get(key, ()), statement)
     return found
-
-
-def note_text(grants: tuple[str, ...]) -> str:
-    """The note in a revision that creates the object again."""
-    return f"Dropping it dropped these privileges: {'; '.join(grants)}."

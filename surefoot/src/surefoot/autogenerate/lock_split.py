@@ -13,10 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from surefoot.autogenerate.change import Stage
+from surefoot.autogenerate.change import Allowance, RevisionPart, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.locks import Lock, Mode, Work, locked
-from surefoot.autogenerate.revision_part import Allowance, RevisionPart
 from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.catalog import Key
 
@@ -47,66 +46,49 @@ def split_by_locks(
     parts: Iterable[RevisionPart], comparison: Comparison
 ) -> list[list[RevisionPart]]:
     """The parts of a turn as revisions, in order."""
-    parts = list(parts)
-    known = [list(transitions([part.change], comparison)) for part in parts]
-    coming = Counter(key for found in known for key in {transition.key for transition in found})
+    known = [(part, list(transitions([part.change], comparison))) for part in parts]
+    coming = Counter(key for _, found in known for key in {each.key for each in found})
     # Dropped and not yet created again.
     away: set[Key] = set()
     revisions = [_Revision()]
-    for part, found in zip(parts, known):  # noqa: B905 - one is made of the other
-        current = revisions[-1]
-        locks = _locks(part, found, comparison, current.made)
-        broken = list(current.breaks(locks))
+    for part, found in known:
+        locks = _locks(part, found, comparison, revisions[-1].made)
+        broken = list(revisions[-1].breaks(locks))
         if broken and not away:
-            current = _Revision()
-            revisions.append(current)
-            locks, broken = _locks(part, found, comparison, current.made), []
-        for key in {transition.key for transition in found}:
+            revisions.append(_Revision())
+            locks, broken = _locks(part, found, comparison, revisions[-1].made), []
+        current, leaves = revisions[-1], part.change.stage in _LEAVES
+        for key in {each.key for each in found}:
             coming[key] -= 1
-            if _leaves(part) and coming[key] > 0:
+            if leaves and coming[key] > 0:
                 away.add(key)
-        allow = tuple(Allowance(rule, _reason(away)) for rule in broken)
+        names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
+        reason = f"{names} would be missing between two transactions"
+        allow = (Allowance(rule, reason) for rule in broken)
         away = {key for key in away if coming[key] > 0}
         current.parts.append(replace(part, allow=(*part.allow, *allow)))
         for table, mode, _ in locks:
             current.held[table] = max(mode, current.held.get(table, mode))
-        for transition in found:
-            if transition.key.kind in _RELATIONS and _is_gone(part, transition):
-                current.held.pop(transition.key.name, None)
+        for each in found:
+            gone = each.action == "drop" or (each.action == "remake" and leaves)
+            if each.key.kind in _RELATIONS and gone:
+                current.held.pop(each.key.name, None)
     return [each.parts for each in revisions if each.parts]
 
 
 def _locks(
     part: RevisionPart, found: Iterable[Transition], comparison: Comparison, made: set[str]
 ) -> list[Lock]:
-    found = list(found)
+    leaves = part.change.stage in _LEAVES
     made |= {
-        transition.key.name
-        for transition in found
-        if transition.key.kind in _RELATIONS
-        and transition.action in ("make", "remake")
-        and not _leaves(part)
+        each.key.name
+        for each in found
+        if each.key.kind in _RELATIONS and each.action in ("make", "remake") and not leaves
     }
-    locks = [
-        lock
-        for transition in found
-        for lock in locked(transition, comparison)
-        if lock[0] not in made
+    # Dropping reads no rows.
+    return [
+        (table, mode, Work.CATALOGUE if leaves else work)
+        for each in found
+        for table, mode, work in locked(each, comparison)
+        if table not in made
     ]
-    if _leaves(part):
-        # Dropping reads no rows.
-        return [(table, mode, Work.CATALOGUE) for table, mode, _ in locks]
-    return locks
-
-
-def _leaves(part: RevisionPart) -> bool:
-    return part.change.stage in _LEAVES
-
-
-def _is_gone(part: RevisionPart, transition: Transition) -> bool:
-    return transition.action == "drop" or (transition.action == "remake" and _leaves(part))
-
-
-def _reason(away: Iterable[Key]) -> str:
-    names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
-    return f"{names} would be missing between two transactions"

@@ -14,8 +14,8 @@ from surefoot.autogenerate.additions import fills_rows, is_volatile
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_diff import VIEWS
-from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog.kinds import Column, Constraint, Table
 
 
@@ -72,117 +72,95 @@ _OF_OBJECTS: Mapping[tuple[str, str], tuple[Mode, Work]] = {
 def locks(transitions: Iterable[Transition], comparison: Comparison) -> str:
     """The text of the `Locks:` line."""
     transitions = list(transitions)
-    strongest: dict[str, tuple[Mode, Work]] = {}
     new = {
-        transition.key.name
-        for transition in transitions
-        if transition.action == "make" and transition.key.kind == "table"
+        each.key.name for each in transitions if each.action == "make" and each.key.kind == "table"
     }
-    for transition in transitions:
-        for table, mode, work in locked(transition, comparison):
-            if table not in new:
-                known = strongest.get(table, (mode, work))
-                strongest[table] = (max(known[0], mode), max(known[1], work))
+    strongest: dict[str, tuple[Mode, Work]] = {}
+    for table, mode, work in (lock for each in transitions for lock in locked(each, comparison)):
+        if table not in new:
+            known = strongest.get(table, (mode, work))
+            strongest[table] = (max(known[0], mode), max(known[1], work))
     if not strongest:
-        if not new:
-            return "none on a table."
-        return f"none that blocks; {_the(len(new))} new."
+        tables = "the table is" if len(new) == 1 else "the tables are"
+        return f"none that blocks; {tables} new." if new else "none on a table."
     grouped: dict[tuple[Mode, Work], list[str]] = {}
     for table, how in sorted(strongest.items()):
         grouped.setdefault(how, []).append(table)
-    return (
-        "; ".join(
-            f"{mode.name.replace('_', ' ')} on {listed(tables)}{_WORDS[work]}"
-            for (mode, work), tables in sorted(grouped.items(), reverse=True)
-        )
-        + "."
+    said = (
+        f"{mode.name.replace('_', ' ')} on {listed(tables)}{_WORDS[work]}"
+        for (mode, work), tables in sorted(grouped.items(), reverse=True)
     )
+    return f"{'; '.join(said)}."
 
 
 def locked(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
     """The locks that come with a transition."""
-    kind, table = transition.key.kind, transition.table
-    if transition.action == "rename" and kind == "index":
+    kind, action, table = transition.key.kind, transition.action, transition.table
+    if action == "rename" and kind == "index":
         yield table, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
-    elif transition.action in ("rename", "cover") and kind in ("table", "column", "constraint"):
-        yield table, _ACCESS, Work.CATALOGUE
+    elif action in ("rename", "cover") and kind in ("table", "column", "constraint"):
+        yield table, *_CHANGED
     elif kind == "table":
         yield from _of_table(transition, comparison)
-    elif transition.action == "number":
-        # A query reads the rows.
-        return
-    elif kind == "column":
+    elif kind == "column" and action != "number":
         yield table, *_of_column(transition, comparison)
     elif kind == "constraint":
         yield from _of_constraint(transition)
-    elif kind in ("enum", "domain"):
-        yield from _of_type(transition, comparison)
-    elif transition.action != "comment" and (kind not in VIEWS or transition.before is not None):
-        how = _OF_OBJECTS.get((kind, transition.action)) or _OF_OBJECTS.get((kind, ""))
+    elif kind == "enum" and action == "replace":
+        for used, _ in used_by(comparison, transition.key):
+            yield used, _ACCESS, Work.REWRITE
+    elif kind == "domain" and action in ("change", "validate", "required"):
+        for user in comparison.models.users_of(transition.key):
+            column = comparison.models.find(Column, user)
+            if column is not None and column.table in comparison.kept_tables:
+                yield column.table, Mode.SHARE, Work.READ
+    elif action not in ("comment", "number") and (
+        kind not in VIEWS or transition.before is not None
+    ):
+        how = _OF_OBJECTS.get((kind, action)) or _OF_OBJECTS.get((kind, ""))
         if how is not None:
             yield table, *how
 
 
-def _of_type(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
-    if transition.key.kind == "enum" and transition.action == "replace":
-        for table, _ in used_by(comparison, transition.key):
-            yield table, _ACCESS, Work.REWRITE
-    elif transition.key.kind == "domain" and transition.action in (
-        "change",
-        "validate",
-        "required",
-    ):
-        yield from _of_domain(transition, comparison)
-
-
-def _of_domain(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
-    for user in comparison.models.users_of(transition.key):
-        if user.kind == "column":
-            table = comparison.models.one(Column, user).table
-            if table in comparison.kept_tables:
-                yield table, Mode.SHARE, Work.READ
-
-
 def _of_table(transition: Transition, comparison: Comparison) -> Iterator[Lock]:
+    name, makes = transition.key.name, transition.action == "make"
     if transition.action == "comment":
-        yield transition.key.name, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
+        yield name, Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
     elif transition.action == "change":
         before, after = transition.before, transition.after
-        rewritten = (
-            isinstance(before, Table)
-            and isinstance(after, Table)
-            and before.persistence != after.persistence
-        )
-        yield transition.key.name, _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
+        tables = [each for each in (before, after) if isinstance(each, Table)]
+        rewritten = len({each.persistence for each in tables}) > 1
+        yield name, _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
     else:
-        catalog = comparison.models if transition.action == "make" else comparison.database
-        mode = Mode.SHARE_ROW_EXCLUSIVE if transition.action == "make" else _ACCESS
         if transition.action == "drop":
-            yield transition.key.name, _ACCESS, Work.CATALOGUE
-        for constraint in catalog.of_table(Constraint, transition.key.name).values():
+            yield name, *_CHANGED
+        mode = Mode.SHARE_ROW_EXCLUSIVE if makes else _ACCESS
+        catalog = comparison.models if makes else comparison.database
+        for constraint in catalog.of_table(Constraint, name).values():
             referred = object_operations.refers_to(constraint)
             if referred is not None and referred in comparison.kept_tables:
                 yield referred, mode, Work.CATALOGUE
 
 
 def _of_column(transition: Transition, comparison: Comparison) -> tuple[Mode, Work]:
-    if transition.action == "comment":
-        return Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
-    if transition.action == "proven":
-        return Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
-    work = Work.CATALOGUE
-    if transition.action == "remake" or (
-        transition.action == "make" and _fills_rows(transition, comparison)
-    ):
-        work = Work.REWRITE
-    elif transition.action == "not null":
-        work = Work.READ
-    elif transition.action == "retype":
-        work = _retyping(transition, comparison)
-    return _ACCESS, work
+    match transition.action:
+        case "comment":
+            return Mode.SHARE_UPDATE_EXCLUSIVE, Work.CATALOGUE
+        case "proven":
+            return Mode.SHARE_UPDATE_EXCLUSIVE, Work.READ
+        case "not null":
+            return _ACCESS, Work.READ
+        case "retype":
+            return _ACCESS, _type_change(transition, comparison)
+        case "make" if isinstance(transition.after, Column):
+            column = transition.after
+            rewritten = fills_rows(column) or is_volatile(comparison, column)
+            return _ACCESS, Work.REWRITE if rewritten else Work.CATALOGUE
+        case action:
+            return _ACCESS, Work.REWRITE if action == "remake" else Work.CATALOGUE
 
 
-def _retyping(transition: Transition, comparison: Comparison) -> Work:
+def _type_change(transition: Transition, comparison: Comparison) -> Work:
     before, after = transition.before, transition.after
     if not isinstance(before, Column) or not isinstance(after, Column):
         return Work.CATALOGUE  # a column that neither catalog has
@@ -195,27 +173,20 @@ def _retyping(transition: Transition, comparison: Comparison) -> Work:
     return Work.READ if "constraint" in kinds else Work.CATALOGUE
 
 
-def _fills_rows(transition: Transition, comparison: Comparison) -> bool:
-    """Whether adding the column writes each row."""
-    column = transition.after
-    return isinstance(column, Column) and (fills_rows(column) or is_volatile(comparison, column))
-
-
 def _of_constraint(transition: Transition) -> Iterator[Lock]:
-    constraint = transition.after or transition.before
-    if not isinstance(constraint, Constraint):
-        constraint = None
+    item, action = transition.after or transition.before, transition.action
+    constraint = item if isinstance(item, Constraint) else None
     referred = None if constraint is None else object_operations.refers_to(constraint)
-    if transition.action == "comment":
+    if action == "comment":
         return
-    if transition.action in ("validate", "build"):
-        work = Work.READ if transition.action == "validate" else Work.INDEX
+    if action in ("validate", "build"):
+        work = Work.READ if action == "validate" else Work.INDEX
         yield transition.table, Mode.SHARE_UPDATE_EXCLUSIVE, work
         return
-    mode, work = _ACCESS, Work.CATALOGUE
-    if transition.action in ("make", "remake") and constraint is not None and constraint.validated:
+    mode, work = _CHANGED
+    if action in ("make", "remake") and constraint is not None and constraint.validated:
         work = Work.READ if constraint.type in ("check", "foreign key") else Work.INDEX
-    if transition.action in ("make", "promise") and referred is not None:
+    if action in ("make", "promise") and referred is not None:
         mode = Mode.SHARE_ROW_EXCLUSIVE
     yield transition.table, mode, work
     if referred is not None:
@@ -225,7 +196,3 @@ def _of_constraint(transition: Transition) -> Iterator[Lock]:
 def listed(names: list[str]) -> str:
     """The names with commas and a final and."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _the(count: int) -> str:
-    return "the table is" if count == 1 else "the tables are"

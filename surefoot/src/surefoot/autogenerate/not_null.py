@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from alembic.operations import ops
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import CreateCheck, NotValid, sql
-from surefoot.autogenerate.revision_part import PROVEN, RevisionPart, Turn
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.operations.constraints import ValidateConstraint
 from surefoot.quoting import quoted
 
@@ -27,15 +27,13 @@ def forbid_null(change: Change, key: Key, comparison: Comparison) -> Iterator[Re
     if table not in comparison.kept_tables:
         yield RevisionPart(change, Turn.MAIN)
         return
-    new = key not in comparison.database.objects
+    writes = f"writes {key.name} in every row"
+    if key in comparison.database.objects:
+        writes = f"never writes null to {key.name}"
     about = (
-        f"Before this runs: deploy a release that writes {key.name} in every row, and backfill the "
-        f"rows that have no value, in batches and outside of a revision."
+        f"Before this runs: deploy a release that {writes}, and backfill the rows that have no "
+        "value, in batches and outside of a revision."
     )
-    if not new:
-        about = about.replace(
-            f"writes {key.name} in every row", f"never writes null to {key.name}", 1
-        )
     if promised_by_itself(comparison):
         yield from _by_itself(table, column, key, about)
     else:
@@ -61,14 +59,11 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Revisi
         f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the models "
         "were compared with; an older one refuses it."
     )
-    yield RevisionPart(
-        Change(Stage.TABLES, [promise], [free], "promised", key),
-        Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about,
-    )  # fmt: skip
-    yield RevisionPart(
-        Change(Stage.TABLES, [ValidateConstraint(name, table)], [free, promise], "proven", key),
-        Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN,
-    )  # fmt: skip
+    promised = Change(Stage.TABLES, [promise], [free], "promised", key)
+    yield RevisionPart(promised, Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
+    prove = ValidateConstraint(name, table)
+    proven = Change(Stage.TABLES, [prove], [free, promise], "proven", key)
+    yield RevisionPart(proven, Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN)
 
 
 def _by_check(
@@ -77,22 +72,14 @@ def _by_check(
     name = f"ck_{table}_{column}_not_null"[:_LONGEST_NAME]
     check = CreateCheck(conv(name), table, f"{quoted(column)} IS NOT NULL")
     drop = ops.DropConstraintOp(conv(name), table, "check")
-    yield RevisionPart(
-        Change(Stage.TABLES, [NotValid(check)], [drop], "promised", key),
-        Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about,
-    )  # fmt: skip
-    yield RevisionPart(
-        Change(
-            Stage.TABLES, [ValidateConstraint(name, table)], [drop, NotValid(check)],
-            "proven", key,
-        ),
-        Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN,
-    )  # fmt: skip
-    yield RevisionPart(
-        Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key),
-        Turn.REQUIRE, table, f"Forbid null in {key.name}",
-        "PostgreSQL relies on the validated check, and reads no row.",
-    )  # fmt: skip
+    promised = Change(Stage.TABLES, [NotValid(check)], [drop], "promised", key)
+    yield RevisionPart(promised, Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
+    prove, back = ValidateConstraint(name, table), [drop, NotValid(check)]
+    proven = Change(Stage.TABLES, [prove], back, "proven", key)
+    yield RevisionPart(proven, Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN)
+    forbid = Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key)
+    about = "PostgreSQL relies on the validated check, and reads no row."
+    yield RevisionPart(forbid, Turn.REQUIRE, table, f"Forbid null in {key.name}", about)
 
 
 def dropped_column(
@@ -101,25 +88,18 @@ def dropped_column(
     """Drops a column; a required one is first made optional for new releases."""
     table, column = str(drop.table_name), str(drop.column_name)
     key = Key("column", f"{table}.{column}")
-    back = change.undo[0] if change.undo else None
-    if isinstance(back, ops.AddColumnOp) and _is_demanded(comparison.database.find(Column, key)):
-        free = ops.AlterColumnOp(
-            table, column, modify_nullable=True,
-            existing_type=back.column.type, existing_nullable=False,
-        )  # fmt: skip
-        yield RevisionPart(
-            Change(Stage.TABLES, [free], [free.reverse()], "nullable", key),
-            Turn.MAIN, "", f"Allow rows without {key.name}",
-            f"From here on a release that does not know {key.name} can write rows.",
-        )  # fmt: skip
-        copy = back.column._copy()
+    back, found = change.undo[0] if change.undo else None, comparison.database.find(Column, key)
+    # A row without a value is refused.
+    demanded = found is not None and found.not_null and not found.has_own_value
+    if demanded and isinstance(back, ops.AddColumnOp):
+        free = ops.AlterColumnOp(table, column, modify_nullable=True, existing_nullable=False)
+        free.existing_type = back.column.type
+        optional = Change(Stage.TABLES, [free], [free.reverse()], "nullable", key)
+        about = f"From here on a release that does not know {key.name} can write rows."
+        yield RevisionPart(optional, Turn.MAIN, "", f"Allow rows without {key.name}", about)
+        copy = copy_column(back.column)
         copy.nullable = True
-        back = ops.AddColumnOp(table, copy, schema=back.schema)
-        change = Change(change.stage, [drop], [back, *change.undo[1:]], change.action, change.key)
+        undo = [ops.AddColumnOp(table, copy, schema=back.schema), *change.undo[1:]]
+        change = Change(change.stage, [drop], undo, change.action, change.key)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     yield RevisionPart(change, Turn.COLUMNS, table, f"Drop {key.name}", about)
-
-
-def _is_demanded(column: Column | None) -> bool:
-    """Whether a row without a value for the column is refused."""
-    return column is not None and column.not_null and not column.has_own_value

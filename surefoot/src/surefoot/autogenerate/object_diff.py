@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
-from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.autogenerate.swappable import is_swappable_enum
+from surefoot.autogenerate.type_change import is_swappable_enum, needs_no_rewrite
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequence, View
 
@@ -21,16 +20,7 @@ VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
 _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
 # Created after tables and dropped before them; BEFORE_TABLES are the other way round.
-AFTER_TABLES = (
-    "constraint",
-    "index",
-    *ROUTINES,
-    *VIEWS,
-    "statistics",
-    "rule",
-    "policy",
-    "trigger",
-)
+AFTER_TABLES = ("constraint", "index", *ROUTINES, *VIEWS, "statistics", "rule", "policy", "trigger")
 BEFORE_TABLES = ("type", "enum", "domain", "sequence")
 KINDS = (*BEFORE_TABLES, *AFTER_TABLES)
 _EASY: Mapping[str, Attributes] = {
@@ -83,11 +73,9 @@ def diff_objects(comparison: Comparison) -> ObjectDiff:
             else:
                 diff.recreated.add(key)
             if is_replaced(comparison.followed, comparison.models, key):
-                if is_swappable_enum(comparison, key):
-                    diff.in_place.discard(key)
-                    diff.swapped.add(key)
-                else:
-                    diff.replaced.add(key)
+                swappable = is_swappable_enum(comparison, key)
+                (diff.swapped if swappable else diff.replaced).add(key)
+                diff.in_place -= diff.swapped
     spread(comparison, diff)
     return diff
 
@@ -171,10 +159,8 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     It validates a check again under a new type, and rebuilds an index for a new collation. A
     rewrite does both by itself.
     """
-    pairs = [
-        (comparison.database.one(Column, each), comparison.models.one(Column, each))
-        for each in columns
-    ]
+    catalogs = comparison.database, comparison.models
+    pairs = [tuple(catalog.one(Column, each) for catalog in catalogs) for each in columns]
     if not pairs or not all(needs_no_rewrite(old.type, new.type) for old, new in pairs):
         return False
     item = comparison.database.objects[user]

@@ -22,7 +22,8 @@ from surefoot.quoting import literal, quoted
 
 # A colon before a word would be taken for a parameter.
 _NO_PARAMETER = re.compile(r"(?:[^:]|::|:(?!\w))*", re.DOTALL)
-_ALEMBIC_TYPES = {
+# Alembic has no name for an exclusion constraint.
+_TYPES = {
     "foreign key": "foreignkey",
     "primary key": "primary",
     "unique": "unique",
@@ -46,7 +47,7 @@ def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
     if isinstance(item, kinds.Index):
         return [ops.DropIndexOp(conv(item.name), table_name=item.table)]
     if isinstance(item, kinds.Constraint):
-        return [_DropConstraint(conv(item.name), item.table, _ALEMBIC_TYPES.get(item.type))]
+        return [_DropConstraint(conv(item.name), item.table, _TYPES.get(item.type))]
     return [sql(statements.drop(key, item))]
 
 
@@ -91,7 +92,8 @@ def _as_declared(declared: Constraint | Index, item: SchemaObject) -> MigrateOpe
     if isinstance(declared, PrimaryKeyConstraint):
         if declared.dialect_kwargs or declared.deferrable or declared.initially:
             return None
-        return _primary_key(item, [column.name for column in declared.columns])
+        columns = [column.name for column in declared.columns]
+        return CreatePrimaryKey(conv(item.name), item.table, columns)
     if isinstance(declared, CheckConstraint):
         if declared._type_bound or declared.dialect_kwargs:
             return None
@@ -120,20 +122,16 @@ def _plain(item: SchemaObject) -> MigrateOperation | None:
         if not key.is_plain:
             return None
         if key.is_primary:
-            return _primary_key(item, names(key.columns))
+            return CreatePrimaryKey(name, item.table, names(key.columns))
         return ops.CreateUniqueConstraintOp(name, item.table, names(key.columns))
-    if reference := parse_reference(definition):
-        if reference.rest:
+    if found := parse_reference(definition):
+        if found.rest:
             return None
-        return ops.CreateForeignKeyOp(
-            name, item.table, reference.table, list(reference.columns), list(reference.referred),
-            onupdate=reference.on_update, ondelete=reference.on_delete,
-        )  # fmt: skip
+        columns, referred = list(found.columns), list(found.referred)
+        made = ops.CreateForeignKeyOp(name, item.table, found.table, columns, referred)
+        made.kw.update(onupdate=found.on_update, ondelete=found.on_delete)
+        return made
     condition = parse_check(definition)
     if condition is None or not _NO_PARAMETER.fullmatch(condition):
         return None
     return CreateCheck(name, item.table, condition)
-
-
-def _primary_key(item: kinds.Constraint, columns: list[str]) -> CreatePrimaryKey:
-    return CreatePrimaryKey(conv(item.name), item.table, columns)

@@ -7,38 +7,30 @@ from collections import abc
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate import grants, object_operations
+from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.domains import redefined
 from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
-from surefoot.catalog.kinds import (
-    Constraint,
-    Domain,
-    Routine,
-    Sequence,
-    Trigger,
-    View,
-    table_of,
-)
+from surefoot.catalog.kinds import Constraint, Domain, Routine, Sequence, Trigger, View, table_of
 from surefoot.catalog.order import in_order
+
+Operations = abc.Sequence[MigrateOperation]
 
 
 def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected = comparison.database, comparison.models
-    changes = [
-        _drop(comparison, diff, key)
-        for key in reversed(in_order(diff.removed | diff.recreated, found.uses))
+    going = reversed(in_order(diff.removed | diff.recreated, found.uses))
+    coming = in_order(diff.added | diff.recreated, expected.uses)
+    staying = in_order(diff.in_place, expected.uses)
+    return [
+        *(_drop(comparison, diff, key) for key in going),
+        *(_create(comparison, key) for key in coming),
+        *(change for key in staying for change in _in_place(comparison, key)),
     ]
-    changes += [
-        _create(comparison, key) for key in in_order(diff.added | diff.recreated, expected.uses)
-    ]
-    for key in in_order(diff.in_place, expected.uses):
-        changes += _in_place(comparison, key)
-    return changes
 
 
 def needs_tables(catalog: Catalog, key: Key) -> bool:
@@ -53,43 +45,32 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
         return False
     words = set(re.findall(r"\w+", catalog.one(Routine, key).definition))
     tables = {each.name for each in catalog.objects if each.kind in ("table", *VIEWS)}
-    return bool(words & tables) or any(
-        used.kind in ("table", "column", *VIEWS) for used in catalog.uses.get(key, ())
-    )
+    used = {each.kind for each in catalog.uses.get(key, ())}
+    return bool(words & tables or used & {"table", "column", *VIEWS})
 
 
 def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
     item = comparison.database.objects[key]
     late = needs_tables(comparison.database, key) or key in diff.recreated
-    back = object_operations.create(key, item)
     # Dropping the table drops these; the way back creates some of them after the table.
     gone = (
         table_of(item) in comparison.gone_tables
         and not isinstance(item, Trigger)
         and not (isinstance(item, Constraint) and item.type == "foreign key")
     )
-    return Change(
-        Stage.DROP if late else Stage.CLEAN,
-        [] if gone else object_operations.drop(key, item),
-        back,
-        _action("drop", comparison, key),
-        key,
-    )
+    do = [] if gone else object_operations.drop(key, item)
+    stage, action = Stage.DROP if late else Stage.CLEAN, _action("drop", comparison, key)
+    return Change(stage, do, object_operations.create(key, item), action, key)
 
 
 def _create(comparison: Comparison, key: Key) -> Change:
-    item = comparison.models.objects[key]
-    lost = comparison.grants.get(key)
-    return Change(
-        Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES,
-        [
-            *object_operations.create(key, item, comparison.declared),
-            *([Note(grants.note_text(lost))] if lost else []),
-        ],
-        object_operations.drop(key, item),
-        _action("make", comparison, key),
-        key,
-    )
+    item, lost = comparison.models.objects[key], comparison.grants.get(key)
+    stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
+    do = object_operations.create(key, item, comparison.declared)
+    if lost:
+        do.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
+    undo = object_operations.drop(key, item)
+    return Change(stage, do, undo, _action("make", comparison, key), key)
 
 
 def _action(action: str, comparison: Comparison, key: Key) -> str:
@@ -103,12 +84,7 @@ def _in_place(comparison: Comparison, key: Key) -> list[Change]:
     different = changed(comparison, key)
     changes = []
 
-    def change(
-        stage: Stage,
-        do: abc.Sequence[MigrateOperation],
-        undo: abc.Sequence[MigrateOperation],
-        action: str = "change",
-    ) -> None:
+    def change(stage: Stage, do: Operations, undo: Operations, action: str = "change") -> None:
         changes.append(Change(stage, do, undo, action, key))
 
     if different & {"definition", "columns", "options", "language"}:
@@ -125,8 +101,7 @@ def _in_place(comparison: Comparison, key: Key) -> list[Change]:
         case Domain(), Domain() if different - {"comment"}:
             change(Stage.TYPES, redefined(found, expected), redefined(expected, found))
     if "comment" in different:
-        words = (statements.comment(key, each) for each in (expected, found))
-        do, undo = ([sql(each)] for each in words)
+        do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
         change(Stage.STATE, do, undo, "comment")
     return changes
 
@@ -144,15 +119,12 @@ def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[Migra
     return [sql(alterations.sequence(after))]
 
 
-def _validation(
-    key: Key, found: Constraint, expected: Constraint
-) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+def _validation(key: Key, found: Constraint, expected: Constraint) -> tuple[Operations, Operations]:
     """Validation of a constraint; to make it NOT VALID again, it is dropped and created."""
-    validate: list[MigrateOperation] = [sql(statements.validate(expected))]
 
-    def remake(was: Constraint, becomes: Constraint) -> list[MigrateOperation]:
+    def to(was: Constraint, becomes: Constraint) -> Operations:
+        if becomes.validated:
+            return [sql(statements.validate(expected))]
         return [*object_operations.drop(key, was), *object_operations.create(key, becomes)]
 
-    if expected.validated:
-        return validate, remake(expected, found)
-    return remake(found, expected), validate
+    return to(found, expected), to(expected, found)

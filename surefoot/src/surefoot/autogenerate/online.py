@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from alembic.operations import ops
 
-from surefoot.autogenerate import domains, unavoidable
+from surefoot.autogenerate import domains
 from surefoot.autogenerate.additions import fills_rows
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.column_swap import swap_column, swap_enum
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.constraints import Constraints
+from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.index_swap import can_swap, swap_index
@@ -32,8 +33,7 @@ from surefoot.autogenerate.rendering import (
     RenameTable,
     sql,
 )
-from surefoot.autogenerate.retyping import needs_no_rewrite
-from surefoot.autogenerate.revision_part import REWRITE, Allowance, RevisionPart, Turn
+from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.operations.enums import AddEnumValueOp
@@ -44,6 +44,11 @@ _VALUE = (
     "the new value, let the releases write it, change the rows in batches, and remove the old "
     "value in a contract revision."
 )
+_UNFILLED = (
+    "Existing rows have no value in {}: backfill them, in batches and outside of a revision, where "
+    "they need one."
+)
+_UNUSED = "Before this runs: deploy a release that does not use {}."
 
 
 @dataclass(frozen=True)
@@ -58,40 +63,41 @@ class Online:
     def parts(self, change: Change) -> Iterator[RevisionPart]:
         """The parts of a change, in order."""
         operation, key = change.ops[0] if change.ops else None, change.key
+        table = str(getattr(operation, "table_name", ""))
+        values = [each for each in change.ops if isinstance(each, AddEnumValueOp)]
         if change.action == "rename" and isinstance(operation, RenameColumn | RenameTable):
             yield from rename_parts(change, operation, covered=self.only_tables_renamed)
         elif change.action == "rename" and key is not None and key.kind != "enum":
-            allow = unavoidable.sequence(key.name) if key.kind == "sequence" else ()
+            is_sequence = key.kind == "sequence"
+            allow = unavoidable("name of a sequence", key.name) if is_sequence else ()
             yield RevisionPart(change, Turn.RENAME, allow=allow)
-        elif any(isinstance(each, AddEnumValueOp) for each in change.ops):
-            yield RevisionPart(change, Turn.VALUES, "", _values(change))
+        elif values:
+            title = f"Add {', '.join(each.value for each in values)} to {values[0].type_name}"
+            yield RevisionPart(change, Turn.VALUES, "", title)
         elif getattr(operation, "schema", None) is not None:
             yield RevisionPart(change, Turn.MAIN)
         elif isinstance(operation, ops.DropTableOp):
-            table = str(operation.table_name)
-            yield RevisionPart(
-                change, Turn.TABLES, table, f"Drop {table}", _unused(f"the table {table}")
-            )
+            about = _UNUSED.format(f"the table {table}")
+            yield RevisionPart(change, Turn.TABLES, table, f"Drop {table}", about)
         elif isinstance(operation, ops.DropColumnOp) and change.action != "remake":
             yield from dropped_column(change, operation, self.comparison)
-        elif change.action == "not null" and key is not None:
+        elif key is None:
+            about = REWRITE if self._rewrites(operation) else ""
+            written = about and self.comparison.is_in_use(table)
+            allow = unavoidable("type of a column", table) if written else ()
+            yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
+        elif change.action == "not null":
             yield from forbid_null(change, key, self.comparison)
-        elif change.action == "swap" and key is not None:
+        elif change.action == "swap":
             of = swap_enum if key.kind == "enum" else swap_column
             yield from of(key, self.comparison)
-        elif key is None:
-            about = self._rewritten(operation)
-            table = str(getattr(operation, "table_name", ""))
-            written = about and self.comparison.is_in_use(table)
-            allow = unavoidable.retyped(table) if written else ()
-            yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
         else:
             yield from self._of_object(change, key)
 
     def _of_object(self, change: Change, key: Key) -> Iterator[RevisionPart]:
         item = self._of(key)
         if isinstance(item, TableObject) and item.table in self.comparison.gone_tables:
-            yield self._with_its_table(change, key, item)
+            yield _with_its_table(change, item)
         elif key.kind == "column" and change.action == "make" and self._writes_rows(key):
             allow = self._written_for(key)
             yield RevisionPart(change, Turn.REWRITE, key.name, f"Add {key.name}", REWRITE, allow)
@@ -103,110 +109,86 @@ class Online:
         elif number := self._number(change, key):
             yield from _numbered(change, key, number)
         elif key.kind == "column" and change.action == "default":
-            yield RevisionPart(change, Turn.MAIN, about=_unfilled(key))
+            yield RevisionPart(change, Turn.MAIN, about=_UNFILLED.format(key.name))
         elif key.kind == "index":
             yield from self._index(change, key)
         elif key.kind == "constraint":
-            yield from Constraints(self.comparison, self.moved).parts(change, key)
+            yield from constraint_parts(change, key, self.comparison, self.moved)
         elif self._can_wait(change, key):
-            title = f"Drop the {key.kind} {key.name}"
-            yield RevisionPart(
-                change, Turn.CONTRACT, "", title, _unused(f"the {key.kind} {key.name}")
-            )
+            name = f"the {key.kind} {key.name}"
+            about = _UNUSED.format(name)
+            yield RevisionPart(change, Turn.CONTRACT, "", f"Drop {name}", about)
         else:
             yield RevisionPart(change, Turn.MAIN)
 
     def _type(self, change: Change, key: Key) -> Iterator[RevisionPart]:
-        if key.kind == "domain" and change.action == "make":
-            yield from domains.made(change, key, self.comparison)
-        elif key.kind == "domain" and change.action == "change":
-            yield from domains.changed(change, key, self.comparison)
-        elif change.action == "replace":
+        allow: tuple[Allowance, ...] = ()
+        if key.kind == "domain" and change.action in ("make", "change"):
+            parts = domains.made if change.action == "make" else domains.changed
+            yield from parts(change, key, self.comparison)
+            return
+        if change.action == "replace":
             tables = sorted({table for table, _ in used_by(self.comparison, key)})
-            yield RevisionPart(change, Turn.MAIN, allow=unavoidable.enum(key.name, tables))
-        elif key.kind == "enum" and change.action == "rename":
-            yield RevisionPart(change, Turn.MAIN, about=_VALUE, allow=unavoidable.value())
-        else:
-            yield RevisionPart(change, Turn.MAIN)
+            allow = unavoidable("enum", key.name, ", ".join(tables)) if tables else ()
+        renames = key.kind == "enum" and change.action == "rename"
+        allow = unavoidable("name of an enum value") if renames else allow
+        yield RevisionPart(change, Turn.MAIN, about=_VALUE if renames else "", allow=allow)
 
     def _of(self, key: Key) -> SchemaObject | None:
         """The object of the models, or else of the database."""
-        objects = self.comparison.models.objects, self.comparison.database.objects
-        return objects[0].get(key) or objects[1].get(key)
+        models, database = self.comparison.models.objects, self.comparison.database.objects
+        return models.get(key) or database.get(key)
 
-    def _rewritten(self, operation: object) -> str:
-        """The warning for a type change that rewrites the table."""
+    def _rewrites(self, operation: object) -> bool:
+        """Whether this is a type change that rewrites the table."""
         if not isinstance(operation, ops.AlterColumnOp) or operation.modify_type is None:
-            return ""
+            return False
         key = Key("column", f"{operation.table_name}.{operation.column_name}")
         pair = self.comparison.column(key)
-        if pair is None or needs_no_rewrite(pair[0].type, pair[1].type):
-            return ""
-        return REWRITE
+        return pair is not None and not needs_no_rewrite(pair[0].type, pair[1].type)
 
     def _writes_rows(self, key: Key) -> bool:
         """Whether adding the column rewrites the table."""
         column = self.comparison.models.one(Column, key)
-        if not self.comparison.is_in_use(column.table):
-            return False
-        return fills_rows(column) or checked_domain(self.comparison, key)
+        writes = fills_rows(column) or checked_domain(self.comparison, key)
+        return writes and self.comparison.is_in_use(column.table)
 
     def _number(self, change: Change, key: Key) -> ContinueSequence | None:
         """The operation that sets a sequence after the rows, where the change ends with one."""
         item = self._of(key)
         owner = item.owned_by or "" if isinstance(item, Sequence) else ""
-        if change.action == "identity" or (
-            change.action == "make" and self.comparison.is_in_use(owner.rpartition(".")[0])
-        ):
-            last = change.ops[-1]
-            return last if isinstance(last, ContinueSequence) else None
-        return None
+        in_use = self.comparison.is_in_use(owner.rpartition(".")[0])
+        if change.action != "identity" and not (change.action == "make" and in_use):
+            return None
+        return change.ops[-1] if isinstance(change.ops[-1], ContinueSequence) else None
 
     def _written_for(self, key: Key) -> tuple[Allowance, ...]:
         column = self.comparison.models.one(Column, key)
-        if column.identity:
-            return unavoidable.identity(column.table)
-        if column.generated:
-            return unavoidable.stored(column.table)
-        return unavoidable.checked(column.table)
-
-    @staticmethod
-    def _with_its_table(change: Change, key: Key, item: TableObject) -> RevisionPart:
-        if change.ops and isinstance(item, Constraint) and item.type == "foreign key":
-            return RevisionPart(
-                change, Turn.UNREFER, item.name, f"Drop {item.name} of {item.table}"
-            )
-        if change.ops:
-            return RevisionPart(change, Turn.CONTRACT)
-        return RevisionPart(change, Turn.TABLES, item.table)
+        generated = "stored column" if column.generated else "checked column"
+        return unavoidable("identity" if column.identity else generated, column.table)
 
     def _can_wait(self, change: Change, key: Key) -> bool:
         """Whether the dropped object blocks no other change."""
-        if change.action != "drop" or change.stage is not Stage.DROP:
-            return False
-        if key in self.comparison.models.objects:
-            return False
-        if key.kind not in (*VIEWS, *ROUTINES, "trigger"):
-            return False
-        return not any(key in self.comparison.database.users_of(each) for each in self.moved)
+        return (
+            (change.action, change.stage) == ("drop", Stage.DROP)
+            and key not in self.comparison.models.objects
+            and key.kind in (*VIEWS, *ROUTINES, "trigger")
+            and not any(key in self.comparison.database.users_of(each) for each in self.moved)
+        )
 
     def _index(self, change: Change, key: Key) -> Iterator[RevisionPart]:
         leaving = change.stage in (Stage.DROP, Stage.CLEAN)
-        catalog = self.comparison.database if leaving else self.comparison.models
-        item = catalog.one(Index, key)
+        database, models = self.comparison.database, self.comparison.models
+        item = (database if leaving else models).one(Index, key)
         made = change.undo if leaving else change.ops
-        index = made[0] if made and isinstance(made[0], ops.CreateIndexOp) else None
-        index = index or index_of(item)
+        index = made[0] if made and isinstance(made[0], ops.CreateIndexOp) else index_of(item)
         view = Key("materialized view", item.table)
-        if leaving and view in self.comparison.database.objects:
-            without = Change(
-                change.stage, [], change.undo, change.action, key
-            )  # dropped with the view
-            if view in self.moved:
-                yield RevisionPart(without, Turn.MAIN)
-                return
-            if view not in self.comparison.models.objects:
-                yield RevisionPart(without, Turn.CONTRACT)
+        if leaving and view in database.objects:
+            # Dropped with the view.
+            without = Change(change.stage, [], change.undo, change.action, key)
+            if view in self.moved or view not in models.objects:
+                turn = Turn.MAIN if view in self.moved else Turn.CONTRACT
+                yield RevisionPart(without, turn)
                 return
         if not self.comparison.is_in_use(item.table) or index is None:
             yield RevisionPart(change, Turn.MAIN)
@@ -215,50 +197,44 @@ class Online:
             if not leaving:
                 yield from swap_index(key, index, self.comparison)
             return
-        name = item.name
-        build, unbuild = BuildIndex(index), RemoveIndex(name)
-        said = [sql(statements.comment(key, item))] if item.comment else []
-        unsaid = [sql(statements.comment(key, replace(item, comment=None)))] if said else []
+        name, build, unbuild = item.name, BuildIndex(index), RemoveIndex(item.name)
+        said, unsaid = (
+            [sql(statements.comment(key, each))] for each in (item, replace(item, comment=None))
+        )
         if leaving:
-            if said:
+            if item.comment:
                 yield RevisionPart(Change(change.stage, unsaid, said, "comment", key), Turn.BEFORE)
             gone = Change(change.stage, [unbuild], [build], "unbuild", key)
-            again = key in self.comparison.models.objects
+            again = key in models.objects
             about = f"Until {name} is built again, queries run without it." if again else ""
             yield RevisionPart(gone, Turn.UNINDEX, name, f"Drop {name}", about)
         else:
             there = Change(change.stage, [build], [unbuild], "build", key)
             yield RevisionPart(there, Turn.INDEX, name, f"Build {name} on {item.table}")
-            if said:
+            if item.comment:
                 yield RevisionPart(Change(change.stage, said, unsaid, "comment", key), Turn.KEYS)
+
+
+def _with_its_table(change: Change, item: TableObject) -> RevisionPart:
+    if not change.ops:
+        return RevisionPart(change, Turn.TABLES, item.table)
+    if not isinstance(item, Constraint) or item.type != "foreign key":
+        return RevisionPart(change, Turn.CONTRACT)
+    return RevisionPart(change, Turn.UNREFER, item.name, f"Drop {item.name} of {item.table}")
 
 
 def _numbered(change: Change, key: Key, number: ContinueSequence) -> Iterator[RevisionPart]:
     """A sequence, and in another revision its first number, which may take a scan."""
-    yield RevisionPart(
-        Change(change.stage, change.ops[:-1], change.undo, change.action, key), Turn.MAIN,
-        about="The sequence starts from its first number until a later revision sets "
-        f"{key.name} after the existing rows: until then, no release may rely on it.",
-    )  # fmt: skip
-    yield RevisionPart(
-        Change(Stage.STATE, [number], [number.reverse()], "number", key),
-        Turn.VALIDATE, key.name, f"Set {key.name} after its rows",
-        "Reads the rows for the highest number without blocking. The sequence does not see numbers "
-        "that a release writes by itself afterwards.",
-    )  # fmt: skip
-
-
-def _unfilled(key: Key) -> str:
-    return (
-        f"Existing rows have no value in {key.name}: backfill them, in batches and outside of a "
-        "revision, where they need one."
+    begun = Change(change.stage, change.ops[:-1], change.undo, change.action, key)
+    about = (
+        f"The sequence starts from its first number until a later revision sets {key.name} after "
+        "the existing rows: until then, no release may rely on it."
     )
-
-
-def _values(change: Change) -> str:
-    added = [each for each in change.ops if isinstance(each, AddEnumValueOp)]
-    return f"Add {', '.join(each.value for each in added)} to {added[0].type_name}"
-
-
-def _unused(name: str) -> str:
-    return f"Before this runs: deploy a release that does not use {name}."
+    yield RevisionPart(begun, Turn.MAIN, about=about)
+    numbered = Change(Stage.STATE, [number], [number.reverse()], "number", key)
+    about = (
+        "Reads the rows for the highest number without blocking. The sequence does not see numbers "
+        "that a release writes by itself afterwards."
+    )
+    title = f"Set {key.name} after its rows"
+    yield RevisionPart(numbered, Turn.VALIDATE, key.name, title, about)

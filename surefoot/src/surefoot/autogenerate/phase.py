@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
-from surefoot.autogenerate.retyping import is_widening
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table
 
@@ -21,71 +21,66 @@ _MAY_GO = ("statistics", "sequence", "policy", "rule")
 # Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
 _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics", "trigger")
+# Actions on a column that an older release may not expect.
+_FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
 def phase(transitions: Iterable[Transition], comparison: Comparison) -> str:
     """`expand` or `contract`."""
-    return (
-        "contract"
-        if any(_narrows(transition, comparison) for transition in transitions)
-        else "expand"
-    )
+    return "contract" if any(_narrows(each, comparison) for each in transitions) else "expand"
 
 
 def _narrows(transition: Transition, comparison: Comparison) -> bool:
+    kind, action, before = transition.key.kind, transition.action, transition.before
     if transition.table in comparison.new_tables:
         return False
-    if transition.key.kind == "column":
+    if kind == "column":
         return _column_narrows(transition)
-    if transition.key.kind in ("constraint", "index"):
+    if kind in ("constraint", "index"):
         return _key_narrows(transition, comparison)
-    if transition.action == "make":
-        if transition.before is not None and transition.key.kind in (*VIEWS, *ROUTINES):
-            return True
-        return transition.key.kind not in (*_MAY_COME, *VIEWS, *ROUTINES)
-    if transition.action == "drop":
-        return transition.key.kind not in _MAY_GO
-    if transition.key.kind == "domain":
-        known = transition.before is not None and transition.action in ("change", "promise")
-        return known or transition.action == "required"
-    if transition.action == "change":
+    if action == "make":
+        is_code = kind in (*VIEWS, *ROUTINES)
+        return before is not None if is_code else kind not in _MAY_COME
+    if action == "drop":
+        return kind not in _MAY_GO
+    if kind == "domain":
+        known = before is not None and action in ("change", "promise")
+        return known or action == "required"
+    if action == "change":
         return isinstance(transition.after, Table) and transition.after.row_security is not None
-    return transition.action in ("rename", "replace") and transition.key.kind not in _MAY_GO
+    return action in ("rename", "replace") and kind not in _MAY_GO
 
 
 def _column_narrows(transition: Transition) -> bool:
     before = transition.before if isinstance(transition.before, Column) else None
     after = transition.after if isinstance(transition.after, Column) else None
-    if transition.action == "make":
-        return after is not None and after.not_null and not after.has_own_value
-    if transition.action == "retype":
-        return before is None or after is None or not is_widening(before.type, after.type)
-    if transition.action == "default":
-        return after is None or (after.default is None and after.identity is None)
-    if transition.action == "identity":
-        return after is None or (after.identity or "ALWAYS").startswith("ALWAYS")
-    return transition.action in (
-        "drop", "not null", "nullable", "promised", "remake", "swapped", "rename",
-    )  # fmt: skip
+    match transition.action:
+        case "make":
+            return after is not None and after.not_null and not after.has_own_value
+        case "retype":
+            return before is None or after is None or not is_widening(before.type, after.type)
+        case "default":
+            return after is None or (after.default is None and after.identity is None)
+        case "identity":
+            return after is None or (after.identity or "ALWAYS").startswith("ALWAYS")
+        case action:
+            return action in _FORBIDS
 
 
 def _key_narrows(transition: Transition, comparison: Comparison) -> bool:
-    item = transition.after or transition.before
+    action, key, after = transition.action, transition.key, transition.after
+    item = after or transition.before
     unique = isinstance(item, Index) and item.unique
     kind = item.type if isinstance(item, Constraint) else None
-    if transition.action in ("drop", "unbuild"):
+    if action in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
-    if transition.action == "attach":
+    if action == "attach":
         return transition.before is not None
-    if transition.action not in _BINDS or (transition.key.kind == "index" and not unique):
+    if action not in _BINDS or (key.kind == "index" and not unique):
         return False
-    columns = {
-        key for key in comparison.models.uses.get(transition.key, ()) if key.kind == "column"
-    }
-    if isinstance(transition.after, Constraint) and (
-        referring := object_operations.referring_columns(transition.after)
-    ):
+    columns = {each for each in comparison.models.uses.get(key, ()) if each.kind == "column"}
+    if isinstance(after, Constraint) and (referring := object_operations.referring_columns(after)):
         columns = {Key("column", f"{transition.table}.{name}") for name in referring}
     # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 from alembic.operations import ops
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.online import Online
 from surefoot.autogenerate.rendering import RenameColumn
-from surefoot.autogenerate.revision_part import Allowance, RevisionPart, Turn
 from surefoot.autogenerate.transitions import transitions
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, table_of
@@ -28,15 +27,8 @@ from surefoot.catalog.kinds import Constraint, table_of
 _VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
-_BY_GROUP = (
-    Turn.VALIDATE,
-    Turn.PROMISE,
-    Turn.PROVE,
-    Turn.REQUIRE,
-    Turn.LATE_VALIDATE,
-    Turn.COLUMNS,
-    Turn.TABLES,
-)
+_VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
+_BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,12 @@ class RevisionPlan:
 
 def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
-    online = Online(comparison, _moved(changes, diff), _only_tables_renamed(changes))
+    only_tables_renamed = all(
+        change.action == "rename" and not isinstance(operation, RenameColumn)
+        for change in changes
+        for operation in change.ops
+    )
+    online = Online(comparison, _moved(changes, diff), only_tables_renamed)
     parts = [part for change in changes for part in online.parts(change)]
     parts = _after_needs(_last(_before_needs(parts, comparison)), comparison)
     parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
@@ -85,24 +82,15 @@ def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
-def _only_tables_renamed(changes: Iterable[Change]) -> bool:
-    return all(
-        change.action == "rename" and not isinstance(operation, RenameColumn)
-        for change in changes
-        for operation in change.ops
-    )
-
-
-def _before_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
+def _before_needs(parts: Sequence[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
     """Moves a foreign key before the index that it needs, where both are dropped."""
     unindexed = {part.change.key for part in parts if part.turn is Turn.UNINDEX}
-    uses = comparison.database.uses
+    dropped = (Turn.MAIN, Stage.DROP)
     return [
         part.at(Turn.BEFORE)
-        if part.turn is Turn.MAIN
+        if (part.turn, part.change.stage) == dropped
         and part.change.key is not None
-        and part.change.stage is Stage.DROP
-        and uses.get(part.change.key, frozenset()) & unindexed
+        and comparison.database.uses.get(part.change.key, frozenset()) & unindexed
         else part
         for part in parts
     ]
@@ -110,13 +98,10 @@ def _before_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Rev
 
 def _last(parts: list[RevisionPart]) -> list[RevisionPart]:
     """Drops an object that no table needs any more together with its last user."""
-    going = [part for part in parts if part.turn >= Turn.CONTRACT]
-    if not going:
-        return parts
-    last = max(going, key=lambda part: (part.turn, part.group))
+    going = [(part.turn, part.group) for part in parts if part.turn >= Turn.CONTRACT]
     return [
-        RevisionPart(part.change, last.turn, last.group)
-        if part.change.stage is Stage.CLEAN
+        RevisionPart(part.change, *max(going))
+        if going and part.change.stage is Stage.CLEAN
         else part
         for part in parts
     ]
@@ -134,13 +119,12 @@ def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Revi
             constraint = comparison.models.find(Constraint, key)
             kind = None if constraint is None else constraint.type
             uses = comparison.models.uses.get(key, frozenset())
+            late = word == "validate" and ready.get(key, turn) > turn
             if word == "promise" and kind == "foreign key":
                 turn = Turn.KEYS if _table(part, comparison) in indexed else turn
             elif required.intersection(_demands(part, kind, uses)):
                 turn = Turn.LATE_KEYS
-            elif (word == "validate" and ready.get(key, turn) > turn) or (
-                word == "number" and key in required
-            ):
+            elif late or (word == "number" and key in required):
                 turn = Turn.LATE_VALIDATE
             if word in _MADE and turn is not Turn.INDEX:
                 turn = max([turn, *(ready[used] for used in uses if used in ready)])
@@ -157,23 +141,21 @@ def _demands(part: RevisionPart, kind: str | None, uses: frozenset[Key]) -> Coll
 
 
 def _table(part: RevisionPart, comparison: Comparison) -> str | None:
-    """The table of a part's object."""
     return table_of(comparison.models.find(SchemaObject, part.change.key))
 
 
 def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
     """The revision that gets the developer's message as its title."""
-    for turn in (Turn.RENAME, Turn.MAIN):
+    for fits in (Turn.RENAME.__eq__, Turn.MAIN.__eq__, Turn.MAIN.__lt__):
         for group in grouped:
-            if group[0].turn is turn:
+            if fits(group[0].turn):
                 return group
-    return next((group for group in grouped if group[0].turn > Turn.MAIN), grouped[0])
+    return grouped[0]
 
 
 def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
-    """The title of a revision, made of those of its parts."""
-    titles = list(dict.fromkeys(part.title or _said(part.change, comparison) for part in group))
-    return ", ".join((titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])))
+    first, *rest = dict.fromkeys(part.title or _said(part.change, comparison) for part in group)
+    return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
 
 
 def _said(change: Change, comparison: Comparison) -> str:

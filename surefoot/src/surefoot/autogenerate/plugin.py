@@ -14,7 +14,7 @@ from typing import Any
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
-from surefoot.chain.version_table import VersionTable
+from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
 EXCLUDE = "surefoot_exclude"

@@ -10,7 +10,6 @@ rolled back afterwards. An undeclared rename is written as a drop and an add, wi
 from __future__ import annotations
 
 import itertools
-from collections import abc
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -18,17 +17,15 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate import unavoidable
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
-from surefoot.autogenerate.revision_part import RevisionPart, Turn
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
-
+_DECLARED = "the rename was declared; the releases are replaced at the same moment"
 
 # Objects with a name of their own in the schema.
 _WHOLE = ("table", "index", "sequence")
@@ -53,14 +50,12 @@ class Rename:
     @property
     def key(self) -> Key:
         """The key after the rename."""
-        whole = self.kind in _WHOLE
-        return Key(self.kind, self.new if whole else f"{self.table}.{self.new}")
+        return Key(self.kind, self.new if self.kind in _WHOLE else f"{self.table}.{self.new}")
 
     @property
     def former(self) -> Key:
         """The key before the rename."""
-        whole = self.kind in _WHOLE
-        return Key(self.kind, self.old if whole else f"{self.table}.{self.old}")
+        return replace(self, new=self.old).key
 
     def statement(self) -> str:
         """The statement that renames."""
@@ -71,19 +66,15 @@ class Rename:
 
     def change(self) -> Change:
         """The rename as a change of a revision."""
-        there, back = (
-            self._operation(each)
-            for each in (self, Rename(self.kind, self.table, self.new, self.old))
-        )
-        return Change(Stage.DROP, [there], [back], "rename", self.key)
+        back = replace(self, old=self.new, new=self.old)
+        return Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
 
-    @staticmethod
-    def _operation(rename: Rename) -> MigrateOperation:
-        if rename.kind == "column":
-            return RenameColumn(rename.table, rename.old, rename.new)
-        if rename.kind == "table":
-            return RenameTable(rename.old, rename.new)
-        return sql(rename.statement())
+    def _operation(self) -> MigrateOperation:
+        if self.kind == "column":
+            return RenameColumn(self.table, self.old, self.new)
+        if self.kind == "table":
+            return RenameTable(self.old, self.new)
+        return sql(self.statement())
 
 
 def parse_renames(arguments: Iterable[str]) -> list[Rename]:
@@ -129,19 +120,15 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
 
 
 def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Following]:
-    return {
-        item.name: item
-        for _, item in catalog.each(kind)
-        if (
-            (item.owned_by or "").rpartition(".")[0] == table
-            if isinstance(item, Sequence)
-            else item.table == table
-        )
-    }
+    def owner(item: _Following) -> str:
+        if isinstance(item, Sequence):
+            return (item.owned_by or "").rpartition(".")[0]
+        return item.table
+
+    return {item.name: item for _, item in catalog.each(kind) if owner(item) == table}
 
 
 def _equal(before: _Following, after: _Following) -> bool:
-    """Whether nothing but the name differs."""
     name, other = quoted(before.name), quoted(after.name)
     definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
     return replace(before, name=after.name, definition=definition) == after
@@ -168,7 +155,7 @@ def rename_parts(
     )
     rule = "avoid-renaming-a-column" if of else "avoid-renaming"
     title = f"Rename {old} to {new}"
-    yield RevisionPart(change, Turn.RENAME, "", title, about, unavoidable.declared_rename(rule))
+    yield RevisionPart(change, Turn.RENAME, "", title, about, (Allowance(rule, _DECLARED),))
 
 
 def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
@@ -181,10 +168,8 @@ def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
     yield RevisionPart(change, Turn.RENAME, "", f"Rename {rename.old} to {rename.new}", about)
     yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
     about = f"Before this runs: deploy a release that uses {rename.new} only."
-    yield RevisionPart(
-        Change(Stage.DROP, [drop], [make], "drop", key),
-        Turn.CONTRACT, "", f"Drop the view {rename.old}", about,
-    )  # fmt: skip
+    away = Change(Stage.DROP, [drop], [make], "drop", key)
+    yield RevisionPart(away, Turn.CONTRACT, "", f"Drop the view {rename.old}", about)
 
 
 @dataclass(frozen=True)
@@ -214,17 +199,16 @@ class Candidate:
 def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
     """The drops and adds that may be renames."""
     for table in sorted(_names(database) & _names(models)):
-        gone, come = (
-            {name: each for name, each in one.of_table(Column, table).items()
-             if name not in other.of_table(Column, table)}
-            for one, other in ((database, models), (models, database))
-        )  # fmt: skip
-        for old, column in gone.items():
-            for new, each in come.items():
-                if column.type == each.type:
-                    yield Candidate(f"{table}.{old}", f"{table}.{new}")
-    for old_table, new_table in _tables(database, models):
-        yield Candidate(old_table, new_table)
+        before, after = database.of_table(Column, table), models.of_table(Column, table)
+        gone = [each for each in before.values() if each.name not in after]
+        come = [each for each in after.values() if each.name not in before]
+        for old, new in itertools.product(gone, come):
+            if old.type == new.type:
+                yield Candidate(f"{table}.{old.name}", f"{table}.{new.name}")
+    tables = sorted(_names(database) - _names(models)), sorted(_names(models) - _names(database))
+    for old_table, new_table in itertools.product(*tables):
+        if _columns(database, old_table) == _columns(models, new_table):
+            yield Candidate(old_table, new_table)
 
 
 def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
@@ -238,16 +222,6 @@ def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iter
             if old.type.compile(context.dialect) == new.type.compile(context.dialect):
                 name = table.table_name
                 yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
-
-
-def _tables(database: Catalog, models: Catalog) -> abc.Sequence[tuple[str, str]]:
-    before, after = _names(database), _names(models)
-    return [
-        (old, new)
-        for old in sorted(before - after)
-        for new in sorted(after - before)
-        if _columns(database, old) == _columns(models, new)
-    ]
 
 
 def _names(catalog: Catalog) -> set[str]:

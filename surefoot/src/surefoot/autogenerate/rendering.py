@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -14,11 +15,11 @@ from alembic.util import to_list
 
 from surefoot.operations.constraints import (
     PrimaryKeyUsingIndex,
+    RefuseRows,
     UniqueUsingIndex,
     ValidateConstraint,
 )
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
-from surefoot.operations.refuse_rows import RefuseRows
 
 # SQLAlchemy takes this for a parameter in a text.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)")
@@ -47,6 +48,9 @@ class CreateCheck(ops.CreateCheckConstraintOp):
 
 class AlterColumnUsing(ops.AlterColumnOp):
     """A type change with a USING expression."""
+
+    def __init__(self, operation: ops.AlterColumnOp, using: str) -> None:
+        vars(self).update(vars(operation), kw={"postgresql_using": using})
 
 
 class ContinueSequence(ops.ExecuteSQLOp):
@@ -113,116 +117,82 @@ class NotValid(MigrateOperation):
         self.constraint = constraint
 
 
-@renderers.dispatch_for(Note)
-def _render_note(context: AutogenContext, note: Note) -> list[str]:
-    return [f"# {line}" for text in note.lines for line in textwrap.wrap(text, 92)]
+def _op(name: str, *arguments: object, **options: object) -> str:
+    """A call as a revision spells it; an option that is None or False is left out."""
+    named = (f"{name}={value!r}" for name, value in options.items() if value not in (None, False))
+    return f"op.{name}({', '.join((*map(repr, arguments), *named))})"
 
 
-@renderers.dispatch_for(CreatePrimaryKey)
-def _render_primary_key(context: AutogenContext, operation: CreatePrimaryKey) -> str:
-    name, table, columns = operation.constraint_name, operation.table_name, operation.columns
-    return f"op.create_primary_key(op.f({str(name)!r}), {str(table)!r}, {list(columns)!r})"
+class _Named(str):
+    """A final name, which no naming convention changes."""
+
+    def __repr__(self) -> str:
+        return f"op.f({str(self)!r})"
 
 
-@renderers.dispatch_for(CreateCheck)
-def _render_check(context: AutogenContext, operation: CreateCheck) -> str:
-    name, table = operation.constraint_name, operation.table_name
+def _rendered(context: AutogenContext, operation: MigrateOperation) -> str:
+    return "".join(to_list(render_op(context, operation)))
+
+
+def _check(context: AutogenContext, operation: CreateCheck) -> str:
     condition = operation.condition
     if not isinstance(condition, str):
         condition = context.migration_context.impl.render_ddl_sql_expr(condition)
-    return f"op.create_check_constraint(op.f({str(name)!r}), {str(table)!r}, {condition!r})"
+    name = _Named(operation.constraint_name)
+    return _op("create_check_constraint", name, str(operation.table_name), condition)
 
 
-@renderers.dispatch_for(AlterColumnUsing)
-def _render_using(context: AutogenContext, operation: AlterColumnUsing) -> str:
+def _type_change(context: AutogenContext, operation: AlterColumnUsing) -> str:
     rendered = _alter_column(context, operation)
     return f"{rendered[:-1]},\npostgresql_using={operation.kw['postgresql_using']!r})"
 
 
-@renderers.dispatch_for(AddEnumValueOp)
-def _render_add_enum_value(context: AutogenContext, operation: AddEnumValueOp) -> str:
-    place = ""
-    if operation.before is not None:
-        place = f", before={operation.before!r}"
-    elif operation.after is not None:
-        place = f", after={operation.after!r}"
-    return f"op.add_enum_value({operation.type_name!r}, {operation.value!r}{place})"
+def _key(name: str) -> Callable[[AutogenContext, UniqueUsingIndex], str]:
+    return lambda _, each: _op(
+        f"create_{name}_using_index",
+        _Named(each.constraint_name),
+        each.table_name,
+        _Named(each.index_name),
+        deferrable=each.deferrable,
+        initially=each.initially,
+    )
 
 
-@renderers.dispatch_for(RenameEnumValueOp)
-def _render_rename_enum_value(context: AutogenContext, operation: RenameEnumValueOp) -> str:
-    return f"op.rename_enum_value({operation.type_name!r}, {operation.old!r}, {operation.new!r})"
-
-
-@renderers.dispatch_for(ReplaceEnumOp)
-def _render_replace_enum(context: AutogenContext, operation: ReplaceEnumOp) -> str:
-    columns = f", columns={list(operation.columns)!r}" if operation.columns else ""
-    return f"op.replace_enum({operation.type_name!r}, {list(operation.values)!r}{columns})"
-
-
-@renderers.dispatch_for(BuildIndex)
-def _render_build(context: AutogenContext, operation: BuildIndex) -> str:
-    return _line(context, operation.index).replace(
+_SPELLINGS: Mapping[type[MigrateOperation], Callable[[AutogenContext, Any], str | list[str]]] = {
+    Note: lambda _, each: [f"# {row}" for text in each.lines for row in textwrap.wrap(text, 92)],
+    CreatePrimaryKey: lambda _, each: _op(
+        "create_primary_key", _Named(each.constraint_name), str(each.table_name), list(each.columns)
+    ),
+    CreateCheck: _check,
+    AlterColumnUsing: _type_change,
+    AddEnumValueOp: lambda _, each: _op(
+        "add_enum_value",
+        each.type_name,
+        each.value,
+        before=each.before,
+        after=each.after if each.before is None else None,
+    ),
+    RenameEnumValueOp: lambda _, each: _op("rename_enum_value", each.type_name, each.old, each.new),
+    ReplaceEnumOp: lambda _, each: _op(
+        "replace_enum", each.type_name, list(each.values), columns=list(each.columns) or None
+    ),
+    BuildIndex: lambda context, each: _rendered(context, each.index).replace(
         "op.create_index(", "op.create_index_concurrently(", 1
-    )
-
-
-@renderers.dispatch_for(RemoveIndex)
-def _render_unbuild(context: AutogenContext, operation: RemoveIndex) -> str:
-    return f"op.drop_index_concurrently(op.f({operation.name!r}))"
-
-
-@renderers.dispatch_for(RenameColumn)
-def _render_rename(context: AutogenContext, operation: RenameColumn) -> str:
-    return (
-        f"op.alter_column({operation.table!r}, {operation.old!r}, "
-        f"new_column_name={operation.new!r})"
-    )
-
-
-@renderers.dispatch_for(RenameTable)
-def _render_rename_table(context: AutogenContext, operation: RenameTable) -> str:
-    return f"op.rename_table({operation.old!r}, {operation.new!r})"
-
-
-@renderers.dispatch_for(RefuseRows)
-def _render_refusal(context: AutogenContext, operation: RefuseRows) -> str:
-    return f"op.refuse_rows({operation.table_name!r}, {operation.condition!r}, {operation.hint!r})"
-
-
-@renderers.dispatch_for(NotValid)
-def _render_not_valid(context: AutogenContext, operation: NotValid) -> str:
-    return f"{_line(context, operation.constraint)[:-1]}, postgresql_not_valid=True)"
-
-
-@renderers.dispatch_for(ValidateConstraint)
-def _render_validate(context: AutogenContext, operation: ValidateConstraint) -> str:
-    name, table = operation.constraint_name, operation.table_name
-    return f"op.validate_constraint(op.f({name!r}), {table!r})"
-
-
-@renderers.dispatch_for(UniqueUsingIndex)
-def _render_unique(context: AutogenContext, operation: UniqueUsingIndex) -> str:
-    return _using("create_unique_constraint_using_index", operation)
-
-
-@renderers.dispatch_for(PrimaryKeyUsingIndex)
-def _render_key(context: AutogenContext, operation: PrimaryKeyUsingIndex) -> str:
-    return _using("create_primary_key_using_index", operation)
-
-
-def _using(name: str, operation: UniqueUsingIndex) -> str:
-    arguments: list[Any] = [
-        f"op.f({operation.constraint_name!r})",
-        repr(operation.table_name),
-        f"op.f({operation.index_name!r})",
-    ]
-    if operation.deferrable:
-        arguments.append("deferrable=True")
-    if operation.initially is not None:
-        arguments.append(f"initially={operation.initially!r}")
-    return f"op.{name}({', '.join(arguments)})"
-
-
-def _line(context: AutogenContext, operation: MigrateOperation) -> str:
-    return "".join(to_list(render_op(context, operation)))
+    ),
+    RemoveIndex: lambda _, each: _op("drop_index_concurrently", _Named(each.name)),
+    RenameColumn: lambda _, each: _op(
+        "alter_column", each.table, each.old, new_column_name=each.new
+    ),
+    RenameTable: lambda _, each: _op("rename_table", each.old, each.new),
+    RefuseRows: lambda _, each: _op("refuse_rows", each.table_name, each.condition, each.hint),
+    NotValid: lambda context, each: (
+        f"{_rendered(context, each.constraint)[:-1]}, postgresql_not_valid=True)"
+    ),
+    ValidateConstraint: lambda _, each: _op(
+        "validate_constraint", _Named(each.constraint_name), each.table_name
+    ),
+    UniqueUsingIndex: _key("unique_constraint"),
+    PrimaryKeyUsingIndex: _key("primary_key"),
+}
+for _kind, _spelling in _SPELLINGS.items():
+    renderers.dispatch_for(_kind)(_spelling)

@@ -12,10 +12,10 @@ from alembic.operations import ops
 
 from surefoot.autogenerate import code_format
 from surefoot.autogenerate.allowances import declared_so, merged
+from surefoot.autogenerate.change import Allowance
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.locks import locks
 from surefoot.autogenerate.phase import phase
-from surefoot.autogenerate.revision_part import Allowance
 from surefoot.autogenerate.transitions import transitions
 from surefoot.autogenerate.undo import undo
 from surefoot.rules.suppressions import comment

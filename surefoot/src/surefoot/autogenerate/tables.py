@@ -20,10 +20,11 @@ from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.autogenerate.table_state import plain, state, states
 from surefoot.catalog import Catalog, Key, kinds
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
 
+_ColumnOperation = ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumnOp
 _OF_COLUMNS = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
-_OF_COMMENTS = (ops.CreateTableCommentOp, ops.DropTableCommentOp)
 
 
 def flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
@@ -44,32 +45,35 @@ def table_changes(
     """
     found = list(flat(found))
     made: list[Change] = []
-    changed_columns: list[Change] = []
-    dropped: list[tuple[str, Change]] = []
+    columns: list[Change] = []
+    dropped: dict[str, Change] = {}
     new: set[str] = set()
     for operation in found:
+        table = str(getattr(operation, "table_name", ""))
         if getattr(operation, "schema", None) is not None:
             # The catalogs do not cover other schemas.
-            changed_columns.append(_as_it_is(operation))
+            columns.append(_as_it_is(operation))
         elif isinstance(operation, ops.CreateTableOp):
             made += _create(comparison, operation, new)
-        elif isinstance(operation, ops.CreateIndexOp) and operation.table_name in new:
+        elif isinstance(operation, ops.CreateIndexOp) and table in new:
             made.append(Change(Stage.TABLES, [operation], []))
         elif isinstance(operation, ops.DropTableOp):
-            if operation.table_name in comparison.gone_tables:
-                dropped.append((operation.table_name, _drop(comparison, diff, operation)))
-        elif isinstance(operation, (*_OF_COLUMNS, *_OF_COMMENTS)):
-            changed_columns += _change(comparison, diff, operation)
+            if table in comparison.gone_tables:
+                dropped[table] = _drop(comparison, diff, operation)
+        elif isinstance(operation, _OF_COLUMNS):
+            columns += _change(comparison, diff, operation)
+        elif isinstance(operation, ops.CreateTableCommentOp | ops.DropTableCommentOp):
+            columns.append(_as_it_is(operation))
     before, after = _recreated(comparison, diff)
     # Alembic drops in the order of a set; this order is the same on every run.
     return [
         *made,
         *before,
         *_identities(comparison, leaving=True),
-        *sorted(changed_columns, key=lambda change: _turn(comparison, change)),
+        *sorted(columns, key=lambda change: _turn(comparison, change)),
         *_identities(comparison, leaving=False),
         *after,
-        *(change for _, change in sorted(dropped, key=lambda each: each[0])),
+        *(dropped[table] for table in sorted(dropped)),
         *states(comparison, found),
         *_unseen(comparison, found),
     ]
@@ -94,38 +98,29 @@ def _create(comparison: Comparison, operation: ops.CreateTableOp, new: set[str])
     for item in operation.columns:
         if isinstance(item, ForeignKeyConstraint) and item.referred_table.name in apart:
             waiting.append(_key_of(comparison, table, item))
-            continue
-        if is_bare(item):
-            # Created after the table, with the name that the server chose.
-            continue
-        inline.append(item)
-        if isinstance(item, Column):
+        elif not is_bare(item):  # created after the table, with the name that the server chose
+            inline.append(item)
             inline += [
                 CheckConstraint(check.sqltext, name=check.name)
-                for check in item.constraints
+                for check in getattr(item, "constraints", ())
                 if isinstance(check, CheckConstraint) and check.name is not None
             ]
-    referring = {
-        name
-        for key in waiting
-        for name in object_operations.referring_columns(
-            comparison.models.one(kinds.Constraint, key)
-        )
-        or ()
-    }
+    constraints = [comparison.models.one(kinds.Constraint, key) for key in waiting]
+    found = (object_operations.referring_columns(each) or () for each in constraints)
+    referring = {name for columns in found for name in columns}
     operation.columns = [_as_key_alone(item, referring) for item in inline]
     changes = [Change(Stage.TABLES, [operation], [operation.reverse()])]
-    for key in waiting:
-        made = object_operations.create(key, comparison.models.objects[key], comparison.declared)
-        dropped = object_operations.drop(key, comparison.models.objects[key])
-        changes.append(Change(Stage.CREATE, made, dropped, "make", key))
+    for key, constraint in zip(waiting, constraints, strict=True):
+        made = object_operations.create(key, constraint, comparison.declared)
+        drop = object_operations.drop(key, constraint)
+        changes.append(Change(Stage.CREATE, made, drop, "make", key))
     return changes
 
 
 def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
     """A key column whose foreign key is added later: without it SQLAlchemy would make it serial."""
     if isinstance(item, Column) and item.primary_key and item.name in referring:
-        copy = item._copy()
+        copy = copy_column(item)
         copy.autoincrement = False if item.autoincrement == "auto" else item.autoincrement
         return copy
     return item
@@ -163,15 +158,9 @@ def _drop(comparison: Comparison, diff: ObjectDiff, operation: ops.DropTableOp) 
     if former.partition_key is not None:
         back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
-    return Change(
-        Stage.TABLES,
-        [operation],
-        [
-            back,
-            *(_add(comparison.database, table, name) for name in apart),
-            *state(plain(former), former),
-        ],
-    )
+    again = [_add(comparison.database, table, name) for name in apart]
+    undo = [back, *again, *state(plain(former), former)]
+    return Change(Stage.TABLES, [operation], undo)
 
 
 def as_read(
@@ -179,7 +168,7 @@ def as_read(
 ) -> Column[Any]:
     """A reflected column as the catalog has it: reflection mixes in its domain and its key."""
     found = comparison.database.one(kinds.Column, Key("column", f"{table}.{column.name}"))
-    copy = column._copy()
+    copy = copy_column(column)
     copy.nullable = not found.not_null
     copy.type = collated(copy.type, found)
     if any(
@@ -191,27 +180,25 @@ def as_read(
     return copy
 
 
-def _change(comparison: Comparison, diff: ObjectDiff, operation: MigrateOperation) -> list[Change]:
-    if isinstance(operation, _OF_COLUMNS):
-        name = _column_name(operation)
-        key = Key("column", f"{operation.table_name}.{name}")
-        # A DDL event may create the column: then it is declared, and not dropped.
-        declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
-        if key in diff.recreated_columns or declared:
-            return []
-        if isinstance(operation, ops.AlterColumnOp):
-            return alter(comparison, diff, operation)
-        if isinstance(operation, ops.DropColumnOp):
-            table, back = str(operation.table_name), operation.reverse()
-            if isinstance(back.column.type, NullType):
-                return [Change(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
-            back.column = as_read(comparison, table, back.column, diff)
-            return [Change(Stage.TABLES, [operation], [back])]
+def _change(comparison: Comparison, diff: ObjectDiff, operation: _ColumnOperation) -> list[Change]:
+    table, name = str(operation.table_name), _column_name(operation)
+    key = Key("column", f"{table}.{name}")
+    # A DDL event may create the column: then it is declared, and not dropped.
+    declared = isinstance(operation, ops.DropColumnOp) and key in comparison.models.objects
+    if key in diff.recreated_columns or declared:
+        return []
+    if isinstance(operation, ops.AlterColumnOp):
+        return alter(comparison, diff, operation)
+    if isinstance(operation, ops.AddColumnOp):
         return added(comparison, operation)
-    return [_as_it_is(operation)]
+    back = operation.reverse()
+    if isinstance(back.column.type, NullType):
+        return [Change(Stage.TABLES, [operation], [_add(comparison.database, table, name)])]
+    back.column = as_read(comparison, table, back.column, diff)
+    return [Change(Stage.TABLES, [operation], [back])]
 
 
-def _column_name(operation: ops.AddColumnOp | ops.DropColumnOp | ops.AlterColumnOp) -> str:
+def _column_name(operation: _ColumnOperation) -> str:
     if isinstance(operation, ops.AddColumnOp):
         return str(operation.column.name)
     return str(operation.column_name)
@@ -229,14 +216,10 @@ def _turn(comparison: Comparison, change: Change) -> tuple[int, int]:
 def _add(catalog: Catalog, table: str, name: str) -> MigrateOperation:
     """A statement that adds a column whose type SQLAlchemy does not know."""
     column = catalog.one(kinds.Column, Key("column", f"{table}.{name}"))
-    parts = [f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}"]
-    if column.collation is not None:
-        parts.append(f"COLLATE {column.collation}")
-    if column.not_null:
-        parts.append("NOT NULL")
-    if column.default is not None:
-        parts.append(f"DEFAULT {column.default}")
-    return sql(" ".join(parts))
+    collation = "" if column.collation is None else f" COLLATE {column.collation}"
+    default = "" if column.default is None else f" DEFAULT {column.default}"
+    rest = f"{column.type}{collation}{' NOT NULL' if column.not_null else ''}{default}"
+    return sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {rest}")
 
 
 def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
@@ -252,13 +235,12 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
         back = ops.AddColumnOp.from_column_and_tablename(None, table, found)
         if key in diff.freed_columns:
             column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(str(declared.name))}"
-            before.append(
-                Change(Stage.AWAY, [sql(f"{column} DROP EXPRESSION")], [drop, back], "change", key)
-            )
-            continue
-        add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
-        before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
-        after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
+            free = sql(f"{column} DROP EXPRESSION")
+            before.append(Change(Stage.AWAY, [free], [drop, back], "change", key))
+        else:
+            add = ops.AddColumnOp.from_column_and_tablename(None, table, declared)
+            before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
+            after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
     return before, after
 
 
@@ -288,8 +270,7 @@ def _unseen(comparison: Comparison, seen: Iterable[MigrateOperation]) -> Iterato
         if table not in comparison.kept_tables or key.name in named:
             continue
         if key not in comparison.database.objects:
-            drop = ops.DropColumnOp(table, name)
-            add = _add(comparison.models, table, name)
+            add, drop = _add(comparison.models, table, name), ops.DropColumnOp(table, name)
             yield Change(Stage.TABLES, [add], [drop], "make", key)
         elif key not in comparison.columns and changed(comparison, key):
             yield Change(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])

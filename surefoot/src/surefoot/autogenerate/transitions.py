@@ -45,35 +45,29 @@ def transitions(
 
 
 def _transition(comparison: Comparison, action: str, key: Key) -> Transition:
-    return Transition(
-        action, key, comparison.followed.objects.get(key), comparison.models.objects.get(key)
-    )
+    before, after = comparison.followed.objects.get(key), comparison.models.objects.get(key)
+    return Transition(action, key, before, after)
 
 
 def _as_left(transition: Transition, change: MigrateOperation) -> Transition:
     """The drop of a column; its way back shows whether an earlier revision made it nullable."""
-    back = change.undo[0] if isinstance(change, Change) and change.undo else None
-    if transition.action != "drop" or not isinstance(back, ops.AddColumnOp):
+    back, before = change.undo[:1] if isinstance(change, Change) else [], transition.before
+    optional = any(isinstance(each, ops.AddColumnOp) and each.column.nullable for each in back)
+    if transition.action != "drop" or not isinstance(before, Column) or not optional:
         return transition
-    if isinstance(transition.before, Column) and back.column.nullable:
-        return replace(transition, before=replace(transition.before, not_null=False))
-    return transition
+    return replace(transition, before=replace(before, not_null=False))
 
 
 def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Transition:
     """A column as it is added: NOT NULL and the default may follow later."""
-    column = operation.column
-    transition = _transition(
-        comparison, "make", Key("column", f"{operation.table_name}.{column.name}")
-    )
+    column, table = operation.column, str(operation.table_name)
+    transition = _transition(comparison, "make", Key("column", f"{table}.{column.name}"))
     after = transition.after
     if not isinstance(after, Column):
         # Not in the catalog of the models: only Alembic found it.
-        after = Column(
-            table=str(operation.table_name), name=str(column.name), type=str(column.type),
-            collation=None, not_null=False, default=None, generated=None, identity=None,
-            comment=None,
-        )  # fmt: skip
+        none = dict.fromkeys(("collation", "default", "generated", "identity", "comment"))
+        name, kind = str(column.name), str(column.type)
+        after = Column(table=table, name=name, type=kind, not_null=False, **none)
     if column.nullable:
         after = replace(after, not_null=False)
     if column.server_default is None:
@@ -83,26 +77,30 @@ def _added(comparison: Comparison, operation: ops.AddColumnOp) -> Transition:
 
 def _of_operation(comparison: Comparison, operation: MigrateOperation) -> Iterator[Transition]:
     table = str(getattr(operation, "table_name", ""))
+    whole = Key("table", table)
+    column = Key("column", f"{table}.{getattr(operation, 'column_name', '')}")
+    found: list[tuple[str, Key]] = []
     if isinstance(operation, Note) or getattr(operation, "schema", None) is not None:
         return
-    if isinstance(operation, ops.CreateTableOp | ops.DropTableOp):
-        made = isinstance(operation, ops.CreateTableOp)
-        yield _transition(comparison, "make" if made else "drop", Key("table", table))
-    elif isinstance(operation, ops.AddColumnOp):
-        yield _added(comparison, operation)
-    elif isinstance(operation, ops.DropColumnOp):
-        yield _transition(comparison, "drop", Key("column", f"{table}.{operation.column_name}"))
-    elif isinstance(operation, ops.AlterColumnOp):
-        key = Key("column", f"{table}.{operation.column_name}")
-        if operation.modify_type is not None:
-            yield _transition(comparison, "retype", key)
-        if operation.modify_nullable is not None:
-            yield _transition(
-                comparison, "nullable" if operation.modify_nullable else "not null", key
-            )
-        if operation.modify_server_default is not False:
-            yield _transition(comparison, "default", key)
-        if operation.modify_comment is not False:
-            yield _transition(comparison, "comment", key)
-    elif isinstance(operation, ops.CreateTableCommentOp | ops.DropTableCommentOp):
-        yield _transition(comparison, "comment", Key("table", table))
+    match operation:
+        case ops.CreateTableOp():
+            found = [("make", whole)]
+        case ops.DropTableOp():
+            found = [("drop", whole)]
+        case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
+            found = [("comment", whole)]
+        case ops.AddColumnOp():
+            yield _added(comparison, operation)
+        case ops.DropColumnOp():
+            found = [("drop", column)]
+        case ops.AlterColumnOp():
+            differs = {
+                "retype": operation.modify_type is not None,
+                "nullable": operation.modify_nullable is True,
+                "not null": operation.modify_nullable is False,
+                "default": operation.modify_server_default is not False,
+                "comment": operation.modify_comment is not False,
+            }
+            found = [(action, column) for action, is_so in differs.items() if is_so]
+    for action, key in found:
+        yield _transition(comparison, action, key)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 from surefoot.autogenerate.locks import listed
-from surefoot.autogenerate.retyping import is_widening
 from surefoot.autogenerate.transitions import Transition
+from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog.kinds import Column, Index
 
 
@@ -20,142 +20,113 @@ class Phrase(NamedTuple):
     many: str = ""
 
 
+def _both(verb: str, rest: str, one: str = "", many: str = "") -> Phrase:
+    return Phrase(verb, rest.format(one), rest.format(many))
+
+
 _DROP = Phrase("drop")
 _DROP_WITH_CONTENT = Phrase("drop", " and its data", " and their data")
-_CREATE = Phrase("create", " again", " again")
 _BACK = Phrase("change", " back", " back")
-_KEY_BUILT = ("build", "constraint")
-_FAILS = "which fails if a row violates {}"
+_REQUIRED = ", which fails if there is a row because it is NOT NULL"
+# Phrases that depend on the action alone: of any object, of a column.
+_OF_ACTIONS = {
+    "rename": Phrase("rename", " back", " back"),
+    "cover": Phrase("rename", " back", " back"),
+    "number": Phrase("restart", " at its first number", " at their first numbers"),
+}
+_OF_COLUMNS = {
+    "make": _DROP_WITH_CONTENT,
+    "nullable": _both("set NOT NULL on", " again, which fails if a row has no value"),
+    "not null": Phrase("allow null in", " again", " again"),
+    "promised": Phrase("allow null in", " again", " again"),
+    "required": Phrase("allow null in", " again", " again"),
+    "proven": Phrase("forbid null only in new rows for"),
+    "default": Phrase("restore the old default of"),
+    "identity": Phrase("restore the old identity of"),
+    "comment": Phrase("restore the old comment of"),
+}
 
 
 def undo(transitions: Iterable[Transition]) -> str:
     """The text of the `Undo:` line; the last change comes first."""
     known = list(transitions)
     whole = {
-        transition.key.name
-        for transition in known
-        if transition.key.kind == "table" and transition.action in ("make", "drop")
+        each.key.name
+        for each in known
+        if each.key.kind == "table" and each.action in ("make", "drop")
     }
     said: dict[Phrase, dict[str, None]] = {}
-    made = {transition.key for transition in known if transition.action in ("make", "promise")}
+    made = {each.key for each in known if each.action in ("make", "promise")}
     for each in reversed(known):
-        if each.key.kind == "column" and each.key in made and each.action != "make":
+        kind, action, is_made = each.key.kind, each.action, each.key in made
+        # The state of a new table, and a new column, are dropped with it.
+        if (kind == "column" and is_made and action != "make") or (
+            (kind, action) == ("table", "change") and each.before is None
+        ):
             continue
-        # An object that another revision creates again is dropped by this one.
-        transition = (
-            each if each.action != "drop" or each.key in made else replace(each, after=None)
-        )
         # Objects that are created and dropped with their table are not listed.
-        if (
-            transition.key.kind == "table"
-            and transition.action == "change"
-            and transition.before is None
-        ):
-            continue
-        if transition.key.kind == "table" or transition.table not in whole:
-            for phrase in _phrases(transition):
-                said.setdefault(phrase, {})[_name(transition)] = None
-    if not said:
-        return "nothing to undo."
-    return (
-        "; ".join(
-            f"{phrase.verb} {listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
-            for phrase, names in said.items()
-        )
-        + "."
+        if kind == "table" or each.table not in whole:
+            # An object that another revision creates again is dropped by this one.
+            gone = action == "drop" and not is_made
+            phrase = _phrase(replace(each, after=None) if gone else each)
+            if phrase is not None:
+                named = "type" if kind == "enum" else kind
+                name = each.key.name if kind == "column" else f"the {named} {each.key.name}"
+                said.setdefault(phrase, {})[name] = None
+    phrases = (
+        f"{phrase.verb} {listed(list(names))}{phrase.one if len(names) == 1 else phrase.many}"
+        for phrase, names in said.items()
     )
+    return f"{'; '.join(phrases) or 'nothing to undo'}."
 
 
-def _phrases(transition: Transition) -> Iterator[Phrase]:
-    if transition.action in ("rename", "cover") and transition.key.kind != "enum":
-        yield Phrase("rename", " back", " back")
-    elif transition.action == "number":
-        yield Phrase("restart", " at its first number", " at their first numbers")
-    elif transition.key.kind == "domain" and transition.action in (
-        "promise",
-        "validate",
-        "required",
-    ):
-        yield _BACK
-    elif transition.key.kind == "column":
-        yield from _of_column(transition)
-    elif transition.key.kind == "enum" and transition.action in ("add", "replace"):
+def _phrase(transition: Transition) -> Phrase | None:
+    kind, action = transition.key.kind, transition.action
+    before, after = transition.before, transition.after
+    if action in _OF_ACTIONS and (kind, action) != ("enum", "rename"):
+        return _OF_ACTIONS[action]
+    if kind == "domain" and action in ("promise", "validate", "required"):
+        return _BACK
+    if kind == "column":
+        return _of_column(transition)
+    if kind == "enum" and action in ("add", "replace"):
         fails = "; this rewrites {}, and fails if a row has a removed value"
-        yield Phrase(
-            "restore the old values of",
-            fails.format("its tables"),
-            fails.format("their tables"),
-        )
-    elif (
-        transition.action in ("attach", "validate")
-        or (transition.action, transition.key.kind) == _KEY_BUILT
-    ):
-        yield _of_constraint(transition)
-    elif transition.action == "build" or (
-        transition.action in ("make", "promise", "begin") and transition.before is None
-    ):
-        yield _DROP_WITH_CONTENT if transition.key.kind == "table" else _DROP
-    elif transition.action == "unbuild" or (
-        transition.action == "drop" and transition.after is None
-    ):
-        if transition.key.kind == "table":
-            yield Phrase("create", " again, without its rows", " again, without their rows")
-        elif transition.key.kind == "constraint" or (
-            isinstance(transition.before, Index) and transition.before.unique
-        ):
-            # It can be created only if the rows satisfy it.
-            again = f" again, {_FAILS}"
-            yield Phrase("create", again.format("it"), again.format("one of them"))
-        else:
-            yield _CREATE
-    elif transition.action in ("make", "promise", "rename", "change", "comment"):
-        yield _BACK
-
-
-def _of_constraint(transition: Transition) -> Phrase:
-    if transition.action == "validate":
+        return _both("restore the old values of", fails, "its tables", "their tables")
+    if action == "validate":
         return Phrase("mark", " NOT VALID again", " NOT VALID again")
-    if transition.action == "build":
-        return Phrase("drop the index of")
-    if transition.before is not None:
-        again = " as {}, under ACCESS EXCLUSIVE"
-        return Phrase("build", again.format("it was"), again.format("they were"))
-    again = " and build {} again, which blocks writes"
-    return Phrase("drop", again.format("its index"), again.format("their indexes"))
+    if action == "attach" and before is not None:
+        return _both("build", " as {}, under ACCESS EXCLUSIVE", "it was", "they were")
+    if action == "attach":
+        again = " and build {} again, which blocks writes"
+        return _both("drop", again, "its index", "their indexes")
+    if action == "build":
+        return Phrase("drop the index of") if kind == "constraint" else _DROP
+    if action in ("make", "promise", "begin") and before is None:
+        return _DROP_WITH_CONTENT if kind == "table" else _DROP
+    if action == "unbuild" or (action == "drop" and after is None):
+        if kind == "table":
+            return _both("create", " again, without {} rows", "its", "their")
+        if kind == "constraint" or (isinstance(before, Index) and before.unique):
+            # It can be created only if the rows satisfy it.
+            fails = " again, which fails if a row violates {}"
+            return _both("create", fails, "it", "one of them")
+        return _both("create", " again")
+    return _BACK if action in ("make", "promise", "change", "comment", "rename") else None
 
 
-def _of_column(transition: Transition) -> Iterator[Phrase]:
+def _of_column(transition: Transition) -> Phrase:
     before = transition.before if isinstance(transition.before, Column) else None
     after = transition.after if isinstance(transition.after, Column) else None
     required = before is not None and before.not_null
-    if transition.action == "make":
-        yield _DROP_WITH_CONTENT
-    elif transition.action == "drop":
-        stopped = ""
-        if required and before is not None and not before.has_own_value:
-            stopped = ", which fails if there is a row because it is NOT NULL"
-        yield Phrase("add", f" again, empty{stopped}", f" again, empty{stopped}")
-    elif transition.action == "swapped":
-        stopped = ", which fails if there is a row because it is NOT NULL"
-        empty = f" empty{stopped if required else ''}"
-        yield Phrase("restore the old type of", f",{empty}", f",{empty}")
-    elif transition.action == "retype":
-        fits = after is None or before is None or is_widening(after.type, before.type)
-        stopped = "" if fits else ", which fails if a value does not fit"
-        yield Phrase("restore the old type of", stopped, stopped)
-    elif transition.action == "nullable":
-        stopped = " again, which fails if a row has no value"
-        yield Phrase("set NOT NULL on", stopped, stopped)
-    elif transition.action in ("not null", "promised", "required"):
-        yield Phrase("allow null in", " again", " again")
-    elif transition.action == "proven":
-        yield Phrase("forbid null only in new rows for")
-    elif transition.action in ("default", "identity", "comment"):
-        yield Phrase(f"restore the old {transition.action} of")
-    else:
-        yield _BACK
-
-
-def _name(transition: Transition) -> str:
-    kind = "type" if transition.key.kind == "enum" else transition.key.kind
-    return transition.key.name if kind == "column" else f"the {kind} {transition.key.name}"
+    match transition.action:
+        case "drop":
+            stops = required and before is not None and not before.has_own_value
+            return _both("add", f" again, empty{_REQUIRED if stops else ''}")
+        case "swapped":
+            return _both("restore the old type of", f", empty{_REQUIRED if required else ''}")
+        case "retype":
+            fits = after is None or before is None or is_widening(after.type, before.type)
+            stopped = "" if fits else ", which fails if a value does not fit"
+            return _both("restore the old type of", stopped)
+        case action:
+            return _OF_COLUMNS.get(action, _BACK)

@@ -11,7 +11,7 @@ from surefoot.catalog.kinds import KINDS, SchemaObject, Value
 from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
 from surefoot.catalog.view_definition import view_definition
-from surefoot.chain.version_table import VersionTable
+from surefoot.version_table import VersionTable
 
 # The schema comes first, so that PostgreSQL writes its names without a schema. The schemas of
 # extensions follow, for the same effect: a citext of `public` reads the same from another schema.

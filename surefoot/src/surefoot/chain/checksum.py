@@ -26,8 +26,12 @@ def _spell(node: object, pieces: list[str]) -> None:
     if isinstance(node, ast.AST):
         pieces.append(f"({type(node).__name__}")
         for name, value in ast.iter_fields(node):
-            if name == "body" and isinstance(node, _DOCUMENTED):
-                value = _without_docstring(value)  # noqa: PLW2901 - the part that counts
+            if (
+                name == "body"
+                and isinstance(node, _DOCUMENTED)
+                and ast.get_docstring(node, clean=False) is not None
+            ):
+                value = value[1:]  # noqa: PLW2901 - the part that counts
             # A field that a newer Python adds is empty in code that an older Python can parse.
             if name in _IGNORED or value is None or value == []:
                 continue
@@ -42,14 +46,3 @@ def _spell(node: object, pieces: list[str]) -> None:
         pieces.append("]")
     else:
         pieces.append(f"{type(node).__name__}:{node!r}")
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0] if body else None
-    if (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
-        return body[1:]
-    return body

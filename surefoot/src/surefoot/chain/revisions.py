@@ -60,18 +60,19 @@ def read_revisions(versions: Path) -> tuple[Revision, ...]:
 
     On failure: RevisionsBroken names the file and what is wrong with it.
     """
-    found: dict[str, tuple[Revision, Path]] = {}
+    found: dict[str, Revision] = {}
     for path in sorted(versions.glob("*.py")):
         revision = _read(path)
         if revision is None:
             continue
         if revision.id in found:
+            files = " and ".join(each.name for each in (found[revision.id].path, path) if each)
             raise RevisionsBroken(
-                f"{found[revision.id][1].name} and {path.name} both say revision = {revision.id!r}",
+                f"{files} both say revision = {revision.id!r}",
                 help="give one of them the next number, and its successor's down_revision with it",
             )
-        found[revision.id] = (revision, path)
-    return ordered(revision for revision, _ in found.values())
+        found[revision.id] = revision
+    return ordered(found.values())
 
 
 def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
@@ -150,8 +151,7 @@ def _read(path: Path) -> Revision | None:
     except (SyntaxError, ValueError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(
-            f"{path.name}:{line or 1} is not Python: {reason}",
-            help="correct the file",
+            f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
         ) from None
     values = _assigned(tree)
     if "revision" not in values:
@@ -179,13 +179,7 @@ def _read(path: Path) -> Revision | None:
         )
     slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
     return Revision(
-        identifier,
-        downs,
-        str(phase),
-        slug,
-        checksum(tree),
-        requires_code=requires_code,
-        path=path,
+        identifier, downs, str(phase), slug, checksum(tree), requires_code=requires_code, path=path
     )
 
 

@@ -14,7 +14,7 @@ from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import names
 from surefoot.project import Project
 from surefoot.run import commands as upgrade
-from surefoot.run.accept import accept_checksum
+from surefoot.run.commands import accept_checksum
 from surefoot.scratch import scratch
 from surefoot.target import Target
 

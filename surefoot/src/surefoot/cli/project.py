@@ -11,8 +11,7 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.connect.database import Database
-from surefoot.environment.environment import Environment
-from surefoot.environment.loading import load
+from surefoot.environment.environment import Environment, load
 from surefoot.project import Project
 from surefoot.target import Target
 

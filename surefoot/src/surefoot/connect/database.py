@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from surefoot.embedded import EmbeddedServer
 
 Role = Literal["app", "watch", "migrate", "observe"]
+_CONNECTORS = {"migrate": driver.connect_to_migrate, "watch": driver.connect_to_watch}
 MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 
 
@@ -76,7 +77,8 @@ class Database:
 
     async def connect(self, role: Role = "migrate") -> asyncpg.Connection[asyncpg.Record]:
         """A connection of asyncpg itself. On failure: whatever connecting meets."""
-        made: asyncpg.Connection[asyncpg.Record] = await _connector(role)(**self._arguments(role))
+        connect: Callable[..., Any] = _CONNECTORS.get(role, asyncpg.connect)
+        made: asyncpg.Connection[asyncpg.Record] = await connect(**self._arguments(role))
         return made
 
     def engine(self, role: Role = "app") -> AsyncEngine:
@@ -88,8 +90,8 @@ class Database:
         # SQLAlchemy's own cache of statements, and its names for them; see driver.UNCACHED.
         arguments["prepared_statement_cache_size"] = 0
         arguments["prepared_statement_name_func"] = str
-        if role in ("migrate", "watch"):
-            arguments["async_creator_fn"] = _connector(role)
+        if role in _CONNECTORS:
+            arguments["async_creator_fn"] = _CONNECTORS[role]
         options: dict[str, Any] = {"poolclass": NullPool}
         if role == "app":
             options = {
@@ -169,9 +171,3 @@ class Database:
         arguments = url.connect_arguments(connect_timeout_s=self.connect_timeout_s)
         arguments["server_settings"].update(self.session_settings(role))
         return {**arguments, **driver.UNCACHED}
-
-
-def _connector(role: Role) -> Callable[..., Any]:
-    if role == "migrate":
-        return driver.connect_to_migrate
-    return driver.connect_to_watch if role == "watch" else asyncpg.connect

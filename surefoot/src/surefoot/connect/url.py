@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -30,8 +30,13 @@ TLS_ARGUMENTS = (
     "ssl_min_protocol_version",
     "ssl_max_protocol_version",
 )
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-SESSION_ATTRIBUTES = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": (
+        *("any", "primary", "standby", "read-write", "read-only"),
+        "prefer-standby",
+    ),
+}
 TRANSLATED = (
     *TLS_ARGUMENTS,
     "application_name",
@@ -65,6 +70,10 @@ _HOST = re.compile(
 _OPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
 
 
+class _Unusable(Exception):
+    """The reason why a URL cannot be used."""
+
+
 @dataclass(frozen=True)
 class DatabaseUrl:
     """Where a database is and how to log in. `str()` and `repr()` never show the password."""
@@ -86,43 +95,43 @@ class DatabaseUrl:
         On failure: DatabaseUrlInvalid, which quotes nothing that could be a password.
         """
 
-        def refuse(reason: str) -> DatabaseUrlInvalid:
-            return DatabaseUrlInvalid(name or setting("database"), reason)
+        try:
+            return cls._parse(text.strip())
+        except _Unusable as reason:
+            raise DatabaseUrlInvalid(name or setting("database"), str(reason)) from None
 
-        scheme, separator, _ = text.strip().partition("://")
+    @classmethod
+    def _parse(cls, text: str) -> DatabaseUrl:
+        scheme, separator, _ = text.partition("://")
         if not separator:
-            raise refuse("it is not a URL: it has no `postgresql://` in front")
+            raise _Unusable("it is not a URL: it has no `postgresql://` in front")
         if scheme not in SCHEMES:
-            raise refuse(_scheme_reason(scheme))
-        match = _URL.match(text.strip())
+            raise _Unusable(_scheme_reason(scheme))
+        match = _URL.match(text)
         if match is None:
-            raise refuse(
+            raise _Unusable(
                 "after the scheme it does not read as user:password@host:port/database?arguments "
                 "(a reserved character in the user name or the database is written %XX)"
             )
-        arguments = _arguments(match["query"] or "", refuse)
+        arguments = _arguments(match["query"] or "")
         if match["hosts"] and ("host" in arguments or "port" in arguments):
-            raise refuse("it names hosts twice: before the database and in its arguments")
-        if match["hosts"]:
-            hosts = _hosts(unquote(match["hosts"]), "", refuse)
-        else:
-            hosts = _hosts(arguments.get("host", ""), arguments.get("port", ""), refuse)
-        tls = {key: arguments[key] for key in TLS_ARGUMENTS if key in arguments}
-        _choice(tls.get("sslmode"), "sslmode", SSL_MODES, refuse)
-        attributes = arguments.get("target_session_attrs")
-        _choice(attributes, "target_session_attrs", SESSION_ATTRIBUTES, refuse)
-        server_settings = _options(arguments.get("options", ""), refuse)
+            raise _Unusable("it names hosts twice: before the database and in its arguments")
+        hosts, ports = arguments.get("host", ""), arguments.get("port", "")
+        server_settings = _options(arguments.get("options", ""))
         if "application_name" in arguments:
             server_settings["application_name"] = arguments["application_name"]
+        for argument, choices in CHOICES.items():
+            if (chosen := arguments.get(argument, choices[0])) not in choices:
+                raise _Unusable(f"{argument} is {chosen!r}; it is one of {', '.join(choices)}")
         return cls(
-            hosts=hosts,
+            hosts=_hosts(unquote(match["hosts"]) or hosts, ports),
             database=unquote(match["database"] or "") or arguments.get("dbname"),
             user=unquote(match["user"] or "") or arguments.get("user"),
             password=_password(match["password"]) or arguments.get("password"),
             passfile=arguments.get("passfile"),
-            tls=tls,
-            target_session_attrs=attributes,
-            connect_timeout_s=_seconds(arguments.get("connect_timeout"), refuse),
+            tls={key: arguments[key] for key in TLS_ARGUMENTS if key in arguments},
+            target_session_attrs=arguments.get("target_session_attrs"),
+            connect_timeout_s=_seconds(arguments.get("connect_timeout")),
             server_settings=server_settings,
         )
 
@@ -182,60 +191,51 @@ def _argument_reason(argument: str) -> str:
     return f"its argument {argument!r} has no equivalent in asyncpg; {hint}"
 
 
-def _choice(
-    value: str | None, argument: str, choices: tuple[str, ...], refuse: Callable[[str], Exception]
-) -> None:
-    if value is not None and value not in choices:
-        raise refuse(f"{argument} is {value!r}; it is one of {', '.join(choices)}")
-
-
 def _password(text: str | None) -> str | None:
     """A password that holds what encoding would have removed was pasted as it is."""
     is_raw = text is not None and re.search(r"[@?#]|%(?![0-9A-Fa-f]{2})", text)
     return text if text is None or is_raw else unquote(text)
 
 
-def _arguments(query: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
+def _arguments(query: str) -> dict[str, str]:
     """The known arguments by name. As in libpq, and unlike in forms, a plus sign is no space."""
     arguments: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         name, equals, value = pair.partition("=")
         if not equals:
-            raise refuse("its arguments do not read as name=value&name=value")
+            raise _Unusable("its arguments do not read as name=value&name=value")
         if name not in TRANSLATED:
-            raise refuse(_argument_reason(name))
+            raise _Unusable(_argument_reason(name))
         if name == "options":  # nothing but a space makes sense beside a dash
             value = re.sub(r"(?<=-c)\+|\+(?=-)", " ", value)
         value = unquote(value)
         if name in arguments and name != "host":
-            raise refuse(f"its argument {name!r} is given twice")
+            raise _Unusable(f"its argument {name!r} is given twice")
         arguments[name] = f"{arguments[name]},{value}" if name in arguments else value
     return arguments
 
 
-def _hosts(
-    hosts: str, ports: str, refuse: Callable[[str], Exception]
-) -> tuple[tuple[str, int], ...]:
+def _hosts(hosts: str, ports: str) -> tuple[tuple[str, int], ...]:
     if not hosts and not ports:
         return ()
     items = hosts.split(",")
     numbers = ports.split(",")
     if len(numbers) not in (1, len(items)):
-        raise refuse(f"it has {len(items)} hosts and {len(numbers)} ports")
+        raise _Unusable(f"it has {len(items)} hosts and {len(numbers)} ports")
     found = []
     for index, item in enumerate(items):
         match = _HOST.match(item)
         if match is None:
-            raise refuse(f"{item!r} is not a host; an IPv6 address stands in [brackets]")
+            raise _Unusable(f"{item!r} is not a host; an IPv6 address stands in [brackets]")
         host = match["socket"] or match["v6"] or match["bare_v6"] or match["name"] or "localhost"
         port = match["port"] or numbers[index if len(numbers) > 1 else 0] or str(DEFAULT_PORT)
         if not (port.isdecimal() and 0 < int(port) < 65536):
-            raise refuse(f"{port!r} is not a port")
+            raise _Unusable(f"{port!r} is not a port")
         found.append((host, int(port)))
     return tuple(found)
 
 
-def _options(text: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
+def _options(text: str) -> dict[str, str]:
     """libpq's `-c name=value` and `--name=value`, in which a backslash keeps a space."""
     words = [re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|\S)+", text, re.DOTALL)]
     settings: dict[str, str] = {}
@@ -249,19 +249,19 @@ def _options(text: str, refuse: Callable[[str], Exception]) -> dict[str, str]:
             name, equals, value = word[2:].partition("=")
             word = name.replace("-", "_") + equals + value
         else:
-            raise refuse(f"its options hold {word!r}; only `-c name=value` is understood")
+            raise _Unusable(f"its options hold {word!r}; only `-c name=value` is understood")
         match = _OPTION.match(word)
         if match is None:
-            raise refuse(f"its options hold {word!r}; only `-c name=value` is understood")
+            raise _Unusable(f"its options hold {word!r}; only `-c name=value` is understood")
         settings[match["name"]] = match["value"]
     return settings
 
 
-def _seconds(text: str | None, refuse: Callable[[str], Exception]) -> float | None:
+def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
     if not re.fullmatch(r"-?\d+", text):
-        raise refuse(f"connect_timeout is {text!r}; it is a whole number of seconds")
+        raise _Unusable(f"connect_timeout is {text!r}; it is a whole number of seconds")
     # libpq: zero or less waits for ever. A day is that, and still ends.
     return float(text) if int(text) > 0 else 86_400.0
 

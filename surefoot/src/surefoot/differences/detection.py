@@ -8,7 +8,6 @@ from sqlalchemy import Connection, MetaData, text
 from surefoot.catalog import Catalog, snapshot
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
@@ -22,6 +21,7 @@ from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 

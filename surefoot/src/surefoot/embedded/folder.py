@@ -23,7 +23,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,21 +39,13 @@ class ServerFolder:
     """The paths below the folder of one server, which need not exist."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.data = directory / "data"
-        self.log = directory / "server.log"
-        self.old_log = directory / "server.old.log"
-        self.state = directory / "server.json"
-        self.start_lock = directory / "start.lock"
-        self.users_lock = directory / "users.lock"
-        self.supervisor_lock = directory / "supervisor.lock"
-        self.pinned = directory / "pinned"
-        self.stop = directory / "stop"
+        self.directory, self.data = directory, directory / "data"
+        self.log, self.old_log = directory / "server.log", directory / "server.old.log"
+        self.state, self.pinned = directory / "server.json", directory / "pinned"
+        self.start_lock, self.users_lock = directory / "start.lock", directory / "users.lock"
+        self.supervisor_lock, self.stop = directory / "supervisor.lock", directory / "stop"
         self.run = _socket_folder(directory)
-
-    @property
-    def run_is_outside(self) -> bool:
-        return self.run.parent != self.directory
+        self.run_is_outside = self.run.parent != directory
 
     def pin(self, for_s: float | None = None) -> None:
         """Keep the server up without users until it is stopped, or for so many seconds."""
@@ -95,6 +87,15 @@ class ServerFolder:
         except FileNotFoundError:
             return []
         return text.splitlines()[-lines:]
+
+    @contextlib.contextmanager
+    def opened_log(self) -> Iterator[int]:
+        """The log's descriptor, to append to."""
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            yield log
+        finally:
+            os.close(log)
 
     def log_bytes(self) -> int:
         return self.log.stat().st_size if self.log.exists() else 0

@@ -11,6 +11,7 @@ user is added, and no mode outside the server's folder changes.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -110,8 +111,10 @@ def _for_root(data: Path) -> Iterator[Identity]:
     if sys.platform == "linux":
         yield Identity(nobody.uid, nobody.gid, namespace=True)
     parent = data.parent.parent
-    if parent.stat().st_uid != 0 and _has_name(parent.stat().st_uid):
-        yield _of(parent)
+    if parent.stat().st_uid != 0:
+        with contextlib.suppress(KeyError):
+            pwd.getpwuid(parent.stat().st_uid)  # initdb needs the name of its user
+            yield _of(parent)
     yield nobody
 
 
@@ -127,14 +130,6 @@ def _nobody() -> Identity:
         raise OSError("this system has no user but root, and PostgreSQL refuses root")
     nobody = next((entry for entry in entries if entry.pw_name == "nobody"), entries[-1])
     return Identity(nobody.pw_uid, nobody.pw_gid)
-
-
-def _has_name(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
 
 
 def _libc() -> ctypes.CDLL:

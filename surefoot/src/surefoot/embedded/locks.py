@@ -6,6 +6,7 @@ another one. Programs that the process starts do not inherit the lock.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -24,11 +25,10 @@ class LockFile:
 
     def attempt(self, *, shared: bool) -> bool:
         """Take the lock if it is free."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            return True
+        return False
 
     def wait(self, *, shared: bool, until: float) -> bool:
         """Take the lock before the monotonic clock reaches `until`; false if it stayed held."""
@@ -37,6 +37,12 @@ class LockFile:
                 return False
             time.sleep(POLL_S)
         return True
+
+    def __enter__(self) -> LockFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def release(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -71,11 +77,8 @@ def is_held(path: Path) -> bool:
     """
     if not path.exists():
         return False
-    lock = LockFile(path)
-    try:
+    with LockFile(path) as lock:
         return not lock.attempt(shared=True)
-    finally:
-        lock.close()
 
 
 def holders(path: Path) -> list[str]:
@@ -91,12 +94,8 @@ def holders(path: Path) -> list[str]:
             continue
         pid, file_inode = fields[4], fields[5].rpartition(":")[2]
         if file_inode == inode and pid != str(os.getpid()):
-            found.append(f"{_program(pid)} (pid {pid})")
+            program = "a process"
+            with contextlib.suppress(OSError):
+                program = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+            found.append(f"{program} (pid {pid})")
     return sorted(found)
-
-
-def _program(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
-    except OSError:
-        return "a process"

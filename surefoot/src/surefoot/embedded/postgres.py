@@ -121,17 +121,7 @@ class Postgres:
 
     def stop(self) -> None:
         """End sessions and server, with harder signals when it takes too long."""
-        steps = (
-            (self._stop_signal, FAST_STOP_TIMEOUT_S),
-            (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
-            (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
-        )
-        for stop_signal, timeout_s in steps:
-            if self._process is None or self._process.poll() is not None:
-                return
-            self._process.send_signal(stop_signal)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout_s)
+        _end(lambda: self.pid if self.is_alive() else None, self._stop_signal, FAST_STOP_TIMEOUT_S)
 
     def _arguments(self) -> list[str]:
         options = {
@@ -167,17 +157,7 @@ def end_predecessor(folder: ServerFolder) -> None:
     process writes its own id into the lock file, which postgres takes for stale; postgres still
     checks whether a child of the dead server uses the shared memory.
     """
-    for stop_signal, timeout_s in (
-        (signal.SIGINT, PREDECESSOR_TIMEOUT_S),
-        (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
-        (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
-    ):
-        pid = _server_pid(folder)
-        if pid is None:
-            break
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, stop_signal)
-        _wait_until(lambda: _server_pid(folder) is None, timeout_s)
+    _end(lambda: _server_pid(folder), signal.SIGINT, PREDECESSOR_TIMEOUT_S)
     pid_file = folder.data / "postmaster.pid"
     lines = _pid_file(folder)
     if lines:
@@ -186,10 +166,21 @@ def end_predecessor(folder: ServerFolder) -> None:
         (folder.run / name).unlink(missing_ok=True)
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+def _end(alive: Callable[[], int | None], first: signal.Signals, first_s: float) -> None:
+    """Signal the process that `alive` names until it names none, harder where it takes too long."""
+    later_s = IMMEDIATE_STOP_TIMEOUT_S
+    for number, timeout_s in (
+        (first, first_s),
+        (signal.SIGQUIT, later_s),
+        (signal.SIGKILL, later_s),
+    ):
+        if (pid := alive()) is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + timeout_s
+        while alive() is not None and time.monotonic() < deadline:
+            time.sleep(POLL_S)
 
 
 def _server_pid(folder: ServerFolder) -> int | None:

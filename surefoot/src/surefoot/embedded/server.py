@@ -109,9 +109,7 @@ class EmbeddedServer:
         if not folder.directory.is_dir():
             return False
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        start = LockFile(folder.start_lock)
-        users = LockFile(folder.users_lock)
-        try:
+        with LockFile(folder.start_lock) as start, LockFile(folder.users_lock) as users:
             # A command that comes from here on waits, and then starts a new server.
             if not start.wait(shared=False, until=deadline) and not now:
                 raise ServerInUse(locks.holders(folder.start_lock) or ["a command that starts it"])
@@ -127,9 +125,6 @@ class EmbeddedServer:
                     raise folder.failed(f"it did not stop within {STOP_TIMEOUT_S:g} s")
                 time.sleep(locks.POLL_S)
             return True
-        finally:
-            users.close()
-            start.close()
 
     def status(self) -> Status:
         """Whether the server runs, whether it is pinned, and its users."""
@@ -143,32 +138,26 @@ class EmbeddedServer:
         )
 
     def _join(self) -> Running:
-        folder = self.folder
-        deadline = time.monotonic() + START_TIMEOUT_S
+        folder, deadline = self.folder, time.monotonic() + START_TIMEOUT_S
         while True:
             self._make_directory()
-            start = users = None
             try:
-                start = LockFile(folder.start_lock)
-                if not start.wait(shared=False, until=deadline):
-                    holders = ", ".join(locks.holders(folder.start_lock)) or "another process"
-                    raise folder.failed(f"{holders} has been starting it for too long")
-                users = LockFile(folder.users_lock)
-                if not users.wait(shared=True, until=deadline):
-                    raise folder.failed("the previous server is still stopping")
-                # A throw-away folder may have been removed during the wait.
-                if users.is_current() and start.is_current():
-                    state = self._state(deadline)
-                    running, users = Running(state, users, self.user, self.database), None
-                    return running
+                with LockFile(folder.start_lock) as start, contextlib.ExitStack() as opened:
+                    if not start.wait(shared=False, until=deadline):
+                        holders = ", ".join(locks.holders(folder.start_lock)) or "another process"
+                        raise folder.failed(f"{holders} has been starting it for too long")
+                    users = opened.enter_context(LockFile(folder.users_lock))
+                    if not users.wait(shared=True, until=deadline):
+                        raise folder.failed("the previous server is still stopping")
+                    # A throw-away folder may have been removed during the wait.
+                    if users.is_current() and start.is_current():
+                        running = Running(self._state(deadline), users, self.user, self.database)
+                        opened.pop_all()
+                        return running
             except FileNotFoundError:
                 pass  # removed between two steps; begin again
             except PermissionError as error:
                 raise self._not_ours(Path(error.filename or folder.directory)) from None
-            finally:
-                for lock in (users, start):
-                    if lock is not None:
-                        lock.close()
             if time.monotonic() > deadline:
                 raise folder.failed(f"{folder.directory} is removed again and again")
 
@@ -235,8 +224,7 @@ class EmbeddedServer:
         return found
 
     def _launch(self, deadline: float) -> ServerState | None:
-        binaries = self._binaries()
-        folder = self.folder
+        binaries, folder = self._binaries(), self.folder
         first = "" if folder.data.exists() else ", for the first time"
         if self.narrate is not None:
             self.narrate(f"starting PostgreSQL {binaries.major} in {folder.directory}{first}")

@@ -28,7 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from surefoot.embedded.folder import ServerFolder, ServerSpec, ServerState, private_folder
-from surefoot.embedded.identity import Identity, choose_identity
+from surefoot.embedded.identity import choose_identity
 from surefoot.embedded.locks import LockFile
 from surefoot.embedded.postgres import Postgres, PostgresFailed, create_cluster
 
@@ -74,13 +74,19 @@ class Supervisor:
         finally:
             self._folder.state.unlink(missing_ok=True)
             postgres.stop()
-            self._clean_up()
+            if self._folder.run_is_outside:
+                shutil.rmtree(self._folder.run, ignore_errors=True)
+            self._folder.stop.unlink(missing_ok=True)
+            if self._spec.remove_at_end:
+                self._folder.remove()
         return 0
 
     def _start(self) -> Postgres:
         folder, spec = self._folder, self._spec
         identity = choose_identity(folder.data, Path(spec.bindir))
-        _let_through(folder, identity)
+        if identity.uid != os.geteuid() and not identity.namespace:
+            # A server that runs as another user reaches its files below the folder.
+            folder.directory.chmod(0o711)
         private_folder(folder.run, owner_uid=identity.uid)
         identity.own(folder.run)
         create_cluster(folder, spec, identity)
@@ -119,21 +125,12 @@ class Supervisor:
     def _request_stop(self, *_: object) -> None:
         self._must_stop = True
 
-    def _clean_up(self) -> None:
-        folder = self._folder
-        if folder.run_is_outside:
-            shutil.rmtree(folder.run, ignore_errors=True)
-        folder.stop.unlink(missing_ok=True)
-        if self._spec.remove_at_end:
-            folder.remove()
-
     def _open_log(self) -> None:
         if self._folder.log_bytes() > MAX_LOG_BYTES:
             self._folder.log.replace(self._folder.old_log)
-        log = os.open(self._folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
+        with self._folder.opened_log() as log:
+            os.dup2(log, 1)
+            os.dup2(log, 2)
 
     def _fail(self, reason: str, tail: list[str] | None = None) -> int:
         self._report({"failed": reason, "tail": tail or []})
@@ -144,12 +141,6 @@ class Supervisor:
         with contextlib.suppress(BrokenPipeError):
             os.write(self._report_fd, json.dumps(message).encode() + b"\n")
         os.close(self._report_fd)
-
-
-def _let_through(folder: ServerFolder, identity: Identity) -> None:
-    """Let a server that runs as another user reach its files below the folder."""
-    if identity.uid != os.geteuid() and not identity.namespace:
-        folder.directory.chmod(0o711)
 
 
 def main() -> int:

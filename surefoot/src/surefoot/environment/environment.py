@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alembic import context
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
 from surefoot.environment.commandline import rendered
-from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, TargetUnknown
+from surefoot.errors import (
+    ConfigurationInvalid,
+    EnvironmentMissing,
+    ModelsNotImportable,
+    TargetUnknown,
+)
 from surefoot.errors.names import setting
-from surefoot.project import Project, imported
+from surefoot.project import DEFAULT_INI, Project, imported
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +40,9 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-T = TypeVar("T")
 # A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
 DESCRIBED = "surefoot.described"
 DatabaseSource = Database | str | Callable[[], "Database | str"]
-EngineSource = "AsyncEngine | str | Callable[[], AsyncEngine]"
 TargetsSource = Mapping[str, "Database | str"] | str | Callable[[], Mapping[str, "Database | str"]]
 
 
@@ -142,11 +149,27 @@ class Environment:
             yield resolved(self.engine)
             return
         database = self.resolved_database()
-        if database.is_named:
-            yield database.engine("migrate")
-            return
-        with database.available() as named:
+        with nullcontext(database) if database.is_named else database.available() as named:
             yield named.engine("migrate")
+
+
+def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
+    """The environment and the project of an ini file, learned by running its env.py.
+
+    So nothing is configured twice. Nothing connects, no revision runs. On failure:
+    ConfigurationInvalid, EnvironmentMissing, and what env.py itself raises.
+    """
+    path = Path(ini)
+    if not path.is_file():
+        raise ConfigurationInvalid(str(ini), "there is no such file; name it with -c")
+    found: list[Environment] = []
+    config = Config(path, attributes={DESCRIBED: found})
+    script = ScriptDirectory.from_config(config)
+    with EnvironmentContext(config, script):
+        script.run_env()
+    if not found:
+        raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
+    return found[-1], found[-1].project(config)
 
 
 def resolved(source: Any) -> Any:

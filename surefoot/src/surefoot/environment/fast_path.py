@@ -16,7 +16,6 @@ import asyncpg
 from alembic.config import Config
 
 from surefoot.chain.lockfile import names_all_files
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -26,6 +25,7 @@ from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied
 from surefoot.project import Project
 from surefoot.run.recorder import Recorder
+from surefoot.version_table import VersionTable
 
 HEADS = ("head", "heads")
 _SESSION = """
@@ -52,7 +52,7 @@ def at_head(config: Config, project: Project, database: Callable[[], Database]) 
         or getattr(options, "revision", None) not in HEADS
         or getattr(options, "sql", False)
         or config.attributes
-        or _loop_is_running()
+        or loop_is_running()
     ):
         return False
     found = database()
@@ -101,7 +101,8 @@ async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str]
     return frozenset(row[0] for row in names), [Row(**dict(row)) for row in rows]
 
 
-def _loop_is_running() -> bool:
+def loop_is_running() -> bool:
+    """Whether an event loop runs in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

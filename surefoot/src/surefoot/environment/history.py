@@ -12,12 +12,12 @@ from alembic.util import to_tuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
 from surefoot.errors import SurefootError, UsageError
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.position import position
+from surefoot.version_table import VersionTable
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
 

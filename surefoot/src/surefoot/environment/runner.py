@@ -2,7 +2,7 @@
 
     `alembic …`            Environment.run -> asyncio.run -> the project's engine -+
     await upgrade(target)  Environment.run -> the connection that was handed in ---+-> Online
-    `alembic … --sql`      Environment.run -> _offline, no database
+    `alembic … --sql`      Environment.run, no database
 
 Commands that write (upgrade, downgrade, stamp) go through surefoot.run.upgrade.migration; those
 that look take no mutex and write nothing. The run narrates on stderr and leaves a Report in
@@ -14,16 +14,15 @@ On failure: UpgradeFailed names the revision, the place in its file and what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.autogenerate import configure_options
@@ -33,7 +32,7 @@ from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import migration_settings
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, history
+from surefoot.environment import after_revision, fast_path, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.errors import (
     LoopAlreadyRunning,
@@ -42,12 +41,12 @@ from surefoot.errors import (
     TransactionAlreadyOpen,
 )
 from surefoot.project import Project
-from surefoot.run.command_kind import kind_of
 from surefoot.run.events import ignore
+from surefoot.run.interruption import Interruption
 from surefoot.run.recorder import Recorder
-from surefoot.run.upgrade.interruption import Interruption
+from surefoot.run.run import Run
 from surefoot.run.upgrade.migration import Migration
-from surefoot.run.upgrade.steps import Function, only_upgrading, recorded
+from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
 if TYPE_CHECKING:
     from surefoot.environment.environment import Environment
@@ -58,56 +57,49 @@ DIALECT_URL = "postgresql+asyncpg://"
 
 
 def run(environment: Environment, project: Project) -> None:
-    """Do what the Alembic command asks for."""
+    """Do what the Alembic command asks for. On failure: ModelsNotImportable, among others."""
     after_revision.register(environment, project)
     compat.install()
-    config = context.config
-    metadata = _models(project)
+    config, shared = context.config, _shared(project)
     if context.is_offline_mode():
-        _offline(project, metadata)
+        context.configure(url=DIALECT_URL, literal_binds=True, **shared)
+        with context.begin_transaction():
+            context.run_migrations()
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
         history.history(config, script, environment.opened_engine, project.version_table)
-    elif command_name(config) == "revision" and not _autogenerates(config):
+    elif command_name(config) == "revision" and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
-        context.configure(
-            url=DIALECT_URL,
-            as_sql=True,
-            **_shared(project, metadata),
-            **_compared(environment, project),
-        )
+        compared = _compared(environment, project)
+        context.configure(url=DIALECT_URL, as_sql=True, **shared, **compared)
         context.run_migrations()
     else:
-        run = Online(environment, project, metadata, _limits(environment, config))
+        online = Online(environment, project, shared, _limits(environment, config))
         if (connection := config.attributes.get("connection")) is not None:
-            run.on(connection)
+            online.on(connection)
         elif in_greenlet():
-            await_only(_connect(run, signals=False))
+            await_only(_connect(online, signals=False))
+        elif fast_path.loop_is_running():
+            raise LoopAlreadyRunning
         else:
-            _refuse_running_loop()
-            asyncio.run(_connect(run, signals=True))
+            asyncio.run(_connect(online, signals=True))
 
 
 def _limits(environment: Environment, config: Config) -> Limits:
     """The caller's bounds, or the project's."""
     bounds: Limits = config.attributes.get("limits") or environment.resolved_limits()
-    if (wait_s := config.attributes.get("services_wait_s")) is not None:
-        bounds = replace(bounds, services_wait_s=wait_s)
-    return bounds
+    wait_s = config.attributes.get("services_wait_s")
+    return bounds if wait_s is None else replace(bounds, services_wait_s=wait_s)
 
 
-def _models(project: Project) -> Sequence[MetaData]:
-    """On failure: ModelsNotImportable."""
+def _shared(project: Project) -> dict[str, Any]:
+    """The options of `context.configure` for every command. On failure: ModelsNotImportable."""
     try:
-        return project.models()
+        models = project.models()
     except ImportError as error:
         raise ModelsNotImportable(str(error)) from error
-
-
-def _shared(project: Project, metadata: Sequence[MetaData]) -> dict[str, Any]:
-    """The options of `context.configure` for every command."""
     return {
-        "target_metadata": metadata[0] if len(metadata) == 1 else list(metadata) or None,
+        "target_metadata": models[0] if len(models) == 1 else list(models) or None,
         "version_table": project.version_table.name,
         "version_table_schema": project.version_table.schema,
         "transaction_per_migration": True,
@@ -119,9 +111,9 @@ def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     ours = configure_options(environment.exclude, project.version_table)
     options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
-        ours, theirs = options[name], getattr(environment, name)
+        theirs = getattr(environment, name)
         if theirs is not None:
-            options[name] = _both(ours, theirs)
+            options[name] = _both(options[name], theirs)
     return options
 
 
@@ -129,11 +121,10 @@ def _both(one: Callable[..., bool], other: Callable[..., bool]) -> Callable[...,
     return lambda *arguments: one(*arguments) and other(*arguments)
 
 
-async def _connect(run: Online, *, signals: bool) -> None:
-    config = context.config
-    with run.environment.opened_engine() as opened, explained(opened.url), quiet_close():
-        interruption = Interruption(opened)
-        config.attributes["interruption"] = interruption
+async def _connect(online: Online, *, signals: bool) -> None:
+    config, environment = context.config, online.environment
+    with environment.opened_engine() as opened, explained(opened.url), quiet_close():
+        interruption = config.attributes["interruption"] = Interruption(opened)
         handled: AbstractContextManager[None] = nullcontext()
         if signals:
             reads = command_name(config) not in (None, *WRITING)
@@ -141,9 +132,9 @@ async def _connect(run: Online, *, signals: bool) -> None:
         with handled:
             try:
                 async with opened.connect() as connection:
-                    if run.environment.engine is not None:
-                        await _bound(connection, run.limits)
-                    await connection.run_sync(run.on)
+                    if environment.engine is not None:
+                        await _bound(connection, online.limits)
+                    await connection.run_sync(online.on)
             finally:
                 await interruption.end()
 
@@ -165,37 +156,37 @@ class Online:
 
     environment: Environment
     project: Project
-    metadata: Sequence[MetaData]
+    shared: Mapping[str, Any]
     limits: Limits
 
     def on(self, connection: Connection) -> None:
         """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
         if connection.in_transaction():
             raise TransactionAlreadyOpen
-        config = context.config
-        script = ScriptDirectory.from_config(config)
-        command = command_name(config)
-
-        def configure(**options: Any) -> MigrationContext:
-            shared = _shared(self.project, self.metadata)
-            context.configure(connection=connection, **shared, **options)
-            return context.get_context()
-
-        function: Function = configure().opts["fn"]
+        script = ScriptDirectory.from_config(context.config)
+        context.configure(connection=connection, **self.shared)
+        function: Function = context.get_context().opts["fn"]
         kind = kind_of(function)
         if kind == "unknown":
             kind, function = "upgrade", only_upgrading(function)
-        if kind != "reads":
-            self._write(connection, script, kind, function, configure)
-            return
+        if kind == "reads":
+            self._read(connection, script, function)
+        else:
+            self._write(connection, script, kind, function)
+
+    def _read(self, connection: Connection, script: ScriptDirectory, function: Function) -> None:
+        command = command_name(context.config)
         recorder = Recorder(_name(connection), ignore)
-        configure(
+        context.configure(
+            connection=connection,
             fn=recorded(function, script, recorder, None),
+            **self.shared,
             **_compared(self.environment, self.project),
         )
         with context.begin_transaction():
             context.run_migrations()
-        _refuse_differences(command)
+        if command == "check":
+            _refuse_differences()
         if connection.in_transaction():
             # `ensure_version` makes its table outside of any revision's transaction.
             connection.commit()
@@ -204,34 +195,33 @@ class Online:
             say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
     def _write(
-        self,
-        connection: Connection,
-        script: ScriptDirectory,
-        command: str,
-        function: Function,
-        configure: Callable[..., MigrationContext],
+        self, connection: Connection, script: ScriptDirectory, command: str, function: Function
     ) -> None:
         config = context.config
         given = config.attributes
         listen = given.get("listen") or (narrate if command_name(config) else ignore)
         recorder = Recorder(_name(connection), listen)
         migration = Migration(
-            connection,
-            self.project,
-            command=command,
-            destination=given.get("destination") or getattr(config.cmd_opts, "revision", None),
-            limits=self.limits,
-            recorder=recorder,
-            interruption=given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
-            reason=given.get("reason"),
-            adopt=bool(given.get("adopt")),
+            Run(
+                connection,
+                self.project,
+                command,
+                given.get("destination") or getattr(config.cmd_opts, "revision", None),
+                self.limits,
+                recorder,
+                given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
+                given.get("reason"),
+                bool(given.get("adopt")),
+            )
         )
 
         def attempt() -> None:
-            configure(
+            context.configure(
+                connection=connection,
                 fn=recorded(function, script, recorder, migration),
-                on_version_apply=migration.on_version_apply,
+                on_version_apply=migration.on_version_apply,  # type: ignore[arg-type]  # by keyword
                 migration=migration,
+                **self.shared,
             )
             with context.begin_transaction():
                 context.run_migrations()
@@ -242,10 +232,8 @@ class Online:
             given["report"] = recorder.report()
 
 
-def _refuse_differences(command: str | None) -> None:
+def _refuse_differences() -> None:
     """Say what `alembic check` found in words. On failure: ModelsDiffer."""
-    if command != "check":
-        return
     generated = context.get_context().opts["revision_context"].generated_revisions[-1]
     differences = [diff for each in generated.upgrade_ops_list for diff in each.as_diffs()]
     if differences:
@@ -254,21 +242,3 @@ def _refuse_differences(command: str | None) -> None:
 
 def _name(connection: Connection) -> str:
     return connection.engine.url.database or "(default)"
-
-
-def _offline(project: Project, metadata: Sequence[MetaData]) -> None:
-    context.configure(url=DIALECT_URL, literal_binds=True, **_shared(project, metadata))
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _autogenerates(config: Config) -> bool:
-    return bool(getattr(config.cmd_opts, "autogenerate", False))
-
-
-def _refuse_running_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise LoopAlreadyRunning

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+import string
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from surefoot.errors import names
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:  # typing has it from Python 3.11 on, and only a type checker uses it
+
+    def dataclass_transform() -> Any:
+        return lambda cls: cls
 
 
+class _Wording(string.Formatter):
+    """Formats `{a_list:none}` as its items or `none`, and `{a_list!l}` as lines of their own."""
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        if conversion == "l":
+            return "".join(f"\n{line}" for line in getattr(value, "values", lambda: value)())
+        return super().convert_field(value, conversion)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, (tuple, dict)):
+            return ", ".join(value) or format_spec
+        return str(format(value, format_spec))
+
+
+@dataclass_transform()
 class SurefootError(Exception):
     """An error with a message and the command that helps. `str(error)` is the message alone.
+
+    A subclass may annotate fields, which are its arguments and attributes, and have the message and
+    the help as templates; `names` in them is surefoot.errors.names. Its code is its name.
 
     Example:
         try:
@@ -19,11 +49,30 @@ class SurefootError(Exception):
     # An attribute, as that of Interrupted depends on the signal.
     exit_code: int = 1
     word: ClassVar[str] = "ERROR"
+    says: ClassVar[str]
+    helps: ClassVar[str]
+    _fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users read
         super().__init__(message)
         self.message = message
         self.help = help
+
+    def __init_subclass__(cls) -> None:
+        if "code" not in vars(cls):
+            cls.code = re.sub(r"\B(?=[A-Z])", "-", cls.__name__).lower()
+        if cls.__annotations__ and "__init__" not in vars(cls):
+            cls._fields = tuple(cls.__annotations__)
+            cls.__init__ = SurefootError._with_fields  # type: ignore[method-assign]
+
+    def _with_fields(self, *values: object, **named: object) -> None:
+        given: Mapping[str, Any] = dict(zip(self._fields, values, strict=False)) | named
+        for name in self._fields:
+            value = given[name] if name in given else getattr(type(self), name)
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+        say = _Wording().vformat
+        told = {**vars(self), "names": names.in_use()}
+        SurefootError.__init__(self, say(self.says, (), told), help=say(self.helps, (), told))
 
     def render(self) -> str:
         """The error as a person reads it: state word, code, message, help."""

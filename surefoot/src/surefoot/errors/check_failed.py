@@ -11,29 +11,22 @@ from surefoot.errors.names import command
 class CheckFailed(SurefootError):
     """A check found a problem."""
 
-    code = "check-failed"
     exit_code = 1
 
 
 class DatabaseBehind(CheckFailed):
     """The database lacks revisions that this build needs."""
 
-    code = "database-behind"
-
-    def __init__(self, database: str, current: str, expected: str, pending: Sequence[str]) -> None:
-        self.database, self.current, self.expected = database, current, expected
-        self.pending = tuple(pending)
-        super().__init__(
-            f"database {database!r} is at {current}; this build needs {expected} "
-            f"(pending: {', '.join(self.pending)})",
-            help="run `alembic upgrade head`",
-        )
+    database: str
+    current: str
+    expected: str
+    pending: Sequence[str]
+    says = "database {database!r} is at {current}; this build needs {expected} (pending: {pending})"
+    helps = "run `alembic upgrade head`"
 
 
 class DatabaseAhead(CheckFailed):
     """The database has revisions that this build does not know."""
-
-    code = "database-ahead"
 
     def __init__(
         self, database: str, current: str, expected: str, strangers: Sequence[str] = ()
@@ -52,8 +45,6 @@ class DatabaseAhead(CheckFailed):
 class DatabaseDiverged(CheckFailed):
     """The database and this build contradict each other."""
 
-    code = "database-diverged"
-
     def __init__(self, database: str, why: str, help: str) -> None:  # noqa: A002 - as its base's
         self.database, self.why = database, why
         super().__init__(
@@ -64,34 +55,21 @@ class DatabaseDiverged(CheckFailed):
 class NeverMigrated(CheckFailed):
     """The database has no revision at all."""
 
-    code = "never-migrated"
-
-    def __init__(self, database: str, expected: str) -> None:
-        self.database, self.expected = database, expected
-        super().__init__(
-            f"database {database!r} was never migrated; this build needs {expected}",
-            help="run `alembic upgrade head`",
-        )
+    database: str
+    expected: str
+    says = "database {database!r} was never migrated; this build needs {expected}"
+    helps = "run `alembic upgrade head`"
 
 
 class DatabaseDrifted(CheckFailed):
     """The database or the models differ from what the revisions give."""
 
-    code = "database-drifted"
-
     def __init__(self, database: str, revision: str, in_database: int, in_models: int) -> None:
         self.database, self.revision = database, revision
         self.in_database, self.in_models = in_database, in_models
-        told = [
-            f"{_counted(count)} {where}"
-            for count, where in (
-                (in_database, f"of {database!r} from {revision}"),
-                (in_models, f"of the models from {revision}"),
-            )
-            if count
-        ]
+        told = ((in_database, f"of {database!r}"), (in_models, "of the models"))
         super().__init__(
-            "; ".join(told),
+            "; ".join(f"{_counted(n)} {where} from {revision}" for n, where in told if n),
             help=f"`{command()} drift` lists them, with the SQL that repairs them",
         )
 
@@ -99,11 +77,8 @@ class DatabaseDrifted(CheckFailed):
 class LockFileStale(CheckFailed):
     """revisions.lock does not match the revision files."""
 
-    code = "lock-file-stale"
-
     def __init__(self, path: str, differences: Sequence[str]) -> None:
-        self.path = path
-        self.differences = tuple(differences)
+        self.path, self.differences = path, tuple(differences)
         super().__init__(
             f"{path} does not match the revision files: {'; '.join(self.differences)}",
             help=f"run `{command()} lock` and commit the file",
@@ -113,14 +88,12 @@ class LockFileStale(CheckFailed):
 class ModelsDiffer(CheckFailed):
     """The models and the database differ."""
 
-    code = "models-differ"
-
     def __init__(self, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
-        count = len(self.differences)
-        noun = "difference" if count == 1 else "differences"
         super().__init__(
-            "\n".join([f"models and database have {count} {noun}", *self.differences]),
+            "\n".join(
+                [f"models and database have {_counted(len(self.differences))}", *self.differences]
+            ),
             help='alembic revision --autogenerate -m "…" writes them as a revision',
         )
 
@@ -128,14 +101,8 @@ class ModelsDiffer(CheckFailed):
 class TargetMissed(CheckFailed):
     """After a run the database is at another revision than the one that the run left."""
 
-    code = "target-missed"
-
     def __init__(
-        self,
-        database: str,
-        expected: Sequence[str],
-        found: Sequence[str],
-        version_table: str,
+        self, database: str, expected: Sequence[str], found: Sequence[str], version_table: str
     ) -> None:
         self.database, self.expected, self.found = database, tuple(expected), tuple(found)
         super().__init__(

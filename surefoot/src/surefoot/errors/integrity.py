@@ -11,8 +11,6 @@ from surefoot.errors.refused import Refused
 class StampRefused(Refused):
     """The schema differs from the one that the revision to stamp gives."""
 
-    code = "stamp-refused"
-
     def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
         self.database, self.revision = database, revision
         self.expected, self.found = expected, found
@@ -29,8 +27,6 @@ class StampRefused(Refused):
 class RevisionEdited(Refused):
     """The code of a revision changed after the revision was applied."""
 
-    code = "revision-edited"
-
     def __init__(
         self, name: str, revision: str, when: datetime | None, recorded: str, on_disk: str
     ) -> None:
@@ -46,8 +42,6 @@ class RevisionEdited(Refused):
 class RevisionMissing(Refused):
     """A revision was applied and has no file."""
 
-    code = "revision-missing"
-
     def __init__(self, revision: str, when: datetime | None, recorded: str) -> None:
         self.revision, self.recorded = revision, recorded
         super().__init__(
@@ -59,29 +53,22 @@ class RevisionMissing(Refused):
 class RevisionInserted(Refused):
     """A revision was inserted before one that is already applied."""
 
-    code = "revision-inserted"
-
-    def __init__(self, name: str, current: str) -> None:
-        self.name, self.current = name, current
-        super().__init__(
-            f"{name} comes before {current}, which is applied, but was never applied itself: "
-            "no upgrade would run it",
-            help="give it the next number and build it on the newest revision",
-        )
+    name: str
+    current: str
+    says = (
+        "{name} comes before {current}, which is applied, but was never applied itself: no upgrade "
+        "would run it"
+    )
+    helps = "give it the next number and build it on the newest revision"
 
 
 class LedgerEdited(Refused):
     """A row of the ledger was changed after it was written."""
 
-    code = "ledger-edited"
-
-    def __init__(self, table: str, row: int) -> None:
-        self.table, self.row = table, row
-        super().__init__(
-            f"the ledger {table} was changed by hand at or before row {row}: its hash does not "
-            "match",
-            help=f"restore the row from a backup; `{command()} ledger` shows it",
-        )
+    table: str
+    row: int
+    says = "the ledger {table} was changed by hand at or before row {row}: its hash does not match"
+    helps = "restore the row from a backup; `{names.command} ledger` shows it"
 
 
 def _on(when: datetime | None) -> str:

@@ -30,6 +30,9 @@ class Names:
     command: str = "surefoot"
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    def __getitem__(self, name: str) -> str:
+        return self.settings.get(name) or _UNNAMED.get(name) or f"Limits({name}=…)"
+
 
 _in_use = Names()
 
@@ -52,16 +55,11 @@ def command() -> str:
 
 def setting(name: str) -> str:
     """How the project calls a setting; else where the library takes it from."""
-    return _in_use.settings.get(name) or _UNNAMED.get(name) or f"Limits({name}=…)"
+    return _in_use[name]
 
 
 def assigned(name: str, value: str) -> str:
     """The setting with a value, as it is written: `NAME=value`, or `Limits(name="value")`."""
     if name in _in_use.settings:
-        return f"{_in_use.settings[name]}={value}"
+        return f"{_in_use[name]}={value}"
     return f"{_UNNAMED[name]} to {value}" if name in _UNNAMED else f'Limits({name}="{value}")'
-
-
-def named(name: str, text: str) -> str:
-    """The text with the project's name for the setting put in; nothing where it has none."""
-    return text.format(_in_use.settings[name]) if name in _in_use.settings else ""

@@ -11,7 +11,6 @@ from surefoot.errors.names import assigned, command, setting
 class Refused(SurefootError):
     """A guard refused the command before it changed anything."""
 
-    code = "refused"
     exit_code = 3
     word = "REFUSED"
 
@@ -19,12 +18,10 @@ class Refused(SurefootError):
 class TransactionAlreadyOpen(Refused):
     """The connection that was handed in is inside a transaction."""
 
-    code = "transaction-already-open"
-
     def __init__(self) -> None:
         super().__init__(
-            "the connection that was handed in has an open transaction: Alembic would take it "
-            "for the caller's, commit nothing and report success",
+            "the connection that was handed in has an open transaction: Alembic would take it for "
+            "the caller's, commit nothing and report success",
             help="commit or roll back before the upgrade, or hand in a fresh engine.connect()",
         )
 
@@ -32,21 +29,17 @@ class TransactionAlreadyOpen(Refused):
 class CommandUnknown(Refused):
     """A function that is not one of Alembic's commands would change the database unprotected."""
 
-    code = "command-unknown"
-
-    def __init__(self, function: str, reason: str) -> None:
-        self.function, self.reason = function, reason
-        super().__init__(
-            f"the environment was given the function {function!r}, which {reason}; nothing is kept",
-            help="call upgrade(), downgrade() or stamp(); a function of your own may yield the "
-            "steps of an upgrade and read, nothing else",
-        )
+    function: str
+    reason: str
+    says = "the environment was given the function {function!r}, which {reason}; nothing is kept"
+    helps = (
+        "call upgrade(), downgrade() or stamp(); a function of your own may yield the steps of an "
+        "upgrade and read, nothing else"
+    )
 
 
 class LoopAlreadyRunning(Refused):
     """A synchronous Alembic command was called inside a running event loop."""
-
-    code = "loop-already-running"
 
     def __init__(self) -> None:
         super().__init__(
@@ -58,65 +51,58 @@ class LoopAlreadyRunning(Refused):
 class LockTimeoutMissing(Refused):
     """The connection has no lock timeout, or a pooler has dropped it."""
 
-    code = "lock-timeout-missing"
-
-    def __init__(self, database: str) -> None:
-        self.database = database
-        super().__init__(
-            f"the connection to {database!r} has no lock_timeout: one statement that waits for a "
-            "lock would make the service wait as long",
-            help='connect with `Database(…).engine("migrate")`; behind a pooler set '
-            f"{setting('migrate_database')} to the server itself",
-        )
+    database: str
+    says = (
+        "the connection to {database!r} has no lock_timeout: one statement that waits for a lock "
+        "would make the service wait as long"
+    )
+    helps = (
+        'connect with `Database(…).engine("migrate")`; behind a pooler set '
+        "{names[migrate_database]} to the server itself"
+    )
 
 
 class StandbyRefused(Refused):
     """The server is a standby, which takes no changes."""
 
     code = "standby"
-
-    def __init__(self, database: str) -> None:
-        self.database = database
-        super().__init__(
-            f"the server of {database!r} is a standby, which takes no changes",
-            help=f"name the primary in {setting('database')}, or several hosts with "
-            "?target_session_attrs=read-write",
-        )
+    database: str
+    says = "the server of {database!r} is a standby, which takes no changes"
+    helps = (
+        "name the primary in {names[database]}, or several hosts with "
+        "?target_session_attrs=read-write"
+    )
 
 
 class ReadOnlyRefused(Refused):
     """The session may only read."""
 
     code = "read-only"
-
-    def __init__(self, database: str) -> None:
-        self.database = database
-        super().__init__(
-            f"the sessions of {database!r} are read-only (default_transaction_read_only is on)",
-            help="turn it off for the role that migrates: "
-            "ALTER ROLE … SET default_transaction_read_only = off",
-        )
+    database: str
+    says = "the sessions of {database!r} are read-only (default_transaction_read_only is on)"
+    helps = (
+        "turn it off for the role that migrates: "
+        "ALTER ROLE … SET default_transaction_read_only = off"
+    )
 
 
 class PoolerRefused(Refused):
     """The connection goes through a pooler, which a migration cannot use."""
 
     code = "pooler"
-
-    def __init__(self, address: str, reason: str) -> None:
-        self.address, self.reason = address, reason
-        super().__init__(
-            f"{address} is a pooler ({reason}): the lock that lets one migration run at a time "
-            "would stay in a session that other clients use",
-            help=f"set {setting('migrate_database')} to the server itself; the service "
-            "stays behind the pooler",
-        )
+    address: str
+    reason: str
+    says = (
+        "{address} is a pooler ({reason}): the lock that lets one migration run at a time would "
+        "stay in a session that other clients use"
+    )
+    helps = (
+        "set {names[migrate_database]} to the server itself; the service stays behind the pooler"
+    )
 
 
 class NotAdopted(Refused):
     """The database has tables and no version table."""
-
-    code = "not-adopted"
 
     def __init__(self, database: str, version_table: str) -> None:
         self.database = database
@@ -131,92 +117,74 @@ class NotAdopted(Refused):
 class MixedRevision(Refused):
     """A revision mixes a step outside a transaction with others."""
 
-    code = "mixed-revision"
-
-    def __init__(self, revision: str) -> None:
-        self.revision = revision
-        super().__init__(
-            f"{revision} has a step that runs outside a transaction, and other steps: "
-            "those before it could not be rolled back",
-            help="give that step a revision of its own",
-        )
+    revision: str
+    says = (
+        "{revision} has a step that runs outside a transaction, and other steps: those before it "
+        "could not be rolled back"
+    )
+    helps = "give that step a revision of its own"
 
 
 class CommitsByItself(Refused):
     """A revision ends its own transaction."""
 
-    code = "commits-by-itself"
-
-    def __init__(self, revision: str) -> None:
-        self.revision = revision
-        super().__init__(
-            f"{revision} ends its transaction by itself: after a failure nobody could tell which "
-            "of its changes are kept",
-            help="leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
-            "op.create_index_concurrently(…)",
-        )
+    revision: str
+    says = (
+        "{revision} ends its transaction by itself: after a failure nobody could tell which of its "
+        "changes are kept"
+    )
+    helps = (
+        "leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
+        "op.create_index_concurrently(…)"
+    )
 
 
 class IndexDiffers(Refused):
     """A valid index of that name has another definition."""
 
-    code = "index-differs"
-
-    def __init__(self, name: str, found: str, wanted: str) -> None:
-        self.name, self.found, self.wanted = name, found, wanted
-        super().__init__(
-            f"there is a valid index {name} with another definition\n"
-            f"found:  {found}\nwanted: {wanted}",
-            help="drop it, or give the new index another name",
-        )
+    name: str
+    found: str
+    wanted: str
+    says = (
+        "there is a valid index {name} with another definition\nfound:  {found}\nwanted: {wanted}"
+    )
+    helps = "drop it, or give the new index another name"
 
 
 class BackupFailed(Refused):
     """The backup command failed, so nothing was dropped."""
-
-    code = "backup-failed"
 
     def __init__(self, command: str, ended: int, output: str) -> None:
         self.command, self.ended, self.output = command, ended, output
         tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
         super().__init__(
             f"the backup command exited with {ended}: {command}{tail}",
-            help=f"correct {setting('backup_command')}, or waive the backup by name: "
-            f"{assigned('backup_waived', '<who and why>')}",
+            help=f"correct {setting('backup_command')}, or {_waiver()}",
         )
 
 
 class BackupMissing(Refused):
     """A revision would drop data in production, and there is no backup and no waiver."""
 
-    code = "backup-missing"
-
     def __init__(self, revision: str) -> None:
         self.revision = revision
         super().__init__(
             f"{revision} drops tables or columns, and no backup command is configured",
-            help=f"set {setting('backup_command')}, or waive the backup by name: "
-            f"{assigned('backup_waived', '<who and why>')}",
+            help=f"set {setting('backup_command')}, or {_waiver()}",
         )
 
 
 class DataWouldBeLost(Refused):
     """A run in production would drop data, and no reason was given."""
 
-    code = "data-would-be-lost"
-
-    def __init__(self, command: str, losses: Sequence[str]) -> None:
-        self.command, self.losses = command, tuple(losses)
-        super().__init__(
-            f"this would drop data: {', '.join(self.losses)}",
-            help=f"to do it: `{command} --execute --reason …`",
-        )
+    command: str
+    losses: Sequence[str]
+    says = "this would drop data: {losses}"
+    helps = "to do it: `{command} --execute --reason …`"
 
 
 class RevisionUnsafe(Refused):
     """A revision would run in production although lint found that it hurts a database in use."""
-
-    code = "revision-unsafe"
 
     def __init__(self, revision: str, rules: Sequence[str]) -> None:
         self.revision, self.rules = revision, tuple(rules)
@@ -231,11 +199,9 @@ class RevisionUnsafe(Refused):
 class ServicesAlive(Refused):
     """A contract revision would break services that are running."""
 
-    code = "services-alive"
-
     def __init__(self, revision: str, needed: str, services: Sequence[object]) -> None:
         self.revision, self.needed = revision, needed
-        self.services = tuple(str(service) for service in services)
+        self.services = tuple(map(str, services))
         super().__init__(
             f"{revision} needs the code of {needed}, and {len(self.services)} older "
             f"{'service is' if len(self.services) == 1 else 'services are'} running: "
@@ -249,11 +215,10 @@ class ServicesAlive(Refused):
 class ServerInUse(Refused):
     """The embedded server has users."""
 
-    code = "server-in-use"
+    users: Sequence[str]
+    says = "the embedded server is in use by {users}"
+    helps = "wait for them, or `{names.command} db stop --now`"
 
-    def __init__(self, users: Sequence[str]) -> None:
-        self.users = tuple(users)
-        super().__init__(
-            f"the embedded server is in use by {', '.join(self.users)}",
-            help=f"wait for them, or `{command()} db stop --now`",
-        )
+
+def _waiver() -> str:
+    return f"waive the backup by name: {assigned('backup_waived', '<who and why>')}"

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import setting
 
 
 class RunFailed(SurefootError):
     """A run stopped part-way; the message says what was done."""
 
-    code = "run-failed"
     exit_code = 4
     word = "FAILED"
 
@@ -42,21 +40,17 @@ class UpgradeFailed(RunFailed):
 class DiskFull(UpgradeFailed):
     """The disk of the server is full."""
 
-    code = "disk-full"
     cure = "make room on the database server's disk"
 
 
 class StepNotPermitted(UpgradeFailed):
     """The role lacks a privilege that a revision needs."""
 
-    code = "step-not-permitted"
     cure = "run it as the role that owns what it changes, or make that role the owner"
 
 
 class DuplicateRows(RunFailed):
     """A unique index cannot be built, because the table has duplicate rows."""
-
-    code = "duplicate-rows"
 
     def __init__(self, index: str, count: int) -> None:
         self.index, self.count = index, count
@@ -70,21 +64,17 @@ class DuplicateRows(RunFailed):
 class SchemaNotCopied(RunFailed):
     """The schema of a database could not be copied to the scratch server."""
 
-    code = "schema-not-copied"
-
-    def __init__(self, database: str, reason: str) -> None:
-        self.database, self.reason = database, reason
-        super().__init__(
-            f"the schema of {database!r} cannot be copied: {reason}",
-            help=f"set {setting('scratch')} to a server that has what it needs (extensions, "
-            "roles); without --from-database the schema comes from the revisions",
-        )
+    database: str
+    reason: str
+    says = "the schema of {database!r} cannot be copied: {reason}"
+    helps = (
+        "set {names[scratch]} to a server that has what it needs (extensions, roles); without "
+        "--from-database the schema comes from the revisions"
+    )
 
 
 class ServerStartFailed(RunFailed):
     """The embedded server did not start; `log_tail` holds its last lines."""
-
-    code = "server-start-failed"
 
     def __init__(self, reason: str, log_path: str, log_tail: Sequence[str]) -> None:
         self.reason, self.log_path, self.log_tail = reason, log_path, tuple(log_tail)

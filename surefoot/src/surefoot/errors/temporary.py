@@ -5,60 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import setting
 
 
 class Temporary(SurefootError):
     """The same command may work in a moment, and a retry is safe."""
 
-    code = "temporary"
     exit_code = 75
 
 
 class DatabaseUnreachable(Temporary):
     """The database did not answer at its address, or not in time."""
 
-    code = "database-unreachable"
-
-    def __init__(self, database: str, address: str, reason: str) -> None:
-        self.database, self.address, self.reason = database, address, reason
-        super().__init__(
-            f"database {database!r} at {address} cannot be reached: {reason}",
-            help=f"is the server up, and are host and port in {setting('database')} right?",
-        )
+    database: str
+    address: str
+    reason: str
+    says = "database {database!r} at {address} cannot be reached: {reason}"
+    helps = "is the server up, and are host and port in {names[database]} right?"
 
 
 class StatementCancelled(Temporary):
     """A statement outside of a revision was cancelled in the server, by a user or a timeout."""
 
-    code = "statement-cancelled"
-
-    def __init__(self, database: str, reason: str) -> None:
-        self.database, self.reason = database, reason
-        super().__init__(
-            f"database {database!r} ended a statement: {reason}",
-            help="run the same command again: committed work stays, the rest was rolled back",
-        )
+    database: str
+    reason: str
+    says = "database {database!r} ended a statement: {reason}"
+    helps = "run the same command again: committed work stays, the rest was rolled back"
 
 
 class MutexHeld(Temporary):
     """Another run holds the migration mutex for longer than this one waits."""
 
-    code = "mutex-held"
-
-    def __init__(self, holder: str, waited_s: float, limit_s: float) -> None:
-        self.holder, self.waited_s, self.limit_s = holder, waited_s, limit_s
-        super().__init__(
-            f"{holder} has held the migration mutex for {waited_s:.0f} s; gave up after "
-            f"{limit_s:.0f} s; nothing was applied",
-            help=f"try again when that run is done, or wait longer: {setting('mutex_wait_s')}",
-        )
+    holder: str
+    waited_s: float
+    limit_s: float
+    says = (
+        "{holder} has held the migration mutex for {waited_s:.0f} s; gave up after {limit_s:.0f} "
+        "s; nothing was applied"
+    )
+    helps = "try again when that run is done, or wait longer: {names[mutex_wait_s]}"
 
 
 class LockBlocked(Temporary):
     """A revision did not get its lock within the budget."""
-
-    code = "lock-blocked"
 
     def __init__(
         self,
@@ -84,21 +72,16 @@ class LockBlocked(Temporary):
 class TableLocked(Temporary):
     """Another session has locked a table, so it cannot be read."""
 
-    code = "table-locked"
-
-    def __init__(self, database: str, waited_s: float) -> None:
-        self.database, self.waited_s = database, waited_s
-        super().__init__(
-            f"a table of {database!r} is locked by another session; stopped waiting after "
-            f"{waited_s:g} s",
-            help="run the same command again when that session, an upgrade or DDL by hand, is done",
-        )
+    database: str
+    waited_s: float
+    says = (
+        "a table of {database!r} is locked by another session; stopped waiting after {waited_s:g} s"
+    )
+    helps = "run the same command again when that session, an upgrade or DDL by hand, is done"
 
 
 class ConnectionLost(Temporary):
     """The connection ended in the middle of a revision, which rolled its transaction back."""
-
-    code = "connection-lost"
 
     def __init__(
         self, revision: str, reason: str, applied: Sequence[str], command: str, kept: str
@@ -114,7 +97,6 @@ class ConnectionLost(Temporary):
 class Interrupted(Temporary):
     """A signal or the caller stopped the run."""
 
-    code = "interrupted"
     exit_code = 130
 
     def __init__(self, by: int | None = None, applied: Sequence[str] | None = ()) -> None:

@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.catalog import NOTHING, snapshot
 from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import explained
 from surefoot.ledger.glance import heads_of
+from surefoot.version_table import VersionTable
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.ledger.table import TELLING, Ledger, Row
+from surefoot.version_table import VersionTable
 
 _DIGEST = """encode(sha256(convert_to(
     string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
@@ -92,13 +92,5 @@ def digest(checksums: Iterable[tuple[str, str]]) -> str:
 
 def _row(values: list[Any]) -> tuple[str, Row]:
     revision, direction, phase, outcome, checksum, finished_s, requires_code = values
-    finished_at = datetime.fromtimestamp(finished_s, timezone.utc)
-    return revision, Row(
-        revision,
-        direction,
-        phase,
-        outcome,
-        checksum,
-        requires_code=requires_code,
-        finished_at=finished_at,
-    )
+    row = Row(revision, direction, phase, outcome, checksum, requires_code=requires_code)
+    return revision, replace(row, finished_at=datetime.fromtimestamp(finished_s, timezone.utc))

@@ -67,10 +67,7 @@ class Stranger:
 
     def tolerates(self, revisions: Sequence[Revision]) -> bool:
         """Whether the code of a build with these revisions works after it."""
-        return self.phase == "expand" or (
-            self.requires_code is not None
-            and any(revision.id == self.requires_code for revision in revisions)
-        )
+        return self.phase == "expand" or self.requires_code in {r.id for r in revisions}
 
     def __str__(self) -> str:
         needs = f", needs the code of {self.requires_code}" if self.requires_code else ""

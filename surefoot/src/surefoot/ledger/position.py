@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from surefoot.chain.revisions import Revision, ancestors, heads
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import DatabaseDiverged, Refused
 from surefoot.errors.names import command
 from surefoot.ledger.integrity import Stranger, check_integrity, strangers
 from surefoot.ledger.table import Row
+from surefoot.version_table import VersionTable
 
 State = Literal["current", "behind", "never-migrated", "ahead", "diverged"]
 
@@ -109,10 +109,8 @@ def _contradiction(
         # A newer build was here: it knows more of the order than this one.
         lacking = ids - in_force
         if lacking or len(found) > 1:
-            has = f"it is at {_listed(found)}"
-            return Contradiction(
-                f"{has} and lacks {_listed(lacking)}" if lacking else has, _BRANCHED
-            )
+            lacks = f" and lacks {_listed(lacking)}" if lacking else ""
+            return Contradiction(f"it is at {_listed(found)}{lacks}", _BRANCHED)
         known = frozenset(ids & in_force)
     else:
         if above := in_force - ancestors(revisions, known):

@@ -20,9 +20,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.errors import LedgerEdited
 from surefoot.quoting import literal
+from surefoot.version_table import VersionTable
 
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
@@ -78,24 +78,17 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 """
 _APPEND = """
-INSERT INTO {table} (id, revision, direction, phase, outcome, checksum, started_at, finished_at,
-    statements, attempts, actor, build, fingerprint, error, reason, requires_code,
-    previous_sha256, row_sha256)
+INSERT INTO {table} (id, started_at, finished_at, {columns}, previous_sha256, row_sha256)
 WITH last AS (SELECT id, row_sha256 FROM {table} ORDER BY id DESC LIMIT 1),
 entry AS (
-    SELECT coalesce((SELECT id FROM last), 0) + 1 AS id,
-           CAST({revision} AS text) AS revision, CAST({direction} AS text) AS direction,
-           CAST({phase} AS text) AS phase, CAST({outcome} AS text) AS outcome,
-           CAST({checksum} AS text) AS checksum, now() AS started_at,
-           clock_timestamp() AS finished_at, CAST({statements} AS integer) AS statements,
-           CAST({attempts} AS integer) AS attempts, CAST({actor} AS jsonb) AS actor,
-           CAST({build} AS text) AS build, CAST({fingerprint} AS text) AS fingerprint,
-           CAST({error} AS text) AS error, CAST({reason} AS text) AS reason,
-           CAST({requires_code} AS text) AS requires_code,
+    SELECT coalesce((SELECT id FROM last), 0) + 1 AS id, now() AS started_at,
+           clock_timestamp() AS finished_at, {values},
            coalesce((SELECT row_sha256 FROM last), '') AS previous_sha256
 )
 SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
+# Of the columns that are no text.
+_TYPES = {"statements": "integer", "attempts": "integer", "actor": "jsonb"}
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
 SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
@@ -144,9 +137,6 @@ class Row(Entry):
     actor: Mapping[str, str] | None = None
 
 
-_FIELDS = frozenset(field.name for field in fields(Row))
-
-
 class Ledger:
     """The ledger of one version table."""
 
@@ -161,10 +151,8 @@ class Ledger:
 
     def exists(self, connection: Connection) -> bool:
         """Whether the table exists."""
-        found = connection.execute(
-            text("SELECT to_regclass(:name) IS NOT NULL"), {"name": self.names["table"]}
-        )
-        return bool(found.scalar())
+        name = {"name": self.names["table"]}
+        return bool(connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), name))
 
     def create(self, connection: Connection) -> None:
         """Create the table. The caller holds the migration mutex, so no other run does the same."""
@@ -173,10 +161,10 @@ class Ledger:
 
     def extend(self, connection: Connection) -> None:
         """Alter a table of an older build so that it can hold the rows of this one."""
-        if connection.scalar(text(_LACKS), {"table": self.names["table"]}):
+        table = {"table": self.names["table"]}
+        if connection.scalar(text(_LACKS), table):
             connection.exec_driver_sql(_EXTEND.format(**self.names))
-        narrow = connection.execute(text(_NARROW), {"table": self.names["table"]}).scalar()
-        if narrow is not None:
+        if (narrow := connection.scalar(text(_NARROW), table)) is not None:
             connection.exec_driver_sql(
                 f"ALTER TABLE {self.names['table']} DROP CONSTRAINT {narrow}, "
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
@@ -184,21 +172,21 @@ class Ledger:
 
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row: started when the transaction began, finished now."""
-        values = {**asdict(entry), "actor": json.dumps(actor(connection))}
+        given = {**asdict(entry), "actor": json.dumps(actor(connection))}
         # Without parameters it takes one message; every revision waits for it.
-        literals = {name: literal(value) for name, value in values.items()}
-        hashed = _HASHED.format(p="entry.")
-        connection.exec_driver_sql(
-            _APPEND.format(hashed=hashed, channel=self.channel, **self.names, **literals)
+        values = ", ".join(
+            f"CAST({literal(value)} AS {_TYPES.get(name, 'text')}) AS {name}"
+            for name, value in given.items()
         )
+        parts = {"columns": ", ".join(given), "values": values, "channel": self.channel}
+        hashed = _HASHED.format(p="entry.")
+        connection.exec_driver_sql(_APPEND.format(hashed=hashed, **self.names, **parts))
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
-        return tuple(
-            Row(**{name: value for name, value in row.items() if name in _FIELDS})
-            for row in rows.mappings()
-        )
+        known = {field.name for field in fields(Row)}
+        return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
     def in_force(self, connection: Connection) -> dict[str, Row]:
         """The row of each revision that is in force; none where there is no ledger."""
@@ -206,27 +194,23 @@ class Ledger:
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
-        edited = connection.exec_driver_sql(
-            _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
-        ).scalar()
-        if edited is not None:
+        query = _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
+        if (edited := connection.exec_driver_sql(query).scalar()) is not None:
             raise LedgerEdited(self.name, int(edited))
 
 
 def actor(connection: Connection) -> dict[str, str]:
     """Who writes: the user of the database and of the machine."""
-    cached = connection.info.get("ledger_actor")
-    if cached is None:
-        row = connection.exec_driver_sql(
-            "SELECT session_user, current_setting('application_name')"
-        ).one()
-        cached = connection.info["ledger_actor"] = {
-            "database_user": row[0],
+    if "ledger_actor" not in connection.info:
+        query = "SELECT session_user, current_setting('application_name')"
+        user, application = connection.exec_driver_sql(query).one()
+        connection.info["ledger_actor"] = {
+            "database_user": user,
             "os_user": _os_user(),
             "host": socket.gethostname(),
-            "application": row[1],
+            "application": application,
         }
-    return dict(cached)
+    return dict(connection.info["ledger_actor"])
 
 
 def applied(rows: Iterable[Row]) -> dict[str, Row]:

@@ -26,6 +26,7 @@ from sqlalchemy.schema import CreateIndex
 from surefoot.connect.failures import sqlstate
 from surefoot.errors import DuplicateRows, IndexDiffers
 from surefoot.operations.lock_class import LockClass
+from surefoot.operations.statement import operation
 from surefoot.quoting import literal, quoted
 
 # A revision may hold one of these and nothing else.
@@ -70,13 +71,13 @@ class OutsideTransaction(MigrateOperation):
     # Readers and writers do not queue behind it, unless a subclass says otherwise.
     lock_class: LockClass = "patient"
 
-    def statements(self) -> Sequence[str]:
-        """The statements that `--sql` writes."""
+    def sql(self) -> str:
+        """The statement that `--sql` writes."""
         raise NotImplementedError
 
     def run(self, connection: Connection) -> None:
         """Do it, or the rest of it, on a connection in autocommit."""
-        raise NotImplementedError
+        connection.exec_driver_sql(self.sql())
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -97,46 +98,39 @@ class CreateIndexConcurrently(OutsideTransaction):
         index_name: str,
         table_name: str,
         columns: Sequence[str | sa.TextClause | sa.ColumnElement[Any]],
-        *,
-        unique: bool = False,
-        schema: str | None = None,
         **options: Any,
     ) -> None:
-        """Build an index; `options` are those of `op.create_index` (`postgresql_where` and so on).
+        """Build an index; `options` are those of `op.create_index` (`unique`, `schema`, and so on).
 
         On failure: IndexDiffers, where a valid index has that name and another definition;
         DuplicateRows, where a unique index meets duplicates. Neither leaves an invalid index.
         """
-        ctx = operations.migration_context
-        made = SchemaObjects(ctx).index(
-            index_name, table_name, list(columns), schema=schema, unique=unique, **options
-        )
-        table = made.table
+        make = SchemaObjects(operations.migration_context).index
+        made = make(index_name, table_name, list(columns), **options)
         for name in options.get("postgresql_include") or ():
-            if table is not None and name not in table.c:
-                table.append_column(sa.Column(name, sa.types.NullType))
+            if made.table is not None and name not in made.table.c:
+                made.table.append_column(sa.Column(name, sa.types.NullType))
         operations.invoke(cls(made))
 
-    def statements(self) -> Sequence[str]:
-        return [self._create(concurrently=True)]
+    def sql(self) -> str:
+        return self._create(concurrently=True)
 
     def run(self, connection: Connection) -> None:
-        found = _index(connection, self.name)
-        if found is not None:
-            valid, definition = found
-            if valid:
-                wanted = self._definition(connection)
-                if definition != wanted:
-                    raise IndexDiffers(str(self.index.name), definition, wanted)
-                return
-            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
+        valid, definition = _index(connection, self.name) or (False, None)
+        if valid and definition is not None:
+            wanted = self._definition(connection)
+            if definition != wanted:
+                raise IndexDiffers(str(self.index.name), definition, wanted)
+            return
+        if definition is not None:
+            _drop(connection, self.name)
         try:
-            connection.exec_driver_sql(self._create(concurrently=True))
+            super().run(connection)
         except DBAPIError as error:
             if sqlstate(error) != UNIQUE_VIOLATION:
                 raise
             count = _duplicates(connection, self.name)
-            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
+            _drop(connection, self.name)
             raise DuplicateRows(str(self.index.name), count) from error
 
     def _create(self, *, concurrently: bool) -> str:
@@ -166,73 +160,53 @@ class CreateIndexConcurrently(OutsideTransaction):
                 connection.exec_driver_sql("DROP TABLE pg_temp.alembic_copy")
 
 
-@Operations.register_operation("drop_index_concurrently")
-class DropIndexConcurrently(OutsideTransaction):
-    """The drop of an index without blocking readers or writers."""
+class _OnIndex(OutsideTransaction):
+    """A step on an index by its name."""
 
-    def __init__(self, name: str, schema: str | None = None) -> None:
-        self.name = qualified(name, schema)
-
-    @classmethod
-    def drop_index_concurrently(
-        cls, operations: Operations, index_name: str, *, schema: str | None = None
-    ) -> None:
-        """Drop an index; a missing one is no error."""
-        operations.invoke(cls(index_name, schema))
-
-    def statements(self) -> Sequence[str]:
-        return [f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"]
-
-    def run(self, connection: Connection) -> None:
-        connection.exec_driver_sql(self.statements()[0])
+    def __init__(self, index_name: str, *, schema: str | None = None) -> None:
+        self.name = qualified(index_name, schema)
 
 
-@Operations.register_operation("reindex_concurrently")
-class ReindexConcurrently(OutsideTransaction):
-    """The rebuild of an index without blocking readers or writers."""
+@operation("drop_index_concurrently")
+class DropIndexConcurrently(_OnIndex):
+    """Drop an index without blocking readers or writers; a missing one is no error."""
 
-    def __init__(self, name: str, schema: str | None = None) -> None:
-        self.name = qualified(name, schema)
+    def sql(self) -> str:
+        return f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"
 
-    @classmethod
-    def reindex_concurrently(
-        cls, operations: Operations, index_name: str, *, schema: str | None = None
-    ) -> None:
-        """Rebuild an index; the leftovers of an interrupted rebuild are dropped."""
-        operations.invoke(cls(index_name, schema))
 
-    def statements(self) -> Sequence[str]:
-        return [f"REINDEX INDEX CONCURRENTLY {self.name}"]
+@operation("reindex_concurrently")
+class ReindexConcurrently(_OnIndex):
+    """Rebuild an index without blocking readers or writers.
+
+    The leftovers of an interrupted rebuild are dropped.
+    """
+
+    def sql(self) -> str:
+        return f"REINDEX INDEX CONCURRENTLY {self.name}"
 
     def run(self, connection: Connection) -> None:
         leftovers = connection.exec_driver_sql(_LEFTOVERS.format(name=literal(self.name)))
         for leftover in leftovers.scalars().all():
-            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {leftover}")
-        connection.exec_driver_sql(self.statements()[0])
+            _drop(connection, leftover)
+        super().run(connection)
 
 
-@Operations.register_operation("detach_partition_concurrently")
+@operation("detach_partition_concurrently")
 class DetachPartitionConcurrently(OutsideTransaction):
-    """The detachment of a partition without blocking readers or writers of the table."""
+    """Detach a partition without blocking readers or writers of the table.
+
+    An interrupted detachment is finished.
+    """
 
     # Its second half waits for old snapshots with the partition locked against its readers.
     lock_class: LockClass = "short"
 
-    def __init__(self, table: str, partition: str) -> None:
-        self.table, self.partition = table, partition
+    def __init__(self, table_name: str, partition_name: str) -> None:
+        self.table, self.partition = quoted(table_name), quoted(partition_name)
 
-    @classmethod
-    def detach_partition_concurrently(
-        cls, operations: Operations, table_name: str, partition_name: str
-    ) -> None:
-        """Detach a partition; an interrupted detachment is finished."""
-        operations.invoke(cls(table_name, partition_name))
-
-    def statements(self) -> Sequence[str]:
-        return [
-            f"ALTER TABLE {quoted(self.table)} "
-            f"DETACH PARTITION {quoted(self.partition)} CONCURRENTLY"
-        ]
+    def sql(self) -> str:
+        return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
 
     def run(self, connection: Connection) -> None:
         pending = connection.execute(
@@ -240,14 +214,12 @@ class DetachPartitionConcurrently(OutsideTransaction):
                 "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:partition)"
                 " AND inhparent = to_regclass(:table)"
             ),
-            {"partition": quoted(self.partition), "table": quoted(self.table)},
+            {"partition": self.partition, "table": self.table},
         ).scalar()
         if pending is None:
             return  # detached already
-        statement = self.statements()[0]
-        connection.exec_driver_sql(
-            statement.replace(" CONCURRENTLY", " FINALIZE") if pending else statement
-        )
+        end = "FINALIZE" if pending else "CONCURRENTLY"
+        connection.exec_driver_sql(f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
 
 
 @Operations.implementation_for(OutsideTransaction)
@@ -256,8 +228,7 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
     ctx = operations.migration_context
     if ctx.as_sql:
         with ctx.autocommit_block():
-            for statement in step.statements():
-                ctx.impl.static_output(statement + ";")
+            ctx.impl.static_output(step.sql() + ";")
         return
     migration = ctx.opts.get("migration")
     if migration is not None:
@@ -272,6 +243,10 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
 def qualified(name: str, schema: str | None) -> str:
     """A name as SQL writes it, with its schema where there is one."""
     return f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name)
+
+
+def _drop(connection: Connection, name: str) -> None:
+    connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 def _index(connection: Connection, name: str) -> tuple[bool, str] | None:

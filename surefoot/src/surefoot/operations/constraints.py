@@ -1,111 +1,86 @@
-"""Operations that add a constraint by an existing index, and validate one that is NOT VALID.
+"""Operations on the constraints of a table, and one that stops where rows break a condition.
 
     op.create_unique_constraint_using_index("uq_jobs_ref", "jobs", "uq_jobs_ref")
     op.create_primary_key_using_index("pk_jobs", "jobs", "pk_jobs")
     op.validate_constraint("ck_jobs_rank", "jobs")
+    op.refuse_rows("files", "size IS NOT NULL AND size_new IS NULL", "fill files.size_new")
 
 Importing this module registers them.
 """
 
 from __future__ import annotations
 
-from alembic.operations import Operations
+from dataclasses import dataclass, field
 
-from surefoot.operations.statement import StatementOperation
-from surefoot.quoting import quoted
-
-
-class _OnConstraint(StatementOperation):
-    """A statement on a constraint of a table."""
-
-    def __init__(self, constraint_name: str, table_name: str) -> None:
-        self.constraint_name, self.table_name = constraint_name, table_name
+from surefoot.operations.statement import StatementOperation, operation
+from surefoot.quoting import literal, quoted
 
 
-@Operations.register_operation("create_unique_constraint_using_index")
-class UniqueUsingIndex(_OnConstraint):
-    """A unique constraint that takes over a unique index."""
+@operation("create_unique_constraint_using_index")
+@dataclass(eq=False)
+class UniqueUsingIndex(StatementOperation):
+    """Add a unique constraint by a unique index: a change of the catalogue that reads no row.
 
-    kind = "UNIQUE"
+    The constraint owns the index from then on: dropping one drops the other.
+    """
 
-    def __init__(
-        self,
-        constraint_name: str,
-        table_name: str,
-        index_name: str,
-        *,
-        deferrable: bool = False,
-        initially: str | None = None,
-    ) -> None:
-        super().__init__(constraint_name, table_name)
-        self.index_name = index_name
-        self.deferrable, self.initially = deferrable, initially
-
-    @classmethod
-    def create_unique_constraint_using_index(
-        cls,
-        operations: Operations,
-        constraint_name: str,
-        table_name: str,
-        index_name: str,
-        *,
-        deferrable: bool = False,
-        initially: str | None = None,
-    ) -> None:
-        """Add a unique constraint by a unique index: a change of the catalogue that reads no row.
-
-        The constraint owns the index from then on: dropping one drops the other.
-        """
-        operations.invoke(
-            cls(constraint_name, table_name, index_name, deferrable=deferrable, initially=initially)
-        )
+    constraint_name: str
+    table_name: str
+    index_name: str
+    deferrable: bool = field(default=False, kw_only=True)
+    initially: str | None = field(default=None, kw_only=True)
 
     def sql(self) -> str:
+        kind = "PRIMARY KEY" if isinstance(self, PrimaryKeyUsingIndex) else "UNIQUE"
         later = " DEFERRABLE" if self.deferrable else ""
         if self.initially is not None:
             later += f" INITIALLY {self.initially}"
         return (
             f"ALTER TABLE {quoted(self.table_name)} ADD CONSTRAINT {quoted(self.constraint_name)} "
-            f"{self.kind} USING INDEX {quoted(self.index_name)}{later}"
+            f"{kind} USING INDEX {quoted(self.index_name)}{later}"
         )
 
 
-@Operations.register_operation("create_primary_key_using_index")
+@operation("create_primary_key_using_index")
 class PrimaryKeyUsingIndex(UniqueUsingIndex):
-    """A primary key that takes over a unique index."""
-
-    kind = "PRIMARY KEY"
-
-    @classmethod
-    def create_primary_key_using_index(
-        cls,
-        operations: Operations,
-        constraint_name: str,
-        table_name: str,
-        index_name: str,
-        *,
-        deferrable: bool = False,
-        initially: str | None = None,
-    ) -> None:
-        """Add a primary key by a unique index. It scans the table for nulls in nullable columns."""
-        operations.invoke(
-            cls(constraint_name, table_name, index_name, deferrable=deferrable, initially=initially)
-        )
+    """Add a primary key by a unique index. It scans the table for nulls in nullable columns."""
 
 
-@Operations.register_operation("validate_constraint")
-class ValidateConstraint(_OnConstraint):
-    """The validation of a constraint that was added NOT VALID."""
+@operation("validate_constraint")
+@dataclass(eq=False)
+class ValidateConstraint(StatementOperation):
+    """Check the rows that are older than the constraint; readers and writers go on."""
 
-    @classmethod
-    def validate_constraint(
-        cls, operations: Operations, constraint_name: str, table_name: str
-    ) -> None:
-        """Check the rows that are older than the constraint; readers and writers go on."""
-        operations.invoke(cls(constraint_name, table_name))
+    constraint_name: str
+    table_name: str
 
     def sql(self) -> str:
         return (
             f"ALTER TABLE {quoted(self.table_name)} "
             f"VALIDATE CONSTRAINT {quoted(self.constraint_name)}"
+        )
+
+
+@operation("refuse_rows")
+@dataclass(eq=False)
+class RefuseRows(StatementOperation):
+    """Stop where a row of the table meets the condition. The search ends at the first such row.
+
+    It blocks neither readers nor writers, so put it first in the revision. On failure: a check
+    violation that names table, condition and `hint`; nothing has changed.
+    """
+
+    table_name: str
+    condition: str
+    hint: str
+
+    def sql(self) -> str:
+        message = literal(f"{self.table_name} has rows for which {self.condition}")
+        return (
+            "DO $refuse_rows$\nBEGIN\n"
+            f"    IF EXISTS (SELECT FROM {quoted(self.table_name)} WHERE {self.condition}) THEN\n"
+            "        RAISE EXCEPTION USING ERRCODE = 'check_violation',\n"
+            f"            MESSAGE = {message},\n"
+            f"            HINT = {literal(self.hint)};\n"
+            "    END IF;\nEND\n$refuse_rows$"
         )

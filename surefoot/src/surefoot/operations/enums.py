@@ -10,48 +10,34 @@ Importing this module registers them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from alembic.operations import Operations
-
-from surefoot.operations.statement import StatementOperation
+from surefoot.operations.statement import StatementOperation, operation
 from surefoot.quoting import literal, quoted
 
 
-@Operations.register_operation("add_enum_value")
+@operation("add_enum_value")
+@dataclass(eq=False)
 class AddEnumValueOp(StatementOperation):
-    """A new value of an enum; no table is rewritten."""
+    """Add a value to an enum, at its end unless `before` or `after` names a neighbour.
 
-    def __init__(
-        self, type_name: str, value: str, *, before: str | None = None, after: str | None = None
-    ) -> None:
-        if before is not None and after is not None:
+    No table is rewritten. PostgreSQL allows its use only after the transaction: no default, check,
+    index or row of the same revision may name it. Adding it again does nothing.
+    """
+
+    type_name: str
+    value: str
+    before: str | None = field(default=None, kw_only=True)
+    after: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.before is not None and self.after is not None:
             raise ValueError("a value is added before another or after one, not both")
-        self.type_name, self.value, self.before, self.after = type_name, value, before, after
-
-    @classmethod
-    def add_enum_value(
-        cls,
-        operations: Operations,
-        type_name: str,
-        value: str,
-        *,
-        before: str | None = None,
-        after: str | None = None,
-    ) -> None:
-        """Add a value to an enum, at its end unless `before` or `after` names a neighbour.
-
-        PostgreSQL allows its use only after the transaction: no default, check, index or row of
-        the same revision may name it. Adding it again does nothing.
-        """
-        operations.invoke(cls(type_name, value, before=before, after=after))
 
     def sql(self) -> str:
-        place = ""
-        if self.before is not None:
-            place = f" BEFORE {literal(self.before)}"
-        elif self.after is not None:
-            place = f" AFTER {literal(self.after)}"
+        neighbours = {"BEFORE": self.before, "AFTER": self.after}
+        place = "".join(f" {w} {literal(v)}" for w, v in neighbours.items() if v is not None)
         return (
             f"ALTER TYPE {quoted(self.type_name)} ADD VALUE IF NOT EXISTS "
             f"{literal(self.value)}{place}"
@@ -61,17 +47,14 @@ class AddEnumValueOp(StatementOperation):
         return ("add_enum_value", self.type_name, self.value)
 
 
-@Operations.register_operation("rename_enum_value")
+@operation("rename_enum_value")
+@dataclass(eq=False)
 class RenameEnumValueOp(StatementOperation):
-    """A new name for a value of an enum, in all rows that hold it."""
+    """Rename a value of an enum. Rows, defaults, checks and indexes keep it by its new name."""
 
-    def __init__(self, type_name: str, old: str, new: str) -> None:
-        self.type_name, self.old, self.new = type_name, old, new
-
-    @classmethod
-    def rename_enum_value(cls, operations: Operations, type_name: str, old: str, new: str) -> None:
-        """Rename a value of an enum. Rows, defaults, checks and indexes keep it by its new name."""
-        operations.invoke(cls(type_name, old, new))
+    type_name: str
+    old: str
+    new: str
 
     def sql(self) -> str:
         return (
@@ -87,43 +70,31 @@ class RenameEnumValueOp(StatementOperation):
         return ("rename_enum_value", self.type_name, self.old, self.new)
 
 
-@Operations.register_operation("replace_enum")
+@operation("replace_enum")
+@dataclass(eq=False)
 class ReplaceEnumOp(StatementOperation):
-    """A new list of values of an enum, by a new type; the tables that use it are rewritten."""
+    """Give an enum exactly these values, in this order, by a new type.
 
-    def __init__(
-        self, type_name: str, values: Sequence[str], *, columns: Sequence[tuple[str, str]] = ()
-    ) -> None:
-        self.type_name = type_name
-        self.values = tuple(values)
-        self.columns = tuple((table, column) for table, column in columns)
+    `columns` names every column of the type. Each table is rewritten under ACCESS EXCLUSIVE;
+    defaults, and the checks and indexes that name a value, are dropped and created again.
+    Drop views and triggers on the columns before.
 
-    @classmethod
-    def replace_enum(
-        cls,
-        operations: Operations,
-        type_name: str,
-        values: Sequence[str],
-        *,
-        columns: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        """Give an enum exactly these values, in this order.
+    On failure: an error names the row, the default or the missing column: a removed value is
+    still in use, or `columns` is incomplete.
+    """
 
-        `columns` names every column of the type. Each table is rewritten under ACCESS EXCLUSIVE;
-        defaults, and the checks and indexes that name a value, are dropped and created again.
-        Drop views and triggers on the columns before.
+    type_name: str
+    values: Sequence[str]
+    columns: Sequence[tuple[str, str]] = field(default=(), kw_only=True)
 
-        On failure: an error names the row, the default or the missing column: a removed value is
-        still in use, or `columns` is incomplete.
-        """
-        operations.invoke(cls(type_name, values, columns=columns))
+    def __post_init__(self) -> None:
+        self.values = tuple(self.values)
+        self.columns = tuple((table, column) for table, column in self.columns)
 
     def sql(self) -> str:
         # One block: the server looks everything up, also where `--sql` writes the statement.
-        labels = ", ".join(literal(value) for value in self.values)
-        pairs = ", ".join(
-            f"[{literal(table)}, {literal(column)}]" for table, column in self.columns
-        )
+        labels = ", ".join(map(literal, self.values))
+        pairs = ", ".join(f"[{literal(table)}, {literal(name)}]" for table, name in self.columns)
         return (
             "DO $replace_enum$\nDECLARE\n"
             f"    enum_name CONSTANT text := {literal(self.type_name)};\n"

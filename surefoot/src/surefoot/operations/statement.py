@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
+
+_Kind = TypeVar("_Kind", bound=type[MigrateOperation])
+
+
+def operation(name: str) -> Callable[[_Kind], _Kind]:
+    """Register a class as `op.<name>`, with the arguments and the docstring of the class."""
+
+    def register(kind: _Kind) -> _Kind:
+        def invoke(cls: Any, /, operations: Operations, *arguments: Any, **options: Any) -> None:
+            operations.invoke(cls(*arguments, **options))
+
+        invoke.__name__, invoke.__doc__ = name, kind.__doc__
+        setattr(kind, name, classmethod(invoke))
+        Operations.register_operation(name)(kind)
+        return kind
+
+    return register
 
 
 class StatementOperation(MigrateOperation):

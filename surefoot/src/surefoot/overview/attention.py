@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN
-from surefoot.ledger.table import Row
 from surefoot.overview.model import (
     Activity,
     AnnouncedService,
@@ -33,9 +32,7 @@ def attention(
     activity = reading.activity
     return (
         *(_blocked(activity.blockers) if isinstance(activity, Activity) else _broken_off(reading)),
-        *_failed(checks, command),
-        *_unsafe(pending, command),
-        *(() if isinstance(services, Unread) else _outdated(services)),
+        *_found(checks, pending, () if isinstance(services, Unread) else services, command),
     )
 
 
@@ -53,20 +50,22 @@ def _broken_off(reading: Reading) -> Iterator[Notice]:
         return
     last = {row.revision: row for row in reading.ledger}
     for row in last.values():
-        if row.outcome in BROKEN_OFF:
-            again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
-            help_ = f"run `alembic {again}` again: it continues from there"
-            yield Notice("run-failed", _ended(row), help_)
+        if row.outcome not in BROKEN_OFF:
+            continue
+        step = f"{row.direction} of {row.revision}"
+        ended = row.error or f"{step} failed"
+        if row.outcome == "started":
+            ended = f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
+        again = "upgrade head" if row.direction == "upgrade" else "downgrade -1"
+        yield Notice("run-failed", ended, f"run `alembic {again}` again: it continues from there")
 
 
-def _ended(row: Row) -> str:
-    step = f"{row.direction} of {row.revision}"
-    if row.outcome == "started":
-        return f"{step} began at {row.started_at:%Y-%m-%d %H:%M} UTC and did not end"
-    return row.error or f"{step} failed"
-
-
-def _failed(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:
+def _found(
+    checks: Iterable[IntegrityCheck],
+    pending: Iterable[Link],
+    services: Iterable[AnnouncedService],
+    command: str,
+) -> Iterator[Notice]:
     failed = {check.name: check for check in checks if check.holds == "no"}
     if "Ledger" in failed:
         yield Notice("ledger-edited", failed["Ledger"].text, f"`{command} ledger` shows the rows")
@@ -77,9 +76,6 @@ def _failed(checks: Iterable[IntegrityCheck], command: str) -> Iterator[Notice]:
             f"`{command} drift` lists the differences, when they appeared, and the SQL that "
             "removes them",
         )
-
-
-def _unsafe(pending: Iterable[Link], command: str) -> Iterator[Notice]:
     for link in pending:
         if link.lint not in (None, CLEAN):
             yield Notice(
@@ -87,9 +83,6 @@ def _unsafe(pending: Iterable[Link], command: str) -> Iterator[Notice]:
                 f"{link.id} is pending and unsafe on a database in use: it breaks {link.lint}",
                 f"`{command} lint {link.id}` shows the place and the safe form",
             )
-
-
-def _outdated(services: Iterable[AnnouncedService]) -> Iterator[Notice]:
     for service in services:
         if service.older_than:
             yield Notice(

@@ -13,6 +13,7 @@ from surefoot.ledger.table import Row
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 from surefoot.startup.check import State, Verdict
 
+Holds = Literal["yes", "no", "unknown"]
 LinkState = Literal["applied", "pending", "running", "failed", "unknown"]
 
 
@@ -83,13 +84,10 @@ class Link:
 
 
 @dataclass(frozen=True)
-class RunningMigration:
+class RunningMigration(Activity):
     """A migration that is running."""
 
     revision: str | None
-    holder: MutexHolder
-    progress: StatementProgress | None
-    blockers: tuple[Blocker, ...]
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class IntegrityCheck:
     """One check of the ledger or the schema, and whether it holds."""
 
     name: str
-    holds: Literal["yes", "no", "unknown"]
+    holds: Holds
     text: str
 
 

@@ -13,7 +13,6 @@ import anyio
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import LedgerEdited
 from surefoot.ledger import agreement
@@ -23,6 +22,7 @@ from surefoot.overview.model import Activity, Reading, Unread
 from surefoot.run import sessions
 from surefoot.run.locks import mutex
 from surefoot.startup.check import Build, check
+from surefoot.version_table import VersionTable
 
 # With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 from surefoot.ledger.services import intolerant
@@ -16,6 +17,7 @@ from surefoot.overview.model import (
     Headline,
     History,
     HistoryRow,
+    Holds,
     IntegrityCheck,
     Link,
     LinkState,
@@ -49,7 +51,10 @@ def overview(
     chain = _chain(build, reading, happening)
     pending = tuple(link for link in chain if link.state in ("pending", "running", "failed"))
     services = _services(build, reading, pending)
-    checks = (_ledger_check(reading), _schema_check(reading))
+    checks = (
+        IntegrityCheck("Ledger", *_ledger_check(reading)),
+        IntegrityCheck("Schema", *_schema_check(reading)),
+    )
     return Overview(
         schema_version=SCHEMA_VERSION,
         database=verdict.database,
@@ -84,24 +89,19 @@ def _happening(
     if not isinstance(activity, Activity):
         return activity
     rows = () if isinstance(reading.ledger, Unread) else reading.ledger
-    revision: str | None
+    revision = None if _reverts(rows, activity, now) else next(iter(verdict.pending), None)
     if (begun := unfinished(rows)) is not None:
         revision = begun.revision
-    elif _reverts(rows, activity, now):
-        revision = None
-    else:
-        revision = next(iter(verdict.pending), None)
-    return RunningMigration(revision, activity.holder, activity.progress, activity.blockers)
+    return RunningMigration(**vars(activity), revision=revision)
 
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
     """Whether the running session has reverted a revision: the ledger holds only finished steps."""
     since_s = activity.holder.connected_s
-    if not rows or since_s is None:
+    started_at = rows[-1].started_at if rows else None
+    if since_s is None or started_at is None or rows[-1].direction != "downgrade":
         return False
-    last, began = rows[-1], now - timedelta(seconds=since_s)
-    is_its_own = last.started_at is not None and last.started_at >= began
-    return is_its_own and last.direction == "downgrade"
+    return started_at >= now - timedelta(seconds=since_s)
 
 
 def _chain(
@@ -152,23 +152,11 @@ def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> History | 
 
 def _history_row(row: Row) -> HistoryRow:
     what = _DONE[row.direction] if row.outcome == "applied" else row.outcome
-    return HistoryRow(
-        row.id,
-        row.revision,
-        what,
-        row.finished_at,
-        row.duration_s,
-        _by(row.actor or {}),
-        row.build,
-        row.attempts,
-        row.error,
-        row.reason,
-    )
-
-
-def _by(actor: Mapping[str, str]) -> str:
-    user, host = actor.get("os_user", "?"), actor.get("host", "?")
-    return f"{user}@{host} as {actor.get('database_user', '?')}"
+    user, host, role = ((row.actor or {}).get(k, "?") for k in ("os_user", "host", "database_user"))
+    same = {
+        f.name: getattr(row, f.name) for f in fields(HistoryRow) if f.name not in ("what", "by")
+    }
+    return HistoryRow(**same, what=what, by=f"{user}@{host} as {role}")
 
 
 def _services(
@@ -183,42 +171,34 @@ def _services(
             service.application,
             service.revision,
             service.since,
-            tuple(
-                contract.id
-                for contract in contracts
-                if intolerant([service], build.revisions, contract)
-            ),
+            tuple(c.id for c in contracts if intolerant([service], build.revisions, c)),
         )
         for service in reading.services
     )
 
 
-def _ledger_check(reading: Reading) -> IntegrityCheck:
-    name, broken, ledger = "Ledger", reading.ledger_broken, reading.ledger
+def _ledger_check(reading: Reading) -> tuple[Holds, str]:
+    broken, ledger = reading.ledger_broken, reading.ledger
     if isinstance(broken, Unread):
-        return IntegrityCheck(name, "unknown", broken.unread)
+        return "unknown", broken.unread
     if broken is not None:
-        return IntegrityCheck(name, "no", broken)
+        return "no", broken
     if isinstance(ledger, Unread):
-        return IntegrityCheck(name, "unknown", ledger.unread)
+        return "unknown", ledger.unread
     if not ledger:
-        return IntegrityCheck(name, "unknown", "the database has no ledger yet")
-    return IntegrityCheck(name, "yes", f"all {len(ledger)} rows match their hashes")
+        return "unknown", "the database has no ledger yet"
+    return "yes", f"all {len(ledger)} rows match their hashes"
 
 
-def _schema_check(reading: Reading) -> IntegrityCheck:
-    name, agreement = "Schema", reading.agreement
+def _schema_check(reading: Reading) -> tuple[Holds, str]:
+    agreement = reading.agreement
     if isinstance(reading.activity, Activity):
-        return IntegrityCheck(name, "unknown", "not compared while a migration is running")
+        return "unknown", "not compared while a migration is running"
     if isinstance(agreement, Unread):
-        return IntegrityCheck(name, "unknown", agreement.unread)
+        return "unknown", agreement.unread
     found = agreement.found[:12]
     if agreement.expected is None:
-        return IntegrityCheck(
-            name, "unknown", "revisions.lock has no fingerprint for this revision"
-        )
+        return "unknown", "revisions.lock has no fingerprint for this revision"
     if agreement.agrees:
-        return IntegrityCheck(name, "yes", f"it matches the revisions (fingerprint {found})")
-    return IntegrityCheck(
-        name, "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"
-    )
+        return "yes", f"it matches the revisions (fingerprint {found})"
+    return "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"

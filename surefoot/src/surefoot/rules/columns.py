@@ -4,76 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, rewrites, scans
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _rewriting(unit: TracedRevision, kind: str) -> Iterator[Hit]:
-    for statement, effect in unit.effects("column_added"):
-        rewritten = statement.within(effect.relation, statement.rewrites)
-        if rewritten and _kind(effect) == kind:
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+def _rewriting(kind: str) -> Detector:
+    return on("column_added", where=lambda s, e: rewrites(s, e) and _kind(e) == kind)
 
 
 def _generated(unit: TracedRevision) -> Iterator[Hit]:
-    yield from _rewriting(unit, "generated")
-    for statement, effect in unit.effects("column_recomputed"):
-        yield Hit.at(statement, table=effect.relation, column=effect.name)
+    yield from _rewriting("generated")(unit)
+    yield from on("column_recomputed")(unit)
 
 
 def _kind(effect: Effect) -> str:
-    default = effect.facts["default"] or ""
-    if effect.facts["identity"]:
-        return "identity"
-    if effect.facts["generated"]:
-        return "generated"
-    return "serial" if default.startswith("nextval(") else "default"
+    for kind in ("identity", "generated"):
+        if effect.facts[kind]:
+            return kind
+    return "serial" if (effect.facts["default"] or "").startswith("nextval(") else "default"
 
 
-def _required(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("column_added"):
-        facts = effect.facts
-        filled = facts["default"] or facts["identity"] or facts["generated"]
-        if facts["required"] and not filled:
-            yield Hit.at(statement, table=effect.relation, column=effect.name)
+def _is_unfilled(_: Statement, effect: Effect) -> bool:
+    facts = effect.facts
+    return facts["required"] and not (facts["default"] or facts["identity"] or facts["generated"])
 
 
-def _not_null(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        if statement.rewrites or any(_keys(statement)):
-            continue
-        for effect in statement.of("column_required"):
-            if statement.within(effect.relation, statement.scans):
-                yield Hit.at(statement, table=effect.relation, column=effect.name)
+def _proves_not_null(statement: Statement, effect: Effect) -> bool:
+    keys = (e for e in statement.of("constraint_added") if e.facts["kind"] == "p")
+    return scans(statement, effect) and not statement.rewrites and not any(keys)
 
 
-def _keys(statement: Statement) -> Iterator[Effect]:
-    return (e for e in statement.of("constraint_added") if e.facts["kind"] == "p")
-
-
-def _retyped(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("column_retyped"):
-        if statement.within(effect.relation, statement.rewrites):
-            facts = effect.facts
-            yield Hit.at(
-                statement,
-                table=effect.relation,
-                column=effect.name,
-                former=facts["from"],
-                type=facts["to"],
-            )
-
-
-def _retyped_under_check(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        indexed = frozenset(statement.tables[index] for index in statement.rebuilds)
-        for effect in statement.of("column_retyped"):
-            table = effect.relation
-            if not statement.within(table, statement.rewrites) and (
-                statement.within(table, statement.scans) or statement.within(table, indexed)
-            ):
-                yield Hit.at(statement, table=table, column=effect.name)
+def _is_checked(statement: Statement, effect: Effect) -> bool:
+    """Whether a change of type scans the table or rebuilds its indexes."""
+    indexed = frozenset(statement.tables[index] for index in statement.rebuilds)
+    return not rewrites(statement, effect) and (
+        scans(statement, effect) or statement.within(effect.relation, indexed)
+    )
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
@@ -84,33 +51,22 @@ def _dropped(unit: TracedRevision) -> Iterator[Hit]:
         own |= {(e.relation, e.name) for e in statement.of("column_added")}
         for effect in statement.of("column_dropped"):
             if (effect.relation, effect.name) not in own:
-                yield Hit.at(statement, table=effect.relation, column=effect.name)
+                yield Hit.of(statement, effect)
 
 
 def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     # A column may replace one that this contract revision drops: every release knows its name.
-    replaced = {
-        (effect.relation, effect.name)
-        for statement in unit.statements
-        for effect in statement.of("column_dropped")
-        if unit.phase == "contract"
-    }
-    for statement, effect in unit.effects("column_renamed"):
-        to = effect.facts["to"]
-        if (effect.relation, to) not in replaced:
-            yield Hit.at(statement, table=effect.relation, column=effect.name, to=to)
+    dropped = unit.effects("column_dropped") if unit.phase == "contract" else ()
+    replaced = {(effect.relation, effect.name) for _, effect in dropped}
+    yield from on("column_renamed", where=lambda _, e: (e.relation, e.facts["to"]) not in replaced)(
+        unit
+    )
 
 
-def _typed(unit: TracedRevision, *types: str) -> Iterator[Hit]:
-    for statement, effect in unit.effects("column_added", fresh=True):
-        base = effect.facts["type"].partition("(")[0]
-        if base in types:
-            yield Hit.at(
-                statement,
-                table=effect.relation,
-                column=effect.name,
-                type=effect.facts["type"],
-            )
+def _typed(*types: str) -> Detector:
+    return on(
+        "column_added", where=lambda _, e: e.facts["type"].partition("(")[0] in types, fresh=True
+    )
 
 
 def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
@@ -119,12 +75,25 @@ def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
         for _, effect in unit.effects("column_added", fresh=True)
     }
     for statement, effect in unit.effects("constraint_added", fresh=True):
-        if effect.facts["kind"] != "p" or len(effect.facts["columns"]) != 1:
-            continue
-        (column,) = effect.facts["columns"]
-        type_ = types.get((effect.relation, column))
-        if type_ in ("integer", "smallint"):
-            yield Hit.at(statement, table=effect.relation, column=column, type=type_)
+        if effect.facts["kind"] == "p" and len(effect.facts["columns"]) == 1:
+            (column,) = effect.facts["columns"]
+            type_ = types.get((effect.relation, column))
+            if type_ in ("integer", "smallint"):
+                yield Hit.of(statement, effect, column=column, type=type_)
+
+
+def _numbered(kind: str, title: str) -> Rule:
+    return Rule(
+        id=f"avoid-{kind}-column",
+        title=title,
+        consequence="{table} is rewritten under ACCESS EXCLUSIVE to number {column}; reads and "
+        "writes block",
+        help="add a bigint column and a sequence, set the default, then number the rows in batches",
+        rewrite='op.add_column("jobs", sa.Column("number", sa.BigInteger()))\n'
+        'op.execute("CREATE SEQUENCE jobs_number_seq OWNED BY jobs.number")\n'
+        'op.alter_column("jobs", "number", server_default=sa.text("nextval(\'jobs_number_seq\')"))',
+        detect=_rewriting(kind),
+    )
 
 
 RULES = (
@@ -136,7 +105,7 @@ RULES = (
         help="add it with a server default; or add it nullable, backfill it, then set NOT NULL",
         rewrite='op.add_column("jobs", sa.Column("rank", sa.Integer(), nullable=False, '
         'server_default="0"))',
-        detect=_required,
+        detect=on("column_added", where=_is_unfilled),
     ),
     Rule(
         id="avoid-volatile-default",
@@ -146,30 +115,10 @@ RULES = (
         help="add the column without a default, set the default, then backfill it in batches",
         rewrite='op.add_column("jobs", sa.Column("token", sa.Uuid()))\n'
         'op.alter_column("jobs", "token", server_default=sa.text("gen_random_uuid()"))',
-        detect=lambda unit: _rewriting(unit, "default"),
+        detect=_rewriting("default"),
     ),
-    Rule(
-        id="avoid-serial-column",
-        title="A serial column added to an existing table",
-        consequence="{table} is rewritten under ACCESS EXCLUSIVE to number {column}; reads and "
-        "writes block",
-        help="add a bigint column and a sequence, set the default, then number the rows in batches",
-        rewrite='op.add_column("jobs", sa.Column("number", sa.BigInteger()))\n'
-        'op.execute("CREATE SEQUENCE jobs_number_seq OWNED BY jobs.number")\n'
-        'op.alter_column("jobs", "number", server_default=sa.text("nextval(\'jobs_number_seq\')"))',
-        detect=lambda unit: _rewriting(unit, "serial"),
-    ),
-    Rule(
-        id="avoid-identity-column",
-        title="An identity column added to an existing table",
-        consequence="{table} is rewritten under ACCESS EXCLUSIVE to number {column}; reads and "
-        "writes block",
-        help="add a bigint column and a sequence, set the default, then number the rows in batches",
-        rewrite='op.add_column("jobs", sa.Column("number", sa.BigInteger()))\n'
-        'op.execute("CREATE SEQUENCE jobs_number_seq OWNED BY jobs.number")\n'
-        'op.alter_column("jobs", "number", server_default=sa.text("nextval(\'jobs_number_seq\')"))',
-        detect=lambda unit: _rewriting(unit, "identity"),
-    ),
+    _numbered("serial", "A serial column added to an existing table"),
+    _numbered("identity", "An identity column added to an existing table"),
     Rule(
         id="avoid-stored-generated-column",
         title="A stored generated column in an existing table",
@@ -196,7 +145,7 @@ RULES = (
         "# the one after it\n"
         'op.alter_column("jobs", "rank", nullable=False)\n'
         'op.drop_constraint("ck_jobs_rank", "jobs")',
-        detect=_not_null,
+        detect=on("column_required", where=_proves_not_null),
     ),
     Rule(
         id="avoid-type-change",
@@ -206,7 +155,7 @@ RULES = (
         help="add a column of the new type, write to both, backfill the rows in batches, and drop "
         "the old column in a contract revision",
         rewrite='op.add_column("files", sa.Column("size_new", sa.Numeric()))',
-        detect=_retyped,
+        detect=on("column_retyped", where=rewrites),
     ),
     Rule(
         id="avoid-type-change-under-check",
@@ -218,7 +167,7 @@ RULES = (
         rewrite='op.drop_constraint("ck_jobs_note", "jobs")\n'
         'op.alter_column("jobs", "note", type_=sa.Text())\n'
         "op.execute(\"ALTER TABLE jobs ADD CONSTRAINT ck_jobs_note CHECK (note <> '') NOT VALID\")",
-        detect=_retyped_under_check,
+        detect=on("column_retyped", where=_is_checked),
     ),
     Rule(
         id="avoid-dropping-a-column",
@@ -246,7 +195,7 @@ RULES = (
         "and UNION fail",
         help="use jsonb",
         rewrite='op.add_column("jobs", sa.Column("notes", postgresql.JSONB()))',
-        detect=lambda unit: _typed(unit, "json"),
+        detect=_typed("json"),
     ),
     Rule(
         id="avoid-small-integer-key",
@@ -265,7 +214,7 @@ RULES = (
         "reader, and a later change rewrites the table",
         help="use timestamp with time zone",
         rewrite='sa.Column("at", sa.DateTime(timezone=True))',
-        detect=lambda unit: _typed(unit, "timestamp without time zone", "timestamp"),
+        detect=_typed("timestamp without time zone", "timestamp"),
         level="warning",
     ),
     Rule(
@@ -275,7 +224,7 @@ RULES = (
         "rewrites the table",
         help="use text, with a check on its length if there is a limit",
         rewrite='sa.Column("code", sa.Text())',
-        detect=lambda unit: _typed(unit, "character", "bpchar"),
+        detect=_typed("character", "bpchar"),
         level="warning",
     ),
 )

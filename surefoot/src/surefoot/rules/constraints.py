@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, scans
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
-def _added(unit: TracedRevision, kind: str) -> Iterator[tuple[Statement, Effect]]:
-    for statement, effect in unit.effects("constraint_added"):
-        if effect.facts["kind"] == kind:
-            yield statement, effect
+def _validated(kind: str) -> Detector:
+    return on(
+        "constraint_added",
+        where=lambda s, e: e.facts["kind"] == kind and e.facts["validated"] and scans(s, e),
+    )
 
 
-def _checks(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in _added(unit, "c"):
-        if effect.facts["validated"] and statement.within(effect.relation, statement.scans):
-            yield Hit.at(statement, table=effect.relation, name=effect.name)
+def _references_used(statement: Statement, effect: Effect) -> bool:
+    """Whether a new table or column references a table that is in use."""
+    facts = effect.facts
+    if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
+        return False
+    added = {e.relation for e in statement.of("column_added")}
+    return effect.fresh or (effect.relation in added and not scans(statement, effect))
 
 
-def _foreign_keys(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in _added(unit, "f"):
-        facts = effect.facts
-        if facts["validated"] and statement.within(effect.relation, statement.scans):
-            yield Hit.at(statement, table=effect.relation, name=effect.name, to=facts["references"])
+def _builds_index(kind: str) -> Detector:
+    return on(
+        "constraint_added", where=lambda _, e: e.facts["kind"] == kind and not e.facts["used_index"]
+    )
 
 
-def _new_references(unit: TracedRevision) -> Iterator[Hit]:
-    """A new table or column that references a table that is in use."""
-    for statement in unit.statements:
-        added = {e.relation for e in statement.of("column_added")}
-        for effect in statement.of("constraint_added", fresh=True):
-            facts = effect.facts
-            if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
-                continue
-            scanned = statement.within(effect.relation, statement.scans)
-            with_column = effect.relation in added and not scanned
-            if effect.fresh or with_column:
-                yield Hit.at(
-                    statement, table=effect.relation, name=effect.name, to=facts["references"]
-                )
-
-
-def _builds_index(kind: str) -> Callable[[TracedRevision], Iterator[Hit]]:
-    def detect(unit: TracedRevision) -> Iterator[Hit]:
-        for statement, effect in _added(unit, kind):
-            if not effect.facts["used_index"]:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
-
-    return detect
-
-
-def _key_on_nullable(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in _added(unit, "p"):
-        required = {e.relation for e in statement.of("column_required")}
-        scanned = statement.within(effect.relation, statement.scans)
-        if scanned and effect.relation in required:
-            yield Hit.at(statement, table=effect.relation, name=effect.name)
+def _key_on_nullable(statement: Statement, effect: Effect) -> bool:
+    required = {e.relation for e in statement.of("column_required")}
+    key = effect.facts["kind"] == "p" and effect.relation in required
+    return key and scans(statement, effect)
 
 
 def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
@@ -68,7 +44,7 @@ def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
             continue
         if effect.kind == "constraint_validated":
             if (effect.relation, effect.name) in added:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+                yield Hit.of(statement, effect)
         elif not effect.facts["validated"]:
             added.add((effect.relation, effect.name))
 
@@ -100,14 +76,9 @@ def _without_index(unit: TracedRevision) -> Iterator[Hit]:
             for table, keys in list(last):
                 if table == effect.relation and set(columns[: len(keys)]) == set(keys):
                     del last[table, keys]
-    for (table, columns), (statement, effect) in last.items():
+    for (_, columns), (statement, effect) in last.items():
         if not effect.facts["indexed"]:
-            yield Hit.at(
-                statement,
-                table=table,
-                columns=", ".join(columns),
-                to=effect.facts["references"],
-            )
+            yield Hit.of(statement, effect, columns=", ".join(columns))
 
 
 RULES = (
@@ -120,7 +91,7 @@ RULES = (
         rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
         "postgresql_not_valid=True)\n# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
-        detect=_checks,
+        detect=_validated("c"),
     ),
     Rule(
         id="require-not-valid-foreign-key",
@@ -130,7 +101,7 @@ RULES = (
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
-        detect=_foreign_keys,
+        detect=_validated("f"),
     ),
     Rule(
         id="avoid-reference-with-its-column",
@@ -141,7 +112,7 @@ RULES = (
         "separate revision",
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)',
-        detect=_new_references,
+        detect=on("constraint_added", where=_references_used, fresh=True),
         level="warning",
     ),
     Rule(
@@ -174,7 +145,7 @@ RULES = (
         "reads and writes block",
         help="set the columns NOT NULL first, by way of a validated check",
         rewrite='op.alter_column("jobs", "id", nullable=False)',
-        detect=_key_on_nullable,
+        detect=on("constraint_added", where=_key_on_nullable),
     ),
     Rule(
         id="avoid-exclusion-constraint",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
+
+_Advice = partial(Rule, level="warning", seen="squawk")
 
 
-def _said(*names: str) -> Callable[[TracedRevision], Iterator[Hit]]:
-    def detect(unit: TracedRevision) -> Iterator[Hit]:
-        for remark in unit.remarks:
-            if remark.rule in names:
-                yield Hit.at(remark.statement)
-
-    return detect
+def _said(name: str) -> Detector:
+    return lambda unit: (Hit.at(each.statement) for each in unit.remarks if each.rule == name)
 
 
 def _constrained_domain(unit: TracedRevision) -> Iterator[Hit]:
@@ -26,7 +24,7 @@ def _constrained_domain(unit: TracedRevision) -> Iterator[Hit]:
 
 
 RULES = (
-    Rule(
+    _Advice(
         id="avoid-serial-key",
         title="A serial column",
         consequence="its sequence has its own owner and privileges, and INSERTs may set any number "
@@ -34,20 +32,16 @@ RULES = (
         help="use an identity column",
         rewrite='sa.Column("id", sa.BigInteger(), sa.Identity(always=True))',
         detect=_said("prefer-identity"),
-        level="warning",
-        seen="squawk",
     ),
-    Rule(
+    _Advice(
         id="avoid-length-limit",
         title="A length limit in a column type",
         consequence="changing the limit takes ACCESS EXCLUSIVE, and reducing it scans the table",
         help="use text, with a check on its length if there is a limit",
         rewrite='sa.Column("name", sa.Text())',
         detect=_said("prefer-text-field"),
-        level="warning",
-        seen="squawk",
     ),
-    Rule(
+    _Advice(
         id="avoid-dropping-not-null",
         title="A column made nullable",
         consequence="the running release may not expect nulls in the column",
@@ -56,17 +50,13 @@ RULES = (
         detect=lambda unit: (
             iter(()) if unit.phase == "contract" else _said("ban-drop-not-null")(unit)
         ),
-        level="warning",
-        seen="squawk",
     ),
-    Rule(
+    _Advice(
         id="avoid-domain-with-constraint",
         title="A domain with a constraint",
         consequence="a later change of the constraint scans every table that uses the domain",
         help="use plain columns with a check each",
         rewrite='sa.CheckConstraint("slug <> \'\'", name="slug_not_empty")',
         detect=_constrained_domain,
-        level="warning",
-        seen="squawk",
     ),
 )

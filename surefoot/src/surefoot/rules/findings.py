@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from surefoot.rules.squawk import Remark
 from surefoot.trace.effects import Effect
-from surefoot.trace.lock_modes import blocked
+from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
@@ -55,6 +55,55 @@ class Hit:
         """A match in a statement that was executed."""
         return cls(statement, statement.line, values)
 
+    @classmethod
+    def of(cls, statement: Statement, effect: Effect, **values: Any) -> Hit:
+        """A match of an effect: its relation, name and facts are values, as the texts name them."""
+        named = dict.fromkeys(("table", "view", "type"), effect.relation)
+        named |= dict.fromkeys(("name", "column", "value"), effect.name)
+        named["to"] = effect.facts.get("references", "")
+        return cls.at(statement, **{**named, **effect.facts, **values})
+
+
+Detector = Callable[[TracedRevision], Iterator[Hit]]
+
+
+def on(
+    *kinds: str, where: Callable[[Statement, Effect], object] = lambda *_: True, fresh: bool = False
+) -> Detector:
+    """The detector of the effects of these kinds that meet the condition."""
+
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
+        for statement, effect in unit.effects(*kinds, fresh=fresh):
+            if where(statement, effect):
+                yield Hit.of(statement, effect)
+
+    return detect
+
+
+def stopped_by(sqlstate: str) -> Detector:
+    """The detector of the last statement, where it ended with that SQLSTATE."""
+
+    def detect(unit: TracedRevision) -> Iterator[Hit]:
+        if unit.sqlstate == sqlstate and unit.statements:
+            yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
+
+    return detect
+
+
+def scans(statement: Statement, effect: Effect) -> bool:
+    """Whether the statement scans the table of its effect."""
+    return statement.within(effect.relation, statement.scans)
+
+
+def rewrites(statement: Statement, effect: Effect) -> bool:
+    """Whether the statement rewrites the table of its effect."""
+    return statement.within(effect.relation, statement.rewrites)
+
+
+def locks_out(statement: Statement, effect: Effect) -> bool:
+    """Whether the statement takes ACCESS EXCLUSIVE on the table of its effect."""
+    return statement.locks.get(effect.relation) == EXCLUSIVE
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -67,7 +116,7 @@ class Rule:
     help: str
     # The safe form, as lines of one or more revisions.
     rewrite: str
-    detect: Callable[[TracedRevision], Iterator[Hit]]
+    detect: Detector
     level: Level = "error"
     # The first and last major version of PostgreSQL that it applies to; None is no bound.
     since: int | None = None
@@ -101,24 +150,14 @@ class Finding:
 
     def render(self) -> str:
         """The finding as people read it."""
-        lines = [self.place, f"  {self.level} [{self.rule}]  {self.consequence}"]
-        lines += [f"    help: {self.help}"]
-        if self.traced:
-            lines += [f"    traced: {self.traced}"]
-        return "\n".join(lines)
+        text = (
+            f"{self.place}\n  {self.level} [{self.rule}]  {self.consequence}\n    help: {self.help}"
+        )
+        return f"{text}\n    traced: {self.traced}" if self.traced else text
 
     def as_json(self) -> Mapping[str, Any]:
         """The finding as one JSON object."""
-        return {
-            "rule": self.rule,
-            "level": self.level,
-            "revision": self.revision,
-            "path": os.path.relpath(self.path),
-            "line": self.line,
-            "consequence": self.consequence,
-            "help": self.help,
-            "traced": self.traced,
-        }
+        return {**vars(self), "path": os.path.relpath(self.path)}
 
 
 def examine(unit: TracedRevision, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
@@ -146,12 +185,11 @@ def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
 
 def measured(statement: Statement) -> str | None:
     """The locks and the work of a statement, in one line."""
-    parts = [
+    said = ", ".join(
         f"{mode} on {relation}"
         for relation, mode in statement.locks.items()
         if relation not in statement.tables and mode != "ACCESS SHARE"
-    ]
-    said = ", ".join(parts)
+    )
     if said and statement.lock:
         said += f" ({blocked(statement.lock)})"
     if statement.rewrites:

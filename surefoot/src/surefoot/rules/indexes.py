@@ -5,45 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision
-from surefoot.trace.lock_modes import EXCLUSIVE, STRENGTH
+from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, scans, stopped_by
+from surefoot.trace.effects import Effect
+from surefoot.trace.lock_modes import STRENGTH
+from surefoot.trace.statement import Statement
 
 _OVER_INVALID = re.compile(
     r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE
 )
 
 
-def _created(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("index_created"):
-        table = effect.relation
-        lock = statement.locks.get(table) or statement.held.get(table, "")
-        # An index ON ONLY a partitioned table scans nothing.
-        built = statement.within(table, statement.scans) and not effect.facts["constraint"]
-        if built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]:
-            yield Hit.at(statement, table=table, name=effect.name)
+def _blocks_writers(statement: Statement, effect: Effect) -> bool:
+    table = effect.relation
+    lock = statement.locks.get(table) or statement.held.get(table, "")
+    # An index ON ONLY a partitioned table scans nothing.
+    built = scans(statement, effect) and not effect.facts["constraint"]
+    return built and STRENGTH.get(lock, 0) >= STRENGTH["SHARE"]
 
 
-def _dropped(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        if any(statement.of("constraint_dropped", "column_dropped")):
-            continue
-        for effect in statement.of("index_dropped"):
-            if statement.locks.get(effect.relation) == EXCLUSIVE:
-                yield Hit.at(statement, table=effect.relation, name=effect.name)
+def _is_alone(statement: Statement, effect: Effect) -> bool:
+    along = any(statement.of("constraint_dropped", "column_dropped"))
+    return not along and locks_out(statement, effect)
 
 
 def _rebuilt(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
-        for index in sorted(statement.rebuilds):
-            table = statement.tables.get(index)
-            changed = any(statement.of("column_retyped")) or statement.rewrites
-            if table is not None and not changed and statement.transactional:
-                yield Hit.at(statement, table=table, name=index)
-
-
-def _in_transaction(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.sqlstate == "25001" and unit.statements:
-        yield Hit.at(unit.statements[-1], what=" ".join(unit.statements[-1].sql.split()[:4]))
+        if any(statement.of("column_retyped")) or statement.rewrites:
+            continue
+        for index in sorted(statement.rebuilds & statement.tables.keys()):
+            if statement.transactional:
+                yield Hit.at(statement, table=statement.tables[index], name=index)
 
 
 def _over_invalid(unit: TracedRevision) -> Iterator[Hit]:
@@ -60,7 +51,7 @@ RULES = (
         help="op.create_index_concurrently in a separate revision; for a partitioned table one for "
         "each partition, attached to an index created ON ONLY the table",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
-        detect=_created,
+        detect=on("index_created", where=_blocks_writers),
     ),
     Rule(
         id="require-concurrent-index-drop",
@@ -69,7 +60,7 @@ RULES = (
         "also while it waits for running queries",
         help="op.drop_index_concurrently in a separate revision",
         rewrite='op.drop_index_concurrently("ix_jobs_rank")',
-        detect=_dropped,
+        detect=on("index_dropped", where=_is_alone),
     ),
     Rule(
         id="require-concurrent-reindex",
@@ -85,7 +76,7 @@ RULES = (
         consequence="PostgreSQL refuses {what} … inside a transaction",
         help="use its operation, such as op.create_index_concurrently, alone in a revision",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
-        detect=_in_transaction,
+        detect=stopped_by("25001"),
     ),
     Rule(
         id="avoid-if-not-exists-on-concurrent-index",

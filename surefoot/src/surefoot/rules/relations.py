@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
+from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import EXCLUSIVE
 from surefoot.trace.statement import Statement
 
@@ -17,12 +18,8 @@ TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     # A type may replace one that this contract revision drops.
-    replaced = {
-        effect.relation
-        for statement in unit.statements
-        for effect in statement.of("type_dropped")
-        if unit.phase == "contract"
-    }
+    dropped = unit.effects("type_dropped") if unit.phase == "contract" else ()
+    replaced = {effect.relation for _, effect in dropped}
     for number, statement in enumerate(unit.statements):
         renames = [
             (effect.name, effect.facts["to"])
@@ -47,48 +44,30 @@ def _gives(statement: Statement, name: str) -> bool:
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.phase == "contract":
-        return
-    for statement, effect in unit.effects("dropped"):
+    for statement, effect in unit.effects("dropped") if unit.phase != "contract" else ():
         if effect.facts["kind"] in TABLES:
-            kind = TABLES[effect.facts["kind"]]
-            yield Hit.at(statement, kind=kind, name=effect.relation)
+            yield Hit.of(statement, effect, kind=TABLES[effect.facts["kind"]], name=effect.relation)
 
 
 def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
     """A table dropped with its foreign keys, or by CASCADE with those that reference it."""
     for statement, effect in unit.effects("constraint_dropped"):
         facts = effect.facts
-        if facts["kind"] != "f":
-            continue
         pair = (effect.relation, facts["references"])
         if facts["with_referenced"]:
             pair = pair[::-1]
-        dropped = facts["with_table"] != facts["with_referenced"]
+        dropped = facts["kind"] == "f" and facts["with_table"] != facts["with_referenced"]
         if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
             yield Hit.at(statement, table=pair[0], other=pair[1])
-
-
-def _partition_created(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("partition_created"):
-        if statement.locks.get(effect.relation) == EXCLUSIVE:
-            yield Hit.at(statement, table=effect.relation, name=effect.name)
 
 
 def _attached(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in unit.effects("attached"):
         # The new partition, or the default partition, which may hold rows of the new one.
         for read in sorted(statement.scans):
-            if statement.within(effect.relation, frozenset({read})) or statement.within(
-                effect.name, frozenset({read})
-            ):
-                yield Hit.at(statement, table=effect.relation, name=effect.name, read=read)
-
-
-def _detached(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("detached"):
-        if statement.locks.get(effect.relation) == EXCLUSIVE:
-            yield Hit.at(statement, table=effect.relation, name=effect.name)
+            whole = frozenset({read})
+            if any(statement.within(each, whole) for each in (effect.relation, effect.name)):
+                yield Hit.of(statement, effect, read=read)
 
 
 def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
@@ -100,26 +79,8 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
-def _persistence(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("persistence_changed"):
-        if effect.relation in statement.rewrites:
-            yield Hit.at(statement, table=effect.relation)
-
-
-def _refreshed(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("rewritten"):
-        if effect.facts["kind"] == "m" and statement.locks.get(effect.relation) == EXCLUSIVE:
-            yield Hit.at(statement, view=effect.relation)
-
-
-def _value_used(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.sqlstate == "55P04" and unit.statements:
-        yield Hit.at(unit.statements[-1])
-
-
-def _value_renamed(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("value_renamed"):
-        yield Hit.at(statement, type=effect.relation, value=effect.name, to=effect.facts["to"])
+def _refreshed(statement: Statement, effect: Effect) -> bool:
+    return effect.facts["kind"] == "m" and locks_out(statement, effect)
 
 
 RULES = (
@@ -158,7 +119,7 @@ RULES = (
         "# add a check on its bounds; in the next revision:\n"
         'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
         "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
-        detect=_partition_created,
+        detect=on("partition_created", where=locks_out),
     ),
     Rule(
         id="require-check-before-attach",
@@ -179,7 +140,7 @@ RULES = (
         "writes block",
         help="op.detach_partition_concurrently in a separate revision",
         rewrite='op.detach_partition_concurrently("events", "events_2020")',
-        detect=_detached,
+        detect=on("detached", where=locks_out),
         since=14,
     ),
     Rule(
@@ -197,7 +158,7 @@ RULES = (
         consequence="{table} is rewritten under ACCESS EXCLUSIVE; reads and writes block",
         help="create a new table, copy the rows in batches and swap the two",
         rewrite='op.execute("CREATE UNLOGGED TABLE cache_new (LIKE cache INCLUDING ALL)")',
-        detect=_persistence,
+        detect=on("persistence_changed", where=lambda s, e: e.relation in s.rewrites),
     ),
     Rule(
         id="require-concurrent-refresh",
@@ -205,7 +166,7 @@ RULES = (
         consequence="reads of {view} block until it is computed",
         help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on the view",
         rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")',
-        detect=_refreshed,
+        detect=on("rewritten", where=_refreshed),
     ),
     Rule(
         id="require-committed-enum-value",
@@ -213,7 +174,7 @@ RULES = (
         consequence="PostgreSQL refuses to use a value before it is committed",
         help="op.add_enum_value in a separate, earlier revision",
         rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
-        detect=_value_used,
+        detect=stopped_by("55P04"),
     ),
     Rule(
         id="avoid-renaming-an-enum-value",
@@ -223,6 +184,6 @@ RULES = (
         help="add {to}, deploy a release that writes it, update the rows in batches, then drop "
         "{value}",
         rewrite='op.add_enum_value("job_status", "DONE")',
-        detect=_value_renamed,
+        detect=on("value_renamed"),
     ),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
 
+_Rule = partial(Rule, seen="read")
 # Modules that a revision may import: they do not change with the application.
 ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
 
@@ -33,7 +35,7 @@ def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None or _does_nothing(upgrade):
         return
-    if downgrade is None or _says_nothing(downgrade) or _raises_without_reason(downgrade):
+    if downgrade is None or not _has_reason(downgrade):
         yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)
 
 
@@ -45,16 +47,13 @@ def _does_nothing(function: ast.FunctionDef) -> bool:
     )
 
 
-def _says_nothing(function: ast.FunctionDef) -> bool:
-    """Whether it does nothing, and has no docstring that says why."""
-    return _does_nothing(function) and ast.get_docstring(function) is None
-
-
-def _raises_without_reason(function: ast.FunctionDef) -> bool:
+def _has_reason(function: ast.FunctionDef) -> bool:
+    """Whether it does something, or says why not: in its docstring or in what it raises."""
+    if _does_nothing(function):
+        return ast.get_docstring(function) is not None
     last = function.body[-1]
-    if not isinstance(last, ast.Raise):
-        return False
-    return not (isinstance(last.exc, ast.Call) and last.exc.args)
+    raised = last.exc if isinstance(last, ast.Raise) else None
+    return not isinstance(last, ast.Raise) or (isinstance(raised, ast.Call) and bool(raised.args))
 
 
 def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
@@ -63,31 +62,25 @@ def _suppressed_without_reason(unit: TracedRevision) -> Iterator[Hit]:
             yield Hit(line=found.line, values={"rule": found.rule})
 
 
-def _never(unit: TracedRevision) -> Iterator[Hit]:
-    """Detected by surefoot.linting.lint, which knows all findings of a revision."""
-    yield from ()
-
-
-UNUSED = Rule(
+UNUSED = _Rule(
     id="avoid-unused-suppression",
     title="A suppression of a rule that the revision does not break",
     consequence="the comment allows {rule}, {why}",
     help="delete the comment",
     rewrite="# without the comment",
-    detect=_never,
-    seen="read",
+    # Detected by surefoot.linting.lint, which knows all findings of a revision.
+    detect=lambda _: iter(()),
 )
 RULES = (
-    Rule(
+    _Rule(
         id="avoid-importing-the-application",
         title="A revision that imports the application",
         consequence="{name} may have changed when this revision runs on a new database",
         help="define the parts that the revision needs in its file, as they are now",
         rewrite='jobs = sa.table("jobs", sa.column("id", sa.BigInteger()))',
         detect=_imports,
-        seen="read",
     ),
-    Rule(
+    _Rule(
         id="require-downgrade",
         title="A revision without a downgrade and without a reason",
         consequence="the revision cannot be downgraded, which is noticed only when a downgrade is "
@@ -97,16 +90,14 @@ RULES = (
         rewrite="def downgrade() -> None:\n"
         '    raise NotImplementedError("the former values are not kept")',
         detect=_no_downgrade,
-        seen="read",
     ),
-    Rule(
+    _Rule(
         id="require-reason-for-suppression",
         title="A suppression without a reason",
         consequence="a later reader cannot tell whether {rule} may still be suppressed here",
         help="# allow {rule}: the reason",
         rewrite="# allow avoid-truncate: the cache is rebuilt at every start",
         detect=_suppressed_without_reason,
-        seen="read",
     ),
     UNUSED,
 )

@@ -45,11 +45,10 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
         timeout=TIMEOUT_S,
         check=False,
     )
-    found = json.loads(done.stdout or "[]")
     # It counts lines from 0. SQL that it cannot parse gives a syntax error, which no rule uses.
     return [
         Remark(each["rule_name"], owners[each["line"]])
-        for each in found
+        for each in json.loads(done.stdout or "[]")
         if each["line"] < len(owners)
     ]
 

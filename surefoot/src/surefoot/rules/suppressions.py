@@ -48,12 +48,6 @@ def suppressions(source: str) -> Sequence[Suppression]:
 
 def comment(rule: str, reason: str) -> str:
     """The comment that suppresses a rule, wrapped to the line length."""
-    return "\n".join(
-        textwrap.wrap(
-            f"# allow {rule}: {reason}",
-            _WIDTH,
-            subsequent_indent="#   ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+    whole = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
+    whole.subsequent_indent = "#   "
+    return whole.fill(f"# allow {rule}: {reason}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 
@@ -25,7 +25,8 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
 
 def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
-        held = [t for t, m in statement.held.items() if m == EXCLUSIVE and _is_table(statement, t)]
+        modes = statement.held.items()
+        held = [t for t, mode in modes if mode == EXCLUSIVE and t not in statement.tables]
         works = statement.scans | statement.rewrites | statement.sweeps
         if held and works:
             yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
@@ -43,31 +44,23 @@ def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _blocking(statement: Statement, locks: Mapping[str, str]) -> set[str]:
-    return {t for t, mode in locks.items() if blocks_writers(mode) and _is_table(statement, t)}
+    return {t for t, mode in locks.items() if blocks_writers(mode) and t not in statement.tables}
 
 
-def _is_table(statement: Statement, relation: str) -> bool:
-    return relation not in statement.tables
+def _each(tables: Callable[[Statement], Iterable[str]]) -> Detector:
+    return lambda unit: (
+        Hit.at(statement, table=table)
+        for statement in unit.statements
+        for table in sorted(tables(statement))
+    )
 
 
-def _whole_table(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for table in sorted(statement.sweeps):
-            yield Hit.at(statement, table=table)
+_whole_table = _each(lambda statement: statement.sweeps)
 
 
 def _beside_ddl(unit: TracedRevision) -> Iterator[Hit]:
-    if not any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
-        return
-    for statement in unit.statements:
-        for table in sorted(statement.sweeps):
-            yield Hit.at(statement, table=table)
-
-
-def _truncated(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        for table in sorted(statement.emptied):
-            yield Hit.at(statement, table=table)
+    if any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
+        yield from _whole_table(unit)
 
 
 RULES = (
@@ -123,6 +116,6 @@ RULES = (
         "running release loses the rows",
         help="delete the rows in batches",
         rewrite="# DELETE FROM cache WHERE id IN (SELECT id FROM cache LIMIT 10000), repeated",
-        detect=_truncated,
+        detect=_each(lambda statement: statement.emptied),
     ),
 )

@@ -1,5 +1,7 @@
 """upgrade(), downgrade() and stamp() run Alembic's commands of that name in a running event loop.
 
+accept_checksum() overrides the comparison of an applied revision with its file.
+
 await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a script
 """
 
@@ -17,10 +19,16 @@ from sqlalchemy import Connection
 
 from surefoot.compat import alembic as compat
 from surefoot.connect.failures import explained
+from surefoot.connect.limits import Limits
+from surefoot.errors import NotFound, names
+from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.project import Project
 from surefoot.run.events import Listen
+from surefoot.run.interruption import Interruption
+from surefoot.run.locks import mutex
 from surefoot.run.report import Report
-from surefoot.run.upgrade.interruption import Interruption
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 
 async def upgrade(
@@ -36,7 +44,8 @@ async def upgrade(
 
     `reason` lets it drop data in production and break running services; the ledger keeps it.
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
-    run. With `signals`, SIGTERM and SIGINT stop the run in order.
+    run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
+    SIGINT stop the run in order.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
@@ -89,6 +98,47 @@ async def stamp(
         await stamp(target, "head", reason="restored from the backup of Monday")
     """
     return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, listen=listen)
+
+
+async def accept_checksum(
+    target: Target, revision: str, reason: str, version_table: VersionTable = VersionTable()
+) -> Row:
+    """Record that the file of an applied revision is accepted, though its code differs.
+
+    On failure: NotFound, where there is no such file or it was never applied; MutexHeld.
+    """
+    known = {item.id: item for item in Project.read(target.ini).revisions()}
+    if revision not in known:
+        raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
+    limits = target.limits or Limits()
+    ledger, sleep = Ledger(version_table), Interruption(target.engine).sleep
+
+    def accept(connection: Connection) -> Row:
+        number, wait_s = mutex.key(version_table), limits.mutex_wait_s
+        with mutex.held(connection, number, wait_s=wait_s, sleep=sleep):
+            rows = ledger.read(connection) if ledger.exists(connection) else ()
+            if revision not in applied(rows):
+                raise NotFound(
+                    f"{revision} was never applied to this database, so there is nothing to accept",
+                    help=f"`{names.command()} ledger` shows what was",
+                )
+            entry = Entry(
+                revision=revision,
+                direction="upgrade",
+                phase=known[revision].phase,
+                outcome="accepted",
+                checksum=known[revision].sha256,
+                build=limits.build,
+                reason=reason,
+            )
+            ledger.append(connection, entry)
+            written = ledger.read(connection)[-1]
+            connection.commit()
+            return written
+
+    with explained(target.engine.url):
+        async with target.engine.connect() as connection:
+            return await connection.run_sync(accept)
 
 
 async def _run(

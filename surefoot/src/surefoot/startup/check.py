@@ -29,7 +29,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, heads, one_head
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
 from surefoot.errors import (
     DatabaseAhead,
@@ -41,6 +40,7 @@ from surefoot.errors import (
 from surefoot.ledger.glance import Glance, digest, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
+from surefoot.version_table import VersionTable
 
 State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
 
@@ -154,12 +154,8 @@ def unreachable(
 ) -> Verdict:
     """The verdict from an error of the database; an unknown error is raised."""
     database = url.database or "(default)"
-    meant: SurefootError | None
-    if isinstance(error, TimeoutError):
-        silence = f"no answer within {timeout_s:g} s"
-        meant = DatabaseUnreachable(database, address(url), silence)
-    else:
-        meant = explain(error, url)
+    silence = DatabaseUnreachable(database, address(url), f"no answer within {timeout_s:g} s")
+    meant = silence if isinstance(error, TimeoutError) else explain(error, url)
     if meant is None:
         raise error
     return Verdict("unreachable", database, None, build.newest, meant)

@@ -1,4 +1,7 @@
-"""ChainTests configures the tests of a chain: its ini file, its models, and facts on its rows."""
+"""ChainTests configures the tests of a chain: its ini file, its models, and facts on its rows.
+
+Walk is the result of running the chain revision by revision.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ from functools import cached_property
 from pathlib import Path
 
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.revisions import Revision, one_head, read_revisions
+from surefoot.chain.revisions import Revision, one_head
 from surefoot.connect.limits import Limits
-from surefoot.errors import RevisionsBroken, UsageError
+from surefoot.errors import RevisionsBroken, SurefootError, UsageError
+from surefoot.project import Project
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,17 @@ class ChainTests:
     between: Mapping[str, str] = field(default_factory=dict)
     # The first revision to test, in a long chain; older ones are applied without tests.
     since: str | None = None
+    # As the Environment in env.py has it.
+    version_table: VersionTable = VersionTable()
 
     @cached_property
-    def versions(self) -> Path:
-        """The folder of the revision files."""
-        return Path(ScriptDirectory.from_config(Config(self.ini)).versions)
-
-    @property
-    def lock(self) -> Path:
-        """revisions.lock, in the folder above."""
-        return self.versions.parent / "revisions.lock"
+    def project(self) -> Project:
+        """The folder of the revisions, and revisions.lock."""
+        return Project.of(Config(self.ini), version_table=self.version_table)
 
     def revisions(self) -> tuple[Revision, ...]:
         """The chain, in its order. On failure: RevisionsBroken."""
-        return read_revisions(self.versions)
+        return self.project.revisions()
 
     def line(self) -> tuple[str | None, tuple[Revision, ...]]:
         """The revision before the first one to test, and the revisions to test.
@@ -56,7 +57,7 @@ class ChainTests:
         for name in (*([self.since] if self.since else []), *self.between):
             if name not in ids:
                 raise UsageError(
-                    f"ChainTests names {name}, which is no revision of {self.versions}",
+                    f"ChainTests names {name}, which is no revision of {self.project.versions}",
                     help="correct since=… or between=…",
                 )
         tried = revisions[ids.index(self.since) if self.since else 0 :]
@@ -77,4 +78,16 @@ class ChainTests:
 
     def target(self, engine: AsyncEngine) -> Target:
         """A scratch database as a Target, with the default limits."""
-        return Target.of(engine, self.ini, Limits())
+        return Target.of(engine, self.project, Limits())
+
+
+@dataclass
+class Walk:
+    """The revisions that a run along the chain reached, and the errors of those that failed."""
+
+    reached: list[str] = field(default_factory=list)
+    errors: dict[str, SurefootError] = field(default_factory=dict)
+
+    def failed(self, revision: Revision, error: SurefootError) -> None:
+        """Record the error of a revision; the first one counts."""
+        self.errors.setdefault(revision.id, error)

@@ -30,34 +30,33 @@ def check_name(revision: Revision) -> None:
 
     Numbers ascend, so that a listing of the folder reads as history.
     """
-    path = path_of(revision)
-    if len(revision.id) > LONGEST_ID:
-        raise RevisionMisnamed(
-            path.name,
+    name, lock = path_of(revision).name, f"then `{names.command()} lock`"
+    slug = "_".join(re.findall(r"[a-z0-9]+", revision.slug.lower())) or "what_it_does"
+    numbers = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
+    for is_broken, reason, advice in (
+        (
+            len(revision.id) > LONGEST_ID,
             f"has an id of {len(revision.id)} characters; the version table holds {LONGEST_ID}",
-            help="shorten the id, and the down_revision of its successor",
-        )
-    if path.name != revision.file_name or not _SLUG.fullmatch(revision.slug):
-        slug = "_".join(re.findall(r"[a-z0-9]+", revision.slug.lower())) or "what_it_does"
-        raise RevisionMisnamed(
-            path.name,
+            "shorten the id, and the down_revision of its successor",
+        ),
+        (
+            name != revision.file_name or not _SLUG.fullmatch(revision.slug),
             f"is not named by its id, {revision.id!r}, and a slug in lower case",
-            help=f"rename it to {revision.id}_{slug}.py, then `{names.command()} lock`",
-        )
-    late = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
-    if any(int(down) >= int(revision.id) for down in late):
-        raise RevisionMisnamed(
-            path.name,
-            f"builds on {', '.join(late)}, but its number is not higher",
-            help=f"give it the next number, then `{names.command()} lock`",
-        )
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    if not docstring.strip():
-        raise RevisionMisnamed(
-            path.name,
+            f"rename it to {revision.id}_{slug}.py, {lock}",
+        ),
+        (
+            any(int(down) >= int(revision.id) for down in numbers),
+            f"builds on {', '.join(numbers)}, but its number is not higher",
+            f"give it the next number, {lock}",
+        ),
+        (
+            not _docstring(revision).strip(),
             "has no docstring for `alembic history` to show",
-            help="describe the change in the first line of a docstring",
-        )
+            "describe the change in the first line of a docstring",
+        ),
+    ):
+        if is_broken:
+            raise RevisionMisnamed(name, reason, help=advice)
 
 
 def check_imports(revision: Revision) -> None:
@@ -67,16 +66,17 @@ def check_imports(revision: Revision) -> None:
     if any(allowed.rule == _IMPORTS.id for allowed in suppressions(source)):
         return
     unit = TracedRevision(revision.id, path, revision.phase, source=source)
-    found = examine(unit, [_IMPORTS], major=0)
-    if found:
-        raise RevisionImports(
-            [f"{path.name}:{finding.line}: {finding.consequence}" for finding in found],
-            help=_IMPORTS.help,
-        )
+    if found := examine(unit, [_IMPORTS], major=0):
+        places = [f"{path.name}:{finding.line}: {finding.consequence}" for finding in found]
+        raise RevisionImports(places, help=_IMPORTS.help)
 
 
 def declared_losses(revision: Revision) -> frozenset[str]:
     """The tables and columns under `Loses:` in the docstring."""
-    docstring = ast.get_docstring(ast.parse(path_of(revision).read_text("utf-8"))) or ""
-    found = re.search(r"^Loses: (.*?)(?=^\w+: |^\s*$|\Z)", docstring, re.DOTALL | re.MULTILINE)
+    flags = re.DOTALL | re.MULTILINE
+    found = re.search(r"^Loses: (.*?)(?=^\w+: |^\s*$|\Z)", _docstring(revision), flags)
     return frozenset(re.findall(r"\w+(?:\.\w+)*", found[1])) if found else frozenset()
+
+
+def _docstring(revision: Revision) -> str:
+    return ast.get_docstring(ast.parse(path_of(revision).read_text("utf-8"))) or ""

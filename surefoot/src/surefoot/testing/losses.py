@@ -14,14 +14,11 @@ import asyncpg
 
 from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
-from surefoot.trace.snapshot import SNAPSHOT, Column, Snapshot, read_snapshot
+from surefoot.trace.snapshot import Column, Snapshot, take
+from surefoot.version_table import VersionTable
 
 # A change to the type on the right keeps the text of a value.
-_ALIKE = {
-    "character varying": "text",
-    "smallint": "bigint",
-    "integer": "bigint",
-}
+_ALIKE = {"character varying": "text", "smallint": "bigint", "integer": "bigint"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,13 @@ class Contents:
     rows: Mapping[int, Sequence[Mapping[int, str | None]]]
 
 
-async def read(connection: asyncpg.Connection) -> Contents:
+async def read(
+    connection: asyncpg.Connection, version_table: VersionTable = VersionTable()
+) -> Contents:
     """The rows of every table. A partition has its own rows, its parent none."""
-    state = read_snapshot(await connection.fetchval(SNAPSHOT))
+    state = await take(connection)
     rows = {}
-    for table in tables(state):
+    for table in tables(state, version_table):
         columns = [c for c in state.columns.values() if c.relation == table.oid and not c.generated]
         if table.kind != "r" or not columns:
             continue
@@ -57,16 +56,14 @@ def lost(before: Contents, after: Contents) -> dict[str, str]:
 def _of(oid: int, before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
     name = before.state.relations[oid].label
     former, rows = before.rows[oid], after.rows[oid]
-    columns = {
-        number: column
-        for (relation, number), column in before.state.columns.items()
-        if relation == oid and (oid, number) in after.state.columns and not column.generated
-    }
     if len(rows) < len(former):
         yield name, f"{len(former) - len(rows)} of {len(former)} rows of {name}"
         return
-    for number, column in columns.items():
-        where, now = f"{name}.{column.name}", after.state.columns[oid, number]
+    for (relation, number), column in before.state.columns.items():
+        now = after.state.columns.get((oid, number))
+        if relation != oid or now is None or column.generated:
+            continue
+        where = f"{name}.{column.name}"
         if _kind(column) == _kind(now):
             # The labels of an enum may have been renamed.
             enum = column.type_oid if column.type_oid == now.type_oid else None

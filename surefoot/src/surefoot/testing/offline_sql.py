@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -14,15 +14,12 @@ from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, difference
-from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import describe
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
 from surefoot.run.upgrade.diagnosis import place_of
 from surefoot.target import Scratch
-from surefoot.testing.chain_tests import ChainTests
-from surefoot.testing.walk import Walk
+from surefoot.testing.chain_tests import ChainTests, Walk
 
 # A piece of a script; a semicolon ends a statement where it is a piece by itself.
 _PIECE = re.compile(
@@ -34,9 +31,9 @@ _PIECE = re.compile(
 
 @dataclass
 class OfflineUpgrade(Walk):
-    """Also the errors of the script from base to head."""
+    """Also the error of the script from base to head."""
 
-    whole: list[SurefootError] = field(default_factory=list)
+    whole: SurefootError | None = None
 
 
 async def run_offline(
@@ -51,8 +48,9 @@ async def run_offline(
         for revision in revisions:
             if revision.id not in online:
                 break
+            asked = f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
             try:
-                await _check(tests, engine, _range(revision), revision.id, online[revision.id])
+                await _check(tests, engine, asked, revision.id, online[revision.id])
             except SurefootError as error:
                 walk.failed(revision, error)
                 break
@@ -63,12 +61,8 @@ async def run_offline(
             try:
                 await _check(tests, engine, "head", head, online[head])
             except SurefootError as error:
-                walk.whole.append(error)
+                walk.whole = error
     return walk
-
-
-def _range(revision: Revision) -> str:
-    return f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
 
 
 async def _check(
@@ -79,7 +73,7 @@ async def _check(
     differences = [str(d) for d in difference(online, await catalog_of(tests.target(engine)))]
     if written != [revision]:
         said = ", ".join(written) or "nothing"
-        differences.append(f"{VersionTable().name}: expected {revision}, found {said}")
+        differences.append(f"{tests.version_table.name}: expected {revision}, found {said}")
     if differences:
         raise OfflineDiffers(asked, differences)
 
@@ -89,7 +83,7 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
     try:
         script = sql(tests, asked)
     except Exception as error:  # a revision may raise anything where it has no connection
-        place = place_of(error, tests.versions)
+        place = place_of(error, tests.project.versions)
         reason = f"{type(error).__name__}: {error}"
         raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
     async with engine.connect() as opened:
@@ -101,8 +95,8 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
         except asyncpg.PostgresError as error:
             shown = " ".join(statement.split())[:200]
             raise OfflineImpossible(asked, f"{describe(error)}, in: {shown}") from error
-        written = await session.fetch(f"SELECT version_num FROM {VersionTable().quoted}")  # noqa: S608
-    return [row["version_num"] for row in written]
+        query = f"SELECT version_num FROM {tests.version_table.quoted}"  # noqa: S608 - quoted
+        return [row["version_num"] for row in await session.fetch(query)]
 
 
 def sql(tests: ChainTests, revisions: str) -> str:
@@ -119,7 +113,6 @@ def statements(script: str) -> Iterator[str]:
         if found != ";":
             pieces.append("" if found.startswith(("--", "/*")) else found)
             continue
-        statement = "".join(pieces).strip()
-        pieces = []
-        if statement:
+        if statement := "".join(pieces).strip():
             yield statement
+        pieces = []

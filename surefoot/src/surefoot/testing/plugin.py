@@ -31,10 +31,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.function.__module__ != TESTS or "revision" not in metafunc.fixturenames:
         return
     try:
-        project = _project(metafunc.module)
+        tests = _tests(metafunc.module)
         walks = {"migrations_round_trip", "migrations_populated", "migrations_offline"}
         walked = not walks.isdisjoint(metafunc.fixturenames)
-        revisions = project.line()[1] if walked else project.revisions()
+        revisions = tests.line()[1] if walked else tests.revisions()
     except RevisionsBroken:
         revisions = ()  # test_the_chain_has_one_head reports it
     metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])
@@ -54,7 +54,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 @pytest.fixture(scope="module")
 def migrations(request: pytest.FixtureRequest) -> ChainTests:
     """The MIGRATIONS of the module."""
-    return _project(request.module)
+    return _tests(request.module)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def migrations_offline(
     return _done(lambda: run_offline(migrations, migrations_scratch, online))
 
 
-def _project(module: object) -> ChainTests:
+def _tests(module: object) -> ChainTests:
     found = getattr(module, "MIGRATIONS", None)
     if not isinstance(found, ChainTests):
         raise pytest.UsageError(
@@ -90,11 +90,11 @@ def _project(module: object) -> ChainTests:
     return found
 
 
-def _skip_refused_chain(project: ChainTests) -> None:
+def _skip_refused_chain(tests: ChainTests) -> None:
     """Skip a chain that an upgrade refuses; another test reports the reason."""
     try:
-        project.check()
-        check_lock(project.lock, project.revisions())
+        tests.check()
+        check_lock(tests.project.lock, tests.revisions())
     except SurefootError as error:
         pytest.skip(f"an upgrade refuses this chain: {error.message}")
 

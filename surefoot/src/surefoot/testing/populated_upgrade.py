@@ -12,10 +12,9 @@ from surefoot.connect.failures import describe
 from surefoot.errors import RowsLost, RowsRefused, SurefootError, UpgradeFailed, UsageError
 from surefoot.run.commands import upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.chain_tests import ChainTests, Walk
 from surefoot.testing.conventions import declared_losses, path_of
 from surefoot.testing.losses import lost, read
-from surefoot.testing.walk import Walk
 from surefoot.trace.sample_rows import fill, unseed
 
 
@@ -38,14 +37,16 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
         session: Any = (await opened.get_raw_connection()).driver_connection
         if start is not None:
             await upgrade(target, start)
-        state, missing = await fill(session, tests.values)
+        state, missing = await fill(session, tests.values, version_table=tests.version_table)
         walk.missing.update(missing)
         unknown = set(tests.values) - state.column_names
         for revision in revisions:
             if not await _step(walk, target, session, revision):
                 return walk
             await _between(tests, session, revision)
-            state, missing = await fill(session, tests.values, state)
+            state, missing = await fill(
+                session, tests.values, state, version_table=tests.version_table
+            )
             walk.missing.update(missing)
             unknown -= state.column_names
     if unknown:
@@ -58,11 +59,9 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
 
 async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Revision) -> None:
     """On failure: UsageError."""
-    statement = tests.between.get(revision.id)
-    if statement is None:
-        return
     try:
-        await session.execute(statement)
+        if statement := tests.between.get(revision.id):
+            await session.execute(statement)
     except asyncpg.PostgresError as error:
         raise UsageError(
             f"ChainTests(between=…) fails after {revision.id}: {describe(error)}",
@@ -71,20 +70,17 @@ async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Rev
 
 
 async def _step(
-    walk: PopulatedUpgrade,
-    target: Target,
-    session: asyncpg.Connection,
-    revision: Revision,
+    walk: PopulatedUpgrade, target: Target, session: asyncpg.Connection, revision: Revision
 ) -> bool:
     """Whether the next revision can be tested."""
     file = path_of(revision).name
-    before = await read(session)
+    before = await read(session, target.version_table)
     try:
         await upgrade(target, revision.id)
     except SurefootError as error:
         reason = error.reason if isinstance(error, UpgradeFailed) else error.message
         walk.failed(revision, RowsRefused(file, reason))
-        await unseed(session, before.state)
+        await unseed(session, target.version_table)
         try:
             await upgrade(target, revision.id)
         except SurefootError as again:
@@ -92,10 +88,9 @@ async def _step(
             walk.errors[revision.id] = again
             return False
     else:
-        gone = lost(before, await read(session))
+        gone = lost(before, await read(session, target.version_table))
         declared = declared_losses(revision)
-        undeclared = {name: loss for name, loss in gone.items() if name not in declared}
-        if undeclared:
+        if undeclared := {name: loss for name, loss in gone.items() if name not in declared}:
             walk.failed(revision, RowsLost(file, undeclared))
     walk.reached.append(revision.id)
     return True

@@ -11,9 +11,8 @@ from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target
-from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.chain_tests import ChainTests, Walk
 from surefoot.testing.conventions import path_of
-from surefoot.testing.walk import Walk
 
 
 @dataclass
@@ -72,6 +71,5 @@ async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Ca
 def _compare(
     walk: RoundTrip, revision: Revision, expected: Catalog, found: Catalog, way: str
 ) -> None:
-    differences = [str(each) for each in difference(expected, found)]
-    if differences:
+    if differences := [str(each) for each in difference(expected, found)]:
         walk.failed(revision, RoundTripDiffers(path_of(revision).name, way, differences))

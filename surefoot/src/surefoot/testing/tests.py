@@ -8,11 +8,10 @@ from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision
 from surefoot.errors import ModelsDiffer, RowsMissing
 from surefoot.testing import conventions
-from surefoot.testing.chain_tests import ChainTests
+from surefoot.testing.chain_tests import ChainTests, Walk
 from surefoot.testing.offline_sql import OfflineUpgrade
 from surefoot.testing.populated_upgrade import PopulatedUpgrade
 from surefoot.testing.round_trip import RoundTrip
-from surefoot.testing.walk import Walk
 
 __all__ = [
     "pytest_plugins",
@@ -38,7 +37,7 @@ def test_the_chain_has_one_head(migrations: ChainTests) -> None:
 
 def test_the_lock_is_fresh(migrations: ChainTests) -> None:
     """revisions.lock was written after the last edit of a revision."""
-    check_lock(migrations.lock, migrations.revisions())
+    check_lock(migrations.project.lock, migrations.revisions())
 
 
 def test_a_revision_is_named_by_what_it_does(revision: Revision) -> None:
@@ -96,14 +95,16 @@ def test_sql_of_the_chain_does_what_the_upgrade_does(
     _reached_head(migrations, migrations_round_trip)
     if migrations_offline.errors:
         pytest.skip(f"{next(iter(migrations_offline.errors))} failed by itself")
-    for error in migrations_offline.whole:
-        raise error
+    if migrations_offline.whole:
+        raise migrations_offline.whole
 
 
 def _check(walk: Walk, revision: Revision) -> None:
-    unknown = walk.check(revision)
-    if unknown is not None:
-        pytest.skip(unknown)
+    if revision.id in walk.errors:
+        raise walk.errors[revision.id]
+    if revision.id not in walk.reached:
+        stopped = next(reversed(walk.errors), "a revision before it")
+        pytest.skip(f"not reached: {stopped} failed")
 
 
 def _reached_head(tests: ChainTests, walk: Walk) -> None:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -27,16 +26,9 @@ FROM pg_locks WHERE pid = $1
 """
 
 
-@dataclass
-class ProbedStatement:
-    """A statement whose locks are being read."""
-
-    taken: dict[int, set[str]]
-    # Set when the statement ends.
-    ended: asyncio.Event
-    began_s: float
-    # Reads the locks; its result is how long the statement waited for the probe, in seconds.
-    watch: asyncio.Task[float]
+# Ends the observation: the seconds that the statement worked, without its waits for the probe; and
+# its locks, by relation.
+Finish = Callable[[], Awaitable[tuple[float, dict[int, set[str]]]]]
 
 
 class LockProbe:
@@ -45,7 +37,7 @@ class LockProbe:
     def __init__(self, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
         self._writer, self._reader = writer, reader
 
-    async def start(self, pid: int, tables: Sequence[Relation]) -> ProbedStatement:
+    async def start(self, pid: int, tables: Sequence[Relation]) -> Finish:
         """Take the conflicting locks before the session of that pid runs its statement."""
         parts = [table for table in tables if table.parents and table.kind == "r"]
         await _lock(self._writer, [table for table in tables if table.is_table], "ROW EXCLUSIVE")
@@ -53,15 +45,17 @@ class LockProbe:
         taken: dict[int, set[str]] = {}
         ended = asyncio.Event()
         watch = asyncio.ensure_future(self._watch(pid, taken, ended))
-        return ProbedStatement(taken, ended, time.monotonic(), watch)
+        began_s = time.monotonic()
 
-    async def finish(self, probed: ProbedStatement) -> tuple[float, dict[int, set[str]]]:
-        """The seconds that the statement worked, without its waits for the probe; and its locks."""
-        took_s = time.monotonic() - probed.began_s
-        probed.ended.set()
-        return max(0.0, took_s - await probed.watch), probed.taken
+        async def finish() -> tuple[float, dict[int, set[str]]]:
+            took_s = time.monotonic() - began_s
+            ended.set()
+            return max(0.0, took_s - await watch), taken
+
+        return finish
 
     async def _watch(self, pid: int, taken: dict[int, set[str]], ended: asyncio.Event) -> float:
+        """Read the locks until it ends; the result is how long it waited for the probe."""
         released_s = time.monotonic()
         waited_s = 0.0
         former: object = None

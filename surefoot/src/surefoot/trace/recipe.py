@@ -76,7 +76,9 @@ class Recipe:
         if not self._varied:
             # A check that names '' forbids it, and fewer candidates are rejected less often.
             found = [each for each in found if each != "''"]
-        if conditions and self._base(column) in _STRINGS and (self._varied or not found):
+        domain = self._snapshot.types.get(column.type_oid)
+        base = ((domain and domain.base) or column.type).partition("(")[0]
+        if conditions and base in _STRINGS and (self._varied or not found):
             found += SPELLINGS
         if column.default is not None:
             found.append(column.default)
@@ -95,8 +97,11 @@ class Recipe:
         known = numbers | {column.number for column in computed}
         conditions += [
             f"{match[1]} IS NOT FALSE"
-            for check in self._checks()
-            if set(check.columns) <= known and (match := _CHECK.fullmatch(check.check or ""))
+            for check in self._snapshot.constraints.values()
+            if check.kind == "c"
+            and check.relation == self.table.oid
+            and set(check.columns) <= known
+            and (match := _CHECK.fullmatch(check.check or ""))
         ]
         # The candidates of plain rows are keys of the referenced table.
         conditions += self._found(numbers) if self._varied else ()
@@ -156,15 +161,6 @@ class Recipe:
         if re.search(rf"\b{re.escape(column.name)}\b", self.bounds):
             found.append(self.bounds)
         return found
-
-    def _base(self, column: Column) -> str:
-        named = self._snapshot.types.get(column.type_oid)
-        return (named.base if named and named.base else column.type).partition("(")[0]
-
-    def _checks(self) -> Iterator[Constraint]:
-        for constraint in self._snapshot.constraints.values():
-            if constraint.kind == "c" and constraint.relation == self.table.oid:
-                yield constraint
 
     def _target(self, reference: Constraint) -> tuple[Relation, Sequence[str]] | None:
         """The referenced table and the columns of its key, in the reference's order."""

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.trace.recipe import Recipe
-from surefoot.trace.snapshot import SNAPSHOT, Column, Relation, Snapshot, read_snapshot
+from surefoot.trace.snapshot import Column, Relation, Snapshot, take
+from surefoot.version_table import VersionTable
 
 VARIED_ROWS = 20
 NO_ROW = "no row that was tried met its conditions"
@@ -30,12 +30,10 @@ FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
 
 
 async def seed(
-    connection: asyncpg.Connection,
-    snapshot: Snapshot,
-    rows: int,
-    version_table: VersionTable = VersionTable(),
+    connection: asyncpg.Connection, rows: int, version_table: VersionTable = VersionTable()
 ) -> None:
     """Insert plain rows, `rows` of them where possible, into each table."""
+    snapshot = await take(connection)
     filled = [
         table.quoted
         for table in in_order(snapshot, version_table)
@@ -47,16 +45,19 @@ async def seed(
 
 
 async def fill(
-    connection: asyncpg.Connection, values: Mapping[str, str], former: Snapshot | None = None
+    connection: asyncpg.Connection,
+    values: Mapping[str, str],
+    former: Snapshot | None = None,
+    version_table: VersionTable = VersionTable(),
 ) -> tuple[Snapshot, dict[str, str]]:
     """Insert varied rows into every empty table; fill every second row of each new column.
 
     A column is new where `former` does not have it. The result is the Snapshot, and the reason
     for each table that stayed empty.
     """
-    snapshot = read_snapshot(await connection.fetchval(SNAPSHOT))
+    snapshot = await take(connection)
     missing = {}
-    for table in in_order(snapshot):
+    for table in in_order(snapshot, version_table):
         recipe = Recipe(snapshot, table, VARIED_ROWS, varied=True, values=values)
         if await _has_rows(connection, table):
             for column in recipe.columns:
@@ -67,27 +68,21 @@ async def fill(
     return snapshot, missing
 
 
-async def unseed(
-    connection: asyncpg.Connection,
-    snapshot: Snapshot,
-    version_table: VersionTable = VersionTable(),
-) -> None:
+async def unseed(connection: asyncpg.Connection, version_table: VersionTable) -> None:
     """Empty every table but the version table and the ledger."""
-    names = [table.quoted for table in tables(snapshot, version_table)]
+    names = [table.quoted for table in tables(await take(connection), version_table)]
     if names:
         await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
-def tables(snapshot: Snapshot, version_table: VersionTable = VersionTable()) -> Iterator[Relation]:
+def tables(snapshot: Snapshot, version_table: VersionTable) -> Iterator[Relation]:
     """The tables of the Snapshot without the version table and the ledger."""
     for relation in snapshot.relations.values():
         if relation.is_table and relation.name not in version_table.relations:
             yield relation
 
 
-def in_order(
-    snapshot: Snapshot, version_table: VersionTable = VersionTable()
-) -> Sequence[Relation]:
+def in_order(snapshot: Snapshot, version_table: VersionTable) -> Sequence[Relation]:
     """Each table after those that it references; partitions are filled through their parents."""
     roots = {t.oid: t for t in tables(snapshot, version_table) if not t.parents}
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
@@ -112,7 +107,11 @@ async def _insert(connection: asyncpg.Connection, recipe: Recipe) -> str | None:
     given = {column: recipe.candidates(column) for column in recipe.columns}
     reason = await _inserted(connection, recipe, given)
     if reason not in (None, NO_ROW):
-        given = {c: await _valid(connection, recipe, c, given[c]) for c in given}
+        # A value that the caller fixed is kept, so that the error of PostgreSQL is reported.
+        given = {
+            c: [v for v in given[c] if recipe.fixed(c) == v or await _is_valid(connection, c, v)]
+            for c in given
+        }
         reason = await _inserted(connection, recipe, given)
     required = {c: given[c] for c in given if c.required and c.default is None}
     if reason is None or await _inserted(connection, recipe, required) is None:
@@ -139,18 +138,6 @@ async def _inserted(
     return reason or NO_ROW
 
 
-async def _valid(
-    connection: asyncpg.Connection, recipe: Recipe, column: Column, candidates: Sequence[str]
-) -> Sequence[str]:
-    """The candidates that are values of the column's type.
-
-    A value that the caller fixed is always kept, so that the error of PostgreSQL is reported.
-    """
-    if recipe.fixed(column) is not None:
-        return candidates
-    return [each for each in candidates if await _works(connection, _sample(column, each))]
-
-
 async def _update(connection: asyncpg.Connection, recipe: Recipe, column: Column) -> None:
     """Fill a new column in every second row, with the first candidate that is accepted."""
     for candidate in recipe.candidates(column):
@@ -158,9 +145,10 @@ async def _update(connection: asyncpg.Connection, recipe: Recipe, column: Column
             return
 
 
-def _sample(column: Column, candidate: str) -> str:
-    """A query that fails where the candidate is no value of the column's type."""
-    return f"SELECT ({candidate})::{column.type} FROM (SELECT 1::bigint AS n) AS first"  # noqa: S608 - made here
+async def _is_valid(connection: asyncpg.Connection, column: Column, candidate: str) -> bool:
+    """Whether the candidate is a value of the column's type."""
+    row = "FROM (SELECT 1::bigint AS n) AS first"
+    return await _works(connection, f"SELECT ({candidate})::{column.type} {row}")
 
 
 async def _works(connection: asyncpg.Connection, statement: str) -> bool:

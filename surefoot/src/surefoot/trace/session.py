@@ -7,14 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.compat.sqlalchemy import await_only
-from surefoot.trace.snapshot import (
-    ACTIVITY,
-    SNAPSHOT,
-    Activity,
-    Snapshot,
-    read_activity,
-    read_snapshot,
-)
+from surefoot.trace import snapshot as snapshots
+from surefoot.trace.snapshot import ACTIVITY, SNAPSHOT, Activity, Snapshot
 
 # A query is planned again once its answer has grown by this factor.
 GROWTH = 2
@@ -37,11 +31,11 @@ class TracedSession:
             # A plan for a few tables joins hundreds of them in nested loops.
             self._planned_for = len(document)
             del self._prepared[SNAPSHOT]
-        return read_snapshot(document)
+        return snapshots.read_snapshot(document)
 
     def activity(self) -> Mapping[int, Activity]:
         """The rows read and written since PostgreSQL last counted them."""
-        return read_activity(self._fetch(ACTIVITY))
+        return snapshots.read_activity(self._fetch(ACTIVITY))
 
     def _fetch(self, query: str) -> Any:
         if query not in self._prepared:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from surefoot.trace.snapshot import Snapshot
+from surefoot.trace.snapshot import take
 
 BYTES = """
 SELECT CASE relkind WHEN 'p' THEN (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(oid))
@@ -23,10 +23,10 @@ class TableSize:
     bytes: int
 
 
-async def table_sizes(connection: asyncpg.Connection, state: Snapshot) -> dict[int, TableSize]:
+async def table_sizes(connection: asyncpg.Connection) -> dict[int, TableSize]:
     """The size of each table, by oid."""
     found = {}
-    for table in state.relations.values():
+    for table in (await take(connection)).relations.values():
         if table.is_table:
             rows = await connection.fetchval(f"SELECT count(*) FROM {table.quoted}")  # noqa: S608 - quoted
             found[table.oid] = TableSize(rows, await connection.fetchval(BYTES, table.oid))

@@ -7,11 +7,13 @@ as one object dropped and another one created.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+import asyncpg
+
+from surefoot.quoting import qualified
 
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
@@ -113,7 +115,7 @@ class Relation:
     @property
     def quoted(self) -> str:
         """Its qualified name, quoted for SQL."""
-        return ".".join('"' + name.replace('"', '""') + '"' for name in (self.schema, self.name))
+        return qualified(self.schema, self.name)
 
     @property
     def label(self) -> str:
@@ -255,9 +257,26 @@ class Snapshot:
         )
 
 
+# The objects of a document that are identified by their first value.
+_KINDS = {
+    "relations": Relation,
+    "constraints": Constraint,
+    "indexes": Index,
+    **dict.fromkeys(("triggers", "policies", "rules"), Attached),
+    "labels": Label,
+    **dict.fromkeys(("types", "schemas", "routines"), Named),
+    "activity": Activity,
+}
+
+
 def read_activity(document: str | None) -> Mapping[int, Activity]:
     """The result of ACTIVITY, by table."""
     return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
+
+
+async def take(connection: asyncpg.Connection) -> Snapshot:
+    """The Snapshot of a session."""
+    return read_snapshot(await connection.fetchval(SNAPSHOT))
 
 
 def read_snapshot(document: str) -> Snapshot:
@@ -268,22 +287,12 @@ def read_snapshot(document: str) -> Snapshot:
         # A list inside a row is a tuple: Snapshots are compared and kept.
         return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
 
-    def by_oid(name: str, kind: Callable[..., T]) -> dict[int, T]:
-        return {row[0]: kind(*row) for row in rows(name)}
-
+    named: dict[str, Any] = {
+        name: {row[0]: kind(*row) for row in rows(name)} for name, kind in _KINDS.items()
+    }
     return Snapshot(
-        relations=by_oid("relations", Relation),
+        **named,
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
-        constraints=by_oid("constraints", Constraint),
-        indexes=by_oid("indexes", Index),
-        triggers=by_oid("triggers", Attached),
-        policies=by_oid("policies", Attached),
-        rules=by_oid("rules", Attached),
-        labels=by_oid("labels", Label),
-        types=by_oid("types", Named),
-        schemas=by_oid("schemas", Named),
-        routines=by_oid("routines", Named),
-        activity=by_oid("activity", Activity),
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         lock_timeout_ms=found["lock_timeout_ms"],
     )

@@ -81,7 +81,7 @@ class Statement:
     @property
     def scans(self) -> frozenset[str]:
         """The tables that it scanned."""
-        return frozenset(table for table, work in self.activity.items() if work.scans > 0)
+        return frozenset(t for t, work in self.activity.items() if work.scans > 0)
 
     @property
     def changes_rows(self) -> frozenset[str]:
@@ -114,19 +114,13 @@ class Statement:
 
     def within(self, table: str, tables: frozenset[str]) -> bool:
         """Whether the table or one of its partitions is in `tables`."""
-        return any(table in self._lineage(each) for each in tables)
-
-    def _lineage(self, relation: str) -> Iterator[str]:
-        while relation:
-            yield relation
-            relation = self.parents.get(relation, "")
+        above = {self.parents.get(each, "") for each in tables} - {""}
+        return table in tables or (bool(above) and self.within(table, frozenset(above)))
 
     def _follows(self, effect: Effect) -> bool:
         """Whether it follows from the same effect on the parent of the relation."""
         parent = self.parents.get(effect.relation)
-        if effect.facts.get("inherited"):
-            return True
-        return parent is not None and any(
+        return effect.facts.get("inherited") or any(
             (e.kind, e.relation, e.name) == (effect.kind, parent, effect.name) for e in self.effects
         )
 

@@ -10,12 +10,11 @@ Locks and effects are measured in PostgreSQL, not derived from the text of the S
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,7 +26,6 @@ from surefoot.target import Target
 from surefoot.trace.lock_probe import LockProbe
 from surefoot.trace.sample_rows import seed, unseed
 from surefoot.trace.sizes import table_sizes
-from surefoot.trace.snapshot import SNAPSHOT, Snapshot, read_snapshot
 from surefoot.trace.statement import Statement
 from surefoot.trace.tracer import Tracer
 
@@ -74,46 +72,32 @@ async def trace(
     async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await other.get_raw_connection()).driver_connection
-        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
         if rows:
-            await seed(session, await _snapshot(session), rows, scratch.version_table)
-        traced = await _trace_upgrade(scratch, to, tracer, session)
+            await seed(session, rows, scratch.version_table)
+
+        async def run(command: Callable[..., Awaitable[object]], to: str, *, retry: bool) -> Trace:
+            tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
+            while True:
+                failure = None
+                sizes = await table_sizes(session)
+                with tracer.on(engine.sync_engine, sizes):
+                    try:
+                        await command(scratch, to)
+                    except SurefootError as error:
+                        failure = error
+                has_rows = any(each.rows for each in sizes.values())
+                if not (retry and has_rows and _is_about_rows(failure)):
+                    return Trace(tuple(tracer.statements), failure)
+                tracer.forget_last_revision()
+                await unseed(session, scratch.version_table)
+
+        traced = await run(upgrade, to, retry=True)
         if not back or len(start) > 1:
             return traced
-        tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
-        before = start[0] if start else "base"
-        return replace(traced, back=await _trace_downgrade(scratch, before, tracer, session))
-
-
-async def _trace_upgrade(
-    scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection
-) -> Trace:
-    engine = scratch.engine.sync_engine
-    while True:
-        sizes = await table_sizes(session, await _snapshot(session))
-        with tracer.on(engine, sizes):
-            try:
-                await upgrade(scratch, to)
-            except SurefootError as error:
-                if not any(each.rows for each in sizes.values()) or not _is_about_rows(error):
-                    return Trace(tuple(tracer.statements), error)
-            else:
-                return Trace(tuple(tracer.statements))
-        tracer.forget_last_revision()
-        await unseed(session, await _snapshot(session), scratch.version_table)
-
-
-async def _trace_downgrade(
-    scratch: Target, to: str, tracer: Tracer, session: asyncpg.Connection
-) -> Trace:
-    """With the sample rows: a downgrade that fails on them would fail on the target too."""
-    sizes = await table_sizes(session, await _snapshot(session))
-    with tracer.on(scratch.engine.sync_engine, sizes):
-        try:
-            await downgrade(scratch, to)
-        except SurefootError as error:
-            return Trace(tuple(tracer.statements), error)
-    return Trace(tuple(tracer.statements))
+        # With the sample rows: a downgrade that fails on them would fail on the target too.
+        return replace(
+            traced, back=await run(downgrade, start[0] if start else "base", retry=False)
+        )
 
 
 async def _set_time_zone(engine: AsyncEngine) -> None:
@@ -126,11 +110,7 @@ async def _set_time_zone(engine: AsyncEngine) -> None:
         await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO '{ZONE}'"))
 
 
-async def _snapshot(connection: asyncpg.Connection) -> Snapshot:
-    return read_snapshot(await connection.fetchval(SNAPSHOT))
-
-
-def _is_about_rows(error: BaseException) -> bool:
+def _is_about_rows(error: BaseException | None) -> bool:
     """Whether a revision failed on sample rows: SQLSTATE class 23, integrity, or 22, data."""
-    state = sqlstate(error) or ""
+    state = (error and sqlstate(error)) or ""
     return state[:2] in ("22", "23") or isinstance(error, DuplicateRows)

@@ -20,16 +20,16 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import sqlstate
 from surefoot.trace.effects import activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
-from surefoot.trace.lock_probe import LockProbe, ProbedStatement
+from surefoot.trace.lock_probe import Finish, LockProbe
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
+from surefoot.version_table import VersionTable
 
 # Queries and settings of the library itself, such as an operation that looks an index up before it
 # builds one, are not statements of the revision. They come from a module of this package that a
@@ -115,41 +115,37 @@ class Tracer:
         if path != self._revision:
             self._revision = path
             self._known = frozenset(before.relations)
-        probed = None
+        finish = None
         if not transactional:
             tables = [r for r in before.relations.values() if r.kind in "rpm"]
-            probed = await_only(self._probe.start(driver.get_server_pid(), tables))
-        self._running = _Running(
-            path, line, revision, sql, transactional, before, self._session, probed
-        )
+            finish = await_only(self._probe.start(driver.get_server_pid(), tables))
+        number = sum(s.path == path for s in self.statements) + 1
+        statement = Statement(revision, path, line, number, sql.strip(), transactional)
+        self._running = _Running(statement, before, self._session, finish)
 
     def _ends(self, connection: Any, *_: Any) -> None:
-        if connection is not self._connection:
-            return
-        running, self._running = self._running, None
-        if running is None:
-            return
-        seconds = time.monotonic() - running.since_s
-        taken: dict[int, set[str]] = {}
-        if running.probed is not None:
-            seconds, taken = await_only(self._probe.finish(running.probed))
-        after = running.session.snapshot()
-        self._asked = True
-        self._last = after if running.transactional else None
-        self._add(running, after, seconds, taken)
+        if connection is self._connection and (running := self._running):
+            seconds, taken = self._finished(running)
+            after = running.session.snapshot()
+            self._asked = True
+            self._last = after if running.statement.transactional else None
+            self._add(running, after, taken, seconds=seconds)
 
     def _fails(self, context: Any) -> None:
         if context.connection is not self._connection:
             return
-        running, self._running = self._running, None
         self._last = None
-        if running is None:
-            return
-        taken: dict[int, set[str]] = {}
-        if running.probed is not None:
-            _, taken = await_only(self._probe.finish(running.probed))
-        state = sqlstate(context.sqlalchemy_exception or context.original_exception)
-        self._add(running, running.before, 0.0, taken, error=state or "?")
+        if running := self._running:
+            _, taken = self._finished(running)
+            state = sqlstate(context.sqlalchemy_exception or context.original_exception)
+            self._add(running, running.before, taken, error=state or "?")
+
+    def _finished(self, running: _Running) -> tuple[float, dict[int, set[str]]]:
+        """The seconds that it took, and the locks that the probe saw."""
+        self._running = None
+        if running.finish is None:
+            return time.monotonic() - running.since_s, {}
+        return await_only(running.finish())
 
     def _commits(self, connection: Any) -> None:
         if self._last is not None and connection is self._connection:
@@ -178,34 +174,25 @@ class Tracer:
         return last
 
     def _add(
-        self,
-        running: _Running,
-        after: Snapshot,
-        seconds: float,
-        taken: dict[int, set[str]],
-        error: str | None = None,
+        self, running: _Running, after: Snapshot, taken: dict[int, set[str]], **more: Any
     ) -> None:
-        before = running.before
-        held = _by_relation(before)
+        before, known = running.before, self._known
         for oid, modes in _by_relation(after, without=before).items():
             taken.setdefault(oid, set()).update(modes)
-        known = self._known
+        relations = {**after.relations, **before.relations}
 
         def label(oid: int) -> str:
-            found = before.relations.get(oid) or after.relations[oid]
-            return found.label
+            return relations[oid].label
 
+        # PostgreSQL counts rows by transaction.
+        counted = activity(before, after) if running.statement.transactional else {}
+        sizes = {label(o): size for o, size in self._sizes.items() if o in before.relations}
         self.statements.append(
-            Statement(
-                revision=running.revision,
-                path=running.path,
-                line=running.line,
-                number=sum(s.path == running.path for s in self.statements) + 1,
-                sql=running.sql.strip(),
-                transactional=running.transactional,
+            replace(
+                running.statement,
                 effects=effects(before, after, known),
                 locks=_strongest(taken, known, label),
-                held=_strongest(held, known, label),
+                held=_strongest(_by_relation(before), known, label),
                 tables={
                     label(i.oid): label(i.relation)
                     for i in before.indexes.values()
@@ -213,20 +200,16 @@ class Tracer:
                 },
                 parents={
                     label(r.oid): label(parent)
-                    for r in {**after.relations, **before.relations}.values()
+                    for r in relations.values()
                     for parent in r.parents
-                    if parent in before.relations or parent in after.relations
+                    if parent in relations
                 },
-                # PostgreSQL counts rows by transaction.
-                activity={label(o): w for o, w in activity(before, after).items() if o in known}
-                if running.transactional
-                else {},
-                rows={label(o): s.rows for o, s in self._sizes.items() if o in before.relations},
-                bytes={label(o): s.bytes for o, s in self._sizes.items() if o in before.relations},
-                seconds=seconds,
+                activity={label(o): work for o, work in counted.items() if o in known},
+                rows={name: size.rows for name, size in sizes.items()},
+                bytes={name: size.bytes for name, size in sizes.items()},
                 lock_timeout_ms=after.lock_timeout_ms,
                 former_lock_timeout_ms=before.lock_timeout_ms,
-                error=error,
+                **more,
             )
         )
 
@@ -254,14 +237,10 @@ def _folder(path: str) -> str:
 class _Running:
     """A statement that has not ended yet."""
 
-    path: Path
-    line: int
-    revision: str
-    sql: str
-    transactional: bool
+    statement: Statement
     before: Snapshot
     session: TracedSession
-    probed: ProbedStatement | None
+    finish: Finish | None
     since_s: float = field(default_factory=time.monotonic)
 
 

@@ -9,12 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -41,11 +36,12 @@ class _Collected(Collector):
 def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
     """The metrics, named `prefix`_…; always the same series, so that an alert never lacks one."""
     verdict = watch.verdict
-    yield GaugeMetricFamily(
-        f"{prefix}_schema_ready",
-        "Whether this build can serve on the schema.",
-        value=verdict.error is None,
-    )
+
+    def gauge(name: str, text: str, value: float) -> Metric:
+        return GaugeMetricFamily(f"{prefix}_{name}", text, value=value)
+
+    ready = verdict.error is None
+    yield gauge("schema_ready", "Whether this build can serve on the schema.", ready)
     states = GaugeMetricFamily(
         f"{prefix}_schema_state", "1 for the state that the schema is in.", labels=["state"]
     )
@@ -59,15 +55,14 @@ def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
         changes.add_metric([state], watch.changes[state])
     yield states
     yield changes
-    yield GaugeMetricFamily(
-        f"{prefix}_schema_pending_revisions",
-        "Revisions of this build that the database lacks.",
-        value=len(verdict.pending),
+    lacks, unknown = len(verdict.pending), len(verdict.ahead)
+    yield gauge(
+        "schema_pending_revisions", "Revisions of this build that the database lacks.", lacks
     )
-    yield GaugeMetricFamily(
-        f"{prefix}_schema_ahead_revisions",
+    yield gauge(
+        "schema_ahead_revisions",
         "Revisions of the database that this build does not know.",
-        value=len(verdict.ahead),
+        unknown,
     )
     yield InfoMetricFamily(
         f"{prefix}_schema",
@@ -78,13 +73,7 @@ def metrics(watch: Watch, now: datetime, prefix: str) -> Iterator[Metric]:
             "expected": verdict.expected,
         },
     )
-    yield GaugeMetricFamily(
-        f"{prefix}_schema_check_age_seconds",
-        "Seconds since the schema was checked last.",
-        value=(now - watch.checked_at).total_seconds(),
-    )
-    yield GaugeMetricFamily(
-        f"{prefix}_service_announced",
-        "Whether migrations can see this service; 0 behind a pooler.",
-        value=watch.announced,
-    )
+    age_s = (now - watch.checked_at).total_seconds()
+    yield gauge("schema_check_age_seconds", "Seconds since the schema was checked last.", age_s)
+    seen = "Whether migrations can see this service; 0 behind a pooler."
+    yield gauge("service_announced", seen, watch.announced)

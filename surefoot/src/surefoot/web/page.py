@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,9 +81,7 @@ def draw(links: Sequence[Link]) -> Drawing:
     )
     lines = tuple(_line(a, b) for a, b in pairwise(nodes))
     rows = max((len(nodes) + _A_ROW - 1) // _A_ROW, 1)
-    counts: dict[str, int] = {}
-    for link in links:
-        counts[link.state] = counts.get(link.state, 0) + 1
+    counts = Counter(link.state for link in links)
     caption = ", ".join(f"{count} {state}" for state, count in counts.items())
     return Drawing(
         _A_ROW * _STEP,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
-from surefoot.chain.version_table import VersionTable
 from surefoot.connect.failures import address
 from surefoot.errors import (
     LockTimeoutMissing,
@@ -16,6 +12,7 @@ from surefoot.errors import (
     ReadOnlyRefused,
     StandbyRefused,
 )
+from surefoot.run.run import Run
 
 _SESSION = """
 SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
@@ -29,29 +26,16 @@ SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
 """
 
 
-@dataclass(frozen=True)
-class Session:
-    """A session that was admitted: its backend and the lock timeout that it came with."""
-
-    pid: int
-    lock_timeout: str
-
-
-def admit(
-    connection: Connection,
-    command: str,
-    database: str,
-    version_table: VersionTable = VersionTable(),
-) -> Session:
-    """Look at the session and at the schema.
+def admit(run: Run) -> tuple[int, str]:
+    """Look at the session and at the schema: its backend, and the lock timeout that it came with.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """
-    row = connection.exec_driver_sql(
-        _SESSION, (version_table.quoted, list(version_table.relations))
-    ).one()
+    connection, database = run.connection, run.recorder.database
+    table = run.project.version_table
+    found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
+    pid, lock_timeout, standby, read_only, versioned, inhabited = found.one()
     connection.rollback()
-    pid, lock_timeout, standby, read_only, versioned, inhabited = row
     driver: Any = connection.connection.driver_connection
     if (connected := driver.get_server_pid()) != pid:
         raise PoolerRefused(
@@ -64,6 +48,6 @@ def admit(
         raise ReadOnlyRefused(database)
     if lock_timeout == "0":
         raise LockTimeoutMissing(database)
-    if inhabited and not versioned and command == "upgrade":
-        raise NotAdopted(database, version_table.name)
-    return Session(pid, lock_timeout)
+    if inhabited and not versioned and run.command == "upgrade":
+        raise NotAdopted(database, table.name)
+    return pid, lock_timeout

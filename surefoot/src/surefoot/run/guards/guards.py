@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from alembic.runtime.migration import RevisionStep
-from sqlalchemy import Connection
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
-from surefoot.chain.version_table import VersionTable
 from surefoot.compat.sqlalchemy import await_only
-from surefoot.connect.limits import Limits
 from surefoot.errors import (
+    BackupFailed,
     BackupMissing,
     DataWouldBeLost,
     RevisionUnsafe,
@@ -23,82 +23,73 @@ from surefoot.errors import (
 from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
-from surefoot.run.events import BackupStarted, Listen, ServicesWaiting, Warned
-from surefoot.run.guards import backup
+from surefoot.run.events import BackupStarted, ServicesWaiting, Warned
 from surefoot.run.guards.loss import destructive, losses
 from surefoot.run.report import PlannedRevision
+from surefoot.run.run import Run
 
 SERVICES_POLL_S = 0.2
+# The end of the output of a backup command that the ledger keeps.
+KEPT_CHARACTERS = 4000
 
 
-def compare_with_stamp(
-    connection: Connection,
-    locked: Sequence[Revision],
-    stamped: Sequence[str],
-    database: str,
-    version_table: VersionTable = VersionTable(),
-) -> None:
+def compare_with_stamp(run: Run, stamped: Sequence[str]) -> None:
     """Compare the schema with the fingerprint of the revision that is to be stamped.
 
     On failure: StampRefused. A false stamp hides the difference from every later run.
     """
-    expected = expected_fingerprint(locked, stamped)
-    found = snapshot(connection, version_table=version_table).fingerprint()
+    expected = expected_fingerprint(run.project.locked(), stamped)
+    found = snapshot(run.connection, version_table=run.project.version_table).fingerprint()
     if found != expected:
-        raise StampRefused(database, ", ".join(stamped) or "base", expected, found)
+        named = ", ".join(stamped) or "base"
+        raise StampRefused(run.recorder.database, named, expected, found)
 
 
-def refuse_unsafe(
-    locked: Sequence[Revision], plan: Sequence[PlannedRevision], limits: Limits, listen: Listen
-) -> None:
+def refuse_unsafe(run: Run, plan: Sequence[PlannedRevision]) -> None:
     """Look up the lint verdicts of the revisions that are to be applied.
 
     On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
     it.
     """
-    if limits.lint == "off":
+    if run.limits.lint == "off":
         return
-    by_id = {revision.id: revision for revision in locked}
+    by_id = {revision.id: revision for revision in run.project.locked()}
     for about in plan:
         revision = by_id.get(about.revision)
         if about.direction != "upgrade" or revision is None:
             continue
-        if revision.broken_rules and limits.lint == "error":
+        if revision.broken_rules and run.limits.lint == "error":
             raise RevisionUnsafe(revision.id, revision.broken_rules)
+        warning = f"was never linted: {command()} lock" if revision.verdict is None else ""
         if revision.broken_rules:
-            rules = ", ".join(revision.broken_rules)
-            listen(Warned(RevisionUnsafe.code, f"{revision.id} breaks {rules}"))
-        elif revision.verdict is None:
-            listen(Warned(RevisionUnsafe.code, f"{revision.id} was never linted: {command()} lock"))
+            warning = f"breaks {', '.join(revision.broken_rules)}"
+        if warning:
+            run.recorder.listen(Warned(RevisionUnsafe.code, f"{revision.id} {warning}"))
 
 
 def spare_services(
-    connection: Connection,
-    revisions: Sequence[Revision],
-    plan: Sequence[PlannedRevision],
-    limits: Limits,
-    sleep: Callable[[float], None],
-    listen: Listen,
+    run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]
 ) -> None:
     """Look for running services whose code a contract revision of the plan breaks; wait for them.
 
     On failure: ServicesAlive, where one still runs after `limits.services_wait_s`. Outside of
     production that is only a warning.
     """
+    listen = run.recorder.listen
     applied = {about.revision for about in plan if about.direction == "upgrade"}
     contracts = [r for r in revisions if r.id in applied and r.phase == "contract"]
-    until_s = time.monotonic() + limits.services_wait_s
+    until_s = time.monotonic() + run.limits.services_wait_s
     reported: tuple[Service, ...] = ()
     while contracts:
-        services = living(connection, revisions)
+        services = living(run.connection, revisions)
         # No lock and no snapshot is held during the wait.
-        connection.commit()
+        run.connection.commit()
         met = ((contract, intolerant(services, revisions, contract)) for contract in contracts)
         contract, broken = next((pair for pair in met if pair[1]), (contracts[0], ()))
         if not broken:
             return
         error = ServicesAlive(contract.id, contract.requires_code or contract.id, broken)
-        if not limits.production:
+        if not run.limits.production:
             listen(Warned(error.code, error.message))
             return
         if time.monotonic() >= until_s:
@@ -106,42 +97,59 @@ def spare_services(
         if broken != reported:
             listen(ServicesWaiting(error.code, error.message))
             reported = broken
-        sleep(SERVICES_POLL_S)
+        run.interruption.sleep(SERVICES_POLL_S)
 
 
 def protect_data(
-    connection: Connection,
+    run: Run,
+    revisions: Sequence[Revision],
     steps: Sequence[RevisionStep],
     plan: Sequence[PlannedRevision],
-    phases: Mapping[str, str],
-    limits: Limits,
-    overrides: bool,
-    listen: Listen,
 ) -> str | None:
     """Refuse to drop data without leave, and back it up: for downgrades and contract revisions.
 
-    `overrides` says that somebody gave a reason. Returns the text about the backup for the ledger,
-    or None where nothing is dropped.
+    Returns the text about the backup for the ledger, or None where nothing is dropped.
 
     On failure: DataWouldBeLost, BackupMissing, BackupFailed; nothing was changed.
     """
+    contracts = {revision.id for revision in revisions if revision.phase == "contract"}
     functions = [
         step.migration_fn
         for step, about in zip(steps, plan, strict=True)
-        if about.direction == "downgrade" or phases.get(about.revision) == "contract"
+        if about.direction == "downgrade" or about.revision in contracts
     ]
-    lost = [] if overrides else losses(connection, functions)
+    lost = losses(run.connection, functions) if run.reason is None else []
     if lost:
         raise DataWouldBeLost(_command(plan), [str(loss) for loss in lost])
     if not destructive(functions):
         return None
-    if limits.backup_command is not None:
-        listen(BackupStarted(limits.backup_command))
-        done = await_only(backup.run(limits.backup_command))
-        return f"{done.command}: exit code {done.exit_code}\n{done.output}"
-    if limits.backup_waived is not None:
-        return f"waived: {limits.backup_waived}"
+    if run.limits.backup_command is not None:
+        run.recorder.listen(BackupStarted(run.limits.backup_command))
+        return await_only(_backed_up(run.limits.backup_command))
+    if run.limits.backup_waived is not None:
+        return f"waived: {run.limits.backup_waived}"
     raise BackupMissing(plan[0].revision)
+
+
+async def _backed_up(command: str) -> str:
+    """Run the operator's backup command to its end; its exit code and the end of its output.
+
+    On failure: BackupFailed; nothing was changed yet.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *shlex.split(command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise BackupFailed(command, 127, str(error)) from None
+    output, _ = await process.communicate()
+    text = output.decode(errors="replace")[-KEPT_CHARACTERS:]
+    if process.returncode != 0:
+        raise BackupFailed(command, process.returncode or 0, text)
+    return f"{command}: exit code 0\n{text}"
 
 
 def _command(plan: Sequence[PlannedRevision]) -> str:

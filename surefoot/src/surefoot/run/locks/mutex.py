@@ -16,15 +16,18 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.chain.version_table import VersionTable
-from surefoot.connect.limits import Limits
 from surefoot.errors import MutexHeld
-from surefoot.run.events import Listen, MutexBusy
+from surefoot.run.events import MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
+from surefoot.version_table import VersionTable
+
+if TYPE_CHECKING:
+    from surefoot.run.run import Run
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
 # Called at every try with the holder and the seconds waited so far.
@@ -77,15 +80,16 @@ def held(
         release(connection, number)
 
 
-def telling(listen: Listen, limits: Limits) -> Waiting:
+def telling(run: Run) -> Waiting:
     """Report who has the mutex: after `warn_after_s`, and each time the wait has doubled."""
-    due_s = limits.warn_after_s
+    due_s = run.limits.warn_after_s
 
     def waiting(holder: MutexHolder | None, waited_s: float) -> None:
         nonlocal due_s
+        run.telemetry.mutex_waits()
         if waited_s >= due_s:
             due_s = waited_s * 2
-            listen(MutexBusy(holder, waited_s, limits.mutex_wait_s))
+            run.recorder.listen(MutexBusy(holder, waited_s, run.limits.mutex_wait_s))
 
     return waiting
 

@@ -17,41 +17,35 @@ from surefoot.errors import (
     SurefootError,
     UpgradeFailed,
 )
-from surefoot.run.recorder import Recorder
+from surefoot.run.run import Run
 
 # Causes other than a mistake in the revision, by SQLSTATE.
 FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
 
 
-def diagnose(
-    error: Exception, recorder: Recorder, versions: Path, command: str, kept: str
-) -> SurefootError | None:
+def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
     """The error that names the revision, the place in its file and what was applied.
 
-    None where no revision was running. `command` continues from there; `kept` says which part of
-    the revision is kept.
+    None where no revision was running. `kept` says which part of the revision is kept.
     """
-    applied = [step.revision for step in recorder.steps]
+    applied = [step.revision for step in run.recorder.steps]
     if isinstance(error, Interrupted):
         return Interrupted(error.by, applied)
-    running = recorder.running
+    running = run.recorder.running
     if running is None:
         return None
     if isinstance(error, SurefootError):
         return error
-    reason = describe(error)
-    state = sqlstate(error)
+    reason, state = describe(error), sqlstate(error)
     if state is not None:
         reason = f"{reason} (SQLSTATE {state})"
     elif not isinstance(error, CommandError):
         reason = f"{type(error).__name__}: {reason}"
-    place = place_of(error, versions)
-    if place:
+    if place := place_of(error, run.project.versions):
         reason = f"{place}: {reason}"
-    if is_lost(error):
-        return ConnectionLost(running.revision, reason, applied, command, kept)
-    failed = FAILURES.get(state or "", UpgradeFailed)
-    return failed(running.revision, reason, applied, command, kept)
+    failed = ConnectionLost if is_lost(error) else FAILURES.get(state or "", UpgradeFailed)
+    resume = f"alembic {run.command} {run.destination or ''}".rstrip()
+    return failed(running.revision, reason, applied, resume, kept)
 
 
 def place_of(error: BaseException, versions: Path) -> str | None:

@@ -19,18 +19,14 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import RevisionStep
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
-from surefoot.connect.limits import Limits
 from surefoot.errors import Interrupted, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
-from surefoot.project import Project
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
@@ -41,74 +37,25 @@ from surefoot.run.guards.guards import (
 )
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
-from surefoot.run.locks.observer import Observer
-from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
-from surefoot.run.sessions import MutexHolder
+from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.diagnosis import diagnose
-from surefoot.run.upgrade.interruption import Interruption
-from surefoot.run.upgrade.pending import nothing_left
 from surefoot.run.upgrade.retry import Retries
 from surefoot.run.upgrade.transaction import RevisionTransaction
-from surefoot.telemetry import Telemetry
-
-HEADS = ("head", "heads")
 
 
 class Migration:
     """A run on one connection, in a greenlet of the loop that is running."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        project: Project,
-        *,
-        command: str,
-        destination: str | None,
-        limits: Limits,
-        recorder: Recorder,
-        interruption: Interruption,
-        reason: str | None = None,
-        adopt: bool = False,
-    ) -> None:
-        self._connection = connection
-        self._project = project
-        self._version_table = project.version_table
-        self._command, self._destination = command, destination
-        self._limits, self._recorder, self._interruption = limits, recorder, interruption
-        # Somebody gave a reason why the guards are to let this run pass.
-        self._overrides_guards = reason is not None
+    def __init__(self, run: Run) -> None:
+        self._run, self._connection = run, run.connection
+        self._project, self._recorder = run.project, run.recorder
         self._revisions: Sequence[Revision] = ()
         self._guarded = False
-        self._telemetry = Telemetry(recorder.database)
-        self._bookkeeping = Bookkeeping(
-            connection,
-            recorder,
-            build=limits.build,
-            reason=reason,
-            adopt=adopt,
-            version_table=project.version_table,
-        )
-        self._observer = Observer(
-            AsyncEngine(connection.engine), limits=limits, listen=recorder.listen
-        )
-        self._transaction = RevisionTransaction(
-            connection,
-            recorder,
-            limits=limits,
-            interruption=interruption,
-            observer=self._observer,
-            version_table=project.version_table,
-        )
-        self._retries = Retries(
-            self._transaction,
-            recorder,
-            limits=limits,
-            interruption=interruption,
-            observer=self._observer,
-            telemetry=self._telemetry,
-        )
+        self._bookkeeping = Bookkeeping(run)
+        self._transaction = RevisionTransaction(run)
+        self._retries = Retries(run, self._transaction)
 
     def run(self, attempt: Callable[[], None]) -> None:
         """Run; `attempt` lets Alembic run the pending revisions from where the database is.
@@ -116,54 +63,48 @@ class Migration:
         On failure: the error of `diagnose`, which the ledger keeps; Interrupted, where somebody
         asked for it, whichever exception that caused.
         """
-        with self._telemetry.run(self._command):
+        run = self._run
+        with run.telemetry.run(run.command):
             try:
-                self._run(attempt)
+                run.interruption.pid, self._transaction.session_lock_timeout = admit(run)
+                run.observer.pid = run.interruption.pid
+                with run.observer.on():
+                    self._run_observed(attempt)
             except DBAPIError as error:
                 # Any statement may have been cancelled, also one outside of a revision.
-                if self._interruption.requested:
-                    raise Interrupted(self._interruption.signal) from error
+                if run.interruption.requested:
+                    raise Interrupted(run.interruption.signal) from error
                 raise
         self._recorder.end(heads(self._project.locked()))
 
-    def _run(self, attempt: Callable[[], None]) -> None:
-        session = admit(
-            self._connection, self._command, self._recorder.database, self._version_table
-        )
-        self._transaction.session_lock_timeout = session.lock_timeout
-        self._interruption.pid = self._observer.pid = session.pid
-        with self._observer.on():
-            self._run_observed(attempt)
-
     def _run_observed(self, attempt: Callable[[], None]) -> None:
-        limits, locked = self._limits, self._project.locked()
-        tell = mutex.telling(self._recorder.listen, limits)
+        run, locked = self._run, self._project.locked()
 
-        def waiting(holder: MutexHolder | None, waited_s: float) -> None:
-            self._telemetry.mutex_waits()
-            tell(holder, waited_s)
+        def nothing_left() -> bool:
+            run.interruption.check()
+            return self._bookkeeping.nothing_left(locked)
 
         with mutex.held(
             self._connection,
-            mutex.key(self._version_table),
-            wait_s=limits.mutex_wait_s,
-            sleep=self._interruption.sleep,
-            done=lambda: self._retries.look(lambda: self._nothing_left(locked)),
-            waiting=waiting,
+            mutex.key(self._project.version_table),
+            wait_s=run.limits.mutex_wait_s,
+            sleep=run.interruption.sleep,
+            done=lambda: self._retries.look(nothing_left),
+            waiting=mutex.telling(run),
         ) as got:
-            self._telemetry.mutex_ends()
+            run.telemetry.mutex_ends()
             if not got:
                 return
             self._revisions = self._project.revisions()
             one_head(self._revisions)
             check_lock(self._project.lock, self._revisions)
             self._retries.look(lambda: self._bookkeeping.open(self._revisions))
-            refuse_mixtures(self._revisions, self._recorder.before, self._command)
+            refuse_mixtures(self._revisions, self._recorder.before, run.command)
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
             except Exception as error:
-                meant = self._diagnosed(error)
+                meant = diagnose(error, run, self._transaction.kept(lost=is_lost(error)))
                 if meant is None:
                     raise
                 # While this run has the mutex: the ledger has one writer.
@@ -173,22 +114,6 @@ class Migration:
                 raise meant from error
             self._retries.look(self._arrived)
             self._measure()
-
-    def _nothing_left(self, locked: Sequence[Revision]) -> bool:
-        self._interruption.check()
-        return nothing_left(
-            self._bookkeeping,
-            self._project.versions,
-            locked,
-            self._recorder,
-            command=self._command,
-            to_head=self._destination in HEADS,
-        )
-
-    def _diagnosed(self, error: Exception) -> SurefootError | None:
-        resume = f"alembic {self._command} {self._destination or ''}".rstrip()
-        kept = self._transaction.kept(lost=is_lost(error))
-        return diagnose(error, self._recorder, self._project.versions, resume, kept)
 
     def _record_failure(self, error: SurefootError) -> None:
         """Write a row about the failed revision, where the connection still works."""
@@ -212,7 +137,7 @@ class Migration:
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
             expected = sorted(self._recorder.after)
-            name = self._version_table.name
+            name = self._project.version_table.name
             raise TargetMissed(self._recorder.database, expected, sorted(found), name)
 
     def _measure(self) -> None:
@@ -223,7 +148,7 @@ class Migration:
             self._bookkeeping.measure(self._recorder.after, self._recorder.steps[-1].direction)
         except DBAPIError as error:
             self._transaction.roll_back()
-            self._interruption.check()
+            self._run.interruption.check()
             if is_lost(error):
                 raise
             self._recorder.listen(NotMeasured(describe(error)))
@@ -238,34 +163,31 @@ class Migration:
         """
         if not plan or self._guarded:
             return
-        self._guarded = True
-        connection, limits, listen = self._connection, self._limits, self._recorder.listen
-        overrides, locked = self._overrides_guards, self._project.locked()
-        if self._command == "upgrade" and not overrides:
-            sleep = self._interruption.sleep
-            spare_services(connection, self._revisions, plan, limits, sleep, listen)
-        if self._command == "stamp" and not overrides:
-            stamped, database = plan[-1].after, self._recorder.database
-            compare_with_stamp(connection, locked, stamped, database, self._version_table)
-        elif self._command != "stamp" and limits.production:
-            refuse_unsafe(locked, plan, limits, listen)
-            phases = {revision.id: revision.phase for revision in self._revisions}
-            kept = protect_data(connection, steps, plan, phases, limits, overrides, listen)
+        self._guarded, run = True, self._run
+        if run.command == "upgrade" and run.reason is None:
+            spare_services(run, self._revisions, plan)
+        if run.command == "stamp" and run.reason is None:
+            compare_with_stamp(run, plan[-1].after)
+        elif run.command != "stamp" and run.limits.production:
+            refuse_unsafe(run, plan)
+            kept = protect_data(run, self._revisions, steps, plan)
             if kept is not None:
                 first = plan[0]
                 self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
         # Alembic has created its table in this transaction, and would lose it to a rollback.
-        connection.commit()
+        self._connection.commit()
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
-        self._telemetry.revision_starts(about.revision, about.direction)
+        self._recorder.start(about)
+        self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
         self._transaction.begin()
 
     def revision_done(self) -> None:
         """It is committed."""
-        self._telemetry.revision_ends()
+        self._recorder.done()
+        self._run.telemetry.revision_ends()
 
     def on_version_apply(self, *, step: Any, **_: Any) -> None:
         """A revision has run in its transaction; its row commits with it."""

@@ -9,14 +9,10 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.connect.failures import sqlstate
-from surefoot.connect.limits import Limits
 from surefoot.errors import LockBlocked
 from surefoot.run.events import Blocked
-from surefoot.run.locks.observer import Observer
-from surefoot.run.recorder import Recorder
-from surefoot.run.upgrade.interruption import Interruption
+from surefoot.run.run import Run
 from surefoot.run.upgrade.transaction import RevisionTransaction
-from surefoot.telemetry import Telemetry
 
 # SQLSTATEs: lock_not_available (the lock timeout) and deadlock_detected.
 LOCK_TIMEOUT = "55P03"
@@ -50,22 +46,9 @@ class Retries:
     On failure: LockBlocked then; Interrupted, where somebody asked; the other errors of the work.
     """
 
-    def __init__(
-        self,
-        transaction: RevisionTransaction,
-        recorder: Recorder,
-        *,
-        limits: Limits,
-        interruption: Interruption,
-        observer: Observer,
-        telemetry: Telemetry,
-    ) -> None:
-        self._transaction = transaction
-        self._recorder = recorder
-        self._limits = limits
-        self._interruption = interruption
-        self._observer = observer
-        self._telemetry = telemetry
+    def __init__(self, run: Run, transaction: RevisionTransaction) -> None:
+        self._run, self._transaction, self._recorder = run, transaction, run.recorder
+        self._table = run.project.version_table.name
         # The revision or table that is being retried.
         self._unit = ""
 
@@ -89,20 +72,19 @@ class Retries:
         Nothing is rolled back between two tries: there is no transaction, and the step starts from
         what the try before it left.
         """
-        self._repeat(run, lambda: revision, self._observer.statement_ends)
+        self._repeat(run, lambda: revision, self._run.observer.statement_ends)
 
     def look(self, look: Callable[[], _T]) -> _T:
         """Read the version table and the ledger, which another session may have locked."""
 
         def work() -> _T:
-            self._observer.statement_begins()
+            self._run.observer.statement_begins()
             try:
                 return look()
             finally:
-                self._observer.statement_ends()
+                self._run.observer.statement_ends()
 
-        table = self._transaction.version_table.name
-        return self._repeat(work, lambda: table, self._transaction.roll_back)
+        return self._repeat(work, lambda: self._table, self._transaction.roll_back)
 
     def _repeat(
         self, work: Callable[[], _T], unit: Callable[[], str], clean_up: Callable[[], None]
@@ -114,43 +96,37 @@ class Retries:
                 return work()
             except DBAPIError as error:
                 clean_up()
-                self._interruption.check()
+                self._run.interruption.check()
                 if sqlstate(error) not in RETRYABLE:
                     raise
                 self._unit = unit()
                 if self._unit != waiting_for:
                     waiting_for, waits = self._unit, self._delays()
                 wait_s = next(waits, None)
-                self._blocked(sqlstate(error), wait_s)
+                self._blocked(wait_s, is_deadlock=sqlstate(error) == DEADLOCK)
                 if wait_s is None:
                     raise self._gave_up() from error
-            self._interruption.sleep(wait_s)
+            self._run.interruption.sleep(wait_s)
             self._recorder.attempts += 1
 
     def _running(self) -> str:
         # Before the first revision Alembic reads its version table, or creates it.
         running = self._recorder.running
-        return running.revision if running is not None else self._transaction.version_table.name
+        return running.revision if running is not None else self._table
 
     def _delays(self) -> Iterator[float]:
-        limits = self._limits
+        limits = self._run.limits
         return delays(limits.retry_first_s, limits.retry_longest_s, limits.lock_budget_s)
 
-    def _blocked(self, state: str | None, wait_s: float | None) -> None:
-        self._telemetry.lock_blocked(self._unit, self._recorder.attempts)
-        self._recorder.listen(
-            Blocked(
-                self._unit,
-                self._observer.blockers,
-                self._recorder.attempts,
-                wait_s,
-                is_deadlock=state == DEADLOCK,
-                is_outside_transaction=self._transaction.outside,
-            )
-        )
+    def _blocked(self, wait_s: float | None, *, is_deadlock: bool) -> None:
+        attempts, outside = self._recorder.attempts, self._transaction.outside
+        self._run.telemetry.lock_blocked(self._unit, attempts)
+        blockers = self._run.observer.blockers
+        event = Blocked(self._unit, blockers, attempts, wait_s, is_deadlock, outside)
+        self._recorder.listen(event)
 
     def _gave_up(self) -> LockBlocked:
-        blockers = [str(blocker) for blocker in self._observer.blockers]
+        blockers = [str(blocker) for blocker in self._run.observer.blockers]
         done = [step.revision for step in self._recorder.steps]
         kept = self._transaction.kept()
         return LockBlocked(self._unit, blockers, self._recorder.attempts, done, kept)

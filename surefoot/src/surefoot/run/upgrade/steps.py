@@ -1,5 +1,7 @@
 """recorded() wraps the function of an Alembic command, so that a run sees the steps that it yields.
 
+kind_of() decides what a command may do to the database, by the function that it hands over.
+
 Alembic calls back after a step, but not before the first one nor around a failure.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
@@ -24,6 +26,31 @@ if TYPE_CHECKING:
 
 # `context.configure(fn=…)`: the revisions of the database and the context in, steps out.
 Function = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
+Kind = Literal["reads", "upgrade", "downgrade", "stamp", "unknown"]
+
+# The public functions of alembic.command, which define what they hand over.
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("check", "current", "edit", "ensure_version", "history"), "reads"),
+    **dict.fromkeys(("revision", "show"), "reads"),
+    "upgrade": "upgrade",
+    "downgrade": "downgrade",
+    "stamp": "stamp",
+}
+
+
+def kind_of(function: Callable[..., Any] | None) -> Kind:
+    """The kind of command that handed over the function; no function reads.
+
+    Each Alembic command hands its environment a function, `context.get_context().opts["fn"]`. A
+    command that is known to read only runs without mutex, ledger and guards, and can run no
+    revision. Any other function, such as a project's own, runs as a protected upgrade.
+    """
+    if function is None:
+        return "reads"
+    if getattr(function, "__module__", "") != "alembic.command":
+        return "unknown"
+    command, *inner = getattr(function, "__qualname__", "").split(".")
+    return _KINDS.get(command, "unknown") if inner[:1] == ["<locals>"] else "unknown"
 
 
 def recorded(
@@ -49,13 +76,10 @@ def recorded(
         if migration is not None:
             migration.planned(planned, plan)
         recorder.begin(tuple(heads), plan)
-        for step, about in zip(planned, plan, strict=True):
-            recorder.start(about)
-            if migration is not None:
+        if migration is not None:
+            for step, about in zip(planned, plan, strict=True):
                 migration.revision_starts(about)
-            yield step
-            recorder.done()
-            if migration is not None:
+                yield step
                 migration.revision_done()
 
     return steps

@@ -16,14 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.chain.version_table import VersionTable
-from surefoot.connect.limits import Limits
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
-from surefoot.run.locks.observer import Observer
-from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
-from surefoot.run.upgrade.interruption import Interruption
+from surefoot.run.run import Run
 
 _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)", re.IGNORECASE)
 
@@ -31,57 +27,39 @@ _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)
 class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        recorder: Recorder,
-        *,
-        limits: Limits,
-        interruption: Interruption,
-        observer: Observer,
-        version_table: VersionTable = VersionTable(),
-    ) -> None:
-        self.version_table = version_table
-        self._connection = connection
-        self._recorder = recorder
-        self._interruption = interruption
-        self._observer = observer
+    # The lock timeout that the session came with, and whether it is being restored right now.
+    session_lock_timeout = ""
+    _restoring = False
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._connection, self._recorder = run, run.connection, run.recorder
         self._timeouts_s = {
-            "short": limits.lock_timeout_s,
-            "patient": limits.patient_lock_timeout_s,
+            "short": run.limits.lock_timeout_s,
+            "patient": run.limits.patient_lock_timeout_s,
         }
-        # The lock timeout that the session came with, and whether it is being restored right now.
-        self.session_lock_timeout = ""
-        self._restoring = False
-        # The class of the lock timeout that is set now; a transaction's end resets it.
-        self._class: LockClass = "short"
-        # Whether it may commit: the whole revision, its rows included, is written.
-        self._complete = False
-        # Whether the revision has left it for a step that needs that.
-        self._outside = False
-        # Whether that step is done; only the rows about it may follow.
-        self._stepped = False
-        # Whether the revision has rolled back by itself.
-        self._rolled_back = False
-
-    @property
-    def outside(self) -> bool:
-        """Whether the revision has left its transaction."""
-        return self._outside
-
-    def kept(self, *, lost: bool = False) -> str:
-        """The part of the running revision that is kept if it ends now, in words for an error."""
-        if self._outside:
-            return "what its step has left, which the same command repairs"
-        if self._complete and lost:
-            return "all or nothing: its commit was under way"
-        return "nothing"
+        self.begin()
 
     def begin(self) -> None:
         """A revision begins in a transaction of its own."""
         self._recorder.statements = 0
-        self._class = "short"
-        self._outside = self._stepped = self._complete = self._rolled_back = False
+        # The class of the lock timeout that is set now; a transaction's end resets it.
+        self._class: LockClass = "short"
+        # Whether the revision has left its transaction for a step that needs that.
+        self.outside = False
+        # Whether that step is done; only the rows about it may follow.
+        self._stepped = False
+        # Whether it may commit: the whole revision, its rows included, is written.
+        self._complete = False
+        # Whether the revision has rolled back by itself.
+        self._rolled_back = False
+
+    def kept(self, *, lost: bool = False) -> str:
+        """The part of the running revision that is kept if it ends now, in words for an error."""
+        if self.outside:
+            return "what its step has left, which the same command repairs"
+        if self._complete and lost:
+            return "all or nothing: its commit was under way"
+        return "nothing"
 
     def look_again(self) -> None:
         """Alembic is about to read its version table, before a revision begins or begins again."""
@@ -102,9 +80,9 @@ class RevisionTransaction:
         On failure: MixedRevision, where it has run another statement before.
         """
         running = self._recorder.running
-        if running is None or self._recorder.statements or self._outside:
+        if running is None or self._recorder.statements or self.outside:
             raise MixedRevision(running.revision if running else "?")
-        self._outside = True
+        self.outside = True
         return running
 
     def step_done(self) -> None:
@@ -114,7 +92,7 @@ class RevisionTransaction:
 
     def roll_back(self) -> None:
         """Roll back after an error, also where the connection is lost."""
-        self._observer.statement_ends()
+        self._run.observer.statement_ends()
         self._class = "short"
         with contextlib.suppress(DBAPIError):
             self._connection.rollback()
@@ -163,25 +141,29 @@ class RevisionTransaction:
     def _statement_begins(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if self._restoring:
             return
-        self._interruption.check()
+        self._run.interruption.check()
         running = self._recorder.running
         if running is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
             raise CommitsByItself(running.revision)
-        if running is not None and self._stepped and self.version_table.name not in statement:
+        if (
+            running is not None
+            and self._stepped
+            and self._run.project.version_table.name not in statement
+        ):
             raise MixedRevision(running.revision)
         wanted = lock_class(statement) if running is not None else "short"
-        if wanted != self._class and not self._outside:
+        if wanted != self._class and not self.outside:
             cursor.execute(f"SET LOCAL lock_timeout = {self._timeouts_s[wanted] * 1000:.0f}")
             self._class = wanted
-        self._observer.statement_begins()
+        self._run.observer.statement_begins()
 
     def _statement_ends(self, *_: Any) -> None:
-        self._observer.statement_ends()
+        self._run.observer.statement_ends()
         self._recorder.statements += 1
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running
-        if running is not None and not self._complete and not self._outside:
+        if running is not None and not self._complete and not self.outside:
             # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)

@@ -14,7 +14,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -60,12 +60,9 @@ class Interruption:
 
     def sleep(self, seconds: float) -> None:
         """Wait inside a greenlet without blocking the loop. On failure: Interrupted."""
-        await_only(self._sleep(seconds))
-        self.check()
-
-    async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), seconds)
+            await_only(asyncio.wait_for(self._asked.wait(), seconds))
+        self.check()
 
     async def end(self) -> None:
         """The run is over; nothing is left to cancel."""
@@ -85,11 +82,9 @@ class Interruption:
                             )
             await asyncio.sleep(AGAIN_S)
 
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
+    def on_signals(self) -> AbstractContextManager[None]:
         """SIGTERM and SIGINT request a stop during the block, in a loop that the run started."""
-        with _handled(self.request):
-            yield
+        return _handled(self.request)
 
     @contextmanager
     def cancelling(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from surefoot.quoting import qualified
+
 
 @dataclass(frozen=True)
 class VersionTable:
@@ -54,5 +56,4 @@ class VersionTable:
         return f"alembic:{self.schema or ''}.{self.name}"
 
     def _quoted(self, name: str) -> str:
-        parts = (self.schema, name) if self.schema else (name,)
-        return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+        return qualified(self.schema, name) if self.schema else qualified(name)

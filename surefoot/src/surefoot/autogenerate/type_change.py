@@ -1,4 +1,4 @@
-"""Decides which retyped columns can be swapped for a second column.
+"""Type changes: whether all values fit, rows are rewritten, or a second column can be swapped in.
 
 Indexes, checks and unique constraints are built on the second column too. Views, foreign keys,
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
@@ -6,24 +6,45 @@ generated columns, triggers and functions refer to the old column itself, and pr
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy.types import NullType
 
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
-from surefoot.autogenerate.retyping import needs_no_rewrite
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 
+_MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$")
+_INTEGERS = ("smallint", "integer", "bigint")
 _LONGEST_NAME = 63
+
+
+def is_widening(old: str, new: str) -> bool:
+    """Whether every value of the old type fits the new one, and code can use it unchanged."""
+    if old in _INTEGERS and new in _INTEGERS:
+        return _INTEGERS.index(old) < _INTEGERS.index(new)
+    return needs_no_rewrite(old, new)
+
+
+def needs_no_rewrite(old: str, new: str) -> bool:
+    """Whether PostgreSQL changes the type in its catalog only, without a rewrite."""
+    before, after = _MODIFIER.match(old), _MODIFIER.match(new)
+    if before is None or after is None:
+        return old == new
+    if before[1] == "character varying" and new in ("text", "character varying"):
+        return True
+    if before[1] != after[1] or before[4] != after[4] or before[3] != after[3]:
+        return False
+    return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
 
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
-    return (
-        known and not needs_no_rewrite(before.type, after.type) and _can_be_swapped(comparison, key)
-    )
+    rewritten = not needs_no_rewrite(before.type, after.type)
+    return known and rewritten and _can_be_swapped(comparison, key)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:

@@ -1,0 +1,39 @@
+"""Run is one upgrade, downgrade or stamp, as its parts share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.connect.limits import Limits
+from surefoot.project import Project
+from surefoot.run.interruption import Interruption
+from surefoot.run.locks.observer import Observer
+from surefoot.run.recorder import Recorder
+from surefoot.telemetry import Telemetry
+
+
+@dataclass
+class Run:
+    """The request, the connection, and everything that follows the run."""
+
+    connection: Connection
+    project: Project
+    command: str
+    # The revision that was asked for.
+    destination: str | None
+    limits: Limits
+    recorder: Recorder
+    interruption: Interruption
+    # Why the guards are to let this run pass; the ledger keeps it.
+    reason: str | None = None
+    adopt: bool = False
+    observer: Observer = field(init=False)
+    telemetry: Telemetry = field(init=False)
+
+    def __post_init__(self) -> None:
+        engine = AsyncEngine(self.connection.engine)
+        self.observer = Observer(engine, limits=self.limits, listen=self.recorder.listen)
+        self.telemetry = Telemetry(self.recorder.database)

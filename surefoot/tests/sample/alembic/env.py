@@ -1,0 +1,3 @@
+from surefoot import Environment
+
+Environment(metadata="sample.models:metadata", database="harness.environment:database").run()

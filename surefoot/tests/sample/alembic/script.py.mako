@@ -1,0 +1,43 @@
+"""${page.title(message or "Without a name")}
+
+${page.of(up_revision).why}
+
+${page.line("Locks", page.of(up_revision).locks)}
+${page.line("Undo", page.of(up_revision).undo)}
+"""
+<% lines = page.imports(imports, upgrades, downgrades) %>\
+% if lines:
+
+% endif
+% for line in lines:
+${line}
+% endfor
+
+revision = ${page.literal(up_revision)}
+down_revision = ${page.literal(down_revision)}
+phase = ${page.literal(page.of(up_revision).phase)}
+% if page.of(up_revision).phase == "contract":
+# The oldest revision whose code works after this one; without it no older build does.
+# requires_code = ${page.literal(down_revision)}
+% endif
+% if branch_labels:
+branch_labels = ${page.literal(branch_labels)}
+% endif
+% if depends_on:
+depends_on = ${page.literal(depends_on)}
+% endif
+<% allowed = page.of(up_revision).allow %>\
+% if allowed:
+
+% endif
+% for comment in allowed:
+${comment}
+% endfor
+
+
+def upgrade() -> None:
+    ${page.body(upgrades)}
+
+
+def downgrade() -> None:
+    ${page.body(downgrades)}

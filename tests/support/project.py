@@ -1,0 +1,79 @@
+"""VēgaFS for tests: its folder, and its commands as processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from harness.databases import Template
+from harness.forks import Forks, Result
+from harness.runs import Chain
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = Template(ROOT, ("alembic", "app/db/models"), "vegafs")
+PROGRAMS = ("vegafs=app.cli:main", "app.db.models", "app.main", "uvicorn")
+
+
+class ProjectChain(Chain):
+    """Revisions that VēgaFS's environment runs."""
+
+    project = ROOT
+
+
+def forks_of(root: Path) -> Forks:
+    """A server of forks for a copy of the project."""
+    return Forks(root, library=root / "surefoot", programs=PROGRAMS, paths=[root])
+
+
+@cache
+def forks() -> Forks:
+    """The one of this process; `end_forks` ends it."""
+    return forks_of(ROOT)
+
+
+def end_forks() -> None:
+    """End the one of this process, if there is one."""
+    if forks.cache_info().currsize:
+        forks().close()
+        forks.cache_clear()
+
+
+def run(program: str, *arguments: str, **environment: str) -> Result:
+    """A command of the project, `alembic` or `vegafs`, to its end."""
+    return forks().start(program, *arguments, env=environment).wait()
+
+
+def run_alembic(
+    *arguments: str, url: str | None, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Result:
+    """`alembic …` as a process. A DATABASE_URL of None is unset.
+
+    It is forked from one that has done its imports, unless a PYTHONPATH asks for others.
+    """
+    wanted = {**(env or {}), **({} if url is None else {"DATABASE_URL": url})}
+    if "PYTHONPATH" not in wanted:
+        return forks().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("alembic")), *arguments],
+        cwd=cwd,
+        env={**os.environ, **wanted},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def forget_configuration() -> None:
+    """Hide the developer's own settings from the tests and the processes that they start."""
+    for name in [name for name in os.environ if name.startswith("VEGAFS_")]:
+        del os.environ[name]
+    os.environ["VEGAFS_ENV_FILE"] = os.devnull
+    os.environ["VEGAFS_SECRETS_DIR"] = str(Path(__file__).parent)  # there are none in it
+    # A process that would start the developer's own server fails instead.
+    os.environ["VEGAFS_STATE_DIR"] = f"{os.devnull}/vegafs"
