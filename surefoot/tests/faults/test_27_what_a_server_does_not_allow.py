@@ -160,7 +160,7 @@ async def test_a_standby(small: Chain, launcher: Launcher, private_server: Priva
         assert (result.code, result.err) == (
             3,
             "REFUSED [standby]  the server of 'postgres' is a standby, which takes no changes\n"
-            "  help: name the primary in DATABASE_URL, or several hosts with "
+            "  help: name the primary in the database URL that env.py names, or several hosts with "
             "?target_session_attrs=read-write\n",
         )
         current = await launcher.alembic(small, "current", url=replica)
@@ -177,7 +177,7 @@ async def test_a_database_that_is_not_there(
     assert result.code == 2, result.err
     assert result.err.startswith("ERROR [database-missing]  there is no database 'nowhere' on ")
     assert result.err.endswith(
-        "  help: create it with `createdb nowhere`, or correct DATABASE_URL\n"
+        "  help: create it with `createdb nowhere`, or correct the database URL that env.py names\n"
     )
 
 

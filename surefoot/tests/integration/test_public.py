@@ -29,13 +29,14 @@ NAMES = [
     "downgrade",
     "drift",
     "lint",
+    "narrated",
     "plan",
     "stamp",
     "upgrade",
     "verify",
 ]
 # Run on an empty database; the others on one at head.
-EMPTY = ("upgrade", "Report", "Limits", "plan")
+EMPTY = ("Limits", "Report", "narrated", "plan", "upgrade")
 
 
 def example(name: str) -> str:

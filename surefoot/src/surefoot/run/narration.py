@@ -16,7 +16,11 @@ _VERBS = {
 
 
 def narrated(say: Callable[[str], None]) -> Listen:
-    """A listener that hands the lines of each event to `say`: `listen=narrated(logger.info)`."""
+    """A listener that calls `say` with each line of the narration of a run.
+
+    Example:
+        await upgrade(target, "head", listen=narrated(print))
+    """
 
     def listen(event: Event) -> None:
         for line in lines(event):
