@@ -1,11 +1,11 @@
-"""The `surefoot` command: what Alembic has no word for.
+"""The `surefoot` command: everything that Alembic has no command for.
 
-    surefoot plan|lint|explain   see what a revision does before it does it
+    surefoot plan|lint|explain   the effect of a revision, before it runs
     surefoot upgrade|downgrade   as Alembic does, with a report and a reason
-    surefoot drift|verify        is the database what its revisions give
-    surefoot ledger|ops          what was done to the database; override a guard with a reason
-    surefoot services            which builds live on the database
-    surefoot lock|db             the list of revisions; the embedded PostgreSQL
+    surefoot drift|verify        the differences between a database and its revisions
+    surefoot ledger|ops          the runs on a database; override a guard with a reason
+    surefoot services            the builds that are running on the database
+    surefoot lock|db             revisions.lock; the embedded PostgreSQL
 
 Each command is a module of this package, imported when it is called: help comes at once.
 """

@@ -39,7 +39,9 @@ def command(json_: bool, last: int | None) -> None:
         for label, told in (("reason", row.reason), ("error", row.error)):
             if told:
                 output.answer(f"        {label}: {told.splitlines()[0]}")
-    output.narrate(f"{len(rows)} rows of {name}, every hash fits" if rows else f"{name} has none")
+    output.narrate(
+        f"{len(rows)} rows of {name}, all hashes are valid" if rows else f"{name} has none"
+    )
 
 
 def _line(row: Row) -> str:

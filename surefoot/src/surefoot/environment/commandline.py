@@ -66,7 +66,7 @@ def rendered(config: Config) -> Iterator[None]:
 
 @contextmanager
 def quiet_close() -> Iterator[None]:
-    """A connection that is lost while it is closed is nobody's trouble: the block is not told.
+    """A connection that is lost while it is closed raises nothing in the block.
 
     SQLAlchemy's pool logs it with a traceback, after everything was done and committed.
     """
