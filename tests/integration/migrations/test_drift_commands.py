@@ -244,7 +244,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         f"OK  {database.name}: 4 checks\n"
         "  yes  files     8 revisions, one head, revisions.lock is up to date\n"
         "  yes  ledger    9 rows, all hashes are valid, and the files match the applied revisions\n"
-        f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
+        "  yes  startup   a service of this build would start: "
+        f"database '{database.name}' is at head "
         "0008\n"
         "  yes  drift     the schema matches the revisions up to 0008, and so do the models"
         "\n",
@@ -262,7 +263,8 @@ def test_verify_asks_everything(ask: Ask, database: Database) -> None:
         "  no   ledger    [ledger-edited] the ledger alembic_version_ledger was changed by hand at "
         "or before row 3: its hash does not match\n"
         "                 help: restore the row from a backup; `vegafs ledger` shows it\n"
-        f"  yes  startup   a service of this build starts: database '{database.name}' is at head "
+        "  yes  startup   a service of this build would start: "
+        f"database '{database.name}' is at head "
         "0008\n"
         f"  no   drift     [database-drifted] 1 difference of '{database.name}' from 0008\n"
         "                 help: `vegafs drift` lists them, with the SQL that repairs them\n",

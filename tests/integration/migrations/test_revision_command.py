@@ -132,8 +132,7 @@ def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
     )
     assert (result.code, result.err) == (
         2,
-        "ERROR [usage]  -x rename=… says what a difference means, and without --autogenerate none "
-        "is looked for\n"
+        "ERROR [usage]  -x rename=… declares a rename for --autogenerate, which was not given\n"
         "  help: add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file\n",
     )
 
