@@ -28,7 +28,7 @@ class Build(ProjectChain):
 
     @cached_property
     def forks(self) -> Forks:
-        """What starts its commands."""
+        """Starts its commands."""
         return forks_of(self.folder)
 
     def run(self, program: str, *arguments: str, **environment: str) -> Result:

@@ -85,7 +85,7 @@ class Project:
         return read_lock(self.lock)
 
     def build(self) -> Build:
-        """What this build knows, for the start-up check. On failure: RevisionsBroken."""
+        """The revisions of this build, for the start-up check. On failure: RevisionsBroken."""
         from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
 
         return Build.read(self.lock, self.version_table)

@@ -15,7 +15,7 @@ from harness.server import Server
 
 @pytest.fixture
 def launcher() -> Launcher:
-    """What starts `alembic` processes."""
+    """Starts `alembic` processes."""
     return Launcher()
 
 

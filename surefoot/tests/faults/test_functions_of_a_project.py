@@ -24,7 +24,7 @@ HELP = (
 
 
 async def run(chain: Chain, database: Database, make: Make) -> None:
-    """What a project does that runs its own function in its environment."""
+    """A project that runs a function of its own in its environment."""
 
     def call(connection: Connection) -> None:
         config = Config(chain.ini)

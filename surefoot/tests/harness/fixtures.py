@@ -70,7 +70,7 @@ def template() -> Template:
 
 @pytest.fixture(scope="session")
 async def databases(server: test_server.Server, template: Template) -> AsyncIterator[Databases]:
-    """What makes and drops databases; for tests that need more than one."""
+    """Makes and drops databases, for tests that need more than one."""
     admin = await connect(server.url)
     made = Databases(server, admin, f"test_{uuid.uuid4().hex[:8]}", template)
     try:

@@ -113,7 +113,7 @@ class Project:
         await self.run(command.downgrade, revision)
 
     def lock(self) -> None:
-        """What `surefoot lock` does, without fingerprints."""
+        """Write revisions.lock as `surefoot lock` does, without fingerprints."""
         write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
     async def check(self, metadata: MetaData) -> None:

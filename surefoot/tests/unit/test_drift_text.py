@@ -48,7 +48,7 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
 
 
 def test_the_error_counts_both() -> None:
-    """What `surefoot verify` says of it."""
+    """The error of `surefoot verify` for it."""
     error = DatabaseDrifted("x", "0007", 1, 2)
     assert error.render() == (
         "ERROR [database-drifted]  1 difference of 'x' from 0007; "

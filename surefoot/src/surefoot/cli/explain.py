@@ -71,7 +71,7 @@ def _errors(
 
 
 def _branch(error: type[errors.SurefootError]) -> str:
-    """What all errors of that exit code have in common."""
+    """The first line on the errors of that exit code."""
     branches = error.mro()
     branch = branches[branches.index(errors.SurefootError) - 1]
     said = inspect.getdoc(branch) or ""

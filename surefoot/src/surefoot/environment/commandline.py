@@ -1,4 +1,4 @@
-"""What the plain `alembic` command says, and with which code it exits.
+"""The messages and exit codes of the plain `alembic` command.
 
 Alembic prints its CommandError on stdout and exits with 255 for everything, and lets all other
 errors out as tracebacks. Errors that come through alembic/env.py are rendered by `rendered()`;

@@ -87,7 +87,7 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
 
 
 async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str], list[Row]]:
-    """What the revision table names and the ledger holds; nothing where a run must look closer."""
+    """The heads in the version table and the rows of the ledger; none where the run must decide."""
     connection = await database.connect("migrate")
     try:
         found = await connection.fetchrow(_SESSION, table.quoted, table.ledger)

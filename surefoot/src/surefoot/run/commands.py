@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from surefoot.compat import alembic as compat
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.errors import NotFound, names
+from surefoot.errors import EnvironmentMissing, NotFound, names
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project
 from surefoot.run.events import Listen
@@ -174,7 +174,7 @@ async def _run(
             raise
         finally:
             await interruption.end()
-    report = config.attributes["report"]
+    report = config.attributes.get("report")
     if not isinstance(report, Report):
-        raise TypeError("alembic/env.py did not call surefoot.environment.environment.run")
+        raise EnvironmentMissing(f"the env.py of {target.ini}")
     return report
