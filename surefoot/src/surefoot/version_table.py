@@ -5,8 +5,6 @@ channel that tells of its rows and the migration mutex take their names from it,
 projects in one database have theirs apart.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from surefoot.quoting import qualified

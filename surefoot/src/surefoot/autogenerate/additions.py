@@ -1,7 +1,5 @@
 """Adds columns to a table with rows, where possible without a rewrite or a scan."""
 
-from __future__ import annotations
-
 import re
 
 from alembic.operations import ops

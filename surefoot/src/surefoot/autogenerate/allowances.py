@@ -4,8 +4,6 @@ A rule about the design of a schema asks for another schema. Autogenerate writes
 models declare, and writes an `# allow` comment with that reason for the reviewer.
 """
 
-from __future__ import annotations
-
 from collections import abc
 from collections.abc import Iterable, Iterator, Mapping
 

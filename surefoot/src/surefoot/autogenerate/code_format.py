@@ -3,8 +3,6 @@
 Strings are spelled differently and keep their values: the code does what Alembic rendered.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import itertools

@@ -4,8 +4,6 @@ The indexes and constraints of the column are built on the second one under temp
 are renamed when the columns are swapped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any

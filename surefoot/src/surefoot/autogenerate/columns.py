@@ -1,7 +1,5 @@
 """Changes columns: Alembic finds which ones differ, and the catalogs say how."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext

@@ -5,8 +5,6 @@ then    Alembic's own comparators run; whether a column differs is answered from
 end     turns Alembic's operations into changes, and adds those that Alembic does not see
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """Adds constraints to tables in use: NOT VALID, then validated; keys from an existing index."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The constraints and indexes that the models declare, by their names in the database."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 from alembic.util.sqla_compat import _get_constraint_final_name

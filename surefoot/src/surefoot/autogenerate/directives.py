@@ -3,8 +3,6 @@
 One change of the models may become several revisions, see surefoot.autogenerate.planner.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast

@@ -5,8 +5,6 @@ is added NOT VALID and then validated. NOT NULL of a domain has no NOT VALID: it
 revision of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Changes enums: values that are added, renamed, removed or reordered."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation

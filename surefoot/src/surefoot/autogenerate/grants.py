@@ -4,8 +4,6 @@ The revision does not grant them again: roles differ between databases, and a re
 missing role fails.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, text

@@ -4,8 +4,6 @@ If the old one were dropped first, queries would lack it until the new one is bu
 rows would be accepted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from copy import copy
 

@@ -1,7 +1,5 @@
 """An index as Alembic's operation, made of the definition of an index or of a key."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

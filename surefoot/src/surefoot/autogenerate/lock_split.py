@@ -7,8 +7,6 @@ would work on rows under a lock that is held, starts another revision.
 An object that is dropped and created again stays in one revision: between two it would be missing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ A lock is held until its transaction ends, so each table is named once, with its
 the longest work.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """Sets NOT NULL on columns of tables in use, and drops columns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from alembic.operations import ops

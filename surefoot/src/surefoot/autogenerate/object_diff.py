@@ -5,8 +5,6 @@ the functions that take an enum whose values change. PostgreSQL refuses to chang
 them, and CASCADE would drop them without creating them again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 

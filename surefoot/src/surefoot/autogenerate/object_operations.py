@@ -5,8 +5,6 @@ written as Alembic's operation where that loses nothing, and otherwise as Postgr
 lost operator class would be a downgrade that does not restore the index.
 """
 
-from __future__ import annotations
-
 import re
 
 from alembic.operations import MigrateOperation, ops

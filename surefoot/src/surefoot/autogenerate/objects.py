@@ -1,7 +1,5 @@
 """Drops, creates and changes all objects but tables and columns."""
 
-from __future__ import annotations
-
 import re
 from collections import abc
 

@@ -4,8 +4,6 @@ Constraints are added NOT VALID in one revision and validated in another; indexe
 concurrently. Objects that the running release may still use are dropped last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 

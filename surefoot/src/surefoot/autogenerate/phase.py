@@ -4,8 +4,6 @@ The revision drops an object that the release may read, refuses a row that it ma
 read null where it never did. In doubt the phase is `contract`, which a person has to review.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from surefoot.autogenerate import object_operations

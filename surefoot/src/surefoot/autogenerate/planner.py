@@ -6,8 +6,6 @@
 It reads no database and no file.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

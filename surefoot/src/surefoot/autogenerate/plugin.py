@@ -4,8 +4,6 @@ The functions are imported when they are called. Every command asks for the opti
 and `alembic upgrade` compares nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module

@@ -7,8 +7,6 @@ savepoint before the comparison, so that everything else is compared with the re
 rolled back afterwards. An undeclared rename is written as a drop and an add, with a question.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """RevisionTexts fills the template of a revision file, where it is called `page`."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Changes the persistence, options and row security of tables, and notes other differences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 

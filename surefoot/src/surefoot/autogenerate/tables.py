@@ -1,7 +1,5 @@
 """Changes tables and columns: Alembic's operations, corrected by the catalogs and reversible."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Transitions: the effect of a revision on each object, as one action, before and after."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 

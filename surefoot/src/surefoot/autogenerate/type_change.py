@@ -4,8 +4,6 @@ Indexes, checks and unique constraints are built on the second column too. Views
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
-from __future__ import annotations
-
 import re
 
 from sqlalchemy.types import NullType

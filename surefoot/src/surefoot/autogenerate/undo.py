@@ -1,7 +1,5 @@
 """The `Undo:` line of a revision: the effect of its downgrade, and the data that it loses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple

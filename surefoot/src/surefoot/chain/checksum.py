@@ -5,8 +5,6 @@ syntax tree is hashed in a text form of this module, as `ast.dump` and `ast.unpa
 versions of Python.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 

@@ -4,8 +4,6 @@
              '---------------- compared by check_lock ---------'
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest

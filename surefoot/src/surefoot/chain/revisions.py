@@ -3,8 +3,6 @@
 versions/*.py -> read_revisions -> (Revision, ...) in the order in which they are applied
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

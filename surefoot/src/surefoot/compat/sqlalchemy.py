@@ -9,8 +9,6 @@ Column._copy              A plan changes copies of columns, never those of the m
                           `to_metadata()` copies whole tables only.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import Column

@@ -1,7 +1,5 @@
 """explain() turns what a driver raises into an error that names the database and what helps."""
 
-from __future__ import annotations
-
 import asyncio
 import getpass
 import os

@@ -1,7 +1,5 @@
 """libpq environment variables, for psql and pg_dump."""
 
-from __future__ import annotations
-
 from surefoot.connect.url import TLS_ARGUMENTS, DatabaseUrl
 
 

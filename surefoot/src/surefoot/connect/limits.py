@@ -1,7 +1,5 @@
 """Limits holds the bounds of a run, and the settings of its guards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

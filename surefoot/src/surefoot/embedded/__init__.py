@@ -12,8 +12,6 @@ postgres.py and identity.py run it (also for root), folder.py has the paths. The
 the standard library only, because the supervisor runs without site-packages.
 """
 
-from __future__ import annotations
-
 from surefoot.embedded.binaries import Binaries, find_binaries, find_program
 from surefoot.embedded.server import EmbeddedServer, Running, Status
 

@@ -11,8 +11,6 @@ A client program is looked for in the named folder, then on PATH and where serve
 The wheels come last: they are built without TLS, and their psql without line editing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import re

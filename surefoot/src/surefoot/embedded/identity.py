@@ -9,8 +9,6 @@ user is added, and no mode outside the server's folder changes.
 4. the real `nobody`, where namespaces are forbidden
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -4,8 +4,6 @@ The process that is started here forks and ends at once, so the supervisor is no
 command that happened to need it first.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -4,8 +4,6 @@ Only the supervisor uses this, from its one thread: the kernel's "die with your 
 to the thread that forked.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

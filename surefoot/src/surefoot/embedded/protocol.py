@@ -3,8 +3,6 @@
 A login is checked in about 5 ms, before a driver is imported, and inside a running event loop.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 from pathlib import Path

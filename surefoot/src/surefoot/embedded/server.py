@@ -5,8 +5,6 @@ the lock exclusively. A second lock lets users join one at a time, so commands t
 share one server.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

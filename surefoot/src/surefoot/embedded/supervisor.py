@@ -13,8 +13,6 @@ A killed supervisor takes postgres along, and a killed postgres ends its supervi
 the next command finds the lock free and starts a new server.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -5,8 +5,6 @@ errors out as tracebacks. Errors that come through alembic/env.py are rendered b
 those that Alembic raises before it runs (`alembic show nope`) keep its own text and code.
 """
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

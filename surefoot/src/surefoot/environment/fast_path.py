@@ -6,8 +6,6 @@ file: revisions.lock, one connection, two tables. It affirms what is plain, and 
 else, with its reasons, to the run, which looks again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`alembic history`: what there is, and which of it the database has."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager

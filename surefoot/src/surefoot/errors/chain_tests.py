@@ -1,7 +1,5 @@
 """A test of the revisions found a problem: exit code 1."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from surefoot.errors.check_failed import CheckFailed

@@ -1,7 +1,5 @@
 """A check found a problem: exit code 1."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError

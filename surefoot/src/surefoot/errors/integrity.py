@@ -1,7 +1,5 @@
 """The ledger of a database and the revision files contradict each other: exit code 3."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from surefoot.errors.names import command

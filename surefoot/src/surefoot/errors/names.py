@@ -4,8 +4,6 @@ A message names the command that its reader has and the setting by the project's
 `names.use(Names("shop", {"database": "SHOP_DATABASE_URL"}))`, once per process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """A guard refused the command, and nothing was changed: exit code 3."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError

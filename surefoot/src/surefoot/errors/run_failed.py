@@ -1,7 +1,5 @@
 """A run stopped part-way, and the error says what was applied: exit code 4."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

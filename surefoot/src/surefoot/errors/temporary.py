@@ -1,7 +1,5 @@
 """A retry is safe: exit code 75."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError

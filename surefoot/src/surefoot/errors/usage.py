@@ -1,7 +1,5 @@
 """The request or the configuration cannot work: exit code 2."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -6,8 +6,6 @@
 It is shown, and no reason to refuse service. The command `drift` lists the differences.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path

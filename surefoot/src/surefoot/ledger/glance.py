@@ -1,7 +1,5 @@
 """glance() reads the version table and the ledger in one statement, at one moment."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

@@ -9,8 +9,6 @@
 Sets of ids are compared, never one row. Pure functions; `glance` and `heads_of` read the tables.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

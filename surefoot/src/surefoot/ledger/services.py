@@ -6,8 +6,6 @@ is written, and any role may do it. Behind a pooler the lock would stay in a ses
 use, so a service there does not announce itself.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's.
 something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

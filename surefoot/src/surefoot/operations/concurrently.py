@@ -9,8 +9,6 @@ Each is safe to repeat: it first repairs what an earlier attempt left, and chang
 done already. A revision holds one such operation and nothing else.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

@@ -8,8 +8,6 @@
 Importing this module registers them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from surefoot.operations.statement import StatementOperation, operation

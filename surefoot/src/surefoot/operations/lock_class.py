@@ -1,7 +1,5 @@
 """lock_class() says whether readers and writers queue behind a statement that waits for a lock."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

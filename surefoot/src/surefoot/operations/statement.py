@@ -1,7 +1,5 @@
 """StatementOperation is an operation that sends one plain statement, so `--sql` writes the same."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

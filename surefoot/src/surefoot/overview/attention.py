@@ -1,7 +1,5 @@
 """attention() lists the problems that somebody should look at. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.chain.revisions import CLEAN

@@ -1,7 +1,5 @@
 """The parts of an overview, as plain values: the page and the JSON show the same ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """read() reads everything that an overview shows from a database, part by part."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """overview() turns a reading into an overview. Pure functions."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

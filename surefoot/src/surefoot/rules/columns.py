@@ -1,7 +1,5 @@
 """Rules on columns: adding, changing, renaming and dropping one in a table that is in use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, rewrites, scans

@@ -1,7 +1,5 @@
 """Rules on constraints: the scan that validates one, and the lock meanwhile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, scans

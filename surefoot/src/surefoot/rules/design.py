@@ -1,7 +1,5 @@
 """Rules on the design of a schema, detected by squawk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Rules on indexes: building, dropping and rebuilding one on a table that is in use."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

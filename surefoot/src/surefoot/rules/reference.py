@@ -3,8 +3,6 @@
 python -m surefoot.rules docs/rules.md
 """
 
-from __future__ import annotations
-
 import re
 
 from surefoot.rules.findings import Rule

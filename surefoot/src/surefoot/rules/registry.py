@@ -1,7 +1,5 @@
 """The registry of the rules, by chapter; surefoot.rules.findings.Rule is their record."""
 
-from __future__ import annotations
-
 from surefoot.rules import columns, constraints, design, indexes, relations, source, transactions
 from surefoot.rules.findings import Rule
 

@@ -1,7 +1,5 @@
 """Rules on tables, partitions, views and types: renaming, dropping, attaching, rewriting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by

@@ -1,7 +1,5 @@
 """Rules on the source of a revision file."""
 
-from __future__ import annotations
-
 import ast
 import sys
 from collections.abc import Iterator

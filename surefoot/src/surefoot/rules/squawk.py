@@ -4,8 +4,6 @@ It reads the statements that a revision executed. Its rules on locks, scans and 
 used: the trace measures those.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -6,8 +6,6 @@
 A reason continues on the indented lines below it.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import textwrap

@@ -1,7 +1,5 @@
 """Rules on transactions: the work that a revision does while it holds a lock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class

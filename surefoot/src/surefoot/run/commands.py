@@ -5,8 +5,6 @@ accept_checksum() overrides the comparison of an applied revision with its file.
 await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a script
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable

@@ -4,8 +4,6 @@ The core calls `listen(event)`; the command line, the log of a service and tests
 becomes of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

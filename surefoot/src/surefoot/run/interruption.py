@@ -7,8 +7,6 @@ the outcome is recorded on a connection that still works. Cancelling the corouti
 leave the socket in the middle of an answer.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import signal

@@ -1,7 +1,5 @@
 """lines() gives the text of an event, for a terminal or a log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 from surefoot.run import events

@@ -1,7 +1,5 @@
 """Recorder follows a run: it reports each step to a listener and makes the Report."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Sequence
 

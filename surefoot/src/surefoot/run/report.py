@@ -1,7 +1,5 @@
 """Report is the record of a run, complete or partial."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

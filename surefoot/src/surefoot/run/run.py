@@ -1,7 +1,5 @@
 """Run is one upgrade, downgrade or stamp, as its parts share it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection

@@ -8,8 +8,6 @@ service's pool; by that session a migration sees which builds are running. Notif
 a pooler; the poll does.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

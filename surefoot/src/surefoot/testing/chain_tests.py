@@ -3,8 +3,6 @@
 Walk is the result of running the chain revision by revision.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Conventions for revision files, checked without running them: names, imports, docstrings."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ Tables and columns are compared by oid and number, so a rename loses nothing. A 
 column does not count: the revision says so itself.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

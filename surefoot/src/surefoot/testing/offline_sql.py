@@ -1,7 +1,5 @@
 """Offline SQL: `alembic upgrade … --sql`, run as a client does, gives the result of the upgrade."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Mapping

@@ -5,8 +5,6 @@ a fixture `migrations_scratch`, which opens empty databases. A walk runs on its 
 it does not depend on the async plugins of the project.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Populated upgrade: each revision runs on tables with rows, and keeps them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

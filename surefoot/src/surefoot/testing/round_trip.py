@@ -1,7 +1,5 @@
 """Round trip: each revision goes up, down and up again on empty tables; head equals the models."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from surefoot.catalog import Catalog, difference

@@ -1,7 +1,5 @@
 """The tests: `from surefoot.testing.tests import *`, in a module that defines MIGRATIONS."""
 
-from __future__ import annotations
-
 import pytest
 
 from surefoot.chain.lockfile import check_lock

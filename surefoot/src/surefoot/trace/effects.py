@@ -3,8 +3,6 @@
 An effect on a relation that the revision itself created is `fresh`: nothing uses the relation yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Lock modes of PostgreSQL by strength, and the statements that each blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 # pg_locks' name -> the name in SQL, weakest first.

@@ -7,8 +7,6 @@ that lock readers out in their second half, as DETACH PARTITION CONCURRENTLY doe
 statement waits, its locks are read from pg_locks.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,7 +1,5 @@
 """Recipe makes the SQL that fills one table with sample rows, from a Snapshot alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 

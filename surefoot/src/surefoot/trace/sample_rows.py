@@ -7,8 +7,6 @@ PostgreSQL decides: a row is kept where the conditions of its table hold, and a 
 refuse it. A table stays empty where no row that was tried meets its conditions.
 """
 
-from __future__ import annotations
-
 import graphlib
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """TracedSession reads Snapshots with prepared statements: planning takes longer than the rest."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """TableSize relates the duration of a statement on the scratch database to rows and bytes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import asyncpg

@@ -1,7 +1,5 @@
 """Statement is one statement that a revision executed, with its locks, effects and activity."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Column values for sample rows: SQL expressions in which `n` is the number of the row."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

@@ -8,8 +8,6 @@
 All of them answer while the service is not ready.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping

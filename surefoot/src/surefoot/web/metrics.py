@@ -3,8 +3,6 @@
 They come from the watch: a scrape does not wait for the database and works while it is away.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args

@@ -1,7 +1,5 @@
 """render() makes the page of an overview from one template. It has no script and loads nothing."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

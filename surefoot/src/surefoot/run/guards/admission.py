@@ -1,7 +1,5 @@
 """admit() decides whether a run can use a session, before anything else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from surefoot.connect.failures import address

@@ -1,7 +1,5 @@
 """Guards look at the plan of a run before its first step, where a mistake cannot be undone."""
 
-from __future__ import annotations
-
 import asyncio
 import shlex
 import time

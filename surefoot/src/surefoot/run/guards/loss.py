@@ -1,7 +1,5 @@
 """The data that a revision would drop, found before it runs: in its SQL and in the tables."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -4,8 +4,6 @@ It reads the source, so nothing has run when it refuses. A call that is not in t
 revision (in a helper, in a loop) is refused by `Migration.outside_transaction` as it runs.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Collection, Sequence
 

@@ -3,8 +3,6 @@
 It connects once the first statement has run for a while, so a quick run has no second connection.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

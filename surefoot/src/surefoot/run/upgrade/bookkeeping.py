@@ -1,7 +1,5 @@
 """Bookkeeping is what a run reads in the version table, and reads and writes in the ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """diagnose() turns the exception that stopped a run into an error of the library."""
 
-from __future__ import annotations
-
 import os
 import traceback
 from pathlib import Path

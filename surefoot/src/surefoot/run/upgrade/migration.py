@@ -12,8 +12,6 @@
 The mutex is released in every case, and the session's settings are as they were.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

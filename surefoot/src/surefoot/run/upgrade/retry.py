@@ -1,7 +1,5 @@
 """Retries repeats work that could not get a lock, on a growing schedule within a budget."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from typing import TypeVar

@@ -5,8 +5,6 @@ Refused are a commit before the revision's own rows are written, a rollback, and
 to a step that runs outside the transaction. The observer learns when a statement begins and ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterator
