@@ -106,10 +106,10 @@ async def _insert(connection: asyncpg.Connection, recipe: Recipe) -> str | None:
     reason = await _inserted(connection, recipe, given)
     if reason not in (None, NO_ROW):
         # A value that the caller fixed is kept, so that the error of PostgreSQL is reported.
-        given = {
-            c: [v for v in given[c] if recipe.fixed(c) == v or await _is_valid(connection, c, v)]
-            for c in given
-        }
+        for c, values in given.items():
+            given[c] = [
+                v for v in values if recipe.fixed(c) == v or await _is_valid(connection, c, v)
+            ]
         reason = await _inserted(connection, recipe, given)
     required = {c: given[c] for c in given if c.required and c.default is None}
     if reason is None or await _inserted(connection, recipe, required) is None:
