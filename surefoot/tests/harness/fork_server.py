@@ -22,6 +22,18 @@ from typing import Any, NoReturn
 
 # name -> the function that the console script of that name calls
 PROGRAMS: dict[str, Callable[..., object]] = {}
+# The rooms of the library that a command imports when it has something to do.
+IMPORTED = (
+    "asyncpg",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.ext.asyncio",
+    "surefoot.autogenerate",
+    "surefoot.autogenerate.plugin",
+    "surefoot.environment.runner",
+    "surefoot.run",
+    "surefoot.cli.plan",
+    "surefoot.differences",
+)
 
 
 def main(folder: str, programs: Sequence[str]) -> None:
@@ -136,7 +148,7 @@ def _tell(message: dict[str, Any]) -> None:
 
 def _import_all(programs: Sequence[str]) -> None:
     """Import the programs, and what their commands would import."""
-    for name in ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.ext.asyncio"):
+    for name in IMPORTED:
         importlib.import_module(name)
     for program in programs:
         name, _, path = program.rpartition("=")
