@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # One worker more than cores: tests wait for servers and timeouts, too.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Hundreds of processes import the same files: they are compiled once, whatever the machine says.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help

@@ -22,9 +22,8 @@ class Build(ProjectChain):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, of_project=True)
-        for name in ("app", "surefoot/src", "surefoot/tests/harness"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "app", folder / "app", ignore=ignored)
 
     @cached_property
     def forks(self) -> Forks:

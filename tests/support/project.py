@@ -25,8 +25,8 @@ class ProjectChain(Chain):
 
 
 def forks_of(root: Path) -> Forks:
-    """A server of forks for a copy of the project."""
-    return Forks(root, library=root / "surefoot", programs=PROGRAMS, paths=[root])
+    """A server of forks for a copy of the project; the library is the one that is here."""
+    return Forks(root, programs=PROGRAMS, paths=[root])
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 from harness.databases import Database
 from harness.forks import Result
 from harness.guarded import guarded
+from harness.server import LIBRARY
 from harness.state import data_that_was_used, empty_state_dir, state_dir
 from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.chain.revisions import read_revisions
@@ -24,13 +25,13 @@ Command = Callable[..., Result]
 
 def imported(project: Path) -> str:
     """PYTHONPATH for commands in a copy of the project."""
-    return f"{project}{os.pathsep}{project}/surefoot/src"
+    return f"{project}{os.pathsep}{LIBRARY / 'src'}"
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project that a test may write to; its `app` is the one that is imported."""
-    for name in ("app", "alembic", "surefoot/src"):
+    for name in ("app", "alembic"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     return tmp_path
