@@ -34,7 +34,7 @@ def read_cursor(cursor: str, *types: type[Key]) -> list[Key]:
     if not isinstance(key, list) or [type(part) for part in key] != list(types):
         raise CursorInvalid
     for part in key:
-        # What no row can hold, and PostgreSQL refuses to compare with.
+        # No row can hold it, and PostgreSQL refuses to compare with it.
         if isinstance(part, int) and not 0 <= part <= BIGINT_MAX:
             raise CursorInvalid
         if isinstance(part, str) and ("\x00" in part or not _encodable(part)):

@@ -50,7 +50,7 @@ from hazards.cases import Case, cases
 
 MAJOR = 18
 SQUAWK = Path(sys.executable).with_name("squawk")
-# What it says of every file that is not written for it.
+# Findings that it reports of every file that is not written for it.
 OF_EVERY_FILE = {"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"}
 HUNDRED = ["CREATE TABLE t (c1 integer)"] + [
     f"ALTER TABLE t ADD COLUMN c{number} integer" for number in range(2, 101)

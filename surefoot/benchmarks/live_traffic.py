@@ -190,7 +190,7 @@ class Latencies(TypedDict):
 
 
 class Figures(TypedDict):
-    """What a table shows of requests; it passes as JSON from the clients' process."""
+    """The figures of requests in a table; they pass as JSON from the clients' process."""
 
     read: Latencies
     write: Latencies

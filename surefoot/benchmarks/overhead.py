@@ -36,7 +36,7 @@ HUNDRED = [TABLE, *(COLUMN.format(number) for number in range(2, 101))]
 
 @dataclass(frozen=True)
 class Case:
-    """What is run, and how much longer than stock it may take."""
+    """A command, and how much longer than stock it may take."""
 
     name: str
     bodies: Sequence[str]

@@ -49,13 +49,13 @@ metadata = MetaData()
 timeout_s = float(os.environ.get("LOCK_TIMEOUT_S", Limits.lock_timeout_s))
 database = Database(os.environ["DATABASE_URL"], limits=Limits(lock_timeout_s=timeout_s))
 """
-# What a process may take that does what it should; a hang ends here.
+# The limit of a process that works; a hang ends here.
 PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
 class Took:
-    """What a process cost, and what it said."""
+    """The cost and the output of a process."""
 
     wall_s: float
     # Its own, without the server's.

@@ -91,7 +91,7 @@ async def measure(folder: Path, running: Running, size: int, rounds: int) -> Too
         took_ms: list[list[float]] = [[] for _ in ways]
         for number in range(rounds + 1):
             for way, times in zip(ways, took_ms, strict=True):
-                # What one leaves is not the next one's to clean up.
+                # The next one does not clean up after it.
                 gc.collect()
                 began_s = time.perf_counter()
                 await way()
@@ -102,7 +102,7 @@ async def measure(folder: Path, running: Running, size: int, rounds: int) -> Too
 
 
 def current(connection: Connection) -> set[str]:
-    """What the revision table names, as Alembic reads it."""
+    """The revisions in the revision table, as Alembic reads them."""
     return set(MigrationContext.configure(connection).get_current_heads())
 
 

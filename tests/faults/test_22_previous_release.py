@@ -63,7 +63,7 @@ def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def python(tree: Path, *arguments: str, **environment: str) -> str:
-    """What a command of the release in that folder prints; it works."""
+    """The output of a command of the release in that folder, which succeeds."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     importable = os.pathsep.join(str(tree / folder) for folder in IMPORTABLE)
     done = subprocess.run(

@@ -91,7 +91,7 @@ async def applications(count: int, database: Database) -> AsyncIterator[Sequence
 
 
 async def said(run: Run, pattern: re.Pattern[str]) -> str:
-    """What the application says at that place of its line."""
+    """The text of the application at that place of its line."""
     with anyio.move_on_after(PATIENCE_S):
         while (found := pattern.search(run.said)) is None:
             assert not run.has_ended, run.said

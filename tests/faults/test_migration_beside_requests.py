@@ -22,7 +22,7 @@ from tests.support.settings import settings_of
 CLIENTS = 6
 # Only a hang meets it.
 PATIENCE_S = 240.0
-# What the service's statements read and write changes: columns, types, an enum. One change a
+# Changes of what the service's statements read and write: columns, types, an enum. One change a
 # revision, as the project's rules have it: two tables locked in one transaction can deadlock with
 # a request that locks them the other way round.
 STATEMENTS = [

@@ -163,7 +163,7 @@ async def migrate(of: Build, environment: dict[str, str]) -> tuple[int, str]:
 
 
 async def readyz(balancer: Balancer, url: str) -> dict[str, object]:
-    """What /readyz says to who has a key."""
+    """The answer of /readyz to a caller with a key."""
     return dict((await balancer.client.get(f"{url}/readyz")).json())
 
 

@@ -60,13 +60,13 @@ def quiet(database: Database) -> Settings:
 
 @pytest.fixture
 async def target(database: Database) -> AsyncIterator[Target]:
-    """What migrates the database, by this build's revisions."""
+    """A command that migrates the database by this build's revisions."""
     async with engine(database.access, "migrate") as made:
         yield Target.of(made)
 
 
 async def turns(client: httpx.AsyncClient, expected: tuple[int, str]) -> dict[str, Any]:
-    """What /readyz says once it has come to that."""
+    """The answer of /readyz once it has that state."""
     told: Any = None
     with anyio.move_on_after(PATIENCE_S):
         while True:
@@ -134,7 +134,7 @@ async def test_a_schema_that_is_another_one_is_a_fact_and_no_reason(
 async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contract(
     quiet: Settings, target: Target, tmp_path: Path
 ) -> None:
-    """What is ahead is listed all along; a contract revision that names this build is tolerated."""
+    """Revisions ahead are listed; a contract revision that names this build is tolerated."""
     newer = ProjectChain(tmp_path / "newer", of_project=True)
     newer.add("op.execute('CREATE TABLE t (id int)')")
     newer.add("pass", phase="contract", requires_code=HEAD)

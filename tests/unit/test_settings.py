@@ -218,7 +218,7 @@ def test_a_misspelt_field_is_refused() -> None:
 
 
 def test_settings_cannot_be_changed() -> None:
-    """What was read at start is what is in force."""
+    """The settings that were read at start are in force."""
     with pytest.raises(ValidationError):
         Settings().port = 1  # type: ignore[misc]  # the test's point
 

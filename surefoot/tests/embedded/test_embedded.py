@@ -51,7 +51,7 @@ def test_users_that_come_and_go_always_get_a_server(state_dir: Path) -> None:
 
 
 async def test_data_is_kept_between_runs(state_dir: Path) -> None:
-    """What was committed is there when the next command starts the server."""
+    """Commits are there when the next command starts the server."""
     with EmbeddedServer(state_dir).use() as running:
         await value(running.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
         postgres = running.state.postgres_pid

@@ -131,7 +131,7 @@ async def test_a_signal_cancels_an_index_build(
     watcher: asyncpg.Connection,
     blocker: asyncpg.Connection,
 ) -> None:
-    """What is left of the index is invalid, and the same command makes it anew."""
+    """The rest of the index is invalid, and the same command builds it again."""
     chain.add("op.execute('CREATE TABLE t (id int)')")
     chain.add("op.create_index_concurrently('t_id', 't', ['id'])")
     url = empty_database.url

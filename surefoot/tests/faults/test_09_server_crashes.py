@@ -19,7 +19,7 @@ from harness.states import check_finished, check_left, state_of, states, wait_un
 from surefoot.embedded import Running
 
 SAMPLE = 1
-# What was committed has to be there after a crash of the server; of the machine nobody speaks.
+# A commit has to survive a crash of the server; a crash of the machine is not tested.
 KEEPS = {"synchronous_commit": "on"}
 
 

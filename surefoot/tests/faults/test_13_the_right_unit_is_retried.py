@@ -101,7 +101,7 @@ async def test_a_step_outside_a_transaction_gives_up_within_its_budget(
     watcher: asyncpg.Connection,
     blocker: asyncpg.Connection,
 ) -> None:
-    """What it leaves is said, and the same command builds the index once the blocker is gone."""
+    """It reports an invalid index; the same command builds it once the blocker is gone."""
     await prepared(chain, launcher, empty_database)
     chain.add("op.create_index_concurrently('t_id', 't', ['id'])")
     await blocker.execute("BEGIN; INSERT INTO t VALUES (1)")

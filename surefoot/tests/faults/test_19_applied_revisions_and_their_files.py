@@ -59,7 +59,7 @@ async def test_an_edited_revision_is_refused(
 async def test_an_edited_downgrade_counts_too(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
-    """What undoes a revision is code that was reviewed with it; `downgrade` looks as well."""
+    """A revision's downgrade was reviewed with it; `downgrade` compares as well."""
     path = applied.path("0003")
     path.write_text(path.read_text().replace("DROP TABLE t3", "DROP TABLE t3, t2"))
     applied.lock()

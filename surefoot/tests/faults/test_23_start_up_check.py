@@ -22,7 +22,7 @@ LOCK = SAMPLE / "alembic" / "revisions.lock"
 
 BUILD = Build.read(LOCK)
 HEAD = BUILD.newest
-# What a probe may take, whatever the database does.
+# The limit of a probe, whatever the database does.
 PATIENCE_S = 5.0
 TABLE = "op.execute('CREATE TABLE t (id int)')"
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only()"
@@ -74,7 +74,7 @@ async def test_at_head(reader: str) -> None:
 
 
 async def test_behind(reader: str, newer: Chain) -> None:
-    """What is pending is listed."""
+    """Pending revisions are listed."""
     newer.add(TABLE)
     newer.add(TABLE, phase="contract")
     says(
@@ -234,7 +234,7 @@ async def test_nothing_was_ever_there(empty_database: Database) -> None:
 
 
 async def test_without_the_right_to_read_the_ledger(reader: str, database: Database) -> None:
-    """What the role lacks is named; the state is not guessed."""
+    """The missing privilege is named; the state is not guessed."""
     role = f"{database.name}_reader"
     await execute(database.url, f"REVOKE SELECT ON alembic_version_ledger FROM {role}")
     verdict = await checked(reader)

@@ -105,7 +105,7 @@ async def test_a_role_that_does_not_own_what_is_changed(
     watcher: asyncpg.Connection,
     role: str,
 ) -> None:
-    """What it may do is done; the revision that it may not is named with its place."""
+    """Permitted revisions are applied; the refused one is named with its place."""
     await watcher.execute(f"GRANT ALL ON SCHEMA public TO {role}")
     await watcher.execute("CREATE SCHEMA other; CREATE TABLE other.theirs (id int)")
     await watcher.execute(f"GRANT USAGE ON SCHEMA other TO {role}")

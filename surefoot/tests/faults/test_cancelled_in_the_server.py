@@ -42,7 +42,7 @@ class Canceller:
 
 @pytest.fixture
 def canceller(monkeypatch: pytest.MonkeyPatch) -> Canceller:
-    """What is on its way as BEGIN, COMMIT or ROLLBACK arrives as a statement that is cancelled."""
+    """BEGIN, COMMIT or ROLLBACK arrives as a statement that is cancelled."""
     made, original = Canceller(), asyncpg.Connection.execute
 
     async def instead(self: Any, query: str, *arguments: Any, **options: Any) -> str:

@@ -175,7 +175,7 @@ async def connect(url: str, name: str | None = None) -> asyncpg.Connection:
 
 
 async def value(url: str, statement: str) -> object:
-    """What one statement gives, on a connection of its own."""
+    """The result of one statement, on a connection of its own."""
     connection = await connect(url)
     try:
         return await connection.fetchval(statement)
@@ -203,7 +203,7 @@ async def engine(database: surefoot.Database, role: Role) -> AsyncIterator[Async
 
 
 async def scalar(made: AsyncEngine, statement: str) -> object:
-    """What one statement gives, through an engine."""
+    """The result of one statement, through an engine."""
     async with made.connect() as connection:
         return (await connection.execute(text(statement))).scalar_one()
 

@@ -24,13 +24,13 @@ from pathlib import Path
 from harness.server import LIBRARY, SAMPLE
 
 PROGRAMS = ("alembic=alembic.config:main", "surefoot=surefoot.cli:main")
-# What a run may take that nothing is done to, with many beside it; only a hang meets it.
+# The limit of an undisturbed run beside many others; only a hang meets it.
 PATIENCE_S = 240.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command printed and how it exited; below zero by which signal."""
+    """The output of a command and its exit code; minus the signal that ended it."""
 
     code: int
     out: str
@@ -67,12 +67,12 @@ class Run:
 
     @property
     def out(self) -> str:
-        """What it has printed so far."""
+        """Its output so far."""
         return self._read("out")
 
     @property
     def said(self) -> str:
-        """What it has narrated so far."""
+        """Its narration so far."""
         return self._read("err")
 
     @property

@@ -132,7 +132,7 @@ class Project:
             await self.connection.run_sync(metadata.create_all)
 
     async def models(self, metadata: MetaData) -> Catalog:
-        """What the models give in a schema where nothing else is."""
+        """The catalog that the models give in an empty schema."""
         return await self.connection.run_sync(_models, metadata)
 
     async def execute(self, *statements: str) -> None:

@@ -52,7 +52,7 @@ def install(
         os.write(descriptor, f"{number} {place}\n".encode())
         if not at <= number < at + times:
             return
-        # What SQLAlchemy executes or commits on knows asyncpg's connection.
+        # The connection that SQLAlchemy executes on knows asyncpg's connection.
         target = of._connection.get_server_pid() if backend else pid or os.getpid()
         if sent:
             asyncio.get_running_loop().call_soon(send, target, after_s)

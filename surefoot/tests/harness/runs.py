@@ -112,7 +112,7 @@ class Run:
 
     @property
     def said(self) -> str:
-        """What it has narrated so far."""
+        """Its narration so far."""
         return self._process.said
 
     async def says(self, text: str, *, timeout_s: float = 30.0, times: int = 1) -> None:

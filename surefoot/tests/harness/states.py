@@ -1,4 +1,4 @@
-"""What a run may leave of a database: before or after each revision, and what says so."""
+"""The states that a run may leave: before or after each revision, and the records that say so."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class State:
     ledger: tuple[Row, ...] = ()
 
     def differs(self, other: State) -> str:
-        """What of schema and rows is not as in the other; nothing where they are equal."""
+        """The differences of schema and rows from the other; none where they are equal."""
         found = [str(item) for item in difference(other.catalog, self.catalog)]
         if self.rows != other.rows:
             found.append(f"rows: {self.rows} instead of {other.rows}")

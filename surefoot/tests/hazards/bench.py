@@ -65,13 +65,13 @@ class Bench:
         await self._databases.drop(made)
 
     async def of(self, case: Case) -> Linted:
-        """What lint finds in a case; it is asked once."""
+        """The findings of lint in a case; it is asked once."""
         if case.name not in self._linted:
             self._linted[case.name] = await self.lint(case.paths)
         return self._linted[case.name]
 
     async def lint(self, paths: Sequence[Path]) -> Linted:
-        """What lint finds in these files on top of the base."""
+        """The findings of lint in these files on top of the base."""
         chain = self.chain(paths)
         revisions = read_revisions(chain.versions)
         async with self.clone(rows=False) as database, engine(database.access, "migrate") as made:

@@ -51,7 +51,7 @@ WAITS = "SELECT l::text FROM pg_locks l WHERE pid = $1 AND NOT granted"
 
 @dataclass(frozen=True)
 class Measured:
-    """What one statement did to the tables that were there before its revision."""
+    """The effects of one statement on the tables that were there before its revision."""
 
     # The strongest lock on each after it, which its transaction still holds.
     locks: Mapping[str, str]
@@ -60,7 +60,7 @@ class Measured:
 
 
 async def measured(database: Database, statements: Sequence[Statement]) -> list[Measured]:
-    """What each of the statements did that were not refused, one transaction a revision."""
+    """The effects of each statement that was not refused, one transaction a revision."""
     session, looker = await connect(database.url), await connect(database.url)
     found: list[Measured] = []
     revision, there = None, frozenset[int]()

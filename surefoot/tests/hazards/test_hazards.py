@@ -18,7 +18,7 @@ from surefoot.rules.registry import RULES
 
 CASES = list(cases())
 BAD = [case for case in CASES if case.is_bad]
-# What the server does not let pass at all.
+# The server refuses these.
 REFUSED = {"require-step-outside-a-transaction", "require-committed-enum-value"}
 TRACED = [case for case in BAD if RULES[case.rule].seen == "traced"]
 # One of each module of rules, for those who do not run what is slow.

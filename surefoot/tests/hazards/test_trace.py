@@ -1,4 +1,4 @@
-"""What else a trace meets: locks that are not to be had, rows that are in the way."""
+"""A trace meets locks that are not to be had, rows that are in the way."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ async def test_rows_in_the_way_do_not_hide_what_follows(bench: Bench, revision: 
 
 
 async def test_a_temporary_table_is_nobodys(bench: Bench, revision: Path) -> None:
-    """What is done to it is seen by nobody else."""
+    """No other session sees the change."""
     write(
         revision,
         "CREATE TEMPORARY TABLE found (id integer PRIMARY KEY, at timestamp)",

@@ -19,7 +19,7 @@ from surefoot.catalog.statements import create, drop
 WIDE = (Path(__file__).parent / "wide_schema.sql").read_text("utf-8")
 # Of the schema above; the same on PostgreSQL 15 to 18, or a fingerprint proves nothing.
 FINGERPRINT = "2f43bb3534acf41d960342e59ee02bbfe5f80395af9b306f2ab7653afae422a0"
-# What needs what, for putting back what CASCADE took along.
+# Dependencies, to create again the objects that CASCADE dropped.
 TURN = (
     "enum", "domain", "type", "sequence", "function", "procedure", "aggregate", "constraint",
     "view", "materialized view", "index", "trigger", "rule", "policy", "statistics",
@@ -379,7 +379,7 @@ HAND_MADE = {
 }
 
 
-# What few schemas have, all of it at once: the fingerprint is the same on every server too.
+# Rare kinds of objects, all at once: the fingerprint is the same on every server too.
 SELDOM = (
     "storage", "compression", "statistics target", "statistics target of an index",
     "target of statistics", "attribute option", "toast option", "option of a key's index",

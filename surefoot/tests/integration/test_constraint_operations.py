@@ -84,7 +84,7 @@ async def test_rows_stop_a_revision(connection: AsyncConnection) -> None:
 
 
 def test_all_of_them_can_be_printed() -> None:
-    """What `--sql` writes is what would run."""
+    """`--sql` writes the statements that would run."""
     buffer = io.StringIO()
     options = {"as_sql": True, "output_buffer": buffer}
     op: Any = Operations(MigrationContext.configure(dialect_name="postgresql", opts=options))

@@ -79,7 +79,7 @@ TABLES = {
         "count(a) < count(*) AND count(DISTINCT b) < count(*)",
     ),
 }
-# What is done to the table `t`, and what of it is lost.
+# Changes of the table `t`, and the values that each loses.
 CHANGES = {
     "nothing": ("SELECT 1", {}),
     "deleted": (

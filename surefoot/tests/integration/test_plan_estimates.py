@@ -1,4 +1,4 @@
-"""What a plan says that a statement will take is what it takes, within a factor of three."""
+"""The estimate of a statement in a plan is right within a factor of three."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_an_estimate_is_within_a_factor_of_three(
         statement = min(same, key=lambda each: each.seconds)
         expected = estimate(statement, now)
         assert expected is not None
-        # What runs outside a transaction runs once.
+        # A statement outside a transaction runs once.
         again = TIMES - 1 if statement.transactional else 0
         took = [await rolled_back(session, statement.sql) for _ in range(again)]
         took_s = min(*took, await timed(session, statement.sql), float("inf"))
@@ -84,7 +84,7 @@ async def test_an_estimate_is_within_a_factor_of_three(
 
 
 async def traced_statements(databases: Databases, chain: Chain) -> Sequence[Statement]:
-    """What a trace says of the chain, but for its first revision."""
+    """The trace of the chain, but for its first revision."""
     scratch = await databases.empty()
     async with engine(scratch.access, "migrate") as made:
         target = Target.of(made, chain.ini)

@@ -1,4 +1,4 @@
-"""What a plan says that undo costs, by going back over the revisions on a scratch database."""
+"""A plan measures the cost of undo: it reverts the revisions on a scratch database."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Planner:
         self.add = self._chain.add
 
     async def plan(self) -> Forecast:
-        """What the revisions after the first would do."""
+        """The plan of the revisions after the first."""
         revisions = read_revisions(self._chain.versions)
         made = self._scratch.access.engine("migrate")
         target = Target.of(made, self._chain.ini)

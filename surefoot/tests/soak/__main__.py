@@ -31,7 +31,7 @@ from soak.worker import work
 
 PROGRESS_CASES = 25
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What a worker may take to end its runs.
+# The time that a worker may take to end its runs.
 ENDS_WITHIN_S = 20.0
 
 
@@ -88,7 +88,7 @@ def _run(
     folder: Path,
     kept: Path,
 ) -> Generator[Found, None, None]:
-    """What comes of each case, as it comes."""
+    """The outcome of each case, as it comes."""
     context = multiprocessing.get_context("spawn")
     taken = context.Value("i", 0)
     results: Any = context.Queue()

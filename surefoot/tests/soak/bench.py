@@ -41,7 +41,7 @@ CRASHES_WITHIN_S = 3.0
 
 @dataclass
 class Bench:
-    """What one worker has."""
+    """The servers and folders of one worker."""
 
     databases: Databases
     launcher: Launcher

@@ -52,7 +52,7 @@ _STALLED = (
 
 @dataclass
 class Found:
-    """What came of a case."""
+    """The outcome of a case."""
 
     seed: int
     fault: str
@@ -108,7 +108,7 @@ class Case:
         await check_end(await state_of(self.database), self.journey, self.database)
 
     async def look(self) -> None:
-        """What is there now."""
+        """The present state of the database."""
         await gone(self.database)
         self.found.states.append(classify(await state_of(self.database), self.journey))
 
@@ -236,7 +236,7 @@ async def two_and_one_killed(case: Case) -> None:
 async def two_and_one_frozen(case: Case) -> None:
     """One stands still somewhere, and goes on when another one has given up."""
     hit = await case.start(points=case.points(signal=signal.SIGSTOP))
-    # What stands still may have the mutex, a lock, or a snapshot that an index build waits for.
+    # A stopped process may have the mutex, a lock, or a snapshot that an index build waits for.
     other = await case.start(env={**SHORT, "SUREFOOT_TEST_MUTEX_WAIT_S": "0.4"})
     await case.end(other, (0, MutexHeld.exit_code))
     while not hit.has_ended:
@@ -341,7 +341,7 @@ def _lock(case: Case) -> str:
 
 
 def _old_transaction(case: Case) -> str:
-    """What an index build waits for: a snapshot, a reader or a writer of its table."""
+    """A session that an index build waits for: a snapshot, a reader or a writer of its table."""
     step = case.journey.path[0]
     start = case.journey.start
     tables = case.group.steps[start - 1].tables if start else ()

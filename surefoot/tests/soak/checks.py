@@ -1,4 +1,4 @@
-"""What a database may be found as after a fault, and what it has to be in the end.
+"""The states that a database may have after a fault, and the one that it has in the end.
 
 before, after   as the undisturbed run has it at one of its revisions
 resumable       but for what a step outside a transaction left, which the ledger knows to have begun
@@ -44,7 +44,7 @@ class Journey:
 
     @property
     def command(self) -> tuple[str, str]:
-        """What is typed after `alembic`."""
+        """The words after `alembic`."""
         if self.down:
             return "downgrade", self.steps[self.end - 1].id if self.end else "base"
         return "upgrade", self.steps[self.end - 1].id

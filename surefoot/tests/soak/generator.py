@@ -17,7 +17,7 @@ from harness.runs import Chain
 
 SHORTEST, LONGEST = 5, 9
 ROWS = (0, 5, 100, 2_000)
-# What a column may be, and what an insert writes into it.
+# The types of a column, and the value that an insert writes into it.
 TYPES = {
     "sa.Integer": "i % 5",
     "sa.BigInteger": "i",
@@ -31,7 +31,7 @@ DEFAULTS = {"sa.Integer": "7", "sa.BigInteger": "0", "sa.Text": "new", "sa.Boole
 
 
 class Body(NamedTuple):
-    """What one operation writes into a revision, both ways."""
+    """The code of one operation in a revision, both ways."""
 
     up: str
     down: str
@@ -78,7 +78,7 @@ class Index:
     options: str
 
     def arguments(self) -> str:
-        """What `op.create_index` and its concurrent sister are called with."""
+        """The arguments of `op.create_index` and of its concurrent form."""
         return f'"{self.name}", "{self.table.name}", {list(self.columns)}{self.options}'
 
 
@@ -110,7 +110,7 @@ class Step:
 
 
 class Schema:
-    """What is there after the revisions so far."""
+    """The schema after the revisions so far."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -403,7 +403,7 @@ class Schema:
         table = self.table()
         first = table.next_id
         up = self._insert(table, self.rng.choice((3, 50, 500)))
-        # What a downgrade makes again has no rows, and the deletion is of those.
+        # A table that a downgrade creates again has no rows, and the deletion is of rows.
         table.used = True
         return Body(up, f'op.execute("DELETE FROM {table.name} WHERE id >= {first}")')
 

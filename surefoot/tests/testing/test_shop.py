@@ -278,7 +278,7 @@ def test_a_healthy_project_passes(server: Server, shop: Shop, options: list[str]
 
 @pytest.mark.slow
 def test_a_long_chain_is_walked_from_where_it_says(server: Server, shop: Shop) -> None:
-    """What is older is applied in one go, and only its files are looked at."""
+    """Older revisions are applied in one go, and only their files are read."""
     forgetful_downgrade(shop)
     branches(shop)
     shop.revise("0006_rest", "pass")

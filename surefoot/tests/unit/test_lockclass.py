@@ -42,5 +42,5 @@ def test_what_nobody_queues_behind_is_patient(statement: str) -> None:
     ],
 )
 def test_everything_else_is_short(statement: str) -> None:
-    """What is not known for certain errs on the side of the service."""
+    """An unknown statement is taken for one that stalls the service."""
     assert lock_class(statement) == "short"

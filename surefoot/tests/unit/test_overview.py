@@ -74,7 +74,7 @@ def test_who_holds_the_mutex_runs_what_is_next() -> None:
 
 
 def test_who_has_reverted_something_is_not_taken_for_an_upgrade() -> None:
-    """What it reverts next is not known from outside."""
+    """Which revision it reverts next is not known from outside."""
     back = row(3, "0002", direction="downgrade", started_at=NOW - timedelta(seconds=1))
     read = reading(FIRST, row(2, "0002"), back)
     verdict = decide("d", BUILD, Glance(frozenset({"0001"}), {"0001": FIRST}))

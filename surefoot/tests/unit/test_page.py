@@ -46,7 +46,7 @@ def test_what_a_database_says_is_text() -> None:
 
 
 def test_a_long_chain_shows_what_is_recent_and_folds_the_rest() -> None:
-    """What is pending is always shown, with a little of what comes before."""
+    """Pending revisions are always shown, with a few that come before."""
     html = render(seen_of(3000, 2990))
     assert f"<summary>{3000 - DRAWN} earlier revisions</summary>" in html
     assert html.count("<g class=") == DRAWN

@@ -52,7 +52,7 @@ def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
     revisions = read_revisions(versions)
     assert heads(revisions) == {"0004"}
     assert revisions[-1].down == ("0003", "0002b")
-    # What does not say its phase is treated as what an older release may not survive.
+    # A revision without a phase is treated as one that an older release may not survive.
     assert revisions[-1].phase == "contract"
     write_lock(versions.parent / "lock", revisions)
     assert read_lock(versions.parent / "lock") == revisions
@@ -142,7 +142,7 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
 
 
 def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:
-    """What git leaves behind is named by file and line."""
+    """Conflict markers of git are named by file and line."""
     lock = tmp_path / "revisions.lock"
     lock.write_text("0001  -  expand  a  00  -  -\n<<<<<<< HEAD\n", "utf-8")
     with pytest.raises(RevisionsBroken, match=r"revisions\.lock:2 does not read as id"):

@@ -66,7 +66,7 @@ def test_a_suppression_with_a_reason_lets_its_rule_pass() -> None:
 
 
 def test_a_suppression_without_a_reason_is_a_finding_itself() -> None:
-    """What it suppresses stays suppressed: one finding is enough to say it."""
+    """Its rules stay suppressed: one finding is enough to say it."""
     findings, suppressed = judge("# allow avoid-importing-the-application\n" + BREAKS)
     assert suppressed == 1
     assert list(told(findings)) == [

@@ -1,4 +1,4 @@
-"""What the files of a chain show, and how a script falls into statements."""
+"""The files of a chain are read, and a script is split into statements."""
 
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def test_a_docstring_declares_losses(tmp_path: Path, docstring: str, names: set[
 
 @pytest.mark.parametrize("told", [{"since": "0009"}, {"between": {"0009": "SELECT 1"}}])
 def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, Any]) -> None:
-    """What would never happen is refused."""
+    """A fault that would never happen is refused."""
     (tmp_path / "versions").mkdir()
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
     revision(tmp_path / "versions", "0001_start")

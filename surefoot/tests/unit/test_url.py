@@ -367,7 +367,7 @@ def test_the_password_is_in_no_text_of_the_url(where: str) -> None:
     ],
 )
 def test_the_password_is_in_no_error(url: str) -> None:
-    """What cannot be read is not quoted where it may hold the password."""
+    """An unreadable part is not quoted where it may hold the password."""
     with pytest.raises(DatabaseUrlInvalid) as refused:
         parse(url)
     error = refused.value

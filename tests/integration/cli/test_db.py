@@ -26,7 +26,7 @@ def vegafs(state_dir: Path) -> Vegafs:
 
 
 def test_start_keeps_the_server_and_stop_ends_it(vegafs: Vegafs, state_dir: Path) -> None:
-    """What is said on the way is enough to go on."""
+    """The messages on the way are enough to go on."""
     started = vegafs("start")
     assert started.code == 0
     assert started.err == (

@@ -22,7 +22,7 @@ from tests.support.service import Served, plant, served
 
 
 class Printed:
-    """What `vegafs dev` prints when it serves."""
+    """The output of `vegafs dev` when it serves."""
 
     def __init__(self, service: Served) -> None:
         assert eventually(lambda: "\nCtrl-C" in service.process.out, timeout_s=30), service.said
@@ -38,7 +38,7 @@ class Printed:
 
 
 def pasted(line: str) -> Any:
-    """What a command line answers when it is pasted into a shell."""
+    """The answer to a command line that is pasted into a shell."""
     done = subprocess.run(
         ["sh", "-c", line], capture_output=True, text=True, check=True, timeout=30
     )

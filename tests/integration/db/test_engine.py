@@ -62,7 +62,7 @@ async def test_each_role_has_its_settings_from_the_first_statement(
 async def test_a_migration_s_timeouts_beat_those_of_the_role_and_the_url(
     database: Database,
 ) -> None:
-    """What is meant for requests does not stop a migration."""
+    """A limit that is meant for requests does not stop a migration."""
     await value(
         database.url,
         f'ALTER DATABASE "{database.name}" SET idle_in_transaction_session_timeout = 1000',

@@ -208,7 +208,7 @@ async def test_an_invalid_filter_is_a_problem(
 async def test_volumes_are_listed_with_their_usage(
     api: httpx.AsyncClient, catalogue: Volume, root: Path
 ) -> None:
-    """What is missing does not count; a volume that is no longer configured says so."""
+    """Missing files do not count; a volume that is no longer configured says so."""
     answer = await api.get("/api/v1/volumes")
     listed = answer.json()["volumes"]
     assert listed[0].pop("last_seen_at") is not None

@@ -202,7 +202,7 @@ async def test_jobs_are_listed_newest_first_and_filtered(
 
 
 async def test_pages_of_jobs_hold_while_jobs_are_added(api: httpx.AsyncClient, root: Path) -> None:
-    """What was there is listed once; what is new is newer than the first page."""
+    """Earlier jobs are listed once; new ones are newer than the first page."""
     for name in "abcde":
         (root / name).mkdir()
     old = [await queued(api, path=name) for name in "abcd"]

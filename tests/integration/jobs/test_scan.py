@@ -44,7 +44,7 @@ class Scanner:
             return await repository.get(session, job_id)
 
     async def completed(self, path: str = "", **parameters: Any) -> dict[str, Any]:
-        """What a scan found."""
+        """The result of a scan."""
         job = await self.do("scan", path, **parameters)
         assert job.status is JobStatus.COMPLETED, job.error
         assert job.result is not None

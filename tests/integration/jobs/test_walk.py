@@ -180,7 +180,7 @@ def test_a_path_too_long_for_the_index_is_counted_and_left_out(tmp_path: Path) -
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="/dev/shm is no mount of its own")
 def test_a_walk_stays_on_its_file_system() -> None:
-    """What is mounted below is counted, and what it holds is unknown."""
+    """A mount point below is counted, and its contents are unknown."""
     _, tally = files_below(Path("/dev"))
     assert tally.mounts_skipped >= 1
     assert "shm" in tally.unseen

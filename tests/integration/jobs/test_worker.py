@@ -193,7 +193,7 @@ async def test_a_cancelled_job_ends_its_work(
 
 
 async def test_a_job_cancelled_at_its_last_moment_stays_cancelled(office: Office) -> None:
-    """What the worker found comes too late."""
+    """The worker's result comes too late."""
 
     async def cancelled_meanwhile(work: Work) -> dict[str, Any]:
         await office.cancel(work.lease.job_id)

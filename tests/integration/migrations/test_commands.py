@@ -21,7 +21,7 @@ from tests.support.settings import settings_of
 CHAIN = read_revisions(ROOT / "alembic" / "versions")
 IDS = [revision.id for revision in CHAIN]
 HEAD = IDS[-1]
-# What says what was done, and stays when everything else is reverted.
+# The records of runs, which stay when everything else is reverted.
 BOOKKEEPING = {"alembic_version", "alembic_version_ledger"}
 
 
@@ -145,7 +145,7 @@ def test_history_is_shown_without_a_database() -> None:
 
 
 def test_heads_and_show_need_no_database() -> None:
-    """What is on disk is told from disk."""
+    """Questions about the files need no database."""
     assert run_alembic("heads", url=None) == Result(0, f"{HEAD} (head)\n", "")
     shown = run_alembic("show", "0003", url=None)
     assert shown.code == 0
@@ -246,7 +246,7 @@ def test_ensure_version_makes_its_table(empty_database: Database) -> None:
 async def test_offline_sql_gives_the_same_schema(
     empty_database: Database, database: Database
 ) -> None:
-    """What `--sql` prints, run by psql, is what the upgrade does; and the same down again."""
+    """The SQL of `--sql`, run by psql, does what the upgrade does; and the same down again."""
     up = run_alembic("upgrade", "head", "--sql", url=None)
     assert (up.code, up.err) == (0, "")
     psql(empty_database, up.out)
@@ -281,7 +281,7 @@ async def test_passwords_never_appear(database: Database) -> None:
 def test_a_wrong_revision_is_one_message(
     database: Database, arguments: list[str], code: int, message: str
 ) -> None:
-    """What was typed is quoted, with the command that lists what there is."""
+    """The argument is quoted, with the command that lists the revisions."""
     assert run_alembic(*arguments, url=database.url) == Result(code, "", message)
 
 
@@ -330,7 +330,7 @@ def test_an_ambiguous_id_is_named(project: Path, database: Database) -> None:
     ids=["unreachable", "malformed", "another driver"],
 )
 def test_a_database_that_cannot_be_used_is_one_message(url: str, code: int, message: str) -> None:
-    """What is true and what helps, the exit code of its class, no traceback."""
+    """The fact, the help, the exit code of its class, no traceback."""
     assert run_alembic("upgrade", "head", url=url) == Result(code, "", message)
 
 
@@ -383,7 +383,7 @@ def older_build(project: Path) -> None:
 
 
 def lock(project: Path) -> None:
-    """What `vegafs lock` does, without fingerprints."""
+    """It does what `vegafs lock` does, without fingerprints."""
     folder = project / "alembic"
     write_lock(folder / "revisions.lock", read_revisions(folder / "versions"))
 

@@ -40,7 +40,7 @@ def test_a_missing_database_is_one_message(database: Database) -> None:
 
 
 async def test_a_role_without_rights_is_one_message(empty_database: Database) -> None:
-    """What may not be done by whom, with nothing applied."""
+    """The missing privilege and the role are named, with nothing applied."""
     role = f"{empty_database.name}_reader"
     await value(empty_database.url, f"CREATE ROLE {role} LOGIN")
     url = empty_database.url.replace("://tester@", f"://{role}@")

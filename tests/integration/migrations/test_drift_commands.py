@@ -133,7 +133,7 @@ async def test_a_role_that_reads_the_catalog_is_enough(ask: Ask, database: Datab
 
 @pytest.mark.slow
 def test_privileges_are_compared_where_they_are_asked_for(ask: Ask, database: Database) -> None:
-    """What the scratch database's own role owns is as good as what the target's does."""
+    """The owner on the scratch database counts as the owner on the target."""
     role = f"granted_{database.name}"
     psql(database, f"CREATE ROLE {role}; GRANT SELECT ON jobs TO {role}")
     assert ask("drift").code == 0
@@ -154,7 +154,7 @@ def test_privileges_are_compared_where_they_are_asked_for(ask: Ask, database: Da
 async def test_the_scratch_database_may_be_of_another_postgresql(
     ask: Ask, database: Database
 ) -> None:
-    """What was migrated on one compares equal with what was migrated on the other."""
+    """A database migrated on one compares equal with one migrated on the other."""
     major = int(str(await value(database.url, "SHOW server_version_num"))) // 10_000
     others = (each for each in (18, 16, 15) if each != major)
     other = next((each for each in others if find_binaries(None, major=each)), None)

@@ -16,7 +16,7 @@ from tests.support.project import run
 from tests.support.service import Served, served, served_by
 
 AT = "SELECT string_agg(version_num, ',') FROM alembic_version"
-# What else production asks has tests of its own.
+# The other demands of production have tests of their own.
 PRODUCTION = {"VEGAFS_ENVIRONMENT": "production", "VEGAFS_MIGRATE_LINT": "off"}
 REFUSED = re.compile(
     r"REFUSED \[services-alive\]  0010 needs the code of 0009, and 1 older service is running: "

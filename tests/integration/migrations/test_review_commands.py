@@ -109,7 +109,7 @@ def test_every_rule_is_explained() -> None:
 
 
 def test_the_code_of_an_error_is_explained() -> None:
-    """What it states, its exit code, and what that means."""
+    """Its text, its exit code, and the meaning of that."""
     assert run("vegafs", "explain", "mutex-held").out == (
         "error [mutex-held]  Another run holds the migration mutex for longer than this one "
         "waits.\n  exit code: 75, The same command may work in a moment, and a retry is safe\n"

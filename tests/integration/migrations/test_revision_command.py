@@ -24,7 +24,7 @@ def revision(
     url = database.url if database else "postgresql://nobody@127.0.0.1:1/none"
     environment = {"PYTHONPATH": imported(project)}
     if database:
-        # What is written is tried on the server that there is.
+        # The new file is tried on the server that there is.
         environment["VEGAFS_SCRATCH_URL"] = database.url
     return run_alembic(*options, "revision", *arguments, url=url, cwd=project, env=environment)
 

@@ -1,4 +1,4 @@
-"""What OpenTelemetry is told of runs and of the start-up check."""
+"""OpenTelemetry gets spans of runs and of the start-up check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEAD = IDS[-1]
 
 
 class Told:
-    """What was told since it was made."""
+    """The spans since it was made."""
 
     def __init__(self, spans: InMemorySpanExporter, reader: InMemoryMetricReader) -> None:
         self._spans, self._reader = spans, reader

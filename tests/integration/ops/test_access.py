@@ -81,7 +81,7 @@ async def test_without_a_key_a_browser_is_asked_for_one(
 async def test_the_key_is_the_password_here_and_nowhere_else(
     operator: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:
-    """What a browser sends by itself changes nothing in the API."""
+    """A cookie that a browser sends by itself changes nothing in the API."""
     key = operator.headers["Authorization"].removeprefix("Bearer ")
     login = base64.b64encode(f"anybody:{key}".encode()).decode()
     headers = {"Authorization": f"Basic {login}"}

@@ -72,7 +72,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def ends() -> AsyncIterator[AsyncExitStack]:
-    """What ends with the test."""
+    """The resources that end with the test."""
     async with AsyncExitStack() as stack:
         yield stack
 
@@ -100,7 +100,7 @@ async def look(browser: Browser, ends: AsyncExitStack, tmp_path: Path) -> Look:
 
 
 async def part(page: Page, heading: str) -> str:
-    """What stands in a section, on one line."""
+    """The text of a section, on one line."""
     found = page.locator("section", has=page.get_by_role("heading", name=heading))
     return " ".join((await found.inner_text()).split())
 

@@ -47,7 +47,7 @@ def command(name: str | None) -> None:
 
 def _rule(rule: Rule) -> None:
     output.answer(f"{rule.level} [{rule.id}]  {rule.title}")
-    # What a finding names stands in angle brackets.
+    # Names that a finding fills in stand in angle brackets.
     output.answer(f"  {_VALUE.sub(_named, rule.consequence)}")
     output.answer(f"  help: {_VALUE.sub(_named, rule.help)}\n")
     output.answer("Safe form:\n")

@@ -35,11 +35,11 @@ PROTOCOL_VIOLATION = "08P01"
 TRY_AGAIN = ("40001", "40P01", CANCELLED)
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
-# What ends a session from outside: terminated, crashed, a timeout on idle or long transactions.
+# Ends of a session from outside: terminated, crashed, a timeout on idle or long transactions.
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # On Python 3.10 asyncio's timeout is an exception of its own.
 _SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
-# What a use of the database can raise, for those who go on without it.
+# Errors that a use of the database can raise, for those who go on without it.
 DATABASE_ERRORS = (SQLAlchemyError, *_SILENCE)
 
 

@@ -7,7 +7,7 @@ A message names the command that its reader has and the setting by the project's
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# What is no field of Limits, where the project gives it no name.
+# Settings that are no field of Limits, where the project gives them no name.
 _UNNAMED = {
     "database": "the database URL that env.py names",
     "migrate_database": "the database URL that env.py names",

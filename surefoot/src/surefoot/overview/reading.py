@@ -24,7 +24,7 @@ from surefoot.version_table import VersionTable
 
 # With a silent server, closing the connection takes up to two seconds more.
 READ_S = 3.0
-# What a migration has locked is not worth waiting for.
+# A table that a migration has locked is not worth waiting for.
 _BOUNDS = (
     "SELECT set_config('lock_timeout', '200ms', true), "
     "set_config('statement_timeout', '1500ms', true)"
