@@ -14,6 +14,7 @@ from harness.fixtures import (
     database,
     databases,
     empty_database,
+    private_server,
     pytest_runtest_makereport,
     server,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "database",
     "databases",
     "empty_database",
+    "private_server",
     "pytest_runtest_makereport",
     "server",
     "session",

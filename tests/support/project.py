@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from harness import commands
 from harness.databases import Template
 from harness.forks import Forks, Result
 from harness.runs import Chain
@@ -50,23 +49,8 @@ def run(program: str, *arguments: str, **environment: str) -> Result:
 def run_alembic(
     *arguments: str, url: str | None, cwd: Path = ROOT, env: Mapping[str, str] | None = None
 ) -> Result:
-    """`alembic …` as a process. A DATABASE_URL of None is unset.
-
-    It is forked from one that has done its imports, unless a PYTHONPATH asks for others.
-    """
-    wanted = {**(env or {}), **({} if url is None else {"DATABASE_URL": url})}
-    if "PYTHONPATH" not in wanted:
-        return forks().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("alembic")), *arguments],
-        cwd=cwd,
-        env={**os.environ, **wanted},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
+    """`alembic …` in a folder of the project, as a process. A DATABASE_URL of None is unset."""
+    return commands.run_alembic(*arguments, url=url, cwd=cwd, env=env, forked_by=forks)
 
 
 def forget_configuration() -> None:

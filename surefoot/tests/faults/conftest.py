@@ -1,16 +1,14 @@
 """Runs of `alembic` as processes, and what a test sees of the server meanwhile."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from harness.databases import Database, connect
-from harness.private import PrivateServer, private_servers
 from harness.runs import Chain, Launcher
-from harness.server import Server
 
 
 @pytest.fixture
@@ -39,10 +37,3 @@ async def blocker(empty_database: Database) -> AsyncIterator[asyncpg.Connection]
     connection = await connect(empty_database.url, "blocker")
     yield connection
     await connection.close()
-
-
-@pytest.fixture
-def private_server(server: Server) -> Iterator[PrivateServer]:
-    """Starts servers of the test's own."""
-    with private_servers(server) as start:
-        yield start

@@ -23,7 +23,8 @@ from surefoot.target import Target
 
 LONGEST_PAUSE_S = 0.05
 HELD_S = 1.5
-LATE_S = 0.02
+# The interval in which a thread gives way to another one; a thread that is later waits for a core.
+LATE_S = 0.005
 IMPORTABLE = [str(LIBRARY / folder) for folder in ("src", "tests")]
 
 

@@ -172,8 +172,10 @@ async def test_a_timeout_around_an_upgrade_is_a_cancellation(
 ) -> None:
     """`asyncio.wait_for` gets its TimeoutError, and the next upgrade can begin."""
     async with engine(empty_database.access, "migrate") as made:
+        task = asyncio.create_task(upgrade(Target.of(made, sleepy.ini)))
+        await wait_until(watcher, SLEEPS)
         with pytest.raises((asyncio.TimeoutError, TimeoutError)):
-            await asyncio.wait_for(upgrade(Target.of(made, sleepy.ini)), 1.5)
+            await asyncio.wait_for(task, 0.1)
         await check_left(empty_database, watcher, "applied", "failed")
         sleepy.path("0002").write_text(sleepy.path("0002").read_text().replace("(60)", "(0)"))
         sleepy.lock()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from harness.databases import Database
-from harness.forks import Result, forks
+from harness.forks import Forks, Result, forks
 from harness.server import SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.embedded.binaries import find_binaries
 
 
 def run_alembic(
-    *arguments: str, url: str | None, cwd: Path = SAMPLE, env: Mapping[str, str] | None = None
+    *arguments: str,
+    url: str | None,
+    cwd: Path = SAMPLE,
+    env: Mapping[str, str] | None = None,
+    forked_by: Callable[[], Forks] = forks,
 ) -> Result:
     """`alembic …` as a process. A DATABASE_URL of None is unset.
 
@@ -25,7 +29,7 @@ def run_alembic(
     """
     wanted = {**(env or {}), **({} if url is None else {"DATABASE_URL": url})}
     if "PYTHONPATH" not in wanted:
-        return forks().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
+        return forked_by().start("alembic", *arguments, env=wanted, cwd=cwd).wait()
     done = subprocess.run(
         [str(Path(sys.executable).with_name("alembic")), *arguments],
         cwd=cwd,

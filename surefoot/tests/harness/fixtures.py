@@ -2,6 +2,7 @@
 
 database         a clone of the migrated template
 empty_database   a new database without anything in it
+private_server   starts a server of the test's own
 
 The database of a failed test is kept, and its URL is in the report. The server ends with the run;
 SUREFOOT_TEST_DATABASE_URL names another one, SUREFOOT_TEST_PG_MAJOR its PostgreSQL.
@@ -19,6 +20,7 @@ import pytest
 from harness import server as test_server
 from harness.databases import Database, Databases, Template, connect
 from harness.forks import end_forks
+from harness.private import PrivateServer, private_servers
 from surefoot.embedded.identity import die_with_parent
 
 FAILED = pytest.StashKey[bool]()
@@ -96,6 +98,13 @@ async def empty_database(
     made = await databases.empty()
     yield made
     await _leave(request, databases, made)
+
+
+@pytest.fixture
+def private_server(server: test_server.Server) -> Iterator[PrivateServer]:
+    """Starts servers of the test's own."""
+    with private_servers(server) as start:
+        yield start
 
 
 async def _leave(request: pytest.FixtureRequest, databases: Databases, made: Database) -> None:
