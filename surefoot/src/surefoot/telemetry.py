@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from surefoot.errors import SurefootError
@@ -36,10 +36,9 @@ class Telemetry:
     """The spans and metrics of one run."""
 
     def __init__(self, database: str) -> None:
-        self._database = database
-        self._revision: Span | None = None
-        self._wait: Span | None = None
-        self._since_s = 0.0
+        self._database = {"db.namespace": database}
+        # The wait for the mutex or the attempt at a revision that goes on, and its histogram.
+        self._part: tuple[Span, float, str, str] | None = None
 
     @contextmanager
     def run(self, command: str) -> Iterator[None]:
@@ -48,81 +47,64 @@ class Telemetry:
             yield
             return
         began_s, outcome = time.monotonic(), "ok"
-        about = {"db.namespace": self._database, "surefoot.command": command}
-        with trace.get_tracer(NAME).start_as_current_span(
-            f"run: {command}",
-            attributes={"db.system.name": "postgresql", **about},
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        about = {**self._database, "surefoot.command": command}
+        with _span(f"run: {command}", {"db.system.name": "postgresql", **about}) as span:
             try:
                 yield
             except BaseException as error:
                 outcome = _code(error)
-                self._end_wait(outcome)
-                self._end_revision(outcome)
+                self._end(outcome)
                 _fail(span, outcome)
                 raise
             finally:
-                _record(
-                    "surefoot.run.duration",
-                    "How long runs took, waits included.",
-                    time.monotonic() - began_s,
-                    {**about, "surefoot.outcome": outcome},
-                )
+                text = "How long runs took, waits included."
+                _record("surefoot.run.duration", text, began_s, about, outcome)
 
     def mutex_waits(self) -> None:
         """Another run holds the mutex; called at each try."""
-        if IS_INSTALLED and self._wait is None:
-            self._wait = trace.get_tracer(NAME).start_span("wait for the mutex")
-            self._since_s = time.monotonic()
+        if self._part is None:
+            text = "How long runs waited for the mutex."
+            self._begin("wait for the mutex", "surefoot.mutex.wait", text)
 
     def mutex_ends(self) -> None:
         """The wait is over: this run has the mutex, or nothing is left to do."""
-        self._end_wait("ok")
+        self._end("ok")
 
     def revision_starts(self, revision: str, direction: str) -> None:
         """An attempt at a revision begins; one that was open got no lock."""
-        if not IS_INSTALLED:
-            return
-        self._end_revision("lock-blocked")
-        self._revision = trace.get_tracer(NAME).start_span(
+        self._end("lock-blocked")
+        self._begin(
             f"revision {revision}",
-            attributes={"surefoot.revision": revision, "surefoot.direction": direction},
+            "surefoot.revision.duration",
+            "How long attempts at revisions took.",
+            {"surefoot.revision": revision, "surefoot.direction": direction},
         )
-        self._since_s = time.monotonic()
 
     def revision_ends(self) -> None:
         """It is committed."""
-        self._end_revision("ok")
+        self._end("ok")
 
     def lock_blocked(self, unit: str, attempt: int) -> None:
         """A lock timeout or a deadlock ended an attempt."""
-        if not IS_INSTALLED:
+        if IS_INSTALLED:
+            span = self._part[0] if self._part else trace.get_current_span()
+            span.add_event("lock blocked", {"surefoot.unit": unit, "surefoot.attempt": attempt})
+            text = "How often a lock timeout or a deadlock ended an attempt."
+            _count("surefoot.lock.retries", text, {**self._database, "surefoot.unit": unit})
+
+    def _begin(self, name: str, metric: str, text: str, about: Attributes | None = None) -> None:
+        if IS_INSTALLED:
+            span = trace.get_tracer(NAME).start_span(name, attributes=about)
+            self._part = span, time.monotonic(), metric, text
+
+    def _end(self, outcome: str) -> None:
+        if self._part is None:
             return
-        attributes: Attributes = {"surefoot.unit": unit, "surefoot.attempt": attempt}
-        (self._revision or trace.get_current_span()).add_event("lock blocked", attributes)
-        metrics.get_meter(NAME).create_counter(
-            "surefoot.lock.retries", "1", "How often a lock timeout or a deadlock ended an attempt."
-        ).add(1, {"db.namespace": self._database, "surefoot.unit": unit})
-
-    def _end_wait(self, outcome: str) -> None:
-        self._end(self._wait, outcome, "surefoot.mutex.wait", "runs waited for the mutex")
-        self._wait = None
-
-    def _end_revision(self, outcome: str) -> None:
-        name = "surefoot.revision.duration"
-        self._end(self._revision, outcome, name, "attempts at revisions took")
-        self._revision = None
-
-    def _end(self, span: Span | None, outcome: str, name: str, subject: str) -> None:
-        if span is None:
-            return
+        (span, since_s, metric, text), self._part = self._part, None
         if outcome != "ok":
             _fail(span, outcome)
         span.end()
-        attributes = {"db.namespace": self._database, "surefoot.outcome": outcome}
-        _record(name, f"How long {subject}.", time.monotonic() - self._since_s, attributes)
+        _record(metric, text, since_s, self._database, outcome)
 
 
 @contextmanager
@@ -131,9 +113,7 @@ def startup_check() -> Iterator[Callable[[str], None]]:
     if not IS_INSTALLED:
         yield lambda _: None
         return
-    with trace.get_tracer(NAME).start_as_current_span(
-        "schema check at start", record_exception=False, set_status_on_exception=False
-    ) as span:
+    with _span("schema check at start") as span:
         try:
             yield lambda state: span.set_attribute("surefoot.schema.state", state)
         except BaseException as error:
@@ -144,9 +124,15 @@ def startup_check() -> Iterator[Callable[[str], None]]:
 def verdict_changed(database: str, state: str) -> None:
     """A running service found its schema in a new state, or in its first."""
     if IS_INSTALLED:
-        metrics.get_meter(NAME).create_counter(
-            "surefoot.schema.verdicts", "1", "How often the state of the schema changed."
-        ).add(1, {"db.namespace": database, "surefoot.schema.state": state})
+        about = {"db.namespace": database, "surefoot.schema.state": state}
+        _count("surefoot.schema.verdicts", "How often the state of the schema changed.", about)
+
+
+def _span(name: str, about: Attributes | None = None) -> AbstractContextManager[Span]:
+    """A span that is the current one; an error is recorded by `_fail` alone."""
+    return trace.get_tracer(NAME).start_as_current_span(
+        name, attributes=about, record_exception=False, set_status_on_exception=False
+    )
 
 
 def _fail(span: Span, code: str) -> None:
@@ -154,8 +140,13 @@ def _fail(span: Span, code: str) -> None:
     span.set_status(trace.StatusCode.ERROR, code)
 
 
-def _record(name: str, description: str, seconds: float, attributes: Attributes) -> None:
-    metrics.get_meter(NAME).create_histogram(name, "s", description).record(seconds, attributes)
+def _record(name: str, text: str, since_s: float, about: Attributes, outcome: str) -> None:
+    histogram = metrics.get_meter(NAME).create_histogram(name, "s", text)
+    histogram.record(time.monotonic() - since_s, {**about, "surefoot.outcome": outcome})
+
+
+def _count(name: str, text: str, about: Attributes) -> None:
+    metrics.get_meter(NAME).create_counter(name, "1", text).add(1, about)
 
 
 def _code(error: BaseException) -> str:
