@@ -11,8 +11,8 @@ import pytest
 import surefoot
 from surefoot.catalog.kinds import Column, Enum, Index, Routine, View
 from surefoot.catalog.model import Catalog, Difference, Key, difference
+from surefoot.catalog.normal_form import view_definition
 from surefoot.catalog.statements import comment, create, drop
-from surefoot.catalog.view_definition import view_definition
 
 SOURCE = str(Path(surefoot.__file__).parents[1])
 INDEX = Key("index", "ix")

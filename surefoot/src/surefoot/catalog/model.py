@@ -21,6 +21,9 @@ from surefoot.catalog.kinds import (
     table_of,
 )
 
+# Kinds of object whose names only their table makes unique.
+NAMED_IN_TABLE = ("column", "constraint", "trigger", "rule", "policy")
+
 
 class Key(NamedTuple):
     """Names an object: its kind (`index`) and its name, with the table's where that owns it.

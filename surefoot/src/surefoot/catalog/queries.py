@@ -1,8 +1,9 @@
 """The queries that read a catalog: objects, dependencies, and on demand owners and privileges.
 
-The SELECTs of all kinds of object are one statement. Each gives kind, name, the relation that the
-object belongs to, its address in pg_depend (class, object, column) and its attributes as JSON. An
-attribute that few objects have is given only where it is set.
+The SELECTs of all kinds of object are one statement. Each row is a kind, a class of pg_depend and
+the object as JSON. Beside the attributes, the JSON has the object's `oid`, and where they are not
+the usual: `object`, its kind; `part`, its column in pg_depend; `key`, its name; `relation`, what it
+belongs to. A SELECT of names themselves would cut a longer text in a UNION to 63 bytes.
 """
 
 from surefoot.catalog.relation_queries import RELATION_QUERIES
@@ -11,17 +12,15 @@ from surefoot.catalog.type_queries import TYPE_QUERIES
 # Partitions are left out: only their bounds are read, the rest comes from their parents.
 _COMMON = """
 WITH namespace AS (SELECT oid FROM pg_namespace WHERE nspname = CAST(:schema AS text)),
-member AS (SELECT objid FROM pg_depend WHERE deptype = 'e'),
+state (letter, word) AS (VALUES ('D'::"char", 'no'), ('R', 'on replicas'), ('A', 'always')),
+member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
 relation AS (
-    SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
-           c.reloptions AS options, c.relrowsecurity AS row_security,
-           c.relforcerowsecurity AS forced, c.relreplident AS replica_identity,
-           c.reltoastrelid AS toast
-    FROM pg_class c
+    SELECT c.*, c.relkind IN ('r', 'p', 'f') AS is_table FROM pg_class c
     WHERE c.relnamespace = (SELECT oid FROM namespace) AND NOT c.relispartition
-      AND NOT EXISTS (SELECT FROM member m WHERE m.objid = c.oid)),
+      AND NOT EXISTS (SELECT FROM member m
+                      WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)),
 sequence AS (
-    SELECT r.oid, r.name, q.seqtypid AS type, d.deptype AS dependency, d.refobjid AS table_oid,
+    SELECT r.oid, r.relname, q.seqtypid AS type, d.deptype AS dependency, d.refobjid AS table_oid,
            d.refobjsubid AS table_column, t.relname AS table_name, a.attname AS column_name,
            format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s', q.seqstart,
                   q.seqincrement, q.seqmin, q.seqmax, q.seqcache)
@@ -32,7 +31,16 @@ sequence AS (
     LEFT JOIN pg_class t ON t.oid = d.refobjid
     LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid)
 """
-OBJECTS = _COMMON + "UNION ALL".join((*RELATION_QUERIES, *TYPE_QUERIES))
+OBJECTS = _COMMON + "UNION ALL".join(
+    f"""
+SELECT '{kind}', '{catalog}'::regclass::oid,
+       jsonb_build_object('comment', obj_description(o.oid, '{catalog}')) || to_jsonb(o)
+FROM ({query}) o
+WHERE NOT EXISTS (SELECT FROM member m
+                  WHERE m.classid = '{catalog}'::regclass AND m.objid = o.oid)
+"""  # noqa: S608 - the SELECTs of this package
+    for (kind, catalog), query in (RELATION_QUERIES | TYPE_QUERIES).items()
+)
 
 # Pairs of addresses: who needs whom.
 # A view depends through its rule, a default through its own row, an array through its element, a

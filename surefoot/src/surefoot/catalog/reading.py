@@ -1,32 +1,66 @@
 """snapshot reads one schema into a Catalog."""
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.catalog.kinds import KINDS, SchemaObject, Value
-from surefoot.catalog.model import Catalog, Key
+from surefoot.catalog.kinds import KINDS, SchemaObject, Value, View
+from surefoot.catalog.model import NAMED_IN_TABLE, Catalog, Key
+from surefoot.catalog.normal_form import settled, view_definition
 from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
-from surefoot.catalog.view_definition import view_definition
+from surefoot.quoting import qualified
 from surefoot.version_table import VersionTable
 
+_log = logging.getLogger(__name__)
+
+# Attributes with expressions in them.
+_EXPRESSIONS = frozenset({"arguments", "default", "definition", "generated", "partition_key"})
 # The schema comes first, so that PostgreSQL writes its names without a schema. The schemas of
 # extensions follow, for the same effect: a citext of `public` reads the same from another schema.
 _SEARCH_PATH = """
-SELECT set_config('search_path', concat_ws(', ', quote_ident(CAST(:schema AS text)), (
+SELECT set_config('search_path', concat_ws(', ', quote_ident(s.schema), (
     SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', CAST(:schema AS text)))), true),
-    current_setting('server_version_num')::int
+    WHERE n.nspname NOT IN ('pg_catalog', s.schema))), true),
+    current_setting('server_version_num')::int, s.schema
+FROM (SELECT coalesce(CAST(:schema AS text), current_schema(), 'public') AS schema) s
 """
+# Other values of these make PostgreSQL write the same definition in another way.
+_SETTINGS = {
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+}
+_SET = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items()
+)
+
+# Parameters that a person can set; a server may keep notes of its own beside them.
+_OPTIONS = frozenset(  # and autovacuum_…
+    {
+        *("autosummarize", "buffering", "check_option", "deduplicate_items", "fastupdate"),
+        *("fillfactor", "gin_pending_list_limit", "log_autovacuum_min_duration", "n_distinct"),
+        *("n_distinct_inherited", "pages_per_range", "parallel_workers", "security_barrier"),
+        *("security_invoker", "toast_tuple_target", "user_catalog_table", "vacuum_index_cleanup"),
+        *("vacuum_max_eager_freeze_failure_rate", "vacuum_truncate"),
+    }
+)
 
 
 def snapshot(
     connection: Connection,
-    schema: str = "public",
+    schema: str | None = None,
     *,
     exclude: Collection[str] = (),
     privileges: bool = False,
@@ -34,21 +68,22 @@ def snapshot(
 ) -> Catalog:
     """Read the catalog of one schema, except the relations named in `exclude`.
 
-    The version table and the ledger are no part of the schema.
+    Without a schema it is the one that new objects get: the first of the search path, or `public`.
+    The version table and the ledger are no part of it. With `privileges`, owners and privileges
+    are read too.
 
-    With `privileges`, owners and privileges are read too.
-
-    Nothing is written, no lock but ACCESS SHARE is taken, and the search path is restored. A
+    Nothing is written, no lock but ACCESS SHARE is taken, and the settings are restored. A
     transaction of the caller stays open.
     """
     began = not connection.in_transaction()
     owner: str | None = None
     may: Sequence[Any] = ()
     try:
-        # The search path is set in a savepoint: the rollback restores it, also after an error.
+        # The settings are made in a savepoint: the rollback restores them, also after an error.
         with connection.begin_nested() as savepoint:
+            connection.execute(text(_SET))
+            _, version, schema = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
             given = {"schema": schema}
-            path = connection.execute(text(_SEARCH_PATH), given).one()
             rows = connection.execute(text(OBJECTS), given).all()
             uses = connection.execute(text(DEPENDENCIES), given).all()
             if privileges:
@@ -58,7 +93,7 @@ def snapshot(
     finally:
         if began:
             connection.rollback()
-    found, keys = _objects(rows, {*exclude, *version_table.relations}, server_version=path[1])
+    found, keys = _objects(rows, {*exclude, *version_table.relations}, server_version=version)
     objects = dict(found.objects)
     for kind, oid, part, of, who in may:
         if (key := keys.get((kind, oid, part))) is not None:
@@ -73,21 +108,27 @@ def _objects(
     """The objects, and the key of each address in pg_depend."""
     objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
-    positions: dict[str, list[tuple[int, str]]] = {}
-    for kind, name, relation, place, oid, part, read in rows:
-        if relation in exclude or name in exclude:
+    columns: dict[str, dict[int, str]] = {}
+    for usual, place, read in rows:
+        given: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
+        kind, part = given.pop("object", None) or usual, given.pop("part", 0)
+        name, table, oid = given["name"], given.get("table"), int(given.pop("oid"))
+        key = Key(kind, given.pop("key", f"{table}.{name}" if kind in NAMED_IN_TABLE else name))
+        if {key.name, given.pop("relation", table or name)} & {*exclude}:
             continue
-        key = Key(kind, name)
-        attributes: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
-        if (position := attributes.pop("#", None)) is not None:
-            positions.setdefault(relation, []).append((position, attributes["name"]))
-        if kind in ("view", "materialized view"):
-            attributes["definition"] = view_definition(attributes["definition"], server_version)
-        given: Any = {name.replace(" ", "_"): _value(each) for name, each in attributes.items()}
-        objects[key] = KINDS[kind](**given)
-        keys[int(place), int(oid), int(part)] = key
+        if key in objects:
+            # A dot in a name: column c of table a.b, and column b.c of table a.
+            key = Key(kind, qualified(table or "", name))
+        if table and part:
+            columns.setdefault(table, {})[part] = name
+        values: Any = {attribute: _value(attribute, value) for attribute, value in given.items()}
+        item = KINDS[kind](**values)
+        if isinstance(item, View):
+            item = replace(item, definition=view_definition(item.definition, server_version))
+        objects[key] = item
+        keys[int(place), oid, part] = key
     order = {
-        table: tuple(name for _, name in sorted(columns)) for table, columns in positions.items()
+        table: tuple(names[each] for each in sorted(names)) for table, names in columns.items()
     }
     return Catalog({key: objects[key] for key in sorted(objects)}, order), keys
 
@@ -107,9 +148,24 @@ def _uses(
     return {user: frozenset(found[user]) for user in sorted(found)}
 
 
-def _value(value: Any) -> Value:
+def _value(attribute: str, value: Any) -> Value:
     if isinstance(value, list):
-        return tuple(str(item) for item in value)
-    if value is None or isinstance(value, bool | str):
+        kept = (str(each) for each in value)
+        if attribute.endswith("options"):
+            kept = (each for each in kept if _is_known(each.partition("=")[0]))
+        found = tuple(map(settled, kept) if attribute == "checks" else kept)
+        return found or None
+    if value is None or isinstance(value, bool):
         return value
-    return str(value)
+    return settled(str(value)) if attribute in _EXPRESSIONS else str(value)
+
+
+@cache
+def _is_known(option: str) -> bool:
+    """Whether a storage parameter is compared; the first one that is not is logged."""
+    known = option in _OPTIONS or option.startswith("autovacuum_")
+    if not known:
+        _log.warning(
+            "the server has a storage parameter %s, which this version does not compare", option
+        )
+    return known

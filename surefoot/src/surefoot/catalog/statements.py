@@ -6,12 +6,10 @@ that are known by name alone are not created here.
 
 from surefoot.catalog import alterations, kinds
 from surefoot.catalog.kinds import SchemaObject
-from surefoot.catalog.model import Key
+from surefoot.catalog.model import NAMED_IN_TABLE, Key
 from surefoot.quoting import literal, quoted
 
 TRIGGER_STATES = {"no": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
-# Objects that a table owns: their statements name it.
-OF_TABLE = ("constraint", "trigger", "rule", "policy")
 # The name of these is an expression in SQL, with types or an access method.
 NAMED_IN_SQL = tuple(kind for kind, of in kinds.KINDS.items() if of is kinds.NamedObject)
 
@@ -62,7 +60,7 @@ def described(key: Key, item: SchemaObject) -> str:
     if isinstance(item, kinds.Routine):
         name += key.name[key.name.index("(", len(item.name)) :]
     kind = {"enum": "TYPE", "partition": "TABLE"}.get(key.kind, key.kind.upper())
-    if key.kind in OF_TABLE and isinstance(item, kinds.TableObject):
+    if key.kind in NAMED_IN_TABLE and isinstance(item, kinds.TableObject):
         return f"{kind} {name} ON {quoted(item.table)}"
     return f"{kind} {name}"
 
