@@ -41,6 +41,8 @@ class Project:
     # The folder of the revision files.
     versions: Path
     version_table: VersionTable = VersionTable()
+    # The schemas of the application, its own first; without a name the one that new objects get.
+    schemas: Sequence[str] = ()
     # MetaData, or import strings that lead to it: "shop.models:metadata".
     metadata: Sequence[MetaData | str] = field(default=(), repr=False)
 
@@ -88,7 +90,7 @@ class Project:
         """The revisions of this build, for the start-up check. On failure: RevisionsBroken."""
         from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
 
-        return Build.read(self.lock, self.version_table)
+        return Build.read(self.lock, self.version_table, self.schemas)
 
     def models(self) -> Sequence[MetaData]:
         """The metadata itself. On failure: ImportError, AttributeError."""

@@ -11,19 +11,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.embedded import EmbeddedServer, find_binaries
+from surefoot.project import Project
+from surefoot.quoting import quoted
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PARENT = _MEMORY if _MEMORY.is_dir() else None
 
 
 @asynccontextmanager
-async def scratch(database: Database, *, major: int | None = None) -> AsyncIterator[AsyncEngine]:
-    """An empty database, which is gone after the block.
+async def scratch(
+    database: Database, project: Project, *, major: int | None = None
+) -> AsyncIterator[AsyncEngine]:
+    """An empty database with the project's schemas, which is gone after the block.
 
     A throw-away server has that major, where its programs are installed.
 
@@ -34,6 +39,7 @@ async def scratch(database: Database, *, major: int | None = None) -> AsyncItera
         named = database if database.scratch_url is None else database.at(database.scratch_url)
         with named.available() as server:
             async with _beside(server) as engine:
+                await _prepare(engine, project)
                 yield engine
         return
     with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=PARENT) as folder:
@@ -46,7 +52,21 @@ async def scratch(database: Database, *, major: int | None = None) -> AsyncItera
         )
         with embedded.use() as running:
             async with _engine(database.at(running.url())) as engine:
+                await _prepare(engine, project)
                 yield engine
+
+
+async def _prepare(engine: AsyncEngine, project: Project) -> None:
+    """Create the schemas that the project names; the first is that of unqualified names."""
+    named = filter(None, (*project.schemas, project.version_table.schema))
+    statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named]
+    async with engine.begin() as connection:
+        if project.schemas:
+            name = await connection.scalar(text("SELECT current_database()::text"))
+            path = f"{quoted(project.schemas[0])}, public"
+            statements.append(f"ALTER DATABASE {quoted(name)} SET search_path = {path}")
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class Target:
     limits: Limits | None = None
     # As the project's environment says; catalogs and traces leave its tables out.
     version_table: VersionTable = VersionTable()
+    schemas: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -44,5 +45,5 @@ class Target:
         """The engine's database under its own name; a project may be named by its ini file."""
         name = engine.url.database or "(default)"
         if isinstance(project, Project):
-            return cls(name, engine, project.ini, limits, project.version_table)
+            return cls(name, engine, project.ini, limits, project.version_table, project.schemas)
         return cls(name, engine, Path(project), limits)

@@ -56,7 +56,7 @@ def test_a_fingerprint_does_not_depend_on_the_process() -> None:
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip
-    assert found == {"632b4d5f174e02f071864289b3d33beddcdffc3aadd0f033724decb9fcaf2c85\n"}
+    assert found == {"632b4d5f174e02f071864289b3d33beddcdffc3aadd0f033724decb9fcaf2c85/2\n"}
 
 
 def test_each_difference_says_what_was_expected_and_found() -> None:

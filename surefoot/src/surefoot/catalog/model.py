@@ -20,6 +20,7 @@ from surefoot.catalog.kinds import (
     Value,
     table_of,
 )
+from surefoot.chain.revisions import FINGERPRINT_METHOD
 
 # Kinds of object whose names only their table makes unique.
 NAMED_IN_TABLE = ("column", "constraint", "trigger", "rule", "policy")
@@ -46,6 +47,8 @@ class Catalog:
     uses: Mapping[Key, frozenset[Key]] = field(default_factory=dict, compare=False)
     # Where owners were read: objects of this role have no `owner`.
     owner: str | None = field(default=None, compare=False)
+    # The further schemas of a project, by name.
+    others: Mapping[str, Catalog] = field(default_factory=dict)
 
     def find(self, kind: type[Kind], key: Key | None) -> Kind | None:
         """The object of this key, or None where there is none of this kind."""
@@ -86,9 +89,10 @@ class Catalog:
         return frozenset(found)
 
     def declarable(self, *, kinds: bool = True) -> Catalog:
-        """The catalog without the attributes that no model declares, and without such kinds."""
+        """The first schema, without the attributes and kinds that no model declares."""
         return replace(
             self,
+            others={},
             objects={
                 key: found.without(UNDECLARED)
                 for key, found in self.objects.items()
@@ -97,18 +101,19 @@ class Catalog:
         )
 
     def fingerprint(self) -> str:
-        """The SHA-256 of the objects; the same on every supported server.
+        """The SHA-256 of the objects and the method; the same on every supported server.
 
         Owners and privileges are left out, and so are extensions: an operator may install one
         beside the schema, and dropping one drops the objects that need it.
         """
-        listing = [
+        listing: list[list[object]] = [
             [*key, sorted(found.without(ON_DEMAND).attributes().items())]
             for key, found in sorted(self.objects.items(), key=lambda item: item[0])
             if key.kind != "extension"
         ]
+        listing += ([name, other.fingerprint()] for name, other in sorted(self.others.items()))
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(text.encode()).hexdigest() + FINGERPRINT_METHOD
 
 
 # The catalog of an empty schema.
@@ -161,6 +166,12 @@ def difference(
             differences.extend(
                 Difference(*key, name, before.get(name), after.get(name)) for name in sorted(names)
             )
+    for schema in sorted({*expected.others, *found.others}):
+        pair = (each.others.get(schema, NOTHING) for each in (expected, found))
+        differences.extend(
+            replace(each, name=f"{schema}.{each.name}")
+            for each in difference(*pair, column_order=column_order)
+        )
     if column_order:
         differences.extend(
             Difference("table", table, "column order", order, found.column_order[table])

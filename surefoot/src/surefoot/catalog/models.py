@@ -52,8 +52,8 @@ def models_catalog(
 ) -> tuple[Catalog, Catalog]:
     """The catalog of the models in an empty schema, and the one after the statements of `then`.
 
-    Types and functions of extensions are found where they are. Tables with a schema are not
-    created; a foreign key to one locks it briefly.
+    Types and functions of extensions are found where they are. Tables of another schema than
+    `schema` are not created; a foreign key to one locks it briefly.
 
     On failure: PermissionMissing where the role may not create a schema; UsageError with
     PostgreSQL's message where the models cannot be created.
@@ -65,7 +65,7 @@ def models_catalog(
             connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
             connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
             for models in metadata:
-                _create(connection, models)
+                _create(connection, models, schema)
             _refuse_borrowed(connection, shadow, schema)
             found = again = snapshot(connection, shadow, exclude=exclude)
             if statements := list(then(found)):
@@ -102,10 +102,11 @@ def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
         )
 
 
-def _create(connection: Connection, models: MetaData) -> None:
-    ours = [table for table in models.sorted_tables if table.schema is None]
+def _create(connection: Connection, models: MetaData, schema: str) -> None:
+    ours = [table for table in models.sorted_tables if table.schema in (None, schema)]
     try:
         # Without checkfirst, which would find the tables of the database.
+        connection.execution_options(schema_translate_map={schema: None})
         models.create_all(connection, tables=ours, checkfirst=False)
     except DBAPIError as error:
         cause = getattr(error.orig, "__cause__", None) or error.orig
@@ -115,3 +116,5 @@ def _create(connection: Connection, models: MetaData) -> None:
             f"the models cannot be created in an empty schema: {reason}",
             help="correct the models; they must include all objects that they need",
         ) from error
+    finally:
+        connection.execution_options(schema_translate_map=None)

@@ -20,7 +20,7 @@ _PIECE = re.compile(
 _TYPE = r"""(?:[\w."]+(?: \w+)*(?:\([\d,]+\))?(?: with(?:out)? time zone)?)"""
 _ARRAY_CAST = re.compile(rf"::({_TYPE})\[\]")
 # An operand to which a cast binds: a name, a call or CASE, and further casts.
-_SIMPLE = re.compile(rf"(?:[\w.]+|CASE .* END)(?:::{_TYPE}(?:\[\])?)*", re.DOTALL)
+_SIMPLE = re.compile(rf"(?:[\w.]+|\s*CASE\s.*\sEND)(?:::{_TYPE}(?:\[\])?)*", re.DOTALL)
 _BARE_SINCE = 160000
 # Words that end FROM, and words that show more than one relation in it.
 _AFTER_FROM = frozenset({"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH"})
@@ -55,6 +55,7 @@ def settled(text: str) -> str:
                 cast = _ARRAY_CAST.match(text, place + bool(wrapped))
                 if cast and items != [""]:
                     items = [_cast(item, cast[1], wrapped=bool(wrapped)) for item in items]
+                    items[0] = items[0].removeprefix(" ")
                     place = cast.end()
                     if wrapped:
                         levels.pop()
@@ -71,14 +72,15 @@ def settled(text: str) -> str:
 
 def _cast(item: str, of: str, *, wrapped: bool) -> str:
     """An element with a cast, in parentheses where PostgreSQL writes them."""
-    blank, item = item[: len(item) - len(item.lstrip())], item.lstrip()
+    blank, item = " " if item[0] == " " or wrapped else "", item.removeprefix(" ")
     if item.startswith("ARRAY["):
         return blank + settled(f"({item})::{of}[]" if wrapped else f"{item}::{of}[]")
     bare, shorter = "", "".join("x" if each[0] in "'\"" else each for each in _pieces(item))
     while bare != shorter:
         bare, shorter = shorter, re.sub(r"\([^()]*\)|\[[^][]+\]", "", shorter)
-    wrapped = wrapped or not _SIMPLE.fullmatch(bare)
-    return f"{blank}({item})::{of}" if wrapped else f"{blank}{item}::{of}"
+    if wrapped or not _SIMPLE.fullmatch(bare):
+        return f"{blank}({item})::{of}"
+    return f"{blank}{item}::{of}"
 
 
 def _piece(text: str, place: int) -> str:
@@ -127,7 +129,8 @@ def _bare(pieces: list[str], relation: str) -> Iterator[str]:
     skipped: set[int] = set()
     for index, piece, _ in _outer(pieces):
         before = pieces[index - 1] if index else ""
-        if piece == relation and before != "." and pieces[index + 1 : index + 2] == ["."]:
+        following = "".join(pieces[index + 1 : index + 3])
+        if piece == relation and before != "." and following[:1] == "." and following != ".*":
             # In FROM the same name before a dot is a schema, which has the relation's name.
             skipped |= {index, index + 1}
     return (piece for index, piece in enumerate(pieces) if index not in skipped)

@@ -60,22 +60,24 @@ _OPTIONS = frozenset(  # and autovacuum_…
 
 def snapshot(
     connection: Connection,
-    schema: str | None = None,
+    schemas: str | Sequence[str] = (),
     *,
     exclude: Collection[str] = (),
     privileges: bool = False,
     version_table: VersionTable = VersionTable(),
 ) -> Catalog:
-    """Read the catalog of one schema, except the relations named in `exclude`.
+    """Read the catalog of the schemas, except the relations named in `exclude`.
 
-    Without a schema it is the one that new objects get: the first of the search path, or `public`.
-    The version table and the ledger are no part of it. With `privileges`, owners and privileges
-    are read too.
+    Without a name it is the schema that new objects get: the first of the search path, or
+    `public`. The version table and the ledger are no part of it. With `privileges`, owners and
+    privileges are read too.
 
     Nothing is written, no lock but ACCESS SHARE is taken, and the settings are restored. A
     transaction of the caller stays open.
     """
+    schema, *further = (schemas,) if isinstance(schemas, str) else (*schemas,) or (None,)
     began = not connection.in_transaction()
+    others: dict[str, Catalog] = {}
     owner: str | None = None
     may: Sequence[Any] = ()
     try:
@@ -90,6 +92,16 @@ def snapshot(
                 owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
                 may = connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
             savepoint.rollback()
+        for name in filter(None, further):
+            other = snapshot(
+                connection, name, exclude=exclude, privileges=privileges,
+                version_table=version_table,
+            )  # fmt: skip
+            # Extensions are objects of the database.
+            of_schema = {
+                key: each for key, each in other.objects.items() if key.kind != "extension"
+            }
+            others[name] = replace(other, objects=of_schema)
     finally:
         if began:
             connection.rollback()
@@ -97,9 +109,9 @@ def snapshot(
     objects = dict(found.objects)
     for kind, oid, part, of, who in may:
         if (key := keys.get((kind, oid, part))) is not None:
-            others = tuple(sorted(who)) if who else None
-            objects[key] = replace(objects[key], owner=of, privileges=others)
-    return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner)
+            granted = tuple(sorted(who)) if who else None
+            objects[key] = replace(objects[key], owner=of, privileges=granted)
+    return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner, others=others)
 
 
 def _objects(

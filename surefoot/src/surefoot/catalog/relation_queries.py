@@ -35,7 +35,7 @@ SELECT r.oid, a.attnum AS part, a.attname AS name, r.relname AS table, a.attnotn
        format_type(a.atttypid, a.atttypmod) AS type,
        nullif(a.attcollation, t.typcollation)::regcollation AS collation,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
-       CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid)
+       CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid, true)
            || CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END END AS generated,
        CASE a.attidentity WHEN 'a' THEN 'ALWAYS ' WHEN 'd' THEN 'BY DEFAULT ' END
            || (SELECT s.options FROM sequence s WHERE s.dependency = 'i' AND s.table_oid = r.oid

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from surefoot.chain.revisions import PHASES, Revision
+from surefoot.chain.revisions import FINGERPRINT_METHOD, PHASES, Revision
 from surefoot.errors import LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
@@ -62,9 +62,11 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
 
 
 def from_line(line: Sequence[str]) -> Revision:
-    """The revision of a line of `lock_lines`."""
+    """The revision of a line of `lock_lines`; a fingerprint of another method counts as none."""
     identifier, down, phase, slug, sha256, *known = line
     fingerprint, verdict = (None if each == "-" else each for each in known)
+    if fingerprint is not None and not fingerprint.endswith(FINGERPRINT_METHOD):
+        fingerprint = None
     return Revision(identifier, predecessors(down), phase, slug, sha256, fingerprint, verdict)
 
 

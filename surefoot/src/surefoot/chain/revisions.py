@@ -17,6 +17,10 @@ PHASES = ("expand", "contract")
 CLEAN = "clean"
 
 
+# How fingerprints are taken: their ending. One that was taken in another way is not comparable.
+FINGERPRINT_METHOD = "/2"
+
+
 @dataclass(frozen=True)
 class Revision:
     """One file of the versions folder."""

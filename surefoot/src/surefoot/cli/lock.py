@@ -51,9 +51,9 @@ async def _completed(
     of: Project, database: Database, revisions: tuple[Revision, ...]
 ) -> tuple[Revision, ...]:
     if any(revision.fingerprint is None for revision in revisions):
-        async with scratch(database) as engine:
+        async with scratch(database, of) as engine:
             revisions = await fingerprinted(Target.of(engine, of), revisions)
-    async with scratch(database) as engine:
+    async with scratch(database, of) as engine:
         judged, _ = await with_verdicts(Target.of(engine, of), revisions)
     return judged
 

@@ -83,7 +83,7 @@ def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
 
 async def _expected(of: Project, database: Database, revision: str) -> Catalog:
     """The catalog that the revisions give on a scratch database."""
-    async with scratch(database) as engine:
+    async with scratch(database, of) as engine:
         target = Target.of(engine, of)
         if revision != "base":
             await upgrade.upgrade(target, revision)

@@ -1,7 +1,6 @@
 """drift() compares a database with its revisions, and at head the revisions with the models."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 from sqlalchemy import Connection, MetaData, text
 
@@ -21,7 +20,6 @@ from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
-from surefoot.version_table import VersionTable
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 
@@ -41,29 +39,27 @@ async def drift(
         found = await drift(project, database)
         print(found.count, found.as_json())
     """
-    chain, table = project.revisions(), project.version_table
+    chain = project.revisions()
     metadata = project.models() if models else ()
     engine = database.engine("observe")
     name = engine.url.database or "(default)"
     try:
         with explained(engine.url):
             async with engine.connect() as connection:
-                at, rows, found = await connection.run_sync(_read, privileges, table)
+                at, rows, found = await connection.run_sync(_read, privileges, project)
     finally:
         await engine.dispose()
     if not set(at) <= {revision.id for revision in chain}:
         raise DatabaseAhead(name, ", ".join(at), ", ".join(sorted(heads(chain))))
     of_models = None
-    async with scratch(database) as empty:
+    async with scratch(database, project) as empty:
         for head in at:
             # The guards of production protect the data of production.
             await upgrade(Target.of(empty, project, Limits()), head)
         async with empty.connect() as connection:
-            expected = await connection.run_sync(
-                partial(snapshot, privileges=privileges, version_table=table)
-            )
+            expected = await connection.run_sync(_catalog, privileges, project)
             if metadata and frozenset(at) == heads(chain):
-                given = await connection.run_sync(_models, metadata)
+                given = await connection.run_sync(_models, metadata, project)
                 of_models = deviations(given, expected.declarable())
     return Drift(
         name,
@@ -94,17 +90,23 @@ def dated(rows: Iterable[Row], locked: Sequence[Revision], fingerprint: str) -> 
 
 
 def _read(
-    connection: Connection, privileges: bool, version_table: VersionTable
+    connection: Connection, privileges: bool, project: Project
 ) -> tuple[tuple[str, ...], Sequence[Row], Catalog]:
+    version_table = project.version_table
     at, ledger = heads_of(connection, version_table), Ledger(version_table)
     # A role that may not read the ledger gets an undated drift.
     readable = ledger.exists(connection) and connection.scalar(
         text(_MAY_READ), {"name": version_table.ledger}
     )
     rows = ledger.read(connection) if readable else ()
-    return at, rows, snapshot(connection, privileges=privileges, version_table=version_table)
+    return at, rows, _catalog(connection, privileges, project)
 
 
-def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
-    found, _ = models_catalog(connection, metadata, "public")
+def _catalog(connection: Connection, privileges: bool, project: Project) -> Catalog:
+    table = project.version_table
+    return snapshot(connection, project.schemas, privileges=privileges, version_table=table)
+
+
+def _models(connection: Connection, metadata: Sequence[MetaData], project: Project) -> Catalog:
+    found, _ = models_catalog(connection, metadata, [*project.schemas, "public"][0])
     return found.declarable()

@@ -5,14 +5,16 @@ and a detached partition the table that it became.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from surefoot.catalog import Catalog, Difference, Key, difference
+from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
 from surefoot.catalog.order import in_order
 from surefoot.catalog.statements import validate
 from surefoot.differences import relations, repair
 from surefoot.differences.model import Deviation, Repair
+from surefoot.quoting import quoted
 
 By = Mapping[Key, tuple[Difference, ...]]
 # Repairs of special cases; None where the deviation of another object includes this one.
@@ -23,7 +25,8 @@ _OWNERS = ("table", "view", "materialized view", "partition")
 def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     """The deviations of `found` from `expected`: drops first, then changes, then creations.
 
-    An unexpected extension is no deviation: operators install extensions.
+    An unexpected extension is no deviation: operators install extensions. The names of further
+    schemas have the schema before them.
     """
     by_key = _by_key(expected, found)
     special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
@@ -49,12 +52,29 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
             deviation(key, repair.make(key, come[key], expected), come[key])
             for key in _ordered(come, expected)
         ),
+        *(
+            replace(
+                each,
+                key=Key(each.key.kind, f"{schema}.{each.key.name}"),
+                repair=replace(each.repair, sql=_within(schema, each.repair.sql)),
+            )
+            for schema in sorted({*expected.others, *found.others})
+            for each in deviations(
+                expected.others.get(schema, NOTHING), found.others.get(schema, NOTHING)
+            )
+        ),
     )
+
+
+def _within(schema: str, statements: tuple[str, ...]) -> tuple[str, ...]:
+    if not statements:
+        return ()
+    return f"SET search_path = {quoted(schema)}, public", *statements, "RESET search_path"
 
 
 def _by_key(expected: Catalog, found: Catalog) -> By:
     by_key: dict[Key, tuple[Difference, ...]] = {}
-    for each in difference(expected, found):
+    for each in difference(replace(expected, others={}), replace(found, others={})):
         if each.word != "unexpected" or each.kind != "extension":
             key = Key(each.kind, each.name)
             by_key[key] = (*by_key.get(key, ()), each)

@@ -26,5 +26,5 @@ async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple
 async def catalog_of(target: Target) -> Catalog:
     """The catalog of the target."""
     async with target.engine.connect() as connection:
-        read = partial(snapshot, version_table=target.version_table)
+        read = partial(snapshot, schemas=target.schemas, version_table=target.version_table)
         return await connection.run_sync(read)

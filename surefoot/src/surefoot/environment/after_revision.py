@@ -62,7 +62,7 @@ async def _lint(environment: Environment, project: Project) -> None:
     if environment.database is None:
         return
     revisions = with_known(project.revisions(), project.locked())
-    async with scratch(environment.resolved_database()) as engine:
+    async with scratch(environment.resolved_database(), project) as engine:
         judged, linted = await with_verdicts(Target.of(engine, project), revisions)
     write_lock(project.lock, judged)
     for finding in linted.findings:

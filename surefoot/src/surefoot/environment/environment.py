@@ -72,6 +72,8 @@ class Environment:
     # Where Alembic keeps the revision of a database.
     version_table: str = VersionTable.name
     version_table_schema: str | None = None
+    # The schemas of the application, as `Project` has them.
+    schemas: Sequence[str] = ()
     # Filters of autogenerate, as Alembic defines them; tables of Surefoot are always left out.
     include_name: Callable[..., bool] | None = None
     include_object: Callable[..., bool] | None = None
@@ -110,6 +112,7 @@ class Environment:
         return Project.of(
             config or context.config,
             version_table=VersionTable(self.version_table, self.version_table_schema),
+            schemas=tuple(self.schemas),
             metadata=tuple(self.metadata) if several else (self.metadata,),  # type: ignore[arg-type]  # narrowed by `several`
         )
 

@@ -12,13 +12,15 @@ class StampRefused(Refused):
     def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
         self.database, self.revision = database, revision
         self.expected, self.found = expected, found
-        known = (
-            f"{expected[:8]}…" if expected else f"none is in revisions.lock: run `{command()} lock`"
-        )
         super().__init__(
-            f"the schema of {database!r} is not what {revision} gives "
-            f"(fingerprint {found[:8]}…, expected {known}); a stamp would hide the difference",
-            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first",
+            f"the schema of {database!r} is not what {revision} gives (fingerprint {found[:8]}…, "
+            f"expected {expected[:8]}…); a stamp would hide the difference"
+            if expected
+            else f"it is not known whether the schema of {database!r} is what {revision} gives: "
+            "revisions.lock has no comparable fingerprint for it",
+            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first"
+            if expected
+            else f"run `{command()} lock`, which measures it",
         )
 
 

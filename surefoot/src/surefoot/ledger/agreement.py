@@ -31,12 +31,15 @@ class Agreement:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether they are equal; None where the lock has no fingerprint for the revision."""
+        """Whether they are equal; None where the lock has none that is comparable."""
         return None if self.expected is None else self.expected == self.found
 
 
 async def agreement(
-    engine: AsyncEngine, lock_path: Path, version_table: VersionTable = VersionTable()
+    engine: AsyncEngine,
+    lock_path: Path,
+    version_table: VersionTable = VersionTable(),
+    schemas: Sequence[str] = (),
 ) -> Agreement:
     """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
 
@@ -47,15 +50,18 @@ async def agreement(
     locked = read_lock(lock_path)
     with explained(engine.url):
         async with engine.connect() as connection:
-            return await connection.run_sync(compare, locked, version_table)
+            return await connection.run_sync(compare, locked, version_table, schemas)
 
 
 def compare(
-    connection: Connection, locked: Sequence[Revision], version_table: VersionTable = VersionTable()
+    connection: Connection,
+    locked: Sequence[Revision],
+    version_table: VersionTable = VersionTable(),
+    schemas: Sequence[str] = (),
 ) -> Agreement:
     """Compare the schema with the lock, on a connection that is open."""
     heads = heads_of(connection, version_table)
-    found = snapshot(connection, version_table=version_table).fingerprint()
+    found = snapshot(connection, schemas, version_table=version_table).fingerprint()
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)
 
 

@@ -26,5 +26,5 @@ async def lint(
     wanted = [r.id for r in chain] if revisions is None else list(revisions)
     if not wanted:
         return NOTHING
-    async with scratch(database) as engine:
+    async with scratch(database, project) as engine:
         return await lint_on(Target.of(engine, project), chain, wanted)

@@ -54,7 +54,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
         "services": lambda connection: living(connection, build.revisions),
         # Last: it is the longest, and waits where a migration has locked something.
         "agreement": lambda connection: agreement.compare(
-            connection, build.revisions, build.version_table
+            connection, build.revisions, build.version_table, build.schemas
         ),
     }
     connection = engine.connect()

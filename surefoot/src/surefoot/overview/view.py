@@ -196,7 +196,7 @@ def _schema_check(reading: Reading) -> tuple[Holds, str]:
         return "unknown", agreement.unread
     found = agreement.found[:12]
     if agreement.expected is None:
-        return "unknown", "revisions.lock has no fingerprint for this revision"
+        return "unknown", "revisions.lock has no comparable fingerprint for this revision"
     if agreement.agrees:
         return "yes", f"it matches the revisions (fingerprint {found})"
     return "no", f"its fingerprint is {found}; the revisions give {agreement.expected[:12]}"

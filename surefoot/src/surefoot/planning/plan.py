@@ -137,7 +137,7 @@ async def plan(
         await engine.dispose()
     linted = NOTHING
     if pending:
-        async with scratch(trying or database, major=major) as empty:
+        async with scratch(trying or database, project, major=major) as empty:
             target = Target.of(empty, project)
             if schema is not None:
                 await make_schema(schema, empty)

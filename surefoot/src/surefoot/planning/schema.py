@@ -111,6 +111,8 @@ async def make_schema(schema: Schema, engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         try:
-            await driver.execute(_NOT_SQL.sub("", schema.sql))
+            # The schemas that the project names are there already.
+            sql = re.sub("^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", schema.sql, flags=re.MULTILINE)
+            await driver.execute(_NOT_SQL.sub("", sql))
         except asyncpg.PostgresError as error:
             raise SchemaNotCopied(schema.database, describe(error)) from error

@@ -57,6 +57,8 @@ class Build:
     digest: str
     _revisions: Callable[[], Sequence[Revision]] = field(repr=False)
     version_table: VersionTable = VersionTable()
+    # As `Project` has them.
+    schemas: Sequence[str] = ()
 
     @cached_property
     def revisions(self) -> Sequence[Revision]:
@@ -72,7 +74,12 @@ class Build:
         return cls(heads(revisions), applied, lambda: revisions, version_table)
 
     @classmethod
-    def read(cls, lock_path: Path, version_table: VersionTable = VersionTable()) -> Build:
+    def read(
+        cls,
+        lock_path: Path,
+        version_table: VersionTable = VersionTable(),
+        schemas: Sequence[str] = (),
+    ) -> Build:
         """The build by its revisions.lock. On failure: RevisionsBroken."""
         lines = lock_lines(lock_path)
         # Joined first: a chain of thousands is read at every start.
@@ -82,6 +89,7 @@ class Build:
             digest((line[0], line[4]) for line in lines),
             lambda: tuple(map(from_line, lines)),
             version_table,
+            schemas,
         )
         if len(build.heads) > 1:
             one_head(build.revisions)

@@ -157,7 +157,10 @@ class Watch:
                     async with self._comparing.connect() as connection:
                         await connection.execute(_SHORT_LOCKS)
                         found = await connection.run_sync(
-                            agreement.compare, self.build.revisions, self.build.version_table
+                            agreement.compare,
+                            self.build.revisions,
+                            self.build.version_table,
+                            self.build.schemas,
                         )
                 self.agrees = found.agrees
             except DATABASE_ERRORS as error:

@@ -37,7 +37,8 @@ def compare_with_stamp(run: Run, stamped: Sequence[str]) -> None:
     On failure: StampRefused. A false stamp hides the difference from every later run.
     """
     expected = expected_fingerprint(run.project.locked(), stamped)
-    found = snapshot(run.connection, version_table=run.project.version_table).fingerprint()
+    of = run.project
+    found = snapshot(run.connection, of.schemas, version_table=of.version_table).fingerprint()
     if found != expected:
         named = ", ".join(stamped) or "base"
         raise StampRefused(run.recorder.database, named, expected, found)

@@ -108,7 +108,8 @@ class Bookkeeping:
     def measure(self, heads: Sequence[str], direction: str) -> None:
         """Write the fingerprint of the schema that the run has left, so a change can be dated."""
         known = [revision for revision in self._revisions if revision.id in heads]
-        found = snapshot(self._connection, version_table=self._version_table).fingerprint()
+        schemas = self._run.project.schemas
+        found = snapshot(self._connection, schemas, version_table=self._version_table).fingerprint()
         newest, named = known[-1] if known else None, "+".join(heads) or "base"
         self._write(newest, named, direction, "measured", fingerprint=found)
         self._connection.commit()
