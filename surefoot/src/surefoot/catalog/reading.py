@@ -164,7 +164,7 @@ def _value(attribute: str, value: Any) -> Value:
     if isinstance(value, list):
         kept = (str(each) for each in value)
         if attribute.endswith("options"):
-            kept = (each for each in kept if _is_known(each.partition("=")[0]))
+            kept = (each for each in kept if is_compared(each.partition("=")[0]))
         found = tuple(map(settled, kept) if attribute == "checks" else kept)
         return found or None
     if value is None or isinstance(value, bool):
@@ -173,7 +173,7 @@ def _value(attribute: str, value: Any) -> Value:
 
 
 @cache
-def _is_known(option: str) -> bool:
+def is_compared(option: str) -> bool:
     """Whether a storage parameter is compared; the first one that is not is logged."""
     known = option in _OPTIONS or option.startswith("autovacuum_")
     if not known:

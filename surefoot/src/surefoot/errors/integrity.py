@@ -17,10 +17,8 @@ class StampRefused(Refused):
             f"expected {expected[:8]}…); a stamp would hide the difference"
             if expected
             else f"it is not known whether the schema of {database!r} is what {revision} gives: "
-            "revisions.lock has no comparable fingerprint for it",
-            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first"
-            if expected
-            else f"run `{command()} lock`, which measures it",
+            f"revisions.lock has no comparable fingerprint for it; run `{command()} lock`",
+            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first",
         )
 
 
