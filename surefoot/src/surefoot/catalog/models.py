@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
@@ -65,7 +65,7 @@ def models_catalog(
             connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
             connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
             for models in metadata:
-                _create(connection, models, schema)
+                _create(connection, models, {schema: shadow})
             _refuse_borrowed(connection, shadow, schema)
             found = again = snapshot(connection, shadow, exclude=exclude)
             if statements := list(then(found)):
@@ -102,11 +102,11 @@ def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
         )
 
 
-def _create(connection: Connection, models: MetaData, schema: str) -> None:
-    ours = [table for table in models.sorted_tables if table.schema in (None, schema)]
+def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]) -> None:
+    ours = [t for t in models.sorted_tables if t.schema is None or t.schema in schemas]
     try:
         # Without checkfirst, which would find the tables of the database.
-        connection.execution_options(schema_translate_map={schema: None})
+        connection.execution_options(schema_translate_map=schemas)
         models.create_all(connection, tables=ours, checkfirst=False)
     except DBAPIError as error:
         cause = getattr(error.orig, "__cause__", None) or error.orig

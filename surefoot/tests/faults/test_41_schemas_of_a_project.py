@@ -1,0 +1,151 @@
+"""An application lives in a schema of its own, or in several: nothing differs that is the same."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String
+from sqlalchemy import Table as ModelTable
+
+import surefoot
+from harness.databases import Database, Databases, engine
+from harness.runs import Chain
+from surefoot.chain.lockfile import read_lock, write_lock
+from surefoot.differences import drift
+from surefoot.differences.fingerprints import fingerprinted
+from surefoot.ledger.agreement import agreement
+from surefoot.project import Project
+from surefoot.run.commands import upgrade
+from surefoot.scratch import scratch
+from surefoot.target import Target
+from surefoot.version_table import VersionTable
+
+ENV = """
+from surefoot import Environment
+
+Environment(
+    metadata=(), database="harness.environment:database", schemas={0!r}, version_table_schema={1!r}
+).run()
+"""
+
+
+def models(schema: str | None) -> MetaData:
+    made = MetaData(schema=schema)
+    kind = Enum("a", "b", name="kind", metadata=made)
+    ModelTable("t", made, Column("id", Integer, primary_key=True), Column("kind", kind))
+    ModelTable(
+        "u", made, Column("id", Integer, primary_key=True), Column("s", String(9)),
+        Column("t_id", ForeignKey("t.id" if schema is None else f"{schema}.t.id", name="fk")),
+        CheckConstraint("s IN ('a', 'b')", name="ck"), Index("ix", "s"),
+    )  # fmt: skip
+    return made
+
+
+def revise(chain: Chain, prefix: str) -> None:
+    """Two revisions that give the models, with or without the name of the schema."""
+    chain.add(
+        f"op.execute(\"CREATE TYPE {prefix}kind AS ENUM ('a', 'b')\")\n"
+        f"op.execute('CREATE TABLE {prefix}t (id serial PRIMARY KEY, kind {prefix}kind)')"
+    )
+    chain.add(
+        f'op.execute("CREATE TABLE {prefix}u (id serial PRIMARY KEY, s varchar(9) CONSTRAINT ck '
+        f"CHECK (s IN ('a', 'b')), t_id int CONSTRAINT fk REFERENCES {prefix}t (id))\")\n"
+        f"op.execute('CREATE INDEX ix ON {prefix}u (s)')"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schemas", "prefix", "path", "home"),
+    [
+        pytest.param((), "", "app, public", None, id="the search path alone"),
+        pytest.param((), "", "nowhere, public", None, id="a search path to nowhere"),
+        pytest.param(("app",), "", "app", None, id="named"),
+        pytest.param(("app",), "app.", "public", "app", id="named and written out"),
+    ],
+)
+async def test_an_untouched_database_does_not_differ(
+    chain: Chain,
+    empty_database: Database,
+    databases: Databases,
+    watcher: asyncpg.Connection,
+    schemas: tuple[str, ...],
+    prefix: str,
+    path: str,
+    home: str | None,
+) -> None:
+    """From its revisions, its models and revisions.lock; a change by hand does."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(schemas, home), "utf-8")
+    await watcher.execute(
+        f"CREATE SCHEMA app; ALTER DATABASE {empty_database.name} SET search_path = {path}"
+    )
+    revise(chain, prefix)
+    table = VersionTable(schema=home)
+    project = Project.read(chain.ini, schemas=schemas, version_table=table, metadata=[models(home)])
+    server = await databases.empty()
+    database = surefoot.Database(empty_database.url, scratch_url=server.url)
+    async with engine(database, "migrate") as made:
+        await upgrade(Target.of(made, project), "head")
+    async with scratch(database, project) as empty:
+        write_lock(
+            chain.lock_path, await fingerprinted(Target.of(empty, project), project.revisions())
+        )
+    async with engine(database, "observe") as made:
+        found = await agreement(made, chain.lock_path, table, schemas)
+        assert (found.revision, found.agrees) == ("0002", True)
+        untouched = await drift(project, database)
+        assert (untouched.deviations, untouched.models) == ((), ())
+
+        lived_in = "app" if path.startswith("app") or home else "public"
+        await watcher.execute(f"DROP INDEX {lived_in}.ix")
+        assert (await agreement(made, chain.lock_path, table, schemas)).agrees is False
+        (lost,) = (await drift(project, database)).deviations
+        assert (lost.word, lost.title) == ("missing", "index ix")
+
+
+@pytest.mark.slow
+async def test_each_of_several_schemas_is_compared_and_repaired(
+    chain: Chain, empty_database: Database, databases: Databases, watcher: asyncpg.Connection
+) -> None:
+    """Names of the second one have it before them; the printed statements bring it back."""
+    schemas = ("public", "audit")
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(schemas, None), "utf-8")
+    chain.add("op.execute('CREATE SCHEMA IF NOT EXISTS audit')")
+    chain.add(
+        "op.execute('CREATE TABLE t (id int PRIMARY KEY)')\n"
+        "op.execute('CREATE TABLE audit.log (id int REFERENCES t, note text)')\n"
+        "op.execute('CREATE INDEX ix ON audit.log (note)')"
+    )
+    project = Project.read(chain.ini, schemas=schemas)
+    server = await databases.empty()
+    database = surefoot.Database(empty_database.url, scratch_url=server.url)
+    async with engine(database, "migrate") as made:
+        await upgrade(Target.of(made, project), "head")
+    assert (await drift(project, database)).count == 0
+
+    await watcher.execute("DROP INDEX audit.ix; ALTER TABLE audit.log DROP CONSTRAINT log_id_fkey")
+    found = await drift(project, database)
+    assert [each.title for each in found.deviations] == [
+        "constraint audit.log.log_id_fkey",
+        "index audit.ix",
+    ]
+    for each in found.deviations:
+        for statement in each.repair.sql:
+            await watcher.execute(statement)
+    assert (await drift(project, database)).count == 0
+
+
+async def test_a_fingerprint_of_another_method_is_not_comparable(
+    chain: Chain, empty_database: Database
+) -> None:
+    """Neither a match nor a mismatch: revisions.lock has none until it is measured again."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    async with engine(empty_database.access, "migrate") as made:
+        await upgrade(Target.of(made, chain.ini), "head")
+        found = (await agreement(made, chain.lock_path)).found
+        for written, agrees in ((found, True), (found.partition("/")[0], None), ("0" * 64, None)):
+            text = chain.lock_path.read_text("utf-8")
+            chain.lock_path.write_text(text.replace("-  -\n", f"{written}  -\n"), "utf-8")
+            assert (await agreement(made, chain.lock_path)).agrees is agrees
+            chain.lock_path.write_text(text, "utf-8")
+    assert read_lock(chain.lock_path)[0].fingerprint is None
