@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy import Table as ModelTable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.commands import snapshot_of
-from harness.databases import Databases, execute
+from harness.commands import psql, run_alembic, snapshot_of
+from harness.databases import Database, Databases, execute
 from harness.generation import Project, ddl, new_metadata
+from harness.processes import run
 from surefoot.catalog import difference, reading
 from surefoot.catalog.statements import create, drop
 
@@ -204,6 +205,20 @@ async def test_settings_change_no_definition(databases: Databases) -> None:
         assert [str(one) for one in difference(expected, found)] == []
         assert found.fingerprint() == expected.fingerprint()
         await databases.drop(each)
+
+
+@pytest.mark.slow
+def test_no_command_is_misled_by_settings(database: Database, empty_database: Database) -> None:
+    """`alembic check`, `surefoot drift`, `surefoot verify` and a stamp on a migrated database."""
+    changes = [f"ALTER DATABASE {database.name} SET {n} = {v!r}" for n, v in SETTINGS.items()]
+    psql(database, ";".join(changes).replace("'elsewhere, public'", "elsewhere, public"))
+    for arguments in (["check"], ["stamp", "head"]):
+        done = run_alembic(*arguments, url=database.url)
+        assert done.code == 0, done.err
+    given = {"DATABASE_URL": database.url, "SUREFOOT_TEST_SCRATCH_URL": empty_database.url}
+    for name in ("drift", "verify"):
+        ran = run("surefoot", name, **given)
+        assert ran.code == 0, ran.out + ran.err
 
 
 async def test_a_parameter_that_nobody_can_set_is_left_out_and_told_once(
