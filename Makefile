@@ -48,12 +48,12 @@ soak: $(VENV)/.ready  ## Disturb runs of random revisions in random ways (CASES=
 	cd surefoot/tests && $(abspath $(BIN))/python -m soak --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
-# others 2.1. Then every PostgreSQL: 18 is the default, 16 comes with it, others where installed.
+# others 2.1. Then every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.
 PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
                  $(HOME)/.pyenv/versions/3.1?*/bin/python3; do \
                  $$p -c 'import sys; print("%d.%d=%s" % (*sys.version_info[:2], sys.executable))' \
                  2>/dev/null; done | sort -u -t= -k1,1)
-PG_MAJORS := $(sort 16 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
+PG_MAJORS := $(sort 16 17 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, and a soak
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \

