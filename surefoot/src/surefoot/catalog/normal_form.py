@@ -10,13 +10,11 @@
 import re
 from collections.abc import Iterator
 
-_PIECE = re.compile(
-    r"""'(?:[^']|'')*'          # a string
-      | \$(\w*)\$.*?\$\1\$      # the body of a function
-      | "(?:[^"]|"")*"          # a quoted name
-      | \w+ | \s+ | .           # a word, space, a sign""",
-    re.VERBOSE | re.DOTALL,
-)
+# A string, the body of a function, a quoted name.
+_QUOTED = r"""'(?:[^']|'')*' | \$(\w*)\$.*?\$\1\$ | "(?:[^"]|"")*" """
+# Of a query: a word, space, a sign. Of an expression: brackets, and the text between.
+_PIECE = re.compile(rf"{_QUOTED} | \w+ | \s+ | .", re.VERBOSE | re.DOTALL)
+_PART = re.compile(rf"{_QUOTED} | [^'\"$()\[\],]+ | .", re.VERBOSE | re.DOTALL)
 _TYPE = r"""(?:[\w."]+(?: \w+)*(?:\([\d,]+\))?(?: with(?:out)? time zone)?)"""
 _ARRAY_CAST = re.compile(rf"::({_TYPE})\[\]")
 # An operand to which a cast binds: a name, a call or CASE, and further casts.
@@ -32,7 +30,7 @@ def view_definition(definition: str, server_version: int) -> str:
     definition = definition.strip().rstrip(";")
     if server_version >= _BARE_SINCE:
         return definition
-    pieces = _pieces(definition)
+    pieces = [found[0] for found in _PIECE.finditer(definition)]
     relation = _only_relation(pieces)
     return definition if relation is None else "".join(_bare(pieces, relation))
 
@@ -44,8 +42,9 @@ def settled(text: str) -> str:
     # The items of each bracket that is open; only those of ARRAY[…] are apart.
     levels, place = [[""]], 0
     while place < len(text):
-        piece = _piece(text, place)
-        place += len(piece)
+        part = _PART.match(text, place)
+        assert part is not None
+        piece, place = part[0], part.end()
         if piece in (")", "]") and len(levels) > 1:
             items = levels.pop()
             if levels[-1][-1].endswith("ARRAY["):
@@ -67,7 +66,7 @@ def settled(text: str) -> str:
             levels[-1][-1] += piece
             if piece in ("(", "["):
                 levels.append([""])
-    return levels[0][0]
+    return levels[0][0] if len(levels) == 1 else text
 
 
 def _cast(item: str, of: str, *, wrapped: bool) -> str:
@@ -75,22 +74,12 @@ def _cast(item: str, of: str, *, wrapped: bool) -> str:
     blank, item = " " if item[0] == " " or wrapped else "", item.removeprefix(" ")
     if item.startswith("ARRAY["):
         return blank + settled(f"({item})::{of}[]" if wrapped else f"{item}::{of}[]")
-    bare, shorter = "", "".join("x" if each[0] in "'\"" else each for each in _pieces(item))
+    bare, shorter = "", _PART.sub(lambda part: "x" if part[0][0] in "'\"" else part[0], item)
     while bare != shorter:
         bare, shorter = shorter, re.sub(r"\([^()]*\)|\[[^][]+\]", "", shorter)
     if wrapped or not _SIMPLE.fullmatch(bare):
         return f"{blank}({item})::{of}"
     return f"{blank}{item}::{of}"
-
-
-def _piece(text: str, place: int) -> str:
-    found = _PIECE.match(text, place)
-    assert found is not None
-    return found[0]
-
-
-def _pieces(text: str) -> list[str]:
-    return [found[0] for found in _PIECE.finditer(text)]
 
 
 def _outer(pieces: list[str]) -> Iterator[tuple[int, str, int]]:
