@@ -121,8 +121,9 @@ def _objects(
     objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     columns: dict[str, dict[int, str]] = {}
-    for usual, place, read in rows:
-        given: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
+    parsed = [(kind, place, json.loads(read)) for kind, place, read in rows]
+    given: dict[str, Any]
+    for usual, place, given in sorted(parsed, key=lambda row: str(row[2].get("table"))):
         kind, part = given.pop("object", None) or usual, given.pop("part", 0)
         name, table, oid = given["name"], given.get("table"), int(given.pop("oid"))
         key = Key(kind, given.pop("key", f"{table}.{name}" if kind in NAMED_IN_TABLE else name))
