@@ -64,7 +64,9 @@ async def _prepare(engine: AsyncEngine, project: Project) -> None:
         if project.schemas:
             name = await connection.scalar(text("SELECT current_database()::text"))
             path = f"{quoted(project.schemas[0])}, public"
-            statements.append(f"ALTER DATABASE {quoted(name)} SET search_path = {path}")
+            # It precedes what the role has for all databases.
+            where = f"ALTER ROLE CURRENT_USER IN DATABASE {quoted(name)}"
+            statements.append(f"{where} SET search_path = {path}")
         for statement in statements:
             await connection.exec_driver_sql(statement)
 

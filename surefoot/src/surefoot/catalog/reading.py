@@ -1,4 +1,4 @@
-"""snapshot reads one schema into a Catalog."""
+"""snapshot reads schemas into a Catalog."""
 
 import json
 import logging
@@ -31,20 +31,12 @@ SELECT set_config('search_path', concat_ws(', ', quote_ident(s.schema), (
 FROM (SELECT coalesce(CAST(:schema AS text), current_schema(), 'public') AS schema) s
 """
 # Other values of these make PostgreSQL write the same definition in another way.
-_SETTINGS = {
-    "quote_all_identifiers": "off",
-    "standard_conforming_strings": "on",
-    "DateStyle": "ISO, MDY",
-    "IntervalStyle": "postgres",
-    "TimeZone": "UTC",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "lc_monetary": "C",
-    "xmlbinary": "base64",
-}
-_SET = "SELECT " + ", ".join(
-    f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items()
-)
+_SETTINGS = """
+SELECT set_config(name, value, true) FROM (VALUES
+    ('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on'), ('TimeZone', 'UTC'),
+    ('DateStyle', 'ISO, MDY'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '1'),
+    ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('lc_monetary', 'C')) AS s (name, value)
+"""
 
 # Parameters that a person can set; a server may keep notes of its own beside them.
 _OPTIONS = frozenset(  # and autovacuum_…
@@ -83,13 +75,14 @@ def snapshot(
     try:
         # The settings are made in a savepoint: the rollback restores them, also after an error.
         with connection.begin_nested() as savepoint:
-            connection.execute(text(_SET))
+            if privileges:
+                owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
+            connection.execute(text(_SETTINGS))
             _, version, schema = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
             given = {"schema": schema}
             rows = connection.execute(text(OBJECTS), given).all()
             uses = connection.execute(text(DEPENDENCIES), given).all()
             if privileges:
-                owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
                 may = connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
             savepoint.rollback()
         for name in filter(None, further):
@@ -121,7 +114,10 @@ def _objects(
     objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     columns: dict[str, dict[int, str]] = {}
-    parsed = [(kind, place, json.loads(read)) for kind, place, read in rows]
+    parsed = [
+        (kind, place, json.loads(read) if isinstance(read, str) else read)
+        for kind, place, read in rows
+    ]
     given: dict[str, Any]
     for usual, place, given in sorted(parsed, key=lambda row: str(row[2].get("table"))):
         kind, part = given.pop("object", None) or usual, given.pop("part", 0)
