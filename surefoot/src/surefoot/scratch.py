@@ -26,9 +26,9 @@ PARENT = _MEMORY if _MEMORY.is_dir() else None
 
 @asynccontextmanager
 async def scratch(
-    database: Database, project: Project, *, major: int | None = None
+    database: Database, project: Project | None = None, *, major: int | None = None
 ) -> AsyncIterator[AsyncEngine]:
-    """An empty database with the project's schemas, which is gone after the block.
+    """An empty database, with the schemas that a project names, which is gone after the block.
 
     A throw-away server has that major, where its programs are installed.
 
@@ -56,8 +56,10 @@ async def scratch(
                 yield engine
 
 
-async def _prepare(engine: AsyncEngine, project: Project) -> None:
+async def _prepare(engine: AsyncEngine, project: Project | None) -> None:
     """Create the schemas that the project names; the first is that of unqualified names."""
+    if project is None:
+        return
     named = filter(None, (*project.schemas, project.version_table.schema))
     statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named]
     async with engine.begin() as connection:
