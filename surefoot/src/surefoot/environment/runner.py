@@ -221,8 +221,11 @@ class Online:
                 fn=recorded(function, script, recorder, migration),
                 on_version_apply=migration.on_version_apply,  # type: ignore[arg-type]  # by keyword
                 migration=migration,
+                **compat.CREATES_NOTHING,
                 **self.shared,
             )
+            # `--purge` empties the version table before it asks for the steps.
+            connection.begin()
             with context.begin_transaction():
                 context.run_migrations()
 

@@ -65,7 +65,7 @@ WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
   AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%measured%'
 """
 _GUARD = """
-CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation';
 END
@@ -186,9 +186,15 @@ class Ledger:
         known = {field.name for field in fields(Row)}
         return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
-    def in_force(self, connection: Connection) -> dict[str, Row]:
-        """The row of each revision that is in force; none where there is no ledger."""
-        return applied(self.read(connection)) if self.exists(connection) else {}
+    def rows(self, connection: Connection) -> tuple[Row, ...]:
+        """Every row, oldest first; none where there is no ledger."""
+        return self.read(connection) if self.exists(connection) else ()
+
+    def was_dropped(self, connection: Connection) -> bool:
+        """Whether its function exists and the table does not."""
+        guard = {"name": self.names["function"] + "()"}
+        known = text("SELECT to_regprocedure(:name) IS NOT NULL")
+        return not self.exists(connection) and bool(connection.scalar(known, guard))
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
@@ -221,6 +227,11 @@ def applied(rows: Iterable[Row]) -> dict[str, Row]:
             else:
                 found[row.revision] = row
     return found
+
+
+def was_used(rows: Iterable[Row]) -> bool:
+    """Whether the ledger tells of a revision, in force or not."""
+    return any(row.outcome in TELLING for row in rows)
 
 
 def unfinished(rows: Sequence[Row]) -> Row | None:

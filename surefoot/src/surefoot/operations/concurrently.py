@@ -73,6 +73,9 @@ class OutsideTransaction(MigrateOperation):
         """The statement that `--sql` writes."""
         raise NotImplementedError
 
+    def refuse(self, connection: Connection) -> None:
+        """Look before anything is changed. On failure: an error of the operation."""
+
     def run(self, connection: Connection) -> None:
         """Do it, or the rest of it, on a connection in autocommit."""
         connection.exec_driver_sql(self.sql())
@@ -113,12 +116,15 @@ class CreateIndexConcurrently(OutsideTransaction):
     def sql(self) -> str:
         return self._create(concurrently=True)
 
+    def refuse(self, connection: Connection) -> None:
+        valid, definition = _index(connection, self.name) or (False, "")
+        if valid and definition != (wanted := self._definition(connection)):
+            raise IndexDiffers(str(self.index.name), definition, wanted)
+
     def run(self, connection: Connection) -> None:
+        self.refuse(connection)
         valid, definition = _index(connection, self.name) or (False, None)
-        if valid and definition is not None:
-            wanted = self._definition(connection)
-            if definition != wanted:
-                raise IndexDiffers(str(self.index.name), definition, wanted)
+        if valid:
             return
         if definition is not None:
             _drop(connection, self.name)
