@@ -51,7 +51,13 @@ def stamp(revision: str, reason: str, execute: bool) -> None:
 @reason_option
 @execute_option
 def adopt(revision: str, reason: str, execute: bool) -> None:
-    """Adopt a database that has tables and no version table, at REVISION."""
+    """Adopt a database at REVISION, whatever its version table and its ledger say.
+
+    For tables that were made without revisions; for revisions that plain Alembic, offline SQL or a
+    hand applied; after revisions were squashed or renamed; after a version table or a ledger was
+    lost. The ledger keeps the old rows and gets one for each revision that it lacks, has too many,
+    or has with another file.
+    """
     _stamp(revision, reason, execute=execute, adopt=True)
 
 

@@ -7,6 +7,8 @@ ModuleClsProxy._setups          each other's databases. `install()` keeps it in 
 MigrationContext                creates the version table. Alembic does it in a transaction of its
   ._ensure_version_table        own before it asks which steps to run; `CREATES_NOTHING` (an option
                                 that `alembic current` sets) leaves it to the run, after the guards.
+MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
+                                online run creates it where there is none.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
                                 content is not.
 """
@@ -18,6 +20,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from alembic.util.langhelpers import ModuleClsProxy
+from sqlalchemy.schema import CreateTable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -41,6 +44,13 @@ def command_name(config: Config) -> str | None:
 def ensure_version_table(ctx: MigrationContext) -> None:
     """Create the version table where there is none, in the transaction that is open."""
     ctx._ensure_version_table()
+
+
+def create_version_table_once(ctx: MigrationContext) -> None:
+    """Let the script that `ctx` writes create the version table only where there is none."""
+    table: Any = ctx._version
+    statement = CreateTable(table, if_not_exists=True)
+    table.create = lambda _connection: ctx.execute(statement)
 
 
 def install() -> None:

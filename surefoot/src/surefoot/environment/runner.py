@@ -46,6 +46,7 @@ from surefoot.run.interruption import Interruption
 from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
 from surefoot.run.upgrade.migration import Migration
+from surefoot.run.upgrade.offline import OfflineScript
 from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def run(environment: Environment, project: Project) -> None:
     config, shared = context.config, _shared(project)
     if context.is_offline_mode():
         context.configure(url=DIALECT_URL, literal_binds=True, **shared)
-        with context.begin_transaction():
-            context.run_migrations()
+        _write_sql(project, shared, _limits(environment, config))
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
         history.history(config, script, environment.opened_engine, project.version_table)
@@ -83,6 +83,23 @@ def run(environment: Environment, project: Project) -> None:
             raise LoopAlreadyRunning
         else:
             asyncio.run(_connect(online, signals=True))
+
+
+def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> None:
+    """Write the SQL of a command. On failure: the errors of OfflineScript."""
+    function = context.get_context().opts["fn"]
+    written = OfflineScript(project, kind_of(function), limits)
+    script = ScriptDirectory.from_config(context.config)
+    context.configure(
+        url=DIALECT_URL,
+        literal_binds=True,
+        fn=written.steps(function, script),
+        on_version_apply=written.on_version_apply,  # type: ignore[arg-type]  # by keyword
+        migration=written,
+        **shared,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 def _limits(environment: Environment, config: Config) -> Limits:

@@ -230,13 +230,13 @@ class DetachPartitionConcurrently(OutsideTransaction):
 def _run(operations: Operations, step: OutsideTransaction) -> None:
     """Run the operation outside a transaction, by the Migration where there is one."""
     ctx = operations.migration_context
-    if ctx.as_sql:
-        with ctx.autocommit_block():
-            ctx.impl.static_output(step.sql() + ";")
-        return
     migration = ctx.opts.get("migration")
     if migration is not None:
         migration.outside_transaction(ctx, step)
+        return
+    if ctx.as_sql:
+        with ctx.autocommit_block():
+            ctx.impl.static_output(step.sql() + ";")
         return
     with ctx.autocommit_block():
         if ctx.connection is None:

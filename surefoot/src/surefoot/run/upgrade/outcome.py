@@ -1,7 +1,7 @@
 """outcome() asks the server what became of a transaction."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,7 +37,7 @@ def outcome(
             prepared = asked(_PREPARED.format(number)) if status == "in progress" else None
             connection.rollback()
             if prepared is not None:
-                driver = connection.connection.driver_connection
+                driver: Any = connection.connection.driver_connection
                 await_only(driver.execute(f"ROLLBACK PREPARED {literal(prepared)}"))
                 return "aborted"
     except (SQLAlchemyError, OSError):
