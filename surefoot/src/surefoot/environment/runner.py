@@ -14,7 +14,7 @@ On failure: UpgradeFailed names the revision, the place in its file and what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError, DatabaseNotAtHead
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -35,11 +36,13 @@ from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.errors import (
+    DatabaseBehind,
     LoopAlreadyRunning,
     ModelsDiffer,
     ModelsNotImportable,
     TransactionAlreadyOpen,
 )
+from surefoot.ledger.glance import read
 from surefoot.project import Project
 from surefoot.run.events import ignore
 from surefoot.run.interruption import Interruption
@@ -200,15 +203,24 @@ class Online:
             **self.shared,
             **_compared(self.environment, self.project),
         )
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except CommandError as error:
+            heads = context.get_context().get_current_heads()
+            is_check = isinstance(error, DatabaseNotAtHead) or function.__qualname__.startswith(
+                "check."
+            )
+            if is_check and set(heads) != set(script.get_heads()):
+                raise _behind(recorder.database, script, heads) from error
+            raise
         if command == "check":
             _refuse_differences()
         if connection.in_transaction():
             # `ensure_version` makes its table outside of any revision's transaction.
             connection.commit()
         if command == "current" and set(recorder.before) != set(script.get_heads()):
-            at = ", ".join(recorder.before) or "base: it was never migrated"
+            at = ", ".join(recorder.before) or _base(connection, self.project)
             say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
     def _write(
@@ -250,6 +262,19 @@ class Online:
             migration.run(attempt)
         finally:
             given["report"] = recorder.report()
+
+
+def _behind(database: str, script: ScriptDirectory, heads: Sequence[str]) -> DatabaseBehind:
+    pending = [each.revision for each in script.iterate_revisions("heads", heads or "base")]
+    current, expected = ", ".join(heads) or "base", ", ".join(script.get_heads())
+    return DatabaseBehind(database, current, expected, pending[::-1])
+
+
+def _base(connection: Connection, project: Project) -> str:
+    """A database without a revision, in words."""
+    was_migrated = read(connection, project.version_table).has_ledger
+    connection.rollback()
+    return f"base: {'its revisions were reverted' if was_migrated else 'it was never migrated'}"
 
 
 def _refuse_differences() -> None:

@@ -28,6 +28,7 @@ from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
 
+_HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
 _MUTEX = """
     IF NOT pg_try_advisory_xact_lock({key}) THEN
         RAISE EXCEPTION 'another migration is at work' USING ERRCODE = 'lock_not_available';
@@ -73,6 +74,7 @@ class OfflineScript:
             refuse_unread(script, self._revisions)
             refuse_mixtures(self._revisions, heads, self._command)
             create_version_table_once(ctx)
+            ctx.impl.static_output(_HOW)
             is_first = True
             for step in function(heads, ctx):
                 step.migration_fn = self._begun(ctx, step, is_first=is_first)
