@@ -10,7 +10,7 @@ from harness.runs import Chain, Launcher
 from surefoot.startup.check import Build, check
 
 ADOPT = "`surefoot ops adopt 0003 --reason …` records where the schema is"
-CONTRADICTED = "REFUSED [ledger-contradicted]  the version table and the ledger of '{}' contradict each other: "
+CONTRADICTED = "REFUSED [ledger-contradicted]  the version table and the ledger of '{}' "
 # Row security hides the rows from whoever is no superuser; the test's role is one.
 HIDE = (
     "CREATE ROLE {role} LOGIN; ALTER SCHEMA public OWNER TO {role};"

@@ -82,6 +82,13 @@ BODIES = {
         UNKNOWN,
         1,
     ),
+    "a rollback in a comment": (
+        f"{INSERT}\nop.execute('/*/**/*/ROLLBACK')",
+        3,
+        "commits-by-itself",
+        "nothing",
+        0,
+    ),
     "a rollback in Python": (
         f"{INSERT}\nop.get_bind().rollback()\n{INSERT}",
         3,
@@ -146,9 +153,10 @@ async def test_the_server_is_asked_what_is_kept(
         assert outcomes == ["failed"]
 
 
+# The driver may have been given more than one statement, so it is not known what else is kept.
 PREPARING = {
-    "in SQL": "op.execute(\"/* a /* b */ c */ PREPARE TRANSACTION 'x'\")",
-    "by the driver": f"{DRIVER}await_only(send(\"PREPARE TRANSACTION 'it''s'\"))",
+    "op.execute(\"/* a /* b */ c */ PREPARE TRANSACTION 'x'\")": 3,
+    f"{DRIVER}await_only(send(\"PREPARE TRANSACTION 'it''s'\"))": 4,
 }
 
 
@@ -156,7 +164,7 @@ PREPARING = {
 async def test_a_transaction_that_was_prepared_is_rolled_back(
     chain: Chain, launcher: Launcher, private_server: PrivateServer
 ) -> None:
-    """It would hold its locks until somebody ends it; so nothing is kept."""
+    """It would hold its locks until somebody ends it."""
     url = private_server(max_prepared_transactions="2").url("postgres")
     chain.add("op.execute('CREATE TABLE t (id int)')")
     first = await launcher.alembic(chain, "upgrade", "head", url=url)
@@ -165,13 +173,13 @@ async def test_a_transaction_that_was_prepared_is_rolled_back(
     path = chain.path("0002")
     text = path.read_text()
     watcher = await asyncpg.connect(url)
-    for statement in PREPARING.values():
+    for statement, code in PREPARING.items():
         body = "\n".join(f"    {line}" for line in f"{INSERT}\n{statement}".splitlines())
         path.write_text(text.replace("    pass", body, 1))
         chain.lock()
         result = await launcher.alembic(chain, "upgrade", "head", url=url)
-        assert result.code == 3, result.err
-        assert "REFUSED [commits-by-itself]  0002 ends its transaction by itself" in result.err
+        assert result.code == code, result.err
+        assert "0002 ends its transaction by itself" in result.err
         assert await watcher.fetchval("SELECT count(*) FROM pg_prepared_xacts") == 0
         assert await watcher.fetchval("SELECT count(*) FROM t") == 0
     await watcher.close()

@@ -14,7 +14,7 @@ On failure: UpgradeFailed names the revision, the place in its file and what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -264,7 +264,7 @@ class Online:
             given["report"] = recorder.report()
 
 
-def _behind(database: str, script: ScriptDirectory, heads: Sequence[str]) -> DatabaseBehind:
+def _behind(database: str, script: ScriptDirectory, heads: tuple[str, ...]) -> DatabaseBehind:
     pending = [each.revision for each in script.iterate_revisions("heads", heads or "base")]
     current, expected = ", ".join(heads) or "base", ", ".join(script.get_heads())
     return DatabaseBehind(database, current, expected, pending[::-1])

@@ -58,9 +58,10 @@ class RevisionTransaction:
         self._complete = False
         # Whether the revision has rolled back by itself.
         self._rolled_back = False
-        # The server's id of the transaction, and whether it was seen that it is another one now.
+        # The server's id of the transaction; whether it was seen that it is another one now, and
+        # whether that was at the end of the one statement that ended it.
         self._identity: str | None = None
-        self._left = False
+        self._left = self._left_at_once = False
 
     def identify(self) -> None:
         """Ask the server which transaction the revision begins in."""
@@ -82,7 +83,8 @@ class RevisionTransaction:
         if ended == "committed":
             return EVERYTHING if self._complete else "what it did before it committed by itself"
         if ended == "aborted":
-            return "not known: it ended its transaction by itself" if self._left else NOTHING
+            is_known = self._left_at_once or not self._left
+            return NOTHING if is_known else "not known: it ended its transaction by itself"
         return "all or nothing: its commit was under way" if self._complete else "not known"
 
     def _asked(self, query: str) -> str | None:
@@ -217,6 +219,7 @@ class RevisionTransaction:
         self._recorder.statements += 1
         running = self._recorder.running
         if running is not None and self._is_left():
+            self._left_at_once = True
             raise CommitsByItself(running.revision)
 
     def _connects(self, connection: Connection) -> None:
