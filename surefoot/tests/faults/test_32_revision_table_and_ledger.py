@@ -63,9 +63,8 @@ async def test_a_revision_table_below_the_ledger_is_refused(
     await watcher.execute(done)
     result = await launcher.alembic(applied, *command, url=url)
     assert result.code == 3, result.err
-    assert result.err.startswith(
-        f"{CONTRADICTED}'{empty_database.name}' contradict each other: {said}"
-    )
+    assert result.err.startswith(CONTRADICTED.format(empty_database.name))
+    assert f" contradict each other: {said}; a run would" in result.err
     assert ADOPT in result.err
     assert await watcher.fetchval("SELECT count(*) FROM t") == 1
     assert await watcher.fetchval("SELECT count(*) FROM alembic_version_ledger") == 4
