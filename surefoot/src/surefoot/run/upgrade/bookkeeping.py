@@ -29,8 +29,9 @@ class Bookkeeping:
         self._version_table = run.project.version_table
         self._ledger = Ledger(self._version_table)
         self._revisions: Sequence[Revision] = ()
-        # The ledger's rows in force when the run began.
+        # The ledger's rows in force when the run began, and whether it told of any revision.
         self._in_force: dict[str, Row] = {}
+        self._was_used = False
 
     def heads(self) -> frozenset[str]:
         """The revisions that the version table names."""
@@ -81,10 +82,10 @@ class Bookkeeping:
             self._ledger.extend(self._connection)
             self._ledger.verify(self._connection)
         rows = self._rows()
-        self._in_force = applied(rows)
+        self._in_force, self._was_used = applied(rows), was_used(rows)
         if self._run.command != "stamp":
             self._agree(revisions, found, rows)
-            if self._run.command == "upgrade" and inhabited and not (found or was_used(rows)):
+            if self._run.command == "upgrade" and inhabited and not (found or self._was_used):
                 database, table = self._run.recorder.database, self._version_table.name
                 raise NotAdopted(database, table, "an empty version table")
         elif self._run.reason is None:
@@ -125,6 +126,8 @@ class Bookkeeping:
 
     def agrees(self, after: Collection[str]) -> bool:
         """Whether the ledger has the revisions that a database at `after` has, as they are."""
+        if not (after or self._was_used):
+            return False  # nothing says yet that it begins at base
         below = ancestors(self._revisions, after)
         known = {r.id: r.sha256 for r in self._revisions if r.id in below}
         return known == {identifier: row.checksum for identifier, row in self._in_force.items()}
@@ -178,6 +181,8 @@ class Bookkeeping:
         """Write rows that make the ledger tell what a database at `after` has, as the files are."""
         stamped = "adopted" if self._run.adopt else "stamped"
         below = ancestors(self._revisions, after)
+        if not (after or self._in_force):
+            self.append("base", "downgrade", stamped)
         for identifier in reversed(self._in_force):
             if identifier not in below:
                 self.append(identifier, "downgrade", stamped)
