@@ -192,6 +192,28 @@ async def test_a_script_that_was_stopped_goes_on_where_the_database_is(
     ]
 
 
+async def test_a_step_outside_a_transaction_runs_in_its_turn_only(
+    three: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Without ON_ERROR_STOP psql goes on to it; a step that failed is not recorded as applied."""
+    url = empty_database.url
+    first = await launcher.alembic(three, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    down = await sql(three, launcher, "downgrade", "0002:0001", url=url)
+    assert "cannot execute DROP INDEX in a read-only transaction" in psql_goes_on(
+        empty_database, down
+    )
+    assert await watcher.fetchval("SELECT to_regclass('t_id') IS NOT NULL")
+    done = await launcher.alembic(three, "downgrade", "0001", url=url)
+    assert done.code == 0, done.err
+    await watcher.execute("CREATE TABLE t_id (id int)")
+    up = await sql(three, launcher, "upgrade", "0001:0002", url=url)
+    assert "the step outside a transaction was not done" in psql_goes_on(empty_database, up)
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
+    query = "SELECT outcome FROM alembic_version_ledger ORDER BY id DESC LIMIT 1"
+    assert await watcher.fetchval(query) == "started"
+
+
 async def test_the_lock_timeouts_are_in_the_script(
     three: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

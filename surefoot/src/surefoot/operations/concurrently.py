@@ -73,6 +73,10 @@ class OutsideTransaction(MigrateOperation):
         """The statement that `--sql` writes."""
         raise NotImplementedError
 
+    def done(self) -> str:
+        """SQL that is true once it is done, for a script that cannot look; at least not false."""
+        return "true"
+
     def refuse(self, connection: Connection) -> None:
         """Look before anything is changed. On failure: an error of the operation."""
 
@@ -115,6 +119,10 @@ class CreateIndexConcurrently(OutsideTransaction):
 
     def sql(self) -> str:
         return self._create(concurrently=True)
+
+    def done(self) -> str:
+        index = f"indexrelid = to_regclass({literal(self.name)})"
+        return f"EXISTS (SELECT FROM pg_index WHERE {index} AND indisvalid)"
 
     def refuse(self, connection: Connection) -> None:
         valid, definition = _index(connection, self.name) or (False, "")
@@ -178,6 +186,9 @@ class DropIndexConcurrently(_OnIndex):
     def sql(self) -> str:
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"
 
+    def done(self) -> str:
+        return f"to_regclass({literal(self.name)}) IS NULL"
+
 
 @operation("reindex_concurrently")
 class ReindexConcurrently(_OnIndex):
@@ -211,6 +222,12 @@ class DetachPartitionConcurrently(OutsideTransaction):
 
     def sql(self) -> str:
         return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
+
+    def done(self) -> str:
+        names = (literal(name) for name in (self.partition, self.table))
+        return "NOT EXISTS (SELECT FROM pg_inherits WHERE (inhrelid, inhparent) = ({}))".format(
+            ", ".join(f"to_regclass({name})" for name in names)
+        )
 
     def run(self, connection: Connection) -> None:
         pending = connection.execute(

@@ -20,7 +20,7 @@ from surefoot.connect.limits import Limits
 from surefoot.errors.names import command as surefoot
 from surefoot.ledger.glance import digest
 from surefoot.ledger.table import Entry, Ledger, append_sql
-from surefoot.operations.concurrently import OutsideTransaction
+from surefoot.operations.concurrently import NAMES, OutsideTransaction
 from surefoot.operations.lock_class import LockClass
 from surefoot.project import Project
 from surefoot.quoting import literal
@@ -32,6 +32,11 @@ _HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
 _MUTEX = """
     IF NOT pg_try_advisory_xact_lock({key}) THEN
         RAISE EXCEPTION 'another migration is at work' USING ERRCODE = 'lock_not_available';
+    END IF;"""
+_DONE = """
+    PERFORM pg_advisory_unlock({key});
+    IF NOT ({done}) THEN
+        RAISE EXCEPTION 'the step outside a transaction was not done';
     END IF;"""
 _PLACE = """
     IF ARRAY(SELECT version_num::text FROM {version_table} ORDER BY version_num COLLATE "C")
@@ -77,14 +82,27 @@ class OfflineScript:
             ctx.impl.static_output(_HOW)
             is_first = True
             for step in function(heads, ctx):
+                # Where the first transaction of such a revision fails, psql would go on to its
+                # step: every transaction of the session then only reads.
+                self._is_guarded = not step.info.is_stamp and bool(step.info.source_revision_ids)
+                self._is_guarded &= self._has_step(step.info.up_revision_id)
+                if self._is_guarded:
+                    _write(ctx, "SET default_transaction_read_only = on")
                 step.migration_fn = self._begun(ctx, step, is_first=is_first)
                 is_first = False
                 yield step
 
         return steps
 
+    def _has_step(self, identifier: str | None) -> bool:
+        """Whether the source of a revision names a step outside a transaction."""
+        paths = [r.path for r in self._revisions if r.id == identifier and r.path is not None]
+        return any(name in path.read_text("utf-8") for path in paths for name in NAMES)
+
     def on_version_apply(self, *, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
         """Write the rows of the ledger behind a revision."""
+        if self._is_guarded:
+            _write(ctx, "RESET default_transaction_read_only")
         if not step.is_stamp:
             direction = "upgrade" if step.is_upgrade else "downgrade"
             self._append(ctx, step.up_revision_ids, direction, "applied")
@@ -102,13 +120,14 @@ class OfflineScript:
         direction = "upgrade" if running.is_upgrade else "downgrade"
         self._append(ctx, running.info.up_revision_ids, direction, "started")
         _write(ctx, f"DO $surefoot$ BEGIN PERFORM pg_advisory_lock({self._key}); END $surefoot$")
+        _write(ctx, "RESET default_transaction_read_only")
         with ctx.autocommit_block():
             _write(ctx, f"SET lock_timeout = {self._timeout(step.lock_class)}")
             _write(ctx, step.sql())
             _write(ctx, "RESET lock_timeout")
         _write(ctx, f"SET LOCAL lock_timeout = {self._timeout('short')}")
-        unlock = f"{_MUTEX.format(key=self._key)} PERFORM pg_advisory_unlock({self._key});"
-        _write(ctx, f"DO $surefoot$ BEGIN{unlock} END $surefoot$")
+        checks = _MUTEX.format(key=self._key) + _DONE.format(done=step.done(), key=self._key)
+        _write(ctx, f"DO $surefoot$\nBEGIN{checks}\nEND $surefoot$")
 
     def _begun(
         self, ctx: MigrationContext, step: RevisionStep, *, is_first: bool
@@ -119,6 +138,8 @@ class OfflineScript:
         def begun(**options: Any) -> None:
             self._running = step
             before = step.info.source_revision_ids
+            if self._is_guarded:
+                _write(ctx, "SET TRANSACTION READ WRITE")
             _write(ctx, f"SET LOCAL lock_timeout = {self._timeout('short')}")
             checks = _MUTEX.format(key=self._key) + _PLACE.format(
                 heads=", ".join(map(literal, sorted(before))),
