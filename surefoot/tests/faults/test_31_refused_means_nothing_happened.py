@@ -10,6 +10,8 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
 
 TABLE = "op.execute('CREATE TABLE t{0} (id int)')", "op.execute('DROP TABLE t{0}')"
 
@@ -232,6 +234,12 @@ async def test_revisions_in_folders_of_the_folder_are_read(
     assert await watcher.fetchval(query) == [64, 64]
     again = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert "Nothing to do" in again.err
+    chain.add("op.create_index('i', 't1', ['id'])", identifier="0003", down="0002", lock=False)
+    chain.path("0003").rename(chain.versions / "old" / "0003_change.py")
+    write_lock(chain.lock_path, read_revisions(chain.versions, recursive=True))
+    found = await launcher.surefoot(chain, "lint", "0003", url=empty_database.url)
+    assert found.code == 1, found.err
+    assert "old/0003_change.py:12\n  error [require-concurrent-index]" in found.out
 
 
 async def test_a_revision_without_a_source_is_refused(

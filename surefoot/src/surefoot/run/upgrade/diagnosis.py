@@ -55,6 +55,6 @@ def place_of(error: BaseException, versions: Path) -> str | None:
     """The last line of a revision file that the error came through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.parent == versions.resolve():
+        if versions.resolve() in path.parents:
             return f"{os.path.relpath(path)}:{frame.lineno}"
     return None
