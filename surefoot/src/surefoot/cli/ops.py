@@ -33,6 +33,8 @@ def command() -> None:
     Examples:
       surefoot ops stamp 0007 --reason "restored from the backup of Monday"
       surefoot ops adopt 0001 --reason "made by hand before there were revisions"
+      surefoot ops adopt 0009 --reason "plain Alembic applied 0008 and 0009"
+      surefoot ops adopt 0042 --reason "0001 to 0041 were squashed into it"
       surefoot ops accept-checksum 0006 --reason "a typo in a comment of the table"
     """
 

@@ -132,13 +132,17 @@ class Bookkeeping:
         known = {r.id: r.sha256 for r in self._revisions if r.id in below}
         return known == {identifier: row.checksum for identifier, row in self._in_force.items()}
 
-    def prepare(self, ctx: MigrationContext) -> None:
-        """Create the version table and the ledger where there is none, in the open transaction."""
+    def prepare(self, ctx: MigrationContext) -> bool:
+        """Create the version table and the ledger where there is none, in the open transaction.
+
+        False where nothing was written.
+        """
         connection = self._connection
         ensure_version_table(ctx)
         if self._ledger.exists(connection):
             self._ledger.extend(connection)
-            return
+            written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
+            return bool(connection.exec_driver_sql(written).scalar())
         below = ancestors(self._revisions, heads_of(connection, self._version_table))
         if self._ledger.was_dropped(connection):
             adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
@@ -151,6 +155,7 @@ class Bookkeeping:
         for revision in self._revisions:
             if revision.id in below:
                 self.append(revision.id, "upgrade", "adopted")
+        return True
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None

@@ -189,10 +189,12 @@ class Migration:
             return
         kept = None if self._guarded else self._guard(steps, plan, after)
         self._guarded = True
-        self._bookkeeping.prepare(ctx)
+        is_written = self._bookkeeping.prepare(ctx)
         if kept is not None:
             first = plan[0]
             self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
+        if kept is not None or not is_written:
+            # The first revision does not hold the locks of the guards.
             self._connection.commit()
         if is_stamp:
             self._stamp_ledger(after)
