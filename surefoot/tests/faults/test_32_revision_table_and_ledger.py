@@ -191,6 +191,27 @@ async def test_a_revision_with_another_id_is_adopted(
         assert said in result.err
 
 
+@pytest.mark.slow
+async def test_a_revision_that_was_inserted_and_applied_by_hand_is_adopted(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """No upgrade would run it; the message names the command that records it."""
+    url = empty_database.url
+    applied.add("op.execute('CREATE TABLE v (id int)')", identifier="0002a", down="0002")
+    path = applied.path("0003")
+    path.write_text(path.read_text().replace("down_revision = '0002'", "down_revision = '0002a'"))
+    applied.lock()
+    await watcher.execute("CREATE TABLE v (id int)")
+    refused = await launcher.alembic(applied, "upgrade", "head", url=url)
+    assert (refused.code, "`surefoot ops adopt 0003 --reason …`" in refused.err) == (3, True)
+    adopted = await launcher.surefoot(
+        applied, "ops", "adopt", "0003", "--reason", "by hand", "--execute", url=url
+    )
+    assert adopted.code == 0, adopted.err
+    result = await launcher.alembic(applied, "upgrade", "head", url=url)
+    assert "at head 0003. Nothing to do" in result.err
+
+
 async def test_a_purging_stamp_that_is_true_is_one_transaction(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

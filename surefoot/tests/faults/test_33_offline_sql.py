@@ -57,7 +57,9 @@ async def rows(database: Database, query: str = LEDGER) -> list[tuple[object, ..
         await connection.close()
 
 
-@pytest.mark.parametrize("start", ["base", "0001", "0002"])
+@pytest.mark.parametrize(
+    "start", ["base", *(pytest.param(i, marks=pytest.mark.slow) for i in ("0001", "0002"))]
+)
 async def test_the_result_is_that_of_an_online_run(
     three: Chain,
     launcher: Launcher,
@@ -229,15 +231,16 @@ async def test_the_lock_timeouts_are_in_the_script(
     ]
 
 
-@pytest.mark.parametrize("how", ["plain offline SQL", "by hand"])
+@pytest.mark.slow
 async def test_what_was_applied_behind_our_back_is_adopted_by_the_command_that_is_named(
     three: Chain,
     launcher: Launcher,
     empty_database: Database,
     watcher: asyncpg.Connection,
-    how: str,
 ) -> None:
-    """upgrade, downgrade and the start-up check name it; afterwards all of them accept it."""
+    """Plain Alembic, its offline SQL and a hand leave the same: revisions without ledger rows.
+
+    upgrade, downgrade and the start-up check name it; afterwards all of them accept it."""
     url = empty_database.url
     first = await launcher.alembic(three, "upgrade", "0001", url=url)
     assert first.code == 0, first.err
@@ -254,9 +257,8 @@ async def test_what_was_applied_behind_our_back_is_adopted_by_the_command_that_i
             "0002, 0003: something else than Surefoot applied them\n"
             "  help: `surefoot ops adopt 0003 --reason …` compares the schema and records them\n",
         )
-    if how == "by hand":
-        done = await launcher.alembic(three, "stamp", "0003", url=url)
-        assert done.code == 3  # the lock has no fingerprint to compare with
+    stamped = await launcher.alembic(three, "stamp", "0003", url=url)
+    assert stamped.code == 3  # the lock has no fingerprint to compare with
     adopted = await launcher.surefoot(
         three, "ops", "adopt", "0003", "--reason", "psql", "--execute", url=url
     )
