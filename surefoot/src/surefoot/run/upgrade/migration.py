@@ -193,9 +193,10 @@ class Migration:
         if kept is not None:
             first = plan[0]
             self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
-        if kept is not None or not is_written:
-            # The first revision does not hold the locks of the guards.
             self._connection.commit()
+        elif not is_written:
+            # The first revision does not hold the locks of the guards.
+            self._connection.rollback()
         if is_stamp:
             self._stamp_ledger(after)
 
