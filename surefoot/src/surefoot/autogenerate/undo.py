@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from surefoot.autogenerate.locks import listed
 from surefoot.autogenerate.transitions import Transition
-from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog.kinds import Column, Index
+from surefoot.catalog.widening import is_widening
 
 
 class Phrase(NamedTuple):

@@ -22,17 +22,19 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
-from surefoot.errors import Interrupted, SurefootError, TargetMissed
+from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
+    back_up,
     compare_with_stamp,
-    protect_data,
+    refuse_loss,
     refuse_unsafe,
     spare_services,
 )
+from surefoot.run.guards.loss import LossGuard
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
@@ -54,6 +56,7 @@ class Migration:
         self._bookkeeping = Bookkeeping(run)
         self._transaction = RevisionTransaction(run)
         self._retries = Retries(run, self._transaction)
+        self._loss = LossGuard(run)
 
     def run(self, attempt: Callable[[], None]) -> None:
         """Run; `attempt` lets Alembic run the pending revisions from where the database is.
@@ -105,8 +108,9 @@ class Migration:
                 meant = diagnose(error, run, self._transaction.kept(lost=is_lost(error)))
                 if meant is None:
                     raise
-                # While this run has the mutex: the ledger has one writer.
-                self._record_failure(meant)
+                if not isinstance(meant, Refused):
+                    # While this run has the mutex: the ledger has one writer.
+                    self._record_failure(meant)
                 if meant is error:
                     raise
                 raise meant from error
@@ -156,8 +160,7 @@ class Migration:
     def planned(self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision]) -> None:
         """Alembic has chosen the steps; the guards look at them before the first one.
 
-        On failure: ServicesAlive, StampRefused, RevisionUnsafe, DataWouldBeLost, BackupMissing,
-        BackupFailed.
+        On failure: ServicesAlive, StampRefused, RevisionUnsafe, BackupMissing, BackupFailed.
         """
         if not plan or self._guarded:
             return
@@ -168,7 +171,7 @@ class Migration:
             compare_with_stamp(run, plan[-1].after)
         elif run.command != "stamp" and run.limits.production:
             refuse_unsafe(run, plan)
-            kept = protect_data(run, self._revisions, steps, plan)
+            kept = back_up(run, plan)
             if kept is not None:
                 first = plan[0]
                 self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
@@ -181,6 +184,8 @@ class Migration:
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
         self._transaction.begin()
+        if self._guards_data(about):
+            self._loss.begin()
 
     def revision_done(self) -> None:
         """It is committed."""
@@ -188,13 +193,23 @@ class Migration:
         self._run.telemetry.revision_ends()
 
     def on_version_apply(self, *, step: Any, **_: Any) -> None:
-        """A revision has run in its transaction; its row commits with it."""
+        """A revision has run in its transaction; its row commits with it.
+
+        On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
+        """
         self._transaction.complete(step.up_revision_id)
+        about = self._recorder.running
+        # No step outside the transaction drops, empties or rewrites a table.
+        if about is not None and self._guards_data(about) and not self._transaction.outside:
+            refuse_loss(self._run, about, self._loss.losses())
         if step.is_stamp:
             self._bookkeeping.append_stamp(step)
             return
         direction = "upgrade" if step.is_upgrade else "downgrade"
         self._bookkeeping.append(step.up_revision_id, direction, "applied")
+
+    def _guards_data(self, about: PlannedRevision) -> bool:
+        return self._run.limits.production and about.direction != "stamp"
 
     def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
         """Run a step that PostgreSQL allows only outside a transaction, again where it got no lock.
