@@ -35,7 +35,7 @@ SELECT json_build_array(oid, is_ours, is_empty, counts) FROM (
     FROM pg_class c WHERE relkind IN ('r', 'm')
     AND (c.oid > 16383 OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES}))) AS r
 WHERE is_ours OR is_empty OR 0 < ANY (counts)
-"""
+"""  # noqa: S608 - constants
 _RELATION = """c.oid::bigint, relkind, nspname, relname, relfilenode::bigint, relnatts,
     greatest(reltuples, pg_stat_get_live_tuples(c.oid))::bigint"""
 _COLUMN = """
@@ -52,7 +52,7 @@ WHERE relkind IN ('r', 'm', 'c') AND relpersistence <> 't' AND c.oid > 16383
 AND (c.xmax::text <> '0' OR 0 < ANY (ARRAY[{_COUNTS}]) OR c.oid = ANY (ARRAY(
     SELECT attrelid FROM pg_attribute a WHERE a.xmax::text <> '0')))
 UNION ALL {_COLUMN} xmax::text <> '0'
-"""
+"""  # noqa: S608 - constants
 _NOW = f"""
 SELECT json_build_array('relation', {_RELATION}, pg_relation_size(c.oid), pg_table_size(c.oid),
     has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid), ARRAY[{_COUNTS}])
@@ -60,7 +60,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE c.oid = ANY ({{oids}}) OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})
 UNION ALL {_COLUMN} attrelid = ANY ({{oids}})
 UNION ALL SELECT json_build_array('uncounted') WHERE current_setting('track_counts') = 'off'
-"""
+"""  # noqa: S608 - constants
 # Two columns with the same sum have the same values.
 _SUM = "json_build_array(count({0}), coalesce(sum(hashtextextended({0}::text, 0)), 0))"
 _VALUES = """
@@ -135,7 +135,7 @@ class LossGuard:
         ours = (self._version_table.quoted, self._version_table.ledger)
         names = ", ".join(f"to_regclass({literal(name)})::oid" for name in ours)
         self._past.begin()
-        found = self._past.now(_START.format(ours=names))
+        found = self._past.now(_START.format(ours=names), then=_BEFORE)
         self._left_out = frozenset(
             oid for oid, is_ours, is_empty, _ in found if is_ours or is_empty
         )
@@ -143,7 +143,7 @@ class LossGuard:
 
     def losses(self) -> list[str]:
         """The data that the transaction has lost up to now; `~` marks an estimate."""
-        found = self._past.before(_BEFORE)
+        found = self._past.before()
         before = {each[1]: _Relation(*each[1:]) for each in found if each[0] == "relation"}
         relations = [each for each in before.values() if each.oid not in self._left_out]
         oids = f"ARRAY[{', '.join(str(each.oid) for each in relations)}]::oid[]"
@@ -231,7 +231,8 @@ class LossGuard:
         if not now.bytes or not inserted or not now.readable:
             return not now.bytes or (not now.readable and inserted > 0)
         rows = f"SELECT FROM ONLY {now.quoted} LIMIT {inserted + 1}"
-        return self._past.now(f"SELECT to_json(count(*)) FROM ({rows}) AS r") == [inserted]
+        (kept,) = self._past.now(f"SELECT to_json(count(*)) FROM ({rows}) AS r")  # noqa: S608 - quoted
+        return bool(kept == inserted)
 
     def _retyped(
         self,
@@ -262,8 +263,10 @@ class LossGuard:
 
     def _are_alike(self, now: _Changed, column: _Column) -> bool:
         value, rows = f"{quoted(column.name)}::text", f"FROM ONLY {now.quoted}"
-        others = f"SELECT {rows} WHERE {value} IS DISTINCT FROM (SELECT {value} {rows} LIMIT 1)"
-        return self._past.now(f"SELECT to_json(EXISTS ({others}))") == [False]
+        one = f"SELECT {value} {rows} LIMIT 1"
+        others = f"SELECT {rows} WHERE {value} IS DISTINCT FROM ({one})"  # noqa: S608 - quoted
+        (found,) = self._past.now(f"SELECT to_json(EXISTS ({others}))")
+        return not found
 
     def _overwritten(self, now: _Changed, columns: Sequence[_Column]) -> Iterator[str]:
         """The columns of which some values are gone. Rows are not told apart, only their values."""
@@ -271,7 +274,7 @@ class LossGuard:
             names = [column.name for column in columns[start : start + _COMPARED_COLUMNS]]
             sums = ", ".join(_SUM.format(quoted(name)) for name in names)
             asked = f"SELECT json_build_array({sums}) FROM ONLY {now.quoted}"  # noqa: S608 - quoted
-            (before,), (after,) = self._past.before(asked), self._past.now(asked)
+            (after,), (before,) = self._past.now(asked, then=asked), self._past.before()
             for name, was, sum_ in zip(names, before, after, strict=True):
                 if was in (sum_, [0, 0]):
                     continue
@@ -279,8 +282,8 @@ class LossGuard:
                     yield f"values of {now.label}.{name}, which are too many to compare"
                     continue
                 asked = _VALUES.format(quoted(name), now.quoted)
-                left = dict(self._past.now(asked))
-                gone = sum(max(0, n - left.get(v, 0)) for v, n in self._past.before(asked))
+                left = dict(self._past.now(asked, then=asked))
+                gone = sum(max(0, n - left.get(v, 0)) for v, n in self._past.before())
                 if gone:
                     yield f"{_number(gone, 'value')} of {now.label}.{name}"
 

@@ -21,7 +21,6 @@ SELECT (SELECT json_agg(word::json)
 FROM generate_series(1, 1000) n
 """
 _QUESTION = "SELECT array_to_tsvector(ARRAY[answer::text]) FROM ({}) AS q (answer)"
-_ANSWERS = "SELECT json_agg(answer)::text FROM ({}) AS q (answer)"
 
 
 class Past:
@@ -35,24 +34,19 @@ class Past:
 
     def begin(self) -> None:
         """A revision is about to begin; the transaction begins here where none is open."""
-        self._run(_OPEN)
+        self._connection.exec_driver_sql(_OPEN)
 
-    def before(self, question: str) -> Any:
+    def now(self, question: str, *, then: str = "SELECT NULL::json") -> Any:
+        """The answers as the transaction sees the database now; `then` is the next for `before`."""
+        asked = literal(_QUESTION.format(then))
+        return self._answers(
+            f"SELECT json_agg(answer)::text, set_config('surefoot.question', {asked}, true) "  # noqa: S608 - of the library
+            f"FROM ({question}) AS q (answer)"
+        )
+
+    def before(self) -> Any:
         """The answers from before the revision."""
-        asked = literal(_QUESTION.format(question))
-        self._run(f"SELECT set_config('surefoot.question', {asked}, true)")
-        return json.loads(self._run("FETCH surefoot_past") or "[]")
+        return self._answers("FETCH surefoot_past")
 
-    def now(self, question: str) -> Any:
-        """The answers as the transaction sees the database now."""
-        return json.loads(self._run(_ANSWERS.format(question)) or "[]")
-
-    def _run(self, query: str) -> Any:
-        """The one value of a query. No listener takes it for a statement of the revision."""
-        cursor = self._connection.connection.cursor()
-        try:
-            cursor.execute(query)
-            rows = cursor.fetchall() if cursor.description else ()
-            return rows[0][0] if rows else None
-        finally:
-            cursor.close()
+    def _answers(self, query: str) -> Any:
+        return json.loads(self._connection.exec_driver_sql(query).scalar() or "[]")

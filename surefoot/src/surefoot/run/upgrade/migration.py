@@ -185,7 +185,8 @@ class Migration:
         self._retries.begin(about.revision)
         self._transaction.begin()
         if self._guards_data(about):
-            self._loss.begin()
+            with self._transaction.unobserved():
+                self._loss.begin()
 
     def revision_done(self) -> None:
         """It is committed."""
@@ -199,9 +200,11 @@ class Migration:
         """
         self._transaction.complete(step.up_revision_id)
         about = self._recorder.running
-        # No step outside the transaction drops, empties or rewrites a table.
+        # A step outside the transaction builds or drops an index, or detaches a partition.
         if about is not None and self._guards_data(about) and not self._transaction.outside:
-            refuse_loss(self._run, about, self._loss.losses())
+            with self._transaction.unobserved():
+                losses = self._loss.losses()
+            refuse_loss(self._run, about, losses)
         if step.is_stamp:
             self._bookkeeping.append_stamp(step)
             return

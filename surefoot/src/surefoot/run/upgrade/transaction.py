@@ -25,9 +25,10 @@ _ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)
 class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
-    # The lock timeout that the session came with, and whether it is being restored right now.
+    # The lock timeout that the session came with.
     session_lock_timeout = ""
-    _restoring = False
+    # Whether the statements of this moment are the library's own.
+    _own = False
 
     def __init__(self, run: Run) -> None:
         self._run, self._connection, self._recorder = run, run.connection, run.recorder
@@ -109,15 +110,24 @@ class RevisionTransaction:
         """Leave the session as it came, also where the run was asked to stop."""
         if self._connection.invalidated:
             return
-        self._restoring = True
         try:
-            self._connection.exec_driver_sql(f"SET lock_timeout = '{self.session_lock_timeout}'")
+            with self.unobserved():
+                self._connection.exec_driver_sql(
+                    f"SET lock_timeout = '{self.session_lock_timeout}'"
+                )
         except SQLAlchemyError:
             # The first to notice that the connection is lost has to report it.
             if self._connection.invalidated:
                 raise
+
+    @contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Statements of the library, which are no part of the revision."""
+        self._own = True
+        try:
+            yield
         finally:
-            self._restoring = False
+            self._own = False
 
     @contextmanager
     def observed(self) -> Iterator[None]:
@@ -137,7 +147,7 @@ class RevisionTransaction:
                 event.remove(self._connection, name, listener)
 
     def _statement_begins(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if self._restoring:
+        if self._own:
             return
         self._run.interruption.check()
         running = self._recorder.running
@@ -156,6 +166,8 @@ class RevisionTransaction:
         self._run.observer.statement_begins()
 
     def _statement_ends(self, *_: Any) -> None:
+        if self._own:
+            return
         self._run.observer.statement_ends()
         self._recorder.statements += 1
 
