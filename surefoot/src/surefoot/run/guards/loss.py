@@ -33,7 +33,7 @@ SELECT json_build_array(oid, is_ours, is_empty, counts) FROM (
             AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()))
         THEN pg_relation_size(c.oid) = 0 ELSE false END AS is_empty, ARRAY[{_COUNTS}] AS counts
     FROM pg_class c WHERE relkind IN ('r', 'm')
-    AND (c.oid > 16383 OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES}))) AS r
+    AND (c.oid > 16383 OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})) OFFSET 0) AS r
 WHERE is_ours OR is_empty OR 0 < ANY (counts)
 """  # noqa: S608 - constants
 _RELATION = """c.oid::bigint, relkind, nspname, relname, relfilenode::bigint, relnatts,
@@ -49,9 +49,9 @@ _BEFORE = f"""
 SELECT json_build_array('relation', {_RELATION})
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'm', 'c') AND relpersistence <> 't' AND c.oid > 16383
-AND (c.xmax::text <> '0' OR 0 < ANY (ARRAY[{_COUNTS}]) OR c.oid = ANY (ARRAY(
-    SELECT attrelid FROM pg_attribute a WHERE a.xmax::text <> '0')))
-UNION ALL {_COLUMN} xmax::text <> '0'
+AND (c.xmax <> '0' OR 0 < ANY (ARRAY[{_COUNTS}]) OR c.oid = ANY (ARRAY(
+    SELECT attrelid FROM pg_attribute a WHERE a.xmax <> '0')))
+UNION ALL {_COLUMN} xmax <> '0'
 """  # noqa: S608 - constants
 _NOW = f"""
 SELECT json_build_array('relation', {_RELATION}, pg_relation_size(c.oid), pg_table_size(c.oid),
