@@ -2,7 +2,7 @@
 
 It reads no SQL. The catalogs of before and now tell the tables and columns that are gone, the files
 that were replaced and the types that changed; the server's counters tell the rows that the
-transaction has deleted and updated. docs/data.md says what is counted, and what is an estimate.
+transaction has deleted and updated. docs/limits.md says what is counted, and what is an estimate.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
