@@ -44,7 +44,9 @@ INSERT INTO heir VALUES (1, 1);
 CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS rows FROM t;
 CREATE TABLE empty (id int, n numeric(10, 4));
 CREATE TABLE lists (id int, tags text[]); INSERT INTO lists VALUES (1, '{a}');
-CREATE EXTENSION citext; CREATE TABLE letters (c citext); INSERT INTO letters VALUES ('a');
+DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext') THEN
+    CREATE EXTENSION citext; CREATE TABLE letters (c citext); INSERT INTO letters VALUES ('a');
+END IF; END $$;
 SELECT lo_from_bytea(4711, 'large');
 ANALYZE;
 """
@@ -146,6 +148,16 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "update of a rewritten table": (
         ["ALTER TABLE t ADD u uuid DEFAULT gen_random_uuid()", "UPDATE t SET n = NULL"],
         ["values in 4 updated rows of t, which cannot be compared"],
+    ),
+    "deferred until the commit": (
+        [
+            "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN DELETE FROM s.inner; RETURN NULL; END'",
+            "CREATE CONSTRAINT TRIGGER forgets AFTER INSERT ON child DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION forget()",
+            "INSERT INTO child VALUES (3, 3)",
+        ],
+        ["2 rows of s.inner"],
     ),
     "merge": (
         ["MERGE INTO s.inner i USING t ON t.id = i.id WHEN MATCHED THEN DELETE"],
@@ -298,6 +310,8 @@ async def test_a_loss_is_refused_and_nothing_is_kept(
     kept: Database, applied: str, chain: Chain, case: str
 ) -> None:
     statements, losses = CASES[case]
+    if case == "extension" and not await value(kept.url, "SELECT to_regtype('citext')"):
+        pytest.skip("this server has no extension citext")
     chain.path("0001").write_text(applied)
     chain.add(body(statements))
     before = await value(kept.url, STATE)

@@ -5,8 +5,10 @@ that were replaced and the types that changed; the server's counters tell the ro
 transaction has deleted and updated. docs/limits.md says what is counted, and what is an estimate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from surefoot.catalog.widening import is_widening, needs_no_rewrite
 from surefoot.quoting import literal, qualified, quoted
@@ -121,6 +123,11 @@ class _Column:
     place: str
 
 
+# A column of before, and what it is now.
+_Pair = tuple[_Column, _Column | None]
+_R = TypeVar("_R", bound=_Relation)
+
+
 class LossGuard:
     """The guard of each revision of a run, in the transaction of that revision."""
 
@@ -143,23 +150,22 @@ class LossGuard:
 
     def losses(self) -> list[str]:
         """The data that the transaction has lost up to now; `~` marks an estimate."""
-        found = self._past.before()
-        before = {each[1]: _Relation(*each[1:]) for each in found if each[0] == "relation"}
-        relations = [each for each in before.values() if each.oid not in self._left_out]
-        oids = f"ARRAY[{', '.join(str(each.oid) for each in relations)}]::oid[]"
+        self._past.end()
+        before, changed = _read(self._past.before(), _Relation)
+        known = [each for each in before.values() if each.oid not in self._left_out]
+        oids = f"ARRAY[{', '.join(str(each.oid) for each in known)}]::oid[]"
         present = self._past.now(_NOW.format(oids=oids))
         if ["uncounted"] in present:
             return ["what it deletes and updates is unknown: track_counts is off"]
-        now = {each[1]: _Changed(*each[1:]) for each in present if each[0] == "relation"}
-        columns = {
-            (each[1], each[2]): _Column(*each[1:]) for each in present if each[0] == "column"
-        }
-        changed = [_Column(*each[1:]) for each in found if each[0] == "column" and not each[5]]
+        now, columns = _read(present, _Changed)
         losses = [*self._of_large_objects(now)]
-        for relation in sorted(relations, key=lambda each: each.label):
-            old = [each for each in changed if each.relation == relation.oid]
-            new = [each for each in columns.values() if each.relation == relation.oid]
-            losses += self._of(relation, now.get(relation.oid), old, new)
+        for relation in sorted(known, key=lambda each: each.label):
+            there = columns[relation.oid]
+            old = [(each, there.get(number)) for number, each in changed[relation.oid].items()]
+            if relation.oid not in now:
+                losses += self._dropped(relation)
+            elif relation.kind != "m":
+                losses += self._of(relation, now[relation.oid], old, [*there.values()])
         return losses
 
     def _counts(self, relation: _Changed) -> Sequence[int]:
@@ -175,56 +181,40 @@ class LossGuard:
         elif deleted or updated:
             yield f"{_number(deleted + updated, 'page')} of large objects"
 
+    def _dropped(self, relation: _Relation) -> Iterator[str]:
+        """A table, or a materialized view that is not created again. A type holds no value."""
+        if relation.kind == "r":
+            yield f"table {relation.label} ({relation.estimate})"
+        elif relation.kind == "m":
+            again = f"SELECT to_json(to_regclass({literal(relation.quoted)}) IS NOT NULL)"
+            if self._past.now(again) == [False]:
+                yield f"materialized view {relation.label} ({relation.estimate})"
+
     def _of(
-        self,
-        relation: _Relation,
-        now: _Changed | None,
-        changed: Sequence[_Column],
-        columns: Sequence[_Column],
+        self, was: _Relation, now: _Changed, changed: Sequence[_Pair], columns: Sequence[_Column]
     ) -> Iterator[str]:
-        """The losses of one relation; `changed` are columns of before, `columns` those of now."""
-        name = relation.label
-        if relation.kind != "r" or now is None:
-            yield from self._gone(relation, now, changed, columns)
-            return
-        (deleted, updated, inserted), replaced = self._counts(now), now.file != relation.file
+        """The losses of a relation that is there; `columns` are those of now."""
+        (deleted, updated, inserted), replaced = self._counts(now), now.file != was.file
         if replaced and self._is_emptied(now, inserted):
-            yield f"the rows of {name} ({relation.estimate})"
+            yield f"the rows of {was.label} ({was.estimate})"
             return
         if deleted:
-            yield f"{_number(deleted, 'row')} of {name}"
-        yield from self._gone(relation, now, changed, columns)
-        if replaced:
-            yield from self._retyped(relation, now, changed, columns)
+            yield f"{_number(deleted, 'row')} of {was.label}"
+        for old, new in changed:
+            name = f"{was.label}.{old.name}"
+            if new is None:
+                is_table = was.kind == "r"
+                yield f"column {name} ({was.estimate})" if is_table else f"attribute {name}"
+            elif replaced and old.place != new.place and not self._is_kept(now, old, new):
+                change = f"{old.type} to {new.type}" if old.type != new.type else "computed again"
+                yield f"values of {name} ({change}, {was.estimate})"
         if updated and not deleted:
             if now.readable and not replaced and now.total_bytes <= COMPARED_BYTES:
-                kept = [c for c in columns if c.number <= relation.columns and not c.generated]
+                kept = [c for c in columns if c.number <= was.columns and not c.generated]
                 yield from self._overwritten(now, kept)
             else:
                 rows = _number(updated, "updated row")
-                yield f"values in {rows} of {name}, which cannot be compared"
-
-    def _gone(
-        self,
-        relation: _Relation,
-        now: _Changed | None,
-        changed: Sequence[_Column],
-        columns: Sequence[_Column],
-    ) -> Iterator[str]:
-        """A relation or columns of it that were dropped. A type by itself holds no value."""
-        about, numbers = f"({relation.estimate})", {column.number for column in columns}
-        if now is None and relation.kind == "r":
-            yield f"table {relation.label} {about}"
-        elif now is None and relation.kind == "m":
-            again = f"SELECT to_json(to_regclass({literal(relation.quoted)}) IS NOT NULL)"
-            if self._past.now(again) == [False]:
-                yield f"materialized view {relation.label} {about}"
-        elif now is not None and relation.kind != "m":
-            noun = "column" if relation.kind == "r" else "attribute"
-            for column in changed:
-                if column.number not in numbers:
-                    rows = f" {about}" if relation.kind == "r" else ""
-                    yield f"{noun} {relation.label}.{column.name}{rows}"
+                yield f"values in {rows} of {was.label}, which cannot be compared"
 
     def _is_emptied(self, now: _Changed, inserted: int) -> bool:
         """Whether a table with a new file has only rows of the transaction, or none."""
@@ -234,39 +224,22 @@ class LossGuard:
         (kept,) = self._past.now(f"SELECT to_json(count(*)) FROM ({rows}) AS r")  # noqa: S608 - quoted
         return bool(kept == inserted)
 
-    def _retyped(
-        self,
-        relation: _Relation,
-        now: _Changed,
-        changed: Sequence[_Column],
-        columns: Sequence[_Column],
-    ) -> Iterator[str]:
-        """The columns of a rewritten table whose values may not be what they were.
+    def _is_kept(self, now: _Changed, old: _Column, new: _Column) -> bool:
+        """Whether a column of a rewritten table has its values, as far as that can be known.
 
-        A USING expression leaves no trace, so a type that keeps all values is not enough: where
-        all values of the column are alike now, they count.
+        A USING expression leaves no trace, so a type that keeps all values is not enough: the
+        values must not be all alike.
         """
-        later = {column.number: column for column in columns}
-        for old in changed:
-            new = later.get(old.number, old)
-            if old.place == new.place:
-                continue
-            if old.type == new.type:
-                kept = old.properties != new.properties
-            else:
-                # Another widening is no reason for the rewrite.
-                is_reason = not needs_no_rewrite(old.type, new.type)
-                kept = is_reason and is_widening(old.type, new.type)
-            if not kept or not now.readable or self._are_alike(now, new):
-                change = f"{old.type} to {new.type}" if old.type != new.type else "computed again"
-                yield f"values of {relation.label}.{old.name} ({change}, {relation.estimate})"
-
-    def _are_alike(self, now: _Changed, column: _Column) -> bool:
-        value, rows = f"{quoted(column.name)}::text", f"FROM ONLY {now.quoted}"
-        one = f"SELECT {value} {rows} LIMIT 1"
-        others = f"SELECT {rows} WHERE {value} IS DISTINCT FROM ({one})"  # noqa: S608 - quoted
-        (found,) = self._past.now(f"SELECT to_json(EXISTS ({others}))")
-        return not found
+        if old.type == new.type:
+            kept = old.properties != new.properties
+        else:
+            # Any other widening is no reason for a rewrite.
+            kept = is_widening(old.type, new.type) and not needs_no_rewrite(old.type, new.type)
+        if not kept or not now.readable:
+            return False
+        value, rows = f"{quoted(new.name)}::text", f"FROM ONLY {now.quoted}"
+        others = f"SELECT {rows} WHERE {value} IS DISTINCT FROM (SELECT {value} {rows} LIMIT 1)"  # noqa: S608 - quoted
+        return bool(self._past.now(f"SELECT to_json(EXISTS ({others}))") == [True])
 
     def _overwritten(self, now: _Changed, columns: Sequence[_Column]) -> Iterator[str]:
         """The columns of which some values are gone. Rows are not told apart, only their values."""
@@ -286,6 +259,20 @@ class LossGuard:
                 gone = sum(max(0, n - left.get(v, 0)) for v, n in self._past.before())
                 if gone:
                     yield f"{_number(gone, 'value')} of {now.label}.{name}"
+
+
+def _read(
+    rows: Iterable[Sequence[Any]], kind: type[_R]
+) -> tuple[Mapping[int, _R], Mapping[int, Mapping[int, _Column]]]:
+    """The relations by oid, and their columns by number; of columns only those with a value."""
+    relations, columns = {}, defaultdict[int, dict[int, _Column]](dict)
+    for what, *values in rows:
+        if what == "relation":
+            relations[values[0]] = kind(*values)
+        else:
+            column = _Column(*values)
+            columns[column.relation][column.number] = column
+    return relations, columns
 
 
 def _number(count: int, noun: str) -> str:

@@ -36,6 +36,10 @@ class Past:
         """A revision is about to begin; the transaction begins here where none is open."""
         self._connection.exec_driver_sql(_OPEN)
 
+    def end(self) -> None:
+        """The revision has run. What is deferred until its commit happens now, to be seen."""
+        self._connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+
     def now(self, question: str, *, then: str = "SELECT NULL::json") -> Any:
         """The answers as the transaction sees the database now; `then` is the next for `before`."""
         asked = literal(_QUESTION.format(then))
