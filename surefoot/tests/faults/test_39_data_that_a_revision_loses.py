@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.chains import long
 from harness.databases import Database, Databases, connect, engine, execute, value
 from harness.runs import Chain
 from surefoot import Limits
@@ -534,3 +535,17 @@ async def test_losses_of_an_earlier_attempt_do_not_count(
     await execute(another.url, "CREATE SEQUENCE attempts")
     assert await run(another, chain, "head", replace(PRODUCTION, retry_first_s=0.01)) is None
     assert await value(another.url, "SELECT last_value FROM attempts") == 2
+
+
+async def test_a_chain_with_every_kind_of_step_loses_nothing_upwards(
+    empty_database: Database, chain: Chain
+) -> None:
+    """Steps outside a transaction included; downwards it needs leave."""
+    long(chain)
+    assert await run(empty_database, chain, "head") is None
+    limits = replace(PRODUCTION, backup_waived="a test")
+    error = await run(empty_database, chain, "base", limits, command=downgrade)
+    assert error is not None
+    assert "table p_1 (~2 rows)" in error.message
+    done = await run(empty_database, chain, "base", limits, command=downgrade, reason="a test")
+    assert done is None
