@@ -10,8 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from surefoot.chain.lockfile import read_lock
-from surefoot.chain.revisions import Revision, read_revisions
+from surefoot.chain.lockfile import is_written_from, read_lock
+from surefoot.chain.revisions import Revision, read_revisions, source_files
 from surefoot.errors import ConfigurationInvalid
 from surefoot.version_table import VersionTable
 
@@ -40,6 +40,8 @@ class Project:
     folder: Path
     # The folder of the revision files.
     versions: Path
+    # recursive_version_locations: whether folders in it hold revisions too.
+    recursive: bool = False
     version_table: VersionTable = VersionTable()
     # MetaData, or import strings that lead to it: "shop.models:metadata".
     metadata: Sequence[MetaData | str] = field(default=(), repr=False)
@@ -57,10 +59,11 @@ class Project:
                 parser.read_file(opened)
             folder = Path(path.parent, parser.get("alembic", "script_location"))
             listed = parser.get("alembic", "version_locations", fallback="")
-        except (OSError, UnicodeDecodeError, Error) as error:
+            recursive = parser.getboolean("alembic", "recursive_version_locations", fallback=False)
+        except (OSError, ValueError, Error) as error:
             raise ConfigurationInvalid(str(path), str(error)) from None
         versions = Path(path.parent, listed) if listed else folder / "versions"
-        return cls(path, folder, versions, **options)
+        return cls(path, folder, versions, recursive, **options)
 
     @classmethod
     def of(cls, config: Config, **options: Any) -> Project:
@@ -69,7 +72,8 @@ class Project:
 
         script = ScriptDirectory.from_config(config)
         ini = Path(config.config_file_name or DEFAULT_INI).resolve()
-        return cls(ini, Path(script.dir).resolve(), Path(script.versions).resolve(), **options)
+        folder, versions = Path(script.dir).resolve(), Path(script.versions).resolve()
+        return cls(ini, folder, versions, script.recursive_version_locations, **options)
 
     @property
     def lock(self) -> Path:
@@ -78,7 +82,14 @@ class Project:
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revision files in the order in which they apply. On failure: RevisionsBroken."""
-        return read_revisions(self.versions)
+        return read_revisions(self.versions, recursive=self.recursive)
+
+    def is_locked(self) -> bool:
+        """Whether revisions.lock was written from the revision files as they are, byte by byte.
+
+        On failure: RevisionsBroken.
+        """
+        return is_written_from(self.lock, source_files(self.versions, recursive=self.recursive))
 
     def locked(self) -> tuple[Revision, ...]:
         """The revisions as revisions.lock lists them. On failure: RevisionsBroken."""

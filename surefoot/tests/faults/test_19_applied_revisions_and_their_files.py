@@ -94,7 +94,8 @@ async def test_a_deleted_revision_is_refused(
     assert re.fullmatch(
         r"REFUSED \[revision-missing\]  0002 was applied on \d{4}-\d\d-\d\d "
         r"\(recorded [0-9a-f]{8}…\) and its file is gone\n"
-        r"  help: restore the file from version control\n",
+        r"  help: restore the file from version control; where it was squashed or renamed, "
+        r"`surefoot ops adopt REV --reason …` records the revisions that replace it\n",
         result.err,
     ), result.err
     await nothing_happened(result, watcher)
@@ -137,7 +138,8 @@ async def test_a_revision_before_an_applied_one_is_refused(
     assert result.err == (
         "REFUSED [revision-inserted]  0002a_change comes before 0003, which is applied, but was "
         "never applied itself: no upgrade would run it\n"
-        "  help: give it the next number and build it on the newest revision\n"
+        "  help: give it the next number and build it on the newest revision; if its changes are "
+        "in the database, `surefoot ops adopt 0003 --reason …` records it\n"
     )
     await nothing_happened(result, watcher)
     assert await watcher.fetchval("SELECT to_regclass('t9') IS NULL")

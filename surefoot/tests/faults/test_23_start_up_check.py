@@ -26,7 +26,10 @@ HEAD = BUILD.newest
 PATIENCE_S = 5.0
 TABLE = "op.execute('CREATE TABLE t (id int)')"
 NO_LEDGER = "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only()"
-BY_HAND = "`surefoot ledger` shows what was done; alembic_version was written by somebody else"
+BY_HAND = (
+    "alembic_version was written by somebody else: `surefoot ledger` shows what was done, "
+    "`surefoot ops adopt {} --reason …` records where the schema is"
+)
 LOST = "deploy the build that has it, or restore the database that belongs to this one"
 QUEUED = f"SELECT count(*) FROM {WAITING}"
 UPGRADE = "run `alembic upgrade head`"
@@ -141,7 +144,8 @@ async def test_on_another_branch(
         await checked(reader, Build.read(newer.lock_path)),
         "diverged",
         "{name} and this build contradict each other: it is at 0009a and lacks 0009b",
-        "two builds that do not know each other migrated it: deploy one that has both revisions",
+        "two builds that do not know each other migrated it: deploy one that has both revisions; "
+        "if one was renamed, `surefoot ops adopt REV --reason …` records where the schema is",
     )
 
 
@@ -160,21 +164,21 @@ async def test_on_another_branch(
             "diverged",
             "{name} and this build contradict each other: of its rows 0007, 0008 one builds on "
             "another",
-            BY_HAND,
+            BY_HAND.format("0008"),
         ),
         (
             "UPDATE alembic_version SET version_num = '0007'",
             "diverged",
             "{name} and this build contradict each other: it is at 0007, and the ledger has 0008 "
             "too",
-            BY_HAND,
+            BY_HAND.format("0008"),
         ),
         (
             "DELETE FROM alembic_version",
             "diverged",
             "{name} and this build contradict each other: alembic_version is empty, and the "
             "ledger is at 0008",
-            BY_HAND,
+            BY_HAND.format("0008"),
         ),
         (
             f"DELETE FROM alembic_version; {NO_LEDGER}",
@@ -193,7 +197,7 @@ async def test_on_another_branch(
             "diverged",
             "{name} and this build contradict each other: alembic_version is empty, and the "
             "ledger is at 0008",
-            BY_HAND,
+            BY_HAND.format("0008"),
         ),
         (
             f"UPDATE alembic_version SET version_num = '0007'; {NO_LEDGER}",

@@ -75,5 +75,33 @@ async def test_an_untrue_stamp_is_refused(
     assert result.code == 3, result.err
     assert "REFUSED [stamp-refused]" in result.err
     assert "`surefoot ops stamp 0001 --reason …` shows the difference first" in result.err
-    rows = await watcher.fetch("SELECT outcome FROM alembic_version_ledger")
-    assert [row[0] for row in rows] == []
+    for name in ("alembic_version", "alembic_version_ledger"):
+        assert await watcher.fetchval("SELECT to_regclass($1) IS NULL", name)
+
+
+async def test_an_emptied_revision_table_without_a_ledger_is_refused_too(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Plain Alembic's `stamp --purge` leaves one; its chain would run again over live data."""
+    await watcher.execute(
+        "CREATE TABLE theirs (id int); CREATE TABLE alembic_version (version_num varchar(32))"
+    )
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert "has tables and an empty version table: it was not made by these" in result.err
+    assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
+
+
+async def test_tables_of_somebody_else_are_adopted_at_base(
+    small: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Another application has tables in the schema; the ledger keeps why the chain begins here."""
+    await watcher.execute("CREATE TABLE theirs (id int)")
+    adopted = await launcher.surefoot(
+        small, "ops", "adopt", "base", "--reason", "shared", "--execute", url=empty_database.url
+    )
+    assert adopted.code == 0, adopted.err
+    result = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert result.code == 0, result.err
+    rows = await watcher.fetch("SELECT revision, outcome, reason FROM alembic_version_ledger")
+    assert tuple(rows[0]) == ("base", "adopted", "shared")

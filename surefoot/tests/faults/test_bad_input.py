@@ -4,6 +4,8 @@ test_19 has a ledger that was edited by hand; test_27 a standby, a role without 
 disk.
 """
 
+import re
+
 import asyncpg
 import pytest
 
@@ -21,6 +23,17 @@ COMMITS = (
     "  help: leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
     "op.create_index_concurrently(…)\n"
 )
+
+
+def late(said: str, kept: str) -> str:
+    """The same, where a revision was committed before."""
+    code, message, help_ = re.fullmatch(r"REFUSED \[(.*)\]  (.*)\n(.*\n)", said).groups()  # type: ignore[union-attr]
+    return (
+        f"FAILED [refused-part-way]  {message} ({code})\n  done: 0001\n  kept of 0002: {kept}\n"
+        f"{help_}"
+    )
+
+
 INDEX = "op.create_index_concurrently('t_id', 't', ['id'])"
 HIDDEN = "run = op.execute\nrun('INSERT INTO t VALUES (1)')"
 # The body of a revision, what is said, and whether that is known before anything runs.
@@ -66,18 +79,21 @@ async def test_a_revision_that_is_not_one_unit_is_refused(
     chain.add(body)
     chain.add("op.execute('CREATE TABLE after (id int)')")
     result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
-    assert result.code == 3, result.err
-    assert result.err.endswith(said), result.err
     assert "Traceback" not in result.err
     assert await watcher.fetchval("SELECT to_regclass('after') IS NULL")
-    applied = await watcher.fetch(
-        "SELECT revision FROM alembic_version_ledger WHERE outcome = 'applied'"
-    )
-    assert [row[0] for row in applied] == ([] if at_once else ["0001"])
     if at_once:
-        assert result.err == said
-        assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
+        assert (result.code, result.err) == (3, said)
+        for name in ("t", "alembic_version", "alembic_version_ledger"):
+            assert await watcher.fetchval("SELECT to_regclass($1) IS NULL", name)
     else:
+        assert result.code == 4, result.err
+        step = "what its step has left, which the same command repairs"
+        is_kept = "index_concurrently" in body.partition("\n")[0] or body.startswith("for")
+        assert result.err.endswith(late(said, step if is_kept else "nothing")), result.err
+        applied = await watcher.fetch(
+            "SELECT revision, outcome FROM alembic_version_ledger WHERE outcome <> 'started'"
+        )
+        assert [tuple(row) for row in applied] == [("0001", "applied"), ("0002", "failed")]
         assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
         assert await watcher.fetchval("SELECT count(*) FROM t") == 0
 

@@ -18,6 +18,7 @@ from harness.server import LIBRARY, SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
+from surefoot.ledger.table import Entry, Ledger
 
 ENV = """\
 from alembic import context
@@ -130,6 +131,12 @@ class Project:
                 "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
             )
             await self.connection.run_sync(metadata.create_all)
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Let a new ledger say that the database is at base with what it has."""
+        async with self.connection.begin():
+            await self.connection.run_sync(_begin)
 
     async def models(self, metadata: MetaData) -> Catalog:
         """The catalog that the models give in an empty schema."""
@@ -139,6 +146,12 @@ class Project:
         async with self.connection.begin():
             for statement in statements:
                 await self.connection.exec_driver_sql(statement)
+
+
+def _begin(connection: Connection) -> None:
+    ledger = Ledger()
+    ledger.create(connection)
+    ledger.append(connection, Entry("base", "downgrade", "unknown", "adopted", checksum=""))
 
 
 def _models(connection: Connection, metadata: MetaData) -> Catalog:

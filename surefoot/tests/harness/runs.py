@@ -140,10 +140,11 @@ class Launcher:
         url: str,
         env: Mapping[str, str] | None = None,
         points: Points | None = None,
+        program: str = "alembic",
     ) -> Sequence[Run]:
         """`count` processes that begin at once."""
         processes = forks().start_many(
-            "alembic",
+            program,
             *arguments,
             count=count,
             env={"DATABASE_URL": url, **(env or {})},
@@ -161,6 +162,11 @@ class Launcher:
         """One process, to its end."""
         run = await self.start(chain, *arguments, url=url, **options)
         return await run.end()
+
+    async def surefoot(self, chain: Chain, *arguments: str, url: str) -> Result:
+        """One process of the library's command, to its end; it tries revisions on that server."""
+        env = {"SUREFOOT_TEST_SCRATCH_URL": url}
+        return await self.alembic(chain, *arguments, url=url, env=env, program="surefoot")
 
 
 def one_applied(results: Sequence[Result], *, applied: int) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import io
 from typing import Any
 
 from alembic import context, op
 from alembic.config import CommandLine, Config
 from alembic.environment import EnvironmentContext
+from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.runtime.migration import StampStep
 from alembic.util.langhelpers import ModuleClsProxy
 
-from surefoot.compat.alembic import command_name
+from surefoot.compat.alembic import CREATES_NOTHING, command_name, create_version_table_once
 
 
 def test_a_proxy_is_installed_and_removed_by_these_methods() -> None:
@@ -39,3 +42,36 @@ def test_the_typed_command_is_known() -> None:
     config = Config(cmd_opts=CommandLine().parser.parse_args(["upgrade", "head"]))
     assert command_name(config) == "upgrade"
     assert command_name(Config()) is None
+
+
+def test_the_version_table_is_created_only_when_it_is_asked_for() -> None:
+    """`dont_mutate` keeps a run from it, and the method that creates it takes no argument."""
+    source = inspect.getsource(MigrationContext.run_migrations)
+    assert all(name in source for name in CREATES_NOTHING)
+    ensure = inspect.signature(MigrationContext._ensure_version_table)
+    assert ensure.parameters["purge"].default is False
+
+
+def test_a_script_creates_the_version_table_where_there_is_none() -> None:
+    """Alembic calls `create` of its table, once, where a script begins at base."""
+    written = io.StringIO()
+    ctx = MigrationContext.configure(
+        url="postgresql+asyncpg://",
+        opts={"as_sql": True, "output_buffer": written, "fn": lambda *_: [Step()]},
+    )
+    create_version_table_once(ctx)
+    ctx.run_migrations()
+    assert "CREATE TABLE IF NOT EXISTS alembic_version" in written.getvalue()
+
+
+class Step(StampStep):
+    """A step of a chain of one."""
+
+    short_log = "of a test"
+
+    def __init__(self) -> None:
+        super().__init__(None, "0001", True, True)
+
+    @property
+    def info(self) -> Any:
+        return None

@@ -89,7 +89,12 @@ def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
             "x.py: requires_code is 1 in a revision of phase contract",
         ),
         ("x.py", "revision = ", "x.py:1 is not Python: invalid syntax"),
-        ("x.py", "revision = 9", "x.py: revision and down_revision are not plain strings"),
+        (
+            "x.py",
+            "revision = 9",
+            "x.py: revision and down_revision are not plain strings at the top of the file, so "
+            "they cannot be read without running it",
+        ),
         (
             "0001_step_0001.py",
             'revision = "0001"\ndown_revision = "0003"',

@@ -13,8 +13,14 @@ from surefoot.startup.check import Build, State, decide
 
 WHEN = datetime(2026, 8, 1, tzinfo=timezone.utc)
 LOST = "deploy the build that has it, or restore the database that belongs to this one"
-BY_HAND = "`surefoot ledger` shows what was done; alembic_version was written by somebody else"
-BRANCHED = "two builds that do not know each other migrated it: deploy one that has both revisions"
+BY_HAND = (
+    "alembic_version was written by somebody else: `surefoot ledger` shows what was done, "
+    "`surefoot ops adopt {} --reason …` records where the schema is"
+)
+BRANCHED = (
+    "two builds that do not know each other migrated it: deploy one that has both revisions; if "
+    "one was renamed, `surefoot ops adopt REV --reason …` records where the schema is"
+)
 NEWER = "deploy the build that has {0}, or downgrade the database with that build"
 
 
@@ -183,7 +189,7 @@ CASES = (
         {},
         "diverged",
         "of its rows 0003, 0004 one builds on another",
-        BY_HAND,
+        BY_HAND.format("REV"),
     ),
     Case(
         "with an edited revision",
@@ -216,7 +222,7 @@ CASES = (
         None,
         "diverged",
         "it is at 0002, and the ledger has 0003, 0004 too",
-        BY_HAND,
+        BY_HAND.format("0004"),
     ),
     Case(
         "ahead, with a revision table that was set back",
@@ -224,7 +230,7 @@ CASES = (
         up_to(4, row(5), row(6)),
         "diverged",
         "it is at 0004, and the ledger has 0005, 0006 too",
-        BY_HAND,
+        BY_HAND.format("0006"),
     ),
     Case(
         "with a revision table that was emptied",
@@ -232,7 +238,7 @@ CASES = (
         None,
         "diverged",
         "alembic_version is empty, and the ledger is at 0004",
-        BY_HAND,
+        BY_HAND.format("0004"),
     ),
 )
 

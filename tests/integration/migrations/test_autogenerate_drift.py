@@ -102,6 +102,7 @@ async def project(database: Database, tmp_path: Path) -> AsyncIterator[Project]:
             "DROP FUNCTION alembic_version_ledger_append_only",
             "DELETE FROM alembic_version",
         )
+        await project.begin()
         yield project
     await engine.dispose()
 

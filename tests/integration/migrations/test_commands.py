@@ -255,7 +255,12 @@ async def test_offline_sql_gives_the_same_schema(
     assert (down.code, down.err) == (0, "")
     psql(empty_database, down.out)
     assert apply(empty_database, "current").out == "0002\n"
-    assert await tables(empty_database) == {"alembic_version", "volumes", "files"}
+    assert await tables(empty_database) == {
+        "alembic_version",
+        "alembic_version_ledger",
+        "volumes",
+        "files",
+    }
 
 
 async def test_passwords_never_appear(database: Database) -> None:

@@ -4,7 +4,8 @@
              '---------------- compared by check_lock ---------'
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -20,6 +21,8 @@ _HEADER = """\
 # Two branches that add a revision conflict here before they conflict in a database.
 # Written by `alembic revision`; after an edit by `{command} lock`.
 """
+# A comment with the hash of the files: where it is right, none of them has to be parsed.
+_FILES = "# files: "
 
 
 def lock_header() -> str:
@@ -40,14 +43,8 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
 
     On failure: as `read_lock`.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise RevisionsBroken(
-            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
-        ) from None
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(path), start=1):
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
@@ -59,6 +56,15 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
             )
         found.append(fields)
     return found
+
+
+def _lines(path: Path) -> Sequence[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
+        ) from None
 
 
 def from_line(line: Sequence[str]) -> Revision:
@@ -73,14 +79,34 @@ def predecessors(field: str) -> tuple[str, ...]:
     return () if field == "-" else tuple(field.split("+"))
 
 
-def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
-    """Whether the lock has exactly the files of the folder; if not, it must not be relied on."""
-    return {revision.file_name for revision in locked} == {p.name for p in versions.glob("*.py")}
+def is_written_from(path: Path, files: Iterable[Path]) -> bool:
+    """Whether these are the files that the lock was written from, byte by byte.
+
+    False also where a file differs in what does not run, such as a comment: the files have to be
+    parsed then. On failure: as `read_lock`.
+    """
+    lines = _lines(path)
+    try:
+        return f"{_FILES}{_digest(files)}" in lines
+    except OSError:
+        return False  # parsing it says which one
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """One hash over the names and the bytes of the files; line ends do not count."""
+    found = hashlib.sha256()
+    for file in sorted(files, key=lambda file: (file.name, str(file))):
+        code = file.read_bytes().replace(b"\r\n", b"\n")
+        found.update(f"{file.name} {len(code)}\n".encode("utf-8", "surrogateescape"))
+        found.update(code)
+    return found.hexdigest()
 
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; True where that changed it."""
-    text = lock_header() + "".join(f"{revision.line()}\n" for revision in revisions)
+    files = [revision.path for revision in revisions if revision.path is not None]
+    hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
+    text = lock_header() + hashed + "".join(f"{revision.line()}\n" for revision in revisions)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.write_text(text, encoding="utf-8", newline="\n")

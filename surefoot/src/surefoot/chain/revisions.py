@@ -4,17 +4,20 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 """
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
-from surefoot.errors import RevisionsBroken
+from surefoot.errors import RevisionsBroken, RunsNothing
 from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
+FUNCTIONS = ("upgrade", "downgrade")
+# Alembic leaves them alone: a package's own file, and the lock file of an editor.
+_NO_REVISIONS = ("__init__", ".#")
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,19 @@ class Revision:
         return () if self.verdict in (None, CLEAN) else tuple(self.verdict.split("+"))
 
 
-def read_revisions(versions: Path) -> tuple[Revision, ...]:
+def source_files(versions: Path, *, recursive: bool = False) -> list[Path]:
+    """The files of the folder that Alembic loads."""
+    found = versions.rglob("*.py") if recursive else versions.glob("*.py")
+    return sorted(path for path in found if not path.name.startswith(_NO_REVISIONS))
+
+
+def read_revisions(versions: Path, *, recursive: bool = False) -> tuple[Revision, ...]:
     """Every revision in the folder, each after those that it builds on.
 
     On failure: RevisionsBroken names the file and what is wrong with it.
     """
     found: dict[str, Revision] = {}
-    for path in sorted(versions.glob("*.py")):
+    for path in source_files(versions, recursive=recursive):
         revision = _read(path)
         if revision is None:
             continue
@@ -146,19 +155,30 @@ def _read(path: Path) -> Revision | None:
     """The revision in a file, or None where the file holds none."""
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path.name} cannot be read: {error.strerror}", help="correct or remove the file"
+        ) from None
     except (SyntaxError, ValueError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(
             f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
         ) from None
-    values = _assigned(tree)
+    values = dict(pair for statement in tree.body for pair in _bound(statement))
     if "revision" not in values:
         return None
+    for statement in tree.body:
+        if isinstance(statement, ast.AsyncFunctionDef) and statement.name in (
+            "upgrade",
+            "downgrade",
+        ):
+            raise RunsNothing(path.name, statement.name)
     identifier, down, phase = values["revision"], values.get("down_revision"), values.get("phase")
-    downs = (down,) if isinstance(down, str) else tuple(down or ())  # type: ignore[arg-type]  # checked below
+    downs = tuple(down) if isinstance(down, (tuple, list)) else () if down is None else (down,)
     if not isinstance(identifier, str) or not all(isinstance(item, str) for item in downs):
         raise RevisionsBroken(
-            f"{path.name}: revision and down_revision are not plain strings",
+            f"{path.name}: revision and down_revision are not plain strings at the top of the "
+            "file, so they cannot be read without running it",
             help='write them as revision = "0008" and down_revision = "0007"',
         )
     if phase is None:
@@ -181,20 +201,34 @@ def _read(path: Path) -> Revision | None:
     )
 
 
-def _assigned(tree: ast.Module) -> Mapping[str, object]:
-    """The names of the module and their literal values; `...` for any other value."""
-    values: dict[str, object] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            targets: list[ast.expr] = statement.targets
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        else:
-            continue
-        for target in targets:
-            if isinstance(target, ast.Name):
-                try:
-                    values[target.id] = ast.literal_eval(statement.value)  # type: ignore[arg-type]  # not None here
-                except ValueError:
-                    values[target.id] = ...
-    return values
+def _bound(statement: ast.stmt) -> Iterator[tuple[str, object]]:
+    """The names that a statement of the module binds, with their literal values.
+
+    `...` stands for any other value, and for a name that is bound in a block, which may not run.
+    """
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            yield from _unpacked(target, statement.value)
+    elif isinstance(statement, ast.AnnAssign):
+        if statement.value is not None:
+            yield from _unpacked(statement.target, statement.value)
+    elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                yield node.id, ...
+            elif isinstance(node, ast.alias):
+                yield node.asname or node.name, ...
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, object]]:
+    """`a = "1"` and `a, b = "1", "2"`."""
+    if isinstance(target, ast.Name):
+        try:
+            yield target.id, ast.literal_eval(value)
+        except ValueError:
+            yield target.id, ...
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        alike = len(values) == len(target.elts)
+        for number, each in enumerate(target.elts):
+            yield from _unpacked(each, values[number] if alike else value)

@@ -33,6 +33,8 @@ def command() -> None:
     Examples:
       surefoot ops stamp 0007 --reason "restored from the backup of Monday"
       surefoot ops adopt 0001 --reason "made by hand before there were revisions"
+      surefoot ops adopt 0009 --reason "plain Alembic applied 0008 and 0009"
+      surefoot ops adopt 0042 --reason "0001 to 0041 were squashed into it"
       surefoot ops accept-checksum 0006 --reason "a typo in a comment of the table"
     """
 
@@ -51,7 +53,13 @@ def stamp(revision: str, reason: str, execute: bool) -> None:
 @reason_option
 @execute_option
 def adopt(revision: str, reason: str, execute: bool) -> None:
-    """Adopt a database that has tables and no version table, at REVISION."""
+    """Adopt a database at REVISION, whatever its version table and its ledger say.
+
+    For tables that were made without revisions; for revisions that plain Alembic, offline SQL or a
+    hand applied; after revisions were squashed or renamed; after a version table or a ledger was
+    lost. The ledger keeps the old rows and gets one for each revision that it lacks, has too many,
+    or has with another file.
+    """
     _stamp(revision, reason, execute=execute, adopt=True)
 
 

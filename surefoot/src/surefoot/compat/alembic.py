@@ -4,21 +4,29 @@ ModuleClsProxy._install_proxy   Alembic keeps the meaning of `op.…` and `conte
 ModuleClsProxy._remove_proxy    each, so two upgrades as tasks of one event loop would write into
 ModuleClsProxy._setups          each other's databases. `install()` keeps it in a context variable,
                                 of which every task has its own value. Nothing public does this.
+MigrationContext                creates the version table. Alembic does it in a transaction of its
+  ._ensure_version_table        own before it asks which steps to run; `CREATES_NOTHING` (an option
+                                that `alembic current` sets) leaves it to the run, after the guards.
+MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
+                                online run creates it where there is none.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
                                 content is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from alembic.util.langhelpers import ModuleClsProxy
+from sqlalchemy.schema import CreateTable
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.migration import MigrationContext
 
+CREATES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 # The objects that `op` or `context` mean, the newest last: calls may be nested.
 _Meanings = tuple[Any, ...]
 _ALEMBICS_LEAVE = ModuleClsProxy._remove_proxy
@@ -31,6 +39,18 @@ def command_name(config: Config) -> str | None:
         config.cmd_opts, "cmd", None
     )
     return command[0].__name__ if command else None
+
+
+def ensure_version_table(ctx: MigrationContext) -> None:
+    """Create the version table where there is none, in the transaction that is open."""
+    ctx._ensure_version_table()
+
+
+def create_version_table_once(ctx: MigrationContext) -> None:
+    """Let the script that `ctx` writes create the version table only where there is none."""
+    table: Any = ctx._version
+    statement = CreateTable(table, if_not_exists=True)
+    table.create = lambda _connection: ctx.execute(statement)
 
 
 def install() -> None:

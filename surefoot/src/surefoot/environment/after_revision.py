@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from alembic.script import write_hooks
 
 from surefoot.chain.lockfile import read_lock, with_known, write_lock
-from surefoot.chain.revisions import read_revisions
 from surefoot.environment.commandline import say
 from surefoot.errors import SurefootError
 from surefoot.errors.names import command
@@ -39,7 +38,7 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
     locked = read_lock(project.lock) if project.lock.exists() else ()
-    write_lock(project.lock, with_known(read_revisions(project.versions), locked))
+    write_lock(project.lock, with_known(project.revisions(), locked))
     try:
         asyncio.run(_lint(environment, project))
     except SurefootError as error:

@@ -1,9 +1,9 @@
 """The first look finds out whether `alembic upgrade head` has anything to do.
 
 It is on the way of every start of every container, and nearly always all there is to it. So it is
-taken before what runs revisions is imported, and needs neither an engine nor a model nor a revision
-file: revisions.lock, one connection, two tables. It affirms what is plain, and leaves everything
-else, with its reasons, to the run, which looks again.
+taken before what runs revisions is imported, and needs neither an engine nor a model: the bytes of
+the revision files, revisions.lock, one connection, two tables. It affirms what is plain, and leaves
+everything else, with its reasons, to the run, which looks again.
 """
 
 import asyncio
@@ -13,14 +13,13 @@ from collections.abc import Callable
 import asyncpg
 from alembic.config import Config
 
-from surefoot.chain.lockfile import names_all_files
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import narrate
 from surefoot.errors import Interrupted, SurefootError
 from surefoot.ledger.position import position
-from surefoot.ledger.table import Row, applied
+from surefoot.ledger.table import Row, applied, was_used
 from surefoot.project import Project
 from surefoot.run.recorder import Recorder
 from surefoot.version_table import VersionTable
@@ -72,10 +71,11 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
     """The newest revisions, where the database has them."""
     try:
         locked = project.locked()
-        if not names_all_files(locked, project.versions):
+        if not project.is_locked():
             return None
         in_database, rows = asyncio.run(_read(database, project.version_table))
-        if position(locked, in_database, applied(rows)).state != "current":
+        at = position(locked, in_database, applied(rows), has_ledger=was_used(rows))
+        if at.state != "current":
             return None
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError, DatabaseNotAtHead
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -35,17 +36,20 @@ from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.errors import (
+    DatabaseBehind,
     LoopAlreadyRunning,
     ModelsDiffer,
     ModelsNotImportable,
     TransactionAlreadyOpen,
 )
+from surefoot.ledger.glance import read
 from surefoot.project import Project
 from surefoot.run.events import ignore
 from surefoot.run.interruption import Interruption
 from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
 from surefoot.run.upgrade.migration import Migration
+from surefoot.run.upgrade.offline import OfflineScript
 from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
 if TYPE_CHECKING:
@@ -63,8 +67,7 @@ def run(environment: Environment, project: Project) -> None:
     config, shared = context.config, _shared(project)
     if context.is_offline_mode():
         context.configure(url=DIALECT_URL, literal_binds=True, **shared)
-        with context.begin_transaction():
-            context.run_migrations()
+        _write_sql(project, shared, _limits(environment, config))
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
         history.history(config, script, environment.opened_engine, project.version_table)
@@ -83,6 +86,23 @@ def run(environment: Environment, project: Project) -> None:
             raise LoopAlreadyRunning
         else:
             asyncio.run(_connect(online, signals=True))
+
+
+def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> None:
+    """Write the SQL of a command. On failure: the errors of OfflineScript."""
+    function = context.get_context().opts["fn"]
+    written = OfflineScript(project, kind_of(function), limits)
+    script = ScriptDirectory.from_config(context.config)
+    context.configure(
+        url=DIALECT_URL,
+        literal_binds=True,
+        fn=written.steps(function, script),
+        on_version_apply=written.on_version_apply,  # type: ignore[arg-type]  # by keyword
+        migration=written,
+        **shared,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 def _limits(environment: Environment, config: Config) -> Limits:
@@ -183,15 +203,24 @@ class Online:
             **self.shared,
             **_compared(self.environment, self.project),
         )
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except CommandError as error:
+            heads = context.get_context().get_current_heads()
+            is_check = isinstance(error, DatabaseNotAtHead) or function.__qualname__.startswith(
+                "check."
+            )
+            if is_check and set(heads) != set(script.get_heads()):
+                raise _behind(recorder.database, script, heads) from error
+            raise
         if command == "check":
             _refuse_differences()
         if connection.in_transaction():
             # `ensure_version` makes its table outside of any revision's transaction.
             connection.commit()
         if command == "current" and set(recorder.before) != set(script.get_heads()):
-            at = ", ".join(recorder.before) or "base: it was never migrated"
+            at = ", ".join(recorder.before) or _base(connection, self.project)
             say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
 
     def _write(
@@ -221,8 +250,11 @@ class Online:
                 fn=recorded(function, script, recorder, migration),
                 on_version_apply=migration.on_version_apply,  # type: ignore[arg-type]  # by keyword
                 migration=migration,
+                **compat.CREATES_NOTHING,
                 **self.shared,
             )
+            # `--purge` empties the version table before it asks for the steps.
+            connection.begin()
             with context.begin_transaction():
                 context.run_migrations()
 
@@ -230,6 +262,19 @@ class Online:
             migration.run(attempt)
         finally:
             given["report"] = recorder.report()
+
+
+def _behind(database: str, script: ScriptDirectory, heads: tuple[str, ...]) -> DatabaseBehind:
+    pending = [each.revision for each in script.iterate_revisions("heads", heads or "base")]
+    current, expected = ", ".join(heads) or "base", ", ".join(script.get_heads())
+    return DatabaseBehind(database, current, expected, pending[::-1])
+
+
+def _base(connection: Connection, project: Project) -> str:
+    """A database without a revision, in words."""
+    was_migrated = read(connection, project.version_table).has_ledger
+    connection.rollback()
+    return f"base: {'its revisions were reverted' if was_migrated else 'it was never migrated'}"
 
 
 def _refuse_differences() -> None:

@@ -1,5 +1,6 @@
 """The ledger of a database and the revision files contradict each other: exit code 3."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from surefoot.errors.names import command
@@ -44,7 +45,8 @@ class RevisionMissing(Refused):
         self.revision, self.recorded = revision, recorded
         super().__init__(
             f"{revision} was applied{_on(when)} (recorded {recorded[:8]}…) and its file is gone",
-            help="restore the file from version control",
+            help="restore the file from version control; where it was squashed or renamed, "
+            f"`{command()} ops adopt REV --reason …` records the revisions that replace it",
         )
 
 
@@ -57,7 +59,34 @@ class RevisionInserted(Refused):
         "{name} comes before {current}, which is applied, but was never applied itself: no upgrade "
         "would run it"
     )
-    helps = "give it the next number and build it on the newest revision"
+    helps = (
+        "give it the next number and build it on the newest revision; if its changes are in the "
+        "database, `{names.command} ops adopt {current} --reason …` records it"
+    )
+
+
+class RevisionUnrecorded(Refused):
+    """Revisions were applied, and the ledger does not have them: plain Alembic, or a hand."""
+
+    revisions: Sequence[str]
+    current: str
+    says = (
+        "the database is at {current}, and its ledger does not have {revisions}: something else "
+        "than Surefoot applied them"
+    )
+    helps = "`{names.command} ops adopt {current} --reason …` compares the schema and records them"
+
+
+class LedgerContradicted(Refused):
+    """The version table and the ledger contradict each other about the applied revisions."""
+
+    def __init__(self, database: str, why: str, help: str) -> None:  # noqa: A002 - as its base's
+        self.database, self.why = database, why
+        super().__init__(
+            f"the version table and the ledger of {database!r} contradict each other: {why}; a run "
+            "would apply revisions that are applied, or miss some",
+            help=help,
+        )
 
 
 class LedgerEdited(Refused):

@@ -100,12 +100,12 @@ class PoolerRefused(Refused):
 
 
 class NotAdopted(Refused):
-    """The database has tables and no version table."""
+    """The database has tables and no version table, or an empty one and no ledger."""
 
-    def __init__(self, database: str, version_table: str) -> None:
+    def __init__(self, database: str, version_table: str, has: str = "no version table") -> None:
         self.database = database
         super().__init__(
-            f"{database!r} has tables and no version table: it was not made by these revisions, "
+            f"{database!r} has tables and {has}: it was not made by these revisions, "
             f"or its {version_table} is lost",
             help=f"`{command()} ops adopt REV --reason …` compares it with a revision and adopts "
             "it",
@@ -135,6 +135,29 @@ class CommitsByItself(Refused):
         "leave COMMIT, ROLLBACK and autocommit_block() out; for an index use "
         "op.create_index_concurrently(…)"
     )
+
+
+class ConnectsByItself(Refused):
+    """A revision opens a connection of its own."""
+
+    revision: str
+    says = (
+        "{revision} opens a second connection: what it does there would be kept, whatever becomes "
+        "of the revision"
+    )
+    helps = "use op.get_bind(), the connection of the revision's transaction"
+
+
+class RunsNothing(Refused):
+    """The function of a revision is asynchronous or a generator: a call runs nothing of it."""
+
+    revision: str
+    function: str
+    says = (
+        "{function}() of {revision} is asynchronous or a generator: Alembic would call it, run "
+        "nothing of it, and record the revision as applied"
+    )
+    helps = "write it with `def` and without yield; op.run_async(…) runs a coroutine in it"
 
 
 class IndexDiffers(Refused):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from surefoot.errors.base import SurefootError
+from surefoot.errors.refused import Refused
 
 
 class RunFailed(SurefootError):
@@ -32,6 +33,20 @@ class UpgradeFailed(RunFailed):
         super().__init__(
             f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: {kept}",
             help=f"{self.cure}, then `{command}` again",
+        )
+
+
+class RefusedPartWay(RunFailed):
+    """A guard refused a revision when something was committed already, which the message names."""
+
+    def __init__(self, revision: str, refusal: Refused, applied: Sequence[str], kept: str) -> None:
+        self.revision, self.applied, self.kept = revision, tuple(applied), kept
+        # The code of the guard's error.
+        self.refusal = refusal.code
+        super().__init__(
+            f"{refusal.message} ({refusal.code})\n  done: {', '.join(self.applied) or 'nothing'}\n"
+            f"  kept of {revision}: {kept}",
+            help=refusal.help,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.ledger.table import TELLING, Ledger, Row
+from surefoot.ledger.table import TELLING, Ledger, Row, applied, was_used
 from surefoot.version_table import VersionTable
 
 _DIGEST = """encode(sha256(convert_to(
@@ -30,7 +30,8 @@ WITH in_force AS (
 )
 SELECT (SELECT json_agg(version_num) FROM {{version_table}})::text, {_DIGEST} = $1,
     json_agg(json_build_array(revision, direction, phase, outcome, checksum,
-        extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)::text
+        extract(epoch FROM finished_at), to_jsonb(in_force) ->> 'requires_code') ORDER BY id)::text,
+    EXISTS (SELECT FROM {{table}} WHERE outcome IN {TELLING})
 FROM in_force
 """  # noqa: S608 - as above
 
@@ -44,6 +45,8 @@ class Glance:
 
     heads: frozenset[str]
     recorded: Mapping[str, Row] | None
+    # Whether the ledger tells of any revision, reverted ones included.
+    has_ledger: bool = False
 
 
 def glance(
@@ -56,19 +59,19 @@ def glance(
 
     On failure: ProgrammingError, where one of the tables does not exist.
     """
-    names, rows = Ledger(version_table).names, None
+    names, rows, has_ledger = Ledger(version_table).names, None, True
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
     if not as_expected:
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
-        heads, as_expected, rows = found.one()
+        heads, as_expected, rows, has_ledger = found.one()
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
-    return Glance(frozenset(json.loads(heads or "[]")), recorded)
+    return Glance(frozenset(json.loads(heads or "[]")), recorded, has_ledger)
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
     """Read both tables, each as far as it exists, with all rows in force."""
-    recorded = Ledger(version_table).in_force(connection)
-    return Glance(frozenset(heads_of(connection, version_table)), recorded)
+    rows = Ledger(version_table).rows(connection)
+    return Glance(frozenset(heads_of(connection, version_table)), applied(rows), was_used(rows))
 
 
 def heads_of(

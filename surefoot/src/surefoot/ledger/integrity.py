@@ -6,26 +6,39 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from surefoot.chain.revisions import Revision, ancestors
-from surefoot.errors import RevisionEdited, RevisionInserted, RevisionMissing
+from surefoot.errors import RevisionEdited, RevisionInserted, RevisionMissing, RevisionUnrecorded
 from surefoot.ledger.table import Row
 
 
 def check_integrity(
-    revisions: Sequence[Revision], in_database: Collection[str], recorded: Mapping[str, Row]
+    revisions: Sequence[Revision],
+    in_database: Collection[str],
+    recorded: Mapping[str, Row],
+    *,
+    has_ledger: bool | None = None,
 ) -> None:
-    """Compare the revisions that were applied with their files.
+    """Compare the revisions that were applied with the ledger, and with their files.
 
     `in_database` are the ids that the version table names, `recorded` the ledger's row for each
-    revision in force. On failure: RevisionEdited, RevisionMissing, RevisionInserted.
+    revision in force, `has_ledger` whether there is a ledger, where none is. On failure:
+    RevisionInserted, RevisionUnrecorded, RevisionEdited, RevisionMissing.
     """
-    by_id = {revision.id: revision for revision in revisions}
-    if not recorded:
+    if not recorded and not has_ledger:
         return  # migrated by plain Alembic so far
     below = ancestors(revisions, in_database)
     # This first: the revision after an inserted one builds on it, and so was edited as well.
-    for revision in revisions:
-        if revision.id in below and revision.id not in recorded:
-            raise RevisionInserted(f"{revision.id}_{revision.slug}", ", ".join(sorted(in_database)))
+    unrecorded = [r for r in revisions if r.id in below and r.id not in recorded]
+    if unrecorded:
+        newest = ", ".join(sorted(in_database))
+        if any(head in recorded for head in in_database):
+            raise RevisionInserted(f"{unrecorded[0].id}_{unrecorded[0].slug}", newest)
+        raise RevisionUnrecorded([revision.id for revision in unrecorded], newest)
+    check_files(revisions, recorded)
+
+
+def check_files(revisions: Sequence[Revision], recorded: Mapping[str, Row]) -> None:
+    """On failure: RevisionEdited, RevisionMissing."""
+    by_id = {revision.id: revision for revision in revisions}
     for identifier, row in recorded.items():
         known = by_id.get(identifier)
         if known is None:

@@ -59,20 +59,23 @@ def position(
     in_database: Collection[str],
     recorded: Mapping[str, Row] | None,
     version_table: VersionTable = VersionTable(),
+    *,
+    has_ledger: bool = False,
 ) -> Position:
     """Compare a build with a database.
 
     `in_database` are the ids that the version table names; `recorded` the ledger's rows in force,
-    empty where there is no ledger, None where they are the revisions of the build, unchanged.
+    empty where there is none, None where they are the revisions of the build, unchanged.
+    `has_ledger` says whether the ledger tells of any revision, reverted ones included.
     """
     found = frozenset(in_database)
     below = ancestors(revisions, found)
     ahead = strangers(revisions, found, recorded or {})
-    contradiction = _contradiction(revisions, found, recorded, version_table.name)
+    contradiction = _contradiction(revisions, found, recorded, version_table.name, has_ledger)
     if contradiction is not None:
         state: State = "diverged"
     elif not found:
-        state = "never-migrated"
+        state = "behind" if has_ledger else "never-migrated"
     elif ahead:
         state = "ahead"
     else:
@@ -91,8 +94,16 @@ def _contradiction(
     found: frozenset[str],
     recorded: Mapping[str, Row] | None,
     table: str,
+    has_ledger: bool,
 ) -> Contradiction | None:
-    by_hand = f"`{command()} ledger` shows what was done; {table} was written by somebody else"
+    newest = (
+        _listed(heads(revisions)) if recorded is None else next(reversed(list(recorded)), "REV")
+    )
+    adopt = f"`{command()} ops adopt {{}} --reason …` records where the schema is"
+    by_hand = (
+        f"{table} was written by somebody else: `{command()} ledger` shows what was done, "
+        f"{adopt.format(newest)}"
+    )
     ids = {revision.id for revision in revisions}
     in_force = ids if recorded is None else set(recorded)
     if unknown := found - ids - in_force:
@@ -100,7 +111,6 @@ def _contradiction(
             f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
         )
     if in_force and not found:
-        newest = list(recorded)[-1] if recorded else _listed(heads(revisions))
         return Contradiction(f"{table} is empty, and the ledger is at {newest}", by_hand)
     known = found & ids
     if found - ids:
@@ -108,7 +118,10 @@ def _contradiction(
         lacking = ids - in_force
         if lacking or len(found) > 1:
             lacks = f" and lacks {_listed(lacking)}" if lacking else ""
-            return Contradiction(f"it is at {_listed(found)}{lacks}", _BRANCHED)
+            return Contradiction(
+                f"it is at {_listed(found)}{lacks}",
+                f"{_BRANCHED}; if one was renamed, {adopt.format('REV')}",
+            )
         known = frozenset(ids & in_force)
     else:
         if above := in_force - ancestors(revisions, known):
@@ -119,7 +132,7 @@ def _contradiction(
             return Contradiction(f"of its rows {_listed(known)} one builds on another", by_hand)
     ours = {identifier: row for identifier, row in (recorded or {}).items() if identifier in ids}
     try:
-        check_integrity(revisions, known, ours)
+        check_integrity(revisions, known, ours, has_ledger=has_ledger and recorded is not None)
     except Refused as error:
         return Contradiction(error.message, error.help or by_hand, error)
     return None

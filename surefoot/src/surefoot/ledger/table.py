@@ -65,7 +65,7 @@ WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
   AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%measured%'
 """
 _GUARD = """
-CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation';
 END
@@ -86,7 +86,11 @@ entry AS (
 SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
 # Of the columns that are no text.
-_TYPES = {"statements": "integer", "attempts": "integer", "actor": "jsonb"}
+_TYPES = {"statements": "integer", "attempts": "integer"}
+# Who runs offline SQL is known when it runs.
+OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', 'offline SQL',
+    'host', coalesce(host(inet_client_addr()), 'local'),
+    'application', current_setting('application_name'))"""
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
 SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
@@ -95,6 +99,12 @@ SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
 # The outcomes that say which revisions are in the database, see `applied`.
 TELLING = ("applied", "adopted", "stamped", "accepted")
+_DIGEST = f"""(
+    SELECT encode(sha256(convert_to(coalesce(string_agg(
+        revision || ' ' || checksum, ';' ORDER BY revision COLLATE "C"), ''), 'UTF8')), 'hex')
+    FROM (SELECT DISTINCT ON (revision) revision, checksum, direction FROM {{table}}
+          WHERE outcome IN {TELLING} ORDER BY revision, id DESC) rows
+    WHERE direction <> 'downgrade')"""  # noqa: S608 - constants and the name of our own table
 _VERIFY = """
 SELECT min(id) FROM (
     SELECT id, row_sha256 IS DISTINCT FROM {hashed}
@@ -154,8 +164,16 @@ class Ledger:
 
     def create(self, connection: Connection) -> None:
         """Create the table. The caller holds the migration mutex, so no other run does the same."""
-        for statement in (_CREATE, _GUARD, _TRIGGER):
-            connection.exec_driver_sql(statement.format(**self.names))
+        for statement in self.creation():
+            connection.exec_driver_sql(statement)
+
+    def creation(self) -> tuple[str, ...]:
+        """The statements that create the table."""
+        return tuple(part.format(**self.names) for part in (_CREATE, _GUARD, _TRIGGER))
+
+    def digest_in_force(self) -> str:
+        """The SQL of one hash over the revisions in force and their checksums, ordered by id."""
+        return _DIGEST.format(**self.names)
 
     def extend(self, connection: Connection) -> None:
         """Alter a table of an older build so that it can hold the rows of this one."""
@@ -170,15 +188,9 @@ class Ledger:
 
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row: started when the transaction began, finished now."""
-        given = {**asdict(entry), "actor": json.dumps(actor(connection))}
         # Without parameters it takes one message; every revision waits for it.
-        values = ", ".join(
-            f"CAST({literal(value)} AS {_TYPES.get(name, 'text')}) AS {name}"
-            for name, value in given.items()
-        )
-        parts = {"columns": ", ".join(given), "values": values, "channel": self.channel}
-        hashed = _HASHED.format(p="entry.")
-        connection.exec_driver_sql(_APPEND.format(hashed=hashed, **self.names, **parts))
+        by = f"CAST({literal(json.dumps(actor(connection)))} AS jsonb)"
+        connection.exec_driver_sql(append_sql(self, entry, by))
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first."""
@@ -186,15 +198,37 @@ class Ledger:
         known = {field.name for field in fields(Row)}
         return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
-    def in_force(self, connection: Connection) -> dict[str, Row]:
-        """The row of each revision that is in force; none where there is no ledger."""
-        return applied(self.read(connection)) if self.exists(connection) else {}
+    def rows(self, connection: Connection) -> tuple[Row, ...]:
+        """Every row, oldest first; none where there is no ledger."""
+        return self.read(connection) if self.exists(connection) else ()
+
+    def was_dropped(self, connection: Connection) -> bool:
+        """Whether its function exists and the table does not."""
+        guard = {"name": self.names["function"] + "()"}
+        known = text("SELECT to_regprocedure(:name) IS NOT NULL")
+        return not self.exists(connection) and bool(connection.scalar(known, guard))
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
         query = _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
         if (edited := connection.exec_driver_sql(query).scalar()) is not None:
             raise LedgerEdited(self.name, int(edited))
+
+
+def append_sql(ledger: Ledger, entry: Entry, by: str = OFFLINE_ACTOR) -> str:
+    """The statement that appends a row; `by` is the SQL of who writes it."""
+    given = {
+        name: f"CAST({literal(value)} AS {_TYPES.get(name, 'text')})"
+        for name, value in asdict(entry).items()
+    }
+    given["actor"] = by
+    return _APPEND.format(
+        columns=", ".join(given),
+        values=", ".join(f"{value} AS {name}" for name, value in given.items()),
+        channel=ledger.channel,
+        hashed=_HASHED.format(p="entry."),
+        **ledger.names,
+    )
 
 
 def actor(connection: Connection) -> dict[str, str]:
@@ -221,6 +255,11 @@ def applied(rows: Iterable[Row]) -> dict[str, Row]:
             else:
                 found[row.revision] = row
     return found
+
+
+def was_used(rows: Iterable[Row]) -> bool:
+    """Whether the ledger tells of a revision, in force or not."""
+    return any(row.outcome in TELLING for row in rows)
 
 
 def unfinished(rows: Sequence[Row]) -> Row | None:

@@ -73,6 +73,13 @@ class OutsideTransaction(MigrateOperation):
         """The statement that `--sql` writes."""
         raise NotImplementedError
 
+    def done(self) -> str:
+        """SQL that is true once it is done, for a script that cannot look; at least not false."""
+        return "true"
+
+    def refuse(self, connection: Connection) -> None:
+        """Look before anything is changed. On failure: an error of the operation."""
+
     def run(self, connection: Connection) -> None:
         """Do it, or the rest of it, on a connection in autocommit."""
         connection.exec_driver_sql(self.sql())
@@ -113,12 +120,19 @@ class CreateIndexConcurrently(OutsideTransaction):
     def sql(self) -> str:
         return self._create(concurrently=True)
 
+    def done(self) -> str:
+        index = f"indexrelid = to_regclass({literal(self.name)})"
+        return f"EXISTS (SELECT FROM pg_index WHERE {index} AND indisvalid)"
+
+    def refuse(self, connection: Connection) -> None:
+        valid, definition = _index(connection, self.name) or (False, "")
+        if valid and definition != (wanted := self._definition(connection)):
+            raise IndexDiffers(str(self.index.name), definition, wanted)
+
     def run(self, connection: Connection) -> None:
+        self.refuse(connection)
         valid, definition = _index(connection, self.name) or (False, None)
-        if valid and definition is not None:
-            wanted = self._definition(connection)
-            if definition != wanted:
-                raise IndexDiffers(str(self.index.name), definition, wanted)
+        if valid:
             return
         if definition is not None:
             _drop(connection, self.name)
@@ -172,6 +186,9 @@ class DropIndexConcurrently(_OnIndex):
     def sql(self) -> str:
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}"
 
+    def done(self) -> str:
+        return f"to_regclass({literal(self.name)}) IS NULL"
+
 
 @operation("reindex_concurrently")
 class ReindexConcurrently(_OnIndex):
@@ -206,6 +223,12 @@ class DetachPartitionConcurrently(OutsideTransaction):
     def sql(self) -> str:
         return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
 
+    def done(self) -> str:
+        names = (literal(name) for name in (self.partition, self.table))
+        return "NOT EXISTS (SELECT FROM pg_inherits WHERE (inhrelid, inhparent) = ({}))".format(
+            ", ".join(f"to_regclass({name})" for name in names)
+        )
+
     def run(self, connection: Connection) -> None:
         pending = connection.execute(
             sa.text(
@@ -224,13 +247,13 @@ class DetachPartitionConcurrently(OutsideTransaction):
 def _run(operations: Operations, step: OutsideTransaction) -> None:
     """Run the operation outside a transaction, by the Migration where there is one."""
     ctx = operations.migration_context
-    if ctx.as_sql:
-        with ctx.autocommit_block():
-            ctx.impl.static_output(step.sql() + ";")
-        return
     migration = ctx.opts.get("migration")
     if migration is not None:
         migration.outside_transaction(ctx, step)
+        return
+    if ctx.as_sql:
+        with ctx.autocommit_block():
+            ctx.impl.static_output(step.sql() + ";")
         return
     with ctx.autocommit_block():
         if ctx.connection is None:

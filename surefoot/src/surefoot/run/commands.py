@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from alembic import command
@@ -90,12 +91,15 @@ async def stamp(
 ) -> Report:
     """Record that the database is at `revision`; with a reason, whatever its schema is.
 
+    With a reason, whatever version table and ledger said before is replaced.
+
     On failure: StampRefused, MutexHeld, RevisionUnknown, the errors of connecting.
 
     Example:
         await stamp(target, "head", reason="restored from the backup of Monday")
     """
-    return await _run(target, command.stamp, revision, reason=reason, adopt=adopt, listen=listen)
+    function = partial(command.stamp, purge=True) if reason is not None else command.stamp
+    return await _run(target, function, revision, reason=reason, adopt=adopt, listen=listen)
 
 
 async def accept_checksum(

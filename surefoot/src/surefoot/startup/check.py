@@ -170,7 +170,13 @@ def decide(database: str, build: Build, found: Glance) -> Verdict:
 
     if found.recorded is None and found.heads == build.heads:
         return verdict("current")
-    at = position(build.revisions, found.heads, found.recorded, build.version_table)
+    at = position(
+        build.revisions,
+        found.heads,
+        found.recorded,
+        build.version_table,
+        has_ledger=found.has_ledger,
+    )
     pending = tuple(revision.id for revision in at.pending)
     if at.contradiction is not None:
         return verdict("diverged", at.contradiction.error(database))

@@ -7,7 +7,7 @@ transaction releases its locks when it ends, so a LockProbe observes it while it
 
 from __future__ import annotations
 
-import functools
+import os
 import re
 import sys
 import time
@@ -46,7 +46,8 @@ class Tracer:
         self, versions: Path, probe: LockProbe, version_table: VersionTable = VersionTable()
     ) -> None:
         self._version_table = version_table
-        self._versions = str(versions.resolve())
+        # With a separator: every statement asks some fifty frames whether they are below it.
+        self._versions = f"{versions.resolve()}{os.sep}"
         self._probe = probe
         self.statements: list[Statement] = []
         self._revision: Path | None = None
@@ -217,7 +218,7 @@ class Tracer:
         """The file, line and id of the revision that executes this; None for any other caller."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if _folder(frame.f_code.co_filename) == self._versions:
+            if frame.f_code.co_filename.startswith(self._versions):
                 path = Path(frame.f_code.co_filename)
                 return path, frame.f_lineno, str(frame.f_globals.get("revision"))
             module = str(frame.f_globals.get("__name__"))
@@ -225,12 +226,6 @@ class Tracer:
                 return None
             frame = frame.f_back
         return None
-
-
-@functools.lru_cache(maxsize=1000)
-def _folder(path: str) -> str:
-    """The folder of a source file, cached: every statement asks for those of some fifty frames."""
-    return str(Path(path).parent)
 
 
 @dataclass(frozen=True)

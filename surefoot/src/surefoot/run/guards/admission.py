@@ -24,8 +24,10 @@ SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
 """
 
 
-def admit(run: Run) -> tuple[int, str]:
-    """Look at the session and at the schema: its backend, and the lock timeout that it came with.
+def admit(run: Run) -> tuple[int, str, bool]:
+    """Look at the session and at the schema.
+
+    Returns its backend, the lock timeout that it came with, and whether the schema has tables.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """
@@ -48,4 +50,4 @@ def admit(run: Run) -> tuple[int, str]:
         raise LockTimeoutMissing(database)
     if inhabited and not versioned and run.command == "upgrade":
         raise NotAdopted(database, table.name)
-    return pid, lock_timeout
+    return pid, lock_timeout, inhabited

@@ -78,7 +78,7 @@ def spare_services(
     while contracts:
         services = living(run.connection, revisions)
         # No lock and no snapshot is held during the wait.
-        run.connection.commit()
+        run.connection.rollback()
         met = ((contract, intolerant(services, revisions, contract)) for contract in contracts)
         contract, broken = next((pair for pair in met if pair[1]), (contracts[0], ()))
         if not broken:

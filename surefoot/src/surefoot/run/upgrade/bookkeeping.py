@@ -1,16 +1,21 @@
 """Bookkeeping is what a run reads in the version table, and reads and writes in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from alembic.migration import MigrationContext
+
 from surefoot.catalog import snapshot
-from surefoot.chain.lockfile import names_all_files
 from surefoot.chain.revisions import Revision, ancestors, heads
-from surefoot.errors import DatabaseAhead
+from surefoot.compat.alembic import ensure_version_table
+from surefoot.errors import DatabaseAhead, LedgerContradicted, NotAdopted
+from surefoot.errors.names import command
 from surefoot.ledger.glance import heads_of
-from surefoot.ledger.integrity import check_integrity
+from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
-from surefoot.ledger.table import Entry, Ledger, Row, applied
+from surefoot.ledger.table import Entry, Ledger, Row, applied, was_used
+from surefoot.run.events import Warned
+from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 
 HEADS = ("head", "heads")
@@ -24,16 +29,13 @@ class Bookkeeping:
         self._version_table = run.project.version_table
         self._ledger = Ledger(self._version_table)
         self._revisions: Sequence[Revision] = ()
+        # The ledger's rows in force when the run began, and whether it told of any revision.
+        self._in_force: dict[str, Row] = {}
+        self._was_used = False
 
     def heads(self) -> frozenset[str]:
         """The revisions that the version table names."""
         found = frozenset(heads_of(self._connection, self._version_table))
-        self._connection.rollback()
-        return found
-
-    def recorded(self) -> dict[str, Row]:
-        """The ledger's row for each revision that is in force."""
-        found = self._ledger.in_force(self._connection)
         self._connection.rollback()
         return found
 
@@ -44,17 +46,15 @@ class Bookkeeping:
         table and the ledger answer: no revision file is read, no lock is held. A newer build may
         have been here. That is accepted where it left what this build needs.
 
-        On failure: DatabaseAhead and DatabaseDiverged, where it did not; the errors of
-        `check_integrity`.
+        On failure: DatabaseAhead and DatabaseDiverged, where it did not; the errors of `_agree`.
         """
         found, newest, recorder = self.heads(), heads(locked), self._run.recorder
         to_head = self._run.destination in HEADS
         recorder.begin(tuple(sorted(found)), ())
-        names_all = names_all_files(locked, self._run.project.versions)
-        if self._run.command != "upgrade" or not found or not names_all:
+        if self._run.command != "upgrade" or not found:
             return False
         if not found <= {revision.id for revision in locked}:
-            at = position(locked, found, self.recorded())
+            at = position(locked, found, applied(self._rows()))
             if not to_head or not at.tolerated:
                 current, expected = ", ".join(sorted(found)), ", ".join(sorted(newest)) or "base"
                 told = [str(stranger) for stranger in at.strangers]
@@ -65,28 +65,97 @@ class Bookkeeping:
             return True
         if not to_head or found != newest:
             return False
-        check_integrity(locked, found, self.recorded())
+        self._agree(locked, found, self._rows())
         return True
 
-    def open(self, revisions: Sequence[Revision]) -> None:
-        """Create the ledger where there is none, and compare it with the revisions.
+    def open(self, revisions: Sequence[Revision], *, inhabited: bool) -> None:
+        """Compare the ledger with the version table and the revisions; nothing is written.
 
-        On failure: LedgerEdited, and the errors of `check_integrity`.
+        A stamp says anew where the database is, and with a reason which files it has. `inhabited`
+        says that there are tables: no upgrade begins at base there.
+
+        On failure: LedgerEdited, NotAdopted, and the errors of `_agree`.
         """
         self._revisions = revisions
-        connection = self._connection
         found = self.heads()
-        if not self._ledger.exists(connection):
-            self._ledger.create(connection)
-            below = ancestors(revisions, found)
-            for revision in revisions:
-                if revision.id in below:
-                    self.append(revision.id, "upgrade", "adopted")
-        self._ledger.extend(connection)
-        self._ledger.verify(connection)
-        recorded = applied(self._ledger.read(connection))
-        connection.commit()
-        check_integrity(revisions, found, recorded)
+        if self._ledger.exists(self._connection):
+            self._ledger.extend(self._connection)
+            self._ledger.verify(self._connection)
+        rows = self._rows()
+        self._in_force, self._was_used = applied(rows), was_used(rows)
+        if self._run.command != "stamp":
+            self._agree(revisions, found, rows)
+            if self._run.command == "upgrade" and inhabited and not (found or self._was_used):
+                database, table = self._run.recorder.database, self._version_table.name
+                raise NotAdopted(database, table, "an empty version table")
+        elif self._run.reason is None:
+            check_files(revisions, self._in_force)
+
+    def _rows(self) -> Sequence[Row]:
+        """The rows of the ledger. What was done for reading them is undone."""
+        found = self._ledger.rows(self._connection)
+        self._connection.rollback()
+        return found
+
+    def _agree(
+        self, revisions: Sequence[Revision], found: frozenset[str], rows: Sequence[Row]
+    ) -> None:
+        """Compare files, version table and ledger, each with the others.
+
+        On failure: the errors of `check_integrity`; LedgerContradicted.
+        """
+        if not found <= {revision.id for revision in revisions}:
+            return  # a newer build was here; `recorded` says so
+        in_force, has_ledger = applied(rows), was_used(rows)
+        check_integrity(revisions, found, in_force, has_ledger=has_ledger)
+        at = position(revisions, found, in_force, self._version_table, has_ledger=has_ledger)
+        if at.contradiction is not None:
+            why, help_ = at.contradiction.why, at.contradiction.help
+            raise LedgerContradicted(self._run.recorder.database, why, help_)
+
+    def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
+        """On failure: LedgerContradicted, where the plan has a revision that is in force."""
+        for about in plan:
+            if about.direction == "upgrade" and about.revision in self._in_force:
+                raise LedgerContradicted(
+                    self._run.recorder.database,
+                    f"{about.revision} is pending by {self._version_table.name} and applied by the "
+                    "ledger",
+                    f"`{command()} ledger` shows when it was applied",
+                )
+
+    def agrees(self, after: Collection[str]) -> bool:
+        """Whether the ledger has the revisions that a database at `after` has, as they are."""
+        if not (after or self._was_used):
+            return False  # nothing says yet that it begins at base
+        below = ancestors(self._revisions, after)
+        known = {r.id: r.sha256 for r in self._revisions if r.id in below}
+        return known == {identifier: row.checksum for identifier, row in self._in_force.items()}
+
+    def prepare(self, ctx: MigrationContext) -> bool:
+        """Create the version table and the ledger where there is none, in the open transaction.
+
+        False where nothing was written.
+        """
+        connection = self._connection
+        ensure_version_table(ctx)
+        if self._ledger.exists(connection):
+            self._ledger.extend(connection)
+            written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
+            return bool(connection.exec_driver_sql(written).scalar())
+        below = ancestors(self._revisions, heads_of(connection, self._version_table))
+        if self._ledger.was_dropped(connection):
+            adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
+            lost = (
+                f"{self._ledger.name} was dropped: who applied what, and when, is lost up to now; "
+                f"it is created again, with {adopted} as adopted"
+            )
+            self._run.recorder.listen(Warned("ledger-lost", lost))
+        self._ledger.create(connection)
+        for revision in self._revisions:
+            if revision.id in below:
+                self.append(revision.id, "upgrade", "adopted")
+        return True
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
@@ -113,16 +182,18 @@ class Bookkeeping:
         self._write(newest, named, direction, "measured", fingerprint=found)
         self._connection.commit()
 
-    def append_stamp(self, step: Any) -> None:
-        """Write a row about each revision that the stamp passes, down or up."""
+    def append_stamp(self, after: Collection[str]) -> None:
+        """Write rows that make the ledger tell what a database at `after` has, as the files are."""
         stamped = "adopted" if self._run.adopt else "stamped"
-        above = ancestors(self._revisions, step.destination_revision_ids)
-        before = ancestors(self._revisions, step.source_revision_ids)
-        for revision in reversed(self._revisions):
-            if revision.id in before - above:
-                self.append(revision.id, "downgrade", stamped)
+        below = ancestors(self._revisions, after)
+        if not (after or self._in_force):
+            self.append("base", "downgrade", stamped)
+        for identifier in reversed(self._in_force):
+            if identifier not in below:
+                self.append(identifier, "downgrade", stamped)
         for revision in self._revisions:
-            if revision.id in above - before:
+            row = self._in_force.get(revision.id)
+            if revision.id in below and (row is None or row.checksum != revision.sha256):
                 self.append(revision.id, "stamp", stamped)
 
     def _write(

@@ -11,11 +11,14 @@ from surefoot.errors import (
     ConnectionLost,
     DiskFull,
     Interrupted,
+    Refused,
+    RefusedPartWay,
     StepNotPermitted,
     SurefootError,
     UpgradeFailed,
 )
 from surefoot.run.run import Run
+from surefoot.run.upgrade.outcome import NOTHING
 
 # Causes other than a mistake in the revision, by SQLSTATE.
 FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
@@ -30,6 +33,8 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
     if isinstance(error, Interrupted):
         return Interrupted(error.by, applied)
     running = run.recorder.running
+    if isinstance(error, Refused) and (applied or (running and kept != NOTHING)):
+        return RefusedPartWay(running.revision if running else "the next one", error, applied, kept)
     if running is None:
         return None
     if isinstance(error, SurefootError):
@@ -50,6 +55,6 @@ def place_of(error: BaseException, versions: Path) -> str | None:
     """The last line of a revision file that the error came through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.parent == versions.resolve():
+        if versions.resolve() in path.parents:
             return f"{os.path.relpath(path)}:{frame.lineno}"
     return None

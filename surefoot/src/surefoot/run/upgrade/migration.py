@@ -12,11 +12,10 @@
 The mutex is released in every case, and the session's settings are as they were.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from alembic.migration import MigrationContext
-from alembic.runtime.migration import RevisionStep
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.lockfile import check_lock
@@ -51,8 +50,10 @@ class Migration:
     def __init__(self, run: Run) -> None:
         self._run, self._connection = run, run.connection
         self._project, self._recorder = run.project, run.recorder
-        self._revisions: Sequence[Revision] = ()
+        # As their files are, once the run has read them.
+        self.revisions: Sequence[Revision] = ()
         self._guarded = False
+        self._ctx: MigrationContext | None = None
         self._bookkeeping = Bookkeeping(run)
         self._transaction = RevisionTransaction(run)
         self._retries = Retries(run, self._transaction)
@@ -67,10 +68,10 @@ class Migration:
         run = self._run
         with run.telemetry.run(run.command):
             try:
-                run.interruption.pid, self._transaction.session_lock_timeout = admit(run)
-                run.observer.pid = run.interruption.pid
+                pid, self._transaction.session_lock_timeout, inhabited = admit(run)
+                run.interruption.pid = run.observer.pid = pid
                 with run.observer.on():
-                    self._run_observed(attempt)
+                    self._run_observed(attempt, inhabited=inhabited)
             except DBAPIError as error:
                 # Any statement may have been cancelled, also one outside of a revision.
                 if run.interruption.requested:
@@ -78,8 +79,10 @@ class Migration:
                 raise
         self._recorder.end(heads(self._project.locked()))
 
-    def _run_observed(self, attempt: Callable[[], None]) -> None:
+    def _run_observed(self, attempt: Callable[[], None], *, inhabited: bool) -> None:
         run, locked = self._run, self._project.locked()
+        if not self._project.is_locked():
+            self._files()
 
         def nothing_left() -> bool:
             run.interruption.check()
@@ -96,11 +99,9 @@ class Migration:
             run.telemetry.mutex_ends()
             if not got:
                 return
-            self._revisions = self._project.revisions()
-            one_head(self._revisions)
-            check_lock(self._project.lock, self._revisions)
-            self._retries.look(lambda: self._bookkeeping.open(self._revisions))
-            refuse_mixtures(self._revisions, self._recorder.before, run.command)
+            self.revisions = self._files()
+            self._retries.look(lambda: self._bookkeeping.open(self.revisions, inhabited=inhabited))
+            refuse_mixtures(self.revisions, self._recorder.before, run.command)
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
@@ -117,6 +118,13 @@ class Migration:
             self._retries.look(self._arrived)
             self._measure()
 
+    def _files(self) -> Sequence[Revision]:
+        """The revisions by their files. On failure: RevisionsBroken, LockFileStale."""
+        revisions = self._project.revisions()
+        one_head(revisions)
+        check_lock(self._project.lock, revisions)
+        return revisions
+
     def _record_failure(self, error: SurefootError) -> None:
         """Write a row about the failed revision, where the connection still works."""
         running = self._recorder.running
@@ -126,6 +134,8 @@ class Migration:
         for _ in range(2):  # the first may meet a cancellation that was on its way
             try:
                 self._transaction.roll_back()
+                if self._ctx is not None:
+                    self._bookkeeping.prepare(self._ctx)
                 self._bookkeeping.append(
                     running.revision, running.direction, "failed", error=error.message
                 )
@@ -157,26 +167,63 @@ class Migration:
 
     # -- called by Alembic, in the order of a run --------------------------------------------------
 
-    def planned(self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision]) -> None:
-        """Alembic has chosen the steps; the guards look at them before the first one.
+    def planned(
+        self,
+        ctx: MigrationContext,
+        heads: Collection[str],
+        plan: Sequence[PlannedRevision],
+    ) -> None:
+        """Alembic has chosen the steps; the guards look at them before anything is written.
 
-        On failure: ServicesAlive, StampRefused, RevisionUnsafe, BackupMissing, BackupFailed.
+        Version table and ledger are then created in the transaction of the first revision.
+
+        On failure: LedgerContradicted, ServicesAlive, StampRefused, RevisionUnsafe,
+        BackupMissing, BackupFailed.
         """
-        if not plan or self._guarded:
+        self._ctx, run = ctx, self._run
+        self._bookkeeping.refuse_applied(plan)
+        after = plan[-1].after if plan else tuple(heads)
+        # Alembic has no step for what a purge has removed, nor for the ledger.
+        is_right = set(self._recorder.before) == set(after) and self._bookkeeping.agrees(after)
+        is_stamp = run.command == "stamp" and not plan and not is_right
+        if not plan and not is_stamp:
             return
-        self._guarded, run = True, self._run
+        kept = None if self._guarded else self._guard(plan, after)
+        self._guarded = True
+        is_written = self._bookkeeping.prepare(ctx)
+        if kept is not None:
+            first = plan[0]
+            self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
+            self._connection.commit()
+        elif not is_written:
+            # The first revision does not hold the locks of the guards.
+            self._connection.rollback()
+        if is_stamp:
+            self._stamp_ledger(after)
+
+    def _guard(self, plan: Sequence[PlannedRevision], after: Sequence[str]) -> str | None:
+        """Ask the guards; the text about a backup for the ledger. On failure: as `planned`."""
+        run = self._run
         if run.command == "upgrade" and run.reason is None:
-            spare_services(run, self._revisions, plan)
+            spare_services(run, self.revisions, plan)
         if run.command == "stamp" and run.reason is None:
-            compare_with_stamp(run, plan[-1].after)
+            compare_with_stamp(run, after)
         elif run.command != "stamp" and run.limits.production:
             refuse_unsafe(run, plan)
-            kept = back_up(run, plan)
-            if kept is not None:
-                first = plan[0]
-                self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
-        # Alembic has created its table in this transaction, and would lose it to a rollback.
+            return back_up(run, plan)
+        return None
+
+    def _stamp_ledger(self, after: tuple[str, ...]) -> None:
+        """Correct the ledger where the version table needs no step."""
+        about = PlannedRevision(
+            ", ".join(after) or "base", "", "stamp", self._recorder.before, after
+        )
+        self._recorder.begin(self._recorder.before, [about])
+        self.revision_starts(about)
+        self._transaction.complete(about.revision)
+        self._bookkeeping.append_stamp(after)
         self._connection.commit()
+        self.revision_done()
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
@@ -184,6 +231,7 @@ class Migration:
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
         self._transaction.begin()
+        self._transaction.identify()
         if self._guards_data(about):
             with self._transaction.unobserved():
                 self._loss.begin()
@@ -191,9 +239,10 @@ class Migration:
     def revision_done(self) -> None:
         """It is committed."""
         self._recorder.done()
+        self._transaction.begin()
         self._run.telemetry.revision_ends()
 
-    def on_version_apply(self, *, step: Any, **_: Any) -> None:
+    def on_version_apply(self, *, step: Any, heads: Collection[str], **_: Any) -> None:
         """A revision has run in its transaction; its row commits with it.
 
         On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
@@ -206,7 +255,7 @@ class Migration:
                 losses = self._loss.losses()
             refuse_loss(self._run, about, losses)
         if step.is_stamp:
-            self._bookkeeping.append_stamp(step)
+            self._bookkeeping.append_stamp(heads)
             return
         direction = "upgrade" if step.is_upgrade else "downgrade"
         self._bookkeeping.append(step.up_revision_id, direction, "applied")
@@ -224,6 +273,8 @@ class Migration:
         try:
             with ctx.autocommit_block():
                 try:
+                    self._retries.step(running.revision, lambda: step.refuse(self._connection))
+                    self._transaction.step_begins()
                     self._bookkeeping.append(running.revision, running.direction, "started")
                     with self._transaction.lock_timeout(step.lock_class):
                         self._retries.step(running.revision, lambda: step.run(self._connection))

@@ -18,6 +18,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
 from surefoot.errors import CommandUnknown, DatabaseAhead
+from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
 
@@ -74,10 +75,13 @@ def recorded(
         if migration is None and plan:
             raise CommandUnknown(_name(function), "runs revisions, while its command only reads")
         if migration is not None:
-            migration.planned(planned, plan)
-        recorder.begin(tuple(heads), plan)
+            refuse_unread(script, migration.revisions)
+            migration.planned(ctx, heads, plan)
+        # A purge has emptied the table in this transaction.
+        recorder.begin(tuple(heads) or recorder.before, plan)
         if migration is not None:
             for step, about in zip(planned, plan, strict=True):
+                step.migration_fn = synchronous(about.revision, step.migration_fn)
                 migration.revision_starts(about)
                 yield step
                 migration.revision_done()

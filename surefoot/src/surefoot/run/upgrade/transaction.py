@@ -1,10 +1,14 @@
 """RevisionTransaction supervises the transaction of the running revision.
 
 It listens to SQLAlchemy's events. Each statement is counted and gets the lock timeout of its class.
-Refused are a commit before the revision's own rows are written, a rollback, and any statement next
-to a step that runs outside the transaction. The observer learns when a statement begins and ends.
+Refused are a commit before the revision's own rows are written, a rollback, a second connection,
+and any statement next to a step that runs outside the transaction. A statement that shows by its
+first word that it ends the transaction is not sent. For all others the server is asked, by the id
+of the transaction, whether it is still the one that began. The observer learns when a statement
+begins and ends.
 """
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
@@ -14,12 +18,15 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.errors import CommitsByItself, MixedRevision
+from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
 
-_ENDS_A_TRANSACTION = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b)", re.IGNORECASE)
+_ENDS_A_TRANSACTION = re.compile(
+    r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
+)
 
 
 class RevisionTransaction:
@@ -27,7 +34,7 @@ class RevisionTransaction:
 
     # The lock timeout that the session came with.
     session_lock_timeout = ""
-    # Whether the statements of this moment are the library's own.
+    # Whether a statement of the run itself is under way.
     _own = False
 
     def __init__(self, run: Run) -> None:
@@ -45,20 +52,54 @@ class RevisionTransaction:
         self._class: LockClass = "short"
         # Whether the revision has left its transaction for a step that needs that.
         self.outside = False
-        # Whether that step is done; only the rows about it may follow.
-        self._stepped = False
+        # Whether that step has begun, and whether it is done; only the rows about it may follow.
+        self._stepping = self._stepped = False
         # Whether it may commit: the whole revision, its rows included, is written.
         self._complete = False
         # Whether the revision has rolled back by itself.
         self._rolled_back = False
+        # The server's id of the transaction; whether it was seen that it is another one now, and
+        # whether that was at the end of the one statement that ended it.
+        self._identity: str | None = None
+        self._left = self._left_at_once = False
+
+    def identify(self) -> None:
+        """Ask the server which transaction the revision begins in."""
+        self._identity = self._asked("SELECT pg_current_xact_id()::text")
+        self._recorder.statements = 0
 
     def kept(self, *, lost: bool = False) -> str:
-        """The part of the running revision that is kept if it ends now, in words for an error."""
-        if self.outside:
+        """The part of the running revision that is kept after it failed, in words for an error.
+
+        The server knows. A connection that was lost is only missed where the commit was under way.
+        """
+        if self._stepping:
             return "what its step has left, which the same command repairs"
-        if self._complete and lost:
-            return "all or nothing: its commit was under way"
-        return "nothing"
+        if self.outside or self._identity is None or (lost and not self._complete):
+            return NOTHING
+        if not lost:
+            self.roll_back()
+        ended = outcome(self._connection, self._identity, lost=lost, asked=self._asked)
+        if ended == "committed":
+            return EVERYTHING if self._complete else "what it did before it committed by itself"
+        if ended == "aborted":
+            is_known = self._left_at_once or not self._left
+            return NOTHING if is_known else "not known: it ended its transaction by itself"
+        return "all or nothing: its commit was under way" if self._complete else "not known"
+
+    def _asked(self, query: str) -> str | None:
+        """The answer to a query of the run itself."""
+        with self.unobserved():
+            found = self._connection.exec_driver_sql(query).scalar()
+        return None if found is None else str(found)
+
+    def _is_left(self) -> bool:
+        """Whether the server is in no transaction, by its last answer."""
+        driver: Any = self._connection.connection.driver_connection
+        if self._identity is None or self.outside or self._rolled_back or driver is None:
+            return False
+        self._left = self._left or not driver.is_in_transaction()
+        return self._left
 
     def look_again(self) -> None:
         """Alembic is about to read its version table, before a revision begins or begins again."""
@@ -67,9 +108,12 @@ class RevisionTransaction:
     def complete(self, revision: str) -> None:
         """The revision has run; its rows may be written and commit with it.
 
-        On failure: CommitsByItself, where it has rolled back by itself.
+        On failure: CommitsByItself, where it is in another transaction than the one that began.
         """
-        if self._rolled_back:
+        if self._identity is not None and not self.outside and not self._rolled_back:
+            now = self._asked("SELECT pg_current_xact_id_if_assigned()::text")
+            self._left = now != self._identity
+        if self._rolled_back or self._left:
             raise CommitsByItself(revision)
         self._complete = True
 
@@ -83,6 +127,10 @@ class RevisionTransaction:
             raise MixedRevision(running.revision if running else "?")
         self.outside = True
         return running
+
+    def step_begins(self) -> None:
+        """From now on the step outside the transaction may change something."""
+        self._stepping = True
 
     def step_done(self) -> None:
         """The step outside the transaction is done."""
@@ -140,9 +188,12 @@ class RevisionTransaction:
         }
         for name, listener in listeners.items():
             event.listen(self._connection, name, listener)
+        self._task = asyncio.current_task()
+        event.listen(self._connection.engine, "engine_connect", self._connects)
         try:
             yield
         finally:
+            event.remove(self._connection.engine, "engine_connect", self._connects)
             for name, listener in listeners.items():
                 event.remove(self._connection, name, listener)
 
@@ -151,7 +202,9 @@ class RevisionTransaction:
             return
         self._run.interruption.check()
         running = self._recorder.running
-        if running is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
+        if running is not None and (
+            _ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left()
+        ):
             raise CommitsByItself(running.revision)
         if (
             running is not None
@@ -170,6 +223,17 @@ class RevisionTransaction:
             return
         self._run.observer.statement_ends()
         self._recorder.statements += 1
+        running = self._recorder.running
+        if running is not None and self._is_left():
+            self._left_at_once = True
+            raise CommitsByItself(running.revision)
+
+    def _connects(self, connection: Connection) -> None:
+        """Another connection of the engine; the observer's are in a task of their own."""
+        running = self._recorder.running
+        if running is not None and not self._own and asyncio.current_task() is self._task:
+            connection.close()
+            raise ConnectsByItself(running.revision)
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running

@@ -1,0 +1,73 @@
+"""Compares the revisions that Alembic runs with those that the library has read.
+
+Checksums, phases and lint verdicts are of files that were read and not run. Whatever Alembic finds
+elsewhere, or understands otherwise, would be applied without them.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic.script import Script, ScriptDirectory
+from alembic.util import to_tuple
+
+from surefoot.chain.revisions import FUNCTIONS, Revision
+from surefoot.errors import RevisionsBroken, RunsNothing
+
+_PLAIN = (
+    'write revision = "0008" and down_revision = "0007" at the top of a .py file in the versions '
+    "folder, or set recursive_version_locations for folders in it"
+)
+
+
+def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> None:
+    """Compare every revision that Alembic has loaded. On failure: RevisionsBroken, RunsNothing."""
+    read = {revision.id: revision for revision in revisions}
+    for loaded in script.walk_revisions():
+        place, known = os.path.relpath(loaded.path), read.pop(loaded.revision, None)
+        if known is None or known.path is None or not _same(known.path, Path(loaded.path)):
+            raise RevisionsBroken(
+                f"Alembic runs {loaded.revision} from {place}, and Surefoot cannot read it there "
+                "without running it",
+                help=_PLAIN,
+            )
+        if set(known.down) != set(to_tuple(loaded.down_revision, ())):
+            raise RevisionsBroken(
+                f"{place}: for Alembic {loaded.revision} builds on {loaded.down_revision!r}, and "
+                f"its source says {known.down!r}",
+                help=_PLAIN,
+            )
+        refuse_asynchronous(loaded)
+    if read:
+        raise RevisionsBroken(f"Alembic does not load {', '.join(read)}", help=_PLAIN)
+
+
+def refuse_asynchronous(loaded: Script) -> None:
+    """On failure: RunsNothing, where a function of the revision only makes a coroutine."""
+    for name in FUNCTIONS:
+        function = getattr(loaded.module, name, None)
+        if (
+            inspect.iscoroutinefunction(function)
+            or inspect.isgeneratorfunction(function)
+            or inspect.isasyncgenfunction(function)
+        ):
+            raise RunsNothing(loaded.revision, name)
+
+
+def synchronous(revision: str, function: Callable[..., Any]) -> Callable[..., None]:
+    """The function of a revision. On failure: RunsNothing, where it returns a coroutine."""
+
+    def run(**options: Any) -> None:
+        made = function(**options)
+        if inspect.isawaitable(made) or inspect.isgenerator(made) or inspect.isasyncgen(made):
+            if inspect.iscoroutine(made):
+                made.close()
+            raise RunsNothing(revision, getattr(function, "__name__", "its function"))
+
+    return run
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == other or one.resolve() == other.resolve()

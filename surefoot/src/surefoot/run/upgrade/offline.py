@@ -1,0 +1,202 @@
+"""OfflineScript is the SQL of a command (`--sql`), with all that an online run does besides.
+
+Each transaction begins with a lock timeout and a block that raises, and so ends it with nothing
+kept, unless this session has the mutex and the database is where the script expects it. It ends
+with the rows of the ledger. So the database is afterwards as an online run leaves it; only the
+fingerprint of the schema is not measured.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.runtime.migration import MigrationInfo, RevisionStep
+from alembic.script import ScriptDirectory
+
+from surefoot.chain.lockfile import check_lock
+from surefoot.chain.revisions import Revision, ancestors, one_head
+from surefoot.compat.alembic import create_version_table_once
+from surefoot.connect.limits import Limits
+from surefoot.errors.names import command as surefoot
+from surefoot.ledger.glance import digest
+from surefoot.ledger.table import Entry, Ledger, append_sql
+from surefoot.operations.concurrently import NAMES, OutsideTransaction
+from surefoot.operations.lock_class import LockClass
+from surefoot.project import Project
+from surefoot.quoting import literal
+from surefoot.run.guards.mixture import refuse_mixtures
+from surefoot.run.guards.scripts import refuse_unread, synchronous
+from surefoot.run.locks import mutex
+
+_HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
+_MUTEX = """
+    IF NOT pg_try_advisory_xact_lock({key}) THEN
+        RAISE EXCEPTION 'another migration is at work' USING ERRCODE = 'lock_not_available';
+    END IF;"""
+_DONE = """
+    PERFORM pg_advisory_unlock({key});
+    IF NOT ({done}) THEN
+        RAISE EXCEPTION 'the step outside a transaction was not done';
+    END IF;"""
+_PLACE = """
+    IF ARRAY(SELECT version_num::text FROM {version_table} ORDER BY version_num COLLATE "C")
+        <> ARRAY[{heads}]::text[]
+    THEN
+        RAISE EXCEPTION 'this SQL begins at {shown}, and the database is not there'
+            USING HINT = '`alembic current` shows where it is';
+    END IF;"""
+_FIRST = """
+    IF to_regclass({name}) IS NULL THEN{create};
+    END IF;"""
+_LEDGER = """
+    IF {digest} <> {expected} THEN
+        RAISE EXCEPTION 'the ledger of the database does not have the revisions of {shown}'
+            USING HINT = '`{command} ledger` shows what was done; `{command} ops adopt` corrects';
+    END IF;"""
+
+
+class OfflineScript:
+    """Writes the SQL of one upgrade, downgrade or stamp."""
+
+    def __init__(self, project: Project, command: str, limits: Limits) -> None:
+        """On failure: RevisionsBroken, LockFileStale."""
+        self._command, self._limits = command, limits
+        self._revisions: Sequence[Revision] = project.revisions()
+        one_head(self._revisions)
+        check_lock(project.lock, self._revisions)
+        self._ledger = Ledger(project.version_table)
+        self._key = mutex.key(project.version_table)
+
+    def steps(
+        self, function: Callable[..., Any], script: ScriptDirectory
+    ) -> Callable[..., Iterator[RevisionStep]]:
+        """The function of an Alembic command, with what stands before and after each step.
+
+        On failure, when it runs: the errors of the guards that read revision files.
+        """
+
+        def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
+            refuse_unread(script, self._revisions)
+            refuse_mixtures(self._revisions, heads, self._command)
+            create_version_table_once(ctx)
+            ctx.impl.static_output(_HOW)
+            is_first = True
+            for step in function(heads, ctx):
+                # Where the first transaction of such a revision fails, psql would go on to its
+                # step: every transaction of the session then only reads.
+                self._is_guarded = not step.info.is_stamp and bool(step.info.source_revision_ids)
+                self._is_guarded &= self._has_step(step.info.up_revision_id)
+                if self._is_guarded:
+                    _write(ctx, "SET default_transaction_read_only = on")
+                step.migration_fn = self._begun(ctx, step, is_first=is_first)
+                is_first = False
+                yield step
+
+        return steps
+
+    def _has_step(self, identifier: str | None) -> bool:
+        """Whether the source of a revision names a step outside a transaction."""
+        paths = [r.path for r in self._revisions if r.id == identifier and r.path is not None]
+        return any(name in path.read_text("utf-8") for path in paths for name in NAMES)
+
+    def on_version_apply(self, *, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+        """Write the rows of the ledger behind a revision."""
+        if self._is_guarded:
+            _write(ctx, "RESET default_transaction_read_only")
+        if not step.is_stamp:
+            direction = "upgrade" if step.is_upgrade else "downgrade"
+            self._append(ctx, step.up_revision_ids, direction, "applied")
+            return
+        below = ancestors(self._revisions, step.destination_revision_ids)
+        before = ancestors(self._revisions, step.source_revision_ids)
+        chain = [revision.id for revision in self._revisions]
+        down = [identifier for identifier in reversed(chain) if identifier in before - below]
+        self._append(ctx, down, "downgrade", "stamped")
+        self._append(ctx, [i for i in chain if i in below - before], "stamp", "stamped")
+
+    def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
+        """Write a step that PostgreSQL allows only outside a transaction; the mutex is kept."""
+        running: RevisionStep = self._running
+        direction = "upgrade" if running.is_upgrade else "downgrade"
+        self._append(ctx, running.info.up_revision_ids, direction, "started")
+        _write(ctx, f"DO $surefoot$ BEGIN PERFORM pg_advisory_lock({self._key}); END $surefoot$")
+        _write(ctx, "RESET default_transaction_read_only")
+        with ctx.autocommit_block():
+            _write(ctx, f"SET lock_timeout = {self._timeout(step.lock_class)}")
+            _write(ctx, step.sql())
+            _write(ctx, "RESET lock_timeout")
+        _write(ctx, f"SET LOCAL lock_timeout = {self._timeout('short')}")
+        checks = _MUTEX.format(key=self._key) + _DONE.format(done=step.done(), key=self._key)
+        _write(ctx, f"DO $surefoot$\nBEGIN{checks}\nEND $surefoot$")
+
+    def _begun(
+        self, ctx: MigrationContext, step: RevisionStep, *, is_first: bool
+    ) -> Callable[..., None]:
+        """The function of the step, behind the checks of its transaction."""
+        run = synchronous(", ".join(step.info.up_revision_ids), step.migration_fn)
+
+        def begun(**options: Any) -> None:
+            self._running = step
+            before = step.info.source_revision_ids
+            if self._is_guarded:
+                _write(ctx, "SET TRANSACTION READ WRITE")
+            _write(ctx, f"SET LOCAL lock_timeout = {self._timeout('short')}")
+            checks = _MUTEX.format(key=self._key) + _PLACE.format(
+                heads=", ".join(map(literal, sorted(before))),
+                shown=_shown(before),
+                **self._ledger.names,
+            )
+            checks += self._on_ledger(before, is_first=is_first)
+            _write(ctx, f"DO $surefoot$\nBEGIN{checks}\nEND $surefoot$")
+            run(**options)
+
+        return begun
+
+    def _on_ledger(self, before: Collection[str], *, is_first: bool) -> str:
+        """Create the ledger, and compare it with the revisions that the script builds on."""
+        below = ancestors(self._revisions, before)
+        known = [revision for revision in self._revisions if revision.id in below]
+        checks = _LEDGER.format(
+            digest=self._ledger.digest_in_force(),
+            expected=literal(digest(sorted((r.id, r.sha256) for r in known))),
+            shown=_shown(before),
+            command=surefoot(),
+        )
+        if not is_first:
+            return checks
+        adopted = [append_sql(self._ledger, self._entry(r.id, "upgrade", "adopted")) for r in known]
+        create = ";".join([*self._ledger.creation(), *adopted])
+        name = literal(self._ledger.names["table"])
+        return _FIRST.format(name=name, create=create) + checks
+
+    def _append(
+        self, ctx: MigrationContext, identifiers: Collection[str], direction: str, outcome: str
+    ) -> None:
+        for identifier in identifiers:
+            _write(ctx, append_sql(self._ledger, self._entry(identifier, direction, outcome)))
+
+    def _entry(self, identifier: str, direction: str, outcome: str) -> Entry:
+        revision = next(r for r in self._revisions if r.id == identifier)
+        return Entry(
+            identifier,
+            direction,
+            revision.phase,
+            outcome,
+            revision.sha256,
+            build=self._limits.build,
+            requires_code=revision.requires_code,
+        )
+
+    def _timeout(self, lock_class: LockClass) -> str:
+        limits = self._limits
+        patient = lock_class == "patient"
+        seconds = limits.patient_lock_timeout_s if patient else limits.lock_timeout_s
+        return f"'{seconds * 1000:.0f}ms'"
+
+
+def _write(ctx: MigrationContext, statement: str) -> None:
+    ctx.impl.static_output(f"{statement.strip()};")
+
+
+def _shown(revisions: Collection[str]) -> str:
+    return (", ".join(sorted(revisions)) or "base").replace("'", "''").replace("%", "%%")

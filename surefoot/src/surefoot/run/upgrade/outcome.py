@@ -1,0 +1,52 @@
+"""outcome() asks the server what became of a transaction."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from surefoot.compat.sqlalchemy import await_only
+from surefoot.quoting import literal
+
+Outcome = Literal["committed", "aborted", "unknown"]
+# The part of a revision that is kept, in words for an error.
+NOTHING = "nothing"
+EVERYTHING = "all of it: its commit was done when the connection was lost"
+_STATUS = "SELECT pg_xact_status({}::xid8)"
+_PREPARED = """
+SELECT gid FROM pg_prepared_xacts
+WHERE transaction = {}::xid8::xid AND database = current_database()
+"""
+
+
+def outcome(
+    connection: Connection, identity: str, *, lost: bool, asked: Callable[[str], str | None]
+) -> Outcome:
+    """The outcome of the transaction with that id; one that was prepared is rolled back.
+
+    `asked` runs a query on the connection. A connection that was lost is replaced by another one.
+    """
+    number = literal(identity)
+    try:
+        if lost:
+            status = await_only(_asked_anew(AsyncEngine(connection.engine), _STATUS.format(number)))
+        else:
+            status = asked(_STATUS.format(number))
+            prepared = asked(_PREPARED.format(number)) if status == "in progress" else None
+            connection.rollback()
+            if prepared is not None:
+                driver: Any = connection.connection.driver_connection
+                await_only(driver.execute(f"ROLLBACK PREPARED {literal(prepared)}"))
+                return "aborted"
+    except (SQLAlchemyError, OSError):
+        return "unknown"
+    known: dict[str | None, Outcome] = {"committed": "committed", "aborted": "aborted"}
+    return known.get(status, "unknown")
+
+
+async def _asked_anew(engine: AsyncEngine, query: str) -> str | None:
+    async with engine.connect() as connection:
+        found = (await connection.exec_driver_sql(query)).scalar()
+        return None if found is None else str(found)
