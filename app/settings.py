@@ -129,7 +129,8 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="how long a run waits for another run to end"
     )
     migrate_backup_command: str | None = Field(
-        default=None, description="run in production before the first revision that drops data"
+        default=None,
+        description="run in production before a run with a reason, which may lose data",
     )
     migrate_backup_waived: str | None = Field(
         default=None, description="who does without that backup, and why"

@@ -310,7 +310,7 @@ async def test_a_default_that_differs_by_row_is_set_after_its_column(project: Pr
 
 
 async def test_a_type_that_writes_every_row_is_filled_beside_the_column(project: Project) -> None:
-    """The old column goes only where the new one has its values."""
+    """The old column goes only where the new one has its values, and so does the way back."""
     await project.create(things(Column("size", Integer, server_default="7")))
     await project.execute("INSERT INTO things (id, size) VALUES (1, 5)")
     metadata = things(Column("size", BigInteger, server_default="7"))
@@ -323,8 +323,14 @@ async def test_a_type_that_writes_every_row_is_filled_beside_the_column(project:
     await project.execute("UPDATE things SET size_new = size")
     await project.upgrade()
     await project.check(metadata)
+    undo = "Undo: restore the old type of things.size, empty, which is refused if a row has a value"
+    assert f"{undo}." in exchanged.read_text("utf-8")
+    with pytest.raises(UpgradeFailed, match="things has rows for which size IS NOT NULL"):
+        await project.downgrade("0001")
     assert await project.connection.scalar(text("SELECT size FROM things")) == 5
     await project.connection.rollback()
+    await project.execute("UPDATE things SET size = NULL")
+    await project.downgrade("0001")
 
 
 async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project) -> None:

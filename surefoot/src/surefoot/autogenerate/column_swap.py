@@ -37,12 +37,13 @@ from surefoot.quoting import quoted
 class _Swap:
     """The operations of a swap and its way back, both in the order in which they run.
 
-    `refuse` runs before a lock is taken: it reads the rows.
+    `refuse` and `refuse_undo` run before a lock is taken: they read the rows.
     """
 
     refuse: list[MigrateOperation] = field(default_factory=list)
     do: list[MigrateOperation] = field(default_factory=list)
     undo: list[MigrateOperation] = field(default_factory=list)
+    refuse_undo: list[MigrateOperation] = field(default_factory=list)
 
 
 def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
@@ -55,7 +56,8 @@ def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
     swap = _swapped(key, comparison)
     _with_default(swap, key, comparison)
-    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key)
+    back = [*swap.refuse_undo, *swap.undo]
+    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], back, "swapped", key)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
         f"value there. Afterwards {key.name} is {kind} and {there} no longer exists: at the same "
@@ -80,6 +82,7 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
         yield from _made_beside(column, comparison, of, purpose)
         one = _swapped(column, comparison)
         swap.refuse += one.refuse
+        swap.refuse_undo += one.refuse_undo
         swap.do += one.do
         swap.undo = [*one.undo, *swap.undo]
     old, rename = quoted(key.name), "ALTER TYPE {} RENAME TO {}"
@@ -88,7 +91,8 @@ def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     swap.undo = [sql(rename.format(old, quoted(new))), former, *swap.undo]
     for column in columns:
         _with_default(swap, column, comparison)
-    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", columns[0])
+    back = [*swap.refuse_undo, *swap.undo]
+    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], back, "swapped", columns[0])
     about = (
         f"Before this runs: fill the new columns for {', '.join(each.name for each in columns)} in "
         "every row; the revision refuses to run if a row has no value there. Afterwards they have "
@@ -155,6 +159,8 @@ def _swapped(key: Key, comparison: Comparison) -> _Swap:
     swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
     former = as_read(comparison, table, found, ObjectDiff())
     swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
+    lost = f"The downgrade creates {name} again, without its values."
+    swap.refuse_undo.append(RefuseRows(table, f"{quoted(name)} IS NOT NULL", lost))
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         one, other = (not_null_name(table, each) for each in (there, name))
         to, back = _renamed_constraint(table, one, other)

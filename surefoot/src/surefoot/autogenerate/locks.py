@@ -13,8 +13,8 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_diff import VIEWS
 from surefoot.autogenerate.transitions import Transition
-from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog.kinds import Column, Constraint, Table
+from surefoot.catalog.widening import needs_no_rewrite
 
 
 class Mode(enum.IntEnum):

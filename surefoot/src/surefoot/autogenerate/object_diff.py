@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
-from surefoot.autogenerate.type_change import is_swappable_enum, needs_no_rewrite
+from surefoot.autogenerate.type_change import is_swappable_enum
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Attributes, Column, Constraint, Index, Sequence, View
+from surefoot.catalog.widening import needs_no_rewrite
 
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")

@@ -31,9 +31,9 @@ from surefoot.autogenerate.rendering import (
     RenameTable,
     sql,
 )
-from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
+from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.operations.enums import AddEnumValueOp
 
 _VALUE = (

@@ -10,9 +10,9 @@ from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
 from surefoot.autogenerate.transitions import Transition
-from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index, Table
+from surefoot.catalog.widening import is_widening
 
 # Dropping one of these makes no statement fail.
 _MAY_GO = ("statistics", "sequence", "policy", "rule")

@@ -4,37 +4,15 @@ Indexes, checks and unique constraints are built on the second column too. Views
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
-import re
-
 from sqlalchemy.types import NullType
 
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.catalog.widening import needs_no_rewrite
 
-_MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$")
-_INTEGERS = ("smallint", "integer", "bigint")
 _LONGEST_NAME = 63
-
-
-def is_widening(old: str, new: str) -> bool:
-    """Whether every value of the old type fits the new one, and code can use it unchanged."""
-    if old in _INTEGERS and new in _INTEGERS:
-        return _INTEGERS.index(old) < _INTEGERS.index(new)
-    return needs_no_rewrite(old, new)
-
-
-def needs_no_rewrite(old: str, new: str) -> bool:
-    """Whether PostgreSQL changes the type in its catalog only, without a rewrite."""
-    before, after = _MODIFIER.match(old), _MODIFIER.match(new)
-    if before is None or after is None:
-        return old == new
-    if before[1] == "character varying" and new in ("text", "character varying"):
-        return True
-    if before[1] != after[1] or before[4] != after[4] or before[3] != after[3]:
-        return False
-    return after[2] is None or (before[2] is not None and int(before[2]) <= int(after[2]))
 
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:

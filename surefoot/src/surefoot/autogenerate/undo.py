@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from surefoot.autogenerate.locks import listed
 from surefoot.autogenerate.transitions import Transition
-from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog.kinds import Column, Index
+from surefoot.catalog.widening import is_widening
 
 
 class Phrase(NamedTuple):
@@ -121,7 +121,9 @@ def _of_column(transition: Transition) -> Phrase:
             stops = required and before is not None and not before.has_own_value
             return _both("add", f" again, empty{_REQUIRED if stops else ''}")
         case "swapped":
-            return _both("restore the old type of", f", empty{_REQUIRED if required else ''}")
+            return _both(
+                "restore the old type of", ", empty, which is refused if a row has a value"
+            )
         case "retype":
             fits = after is None or before is None or is_widening(after.type, before.type)
             stopped = "" if fits else ", which fails if a value does not fit"

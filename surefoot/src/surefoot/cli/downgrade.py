@@ -11,13 +11,13 @@ from surefoot.run import commands as upgrade
 @click.command(name="downgrade", context_settings={"ignore_unknown_options": True})
 @click.argument("revision")
 @click.option("--json", "json_", is_flag=True, help="Print the report as one JSON object.")
-@click.option("--execute", is_flag=True, help="In production: also where data is dropped.")
+@click.option("--execute", is_flag=True, help="In production: also where data is lost.")
 @click.option("--reason", help="Why; the ledger keeps it.")
 def command(revision: str, json_: bool, execute: bool, reason: str | None) -> None:
     """Revert what was applied after REVISION, as `alembic downgrade` does.
 
-    In production a downgrade that would drop rows, or columns with data, is refused with a list of
-    them, unless --execute and --reason are given.
+    In production the downgrade of a revision that loses data is rolled back, with a list of the
+    losses, unless --execute and --reason are given.
 
     \b
     Examples:

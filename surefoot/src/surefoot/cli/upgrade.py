@@ -16,7 +16,7 @@ WAIT_S = 300.0
 @click.option(
     "--execute",
     is_flag=True,
-    help="In production: also where data is dropped, or a running service would break.",
+    help="In production: also where data is lost, or a running service would break.",
 )
 @click.option("--reason", help="Why; the ledger keeps it.")
 @click.option(

@@ -20,7 +20,7 @@ from asyncpg.transaction import Transaction
 # DDL and writes that return no rows. A semicolon may hide a second statement, which the server
 # refuses only where a statement is prepared.
 _RETURNS_NOTHING = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
+    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -29,7 +29,7 @@ class Limits:
     # A statement or a wait that takes this long is told to the listener.
     warn_after_s: float = 2.0
     production: bool = False
-    # Run before the first revision that drops data, in production; or who waived it, and why.
+    # Run in production before a run with a reason, which may lose data; or who waived it, and why.
     backup_command: str | None = None
     backup_waived: str | None = None
     # In production, for a revision that breaks rules of level error.

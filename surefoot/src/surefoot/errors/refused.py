@@ -173,7 +173,7 @@ class IndexDiffers(Refused):
 
 
 class BackupFailed(Refused):
-    """The backup command failed, so nothing was dropped."""
+    """The backup command failed, so no revision ran."""
 
     def __init__(self, command: str, ended: int, output: str) -> None:
         self.command, self.ended, self.output = command, ended, output
@@ -185,22 +185,23 @@ class BackupFailed(Refused):
 
 
 class BackupMissing(Refused):
-    """A revision would drop data in production, and there is no backup and no waiver."""
+    """A revision would lose data in production, and there is no backup and no waiver."""
 
     def __init__(self, revision: str) -> None:
         self.revision = revision
         super().__init__(
-            f"{revision} drops tables or columns, and no backup command is configured",
+            f"{revision} may lose data, and no backup command is configured",
             help=f"set {setting('backup_command')}, or {_waiver()}",
         )
 
 
 class DataWouldBeLost(Refused):
-    """A run in production would drop data, and no reason was given."""
+    """A revision in production lost data before its commit, and no reason was given."""
 
+    revision: str
     command: str
     losses: Sequence[str]
-    says = "this would drop data: {losses}"
+    says = "{revision} would lose data: {losses}; it was rolled back"
     helps = "to do it: `{command} --execute --reason …`"
 
 

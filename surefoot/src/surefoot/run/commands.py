@@ -41,7 +41,7 @@ async def upgrade(
 ) -> Report:
     """Apply the pending revisions up to `revision`.
 
-    `reason` lets it drop data in production and break running services; the ledger keeps it.
+    `reason` lets it lose data in production and break running services; the ledger keeps it.
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
     run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
     SIGINT stop the run in order.

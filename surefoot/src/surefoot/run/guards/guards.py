@@ -1,11 +1,9 @@
-"""Guards look at the plan of a run before its first step, where a mistake cannot be undone."""
+"""Guards look at the plan of a run before its first step, and at a revision before it commits."""
 
 import asyncio
 import shlex
 import time
 from collections.abc import Sequence
-
-from alembic.runtime.migration import RevisionStep
 
 from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision
@@ -22,7 +20,6 @@ from surefoot.errors.names import command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.events import BackupStarted, ServicesWaiting, Warned
-from surefoot.run.guards.loss import destructive, losses
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 
@@ -99,35 +96,39 @@ def spare_services(
         run.interruption.sleep(SERVICES_POLL_S)
 
 
-def protect_data(
-    run: Run,
-    revisions: Sequence[Revision],
-    steps: Sequence[RevisionStep],
-    plan: Sequence[PlannedRevision],
-) -> str | None:
-    """Refuse to drop data without leave, and back it up: for downgrades and contract revisions.
+def back_up(run: Run, plan: Sequence[PlannedRevision]) -> str | None:
+    """Back the data up before a run that has leave to lose some, as every run with a reason has.
 
-    Returns the text about the backup for the ledger, or None where nothing is dropped.
+    Returns the text about the backup for the ledger, or None where there is none. A downgrade needs
+    one; an upgrade is stopped by `refuse_loss` if it turns out to need one.
 
-    On failure: DataWouldBeLost, BackupMissing, BackupFailed; nothing was changed.
+    On failure: BackupMissing, BackupFailed; nothing was changed.
     """
-    contracts = {revision.id for revision in revisions if revision.phase == "contract"}
-    functions = [
-        step.migration_fn
-        for step, about in zip(steps, plan, strict=True)
-        if about.direction == "downgrade" or about.revision in contracts
-    ]
-    lost = losses(run.connection, functions) if run.reason is None else []
-    if lost:
-        raise DataWouldBeLost(_command(plan), [str(loss) for loss in lost])
-    if not destructive(functions):
+    if run.reason is None:
         return None
     if run.limits.backup_command is not None:
         run.recorder.listen(BackupStarted(run.limits.backup_command))
         return await_only(_backed_up(run.limits.backup_command))
     if run.limits.backup_waived is not None:
         return f"waived: {run.limits.backup_waived}"
-    raise BackupMissing(plan[0].revision)
+    if any(about.direction == "downgrade" for about in plan):
+        raise BackupMissing(plan[0].revision)
+    return None
+
+
+def refuse_loss(run: Run, about: PlannedRevision, losses: Sequence[str]) -> None:
+    """Refuse a revision that has lost data without leave; its transaction has not committed.
+
+    On failure: DataWouldBeLost, BackupMissing; nothing of the revision is kept.
+    """
+    if not losses:
+        return
+    if run.reason is None:
+        raise DataWouldBeLost(about.revision, _command(about), losses)
+    if run.limits.backup_command is None and run.limits.backup_waived is None:
+        raise BackupMissing(about.revision)
+    said = f"{about.revision} loses data: {', '.join(losses)}"
+    run.recorder.listen(Warned(DataWouldBeLost.code, said))
 
 
 async def _backed_up(command: str) -> str:
@@ -151,8 +152,7 @@ async def _backed_up(command: str) -> str:
     return f"{command}: exit code 0\n{text}"
 
 
-def _command(plan: Sequence[PlannedRevision]) -> str:
-    last = plan[-1]
-    if last.direction == "downgrade":
-        return f"{command()} downgrade {', '.join(last.after) or 'base'}"
-    return f"{command()} upgrade {last.revision}"
+def _command(about: PlannedRevision) -> str:
+    if about.direction == "downgrade":
+        return f"{command()} downgrade {', '.join(about.after) or 'base'}"
+    return f"{command()} upgrade {about.revision}"

@@ -16,7 +16,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from alembic.migration import MigrationContext
-from alembic.runtime.migration import RevisionStep
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.lockfile import check_lock
@@ -28,11 +27,13 @@ from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
+    back_up,
     compare_with_stamp,
-    protect_data,
+    refuse_loss,
     refuse_unsafe,
     spare_services,
 )
+from surefoot.run.guards.loss import LossGuard
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
@@ -56,6 +57,7 @@ class Migration:
         self._bookkeeping = Bookkeeping(run)
         self._transaction = RevisionTransaction(run)
         self._retries = Retries(run, self._transaction)
+        self._loss = LossGuard(run)
 
     def run(self, attempt: Callable[[], None]) -> None:
         """Run; `attempt` lets Alembic run the pending revisions from where the database is.
@@ -169,7 +171,6 @@ class Migration:
         self,
         ctx: MigrationContext,
         heads: Collection[str],
-        steps: Sequence[RevisionStep],
         plan: Sequence[PlannedRevision],
     ) -> None:
         """Alembic has chosen the steps; the guards look at them before anything is written.
@@ -177,7 +178,7 @@ class Migration:
         Version table and ledger are then created in the transaction of the first revision.
 
         On failure: LedgerContradicted, ServicesAlive, StampRefused, RevisionUnsafe,
-        DataWouldBeLost, BackupMissing, BackupFailed.
+        BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
         self._bookkeeping.refuse_applied(plan)
@@ -187,7 +188,7 @@ class Migration:
         is_stamp = run.command == "stamp" and not plan and not is_right
         if not plan and not is_stamp:
             return
-        kept = None if self._guarded else self._guard(steps, plan, after)
+        kept = None if self._guarded else self._guard(plan, after)
         self._guarded = True
         is_written = self._bookkeeping.prepare(ctx)
         if kept is not None:
@@ -200,9 +201,7 @@ class Migration:
         if is_stamp:
             self._stamp_ledger(after)
 
-    def _guard(
-        self, steps: Sequence[RevisionStep], plan: Sequence[PlannedRevision], after: Sequence[str]
-    ) -> str | None:
+    def _guard(self, plan: Sequence[PlannedRevision], after: Sequence[str]) -> str | None:
         """Ask the guards; the text about a backup for the ledger. On failure: as `planned`."""
         run = self._run
         if run.command == "upgrade" and run.reason is None:
@@ -211,7 +210,7 @@ class Migration:
             compare_with_stamp(run, after)
         elif run.command != "stamp" and run.limits.production:
             refuse_unsafe(run, plan)
-            return protect_data(run, self.revisions, steps, plan)
+            return back_up(run, plan)
         return None
 
     def _stamp_ledger(self, after: tuple[str, ...]) -> None:
@@ -233,6 +232,9 @@ class Migration:
         self._retries.begin(about.revision)
         self._transaction.begin()
         self._transaction.identify()
+        if self._guards_data(about):
+            with self._transaction.unobserved():
+                self._loss.begin()
 
     def revision_done(self) -> None:
         """It is committed."""
@@ -241,13 +243,25 @@ class Migration:
         self._run.telemetry.revision_ends()
 
     def on_version_apply(self, *, step: Any, heads: Collection[str], **_: Any) -> None:
-        """A revision has run in its transaction; its row commits with it."""
+        """A revision has run in its transaction; its row commits with it.
+
+        On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
+        """
         self._transaction.complete(step.up_revision_id)
+        about = self._recorder.running
+        # A step outside the transaction builds or drops an index, or detaches a partition.
+        if about is not None and self._guards_data(about) and not self._transaction.outside:
+            with self._transaction.unobserved():
+                losses = self._loss.losses()
+            refuse_loss(self._run, about, losses)
         if step.is_stamp:
             self._bookkeeping.append_stamp(heads)
             return
         direction = "upgrade" if step.is_upgrade else "downgrade"
         self._bookkeeping.append(step.up_revision_id, direction, "applied")
+
+    def _guards_data(self, about: PlannedRevision) -> bool:
+        return self._run.limits.production and about.direction != "stamp"
 
     def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
         """Run a step that PostgreSQL allows only outside a transaction, again where it got no lock.

@@ -76,7 +76,7 @@ def recorded(
             raise CommandUnknown(_name(function), "runs revisions, while its command only reads")
         if migration is not None:
             refuse_unread(script, migration.revisions)
-            migration.planned(ctx, heads, planned, plan)
+            migration.planned(ctx, heads, plan)
         # A purge has emptied the table in this transaction.
         recorder.begin(tuple(heads) or recorder.before, plan)
         if migration is not None:

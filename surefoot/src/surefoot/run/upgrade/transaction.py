@@ -32,7 +32,7 @@ _ENDS_A_TRANSACTION = re.compile(
 class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
-    # The lock timeout that the session came with, and whether it is being restored right now.
+    # The lock timeout that the session came with.
     session_lock_timeout = ""
     # Whether a statement of the run itself is under way.
     _own = False
@@ -89,11 +89,8 @@ class RevisionTransaction:
 
     def _asked(self, query: str) -> str | None:
         """The answer to a query of the run itself."""
-        self._own = True
-        try:
+        with self.unobserved():
             found = self._connection.exec_driver_sql(query).scalar()
-        finally:
-            self._own = False
         return None if found is None else str(found)
 
     def _is_left(self) -> bool:
@@ -161,13 +158,22 @@ class RevisionTransaction:
         """Leave the session as it came, also where the run was asked to stop."""
         if self._connection.invalidated:
             return
-        self._own = True
         try:
-            self._connection.exec_driver_sql(f"SET lock_timeout = '{self.session_lock_timeout}'")
+            with self.unobserved():
+                self._connection.exec_driver_sql(
+                    f"SET lock_timeout = '{self.session_lock_timeout}'"
+                )
         except SQLAlchemyError:
             # The first to notice that the connection is lost has to report it.
             if self._connection.invalidated:
                 raise
+
+    @contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Statements of the library, which are no part of the revision."""
+        self._own = True
+        try:
+            yield
         finally:
             self._own = False
 
