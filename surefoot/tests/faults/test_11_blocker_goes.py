@@ -44,7 +44,7 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
         blocked,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1", "SUREFOOT_TEST_RETRY_LONGEST_S": "1"},
     )
     await run.says(f"attempt {failing + 1} in")
     await blocker.execute("ROLLBACK")

@@ -7,7 +7,11 @@ from harness.databases import Database
 from harness.runs import Chain, Launcher
 from harness.states import wait_until
 
-QUICK = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2", "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.5"}
+QUICK = {
+    "SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2",
+    "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.5",
+    "SUREFOOT_TEST_RETRY_LONGEST_S": "1",
+}
 
 
 async def prepared(chain: Chain, launcher: Launcher, database: Database) -> None:

@@ -123,6 +123,8 @@ def protect_data(
         return None
     if run.limits.backup_command is not None:
         run.recorder.listen(BackupStarted(run.limits.backup_command))
+        # A backup takes longer than the server lets a transaction idle.
+        run.connection.commit()
         return await_only(_backed_up(run.limits.backup_command))
     if run.limits.backup_waived is not None:
         return f"waived: {run.limits.backup_waived}"

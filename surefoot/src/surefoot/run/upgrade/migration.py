@@ -64,7 +64,7 @@ class Migration:
         run = self._run
         with run.telemetry.run(run.command):
             try:
-                run.interruption.pid, self._transaction.session_lock_timeout = admit(run)
+                run.interruption.pid, self._transaction.session_timeout_s = admit(run)
                 run.observer.pid = run.interruption.pid
                 with run.observer.on():
                     self._run_observed(attempt)
@@ -116,10 +116,11 @@ class Migration:
     def _record_failure(self, error: SurefootError) -> None:
         """Write a row about the failed revision, where the connection still works."""
         running = self._recorder.running
-        if running is None or self._connection.invalidated:
-            # The mutex went with the connection; another run may have it and write to the ledger.
-            return
         for _ in range(2):  # the first may meet a cancellation that was on its way
+            if running is None or self._connection.invalidated:
+                # The mutex went with the connection: another run may have it and write to the
+                # ledger. SQLAlchemy would connect again.
+                return
             try:
                 self._transaction.roll_back()
                 self._bookkeeping.append(
@@ -184,6 +185,7 @@ class Migration:
 
     def revision_done(self) -> None:
         """It is committed."""
+        self._run.observer.statement_ends()
         self._recorder.done()
         self._run.telemetry.revision_ends()
 
@@ -207,8 +209,7 @@ class Migration:
             with ctx.autocommit_block():
                 try:
                     self._bookkeeping.append(running.revision, running.direction, "started")
-                    with self._transaction.lock_timeout(step.lock_class):
-                        self._retries.step(running.revision, lambda: step.run(self._connection))
+                    self._retries.step(running.revision, step)
                 except Exception as error:
                     failure = error
         except Exception:
