@@ -29,6 +29,8 @@ from surefoot.run.sessions import Blocker, blockers, progress
 # While others may wait behind the statement, and while nobody does.
 LOOK_EVERY_S, PATIENT_LOOK_EVERY_S = 0.025, 0.2
 SLOW_AFTER_S = 0.05
+# A client is late where its machine is busy: the server waits for the last moment.
+LAST_S = 0.1
 ASK_EVERY_S = 0.1
 TELL_AGAIN_S = 30.0
 
@@ -42,8 +44,8 @@ class Statement:
     since_s: float = field(default_factory=time.monotonic)
     looked_s: float = field(default_factory=time.monotonic)
     named_s: float = 0.0
-    # Whether others waited behind it when it was looked at.
-    others_wait: bool = False
+    # Whether others waited behind it when it was looked at; not known before the first look.
+    others_wait: bool | None = None
 
     def wait(self, seen: waits.LockWait | None, now_s: float) -> float:
         """The seconds that others have waited since the last look, rather too many than too few."""
@@ -52,6 +54,12 @@ class Statement:
         if seen is None or not self.others_wait:
             return 0.0
         return between_s if waited_before else min(between_s, seen.seconds)
+
+    def last_wait(self, now_s: float) -> float:
+        """The same from the last look to its end; of one that was quick nobody needs to know."""
+        between_s = now_s - self.looked_s
+        is_unknown = self.others_wait is None and between_s >= SLOW_AFTER_S
+        return between_s if self.bound_s is not None and (self.others_wait or is_unknown) else 0.0
 
 
 class Observer:
@@ -70,9 +78,9 @@ class Observer:
         self._told_about: tuple[int, ...] = ()
         # Those who blocked last, until the transactions of all of them have ended.
         self.blockers: tuple[Blocker, ...] = ()
-        # How long others have waited in this attempt, and whether that has ended a statement.
+        # How long others have waited in this attempt, and when that ends the statement.
         self.waited_s = 0.0
-        self.has_ended_wait = False
+        self._ends_s: float | None = None
         # Whether the run holds no lock and waits for the blockers to end.
         self.pauses = False
         self._passed: tuple[Blocker, ...] = ()
@@ -80,7 +88,12 @@ class Observer:
     def attempt_begins(self) -> None:
         """No statement runs, and no lock of an earlier attempt is held."""
         self._statement, self.waited_s = None, 0.0
-        self.has_ended_wait = self.pauses = False
+        self._ends_s, self.pauses = None, False
+
+    @property
+    def has_ended_wait(self) -> bool:
+        """Whether a statement that is cancelled now was cancelled from here."""
+        return self._ends_s is not None and self._ends_s <= time.monotonic()
 
     def statement_begins(self, bound_s: float | None) -> None:
         """A statement was sent to the server; `bound_s` is that of `Statement`."""
@@ -89,8 +102,10 @@ class Observer:
 
     def statement_ends(self) -> None:
         """It has succeeded, whoever blocked it."""
-        self._statement, self.blockers = None, ()
         self._answered_s = time.monotonic()
+        if self._statement is not None:
+            self.waited_s += self._statement.last_wait(self._answered_s)
+        self._statement, self.blockers = None, ()
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -135,17 +150,30 @@ class Observer:
             return
         self.waited_s += statement.wait(wait, now_s)
         found: tuple[Blocker, ...] = ()
-        if wait is not None and now_s - statement.named_s >= PATIENT_LOOK_EVERY_S:
+        if wait is not None and statement.named_s < max(
+            now_s - wait.seconds, now_s - PATIENT_LOOK_EVERY_S
+        ):
             statement.named_s = now_s
             found = blockers(connection, self.pid)
             self.blockers = found or self.blockers
         if statement is not self._statement:
             return
-        if statement.bound_s is not None and self.waited_s >= statement.bound_s:
-            self.has_ended_wait = True
-            waits.end_wait(connection, self.pid)
-        elif now_s - statement.since_s >= self._warn_after_s and (found or wait is None):
+        if now_s - statement.since_s >= self._warn_after_s and (found or wait is None):
             self._tell(connection, now_s - statement.since_s, found)
+        if statement.bound_s is not None and statement.others_wait:
+            self._end_in_time(connection, statement, statement.bound_s)
+
+    def _end_in_time(self, connection: Connection, statement: Statement, bound_s: float) -> None:
+        """End the statement when others have waited for long enough; the server keeps the time."""
+        began_s = time.monotonic()
+        left_s = bound_s - self.waited_s - (began_s - statement.looked_s)
+        if left_s > LAST_S:
+            return
+        self._ends_s = began_s + left_s
+        waits.end_wait(connection, self.pid, max(left_s, 0.0))
+        if statement is self._statement:
+            self.waited_s += time.monotonic() - statement.looked_s
+            statement.looked_s, statement.others_wait = time.monotonic(), False
 
     def _tell(self, connection: Connection, running_s: float, found: tuple[Blocker, ...]) -> None:
         about = tuple(blocker.pid for blocker in found)

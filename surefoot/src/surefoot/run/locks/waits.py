@@ -1,7 +1,7 @@
 """Waits for locks, as the server sees them.
 
 lock_wait(pid)          how long a backend has waited for a lock, and whether others wait behind it
-end_wait(pid)           cancel the statement that waits
+end_wait(pid, seconds)  cancel a statement that waits for much longer
 have_ended(numbers)     whether transactions have ended
 yield_of_autovacuum(pids)   have autovacuum give way
 BLOCKS_OTHERS           whether the session that asks has a lock that readers or writers wait for
@@ -33,7 +33,20 @@ WHERE EXISTS (SELECT FROM pg_stat_get_activity({pid}) WHERE wait_event_type = 'L
   AND pid = {pid}
 HAVING NOT bool_and(granted)
 """
-_END_WAIT = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE pid = {pid} AND NOT granted LIMIT 1"
+_END_WAIT = """
+DO $$
+DECLARE
+    until_then timestamptz := clock_timestamp() + interval '{seconds:.3f} s';
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_stat_get_activity({pid}) WHERE wait_event_type = 'Lock') LOOP
+        IF clock_timestamp() >= until_then THEN
+            PERFORM pg_cancel_backend({pid});
+            EXIT;
+        END IF;
+        PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+    END LOOP;
+END $$
+"""
 _HAVE_ENDED = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction IN ({numbers}))"
 # Autovacuum has no user. It gives way to a session that has waited for deadlock_timeout; beside
 # this mode readers and writers go on.
@@ -70,9 +83,9 @@ def lock_wait(connection: Connection, pid: int) -> LockWait | None:
     return None if row is None else LockWait(row[0], row[1])
 
 
-def end_wait(connection: Connection, pid: int) -> None:
-    """Cancel the statement of the backend, if it waits for a lock."""
-    connection.exec_driver_sql(_END_WAIT.format(pid=int(pid)))
+def end_wait(connection: Connection, pid: int, seconds: float) -> None:
+    """Cancel the statement of the backend, if it waits for locks for that much longer."""
+    connection.exec_driver_sql(_END_WAIT.format(pid=int(pid), seconds=seconds))
 
 
 def have_ended(connection: Connection, numbers: Iterable[str]) -> bool:
