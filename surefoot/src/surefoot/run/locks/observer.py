@@ -101,11 +101,13 @@ class Observer:
         self.silent_s = self._statement.since_s - self._answered_s
 
     def statement_ends(self) -> None:
-        """It has succeeded, whoever blocked it."""
+        """It has succeeded; those who blocked it do so no more."""
         self._answered_s = time.monotonic()
-        if self._statement is not None:
-            self.waited_s += self._statement.last_wait(self._answered_s)
-        self._statement, self.blockers = None, ()
+        if (statement := self._statement) is not None:
+            self.waited_s += statement.last_wait(self._answered_s)
+            if statement.named_s:
+                self.blockers = ()
+        self._statement = None
 
     @contextmanager
     def on(self) -> Iterator[None]:

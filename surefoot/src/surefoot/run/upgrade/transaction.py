@@ -190,6 +190,8 @@ class RevisionTransaction:
         return min(bound_s, LOOK_S) if self._recorder.attempts == 1 else bound_s
 
     def _statement_ends(self, *_: Any) -> None:
+        if self._restoring:
+            return
         self._run.observer.statement_ends()
         self._recorder.statements += 1
 
