@@ -33,9 +33,9 @@ HOST = socket.gethostname()
             "migrate",
             {
                 "application_name": f"vegafs-migrate@{HOST}"[:63],
-                "lock_timeout": "2s",
+                "lock_timeout": "200ms",
                 "statement_timeout": "0",
-                "idle_in_transaction_session_timeout": "0",
+                "idle_in_transaction_session_timeout": "1min",
                 "client_connection_check_interval": "500ms",
                 "default_transaction_read_only": "off",
             },

@@ -26,7 +26,7 @@ class Limits:
     statement_timeout_s: float = 0.0
     # For a client to be silent in a transaction: it is stopped, cut off or busy; 0 is no limit.
     idle_in_transaction_timeout_s: float = 60.0
-    retry_first_s: float = 0.5
+    retry_first_s: float = 0.2
     retry_longest_s: float = 30.0
     # A statement or a wait that takes this long is told to the listener.
     warn_after_s: float = 2.0

@@ -173,10 +173,12 @@ class Migration:
             if kept is not None:
                 first = plan[0]
                 self._bookkeeping.append(first.revision, first.direction, "backup", error=kept)
+        # Alembic has created its table in this transaction, and would lose it to a rollback.
+        self._connection.commit()
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
-        # Alembic has read its table in this one, or created it, and would lose it to a rollback.
+        # Before a further attempt Alembic has read its table in this one.
         self._connection.commit()
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
