@@ -21,7 +21,7 @@ from surefoot.run.locks import mutex
 IDLE_S = 1.0
 IDLE = {"SUREFOOT_TEST_IDLE_IN_TRANSACTION_TIMEOUT_S": str(IDLE_S)}
 # The statement under way, the server's timeout, and what the server takes to end a session.
-GONE_WITHIN_S = 0.5 + IDLE_S + 1.0
+GONE_WITHIN_S = 1.0 + IDLE_S + 3.0
 ENDED_WITHIN_S = 5.0
 LOCKED = (
     "SELECT count(*) > 0 FROM pg_locks WHERE relation = 't'::regclass "
@@ -46,7 +46,7 @@ async def locking(chain: Chain, launcher: Launcher, empty_database: Database) ->
     assert first.code == 0, first.err
     chain.add(
         "op.execute('ALTER TABLE t ADD n int')\n"
-        "op.execute('SELECT pg_sleep(0.5)')\n"
+        "op.execute('SELECT pg_sleep(1)')\n"
         "op.execute('ALTER TABLE t ADD m int')"
     )
     return chain
@@ -98,7 +98,7 @@ async def test_a_revision_that_works_in_python_for_too_long_names_the_limit(
     """The server cannot tell it from a client that was cut off."""
     body = locking.path("0002").read_text("utf-8")
     slow = f"import time; time.sleep({IDLE_S + 0.5})"
-    locking.path("0002").write_text(body.replace("op.execute('SELECT pg_sleep(0.5)')", slow))
+    locking.path("0002").write_text(body.replace("op.execute('SELECT pg_sleep(1)')", slow))
     locking.lock()
     result = await launcher.alembic(locking, "upgrade", "head", url=empty_database.url, env=IDLE)
     assert result.code == 75, result.err
