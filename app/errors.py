@@ -23,6 +23,7 @@ names.use(
             "mutex_wait_s": "VEGAFS_MIGRATE_MUTEX_WAIT_S",
             "lock_timeout_s": "VEGAFS_MIGRATE_LOCK_TIMEOUT_S",
             "patient_lock_timeout_s": "VEGAFS_MIGRATE_PATIENT_LOCK_TIMEOUT_S",
+            "idle_in_transaction_timeout_s": "VEGAFS_MIGRATE_IDLE_IN_TRANSACTION_TIMEOUT_S",
             "backup_command": "VEGAFS_MIGRATE_BACKUP_COMMAND",
             "backup_waived": "VEGAFS_MIGRATE_BACKUP_WAIVED",
             "lint": "VEGAFS_MIGRATE_LINT",

@@ -114,10 +114,10 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="how long a request waits for a connection"
     )
     migrate_lock_timeout_s: float = Field(
-        default=2.0,
+        default=0.2,
         gt=0,
         le=60,
-        description="how long a migration's statement waits for a lock, and others behind it",
+        description="how long others may wait behind one attempt of a migration at its locks",
     )
     migrate_patient_lock_timeout_s: float = Field(
         default=600.0, gt=0, description="the same for locks that nobody else queues behind"
@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     )
     migrate_statement_timeout_s: float = Field(
         default=0.0, ge=0, description="how long a migration's statement may run; 0 is no limit"
+    )
+    migrate_idle_in_transaction_timeout_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="how long its client may be silent in a transaction; 0 is no limit",
     )
     volumes: Annotated[dict[str, Path], NoDecode, BeforeValidator(_volumes)] = Field(
         default_factory=dict,

@@ -84,6 +84,7 @@ def limits(settings: Settings) -> Limits:
         lock_timeout_s=settings.migrate_lock_timeout_s,
         patient_lock_timeout_s=settings.migrate_patient_lock_timeout_s,
         lock_budget_s=settings.migrate_lock_budget_s,
+        idle_in_transaction_timeout_s=settings.migrate_idle_in_transaction_timeout_s,
         services_wait_s=settings.migrate_services_wait_s,
         statement_timeout_s=settings.migrate_statement_timeout_s,
         backup_command=settings.migrate_backup_command,

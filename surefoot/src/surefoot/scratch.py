@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from surefoot.embedded import EmbeddedServer, find_binaries
 from surefoot.project import Project
 from surefoot.quoting import quoted
 
+PATIENCE_S = 2.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PARENT = _MEMORY if _MEMORY.is_dir() else None
 
@@ -93,7 +95,11 @@ async def _beside(database: Database) -> AsyncIterator[AsyncEngine]:
 
 @asynccontextmanager
 async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    engine = database.engine("migrate")
+    # Nobody waits here but the sessions of one trace, for each other.
+    limits = replace(
+        database.limits, lock_timeout_s=max(database.limits.lock_timeout_s, PATIENCE_S)
+    )
+    engine = replace(database, limits=limits).engine("migrate")
     try:
         yield engine
     finally:

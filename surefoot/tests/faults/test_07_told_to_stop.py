@@ -115,7 +115,7 @@ async def test_a_signal_ends_the_pause_between_two_attempts(
         chain,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.05"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.05", "SUREFOOT_TEST_RETRY_LONGEST_S": "0.3"},
     )
     await run.says("attempt 4 in")
     run.signal(signal.SIGTERM)

@@ -1,6 +1,7 @@
 """A blocker goes after some attempts."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import asyncpg
@@ -9,8 +10,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from harness.databases import Database, engine
+from harness.databases import Database, connect, engine
+from harness.private import PrivateServer
 from harness.runs import Chain, Launcher
+from harness.states import wait_until
 from surefoot.connect.limits import Limits
 from surefoot.run.events import Blocked, Event
 
@@ -44,7 +47,7 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
         blocked,
         *("upgrade", "head"),
         url=empty_database.url,
-        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1"},
+        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.1", "SUREFOOT_TEST_RETRY_LONGEST_S": "1"},
     )
     await run.says(f"attempt {failing + 1} in")
     await blocker.execute("ROLLBACK")
@@ -55,6 +58,39 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
     assert await watcher.fetchval(
         "SELECT attempts FROM alembic_version_ledger WHERE revision = '0002'"
     ) == (failing + 1)
+
+
+@pytest.mark.slow
+async def test_autovacuum_gives_way(
+    chain: Chain, launcher: Launcher, private_server: PrivateServer
+) -> None:
+    """It yields to who has waited for deadlock_timeout, longer than a reader may wait for us."""
+    url = private_server(autovacuum_naptime="1s").url("postgres")
+    chain.add(
+        """
+        op.execute(
+            "CREATE TABLE t (id int) WITH (autovacuum_vacuum_threshold = 0, "
+            "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100, "
+            "autovacuum_vacuum_cost_limit = 1)"
+        )
+        """
+    )
+    chain.add("op.execute('INSERT INTO t SELECT generate_series(1, 50000)')")
+    chain.add("op.execute('DELETE FROM t')")
+    result = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert result.code == 0, result.err
+    connection = await connect(url)
+    vacuums = (
+        "SELECT count(*) > 0 FROM pg_locks WHERE relation = 't'::regclass AND granted "
+        "AND mode = 'ShareUpdateExclusiveLock'"
+    )
+    await wait_until(connection, vacuums, timeout_s=60)
+    chain.add("op.execute('ALTER TABLE t ADD COLUMN n int')")
+    result = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert result.code == 0, result.err
+    assert re.search(r"\n  by: pid \d+ autovacuum worker", result.err), result.err
+    assert result.err.count("BLOCKED") <= 2
+    await connection.close()
 
 
 async def test_the_session_is_as_it_was(

@@ -7,7 +7,11 @@ from harness.databases import Database
 from harness.runs import Chain, Launcher
 from harness.states import wait_until
 
-QUICK = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2", "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.5"}
+QUICK = {
+    "SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.2",
+    "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.5",
+    "SUREFOOT_TEST_RETRY_LONGEST_S": "1",
+}
 
 
 async def prepared(chain: Chain, launcher: Launcher, database: Database) -> None:
@@ -132,6 +136,7 @@ async def test_a_deadlock_repeats_the_revision(
     await prepared(chain, launcher, empty_database)
     chain.add(
         """
+        op.execute("SET LOCAL deadlock_timeout = '20ms'")
         op.execute("INSERT INTO ran VALUES ('0002')")
         op.execute("ALTER TABLE t ADD n int")
         op.execute("SELECT pg_sleep(0.7)")
@@ -140,12 +145,7 @@ async def test_a_deadlock_repeats_the_revision(
     )
     # The one whose patience ends first is chosen; the other one's is longer than the test.
     await blocker.execute("SET deadlock_timeout = '60s'; BEGIN; LOCK TABLE u")
-    run = await launcher.start(
-        chain,
-        *("upgrade", "head"),
-        url=empty_database.url,
-        env={"SUREFOOT_TEST_LOCK_TIMEOUT_S": "20"},
-    )
+    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url)
     await wait_until(
         watcher,
         "SELECT count(*) > 0 FROM pg_locks WHERE relation = 't'::regclass "
@@ -165,3 +165,57 @@ async def test_a_deadlock_repeats_the_revision(
         )
         == 2
     )
+
+
+@pytest.mark.parametrize("at_commit", [False, pytest.param(True, marks=pytest.mark.slow)])
+async def test_a_conflict_with_another_transaction_repeats_the_revision(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    at_commit: bool,
+) -> None:
+    """A serialization failure (40001), in a statement or when the revision commits."""
+    await prepared(chain, launcher, empty_database)
+    await watcher.execute("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
+    level, last = "REPEATABLE READ", "UPDATE t SET id = 3"
+    theirs = "UPDATE t SET id = 2"
+    if at_commit:
+        # Each reads what the other one writes; whoever commits last has to go.
+        level, last = "SERIALIZABLE", "UPDATE u SET id = 3"
+        theirs = "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT * FROM u; UPDATE t SET id = 2; COMMIT"
+    chain.add(
+        f"""
+        op.execute("SET TRANSACTION ISOLATION LEVEL {level}")
+        op.execute("INSERT INTO ran VALUES ('0002')")
+        op.execute("SELECT * FROM t")
+        op.execute("{last}")
+        op.execute("SELECT pg_sleep(0.3)")
+        """
+        if at_commit
+        else f"""
+        op.execute("SET TRANSACTION ISOLATION LEVEL {level}")
+        op.execute("INSERT INTO ran VALUES ('0002')")
+        op.execute("SELECT pg_sleep(0.3)")
+        op.execute("{last}")
+        """
+    )
+    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url)
+    await wait_until(
+        watcher,
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() "
+        "AND query LIKE 'SELECT pg_sleep(0.3)%' AND state = 'active'",
+    )
+    await watcher.execute(theirs)
+    result = await run.end()
+    assert result.code == 0, result.err
+    told = (
+        "BLOCKED [lock-blocked]  0002 could not be serialized beside another transaction; "
+        "nothing of it is kept"
+    )
+    assert result.err.count(told) == 1, result.err
+    assert await ran(watcher) == ["0002"]
+    assert await watcher.fetchval(
+        "SELECT array_agg(attempts) FROM alembic_version_ledger "
+        "WHERE revision = '0002' AND outcome = 'applied'"
+    ) == [2]

@@ -17,7 +17,8 @@ SLOW = partial(pytest.param, marks=pytest.mark.slow)
 # A pooler that lets a migration's settings pass by, and forgets them.
 FORGETFUL = {
     "ignore_startup_parameters": "lock_timeout,statement_timeout,transaction_timeout,"
-    "idle_in_transaction_session_timeout,idle_session_timeout,client_connection_check_interval"
+    "idle_in_transaction_session_timeout,idle_session_timeout,client_connection_check_interval,"
+    "tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count,tcp_user_timeout"
 }
 MUTEXES = (
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "

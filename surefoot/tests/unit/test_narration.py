@@ -31,7 +31,7 @@ PLAN = (PlannedRevision("0002", "Add b", "upgrade", ("0001",), ("0002",)),)
 DONE = AppliedRevision("0002", "Add b", "upgrade", 0.25)
 REPORT = Report("shop", ("0001",), ("0002",), (DONE,), 1.5)
 HEADS = frozenset({"0002"})
-BLOCKED = Blocked("0002", (BLOCKER,), 1, 0.5, is_deadlock=False, is_outside_transaction=False)
+BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transaction=False)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 0.5, is_deadlock=False, is_outside_tran
             [
                 "BLOCKED [lock-blocked]  0002 did not get its lock in time; nothing of it is kept",
                 f"  by: {BY}",
-                "  attempt 2 in 0.5 s",
+                "  attempt 2 in 30.0 s, or once they have ended",
             ],
         ),
         (
@@ -102,10 +102,18 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 0.5, is_deadlock=False, is_outside_tran
                 BLOCKED,
                 blockers=(),
                 retry_in_s=None,
-                is_deadlock=True,
+                cause="deadlock",
                 is_outside_transaction=True,
             ),
             ["BLOCKED [lock-blocked]  0002 met a deadlock; its step is repeated"],
+        ),
+        (
+            replace(BLOCKED, blockers=(), retry_in_s=0.5, cause="conflict"),
+            [
+                "BLOCKED [lock-blocked]  0002 could not be serialized beside another transaction; "
+                "nothing of it is kept",
+                "  attempt 2 in 0.5 s",
+            ],
         ),
         (ServicesWaiting("services-alive", "0002 needs"), ["WAIT [services-alive]  0002 needs"]),
         (Warned("revision-unsafe", "0002 is"), ["WARNING [revision-unsafe]  0002 is"]),

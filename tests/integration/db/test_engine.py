@@ -33,9 +33,9 @@ HOST = socket.gethostname()
             "migrate",
             {
                 "application_name": f"vegafs-migrate@{HOST}"[:63],
-                "lock_timeout": "2s",
+                "lock_timeout": "200ms",
                 "statement_timeout": "0",
-                "idle_in_transaction_session_timeout": "0",
+                "idle_in_transaction_session_timeout": "1min",
                 "client_connection_check_interval": "500ms",
                 "default_transaction_read_only": "off",
             },
@@ -71,7 +71,7 @@ async def test_a_migration_s_timeouts_beat_those_of_the_role_and_the_url(
     settings = settings_of(url).model_copy(update={"migrate_lock_timeout_s": 0.75})
     async with engine(settings, "migrate") as made:
         assert await scalar(made, "SHOW lock_timeout") == "750ms"
-        assert await scalar(made, "SHOW idle_in_transaction_session_timeout") == "0"
+        assert await scalar(made, "SHOW idle_in_transaction_session_timeout") == "1min"
         assert await scalar(made, "SHOW work_mem") == "5MB"
     async with engine(settings, "app") as made:
         assert await scalar(made, "SHOW lock_timeout") == "9s"

@@ -5,13 +5,16 @@ SQLAlchemy nor Alembic.
 
 Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes every later one of
                        the connection for a savepoint in it. Nothing public makes it forget.
+Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
 PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
                        methods that SQLAlchemy calls on a statement without parameters and rows.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from typing import Any
 
 import asyncpg
@@ -37,6 +40,13 @@ class Connection(asyncpg.Connection):
             self._top_xact = None
         defaults = {"isolation": None, "readonly": False, "deferrable": False}
         return EndingTransaction(self, **{**defaults, **options})
+
+
+def socket_of(connection: asyncpg.Connection[asyncpg.Record]) -> socket.socket:
+    """The socket of a connection."""
+    transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]  # private
+    found: socket.socket = transport.get_extra_info("socket")
+    return found
 
 
 class EndingTransaction(Transaction):

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
 from sqlalchemy import URL
 
-from surefoot.compat.asyncpg import Connection, MigratingConnection
+from surefoot.compat.asyncpg import Connection, MigratingConnection, socket_of
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 
 # A little more than the client's own patience, whose message says more.
 WATCH_STATEMENT_TIMEOUT_S = 3.0
+
+# Either end asks a silent peer after so long, so often, and takes it for gone after 30 s in all.
+KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 15, 5, 3
+GONE_AFTER_MS = (KEEPALIVE_IDLE_S + KEEPALIVE_INTERVAL_S * KEEPALIVE_COUNT) * 1000
+# Options of a TCP socket, as far as the system has them.
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+    "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
+    "TCP_KEEPCNT": KEEPALIVE_COUNT,
+    "TCP_USER_TIMEOUT": GONE_AFTER_MS,
+}
 
 # Another process may run `ALTER TABLE` at any time, and a statement or type that was cached before
 # it fails once in every connection after it. Without caches there is nothing to go stale: a
@@ -36,11 +48,24 @@ async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Rec
     """Connect with the settings; a server before 17 knows no transaction_timeout, nor needs it."""
     arguments["connection_class"] = MigratingConnection
     try:
-        return await asyncpg.connect(**arguments)
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**arguments)
     except asyncpg.UndefinedObjectError:
         settings = dict(arguments["server_settings"])
         del settings["transaction_timeout"]
-        return await asyncpg.connect(**{**arguments, "server_settings": settings})
+        connection = await asyncpg.connect(**{**arguments, "server_settings": settings})
+    keep_alive(connection)
+    return connection
+
+
+def keep_alive(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Let the system find out where the server is gone without a word; asyncpg would wait on."""
+    found = socket_of(connection)
+    if found.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            found.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
@@ -66,12 +91,18 @@ def migration_settings(limits: Limits) -> dict[str, str]:
     return {
         "lock_timeout": _milliseconds(limits.lock_timeout_s),
         "statement_timeout": _milliseconds(limits.statement_timeout_s),
-        # A role's own limits are for requests; a migration sits idle while Python works.
-        "idle_in_transaction_session_timeout": "0",
+        # A client that is stopped or cut off keeps its locks for no longer.
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction_timeout_s),
+        # A role's other limits are for requests.
         "idle_session_timeout": "0",
         "transaction_timeout": "0",
         # When the client dies its statement ends within this, instead of running on.
         "client_connection_check_interval": "500",
+        # When its network dies, within these.
+        "tcp_keepalives_idle": str(KEEPALIVE_IDLE_S),
+        "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL_S),
+        "tcp_keepalives_count": str(KEEPALIVE_COUNT),
+        "tcp_user_timeout": str(GONE_AFTER_MS),
     }
 
 

@@ -41,6 +41,8 @@ SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 _SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 # Errors that a use of the database can raise, for those who go on without it.
 DATABASE_ERRORS = (SQLAlchemyError, *_SILENCE)
+# With those that SQLAlchemy hands on as the driver said them, which come while it connects.
+CONNECTING_ERRORS = (*DATABASE_ERRORS, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -108,6 +110,9 @@ def describe(error: BaseException) -> str:
         # asyncio puts the address into the text, and several addresses into one text.
         numbered = re.search(r"\[Errno (\d+)\]", str(deepest))
         return os.strerror(int(numbered[1])) if numbered else deepest.strerror or str(deepest)
+    if isinstance(deepest, asyncpg.InternalClientError):
+        # The server's last words came between two statements, and asyncpg did not keep them.
+        return "the server has ended the session"
     # asyncpg's text goes on with DETAIL and HINT lines, and a DETAIL quotes the row.
     text = str(deepest.args[0]) if deepest.args else ""
     return text.strip() or type(deepest).__name__

@@ -14,8 +14,8 @@ class Limits:
     """
 
     mutex_wait_s: float = 300.0
-    # For a lock that readers or writers queue behind: the longest that each of them waits.
-    lock_timeout_s: float = 2.0
+    # For all waits of one attempt that readers or writers may queue behind: their longest stall.
+    lock_timeout_s: float = 0.2
     # For a lock that neither queues behind: index builds, validations.
     patient_lock_timeout_s: float = 600.0
     # For all attempts at one revision or step together.
@@ -24,7 +24,9 @@ class Limits:
     services_wait_s: float = 0.0
     # For a statement to run; 0 is no limit.
     statement_timeout_s: float = 0.0
-    retry_first_s: float = 0.5
+    # For a client to be silent in a transaction: it is stopped, cut off or busy; 0 is no limit.
+    idle_in_transaction_timeout_s: float = 60.0
+    retry_first_s: float = 0.2
     retry_longest_s: float = 30.0
     # A statement or a wait that takes this long is told to the listener.
     warn_after_s: float = 2.0

@@ -30,7 +30,7 @@ from surefoot.autogenerate import configure_options
 from surefoot.compat import alembic as compat
 from surefoot.compat.alembic import command_name
 from surefoot.compat.sqlalchemy import await_only, in_greenlet
-from surefoot.connect.driver import migration_settings
+from surefoot.connect.driver import keep_alive, migration_settings
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, history
@@ -154,6 +154,8 @@ async def _connect(online: Online, *, signals: bool) -> None:
                 async with opened.connect() as connection:
                     if environment.engine is not None:
                         await _bound(connection, online.limits)
+                        raw = await connection.get_raw_connection()
+                        keep_alive(raw.driver_connection)  # type: ignore[arg-type]  # asyncpg's
                     await connection.run_sync(online.on)
             finally:
                 await interruption.end()
@@ -183,6 +185,9 @@ class Online:
         """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
         if connection.in_transaction():
             raise TransactionAlreadyOpen
+        if (interruption := context.config.attributes.get("interruption")) is not None:
+            driver: Any = connection.connection.driver_connection
+            interruption.abort = driver.terminate
         script = ScriptDirectory.from_config(context.config)
         context.configure(connection=connection, **self.shared)
         function: Function = context.get_context().opts["fn"]

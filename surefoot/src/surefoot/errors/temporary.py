@@ -1,8 +1,18 @@
 """A retry is safe: exit code 75."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
+from surefoot.errors import names
 from surefoot.errors.base import SurefootError
+
+# How another session ended an attempt, and how that is said.
+Cause = Literal["lock timeout", "deadlock", "conflict"]
+MET: Mapping[Cause, str] = {
+    "lock timeout": "did not get its lock",
+    "deadlock": "met a deadlock",
+    "conflict": "could not be serialized beside another transaction",
+}
 
 
 class Temporary(SurefootError):
@@ -44,7 +54,7 @@ class MutexHeld(Temporary):
 
 
 class LockBlocked(Temporary):
-    """A revision did not get its lock within the budget."""
+    """Other sessions ended every attempt at a revision within the budget."""
 
     def __init__(
         self,
@@ -53,11 +63,13 @@ class LockBlocked(Temporary):
         attempts: int,
         applied: Sequence[str],
         kept: str = "nothing",
+        cause: Cause = "lock timeout",
     ) -> None:
         self.revision, self.blockers, self.attempts = revision, tuple(blockers), attempts
+        self.cause: Cause = cause
         self.applied, self.kept = tuple(applied), kept
         lines = [
-            f"{revision} did not get its lock in {attempts} attempts",
+            f"{revision} {MET[cause]} in {attempts} attempts",
             *(f"by: {blocker}" for blocker in self.blockers),
             f"done: {', '.join(self.applied) or 'nothing'}",
             f"kept of {revision}: {kept}",
@@ -81,6 +93,8 @@ class TableLocked(Temporary):
 class ConnectionLost(Temporary):
     """The connection ended in the middle of a revision, which rolled its transaction back."""
 
+    cure: ClassVar[str] = "goes on from there"
+
     def __init__(
         self, revision: str, reason: str, applied: Sequence[str], command: str, kept: str
     ) -> None:
@@ -88,8 +102,17 @@ class ConnectionLost(Temporary):
         super().__init__(
             f"the connection was lost in {revision}: {reason}\n"
             f"done: {', '.join(self.applied) or 'nothing'}\nkept of {revision}: {kept}",
-            help=f"`{command}` goes on from there",
+            help=f"`{command}` {self.cure.format(names=names.in_use())}",
         )
+
+
+class IdleForTooLong(ConnectionLost):
+    """The server ended a session whose client was silent in a transaction for too long."""
+
+    cure = (
+        "goes on from there; a revision that works outside of the database for longer needs a "
+        "larger {names[idle_in_transaction_timeout_s]}"
+    )
 
 
 class Interrupted(Temporary):

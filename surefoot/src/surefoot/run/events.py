@@ -7,6 +7,7 @@ becomes of it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from surefoot.errors.temporary import Cause
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 from surefoot.run.sessions import Blocker, MutexHolder, StatementProgress
 
@@ -88,7 +89,7 @@ class Blocked:
     # The number of the attempt that ended, from 1.
     attempt: int
     retry_in_s: float | None
-    is_deadlock: bool
+    cause: Cause
     # Whether an earlier part of the revision is kept: it runs outside a transaction.
     is_outside_transaction: bool
 

@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.failures import CONNECTING_ERRORS
 from surefoot.errors import Interrupted
+from surefoot.run.second_connection import SecondConnection
 
 AGAIN_S = 0.25
+# The network of a server that does not answer for so long is taken for dead.
+PATIENCE_S = 3.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -29,12 +32,15 @@ class Interruption:
     """Whether a run was asked to stop, and by what."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._second = SecondConnection(engine)
         self._asked = asyncio.Event()
         # Whether the run has noticed: from then on it may record how it ended.
         self._heard = False
         self._canceller: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.pid: int | None = None
+        # Ends the connection without asking the server.
+        self.abort: Callable[[], None] = lambda: None
         self.signal: signal.Signals | None = None
 
     @property
@@ -48,6 +54,7 @@ class Interruption:
             return
         self.signal = by
         self._asked.set()
+        self._end_in_time()
         self._canceller = asyncio.ensure_future(self._cancel())
 
     def check(self) -> None:
@@ -64,16 +71,22 @@ class Interruption:
 
     async def end(self) -> None:
         """The run is over; nothing is left to cancel."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._canceller is not None:
-            self._canceller.cancel()
-            await asyncio.wait([self._canceller])
+            await self._second.end(self._canceller)
+
+    def _end_in_time(self) -> None:
+        """End the connection where the run still waits for the server after PATIENCE_S."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(PATIENCE_S, lambda: self.abort())  # noqa: PLW0108 - known later
 
     async def _cancel(self) -> None:
         """Cancel the backend's statement again and again: one may come between two statements."""
         while not self._heard:
             if self.pid is not None:
-                with contextlib.suppress(SQLAlchemyError, OSError):
-                    async with self._engine.connect() as connection:
+                with contextlib.suppress(*CONNECTING_ERRORS):
+                    async with self._second.opened() as connection:
                         if not self._heard:
                             await connection.execute(
                                 text("SELECT pg_cancel_backend(:pid)"), {"pid": self.pid}
@@ -94,6 +107,7 @@ class Interruption:
 
         def cancel(by: signal.Signals) -> None:
             self.signal = by
+            self._end_in_time()
             if task is not None:
                 task.cancel()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
 from surefoot.run.report import duration
@@ -107,12 +108,13 @@ def _running(event: events.StatementRunning) -> str:
 
 
 def _blocked(event: events.Blocked) -> Iterator[str]:
-    met = "met a deadlock" if event.is_deadlock else "did not get its lock in time"
+    met = MET[event.cause] + (" in time" if event.cause == "lock timeout" else "")
     left = "its step is repeated" if event.is_outside_transaction else "nothing of it is kept"
     yield f"BLOCKED [lock-blocked]  {event.unit} {met}; {left}"
     yield from (f"  by: {blocker}" for blocker in event.blockers)
     if event.retry_in_s is not None:
-        yield f"  attempt {event.attempt + 1} in {duration(event.retry_in_s)}"
+        ended = ", or once they have ended" if event.blockers else ""
+        yield f"  attempt {event.attempt + 1} in {duration(event.retry_in_s)}{ended}"
 
 
 def _names(revisions: Iterable[str]) -> str:

@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+# pg_blocking_pids() stops all locking for a moment: MATERIALIZED calls it once.
 _BLOCKERS = """
+WITH blocking AS MATERIALIZED (SELECT DISTINCT unnest(pg_blocking_pids({pid})) AS pid)
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'no name'),
        coalesce(a.state, a.backend_type, 'state hidden'),
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
        coalesce(a.query, ''),
-       (SELECT count(*) FROM pg_stat_activity w WHERE {pid} = ANY (pg_blocking_pids(w.pid)))
-FROM pg_stat_activity a
-WHERE a.pid = ANY (pg_blocking_pids({pid}))
+       (SELECT count(*) FROM pg_stat_activity w WHERE {pid} = ANY (pg_blocking_pids(w.pid))),
+       (SELECT min(l.virtualtransaction) FROM pg_locks l WHERE l.pid = a.pid)
+FROM pg_stat_activity a JOIN blocking USING (pid)
 UNION ALL
-SELECT 0, p.owner, p.gid, extract(epoch FROM clock_timestamp() - p.prepared)::float8, '', 0
+SELECT 0, p.owner, p.gid, extract(epoch FROM clock_timestamp() - p.prepared)::float8, '', 0,
+       own.virtualtransaction
 FROM pg_prepared_xacts p
-WHERE 0 = ANY (pg_blocking_pids({pid})) AND EXISTS (
-    SELECT FROM pg_locks own JOIN pg_locks other USING (virtualtransaction)
+JOIN pg_locks own ON own.transactionid = p.transaction AND own.pid IS NULL
+WHERE EXISTS (SELECT FROM blocking WHERE pid = 0) AND EXISTS (
+    SELECT FROM pg_locks other
     JOIN pg_locks wanted ON (wanted.database, wanted.relation) = (other.database, other.relation)
-    WHERE own.transactionid = p.transaction AND own.pid IS NULL AND other.pid IS NULL
+    WHERE other.virtualtransaction = own.virtualtransaction AND other.pid IS NULL
       AND wanted.pid = {pid} AND NOT wanted.granted)
 ORDER BY 4 DESC NULLS LAST, 1
 """
@@ -68,6 +72,8 @@ class Blocker:
     query: str
     # How many sessions wait for it.
     queue: int = 0
+    # The server's number of its transaction, as pg_locks shows it.
+    transaction: str | None = None
 
     def __str__(self) -> str:
         age = "an unknown time" if self.transaction_s is None else f"{self.transaction_s:.0f} s"
@@ -108,7 +114,9 @@ class StatementProgress:
 def blockers(connection: Connection, pid: int) -> tuple[Blocker, ...]:
     """The sessions that the backend `pid` waits for now, the oldest transaction first."""
     rows = connection.exec_driver_sql(_BLOCKERS.format(pid=int(pid)))
-    return tuple(Blocker(row[0], row[1], row[2], row[3], shape(row[4]), row[5]) for row in rows)
+    return tuple(
+        Blocker(row[0], row[1], row[2], row[3], shape(row[4]), row[5], row[6]) for row in rows
+    )
 
 
 def mutex_holder(connection: Connection, key: int) -> MutexHolder | None:

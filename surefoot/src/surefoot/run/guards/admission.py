@@ -13,7 +13,8 @@ from surefoot.errors import (
 from surefoot.run.run import Run
 
 _SESSION = """
-SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
+SELECT pg_backend_pid(),
+       extract(epoch FROM current_setting('lock_timeout')::interval)::float8, pg_is_in_recovery(),
        current_setting('default_transaction_read_only') = 'on',
        to_regclass($1) IS NOT NULL,
        EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())
@@ -24,17 +25,17 @@ SELECT pg_backend_pid(), current_setting('lock_timeout'), pg_is_in_recovery(),
 """
 
 
-def admit(run: Run) -> tuple[int, str, bool]:
+def admit(run: Run) -> tuple[int, float, bool]:
     """Look at the session and at the schema.
 
-    Returns its backend, the lock timeout that it came with, and whether the schema has tables.
+    Returns its backend, its lock timeout in seconds, and whether the schema has tables.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
     found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
-    pid, lock_timeout, standby, read_only, versioned, inhabited = found.one()
+    pid, lock_timeout_s, standby, read_only, versioned, inhabited = found.one()
     connection.rollback()
     driver: Any = connection.connection.driver_connection
     if (connected := driver.get_server_pid()) != pid:
@@ -46,8 +47,8 @@ def admit(run: Run) -> tuple[int, str, bool]:
         raise StandbyRefused(database)
     if read_only:
         raise ReadOnlyRefused(database)
-    if lock_timeout == "0":
+    if lock_timeout_s == 0:
         raise LockTimeoutMissing(database)
     if inhabited and not versioned and run.command == "upgrade":
         raise NotAdopted(database, table.name)
-    return pid, lock_timeout, inhabited
+    return pid, lock_timeout_s, inhabited

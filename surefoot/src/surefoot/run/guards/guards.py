@@ -108,6 +108,8 @@ def back_up(run: Run, plan: Sequence[PlannedRevision]) -> str | None:
         return None
     if run.limits.backup_command is not None:
         run.recorder.listen(BackupStarted(run.limits.backup_command))
+        # A backup takes longer than the server lets a transaction idle.
+        run.connection.commit()
         return await_only(_backed_up(run.limits.backup_command))
     if run.limits.backup_waived is not None:
         return f"waived: {run.limits.backup_waived}"

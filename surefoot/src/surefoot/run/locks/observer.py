@@ -1,6 +1,10 @@
-"""Observer looks, from a second connection, at a statement that takes long, and tells why.
+"""Observer looks, from a second connection, at a statement that takes long.
 
-It connects once the first statement has run for a while, so a quick run has no second connection.
+It tells why, and learns who blocks it. It ends the statement where readers or writers would wait
+behind it for too long: a lock timeout is for one lock, and a statement may need many. Between two
+attempts it finds out when the transactions that blocked have ended.
+
+It connects once the first statement has run for a moment, so a quick run has no second connection.
 """
 
 import asyncio
@@ -8,42 +12,102 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.failures import CONNECTING_ERRORS
 from surefoot.connect.limits import Limits
 from surefoot.run.events import Listen, StatementRunning, StatementWaiting
+from surefoot.run.locks import waits
+from surefoot.run.second_connection import SecondConnection
 from surefoot.run.sessions import Blocker, blockers, progress
 
-LOOK_EVERY_S = 0.2
+# While others may wait behind the statement, and while nobody does.
+LOOK_EVERY_S, PATIENT_LOOK_EVERY_S = 0.025, 0.2
+SLOW_AFTER_S = 0.05
+# A client is late where its machine is busy: the server waits for the last moment.
+LAST_S = 0.1
+ASK_EVERY_S = 0.1
 TELL_AGAIN_S = 30.0
 
 
+@dataclass
+class Statement:
+    """A statement that was sent to the server and has no answer yet."""
+
+    # How long it may wait for locks while others wait behind it; None where nobody does.
+    bound_s: float | None
+    since_s: float = field(default_factory=time.monotonic)
+    looked_s: float = field(default_factory=time.monotonic)
+    named_s: float = 0.0
+    # Whether others waited behind it when it was looked at; not known before the first look.
+    others_wait: bool | None = None
+
+    def wait(self, seen: waits.LockWait | None, now_s: float) -> float:
+        """The seconds that others have waited since the last look, rather too many than too few."""
+        between_s, waited_before = now_s - self.looked_s, self.others_wait
+        self.looked_s, self.others_wait = now_s, seen is not None and seen.blocks_others
+        if seen is None or not self.others_wait:
+            return 0.0
+        return between_s if waited_before else min(between_s, seen.seconds)
+
+    def last_wait(self, now_s: float) -> float:
+        """The same from the last look to its end; of one that was quick nobody needs to know."""
+        between_s = now_s - self.looked_s
+        is_unknown = self.others_wait is None and between_s >= SLOW_AFTER_S
+        return between_s if self.bound_s is not None and (self.others_wait or is_unknown) else 0.0
+
+
 class Observer:
-    """The sessions that one backend waits for, as they were last seen."""
+    """What one backend waits for."""
 
     def __init__(self, engine: AsyncEngine, *, limits: Limits, listen: Listen) -> None:
-        self._engine = engine
-        # Early enough to see who blocks a statement before its lock timeout ends the wait.
-        self._first_look_s = min(limits.lock_timeout_s / 4, LOOK_EVERY_S)
+        self._second = SecondConnection(engine)
         self._warn_after_s = limits.warn_after_s
         self._listen = listen
         self.pid = 0
-        self._statement_since_s: float | None = None
-        self._told_s = 0.0
+        self._statement: Statement | None = None
+        self._told_s = self._asked_s = 0.0
+        # How long the server had heard nothing when the last statement was sent.
+        self.silent_s = 0.0
+        self._answered_s = time.monotonic()
         self._told_about: tuple[int, ...] = ()
+        # Those who blocked last, until the transactions of all of them have ended.
         self.blockers: tuple[Blocker, ...] = ()
+        # How long others have waited in this attempt, and when that ends the statement.
+        self.waited_s = 0.0
+        self._ends_s: float | None = None
+        # Whether the run holds no lock and waits for the blockers to end.
+        self.pauses = False
+        self._passed: tuple[Blocker, ...] = ()
 
-    def statement_begins(self) -> None:
-        """A statement was sent to the server."""
-        self._statement_since_s = time.monotonic()
+    def attempt_begins(self) -> None:
+        """No statement runs, and no lock of an earlier attempt is held."""
+        self._statement, self.waited_s = None, 0.0
+        self._ends_s, self.pauses = None, False
+
+    @property
+    def has_ended_wait(self) -> bool:
+        """Whether a statement that is cancelled now was cancelled from here."""
+        return self._ends_s is not None and self._ends_s <= time.monotonic()
+
+    def statement_begins(self, bound_s: float | None) -> None:
+        """A statement was sent to the server; `bound_s` is that of `Statement`."""
+        self._statement = Statement(bound_s)
+        self.silent_s = self._statement.since_s - self._answered_s
 
     def statement_ends(self) -> None:
-        """The server has answered it."""
-        self._statement_since_s = None
+        """It has succeeded; those who blocked it do so no more."""
+        self._answered_s = time.monotonic()
+        if (statement := self._statement) is not None:
+            self.waited_s += statement.last_wait(self._answered_s)
+            if statement.named_s:
+                self.blockers = ()
+        self._statement = None
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -52,37 +116,68 @@ class Observer:
         try:
             yield
         finally:
-            task.cancel()
-            await_only(_ended(task))
+            await_only(self._second.end(task))
 
     async def _observe(self) -> None:
         while True:
-            await self._until_slow()
-            with contextlib.suppress(SQLAlchemyError, OSError):
-                async with self._engine.connect() as connection:
-                    # Each look is a transaction of its own: an old one would hold up index builds.
-                    await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    while True:
-                        since_s = self._statement_since_s
-                        if since_s is not None:
-                            await connection.run_sync(self._look, since_s)
-                        await asyncio.sleep(LOOK_EVERY_S)
             await asyncio.sleep(LOOK_EVERY_S)
+            if not self._is_slow():
+                continue
+            with contextlib.suppress(*CONNECTING_ERRORS):
+                async with self._second.opened() as connection:
+                    while True:
+                        await connection.run_sync(self._look)
+                        await asyncio.sleep(LOOK_EVERY_S)
+            # Nobody finds out when they have ended.
+            self.blockers = ()
+            await asyncio.sleep(PATIENT_LOOK_EVERY_S)
 
-    async def _until_slow(self) -> None:
-        while True:
-            since_s = self._statement_since_s
-            if since_s is not None and time.monotonic() - since_s >= self._first_look_s:
-                return
-            await asyncio.sleep(min(LOOK_EVERY_S, self._first_look_s))
+    def _is_slow(self) -> bool:
+        statement = self._statement
+        return statement is not None and time.monotonic() - statement.since_s >= SLOW_AFTER_S
 
-    def _look(self, connection: Connection, since_s: float) -> None:
-        found = blockers(connection, self.pid)
-        if found:
-            self.blockers = found
-        running_s = time.monotonic() - since_s
-        if running_s < self._warn_after_s:
+    def _look(self, connection: Connection) -> None:
+        statement, now_s = self._statement, time.monotonic()
+        if statement is None:
+            if self.pauses and self.blockers and now_s - self._asked_s >= ASK_EVERY_S:
+                self._asked_s = now_s
+                self._ask(connection, self.blockers)
+        elif statement.bound_s is not None or now_s - statement.looked_s >= PATIENT_LOOK_EVERY_S:
+            self._look_at(connection, statement)
+
+    def _look_at(self, connection: Connection, statement: Statement) -> None:
+        wait = waits.lock_wait(connection, self.pid)
+        now_s = time.monotonic()
+        if statement is not self._statement:
             return
+        self.waited_s += statement.wait(wait, now_s)
+        found: tuple[Blocker, ...] = ()
+        if wait is not None and statement.named_s < max(
+            now_s - wait.seconds, now_s - PATIENT_LOOK_EVERY_S
+        ):
+            statement.named_s = now_s
+            found = blockers(connection, self.pid)
+            self.blockers = found or self.blockers
+        if statement is not self._statement:
+            return
+        if now_s - statement.since_s >= self._warn_after_s and (found or wait is None):
+            self._tell(connection, now_s - statement.since_s, found)
+        if statement.bound_s is not None and statement.others_wait:
+            self._end_in_time(connection, statement, statement.bound_s)
+
+    def _end_in_time(self, connection: Connection, statement: Statement, bound_s: float) -> None:
+        """End the statement when others have waited for long enough; the server keeps the time."""
+        began_s = time.monotonic()
+        left_s = bound_s - self.waited_s - (began_s - statement.looked_s)
+        if left_s > LAST_S:
+            return
+        self._ends_s = began_s + left_s
+        waits.end_wait(connection, self.pid, max(left_s, 0.0))
+        if statement is self._statement:
+            self.waited_s += time.monotonic() - statement.looked_s
+            statement.looked_s, statement.others_wait = time.monotonic(), False
+
+    def _tell(self, connection: Connection, running_s: float, found: tuple[Blocker, ...]) -> None:
         about = tuple(blocker.pid for blocker in found)
         if time.monotonic() - self._told_s < TELL_AGAIN_S and about == self._told_about:
             return
@@ -95,6 +190,12 @@ class Observer:
             self._listen(StatementRunning(running_s, done))
         self._told_s, self._told_about = time.monotonic(), about
 
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])
+    def _ask(self, connection: Connection, asked: tuple[Blocker, ...]) -> None:
+        """Forget the blockers where their transactions have ended."""
+        if self._passed is not asked:
+            self._passed = asked
+            with contextlib.suppress(DBAPIError):
+                waits.yield_of_autovacuum(connection, [blocker.pid for blocker in asked])
+        numbers = [blocker.transaction for blocker in asked if blocker.transaction is not None]
+        if (not numbers or waits.have_ended(connection, numbers)) and self.blockers is asked:
+            self.blockers = ()

@@ -6,10 +6,17 @@ from pathlib import Path
 
 from alembic.util.exc import CommandError
 
-from surefoot.connect.failures import DISK_FULL, PERMISSION_MISSING, describe, is_lost, sqlstate
+from surefoot.connect.failures import (
+    DISK_FULL,
+    PERMISSION_MISSING,
+    describe,
+    is_lost,
+    sqlstate,
+)
 from surefoot.errors import (
     ConnectionLost,
     DiskFull,
+    IdleForTooLong,
     Interrupted,
     Refused,
     RefusedPartWay,
@@ -46,7 +53,11 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
         reason = f"{type(error).__name__}: {reason}"
     if place := place_of(error, run.project.versions):
         reason = f"{place}: {reason}"
-    failed = ConnectionLost if is_lost(error) else FAILURES.get(state or "", UpgradeFailed)
+    failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
+    if is_lost(error):
+        # The server's reason is often lost with the connection.
+        limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
+        failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
     resume = f"alembic {run.command} {run.destination or ''}".rstrip()
     return failed(running.revision, reason, applied, resume, kept)
 

@@ -68,7 +68,7 @@ class Migration:
         run = self._run
         with run.telemetry.run(run.command):
             try:
-                pid, self._transaction.session_lock_timeout, inhabited = admit(run)
+                pid, self._transaction.session_timeout_s, inhabited = admit(run)
                 run.interruption.pid = run.observer.pid = pid
                 with run.observer.on():
                     self._run_observed(attempt, inhabited=inhabited)
@@ -128,10 +128,11 @@ class Migration:
     def _record_failure(self, error: SurefootError) -> None:
         """Write a row about the failed revision, where the connection still works."""
         running = self._recorder.running
-        if running is None or self._connection.invalidated:
-            # The mutex went with the connection; another run may have it and write to the ledger.
-            return
         for _ in range(2):  # the first may meet a cancellation that was on its way
+            if running is None or self._connection.invalidated:
+                # The mutex went with the connection: another run may have it and write to the
+                # ledger. SQLAlchemy would connect again.
+                return
             try:
                 self._transaction.roll_back()
                 if self._ctx is not None:
@@ -227,6 +228,8 @@ class Migration:
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
+        # Before a further attempt Alembic has read its table in this one.
+        self._connection.commit()
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
@@ -238,6 +241,7 @@ class Migration:
 
     def revision_done(self) -> None:
         """It is committed."""
+        self._run.observer.statement_ends()
         self._recorder.done()
         self._transaction.begin()
         self._run.telemetry.revision_ends()
@@ -273,11 +277,10 @@ class Migration:
         try:
             with ctx.autocommit_block():
                 try:
-                    self._retries.step(running.revision, lambda: step.refuse(self._connection))
+                    self._retries.step(running.revision, "short", step.refuse)
                     self._transaction.step_begins()
                     self._bookkeeping.append(running.revision, running.direction, "started")
-                    with self._transaction.lock_timeout(step.lock_class):
-                        self._retries.step(running.revision, lambda: step.run(self._connection))
+                    self._retries.step(running.revision, step.lock_class, step.run)
                 except Exception as error:
                     failure = error
         except Exception:

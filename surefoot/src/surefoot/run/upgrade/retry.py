@@ -1,45 +1,51 @@
-"""Retries repeats work that could not get a lock, on a growing schedule within a budget."""
+"""Retries repeats work that could not get a lock, within a budget.
+
+An attempt queues for a moment only, and learns who blocks. The next one begins once these
+transactions have ended; meanwhile nobody waits behind the run.
+"""
 
 import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.connect.failures import sqlstate
+from surefoot.connect.failures import CANCELLED, sqlstate
 from surefoot.errors import LockBlocked
+from surefoot.errors.temporary import Cause
 from surefoot.run.events import Blocked
 from surefoot.run.run import Run
+from surefoot.run.sessions import Blocker
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
-# SQLSTATEs: lock_not_available (the lock timeout) and deadlock_detected.
 LOCK_TIMEOUT = "55P03"
-DEADLOCK = "40P01"
-RETRYABLE = frozenset({LOCK_TIMEOUT, DEADLOCK})
+# SQLSTATEs: lock_not_available, deadlock_detected, serialization_failure.
+CAUSES: Mapping[str | None, Cause] = {
+    LOCK_TIMEOUT: "lock timeout",
+    "40P01": "deadlock",
+    "40001": "conflict",
+}
+ASK_EVERY_S = 0.05
 _T = TypeVar("_T")
 
 
-def delays(
-    first_s: float, longest_s: float, budget_s: float, rng: random.Random | None = None
-) -> Iterator[float]:
-    """Seconds to wait before each further attempt; they end when their sum would pass the budget.
+def delays(first_s: float, longest_s: float, rng: random.Random | None = None) -> Iterator[float]:
+    """The least seconds to wait before each further attempt.
 
     Each is twice the one before, times a random factor between a half and one, so that runs that
     met at one lock do not meet again.
     """
     rng = rng or random.Random()  # noqa: S311 - spreads waits, keeps no secret
-    spent_s, step_s = 0.0, first_s
+    step_s = first_s
     while True:
-        delay_s = step_s * rng.uniform(0.5, 1.0)
-        spent_s += delay_s
-        if spent_s > budget_s:
-            return
-        yield delay_s
+        yield step_s * rng.uniform(0.5, 1.0)
         step_s = min(step_s * 2, longest_s)
 
 
 class Retries:
-    """Repeats work that met a lock timeout or a deadlock, until its budget is used up.
+    """Repeats work that met another session, until its budget is used up.
 
     On failure: LockBlocked then; Interrupted, where somebody asked; the other errors of the work.
     """
@@ -64,23 +70,29 @@ class Retries:
 
         self._repeat(work, self._running, self._transaction.roll_back)
 
-    def step(self, revision: str, run: Callable[[], None]) -> None:
-        """Run a step outside a transaction.
+    def step(
+        self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]
+    ) -> None:
+        """Run a part of a step outside a transaction, with the lock timeout of a class.
 
         Nothing is rolled back between two tries: there is no transaction, and the step starts from
         what the try before it left.
         """
-        self._repeat(run, lambda: revision, self._run.observer.statement_ends)
+
+        def work() -> None:
+            with self._transaction.step(lock_class):
+                part(self._run.connection)
+
+        self._repeat(work, lambda: revision, self._run.observer.attempt_begins)
 
     def look(self, look: Callable[[], _T]) -> _T:
         """Read the version table and the ledger, which another session may have locked."""
 
         def work() -> _T:
-            self._run.observer.statement_begins()
-            try:
-                return look()
-            finally:
-                self._run.observer.statement_ends()
+            self._run.observer.statement_begins(self._run.limits.lock_timeout_s)
+            found = look()
+            self._run.observer.statement_ends()
+            return found
 
         return self._repeat(work, lambda: self._table, self._transaction.roll_back)
 
@@ -88,43 +100,59 @@ class Retries:
         self, work: Callable[[], _T], unit: Callable[[], str], clean_up: Callable[[], None]
     ) -> _T:
         """Try until the work has its locks, or the budget of its unit is used up."""
-        waiting_for, waits = "", self._delays()
+        limits, waiting_for = self._run.limits, ""
         while True:
             try:
                 return work()
             except DBAPIError as error:
+                cause, blockers = self._cause(error), self._run.observer.blockers
                 clean_up()
                 self._run.interruption.check()
-                if sqlstate(error) not in RETRYABLE:
+                if cause is None:
                     raise
                 self._unit = unit()
                 if self._unit != waiting_for:
-                    waiting_for, waits = self._unit, self._delays()
-                wait_s = next(waits, None)
-                self._blocked(wait_s, is_deadlock=sqlstate(error) == DEADLOCK)
-                if wait_s is None:
-                    raise self._gave_up() from error
-            self._run.interruption.sleep(wait_s)
+                    waiting_for, left_s = self._unit, limits.lock_budget_s
+                    schedule = delays(limits.retry_first_s, limits.retry_longest_s)
+                least_s = min(next(schedule), left_s)
+                most_s = min(limits.retry_longest_s, left_s) if blockers else least_s
+                self._blocked(cause, blockers, most_s if left_s > 0 else None)
+                if left_s <= 0:
+                    raise self._gave_up(cause, blockers) from error
+            left_s -= self._pause(least_s, most_s)
             self._recorder.attempts += 1
+
+    def _cause(self, error: DBAPIError) -> Cause | None:
+        """Why another attempt may succeed; None where it would not."""
+        state = sqlstate(error)
+        if state == CANCELLED and self._run.observer.has_ended_wait:
+            return "lock timeout"
+        return CAUSES.get(state)
+
+    def _pause(self, least_s: float, most_s: float) -> float:
+        """Wait until the blockers' transactions have ended; the seconds that took."""
+        began_s, observer = time.monotonic(), self._run.observer
+        observer.pauses = True
+        self._run.interruption.sleep(least_s)
+        while observer.blockers and (left_s := began_s + most_s - time.monotonic()) > 0:
+            self._run.interruption.sleep(min(left_s, ASK_EVERY_S))
+        observer.pauses = False
+        return time.monotonic() - began_s
 
     def _running(self) -> str:
         # Before the first revision Alembic reads its version table, or creates it.
         running = self._recorder.running
         return running.revision if running is not None else self._table
 
-    def _delays(self) -> Iterator[float]:
-        limits = self._run.limits
-        return delays(limits.retry_first_s, limits.retry_longest_s, limits.lock_budget_s)
-
-    def _blocked(self, wait_s: float | None, *, is_deadlock: bool) -> None:
+    def _blocked(
+        self, cause: Cause, blockers: tuple[Blocker, ...], retry_in_s: float | None
+    ) -> None:
         attempts, outside = self._recorder.attempts, self._transaction.outside
         self._run.telemetry.lock_blocked(self._unit, attempts)
-        blockers = self._run.observer.blockers
-        event = Blocked(self._unit, blockers, attempts, wait_s, is_deadlock, outside)
-        self._recorder.listen(event)
+        self._recorder.listen(Blocked(self._unit, blockers, attempts, retry_in_s, cause, outside))
 
-    def _gave_up(self) -> LockBlocked:
-        blockers = [str(blocker) for blocker in self._run.observer.blockers]
+    def _gave_up(self, cause: Cause, blockers: tuple[Blocker, ...]) -> LockBlocked:
+        by = [str(blocker) for blocker in blockers]
         done = [step.revision for step in self._recorder.steps]
-        kept = self._transaction.kept()
-        return LockBlocked(self._unit, blockers, self._recorder.attempts, done, kept)
+        kept, attempts = self._transaction.kept(), self._recorder.attempts
+        return LockBlocked(self._unit, by, attempts, done, kept, cause)

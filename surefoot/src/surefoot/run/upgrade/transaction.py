@@ -1,6 +1,8 @@
 """RevisionTransaction supervises the transaction of the running revision.
 
-It listens to SQLAlchemy's events. Each statement is counted and gets the lock timeout of its class.
+It listens to SQLAlchemy's events. Each statement is counted. Its lock timeout follows from its
+class and from the locks that the transaction has: beside one that readers or writers wait for,
+every further wait is short, and all of them together are no longer than one may be.
 Refused are a commit before the revision's own rows are written, a rollback, a second connection,
 and any statement next to a step that runs outside the transaction. A statement that shows by its
 first word that it ends the transaction is not sent. For all others the server is asked, by the id
@@ -20,10 +22,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
+from surefoot.run.locks.waits import BLOCKS_OTHERS
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
 
+# The first attempt's lock timeout, however long later ones may wait.
+LOOK_S = 0.2
+# Zero would be no lock timeout.
+SHORTEST_S = 0.01
 _ENDS_A_TRANSACTION = re.compile(
     r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
 )
@@ -33,23 +40,22 @@ class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
     # The lock timeout that the session came with.
-    session_lock_timeout = ""
+    session_timeout_s = 0.0
     # Whether a statement of the run itself is under way.
     _own = False
+    # The class of the step outside the transaction that runs.
+    _step_class: LockClass = "short"
 
     def __init__(self, run: Run) -> None:
         self._run, self._connection, self._recorder = run, run.connection, run.recorder
-        self._timeouts_s = {
-            "short": run.limits.lock_timeout_s,
-            "patient": run.limits.patient_lock_timeout_s,
-        }
         self.begin()
 
     def begin(self) -> None:
         """A revision begins in a transaction of its own."""
         self._recorder.statements = 0
-        # The class of the lock timeout that is set now; a transaction's end resets it.
-        self._class: LockClass = "short"
+        self._run.observer.attempt_begins()
+        # The lock timeout that is set now; a transaction's end resets it.
+        self._timeout_s = self.session_timeout_s
         # Whether the revision has left its transaction for a step that needs that.
         self.outside = False
         # Whether that step has begun, and whether it is done; only the rows about it may follow.
@@ -104,6 +110,7 @@ class RevisionTransaction:
     def look_again(self) -> None:
         """Alembic is about to read its version table, before a revision begins or begins again."""
         self._recorder.statements, self._stepped = 0, False
+        self._run.observer.attempt_begins()
 
     def complete(self, revision: str) -> None:
         """The revision has run; its rows may be written and commit with it.
@@ -139,19 +146,23 @@ class RevisionTransaction:
 
     def roll_back(self) -> None:
         """Roll back after an error, also where the connection is lost."""
-        self._run.observer.statement_ends()
-        self._class = "short"
+        self._run.observer.attempt_begins()
+        self._timeout_s = self.session_timeout_s
         with contextlib.suppress(DBAPIError):
             self._connection.rollback()
 
     @contextmanager
-    def lock_timeout(self, wanted: LockClass) -> Iterator[None]:
+    def step(self, wanted: LockClass) -> Iterator[None]:
         """Give the session the lock timeout of a class, for a block outside of a transaction."""
-        timeout_s = self._timeouts_s[wanted]
+        self._run.observer.attempt_begins()
+        limits = self._run.limits
+        self._step_class = wanted
+        timeout_s = limits.patient_lock_timeout_s if wanted == "patient" else self._bound_s
         self._connection.exec_driver_sql(f"SET lock_timeout = {timeout_s * 1000:.0f}")
         try:
             yield
         finally:
+            self._step_class = "short"
             self._restore_lock_timeout()
 
     def _restore_lock_timeout(self) -> None:
@@ -160,9 +171,8 @@ class RevisionTransaction:
             return
         try:
             with self.unobserved():
-                self._connection.exec_driver_sql(
-                    f"SET lock_timeout = '{self.session_lock_timeout}'"
-                )
+                timeout_ms = self.session_timeout_s * 1000
+                self._connection.exec_driver_sql(f"SET lock_timeout = {timeout_ms:.0f}")
         except SQLAlchemyError:
             # The first to notice that the connection is lost has to report it.
             if self._connection.invalidated:
@@ -212,11 +222,33 @@ class RevisionTransaction:
             and self._run.project.version_table.name not in statement
         ):
             raise MixedRevision(running.revision)
-        wanted = lock_class(statement) if running is not None else "short"
-        if wanted != self._class and not self.outside:
-            cursor.execute(f"SET LOCAL lock_timeout = {self._timeouts_s[wanted] * 1000:.0f}")
-            self._class = wanted
-        self._run.observer.statement_begins()
+        wanted = self._step_class if self.outside else self._class_of(statement, cursor)
+        if running is not None and not self.outside:
+            self._limit_wait(wanted, cursor)
+        self._run.observer.statement_begins(self._bound_s if wanted == "short" else None)
+
+    def _class_of(self, statement: str, cursor: Any) -> LockClass:
+        """The class of a statement that runs while the transaction has the locks that it has."""
+        if self._recorder.running is None or lock_class(statement) == "short":
+            return "short"
+        cursor.execute(f"SELECT {BLOCKS_OTHERS}")
+        return "short" if cursor.fetchone()[0] else "patient"
+
+    def _limit_wait(self, wanted: LockClass, cursor: Any) -> None:
+        """Leave the statement the time that the waits before it have left."""
+        limits, waited_s = self._run.limits, self._run.observer.waited_s
+        timeout_s = max(self._bound_s - waited_s, SHORTEST_S)
+        if wanted == "patient":
+            timeout_s = limits.patient_lock_timeout_s
+        if timeout_s != self._timeout_s:
+            cursor.execute(f"SET LOCAL lock_timeout = {timeout_s * 1000:.0f}")
+            self._timeout_s = timeout_s
+
+    @property
+    def _bound_s(self) -> float:
+        """How long others may wait in this attempt. The first only learns who blocks."""
+        bound_s = self._run.limits.lock_timeout_s
+        return min(bound_s, LOOK_S) if self._recorder.attempts == 1 else bound_s
 
     def _statement_ends(self, *_: Any) -> None:
         if self._own:
@@ -241,6 +273,9 @@ class RevisionTransaction:
             # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
+        if running is not None and not self.outside:
+            # Deferred constraints are checked now, and may wait for locks.
+            self._run.observer.statement_begins(self._bound_s)
 
     def _rolls_back(self, _connection: Connection) -> None:
         # After an error as well; then `complete` is not called.
