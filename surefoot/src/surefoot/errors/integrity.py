@@ -60,6 +60,18 @@ class RevisionInserted(Refused):
     helps = "give it the next number and build it on the newest revision"
 
 
+class VersionRowInvalid(Refused):
+    """A row of the version table holds no revision id."""
+
+    table: str
+    found: str
+    says = "{table} has a row that is no revision: its version_num is {found}"
+    helps = (
+        "correct the row by hand, `{names.command} ledger` shows the revisions that were applied: "
+        "DELETE FROM {table} WHERE version_num IS NULL"
+    )
+
+
 class LedgerEdited(Refused):
     """A row of the ledger was changed after it was written."""
 

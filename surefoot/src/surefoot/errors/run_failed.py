@@ -47,6 +47,15 @@ class StepNotPermitted(UpgradeFailed):
     cure = "run it as the role that owns what it changes, or make that role the owner"
 
 
+class DatabaseFailed(RunFailed):
+    """A statement outside of a revision failed in the database, for a reason of no other error."""
+
+    database: str
+    reason: str
+    says = "database {database!r} answered with an error: {reason}"
+    helps = "correct the cause, then try again; the server's log has the statement"
+
+
 class DuplicateRows(RunFailed):
     """A unique index cannot be built, because the table has duplicate rows."""
 
