@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from surefoot.chain.revisions import PHASES, Revision
-from surefoot.errors import LockFileStale, RevisionsBroken
+from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
 _HEADER = """\
@@ -42,9 +42,10 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise RevisionsBroken(
-            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
+            f"{path} cannot be read: {reason}", help=f"remove it and run `{command()} lock`"
         ) from None
     found = []
     for number, line in enumerate(lines, start=1):
@@ -79,11 +80,15 @@ def names_all_files(locked: Sequence[Revision], versions: Path) -> bool:
 
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
-    """Write revisions.lock; True where that changed it."""
+    """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
     text = lock_header() + "".join(f"{revision.line()}\n" for revision in revisions)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8", newline="\n")
+    written = text.encode()
+    try:
+        if path.exists() and path.read_bytes() == written:
+            return False
+        path.write_bytes(written)
+    except OSError as error:
+        raise FileNotWritable(str(path), error.strerror or str(error)) from None
     return True
 
 

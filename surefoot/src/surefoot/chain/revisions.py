@@ -146,7 +146,11 @@ def _read(path: Path) -> Revision | None:
     """The revision in a file, or None where the file holds none."""
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as error:
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
+        ) from None
+    except (SyntaxError, ValueError, RecursionError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(
             f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
@@ -195,6 +199,6 @@ def _assigned(tree: ast.Module) -> Mapping[str, object]:
             if isinstance(target, ast.Name):
                 try:
                     values[target.id] = ast.literal_eval(statement.value)  # type: ignore[arg-type]  # not None here
-                except ValueError:
+                except (ValueError, TypeError, RecursionError):
                     values[target.id] = ...
     return values

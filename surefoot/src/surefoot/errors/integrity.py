@@ -60,6 +60,23 @@ class RevisionInserted(Refused):
     helps = "give it the next number and build it on the newest revision"
 
 
+class RevisionIdTooLong(Refused):
+    """The version table cannot hold the id of a revision."""
+
+    revision: str
+    length: int
+    table: str
+    width: int
+    says = (
+        "the id {revision} has {length} characters, and {table}.version_num holds {width}: after "
+        "the revision had run it could not be recorded; nothing was applied"
+    )
+    helps = (
+        "give it a shorter id; or, as no revision can do it, by hand: create the table, or "
+        "ALTER TABLE {table} ALTER version_num TYPE varchar(255)"
+    )
+
+
 class VersionRowInvalid(Refused):
     """A row of the version table holds no revision id."""
 

@@ -7,6 +7,7 @@ is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's.
 something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
+import codecs
 import getpass
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.errors import LedgerEdited
+from surefoot.errors.disclosure import disclosed
 from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
@@ -85,6 +87,10 @@ entry AS (
 )
 SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
+# Encodings of PostgreSQL that Python calls by another name; SQL_ASCII takes any bytes.
+_CODECS = {"SQL_ASCII": "ascii", "EUC_JIS_2004": "euc_jis_2004", "WIN874": "cp874"} | {
+    f"WIN{number}": f"cp{number}" for number in (866, *range(1250, 1259))
+}
 # Of the columns that are no text.
 _TYPES = {"statements": "integer", "attempts": "integer", "actor": "jsonb"}
 _READ = "SELECT * FROM {table} ORDER BY id"
@@ -171,6 +177,9 @@ class Ledger:
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row: started when the transaction began, finished now."""
         given = {**asdict(entry), "actor": json.dumps(actor(connection))}
+        for name in ("error", "reason"):
+            if given[name] is not None:
+                given[name] = _storable(disclosed(given[name]), connection)
         # Without parameters it takes one message; every revision waits for it.
         values = ", ".join(
             f"CAST({literal(value)} AS {_TYPES.get(name, 'text')}) AS {name}"
@@ -200,8 +209,12 @@ class Ledger:
 def actor(connection: Connection) -> dict[str, str]:
     """Who writes: the user of the database and of the machine."""
     if "ledger_actor" not in connection.info:
-        query = "SELECT session_user, current_setting('application_name')"
-        user, application = connection.exec_driver_sql(query).one()
+        query = (
+            "SELECT session_user, current_setting('application_name'), "
+            "current_setting('server_encoding')"
+        )
+        user, application, encoding = connection.exec_driver_sql(query).one()
+        connection.info["ledger_encoding"] = encoding
         connection.info["ledger_actor"] = {
             "database_user": user,
             "os_user": _os_user(),
@@ -209,6 +222,16 @@ def actor(connection: Connection) -> dict[str, str]:
             "application": application,
         }
     return dict(connection.info["ledger_actor"])
+
+
+def _storable(text: str, connection: Connection) -> str:
+    """The text with escapes for the characters that the encoding of the database does not have."""
+    encoding = connection.info["ledger_encoding"]
+    try:
+        codec = codecs.lookup(_CODECS.get(encoding, encoding)).name
+    except LookupError:  # one that Python does not have
+        codec = "ascii"
+    return text.encode(codec, "backslashreplace").decode(codec)
 
 
 def applied(rows: Iterable[Row]) -> dict[str, Row]:

@@ -33,6 +33,7 @@ from surefoot.run.guards.guards import (
     refuse_unsafe,
     spare_services,
 )
+from surefoot.run.guards.id_length import refuse_long_ids
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
@@ -96,6 +97,7 @@ class Migration:
             self._revisions = self._project.revisions()
             one_head(self._revisions)
             check_lock(self._project.lock, self._revisions)
+            refuse_long_ids(run, self._revisions)
             self._retries.look(lambda: self._bookkeeping.open(self._revisions))
             refuse_mixtures(self._revisions, self._recorder.before, run.command)
             try:
