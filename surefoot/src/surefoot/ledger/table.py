@@ -88,9 +88,13 @@ entry AS (
 SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
 """
 # Encodings of PostgreSQL that Python calls by another name; SQL_ASCII takes any bytes.
-_CODECS = {"SQL_ASCII": "ascii", "EUC_JIS_2004": "euc_jis_2004", "WIN874": "cp874"} | {
-    f"WIN{number}": f"cp{number}" for number in (866, *range(1250, 1259))
-}
+_CODECS = {
+    "SQL_ASCII": "ascii",
+    "EUC_JIS_2004": "euc_jis_2004",
+    "WIN874": "cp874",
+    "KOI8R": "koi8_r",
+    "KOI8U": "koi8_u",
+} | {f"WIN{number}": f"cp{number}" for number in (866, *range(1250, 1259))}
 # Of the columns that are no text.
 _TYPES = {"statements": "integer", "attempts": "integer", "actor": "jsonb"}
 _READ = "SELECT * FROM {table} ORDER BY id"
@@ -226,7 +230,7 @@ def actor(connection: Connection) -> dict[str, str]:
 
 def _storable(text: str, connection: Connection) -> str:
     """The text with escapes for the characters that the encoding of the database does not have."""
-    encoding = connection.info["ledger_encoding"]
+    encoding: str = connection.info["ledger_encoding"]
     try:
         codec = codecs.lookup(_CODECS.get(encoding, encoding)).name
     except LookupError:  # one that Python does not have
