@@ -55,6 +55,10 @@ COMMANDS = (
 )
 # Alembic runs these without env.py, so nothing of the library is there to speak for it.
 WITHOUT_ENVIRONMENT = ("alembic heads", "alembic branches", "alembic show 0001")
+WITHOUT_DATABASE = (
+    *(*WITHOUT_ENVIRONMENT, "alembic merge heads", "alembic upgrade head --sql"),
+    *("alembic revision -m empty", "surefoot lock --check", "surefoot explain database-behind"),
+)
 # Alembic meets these before it runs env.py.
 _INI = ("an alembic.ini that is binary", "an alembic.ini with a mistake")
 _ENV_PY = ("no env.py", "an env.py that is no Python", "an env.py that fails")
@@ -76,7 +80,7 @@ class Wrong:
     # What the database hears before the command runs; its tables are those of the chain.
     sql: str = ""
     # The URL in the place of the database's.
-    url: Callable[[str], str] = lambda url: url
+    url: Callable[[str], str] | None = None
     arguments: Callable[[str], str] = lambda arguments: arguments
     env: Mapping[str, str] = field(default_factory=dict)
     # A part of what some command says of it.

@@ -45,7 +45,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise RevisionsBroken(
-            f"{path} cannot be read: {reason}", help=f"remove it and run `{command()} lock`"
+            f"{path} cannot be read: {reason}", help=f"run `{command()} lock`"
         ) from None
     found = []
     for number, line in enumerate(lines, start=1):

@@ -159,11 +159,18 @@ class DatabaseUrl:
         login = f"{self.user}{':***' if self.password else ''}@" if self.user else ""
         return f"postgresql://{login}{self.address}/{self.database or ''}"
 
-    def connect_arguments(self, *, connect_timeout_s: float) -> dict[str, Any]:
-        """The arguments of `asyncpg.connect`; the timeout counts where the URL has none.
+    def check_files(self) -> None:
+        """On failure: DatabaseUrlInvalid, where a file that the URL names cannot be read."""
+        for name, path in self.tls.items():
+            if name in FILES:
+                try:
+                    Path(path).open("rb").close()
+                except OSError as error:
+                    reason = f"its {name} is {path}, which cannot be read: {error.strerror}"
+                    raise DatabaseUrlInvalid(setting("database"), reason) from None
 
-        On failure: DatabaseUrlInvalid, where a file that the URL names cannot be read.
-        """
+    def connect_arguments(self, *, connect_timeout_s: float) -> dict[str, Any]:
+        """The arguments of `asyncpg.connect`; the timeout counts where the URL has none."""
         arguments: dict[str, Any] = {
             "user": self.user,
             "password": self.password,
@@ -176,21 +183,10 @@ class DatabaseUrl:
         if self.hosts:
             arguments["host"] = [host for host, _ in self.hosts]
             arguments["port"] = [port for _, port in self.hosts]
-        for name, path in self.tls.items():
-            if name in FILES and path != "system":
-                _check_file(name, path)
         if self.tls:
             # The one way to hand asyncpg certificate files that it reads as libpq does.
             arguments["dsn"] = "postgresql://?" + urlencode(self.tls)
         return {key: value for key, value in arguments.items() if value is not None}
-
-
-def _check_file(name: str, path: str) -> None:
-    try:
-        Path(path).open("rb").close()
-    except OSError as error:
-        reason = f"its {name} is {path}, which cannot be read: {error.strerror}"
-        raise DatabaseUrlInvalid(setting("database"), reason) from None
 
 
 def _scheme_reason(scheme: str) -> str:

@@ -18,13 +18,14 @@ _SHORTEST = 6
 _DECEPTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/]*(?=@)")
+# The word of our own examples is no password.
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!password@)[^\s/]*(?=@)")
 _ASSIGNED = re.compile(
     r"\b(\w*(?:password|passwd|secret|token)\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s'\",;&]+)",
     re.IGNORECASE,
 )
 _SQL_PASSWORD = re.compile(r"(\bPASSWORD\s+)'(?:[^']|'')*'", re.IGNORECASE)
-_OPTION = re.compile(r"--?\w*(?:password|passwd|pwd|secret|token|key)\w*", re.IGNORECASE)
+_OPTION = re.compile(r"-[\w-]*(?:password|passwd|pwd|secret|token|key)[\w-]*", re.IGNORECASE)
 _secrets: set[str] = set()
 
 

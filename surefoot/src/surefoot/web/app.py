@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, Router
 
+from surefoot.errors.disclosure import in_json
 from surefoot.overview import Overview, overview, read
 from surefoot.startup.watch import Watch
 from surefoot.web.readiness import Readiness
@@ -141,7 +142,7 @@ def _before(request: Request) -> int | None:
 def _json(
     value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_moment)
+    body = in_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_moment))
     return Response(body, status, headers, media_type="application/json")
 
 
