@@ -199,7 +199,9 @@ async def test_a_run_outlasts_the_reader_of_its_narration(
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done
-    assert (await Launcher().alembic(chain, "current", url=empty_database.url)).out == "0003 (head)\n"
+    assert (
+        await Launcher().alembic(chain, "current", url=empty_database.url)
+    ).out == "0003 (head)\n"
 
 
 @pytest.mark.slow
