@@ -1,5 +1,6 @@
 """The ledger of a database and the revision files contradict each other: exit code 3."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from surefoot.errors.names import command
@@ -87,6 +88,15 @@ class VersionRowInvalid(Refused):
         "correct the row by hand, `{names.command} ledger` shows the revisions that were applied: "
         "DELETE FROM {table} WHERE version_num IS NULL"
     )
+
+
+class LedgerAltered(Refused):
+    """The ledger lacks columns: somebody altered the table."""
+
+    table: str
+    columns: Sequence[str]
+    says = "the ledger {table} lacks columns that every build has written: {columns}"
+    helps = "rename them back, or restore the table from a backup"
 
 
 class LedgerEdited(Refused):

@@ -13,13 +13,13 @@ import json
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.errors import LedgerEdited
+from surefoot.errors import LedgerAltered, LedgerEdited
 from surefoot.errors.disclosure import disclosed
 from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
@@ -194,9 +194,11 @@ class Ledger:
         connection.exec_driver_sql(_APPEND.format(hashed=hashed, **self.names, **parts))
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first."""
+        """Every row, oldest first. On failure: LedgerAltered."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
         known = {field.name for field in fields(Row)}
+        if lacking := {f.name for f in fields(Row) if f.default is MISSING} - set(rows.keys()):
+            raise LedgerAltered(self.name, sorted(lacking))
         return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
     def in_force(self, connection: Connection) -> dict[str, Row]:
