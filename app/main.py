@@ -107,9 +107,9 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         with startup_check() as tell:
             verdict = await watch.refresh()
             tell(verdict.state)
-        is_late = verdict.state in ("behind", "never-migrated")
-        if verdict.error is not None and not (is_late and settings.startup_schema != "refuse"):
-            raise verdict.error
+            is_late = verdict.state in ("behind", "never-migrated")
+            if verdict.error is not None and not (is_late and settings.startup_schema != "refuse"):
+                raise verdict.error
         if verdict.ahead:
             logger.info("%s", verdict)
         service.state.engine = engine

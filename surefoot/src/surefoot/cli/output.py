@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from surefoot.errors.disclosure import disclosed, in_json
+from surefoot.errors.disclosure import disclosed, in_json, printable
 from surefoot.run.narration import narrated
 
 
 def answer(text: str) -> None:
-    """The answer, on stdout."""
-    click.echo(disclosed(text))
+    """The answer, on stdout. It is not masked: it may be the URL, or SQL to run, as asked for."""
+    click.echo(printable(text))
 
 
 def answer_json(value: Any) -> None:

@@ -13,11 +13,9 @@ from urllib.parse import quote
 MASK = "***"
 # A shorter one may be part of a word that a reader needs.
 _SHORTEST = 6
-# C0 and C1 controls without tab and line feed, marks and overrides of the writing direction,
-# separators that end a line, and halves of characters that no stream can encode.
-_DECEPTIVE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+# C0 and C1 controls without tab and line feed, overrides of the writing direction, separators that
+# end a line, and halves of characters that no stream can encode.
+_DECEPTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # The word of our own examples is no password.
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!password@)[^\s/]*(?=@)")
 _ASSIGNED = re.compile(
