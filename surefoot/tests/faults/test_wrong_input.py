@@ -106,6 +106,16 @@ SAYS = {
         "sslrootcert is /nowhere/root.crt, which cannot be read: No such file or directory",
     ),
     "target_session_attrs that no host has": (75, "ERROR [database-unreachable]  database "),
+    "a setting with a wrong value": (
+        2,
+        "ERROR [database-url-invalid]  the database URL that env.py names cannot be used: invalid "
+        'value for parameter "work_mem": "much"',
+    ),
+    "a setting that the server does not know": (
+        2,
+        "ERROR [database-url-invalid]  the database URL that env.py names cannot be used: "
+        'unrecognized configuration parameter "nonsense"',
+    ),
     "a NULL in the version table": (
         3,
         "REFUSED [version-row-invalid]  alembic_version has a row that is no revision: its "
