@@ -164,3 +164,17 @@ async def test_a_table_that_was_renamed_is_drift_when_it_is_asked(
     assert time.monotonic() - began_s < LIMIT_S
     refused = await served.get("/api/v1/files")
     assert (refused.status_code, refused.json()["code"]) == (503, "schema-drifted")
+
+
+@pytest.mark.parametrize("statement", [each for each, _ in ANSWERS.values()], ids=ANSWERS)
+async def test_the_page_shows_what_it_cannot_read(database: Database, statement: str) -> None:
+    """The other parts are there, and no part is an old one."""
+    settings = settings_of(database.url).model_copy(
+        update={"worker": False, "environment": "development"}
+    )
+    async with serving(settings) as client:
+        await execute(database.url, statement)
+        answer = await client.get("/migrations.json")
+        assert answer.status_code == 200
+        assert answer.json()["headline"]["state"] in ("unreadable", "diverged")
+        assert (await client.get("/migrations")).status_code == 200

@@ -83,8 +83,6 @@ class Wrong:
     url: Callable[[str], str] | None = None
     arguments: Callable[[str], str] = lambda arguments: arguments
     env: Mapping[str, str] = field(default_factory=dict)
-    # A part of what some command says of it.
-    names: str = ""
 
 
 def replaced(text: str) -> Callable[[Chain], None]:

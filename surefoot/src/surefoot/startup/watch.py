@@ -24,6 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.connect.failures import DATABASE_ERRORS, describe
+from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
 from surefoot.startup.check import (
@@ -218,7 +219,7 @@ class Watch:
                     found = await connection.run_sync(
                         agreement.compare, self.build.revisions, self.build.version_table
                     )
-        except DATABASE_ERRORS as error:
+        except (SurefootError, *DATABASE_ERRORS) as error:
             logger.debug("the schema could not be compared: %s", describe(error))
         except Exception:
             logger.exception("the comparison of the schema failed")
