@@ -132,7 +132,11 @@ async def test_a_session_that_stands_still(
     """Its connection is open and silent, and so is every new one: the network is gone."""
     if not server.is_ours:
         pytest.skip("the server's processes are not ours to stop")
-    watching = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%-watch@%' LIMIT 1"
+    # Not the session of the comparison, which has the same name.
+    watching = (
+        "SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' "
+        "AND datname = current_database() AND application_name LIKE '%-watch@%' LIMIT 1"
+    )
     with anyio.fail_after(10):
         while not (pid := await value(database.url, watching)):
             await anyio.sleep(0.02)
