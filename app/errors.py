@@ -96,6 +96,19 @@ class CursorInvalid(UsageError):
         )
 
 
+class BodyTooLarge(UsageError):
+    """The body of the request is larger than the service reads."""
+
+    code = "content-too-large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"the body is larger than {limit_bytes} bytes, and was not read",
+            help="GET /openapi.json describes the request",
+        )
+
+
 class JobImpossible(UsageError):
     """The job cannot be done, and a retry would not help."""
 

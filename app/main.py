@@ -5,8 +5,8 @@
 1. If DATABASE_URL is unset, the embedded PostgreSQL is joined or started.
 2. The start-up check compares the database with this build. If this build cannot serve on it, the
    lifespan raises the reason. VEGAFS_STARTUP_SCHEMA decides whether the service waits for a
-   database that is behind, refuses it or migrates it. While it waits, it answers /livez, /readyz,
-   the page and the metrics, and no request of the API.
+   database that is behind, refuses it or migrates it. While it waits or migrates, it answers
+   /livez, /readyz, the page and the metrics, and no request of the API.
 3. The watch checks the schema for as long as the service runs. The API answers and the worker works
    only while this build can serve on it.
 4. The worker runs in the same loop as the requests, and puts its job back when the service stops.
@@ -29,15 +29,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app.files.endpoints
 import app.jobs.endpoints
-from app import ALEMBIC_INI, health, openapi, problems
+from app import health, openapi, problems
+from app.body_limit import BodyLimit
 from app.db.engine import PROJECT, available, database
+from app.db.migration import migrate
 from app.db.session import session_factory
 from app.errors import NotReady
 from app.jobs.worker import Worker
 from app.keys.bearer import require_key
 from app.ops.access import knows_key, require_ops
 from app.settings import Settings, load_settings
-from surefoot import Database, Verdict, Watch
+from surefoot import Watch
 from surefoot.startup import startup_check
 from surefoot.web import overview_app
 
@@ -67,7 +69,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     service.state.settings = settings or load_settings()
     problems.install(service)
-    service.state.ops_keys = {}
+    service.state.remembered_keys = {}
+    # `vegafs serve` answers probes while it migrates; a server that owns the lifespan cannot.
+    service.state.answers_early, service.state.migration = False, None
+    service.add_middleware(BodyLimit)
     service.include_router(health.router)
     overview = overview_app(
         lambda: service.state.watch,
@@ -100,44 +105,33 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
             stack.push_async_callback(made.dispose)
         watch = Watch(watching, PROJECT.build())
         with startup_check() as tell:
-            tell((await _settle(watch, named, settings)).state)
+            verdict = await watch.refresh()
+            tell(verdict.state)
+            is_late = verdict.state in ("behind", "never-migrated")
+            if verdict.error is not None and not (is_late and settings.startup_schema != "refuse"):
+                raise verdict.error
+        if verdict.ahead:
+            logger.info("%s", verdict)
         service.state.engine = engine
         service.state.sessions = session_factory(engine)
         service.state.watch = watch
         service.state.observing = observing
         await stack.enter_async_context(watch.on())
+        if is_late and settings.startup_schema == "upgrade":
+            migration = asyncio.create_task(migrate(named, watch), name="migration")
+            service.state.migration = migration
+            stack.push_async_callback(_ended, migration)
+            if not service.state.answers_early:
+                await migration
         if settings.worker:
             await stack.enter_async_context(_working(engine, settings, watch))
         yield
 
 
-async def _settle(watch: Watch, named: Database, settings: Settings) -> Verdict:
-    """Check the schema, migrate it if the settings say so, and return the last verdict.
-
-    On failure: the reason why this build cannot serve on it, unless the service waits for a
-    migration; an error of `upgrade`.
-    """
-    verdict = await watch.refresh()
-    is_late = verdict.state in ("behind", "never-migrated")
-    if is_late and settings.startup_schema == "upgrade":
-        await _upgrade(named)
-        verdict = await watch.refresh()
-    if verdict.error is not None and not (is_late and settings.startup_schema == "wait"):
-        raise verdict.error
-    if verdict.ahead:
-        logger.info("%s", verdict)
-    return verdict
-
-
-async def _upgrade(named: Database) -> None:
-    # A service that only serves does not pay for Alembic.
-    from surefoot import Target, narrated, upgrade  # noqa: PLC0415
-
-    engine = named.engine("migrate")
-    try:
-        await upgrade(Target.of(engine, ALEMBIC_INI), "head", listen=narrated(logger.info))
-    finally:
-        await engine.dispose()
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel the task and wait for its end, whatever that is."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def require_schema(request: Request) -> None:
@@ -157,8 +151,7 @@ async def _working(engine: AsyncEngine, settings: Settings, watch: Watch) -> Asy
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await _ended(task)
 
 
 async def _work(engine: AsyncEngine, settings: Settings, watch: Watch) -> None:

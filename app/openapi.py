@@ -28,7 +28,8 @@ _ANY_REQUEST = {
     "422": "The request does not match its description (`request-invalid` and others).",
     "500": "The service failed (`internal-error`).",
     "503": "The database does not answer (`database-unreachable`), is too busy (`database-busy`) "
-    "or has a schema that this build cannot serve on (`not-ready`). Try again later.",
+    "or has a schema that this build cannot serve on (`not-ready`, `schema-drifted`). Try again "
+    "later.",
 }
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -61,6 +62,10 @@ def _describe_errors(document: dict[str, Any]) -> None:
             if path == "/readyz":
                 continue  # Its 503 is an answer, and no problem.
             if "security" in operation:
+                if "requestBody" in operation:
+                    responses["413"] = {
+                        "description": "The body is too large (`content-too-large`)."
+                    }
                 for status, description in _ANY_REQUEST.items():
                     if status == "422" and status not in responses:
                         continue  # Nothing of it could be invalid.

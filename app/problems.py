@@ -24,9 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.errors import KeyMissing, KeyUnknown, NotReady, ScopeMissing
+from app.errors import BodyTooLarge, KeyMissing, KeyUnknown, NotReady, ScopeMissing
 from surefoot.connect import DATABASE_ERRORS, TRY_AGAIN, describe, explain, sqlstate
 from surefoot.errors import (
+    DatabaseFailed,
     NotFound,
     PermissionMissing,
     Refused,
@@ -43,12 +44,15 @@ STATUS: tuple[tuple[type[SurefootError], int], ...] = (
     (KeyMissing, 401),
     (KeyUnknown, 401),
     (ScopeMissing, 403),
+    (BodyTooLarge, 413),
     (NotFound, 404),
     (Refused, 409),
     (UsageError, 422),
     (Temporary, 503),
 )
 RETRY_AFTER_S = 5
+# A table, column, type or function that the code names and the schema lacks.
+UNDEFINED = ("42P01", "42703", "42704", "42883")
 
 
 class Problem(BaseModel):
@@ -107,6 +111,18 @@ class DatabaseBusy(Temporary):
         super().__init__(
             "the database is too busy for this request at the moment",
             help="try again in a few seconds",
+        )
+
+
+class SchemaDrifted(Temporary):
+    """The database lacks a table, a column or a type that the request needs."""
+
+    code = "schema-drifted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database's schema is not the one that this build needs",
+            help="`vegafs drift` lists the differences, with the SQL that repairs them",
         )
 
 
@@ -237,7 +253,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    """503 if the database does not answer or is too busy, 500 otherwise."""
+    """503 if the database does not answer, is too busy or lacks a table, 500 otherwise."""
     meant = explain(error, request.app.state.engine.url)
     if isinstance(error, PoolTimeout) or sqlstate(error) in TRY_AGAIN:
         logger.warning("%s %s: %s", request.method, request.url.path, describe(error))
@@ -245,7 +261,11 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
     if isinstance(meant, PermissionMissing):
         logger.error("%s %s: %s", request.method, request.url.path, meant)
         return problem(request, ServiceFailed())
-    if meant is None and not getattr(error, "connection_invalidated", False):
+    if sqlstate(error) in UNDEFINED:
+        logger.error("%s %s: %s", request.method, request.url.path, describe(error))
+        return _later(request, SchemaDrifted())
+    is_known = meant is not None and not isinstance(meant, DatabaseFailed)
+    if not is_known and not getattr(error, "connection_invalidated", False):
         raise error
     logger.warning("%s %s: %s", request.method, request.url.path, meant or describe(error))
     return _later(request, DatabaseAway())

@@ -3,10 +3,10 @@
     bind the port -> database -> start-up check, migrate if asked -> listen -> requests
 
 The port is bound first, so that a busy port fails before anything starts. It listens last, so that
-nobody connects to a service that cannot serve. A service that waits for a migration answers /livez
-and /readyz. After SIGTERM or SIGINT the service finishes its requests, puts the worker's job back
-and exits with 0; a second signal does not wait for requests. Before it serves, the signals end the
-command with 143 and 130.
+nobody connects to a service that cannot serve. A service that waits for a migration, or migrates,
+answers /livez and /readyz. After SIGTERM or SIGINT the service finishes its requests, puts the
+worker's job back and exits with 0; a second signal does not wait for requests. Before it serves,
+the signals end the command with 143 and 130.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class _Service:
         self.settings = settings
         self.listener = listener
         self.app = create_app(settings)
+        self.app.state.answers_early = True
         self.server = _Server(
             uvicorn.Config(
                 self.app,
@@ -131,11 +132,19 @@ class _Service:
                 await asyncio.wait([serving, waiting])
 
     async def _until_it_serves(self, announce: Announce) -> None:
-        """Wait for a usable schema. On failure: the reason why it is not, after the time limit."""
+        """Wait for a usable schema.
+
+        On failure: the reason why it is not, after the time limit; an error of the migration.
+        """
         watch: Watch = self.app.state.watch
-        if not watch.usable:
+        migration: asyncio.Task[None] | None = self.app.state.migration
+        where = f"{_url(self.listener)}/readyz"
+        if migration is not None:
+            output.narrate(f"MIGRATE  before it serves; {where} has details")
+            await asyncio.wait([migration])
+            migration.result()
+        elif not watch.usable:
             limit_s = self.settings.startup_wait_s
-            where = f"{_url(self.listener)}/readyz"
             output.narrate(f"WAIT  for the migration, at most {limit_s:g} s; {where} has details")
             with anyio.move_on_after(limit_s):
                 await watch.until(usable=True)

@@ -26,7 +26,7 @@ from app.jobs.summarize import summarize
 from app.jobs.work import Work
 from app.settings import Settings
 from surefoot.connect import DATABASE_ERRORS, describe, explain
-from surefoot.errors import SurefootError
+from surefoot.errors import DatabaseFailed, SurefootError
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,23 @@ class Worker:
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
     async def run(self) -> None:
-        """Work until the task is cancelled; wait while the database is unavailable."""
+        """Work until the task is cancelled; wait while the database is unavailable.
+
+        The log has one line for the same failure, however long it lasts, and one for its end.
+        """
+        trouble = ""
         try:
             while True:
+                before, trouble, busy, cause = trouble, "", False, None
                 try:
                     busy = await self.work_once()
                 except DATABASE_ERRORS as error:
-                    logger.warning("the worker cannot use its queue: %s", describe(error))
-                    busy = False
-                except Exception:
-                    logger.exception("unexpected error in the worker; it continues")
-                    busy = False
+                    trouble = f"the worker cannot use its queue: {describe(error)}"
+                except Exception as error:
+                    trouble = f"unexpected error in the worker; it continues: {error!r}"
+                    cause = error
+                if trouble != before:
+                    logger.warning("%s", trouble or "the worker works again", exc_info=cause)
                 if not busy:
                     await anyio.sleep(self.settings.worker_poll_s)
         finally:
@@ -134,6 +140,8 @@ class Worker:
     async def _fail(self, work: Work, failure: Exception) -> bool:
         lease = work.lease
         known = failure if isinstance(failure, SurefootError) else explain(failure, self.engine.url)
+        if isinstance(known, DatabaseFailed):
+            known = None
         reason = str(known or f"{type(failure).__name__}: {describe(failure)}")
         logger.warning(
             "job %d: attempt %d failed: %s",

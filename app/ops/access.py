@@ -5,14 +5,13 @@ so that a browser asks for it and Prometheus can send it. Only these paths accep
 sends it without being asked, also when another site links here, and these paths change nothing.
 
 Keys are looked up in the database. While it does not answer, a key that was valid within the last
-REMEMBERED_S is accepted: operators need the page most at that time.
+REMEMBERED_S is accepted: operators need the page, and the reason on /readyz, most at that time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import suppress
 
 import anyio
 from fastapi import Request
@@ -22,10 +21,12 @@ from app.errors import KeyMissing, KeyUnknown, ScopeMissing
 from app.keys.bearer import scheme
 from app.keys.repository import has_scope, recognise
 from surefoot.connect import DATABASE_ERRORS, UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlstate
+from surefoot.errors import DatabaseUnreachable
 from surefoot.startup import TIMEOUT_S
 
 SCOPE = "ops"
 REMEMBERED_S = 600.0
+PROBE_TIMEOUT_S = 0.5
 CHALLENGE = 'Basic realm="vegafs: as the password, an API key of scope ops", charset="UTF-8"'
 
 basic = HTTPBasic(
@@ -47,36 +48,61 @@ async def require_ops(request: Request) -> None:
     key = await _key(request)
     if not key:
         raise KeyMissing
-    remembered: dict[bytes, float] = request.app.state.ops_keys
-    digest = hashlib.sha256(key.encode()).digest()
+    memory = _Memory(request, key, SCOPE)
     try:
         with anyio.fail_after(TIMEOUT_S):
             await _check(request, key)
     except (KeyUnknown, ScopeMissing):
-        remembered.pop(digest, None)
+        memory.forget()
         raise
     except DATABASE_ERRORS:
-        if time.monotonic() - remembered.get(digest, -REMEMBERED_S) >= REMEMBERED_S:
+        if not memory.is_fresh():
             raise
         return
-    remembered[digest] = time.monotonic()
+    memory.keep()
 
 
 async def knows_key(request: Request) -> bool:
     """Whether the request has a valid key of any scope, or this is development.
 
-    False where the database does not answer: /readyz answers all the same.
+    While the database does not answer it is not asked: /readyz answers at once.
     """
     if request.app.state.settings.environment == "development":
         return True
     bearer = await scheme(request)
     if bearer is None:
         return False
-    with anyio.move_on_after(TIMEOUT_S), suppress(KeyUnknown, *DATABASE_ERRORS):
-        async with request.app.state.sessions.begin() as session:
-            await recognise(session, bearer.credentials)
-            return True
-    return False
+    memory = _Memory(request, bearer.credentials)
+    if isinstance(request.app.state.watch.verdict.error, DatabaseUnreachable):
+        return memory.is_fresh()
+    try:
+        with anyio.fail_after(PROBE_TIMEOUT_S):
+            async with request.app.state.sessions.begin() as session:
+                await recognise(session, bearer.credentials)
+    except KeyUnknown:
+        memory.forget()
+        return False
+    except DATABASE_ERRORS:
+        return memory.is_fresh()
+    memory.keep()
+    return True
+
+
+class _Memory:
+    """Whether a key was valid a while ago, for a scope or for any."""
+
+    def __init__(self, request: Request, key: str, scope: str = "") -> None:
+        self._times: dict[bytes, float] = request.app.state.remembered_keys
+        self._digest = hashlib.sha256(f"{scope} {key}".encode()).digest()
+
+    def keep(self) -> None:
+        self._times[self._digest] = time.monotonic()
+
+    def forget(self) -> None:
+        self._times.pop(self._digest, None)
+
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self._times.get(self._digest, -REMEMBERED_S) < REMEMBERED_S
 
 
 async def _key(request: Request) -> str:

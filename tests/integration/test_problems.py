@@ -85,7 +85,7 @@ async def test_a_mistake_of_ours_shows_neither_stack_nor_sql(
     @service.get("/bad-sql")
     async def bad_sql() -> None:
         async with service.state.sessions.begin() as session:
-            await session.execute(text("SELECT nothing FROM nowhere"))
+            await session.execute(text("SELECT 1 FROM files WHERE 1 / 0 = 1 LIMIT 1 + 'secret'"))
 
     for path in ("/broken", "/bad-sql"):
         answer = await api.get(path)

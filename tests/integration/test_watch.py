@@ -207,7 +207,7 @@ async def test_a_table_that_is_locked_takes_nobody_out_and_piles_nothing_up(
     async with serving(quiet) as client:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE alembic_version")
-            await turns(client, (503, "database-unreachable"))
+            await turns(client, (503, "table-locked"))
             for _ in range(60):
                 assert (await client.get("/api/v1/files")).status_code == 200
                 queued = await blocker.fetchval(f"SELECT count(*) FROM {WAITING}")

@@ -94,8 +94,8 @@ class Served:
         return self._says(r"serving on (\S+),.*\n")
 
     def wait_until_it_waits(self) -> str:
-        """Where it answers probes while it waits for a migration."""
-        return self._says(r"WAIT .* (\S+)/readyz has details\n")
+        """Where it answers probes while it waits for a migration, or migrates."""
+        return self._says(r"(?:WAIT|MIGRATE) .* (\S+)/readyz has details\n")
 
     def _says(self, pattern: str) -> str:
         found = None

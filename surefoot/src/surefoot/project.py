@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from surefoot.chain.lockfile import is_written_from, read_lock
 from surefoot.chain.revisions import Revision, read_revisions, source_files
-from surefoot.errors import ConfigurationInvalid
+from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
@@ -104,11 +104,18 @@ class Project:
         return Build.read(self.lock, self.version_table, self.schemas)
 
     def models(self) -> Sequence[MetaData]:
-        """The metadata itself. On failure: ImportError, AttributeError."""
-        return [
-            cast("MetaData", imported(each)) if isinstance(each, str) else each
-            for each in self.metadata
-        ]
+        """The metadata itself. On failure: ModelsNotImportable, ConfigurationInvalid."""
+        try:
+            return [
+                cast("MetaData", imported(each)) if isinstance(each, str) else each
+                for each in self.metadata
+            ]
+        except SurefootError:
+            raise
+        except ImportError as error:
+            raise ModelsNotImportable(str(error)) from error
+        except Exception as error:
+            raise ModelsNotImportable(f"{type(error).__name__}: {error}") from error
 
 
 def imported(reference: str) -> Any:

@@ -1,7 +1,8 @@
 """A database to try revisions on.
 
 It is made beside the one that `scratch_url` names, on the embedded server of a database without a
-URL, or on a throw-away server.
+URL, or on a throw-away server. Beside another database nothing is committed that would stay on the
+server when the scratch database is dropped: roles, tablespaces, settings of roles.
 """
 
 import tempfile
@@ -12,14 +13,33 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.embedded import EmbeddedServer, find_binaries
+from surefoot.errors import ClusterChanged
 from surefoot.project import Project
 from surefoot.quoting import quoted
+
+# The shared catalogs that the transaction writes: most are locked until its end, whatever the SQL
+# looked like. Settings of the scratch database itself go with it; dependencies follow from others.
+_WRITTEN = """
+SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r'
+WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0
+  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+  AND c.relname NOT IN ('pg_shdepend', 'pg_db_role_setting')
+UNION SELECT 'pg_db_role_setting' FROM pg_db_role_setting
+WHERE setdatabase <> (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (xmin = pg_current_xact_id_if_assigned()::xid
+       OR setdatabase = 0 AND age(xmin) <= age(pg_current_xact_id_if_assigned()::xid))
+UNION SELECT 'pg_tablespace' FROM pg_tablespace
+WHERE xmin = pg_current_xact_id_if_assigned()::xid
+UNION SELECT 'pg_database' FROM pg_database
+WHERE xmin = pg_current_xact_id_if_assigned()::xid AND datname <> current_database()
+ORDER BY 1
+"""
 
 PATIENCE_S = 2.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
@@ -87,6 +107,7 @@ async def _beside(database: Database) -> AsyncIterator[AsyncEngine]:
             await admin.execute(f"CREATE DATABASE {name}")
         url = urlsplit(database.url)._replace(path=f"/{name}").geturl()
         async with _engine(database.at(url)) as engine:
+            event.listen(engine.sync_engine, "commit", _refuse_changes_of_the_cluster)
             yield engine
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -104,3 +125,17 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+def _refuse_changes_of_the_cluster(connection: Connection) -> None:
+    """On failure: ClusterChanged; the transaction is rolled back."""
+    cursor = connection.connection.cursor()  # no statement of the revision, so no event
+    try:
+        cursor.execute(_WRITTEN)
+        written = [row[0] for row in cursor.fetchall()]
+    finally:
+        cursor.close()
+    if written:
+        # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
+        connection.connection.rollback()
+        raise ClusterChanged(written)

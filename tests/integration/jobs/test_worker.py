@@ -317,9 +317,12 @@ async def test_a_job_whose_workers_all_died_fails(office: Office) -> None:
 async def test_a_worker_waits_for_a_database_that_is_away(
     office: Office, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so, and goes on when the database is back; an error of its own does not end it."""
+    """It says so once, and goes on when the database is back; no error of its own ends it."""
     real = queue.take
-    errors: list[Exception] = [OSError(111, "Connection refused"), RuntimeError("a mistake")]
+    errors: list[Exception] = [
+        *(OSError(111, "Connection refused") for _ in range(5)),
+        RuntimeError("a mistake"),
+    ]
 
     async def away(*arguments: Any, **named: Any) -> Any:
         if errors:
@@ -333,9 +336,10 @@ async def test_a_worker_waits_for_a_database_that_is_away(
         while (await office.job(job_id)).status.value != "COMPLETED":
             await asyncio.sleep(0.02)
     await stop(task)
-    assert caplog.messages[:2] == [
+    assert caplog.messages[:3] == [
         "the worker cannot use its queue: Connection refused",
-        "unexpected error in the worker; it continues",
+        "unexpected error in the worker; it continues: RuntimeError('a mistake')",
+        "the worker works again",
     ]
 
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from surefoot.chain.revisions import FINGERPRINT_METHOD, PHASES, Revision
-from surefoot.errors import LockFileStale, RevisionsBroken
+from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
 _HEADER = """\
@@ -61,9 +61,10 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
 def _lines(path: Path) -> Sequence[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise RevisionsBroken(
-            f"{path} cannot be read: {error.strerror}", help=f"run `{command()} lock`"
+            f"{path} cannot be read: {reason}", help=f"run `{command()} lock`"
         ) from None
 
 
@@ -105,13 +106,17 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
-    """Write revisions.lock; True where that changed it."""
+    """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
     text = lock_header() + hashed + "".join(f"{revision.line()}\n" for revision in revisions)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8", newline="\n")
+    written = text.encode()
+    try:
+        if path.exists() and path.read_bytes() == written:
+            return False
+        path.write_bytes(written)
+    except OSError as error:
+        raise FileNotWritable(str(path), error.strerror or str(error)) from None
     return True
 
 

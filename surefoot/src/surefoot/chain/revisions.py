@@ -161,9 +161,9 @@ def _read(path: Path) -> Revision | None:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:
         raise RevisionsBroken(
-            f"{path.name} cannot be read: {error.strerror}", help="correct or remove the file"
+            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
         ) from None
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(
             f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
@@ -229,7 +229,7 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, object]]
     if isinstance(target, ast.Name):
         try:
             yield target.id, ast.literal_eval(value)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             yield target.id, ...
     elif isinstance(target, (ast.Tuple, ast.List)):
         values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []

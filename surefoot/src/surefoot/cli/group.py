@@ -1,15 +1,18 @@
 """A group of commands that are imported when they are called, and how a command line ends."""
 
 import importlib
+import os
 import re
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from surefoot.cli import output
+from surefoot.environment.streams import outlast
 from surefoot.errors import SurefootError
 
 PROGRAM = "surefoot"
@@ -117,11 +120,13 @@ def main(
     argv: Sequence[str] | None = None, *, group: click.Group = surefoot, name: str = "surefoot"
 ) -> None:
     """Run a command line and exit with its code."""
+    outlast()
     try:
-        sys.exit(group.main(args=argv, prog_name=name, standalone_mode=False) or 0)
+        code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except SurefootError as error:
-        output.error(error.render())
-        sys.exit(error.exit_code)
+        _fail(error)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else name
         output.error(f"ERROR [usage]  {error.format_message()}\n  help: {command} --help")
@@ -132,3 +137,15 @@ def main(
     except (KeyboardInterrupt, click.Abort):
         output.error("INTERRUPTED")
         sys.exit(130)
+    except Exception as error:
+        # Alembic's classes are known there, and loaded by now where one of them was raised.
+        from surefoot.environment.commandline import understood, unforeseen  # noqa: PLC0415
+
+        _fail(understood(error) or unforeseen(error))
+
+
+def _fail(error: SurefootError) -> NoReturn:
+    if os.environ.get("SUREFOOT_TRACEBACK"):
+        traceback.print_exc()
+    output.error(error.render())
+    sys.exit(error.exit_code)

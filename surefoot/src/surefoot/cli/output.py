@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
+from surefoot.errors.disclosure import disclosed, in_json, printable
 from surefoot.run.narration import narrated
 
 
 def answer(text: str) -> None:
-    """The answer, on stdout."""
-    click.echo(text)
+    """The answer, on stdout. It is not masked: it may be the URL, or SQL to run, as asked for."""
+    click.echo(printable(text))
 
 
 def answer_json(value: Any) -> None:
     """The answer as one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def answer_as(json_: bool, found: Any, text: Callable[[], str]) -> None:
@@ -29,7 +30,7 @@ def answer_as(json_: bool, found: Any, text: Callable[[], str]) -> None:
 
 def narrate(text: str) -> None:
     """Narration, on stderr."""
-    click.echo(text, err=True)
+    click.echo(disclosed(text), err=True)
 
 
 tell = narrated(narrate)
@@ -37,5 +38,5 @@ tell = narrated(narrate)
 
 def error(text: str) -> None:
     """An error; only the state word in front is coloured."""
-    word, space, rest = text.partition(" ")
+    word, space, rest = disclosed(text).partition(" ")
     click.echo(click.style(word, fg="red", bold=True) + space + rest, err=True)

@@ -11,6 +11,7 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
 from surefoot.environment.environment import Environment, load
 from surefoot.project import Project
 from surefoot.target import Target
@@ -71,7 +72,8 @@ def on_target(function: Callable[[Target], Awaitable[T]]) -> T:
     async def run(named: Database) -> T:
         engine = named.engine("migrate")
         try:
-            return await function(Target.of(engine, project()))
+            with explained(engine.url):
+                return await function(Target.of(engine, project()))
         finally:
             await engine.dispose()
 

@@ -168,6 +168,7 @@ class Database:
     def _arguments(self, role: Role) -> dict[str, Any]:
         """The arguments of `asyncpg.connect` for a role."""
         url = self.location(role)
+        url.check_files()
         arguments = url.connect_arguments(connect_timeout_s=self.connect_timeout_s)
         arguments["server_settings"].update(self.session_settings(role))
         return {**arguments, **driver.UNCACHED}

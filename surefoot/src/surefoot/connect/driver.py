@@ -15,6 +15,8 @@ from surefoot.connect.url import DatabaseUrl
 
 # A little more than the client's own patience, whose message says more.
 WATCH_STATEMENT_TIMEOUT_S = 3.0
+# A check that waits for a lock is late for the probe that asks.
+WATCH_LOCK_TIMEOUT_S = 0.4
 
 # Either end asks a silent peer after so long, so often, and takes it for gone after 30 s in all.
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 15, 5, 3
@@ -72,14 +74,17 @@ async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
     """Connect so that a statement ends in the server too, soon after its client gave up on it.
 
     The server does not notice that a client has gone while its statement waits for a lock: a watch
-    that looks again and again would leave a session in that queue each time. Behind a pooler a SET
+    that looks again and again would leave a session in that queue each time. It does not wait for
+    a lock for longer than a probe waits for it. Behind a pooler a SET
     would be other clients' too, so there it is left to the pooler's `query_timeout`.
     """
     connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**arguments)
     try:
         if connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()"):
-            limit = _milliseconds(WATCH_STATEMENT_TIMEOUT_S)
-            await connection.execute(f"SET statement_timeout = {limit}")
+            await connection.execute(
+                f"SET statement_timeout = {_milliseconds(WATCH_STATEMENT_TIMEOUT_S)};"
+                f"SET lock_timeout = {_milliseconds(WATCH_LOCK_TIMEOUT_S)}"
+            )
     except BaseException:
         connection.terminate()
         raise

@@ -1,4 +1,7 @@
-"""explain() turns what a driver raises into an error that names the database and what helps."""
+"""explain() turns what a driver raises into an error that names the database and what helps.
+
+It knows an answer to every error of a driver: DatabaseFailed, where no other fits.
+"""
 
 import asyncio
 import getpass
@@ -12,14 +15,18 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.errors import (
+    DatabaseFailed,
     DatabaseMissing,
     DatabaseUnreachable,
+    DatabaseUrlInvalid,
     LoginRefused,
     PermissionMissing,
     PoolerRefused,
     StatementCancelled,
     SurefootError,
+    TableLocked,
 )
+from surefoot.errors.names import setting
 
 # SQLSTATEs, PostgreSQL documentation, appendix A.
 LOGIN_REFUSED = ("28000", "28P01")
@@ -30,6 +37,7 @@ UNDEFINED_COLUMN = "42703"
 DISK_FULL = "53100"
 # By pg_cancel_backend() or by statement_timeout.
 CANCELLED = "57014"
+LOCK_NOT_AVAILABLE = "55P03"
 PROTOCOL_VIOLATION = "08P01"
 # Serialization failure and deadlock: the server chose this transaction to end, or was told to.
 TRY_AGAIN = ("40001", "40P01", CANCELLED)
@@ -39,10 +47,10 @@ UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # On Python 3.10 asyncio's timeout is an exception of its own.
 _SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
+# Of asyncpg itself: SQLAlchemy 2.0 hands on what connecting met as the driver said it.
+_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # Errors that a use of the database can raise, for those who go on without it.
-DATABASE_ERRORS = (SQLAlchemyError, *_SILENCE)
-# With those that SQLAlchemy hands on as the driver said them, which come while it connects.
-CONNECTING_ERRORS = (*DATABASE_ERRORS, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_ERRORS = (SQLAlchemyError, *_DRIVER, *_SILENCE)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -65,14 +73,23 @@ def is_lost(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, url: URL) -> SurefootError | None:
-    """The error of ours that says what the driver's means, or None where we know no better."""
+    """The error of ours that says what the driver's means; None for an error of no driver."""
+    if not isinstance(error, (DBAPIError, *_DRIVER, *_SILENCE)):
+        return None
     database = url.database or url.username or "(default)"
     user = url.username or getpass.getuser()
-    state = sqlstate(error)
-    reason = describe(error)
+    cause, state, reason = next(_causes(error)), sqlstate(error), describe(error)
+    if isinstance(cause, asyncpg.exceptions.ClientConfigurationError):
+        return DatabaseUrlInvalid(setting("database"), reason)
+    # FATAL, in whatever language the server speaks: it ended the session, or refused it.
+    ended = getattr(cause, "severity_en", None) in ("FATAL", "PANIC") or isinstance(
+        cause, asyncpg.TargetServerAttributeNotMatched
+    )
     if state is None:
-        gone = is_lost(error) or isinstance(error, _SILENCE)
-        return DatabaseUnreachable(database, address(url), reason) if gone else None
+        gone = ended or is_lost(error) or isinstance(error, _SILENCE)
+        if gone:
+            return DatabaseUnreachable(database, address(url), reason)
+        return DatabaseFailed(database, named(error))
     if state in LOGIN_REFUSED:
         return LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:
@@ -83,18 +100,21 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         return PoolerRefused(address(url), reason)
     if state == CANCELLED:
         return StatementCancelled(database, reason)
-    if state in UNREACHABLE or state.startswith("08"):
+    if state == LOCK_NOT_AVAILABLE:
+        return TableLocked(database)
+    if ended and state[:2] in ("22", "42"):  # a setting in the URL that the server does not take
+        return DatabaseUrlInvalid(setting("database"), reason)
+    if ended or state in UNREACHABLE or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
-    return None
+    return DatabaseFailed(database, named(error))
 
 
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
-    """Driver errors of the block as errors of ours, where we know better than the driver."""
+    """Driver errors of the block as errors of ours."""
     try:
         yield
-    except (DBAPIError, asyncpg.PostgresError, *_SILENCE) as error:
-        # SQLAlchemy 2.0 hands on what connecting met as the driver said it.
+    except (DBAPIError, *_DRIVER, *_SILENCE) as error:
         meant = explain(error, url)
         if meant is None:
             raise
@@ -116,6 +136,14 @@ def describe(error: BaseException) -> str:
     # asyncpg's text goes on with DETAIL and HINT lines, and a DETAIL quotes the row.
     text = str(deepest.args[0]) if deepest.args else ""
     return text.strip() or type(deepest).__name__
+
+
+def named(error: BaseException) -> str:
+    """The words of `describe`, with the name and the SQLSTATE of the error."""
+    name, state = type(next(_causes(error))).__name__, sqlstate(error)
+    reason = describe(error)
+    code = f"{name}, SQLSTATE {state}" if state else name
+    return reason if reason == name else f"{reason} ({code})"
 
 
 def address(url: URL) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from surefoot.errors.disclosure import keep_secrets_of
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -37,3 +39,6 @@ class Limits:
     # In production, for a revision that breaks rules of level error.
     lint: Literal["off", "warn", "error"] = "error"
     build: str = ""
+
+    def __post_init__(self) -> None:
+        keep_secrets_of(self.backup_command)

@@ -11,10 +11,12 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 from surefoot.errors import DatabaseUrlInvalid
+from surefoot.errors.disclosure import keep_secret
 from surefoot.errors.names import setting
 
 SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
@@ -30,6 +32,7 @@ TLS_ARGUMENTS = (
     "ssl_min_protocol_version",
     "ssl_max_protocol_version",
 )
+FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 CHOICES = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "target_session_attrs": (
@@ -123,7 +126,7 @@ class DatabaseUrl:
         for argument, choices in CHOICES.items():
             if (chosen := arguments.get(argument, choices[0])) not in choices:
                 raise _Unusable(f"{argument} is {chosen!r}; it is one of {', '.join(choices)}")
-        return cls(
+        found = cls(
             hosts=_hosts(unquote(match["hosts"]) or hosts, ports),
             database=unquote(match["database"] or "") or arguments.get("dbname"),
             user=unquote(match["user"] or "") or arguments.get("user"),
@@ -134,6 +137,8 @@ class DatabaseUrl:
             connect_timeout_s=_seconds(arguments.get("connect_timeout")),
             server_settings=server_settings,
         )
+        keep_secret(found.password, unlike=(found.user, found.database))
+        return found
 
     @property
     def name(self) -> str:
@@ -153,6 +158,16 @@ class DatabaseUrl:
         """A URL for people, without its password and arguments."""
         login = f"{self.user}{':***' if self.password else ''}@" if self.user else ""
         return f"postgresql://{login}{self.address}/{self.database or ''}"
+
+    def check_files(self) -> None:
+        """On failure: DatabaseUrlInvalid, where a file that the URL names cannot be read."""
+        for name, path in self.tls.items():
+            if name in FILES:
+                try:
+                    Path(path).open("rb").close()
+                except OSError as error:
+                    reason = f"its {name} is {path}, which cannot be read: {error.strerror}"
+                    raise DatabaseUrlInvalid(setting("database"), reason) from None
 
     def connect_arguments(self, *, connect_timeout_s: float) -> dict[str, Any]:
         """The arguments of `asyncpg.connect`; the timeout counts where the URL has none."""

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembic import context
 from alembic.script import write_hooks
 
 from surefoot.chain.lockfile import read_lock, with_known, write_lock
-from surefoot.environment.commandline import say
-from surefoot.errors import SurefootError
+from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors.names import command
 from surefoot.project import Project
 
@@ -26,7 +26,14 @@ NAME = "surefoot"
 
 def register(environment: Environment, project: Project) -> None:
     """Make the hook known under the name that the ini file uses."""
-    write_hooks.register(NAME)(lambda path, options: finish(Path(path), environment, project))
+
+    def hook(path: str, _options: object) -> None:
+        # Alembic calls it after env.py has run.
+        with rendered(config, project.versions):
+            finish(Path(path), environment, project)
+
+    config = context.config
+    write_hooks.register(NAME)(hook)
 
 
 def finish(written: Path, environment: Environment, project: Project) -> None:
@@ -41,8 +48,9 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     write_lock(project.lock, with_known(project.revisions(), locked))
     try:
         asyncio.run(_lint(environment, project))
-    except SurefootError as error:
-        say(f"NOT LINTED  {error.message}\n  then: {command()} lock")
+    except Exception as error:
+        meant = understood(error, project.versions) or unforeseen(error)
+        say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
     say(
         f"OK  {written.name} written, {project.lock.name} refreshed. "
         "Review, then: alembic upgrade head"

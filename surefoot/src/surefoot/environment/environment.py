@@ -28,6 +28,7 @@ from surefoot.errors import (
     ConfigurationInvalid,
     EnvironmentMissing,
     ModelsNotImportable,
+    SurefootError,
     TargetUnknown,
 )
 from surefoot.errors.names import setting
@@ -100,6 +101,7 @@ class Environment:
             gc.set_threshold(50_000, 20, 100)
         with rendered(config):
             project = self.project(config)
+        with rendered(config, project.versions):
             if self.engine is None and fast_path.at_head(config, project, self.resolved_database):
                 return
             from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
@@ -160,16 +162,25 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
     """The environment and the project of an ini file, learned by running its env.py.
 
     So nothing is configured twice. Nothing connects, no revision runs. On failure:
-    ConfigurationInvalid, EnvironmentMissing, and what env.py itself raises.
+    ConfigurationInvalid, EnvironmentMissing, and the errors of the library that env.py raises.
     """
     path = Path(ini)
     if not path.is_file():
         raise ConfigurationInvalid(str(ini), "there is no such file; name it with -c")
     found: list[Environment] = []
-    config = Config(path, attributes={DESCRIBED: found})
-    script = ScriptDirectory.from_config(config)
-    with EnvironmentContext(config, script):
-        script.run_env()
+    where = str(ini)
+    try:
+        config = Config(path, attributes={DESCRIBED: found})
+        script = ScriptDirectory.from_config(config)
+        where = str(Path(script.dir) / "env.py")
+        with EnvironmentContext(config, script):
+            script.run_env()
+    except SurefootError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationInvalid(
+            where, " ".join(f"{type(error).__name__}: {error}".split())
+        ) from error
     if not found:
         raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)

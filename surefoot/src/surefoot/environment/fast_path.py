@@ -18,6 +18,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import narrate
 from surefoot.errors import Interrupted, SurefootError
+from surefoot.ledger.glance import ids
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Row, applied, was_used
 from surefoot.project import Project
@@ -96,7 +97,7 @@ async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str]
         rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
     finally:
         await connection.close()
-    return frozenset(row[0] for row in names), [Row(**dict(row)) for row in rows]
+    return frozenset(ids((row[0] for row in names), table)), [Row(**dict(row)) for row in rows]
 
 
 def loop_is_running() -> bool:

@@ -13,6 +13,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
 from surefoot.errors import SurefootError, UsageError
+from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.integrity import strangers
 from surefoot.ledger.position import position
@@ -43,11 +44,12 @@ def history(
     waiting = None if found is None else _pending(script, found)
     if getattr(options, "verbose", False):
         for revision in revisions:
-            config.print_stdout("State: %s\n%s", _state(revision, waiting), revision.log_entry)
+            entry = disclosed(revision.log_entry)
+            config.print_stdout("State: %s\n%s", _state(revision, waiting), entry)
     else:
         width = max((len(item.revision) for item in revisions), default=0)
         for revision in revisions:
-            state, title = _state(revision, waiting), (revision.doc or "").rstrip(".")
+            state, title = _state(revision, waiting), disclosed(revision.doc or "").rstrip(".")
             phase = getattr(revision.module, "phase", "")
             config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
     pending = sum(1 for item in revisions if _state(item, waiting) == "pending")

@@ -14,6 +14,7 @@ On failure: UpgradeFailed names the revision, the place in its file and what was
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -37,9 +38,9 @@ from surefoot.environment import after_revision, fast_path, history
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.errors import (
     DatabaseBehind,
+    FileNotWritable,
     LoopAlreadyRunning,
     ModelsDiffer,
-    ModelsNotImportable,
     TransactionAlreadyOpen,
 )
 from surefoot.ledger.glance import read
@@ -62,6 +63,11 @@ DIALECT_URL = "postgresql+asyncpg://"
 
 def run(environment: Environment, project: Project) -> None:
     """Do what the Alembic command asks for. On failure: ModelsNotImportable, among others."""
+    if command_name(context.config) in ("revision", "merge") and not os.access(
+        project.versions, os.W_OK
+    ):
+        # Alembic writes the file after env.py has run.
+        raise FileNotWritable(str(project.versions), "the file system, or its mode, forbids it")
     after_revision.register(environment, project)
     compat.install()
     config, shared = context.config, _shared(project)
@@ -114,10 +120,7 @@ def _limits(environment: Environment, config: Config) -> Limits:
 
 def _shared(project: Project) -> dict[str, Any]:
     """The options of `context.configure` for every command. On failure: ModelsNotImportable."""
-    try:
-        models = project.models()
-    except ImportError as error:
-        raise ModelsNotImportable(str(error)) from error
+    models = project.models()
     return {
         "target_metadata": models[0] if len(models) == 1 else list(models) or None,
         "version_table": project.version_table.name,

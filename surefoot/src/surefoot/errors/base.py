@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from surefoot.errors import names
+from surefoot.errors.disclosure import disclosed
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -54,9 +55,9 @@ class SurefootError(Exception):
     _fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 - the word users read
-        super().__init__(message)
-        self.message = message
-        self.help = help
+        self.message = disclosed(message)
+        self.help = help and disclosed(help)
+        super().__init__(self.message)
 
     def __init_subclass__(cls) -> None:
         if "code" not in vars(cls):
@@ -84,5 +85,14 @@ class SurefootError(Exception):
 
     def as_json(self) -> dict[str, object]:
         """The error as one JSON object; its attributes are the fields."""
-        fields = {k: v for k, v in vars(self).items() if k not in ("message", "help")}
+        fields = {k: _shown(v) for k, v in vars(self).items() if k not in ("message", "help")}
         return {"code": self.code, "message": self.message, "help": self.help, **fields}
+
+
+def _shown(value: Any) -> Any:
+    """The value of an attribute, whose texts are as open to everybody as the message."""
+    if isinstance(value, str):
+        return disclosed(value)
+    if isinstance(value, tuple):
+        return tuple(map(_shown, value))
+    return {k: _shown(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -89,6 +89,44 @@ class LedgerContradicted(Refused):
         )
 
 
+class RevisionIdTooLong(Refused):
+    """The version table cannot hold the id of a revision."""
+
+    revision: str
+    length: int
+    table: str
+    width: int
+    says = (
+        "the id {revision} has {length} characters, and {table}.version_num holds {width}: after "
+        "the revision had run it could not be recorded; nothing was applied"
+    )
+    helps = (
+        "give it a shorter id; or, as no revision can do it, by hand: create the table, or "
+        "ALTER TABLE {table} ALTER version_num TYPE varchar(255)"
+    )
+
+
+class VersionRowInvalid(Refused):
+    """A row of the version table holds no revision id."""
+
+    table: str
+    found: str
+    says = "{table} has a row that is no revision: its version_num is {found}"
+    helps = (
+        "correct the row by hand, `{names.command} ledger` shows the revisions that were applied: "
+        "DELETE FROM {table} WHERE version_num IS NULL"
+    )
+
+
+class LedgerAltered(Refused):
+    """The ledger lacks columns: somebody altered the table."""
+
+    table: str
+    columns: Sequence[str]
+    says = "the ledger {table} lacks columns that every build has written: {columns}"
+    helps = "rename them back, or restore the table from a backup"
+
+
 class LedgerEdited(Refused):
     """A row of the ledger was changed after it was written."""
 

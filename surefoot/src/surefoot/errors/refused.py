@@ -234,6 +234,20 @@ class ServicesAlive(Refused):
         )
 
 
+class ClusterChanged(Refused):
+    """A revision on a scratch database would change what all databases of its server share."""
+
+    catalogs: Sequence[str]
+    says = (
+        "a revision changes {catalogs}, which all databases of the scratch server share: it would "
+        "stay there; the transaction was rolled back"
+    )
+    helps = (
+        "leave roles, tablespaces and settings of the server to whoever sets it up; or leave "
+        "{names[scratch]} unset: a throw-away server is gone with all of it"
+    )
+
+
 class ServerInUse(Refused):
     """The embedded server has users."""
 

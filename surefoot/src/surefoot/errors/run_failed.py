@@ -62,6 +62,27 @@ class StepNotPermitted(UpgradeFailed):
     cure = "run it as the role that owns what it changes, or make that role the owner"
 
 
+class DatabaseFailed(RunFailed):
+    """A statement outside of a revision failed in the database, for a reason of no other error."""
+
+    database: str
+    reason: str
+    says = "database {database!r} answered with an error: {reason}"
+    helps = "correct the cause, then try again; the server's log has the statement"
+
+
+class Unforeseen(RunFailed):
+    """An exception that no other error stands for: a fault of the library, or of env.py."""
+
+    reason: str
+    place: str
+    says = "{reason} (at {place}); the work of a transaction that was open is not kept"
+    helps = (
+        "SUREFOOT_TRACEBACK=1 shows the whole traceback; where its last lines are not of your "
+        "project, report it"
+    )
+
+
 class DuplicateRows(RunFailed):
     """A unique index cannot be built, because the table has duplicate rows."""
 

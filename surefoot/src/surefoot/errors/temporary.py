@@ -82,12 +82,13 @@ class LockBlocked(Temporary):
 class TableLocked(Temporary):
     """Another session has locked a table, so it cannot be read."""
 
-    database: str
-    waited_s: float
-    says = (
-        "a table of {database!r} is locked by another session; stopped waiting after {waited_s:g} s"
-    )
-    helps = "run the same command again when that session, an upgrade or DDL by hand, is done"
+    def __init__(self, database: str, waited_s: float | None = None) -> None:
+        self.database, self.waited_s = database, waited_s
+        after = "" if waited_s is None else f" after {waited_s:g} s"
+        super().__init__(
+            f"a table of {database!r} is locked by another session; stopped waiting{after}",
+            help="run the same command again when that session, an upgrade or DDL by hand, is done",
+        )
 
 
 class ConnectionLost(Temporary):

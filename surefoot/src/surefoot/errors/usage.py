@@ -104,6 +104,15 @@ class RevisionUnknown(UsageError):
     helps = "`alembic history` lists the revisions"
 
 
+class FileNotWritable(UsageError):
+    """A file of the project cannot be written."""
+
+    path: str
+    reason: str
+    says = "{path} cannot be written: {reason}"
+    helps = "let the user of this command write there"
+
+
 class RevisionsBroken(UsageError):
     """The revision files or revisions.lock do not form a chain."""
 

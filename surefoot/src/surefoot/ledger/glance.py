@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from surefoot.errors import VersionRowInvalid
 from surefoot.ledger.table import TELLING, Ledger, Row, applied, was_used
 from surefoot.version_table import VersionTable
 
@@ -57,7 +58,7 @@ def glance(
     It takes one statement at the head of a ledger without downgrades, elsewhere a second one, which
     reads both tables at one moment too.
 
-    On failure: ProgrammingError, where one of the tables does not exist.
+    On failure: ProgrammingError, where one of the tables does not exist; VersionRowInvalid.
     """
     names, rows, has_ledger = Ledger(version_table).names, None, True
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
@@ -65,7 +66,8 @@ def glance(
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
         heads, as_expected, rows, has_ledger = found.one()
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
-    return Glance(frozenset(json.loads(heads or "[]")), recorded, has_ledger)
+    known = frozenset(ids(json.loads(heads or "[]"), version_table))
+    return Glance(known, recorded, has_ledger)
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:
@@ -77,12 +79,24 @@ def read(connection: Connection, version_table: VersionTable = VersionTable()) -
 def heads_of(
     connection: Connection, version_table: VersionTable = VersionTable()
 ) -> tuple[str, ...]:
-    """The revisions that the version table names; none where it does not exist."""
+    """The revisions that the version table names; none where it does not exist.
+
+    On failure: VersionRowInvalid.
+    """
     table = version_table.quoted
     if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
         return ()
     names = f"SELECT version_num FROM {table} ORDER BY version_num"  # noqa: S608 - quoted
-    return tuple(connection.exec_driver_sql(names).scalars())
+    return ids(connection.exec_driver_sql(names).scalars(), version_table)
+
+
+def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> tuple[str, ...]:
+    """The revision ids in the rows of a version table. On failure: VersionRowInvalid."""
+    rows = tuple(found)
+    for row in rows:
+        if not isinstance(row, str) or not row:
+            raise VersionRowInvalid(version_table.name, "NULL" if row is None else repr(row))
+    return rows
 
 
 def digest(checksums: Iterable[tuple[str, str]]) -> str:

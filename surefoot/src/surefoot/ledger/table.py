@@ -7,18 +7,17 @@ is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's.
 something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
-import getpass
 import json
-import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.errors import LedgerEdited
+from surefoot.errors import LedgerAltered, LedgerEdited
+from surefoot.errors.disclosure import disclosed
+from surefoot.ledger.writer import actor, storable
 from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
@@ -188,14 +187,19 @@ class Ledger:
 
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write one row: started when the transaction began, finished now."""
-        # Without parameters it takes one message; every revision waits for it.
         by = f"CAST({literal(json.dumps(actor(connection)))} AS jsonb)"
-        connection.exec_driver_sql(append_sql(self, entry, by))
+        error, reason = (
+            said and storable(disclosed(said), connection) for said in (entry.error, entry.reason)
+        )
+        # Without parameters it takes one message; every revision waits for it.
+        connection.exec_driver_sql(append_sql(self, replace(entry, error=error, reason=reason), by))
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first."""
+        """Every row, oldest first. On failure: LedgerAltered."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
         known = {field.name for field in fields(Row)}
+        if lacking := {f.name for f in fields(Row) if f.default is MISSING} - set(rows.keys()):
+            raise LedgerAltered(self.name, sorted(lacking))
         return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
     def rows(self, connection: Connection) -> tuple[Row, ...]:
@@ -231,20 +235,6 @@ def append_sql(ledger: Ledger, entry: Entry, by: str = OFFLINE_ACTOR) -> str:
     )
 
 
-def actor(connection: Connection) -> dict[str, str]:
-    """Who writes: the user of the database and of the machine."""
-    if "ledger_actor" not in connection.info:
-        query = "SELECT session_user, current_setting('application_name')"
-        user, application = connection.exec_driver_sql(query).one()
-        connection.info["ledger_actor"] = {
-            "database_user": user,
-            "os_user": _os_user(),
-            "host": socket.gethostname(),
-            "application": application,
-        }
-    return dict(connection.info["ledger_actor"])
-
-
 def applied(rows: Iterable[Row]) -> dict[str, Row]:
     """The last row of each revision that is in force by the ledger."""
     found: dict[str, Row] = {}
@@ -265,13 +255,6 @@ def was_used(rows: Iterable[Row]) -> bool:
 def unfinished(rows: Sequence[Row]) -> Row | None:
     """The last row, where its step began and did not end."""
     return rows[-1] if rows and rows[-1].outcome == "started" else None
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's uid without a name
-        return str(os.geteuid())
 
 
 def as_json(row: Row) -> dict[str, Any]:

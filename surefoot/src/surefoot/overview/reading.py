@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.connect.failures import DATABASE_ERRORS, describe
-from surefoot.errors import LedgerEdited
+from surefoot.errors import LedgerEdited, SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import living
 from surefoot.ledger.table import Ledger, Row
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 async def read(engine: AsyncEngine, build: Build, *, timeout_s: float = READ_S) -> Reading:
     """Read every part within about `timeout_s`, whatever the database does.
 
-    `engine` makes read-only sessions. On failure: a database error of an unknown kind.
+    `engine` makes read-only sessions. A part that cannot be read says why.
     """
     verdict, parts = await asyncio.gather(
         check(engine, build, timeout_s=timeout_s), _read(engine, build, timeout_s)
@@ -77,7 +77,7 @@ async def _part(
             await connection.exec_driver_sql(_BOUNDS)
             found = await connection.run_sync(ask)
             await connection.rollback()
-    except DATABASE_ERRORS as error:
+    except (SurefootError, *DATABASE_ERRORS) as error:
         # A timeout has closed the connection; the parts that follow then fail as well.
         with contextlib.suppress(*DATABASE_ERRORS):
             await connection.rollback()

@@ -112,7 +112,7 @@ def _chain(
     running = happening.revision if isinstance(happening, RunningMigration) else None
 
     def state(identifier: str) -> LinkState:
-        if verdict.state == "unreachable":
+        if verdict.state in ("unreachable", "unreadable"):
             return "unknown"
         if identifier == running:
             return "running"

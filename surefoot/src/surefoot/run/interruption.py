@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
-from surefoot.connect.failures import CONNECTING_ERRORS
+from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.errors import Interrupted
 from surefoot.run.second_connection import SecondConnection
 
@@ -85,7 +85,7 @@ class Interruption:
         """Cancel the backend's statement again and again: one may come between two statements."""
         while not self._heard:
             if self.pid is not None:
-                with contextlib.suppress(*CONNECTING_ERRORS):
+                with contextlib.suppress(*DATABASE_ERRORS):
                     async with self._second.opened() as connection:
                         if not self._heard:
                             await connection.execute(

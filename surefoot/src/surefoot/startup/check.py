@@ -9,6 +9,7 @@
     never-migrated  does not serve
     diverged        does not serve: an edited, inserted or unknown revision, two heads
     unreachable     does not serve: down, refused, locked, silent
+    unreadable      does not serve: any other error, or an answer that no build writes
 
 At head it takes one statement, which only reads and takes no lock that another session waits for.
 Neither Alembic nor a revision file is imported.
@@ -29,10 +30,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, heads, one_head
-from surefoot.connect.failures import DATABASE_ERRORS, UNDEFINED_TABLE, address, explain, sqlstate
+from surefoot.connect.failures import (
+    UNDEFINED_TABLE,
+    address,
+    explain,
+    is_lost,
+    named,
+    sqlstate,
+)
 from surefoot.errors import (
     DatabaseAhead,
     DatabaseBehind,
+    DatabaseFailed,
     DatabaseUnreachable,
     NeverMigrated,
     SurefootError,
@@ -42,7 +51,9 @@ from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
 from surefoot.version_table import VersionTable
 
-State = Literal["current", "ahead", "behind", "never-migrated", "diverged", "unreachable"]
+State = Literal[
+    "current", "ahead", "behind", "never-migrated", "diverged", "unreachable", "unreadable"
+]
 
 # Closing a connection that hangs takes up to two seconds more; a probe waits for about five.
 TIMEOUT_S = 2.0
@@ -131,7 +142,7 @@ class Verdict:
 async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT_S) -> Verdict:
     """Compare the database with the build, within about `timeout_s` whatever the database does.
 
-    It reads the version table and the ledger; no error of the database is raised.
+    It reads the version table and the ledger. An error of any kind is a verdict, too.
 
     Example:
         verdict = await check(database.engine("watch"), project.build())
@@ -142,7 +153,7 @@ async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT
         with anyio.fail_after(timeout_s):
             async with autocommitting(engine).connect() as connection:
                 return await check_on(connection, build)
-    except DATABASE_ERRORS as error:
+    except Exception as error:
         return unreachable(engine.url, build, error, timeout_s=timeout_s)
 
 
@@ -152,20 +163,30 @@ def autocommitting(engine: AsyncEngine) -> AsyncEngine:
 
 
 async def check_on(connection: AsyncConnection, build: Build) -> Verdict:
-    """The same on an open connection. On failure: DATABASE_ERRORS."""
-    found = await connection.run_sync(_glance, build)
-    return decide(connection.engine.url.database or "(default)", build, found)
+    """The same on an open connection. On failure: the connection is lost."""
+    url = connection.engine.url
+    try:
+        found = await connection.run_sync(_glance, build)
+        return decide(url.database or "(default)", build, found)
+    except Exception as error:
+        if is_lost(error):
+            raise
+        # An error that nobody foresaw leaves nothing of the verdict before it.
+        return unreachable(url, build, error)
 
 
 def unreachable(
     url: URL, build: Build, error: Exception, *, timeout_s: float = TIMEOUT_S
 ) -> Verdict:
-    """The verdict from an error of the database; an unknown error is raised."""
+    """The verdict from an error."""
     database = url.database or "(default)"
+    if isinstance(error, SurefootError):
+        return Verdict("diverged", database, None, build.newest, error)
     silence = DatabaseUnreachable(database, address(url), f"no answer within {timeout_s:g} s")
     meant = silence if isinstance(error, TimeoutError) else explain(error, url)
-    if meant is None:
-        raise error
+    if meant is None or isinstance(meant, DatabaseFailed):
+        failed = meant or DatabaseFailed(database, named(error))
+        return Verdict("unreadable", database, None, build.newest, failed)
     return Verdict("unreachable", database, None, build.newest, meant)
 
 

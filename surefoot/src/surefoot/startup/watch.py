@@ -3,14 +3,16 @@
     start -> check -> announce, LISTEN -> check at each notification and every POLL_S -> Verdict
 
 It learns of a downgrade, or of a contract revision that does not tolerate this build, within two
-seconds, and of the upgrade that follows. It has a session of its own, so it does not wait for the
-service's pool; by that session a migration sees which builds are running. Notifications do not pass
-a pooler; the poll does.
+seconds, and of the upgrade that follows. A database that refuses, fails or falls silent is told
+within two seconds, too: a verdict is never older than that. The watch has a session of its own, so
+it does not wait for the service's pool; by that session a migration sees which builds are running.
+Notifications do not pass a pooler; the poll does.
 """
 
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,16 +24,31 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.connect.failures import DATABASE_ERRORS, describe
+from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce
-from surefoot.startup.check import TIMEOUT_S, Build, State, Verdict, autocommitting, check, check_on
+from surefoot.startup.check import (
+    TIMEOUT_S,
+    Build,
+    State,
+    Verdict,
+    autocommitting,
+    check,
+    check_on,
+    unreachable,
+)
 from surefoot.telemetry import verdict_changed
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 1.0
-# Comparing the whole schema takes about ten milliseconds, and is not urgent.
+POLL_S = 0.5
+# A session that does not answer for so long may be lost: another one is asked.
+PATIENCE_S = 0.6
+# Without an answer for so long, the last verdict is not told any more.
+SILENT_AFTER_S = 1.1
+# Comparing the whole schema takes about ten milliseconds, and is not urgent unless somebody asks.
 COMPARE_EVERY_S = 60.0
+FRESH_S = 1.0
 # The comparison locks every table as a reader. It must give up before deadlock_timeout where a
 # migration holds one table and waits for another.
 _SHORT_LOCKS = text("SET LOCAL lock_timeout = '100ms'")
@@ -65,13 +82,23 @@ class Watch:
         self._usable = True
         self._changed = asyncio.Event()
         self._notified = asyncio.Event()
+        # When a check began that has not ended.
+        self._asked_s: float | None = None
+        # The comparison is wanted, and is done; None while nothing is watched.
+        self._wanted = asyncio.Event()
+        self._compared = asyncio.Event()
+        self._compared_s: float | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The last verdict. On failure: RuntimeError before the first check."""
+        """The verdict of now. On failure: RuntimeError before the first check."""
         if self._verdict is None:
             raise RuntimeError("the watch has not checked the database yet")
-        return self._verdict
+        silent_s = time.monotonic() - self._asked_s if self._asked_s is not None else 0.0
+        if silent_s < SILENT_AFTER_S or self._verdict.state == "unreachable":
+            return self._verdict
+        silence = TimeoutError()
+        return unreachable(self._engine.url, self.build, silence, timeout_s=SILENT_AFTER_S)
 
     @property
     def usable(self) -> bool:
@@ -83,8 +110,19 @@ class Watch:
 
     async def refresh(self) -> Verdict:
         """Check the database now, on a connection of its own."""
-        self._note(await check(self._engine, self.build))
-        return self.verdict
+        self._asked_s = self._asked_s or time.monotonic()
+        verdict = await check(self._engine, self.build)
+        self._note(verdict)
+        return verdict
+
+    async def compared(self, wait_s: float) -> None:
+        """Wait, at most for `wait_s`, until `agrees` is no older than a second."""
+        if self._compared_s is None or time.monotonic() - self._compared_s < FRESH_S:
+            return
+        self._compared.clear()
+        self._wanted.set()
+        with anyio.move_on_after(wait_s):
+            await self._compared.wait()
 
     async def until(self, *, usable: bool) -> None:
         """Wait until the schema becomes usable, or unusable."""
@@ -104,13 +142,14 @@ class Watch:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self._compared_s = None
 
     async def _watch(self) -> None:
         while True:
             try:
                 await self._session()
-            except Exception:
-                logger.exception("the watch of the schema failed, and starts again")
+            except Exception as error:
+                self._note(unreachable(self._engine.url, self.build, error))
             await anyio.sleep(POLL_S)
 
     async def _session(self) -> None:
@@ -141,39 +180,59 @@ class Watch:
                 "the connection goes through a pooler: migrations cannot see this service, "
                 "and it notices a change of the schema at the next poll"
             )
-        while True:
-            self._notified.clear()
-            with anyio.fail_after(TIMEOUT_S):
-                self._note(await check_on(connection, self.build))
+        while await self._check_on(connection):
             with anyio.move_on_after(POLL_S):
                 await self._notified.wait()
+
+    async def _check_on(self, connection: AsyncConnection) -> bool:
+        """Check on the session; where it is silent, on another one. Whether it answered."""
+        self._notified.clear()
+        self._asked_s = time.monotonic()
+        asked = asyncio.create_task(check_on(connection, self.build))
+        try:
+            await asyncio.wait({asked}, timeout=PATIENCE_S)
+            if asked.done():
+                self._note(asked.result())
+                return True
+            await self.refresh()
+            return False
+        finally:
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
 
     async def _compare(self) -> None:
         """Compare the schema with the lock at each change of the verdict and every minute."""
         while True:
-            changed = self._changed
-            try:
-                with anyio.fail_after(TIMEOUT_S):
-                    async with self._comparing.connect() as connection:
-                        await connection.execute(_SHORT_LOCKS)
-                        found = await connection.run_sync(
-                            agreement.compare,
-                            self.build.revisions,
-                            self.build.version_table,
-                            self.build.schemas,
-                        )
-                self.agrees = found.agrees
-            except DATABASE_ERRORS as error:
-                self.agrees = None
-                logger.debug("the schema could not be compared: %s", describe(error))
-            except Exception:
-                logger.exception("the comparison of the schema failed")
+            self._wanted.clear()
+            self.agrees = await self._agrees()
+            self._compared_s = time.monotonic()
+            self._compared.set()
             with anyio.move_on_after(COMPARE_EVERY_S):
-                await changed.wait()
+                await self._wanted.wait()
+
+    async def _agrees(self) -> bool | None:
+        """Whether the schema has the fingerprint of the lock; None where that is not known."""
+        try:
+            with anyio.fail_after(TIMEOUT_S):
+                async with self._comparing.connect() as connection:
+                    await connection.execute(_SHORT_LOCKS)
+                    found = await connection.run_sync(
+                        agreement.compare,
+                        self.build.revisions,
+                        self.build.version_table,
+                        self.build.schemas,
+                    )
+        except (SurefootError, *DATABASE_ERRORS) as error:
+            logger.debug("the schema could not be compared: %s", describe(error))
+        except Exception:
+            logger.exception("the comparison of the schema failed")
+        else:
+            return found.agrees
+        return None
 
     def _note(self, verdict: Verdict) -> None:
         """Keep the verdict and log a change. The first verdict is the caller's to report."""
-        before, self._verdict = self._verdict, verdict
+        before, self._verdict, self._asked_s = self._verdict, verdict, None
         self.checked_at = datetime.now(timezone.utc)
         if verdict.state != "unreachable":
             self._usable = verdict.error is None
@@ -187,6 +246,7 @@ class Watch:
             logger.info("ready: %s", verdict)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+        self._wanted.set()
 
 
 def _said(verdict: Verdict) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, Router
 
+from surefoot.errors.disclosure import in_json
 from surefoot.overview import Overview, overview, read
 from surefoot.startup.watch import Watch
 from surefoot.web.readiness import Readiness
@@ -37,6 +38,8 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+# The drift that a probe's answer tells is of this moment, if that is known so soon.
+COMPARE_S = 0.25
 NOT_A_ROW = "query.before: Input should be an integer of at least 1"
 
 
@@ -90,11 +93,14 @@ def overview_app(
         return Response(body, media_type=media_type)
 
     async def ready(request: Request) -> Response:
-        readiness = Readiness.of(_given(watch))
-        if await may_see_details(request):
-            body = asdict(readiness)
-        else:
-            body = {"status": readiness.status, "code": readiness.code}
+        watched = _given(watch)
+        detailed = await may_see_details(request)
+        if detailed:
+            await watched.compared(COMPARE_S)
+        readiness = Readiness.of(watched)
+        body = asdict(readiness)
+        if not detailed:
+            body = {name: body[name] for name in ("status", "code")}
         return _json(body, 200 if readiness.status == "ready" else 503)
 
     async def may_see_details(request: Request) -> bool:
@@ -136,7 +142,7 @@ def _before(request: Request) -> int | None:
 def _json(
     value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_moment)
+    body = in_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_moment))
     return Response(body, status, headers, media_type="application/json")
 
 

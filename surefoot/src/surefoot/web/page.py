@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from surefoot.errors.disclosure import printable
 from surefoot.overview import Overview, Unread
 from surefoot.overview.model import Link
 from surefoot.run.report import duration
@@ -55,7 +56,7 @@ def render(seen: Overview) -> str:
     """The page."""
     earlier, drawn = _split(seen.chain)
     is_running = seen.happening is not None and not isinstance(seen.happening, Unread)
-    return _template().render(
+    html = _template().render(
         seen=seen,
         word=_word(seen),
         is_running=is_running,
@@ -64,6 +65,7 @@ def render(seen: Overview) -> str:
         drawn=drawn,
         earlier=earlier,
     )
+    return printable(html)
 
 
 def style_sha256() -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
-from surefoot.connect.failures import CONNECTING_ERRORS
+from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.connect.limits import Limits
 from surefoot.run.events import Listen, StatementRunning, StatementWaiting
 from surefoot.run.locks import waits
@@ -123,7 +123,7 @@ class Observer:
             await asyncio.sleep(LOOK_EVERY_S)
             if not self._is_slow():
                 continue
-            with contextlib.suppress(*CONNECTING_ERRORS):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._second.opened() as connection:
                     while True:
                         await connection.run_sync(self._look)

@@ -33,6 +33,7 @@ from surefoot.run.guards.guards import (
     refuse_unsafe,
     spare_services,
 )
+from surefoot.run.guards.id_length import refuse_long_ids
 from surefoot.run.guards.loss import LossGuard
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
@@ -100,6 +101,7 @@ class Migration:
             if not got:
                 return
             self.revisions = self._files()
+            refuse_long_ids(run, self.revisions)
             self._retries.look(lambda: self._bookkeeping.open(self.revisions, inhabited=inhabited))
             refuse_mixtures(self.revisions, self._recorder.before, run.command)
             try:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.connect.failures import CANCELLED, sqlstate
 from surefoot.errors import LockBlocked
 from surefoot.errors.temporary import Cause
+from surefoot.operations.lock_class import LockClass
 from surefoot.run.events import Blocked
 from surefoot.run.run import Run
 from surefoot.run.sessions import Blocker

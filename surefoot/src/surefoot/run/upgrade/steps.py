@@ -18,9 +18,11 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
 from surefoot.errors import CommandUnknown, DatabaseAhead
+from surefoot.ledger.glance import ids
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.recorder import Recorder
 from surefoot.run.report import PlannedRevision
+from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from surefoot.run.upgrade.migration import Migration
@@ -59,13 +61,15 @@ def recorded(
 ) -> Function:
     """The function, with its steps reported to recorder and migration; without one it has none.
 
-    On failure, when it runs: DatabaseAhead, where the database names a revision without a file;
+    On failure, when it runs: VersionRowInvalid; DatabaseAhead, where the database names a revision
+    without a file;
     CommandUnknown, where a command that only reads yields a step.
     """
 
     # By the name of the function, autogenerate tells `check` from `revision`.
     @wraps(function)
     def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
+        ids(heads, VersionTable(ctx.version_table, ctx.version_table_schema))
         unknown = sorted(head for head in heads if not _known(script, head))
         if unknown:
             expected = ", ".join(script.get_heads()) or "base"
