@@ -16,7 +16,6 @@ from sqlalchemy.types import TypeEngine
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.allowances import as_declared, of_column
 from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.index_swap import named, renamed_index
@@ -116,8 +115,7 @@ def _made_beside(
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
         f"{there} in the existing rows, in batches and outside of a revision."
     )
-    allow = tuple(as_declared(of_column(there, there_as_read)))
-    yield RevisionPart(add, Turn.MAIN, "", f"Add {there}", about, allow)
+    yield RevisionPart(add, Turn.MAIN, "", f"Add {there}", about)
     for user in sorted(users_of(comparison, key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if there_as_read.not_null:

@@ -93,6 +93,10 @@ class Comparison:
                     objects[key] = _replaced(objects[key], old, new)
         return replace(self.database, objects=objects)
 
+    def sides(self, key: Key) -> tuple[SchemaObject | None, SchemaObject | None]:
+        """An object as the database has it and as the models declare it."""
+        return self.followed.objects.get(key), self.models.objects.get(key)
+
     def column(self, key: Key) -> tuple[Column, Column] | None:
         """A column as the database has it and as the models declare it; None where one lacks it."""
         found, expected = self.followed.find(Column, key), self.models.find(Column, key)

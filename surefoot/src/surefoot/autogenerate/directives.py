@@ -12,6 +12,7 @@ from alembic.operations import ops
 from alembic.script import ScriptDirectory
 
 from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.renames import Candidate, candidates, candidates_of
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
@@ -55,9 +56,8 @@ def process_revision_directives(
         directives.append(made)
         dropped = set(_dropped(planned))
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
-        texts.add(made, comparison, (*_why(planned), *doubts), planned.allow)
-        for comment in texts.of(str(made.rev_id)).allow:
-            sys.stderr.write(f"{made.rev_id}  {comment}\n")
+        narrows = phase(planned.changes, comparison)
+        texts.add(str(made.rev_id), narrows, (*_why(planned), *doubts), planned.allow)
     _ask(doubtful)
 
 

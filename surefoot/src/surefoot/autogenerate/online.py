@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
+from sqlalchemy import ForeignKeyConstraint
 
 from surefoot.autogenerate import domains
 from surefoot.autogenerate.additions import fills_rows
@@ -79,6 +80,14 @@ class Online:
             yield RevisionPart(change, Turn.TABLES, table, f"Drop {table}", about)
         elif isinstance(operation, ops.DropColumnOp) and change.action != "remake":
             yield from dropped_column(change, operation, self.comparison)
+        elif isinstance(operation, ops.CreateTableOp):
+            refers = any(
+                isinstance(item, ForeignKeyConstraint)
+                and item.referred_table.name in self.comparison.kept_tables
+                for item in operation.columns
+            )
+            allow = unavoidable("reference of a partitioned table", table) if refers else ()
+            yield RevisionPart(change, Turn.MAIN, allow=allow)
         elif key is None:
             about = REWRITE if self._rewrites(operation) else ""
             written = about and self.comparison.is_in_use(table)

@@ -22,7 +22,7 @@ from surefoot.autogenerate.transitions import transitions
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, table_of
 
-_VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
+_VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
@@ -60,7 +60,7 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
     return [
         RevisionPlan(
             tuple(part.change for part in group),
-            None if group is named else _title(group, comparison),
+            None if group is named else _title(group),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
             tuple(dict.fromkeys(each for part in group for each in part.allow)),
         )
@@ -151,13 +151,13 @@ def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
     return grouped[0]
 
 
-def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
-    first, *rest = dict.fromkeys(part.title or _said(part.change, comparison) for part in group)
+def _title(group: Sequence[RevisionPart]) -> str:
+    first, *rest = dict.fromkeys(part.title or _said(part.change) for part in group)
     return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
 
 
-def _said(change: Change, comparison: Comparison) -> str:
-    transition = next(transitions([change], comparison), None)
+def _said(change: Change) -> str:
+    transition = next(transitions(change), None)
     if transition is None:
         return "Change a table"
     kind = "" if transition.key.kind in ("table", "column") else f"the {transition.key.kind} "

@@ -6,16 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alembic.operations import ops
-
 from surefoot.autogenerate import code_format
-from surefoot.autogenerate.allowances import declared_so, merged
+from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Allowance
-from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.locks import locks
-from surefoot.autogenerate.phase import phase
-from surefoot.autogenerate.transitions import transitions
-from surefoot.autogenerate.undo import undo
+from surefoot.errors.names import command
 from surefoot.rules.suppressions import comment
 
 _WIDTH = 100
@@ -36,6 +30,11 @@ class RevisionText:
     allow: tuple[str, ...] = ()
 
 
+def unmeasured() -> str:
+    """The text of a line that a trace completes."""
+    return f"not measured; `{command()} plan` measures it."
+
+
 @dataclass
 class RevisionTexts:
     """The texts of the revisions that are being written, by id."""
@@ -43,24 +42,15 @@ class RevisionTexts:
     texts: dict[str, RevisionText] = field(default_factory=dict)
 
     def add(
-        self,
-        script: ops.MigrationScript,
-        comparison: Comparison | None,
-        why: Sequence[str] = (),
-        allow: Iterable[Allowance] = (),
+        self, revision: str, phase: str, why: Sequence[str], allow: Iterable[Allowance]
     ) -> None:
         """Generate the texts of a revision."""
-        if comparison is None or script.upgrade_ops is None:
-            return
-        changes = script.upgrade_ops.ops
-        found = list(transitions(changes, comparison))
-        allowed = merged((*allow, *declared_so(changes, found, comparison)))
-        self.texts[str(script.rev_id)] = RevisionText(
+        self.texts[revision] = RevisionText(
             "\n\n".join(_docstring(words) for words in why) or RevisionText.why,
-            phase(found, comparison),
-            locks(found, comparison),
-            undo(found),
-            tuple(comment(*each) for each in allowed),
+            phase,
+            unmeasured(),
+            unmeasured(),
+            tuple(comment(*each) for each in merged(allow)),
         )
 
     def of(self, revision: str) -> RevisionText:
