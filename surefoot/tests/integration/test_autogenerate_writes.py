@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata
-from surefoot.autogenerate import configure_options, not_null
+from surefoot.autogenerate import configure_options, constraints
 from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, UsageError
 
 
@@ -462,7 +462,7 @@ async def test_null_is_forbidden_as_the_server_can(
     project: Project, monkeypatch: pytest.MonkeyPatch, by_itself: bool
 ) -> None:
     """By itself from PostgreSQL 18 on, before by a check whose word SET NOT NULL takes."""
-    monkeypatch.setattr(not_null, "NOT_NULL_NOT_VALID", 0 if by_itself else 99)
+    monkeypatch.setattr(constraints, "NOT_NULL_NOT_VALID", 0 if by_itself else 99)
     await project.create(things(Column("n", Integer)))
     written = await project.revise(things(Column("n", Integer, nullable=False)), "Forbid null")
     known = ["contract", "expand", "expand"]

@@ -6,11 +6,10 @@ import ast
 
 import pytest
 
-from surefoot.autogenerate.code_format import body, imports
 from surefoot.autogenerate.comparison import Comparison, renamed, replaces
 from surefoot.autogenerate.enums import additions
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
 from surefoot.autogenerate.type_change import is_widening, needs_no_rewrite
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.order import in_order

@@ -11,9 +11,8 @@ from alembic.operations import ops
 from sqlalchemy import BigInteger, Integer
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import identity
+from surefoot.autogenerate.columns import identity, not_null
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.autogenerate.object_diff import ObjectDiff

@@ -15,12 +15,11 @@ from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import TypeEngine
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
+from surefoot.autogenerate.columns import not_null
 from surefoot.autogenerate.comparison import Comparison, temporary_name
-from surefoot.autogenerate.index_swap import named, renamed_index
-from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
-from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of, named, renamed_index
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
 from surefoot.autogenerate.tables import as_read

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint
 from sqlalchemy.schema import Constraint
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.declared import Declared
+from surefoot.autogenerate.comparison import Declared
 from surefoot.autogenerate.rendering import ContinueSequence, CreateCheck, CreatePrimaryKey, sql
 from surefoot.catalog import Key, SchemaObject, kinds, statements
 from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference

@@ -11,17 +11,15 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint
 
 from surefoot.autogenerate import domains
-from surefoot.autogenerate.additions import fills_rows
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.column_swap import swap_column, swap_enum
+from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.constraints import constraint_parts
+from surefoot.autogenerate.constraints import constraint_parts, dropped_column, forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.enums import used_by
-from surefoot.autogenerate.index_swap import can_swap, swap_index
-from surefoot.autogenerate.indexes import index_of
-from surefoot.autogenerate.not_null import dropped_column, forbid_null
+from surefoot.autogenerate.indexes import can_swap, index_of, swap_index
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
 from surefoot.autogenerate.renames import rename_parts
 from surefoot.autogenerate.rendering import (

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.change import Transition, transitions
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
-from surefoot.autogenerate.transitions import Transition, transitions
 from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of

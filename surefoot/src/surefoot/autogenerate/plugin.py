@@ -16,7 +16,7 @@ from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
 EXCLUDE = "surefoot_exclude"
-_COMPARATORS = "surefoot.autogenerate.comparators"
+_HOOKS = "surefoot.autogenerate.hooks"
 
 
 def configure_options(
@@ -69,7 +69,7 @@ def register() -> None:
 
 def _later(name: str) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
-        return getattr(import_module(_COMPARATORS), name)(*arguments)
+        return getattr(import_module(_HOOKS), name)(*arguments)
 
     return call
 
@@ -78,6 +78,6 @@ class _LazyTexts:
     """The RevisionTexts of a run for its template, made on first use."""
 
     def __getattr__(self, name: str) -> Any:
-        texts = import_module(_COMPARATORS).RevisionTexts()
+        texts = import_module(_HOOKS).RevisionTexts()
         vars(self).update({each: getattr(texts, each) for each in dir(texts) if each[0] != "_"})
         return getattr(texts, name)

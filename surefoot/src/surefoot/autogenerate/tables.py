@@ -9,11 +9,9 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import NullType
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.additions import added
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import alter, collated, identity
-from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.declared import is_bare
+from surefoot.autogenerate.columns import added, alter, collated, identity
+from surefoot.autogenerate.comparison import Comparison, changed, is_bare
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.autogenerate.table_state import plain, state, states
