@@ -20,9 +20,7 @@ from surefoot.autogenerate.columns import not_null
 from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of, named, renamed_index
-from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
-from surefoot.autogenerate.tables import as_read
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
@@ -50,7 +48,7 @@ def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """
     kind, there = comparison.models.one(Column, key).type, temporary_name(key.name)
     purpose = f"make {key.name} {kind}"
-    yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
+    yield from _made_beside(key, comparison, comparison.columns[key].type, purpose)
     swap = _swapped(key, comparison)
     _with_default(swap, key, comparison)
     change = Change(Stage.TABLES, [*swap.refuse, *swap.do], swap.undo, "swapped", key)
@@ -101,7 +99,7 @@ def _made_beside(
     key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
 ) -> Iterator[RevisionPart]:
     """The new column with its indexes and constraints, under temporary names."""
-    declared, there = comparison.columns[key][1], temporary_name(key.name)
+    declared, there = comparison.columns[key], temporary_name(key.name)
     there_as_read = comparison.temporary.one(Column, Key("column", there))
     table, copy = declared.table.name, copy_column(declared)
     copy.name = copy.key = temporary_name(str(declared.name))
@@ -143,15 +141,14 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
 
 
 def _swapped(key: Key, comparison: Comparison) -> _Swap:
-    found, declared = comparison.columns[key]
+    declared = comparison.columns[key]
     table, name = declared.table.name, str(declared.name)
     there = temporary_name(name)
     rename = RenameColumn(table, there, name)
     unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
     hint = f"Fill {there} in these rows first: this revision drops {name}."
     swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
-    former = as_read(comparison, table, found, ObjectDiff())
-    swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
+    swap.undo = [rename.reverse(), ops.AddColumnOp(table, comparison.reflected(key))]
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         one, other = (not_null_name(table, each) for each in (there, name))
         to, back = _renamed_constraint(table, one, other)
@@ -188,7 +185,7 @@ def _names(
 
 
 def _with_default(swap: _Swap, key: Key, comparison: Comparison) -> None:
-    declared = comparison.columns[key][1]
+    declared = comparison.columns[key]
     table, name, default = declared.table.name, str(declared.name), declared.server_default
     if isinstance(default, DefaultClause):
         swap.do.append(ops.AlterColumnOp(table, name, modify_server_default=default))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,11 +15,13 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import CheckConstraint, Constraint, Dialect, Index, MetaData, text
+from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate.grants import Grants, read_grants
 from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
 from surefoot.catalog.kinds import Attributes, Column, Enum, Names, Table
 from surefoot.catalog.models import models_catalog
+from surefoot.compat.sqlalchemy import copy_column
 from surefoot.errors import PermissionMissing
 from surefoot.quoting import literal, quoted
 
@@ -51,8 +53,11 @@ class Comparison:
     major: int = 0
     # The models once more, with each retyped column and enum under its temporary name.
     temporary: Catalog = field(default_factory=lambda: Catalog({}))
-    # A column of both sides, as it was reflected and as it is declared.
-    columns: dict[Key, tuple[sa.Column[Any], sa.Column[Any]]] = field(default_factory=dict)
+    # The tables of the models, each after those that it refers to, and their columns.
+    tables: Mapping[str, sa.Table] = field(default_factory=dict)
+    columns: Mapping[Key, sa.Column[Any]] = field(default_factory=dict)
+    # A table of the database, as SQLAlchemy reflects it.
+    reflect: Callable[[str], sa.Table] = lambda name: sa.Table(name, MetaData())
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
@@ -102,6 +107,21 @@ class Comparison:
         found, expected = self.followed.find(Column, key), self.models.find(Column, key)
         return None if found is None or expected is None else (found, expected)
 
+    def pair(self, key: Key) -> tuple[Column, Column]:
+        """A column that both sides have."""
+        return self.followed.one(Column, key), self.models.one(Column, key)
+
+    def reflected(self, key: Key) -> sa.Column[Any]:
+        """A copy of a column as the catalog has it; reflection mixes in its domain and its key."""
+        found = self.database.one(Column, key)
+        column = copy_column(self.reflect(found.table).c[found.name])
+        column.nullable, kind = not found.not_null, column.type
+        # SQLAlchemy 2.0 leaves the collation out.
+        if found.collation is not None and isinstance(kind, sa.String) and kind.collation is None:
+            column.type = kind.copy()
+            column.type.collation = found.collation.strip('"')
+        return column
+
     def using(self, column: str, old: str, new: str) -> str | None:
         """The USING expression of a type change; None where PostgreSQL needs none."""
         before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
@@ -130,7 +150,9 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     metadata = [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
-    excluded = {*exclude, context.migration_context.version_table}
+    tables = [table for table in context.sorted_tables if table.schema is None]
+    excluded = {*exclude, context.migration_context.version_table, *_hidden(context, tables)}
+    tables = [table for table in tables if table.name not in excluded]
     database = snapshot(connection, schema, exclude=excluded)
     try:
         rename = partial(_rename_to_temporary, database)
@@ -156,7 +178,34 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
+        {table.name: table for table in tables},
+        {Key("column", f"{each.name}.{c.name}"): c for each in tables for c in each.c},
+        cache(partial(_reflect, context)),
     )
+
+
+def _hidden(context: AutogenContext, tables: Iterable[sa.Table]) -> Iterator[str]:
+    """The tables that the project's `include_name` and `include_object` leave out."""
+    for table in tables:
+        if not context.run_object_filters(table, table.name, "table", False, None):
+            yield table.name
+    assert context.inspector is not None
+    for name in context.inspector.get_table_names():
+        seen = context.run_name_filters(name, "table", {"schema_name": None})
+        table = sa.Table(name, MetaData())
+        if not (seen and context.run_object_filters(table, name, "table", True, None)):
+            yield name
+
+
+def _reflect(context: AutogenContext, name: str) -> sa.Table:
+    table, impl = sa.Table(name, MetaData()), context.migration_context.impl
+    sa.event.listen(table, "column_reflect", impl.autogen_column_reflect)
+    assert context.inspector is not None
+    context.inspector.reflect_table(table, None, resolve_fks=False)
+    for item in table.constraints:
+        # The name that it has, whatever convention is in force when the revision runs.
+        item.name = conv(str(item.name)) if item.name else None
+    return table
 
 
 def temporary_name(name: str) -> str:

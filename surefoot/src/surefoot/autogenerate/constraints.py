@@ -168,16 +168,12 @@ def _by_check(
     yield RevisionPart(forbid, Turn.REQUIRE, table, f"Forbid null in {key.name}", about)
 
 
-def dropped_column(
-    change: Change, drop: ops.DropColumnOp, comparison: Comparison
-) -> Iterator[RevisionPart]:
+def dropped_column(change: Change, key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
     """Drops a column; a required one is first made optional for new releases."""
-    table, column = str(drop.table_name), str(drop.column_name)
-    key = Key("column", f"{table}.{column}")
-    back, found = change.undo[0] if change.undo else None, comparison.database.find(Column, key)
+    found, back = comparison.database.one(Column, key), change.undo[0]
+    table, column = found.table, found.name
     # A row without a value is refused.
-    demanded = found is not None and found.not_null and not found.has_own_value
-    if demanded and isinstance(back, ops.AddColumnOp):
+    if found.not_null and not found.has_own_value and isinstance(back, ops.AddColumnOp):
         free = ops.AlterColumnOp(table, column, modify_nullable=True, existing_nullable=False)
         free.existing_type = back.column.type
         optional = Change(Stage.TABLES, [free], [free.reverse()], "nullable", key)
@@ -185,7 +181,7 @@ def dropped_column(
         yield RevisionPart(optional, Turn.MAIN, "", f"Allow rows without {key.name}", about)
         copy = copy_column(back.column)
         copy.nullable = True
-        undo = [ops.AddColumnOp(table, copy, schema=back.schema), *change.undo[1:]]
-        change = Change(change.stage, [drop], undo, change.action, change.key)
+        undo = [ops.AddColumnOp(table, copy)]
+        change = Change(change.stage, change.ops, undo, change.action, key)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     yield RevisionPart(change, Turn.COLUMNS, table, f"Drop {key.name}", about)

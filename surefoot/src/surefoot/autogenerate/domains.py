@@ -23,7 +23,7 @@ from surefoot.quoting import quoted
 
 def checked_domain(comparison: Comparison, column: Key) -> bool:
     """Whether a new column has an existing domain with constraints, which null may break."""
-    used = (comparison.database.find(Domain, key) for key in comparison.models.uses[column])
+    used = (comparison.database.find(Domain, key) for key in comparison.models.uses.get(column, ()))
     return any(domain is not None and domain.is_constrained for domain in used)
 
 

@@ -50,11 +50,12 @@ def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The operations around the removal of a value: they drop and restore blocking objects."""
-    columns = {name: (found, found) for name, (found, _) in comparison.columns.items()}
+    there = (each for each in comparison.columns if each in comparison.database.objects)
+    columns = {each: comparison.reflected(each) for each in there}
     as_it_was = replace(comparison, models=comparison.database, declared={}, columns=columns)
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
-    changes = [*table_changes(as_it_was, diff, ()), *object_changes(as_it_was, diff)]
+    changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]
     changes.sort(key=lambda change: change.stage)
     return (
         [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],

@@ -20,9 +20,8 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction, types
 from sqlalchemy.dialects import postgresql
 
-from surefoot.autogenerate.change import Change
-from surefoot.autogenerate.columns import compare_default, compare_nullable, compare_type
-from surefoot.autogenerate.comparison import compare, comparison_of
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
 from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.object_diff import diff_objects
 from surefoot.autogenerate.objects import object_changes
@@ -45,15 +44,14 @@ from surefoot.errors import MessageMissing, UsageError
 __all__ = [
     "RevisionTexts",
     "begin",
-    "compare_default",
-    "compare_nullable",
-    "compare_type",
+    "compare_tables",
     "end",
     "process_revision_directives",
     "render_item",
 ]
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
+_LOSES_DATA = (("drop", "table"), ("drop", "column"))
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
     WeakKeyDictionary()
@@ -84,21 +82,39 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     """Replace Alembic's operations by changes, after everything was compared."""
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
+    if comparison is not None:
+        _write_changes(comparison, renames, operations)
     if savepoint is not None:
         savepoint.rollback()
-    if comparison is None:
-        return PriorityDispatchResult.CONTINUE
+    return PriorityDispatchResult.CONTINUE
+
+
+def _write_changes(
+    comparison: Comparison, renames: list[Rename], operations: ops.UpgradeOps
+) -> None:
+    # The catalogs do not cover other schemas.
+    far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
     diff = diff_objects(comparison)
     changes: list[Change] = [
         *(rename.change() for rename in renames),
-        *table_changes(comparison, diff, operations.ops),
+        *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
+        *table_changes(comparison, diff),
         *object_changes(comparison, diff),
         *enum_changes(comparison, diff),
     ]
     changes.sort(key=lambda change: change.stage)
+    planned = plan(changes, comparison, diff) if changes else []
     operations.ops[:] = changes
-    operations.info.update(comparison=comparison, diff=diff)
-    return PriorityDispatchResult.CONTINUE
+    operations.info.update(comparison=comparison, planned=planned)
+
+
+def compare_tables(
+    context: AutogenContext, operations: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Leave the other schemas to Alembic where the catalogs of this one are compared."""
+    if comparison_of(context) is not None:
+        schemas.discard(None)
+    return PriorityDispatchResult.CONTINUE if schemas else PriorityDispatchResult.STOP
 
 
 def _rename(context: AutogenContext, renames: list[Rename]) -> None:
@@ -185,11 +201,8 @@ def _ask(doubtful: Iterable[Candidate]) -> None:
 def _dropped(planned: RevisionPlan) -> Iterable[str]:
     """The tables and columns that a revision drops."""
     for change in planned.changes:
-        for operation in change.ops:
-            if isinstance(operation, ops.DropColumnOp):
-                yield f"{operation.table_name}.{operation.column_name}"
-            elif isinstance(operation, ops.DropTableOp):
-                yield operation.table_name
+        if change.key is not None and (change.action, change.key.kind) in _LOSES_DATA:
+            yield change.key.name
 
 
 def _why(planned: RevisionPlan) -> Sequence[str]:
@@ -213,10 +226,8 @@ def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
-    comparison, diff = operations.info["comparison"], operations.info["diff"]
-    planned = plan(cast("list[Change]", operations.ops), comparison, diff)
     first, before = str(script.rev_id), None
-    for number, each in enumerate(planned):
+    for number, each in enumerate(operations.info["planned"]):
         upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None

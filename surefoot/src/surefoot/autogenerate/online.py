@@ -71,13 +71,13 @@ class Online:
         elif values:
             title = f"Add {', '.join(each.value for each in values)} to {values[0].type_name}"
             yield RevisionPart(change, Turn.VALUES, "", title)
-        elif getattr(operation, "schema", None) is not None:
+        elif getattr(operation, "schema", None) is not None or key is None:
             yield RevisionPart(change, Turn.MAIN)
         elif isinstance(operation, ops.DropTableOp):
             about = _UNUSED.format(f"the table {table}")
             yield RevisionPart(change, Turn.TABLES, table, f"Drop {table}", about)
         elif isinstance(operation, ops.DropColumnOp) and change.action != "remake":
-            yield from dropped_column(change, operation, self.comparison)
+            yield from dropped_column(change, key, self.comparison)
         elif isinstance(operation, ops.CreateTableOp):
             refers = any(
                 isinstance(item, ForeignKeyConstraint)
@@ -86,8 +86,9 @@ class Online:
             )
             allow = unavoidable("reference of a partitioned table", table) if refers else ()
             yield RevisionPart(change, Turn.MAIN, allow=allow)
-        elif key is None:
-            about = REWRITE if self._rewrites(operation) else ""
+        elif change.action == "retype":
+            found, expected = self.comparison.pair(key)
+            about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
             written = about and self.comparison.is_in_use(table)
             allow = unavoidable("type of a column", table) if written else ()
             yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
@@ -113,7 +114,7 @@ class Online:
             yield from self._type(change, key)
         elif number := self._number(change, key):
             yield from _numbered(change, key, number)
-        elif key.kind == "column" and change.action == "default":
+        elif change.action == "default" and key not in self.comparison.database.objects:
             yield RevisionPart(change, Turn.MAIN, about=_UNFILLED.format(key.name))
         elif key.kind == "index":
             yield from self._index(change, key)
@@ -143,14 +144,6 @@ class Online:
         """The object of the models, or else of the database."""
         models, database = self.comparison.models.objects, self.comparison.database.objects
         return models.get(key) or database.get(key)
-
-    def _rewrites(self, operation: object) -> bool:
-        """Whether this is a type change that rewrites the table."""
-        if not isinstance(operation, ops.AlterColumnOp) or operation.modify_type is None:
-            return False
-        key = Key("column", f"{operation.table_name}.{operation.column_name}")
-        pair = self.comparison.column(key)
-        return pair is not None and not needs_no_rewrite(pair[0].type, pair[1].type)
 
     def _writes_rows(self, key: Key) -> bool:
         """Whether adding the column rewrites the table."""

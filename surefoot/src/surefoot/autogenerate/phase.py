@@ -6,10 +6,8 @@ read null where it never did. In doubt the phase is `contract`, which a person h
 
 from collections.abc import Iterable
 
-from alembic.operations import MigrateOperation
-
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Transition, transitions
+from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
 from surefoot.autogenerate.type_change import is_widening
@@ -25,21 +23,20 @@ _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
-def phase(changes: Iterable[MigrateOperation], comparison: Comparison) -> str:
+def phase(changes: Iterable[Change], comparison: Comparison) -> str:
     """`expand` or `contract`."""
-    found = (each for change in changes for each in transitions(change))
-    return "contract" if any(_narrows(each, comparison) for each in found) else "expand"
+    narrows = any(_narrows(each.action, each.key, comparison) for each in changes if each.key)
+    return "contract" if narrows else "expand"
 
 
-def _narrows(transition: Transition, comparison: Comparison) -> bool:
-    action, (kind, _) = transition
-    before, after = comparison.sides(transition.key)
-    if (table_of(after or before) or transition.column_table) in comparison.new_tables:
+def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
+    kind, (before, after) = key.kind, comparison.sides(key)
+    if (table_of(after or before) or key.name) in comparison.new_tables:
         return False
     if kind == "column":
         return _column_narrows(action, before, after)
     if kind in ("constraint", "index"):
-        return _key_narrows(transition, comparison)
+        return _key_narrows(action, key, comparison)
     if action == "make":
         is_code = kind in (*VIEWS, *ROUTINES)
         return before is not None if is_code else kind not in _MAY_COME
@@ -68,8 +65,7 @@ def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObjec
     return action in _FORBIDS
 
 
-def _key_narrows(transition: Transition, comparison: Comparison) -> bool:
-    action, key = transition
+def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     before, after = comparison.sides(key)
     item = after or before
     unique = isinstance(item, Index) and item.unique

@@ -13,17 +13,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from alembic.operations import ops
-
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import (
     Allowance,
     Change,
     RevisionPart,
     Stage,
-    Transition,
     Turn,
-    transitions,
 )
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
@@ -31,7 +27,6 @@ from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.online import Online
-from surefoot.autogenerate.rendering import RenameColumn
 from surefoot.autogenerate.type_change import needs_no_rewrite
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Table, table_of
@@ -57,9 +52,8 @@ class RevisionPlan:
 def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
     only_tables_renamed = all(
-        change.action == "rename" and not isinstance(operation, RenameColumn)
+        change.action == "rename" and change.key is not None and change.key.kind != "column"
         for change in changes
-        for operation in change.ops
     )
     online = Online(comparison, _moved(changes, diff), only_tables_renamed)
     parts = [part for change in changes for part in online.parts(change)]
@@ -85,10 +79,9 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
 def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
     """The objects that are recreated or retyped; objects that depend on them go first."""
     retyped = {
-        Key("column", f"{operation.table_name}.{operation.column_name}")
+        change.key
         for change in changes
-        for operation in change.ops
-        if isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None
+        if change.key and change.key.kind == "column" and change.action in ("retype", "swap")
     }
     recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
@@ -171,11 +164,10 @@ def _title(group: Sequence[RevisionPart]) -> str:
 
 
 def _said(change: Change) -> str:
-    transition = next(transitions(change), None)
-    if transition is None:
+    if change.key is None:
         return "Change a table"
-    kind = "" if transition.key.kind in ("table", "column") else f"the {transition.key.kind} "
-    return f"{_VERBS.get(transition.action, 'Change')} {kind}{transition.key.name}"
+    kind = "" if change.key.kind in ("table", "column") else f"the {change.key.kind} "
+    return f"{_VERBS.get(change.action, 'Change')} {kind}{change.key.name}"
 
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
@@ -198,55 +190,53 @@ def split_by_locks(
     parts: Iterable[RevisionPart], comparison: Comparison
 ) -> list[list[RevisionPart]]:
     """The parts of a turn as revisions, in order."""
-    known = [(part, list(transitions(part.change))) for part in parts]
-    coming = Counter(key for _, found in known for key in {each.key for each in found})
+    parts = list(parts)
+    coming = Counter(part.change.key for part in parts)
     # Dropped and not yet created again.
     away: set[Key] = set()
     revisions = [_Revision()]
-    for part, found in known:
-        leaves = part.change.stage in _LEAVES
-        tables = {table for each in found for table in _locked(each, comparison)}
+    for part in parts:
+        change, key = part.change, part.change.key
+        leaves = change.stage in _LEAVES
+        tables = set() if key is None else set(_locked(change.action, key, comparison))
         held, made = revisions[-1].held, revisions[-1].made
         broken = ["avoid-locking-two-tables"] if held and tables - held - made else []
-        if held and not leaves and any(_works(each, comparison) for each in found):
+        if held and key and not leaves and _works(change.action, key, comparison):
             broken.append("avoid-work-under-access-exclusive")
         if broken and not away:
             revisions.append(_Revision())
             broken = []
         current = revisions[-1]
-        for key in {each.key for each in found}:
-            coming[key] -= 1
-            if leaves and coming[key] > 0:
-                away.add(key)
-        names = ", ".join(f"the {key.kind} {key.name}" for key in sorted(away))
+        coming[key] -= 1
+        if key and leaves and coming[key] > 0:
+            away.add(key)
+        names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
         reason = f"{names} would be missing between two transactions"
         allow = (Allowance(rule, reason) for rule in broken)
-        away = {key for key in away if coming[key] > 0}
+        away = {each for each in away if coming[each] > 0}
         current.parts.append(replace(part, allow=(*part.allow, *allow)))
-        relations = [each for each in found if each.key.kind in _RELATIONS]
-        current.made |= {
-            e.key.name for e in relations if e.action in ("make", "remake") and not leaves
-        }
-        gone = {e.key.name for e in relations if e.action == "drop" or leaves}
-        current.held = (current.held | tables) - current.made - gone
+        current.held |= tables
+        if key and key.kind in _RELATIONS:
+            if change.action in ("make", "remake") and not leaves:
+                current.made.add(key.name)
+            elif change.action == "drop" or leaves:
+                current.held.discard(key.name)
+        current.held -= current.made
     return [each.parts for each in revisions if each.parts]
 
 
-def _locked(transition: Transition, comparison: Comparison) -> Iterator[str]:
-    """The relations that a transition locks against readers or writers."""
-    action, key = transition
+def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
+    """The relations that an action locks against readers or writers."""
     before, after = comparison.sides(key)
     item = after or before
     if action in _QUIET or (action, key.kind) == ("rename", "index") or key.kind == "statistics":
         return
     if key.kind == "table":
-        new = action == "make"
-        yield from () if new else (key.name,)
-        catalog = comparison.models if new else comparison.database
-        constraints = catalog.of_table(Constraint, key.name).values()
-        referred = map(
-            object_operations.refers_to, constraints if action in ("make", "drop") else ()
-        )
+        if action != "make":
+            yield key.name
+        catalog = comparison.models if action == "make" else comparison.database
+        constraints = catalog.of_table(Constraint, key.name) if action in ("make", "drop") else {}
+        referred = map(object_operations.refers_to, constraints.values())
         yield from (each for each in referred if each in comparison.kept_tables)
     elif key.kind == "domain":
         yield from tables_of(comparison, key) if action in ("change", "required") else ()
@@ -254,15 +244,15 @@ def _locked(transition: Transition, comparison: Comparison) -> Iterator[str]:
         yield from {t for t, _ in used_by(comparison, key)} if action == "replace" else ()
     elif key.kind in _RELATIONS:
         yield from (key.name,) if before is not None else ()
-    elif table := table_of(item) or (transition.column_table if key.kind == "column" else None):
+    elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
         yield table
         if isinstance(item, Constraint) and (other := object_operations.refers_to(item)):
             yield other
 
 
-def _works(transition: Transition, comparison: Comparison) -> bool:
-    """Whether a transition may read, write or index the rows of its table."""
-    (action, key), (before, after) = transition, comparison.sides(transition.key)
+def _works(action: str, key: Key, comparison: Comparison) -> bool:
+    """Whether an action may read, write or index the rows of its table."""
+    before, after = comparison.sides(key)
     if table_of(after or before) in comparison.new_tables:
         return False
     match before, after:

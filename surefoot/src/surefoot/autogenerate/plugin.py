@@ -61,10 +61,8 @@ def register() -> None:
 
     add("begin", "autogenerate", "surefoot", DispatchPriority.FIRST)
     add("end", "autogenerate", "surefoot", DispatchPriority.LAST)
-    # In the groups of Alembic's own comparators, which do not run where these return STOP.
-    add("compare_type", "column", "types", DispatchPriority.FIRST)
-    add("compare_nullable", "column", "nullable", DispatchPriority.FIRST)
-    add("compare_default", "column", "server_default", DispatchPriority.FIRST)
+    # In the group of Alembic's own comparator, which does not run where this returns STOP.
+    add("compare_tables", "schema", "tables", DispatchPriority.FIRST)
 
 
 def _later(name: str) -> Callable[..., Any]:

@@ -40,9 +40,10 @@ def needs_no_rewrite(old: str, new: str) -> bool:
 def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
     rewritten = not needs_no_rewrite(before.type, after.type)
-    return known and rewritten and _can_be_swapped(comparison, key)
+    if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
+        return False
+    return not isinstance(comparison.reflected(key).type, NullType)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
