@@ -260,7 +260,8 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
     (path,) = await project.revise(models("n"), "Show n")
     source = _formatted(project, path)
     assert (
-        "    # Dropping it dropped these privileges: GRANT SELECT, UPDATE ON v TO PUBLIC.\n"
+        "    # Dropping it dropped these privileges: GRANT SELECT ON TABLE v TO PUBLIC; "
+        "GRANT UPDATE ON\n    # TABLE v TO PUBLIC.\n"
     ) in source
     assert "these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
 

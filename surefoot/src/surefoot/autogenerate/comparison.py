@@ -17,12 +17,13 @@ from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import CheckConstraint, Constraint, Dialect, Index, MetaData, text
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.grants import Grants, read_grants
 from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
-from surefoot.catalog.kinds import Attributes, Column, Enum, Names, Table
+from surefoot.catalog.grants import granted
+from surefoot.catalog.kinds import Attributes, Column, Enum, Table
 from surefoot.catalog.models import models_catalog
 from surefoot.compat.sqlalchemy import copy_column
 from surefoot.errors import PermissionMissing
+from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
 _log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class Comparison:
     declared: Declared
     nameless: frozenset[tuple[str, str]]
     casts: Mapping[tuple[str, str], str]
-    grants: Grants
+    # The privileges that an object of both sides loses where it is created again, as statements.
+    grants: Mapping[Key, list[str]]
     # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
@@ -153,7 +155,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     tables = [table for table in context.sorted_tables if table.schema is None]
     excluded = {*exclude, context.migration_context.version_table, *_hidden(context, tables)}
     tables = [table for table in tables if table.name not in excluded]
-    database = snapshot(connection, schema, exclude=excluded)
+    database = snapshot(connection, schema, exclude=excluded, privileges=True)
     try:
         rename = partial(_rename_to_temporary, database)
         models, temporary = models_catalog(
@@ -174,7 +176,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
-        read_grants(connection, schema),
+        {key: granted(key, database, models) for key in models.objects if key in database.objects},
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
@@ -231,12 +233,11 @@ def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
     """Whether this is an enum that must be replaced by a new type."""
     before, after = database.find(Enum, key), models.find(Enum, key)
-    return before is not None and after is not None and replaces(before.values, after.values)
-
-
-def replaces(old: Names, new: Names) -> bool:
-    """Whether an enum loses a value or reorders them, which takes a new type."""
-    return renamed(old, new) is None and tuple(label for label in new if label in old) != old
+    return (
+        before is not None
+        and after is not None
+        and value_steps("", before.values, after.values) is None
+    )
 
 
 def comparison_of(context: AutogenContext) -> Comparison | None:
@@ -247,15 +248,6 @@ def comparison_of(context: AutogenContext) -> Comparison | None:
 def changed(comparison: Comparison, key: Key) -> Attributes:
     """The names of the attributes in which an object of both differs."""
     return comparison.followed.objects[key].differing(comparison.models.objects[key])
-
-
-def renamed(before: Iterable[str], after: Iterable[str]) -> tuple[str, str] | None:
-    """The renamed value: the number of values is equal, and one place differs."""
-    old, new = tuple(before), tuple(after)
-    places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
-    if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
-        return None
-    return places[0]
 
 
 def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:

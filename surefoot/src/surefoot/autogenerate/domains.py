@@ -53,29 +53,19 @@ def changed(change: Change, key: Key, comparison: Comparison) -> Iterator[Revisi
     if not tables_of(comparison, key):
         yield RevisionPart(change, Turn.MAIN)
         return
-    if do := _loosened(before, after):
-        former = replace(after, default=before.default)
-        undo = [*_loosened(after, former), *_bound(after, before)]
+    if do := [sql(each) for each in alterations.relaxed_domain(before, after)]:
+        # What the other parts add is dropped by then.
+        loose = replace(
+            after, checks=tuple(c for c in after.checks or () if c in (before.checks or ()))
+        )
+        undo = redefined(replace(loose, not_null=after.not_null and before.not_null), before)
         yield RevisionPart(Change(change.stage, do, undo, "change", key), Turn.MAIN)
     yield from _constrained(key, before, after, comparison, Turn.MAIN)
 
 
 def redefined(before: Domain, after: Domain) -> list[MigrateOperation]:
     """The statements that take a domain from one definition to another."""
-    return [*_loosened(before, after), *_bound(before, after)]
-
-
-def _loosened(before: Domain, after: Domain) -> list[MigrateOperation]:
-    """Changes the default, and drops constraints."""
-    return [sql(each) for each in alterations.relaxed_domain(before, after)]
-
-
-def _bound(before: Domain, after: Domain) -> list[MigrateOperation]:
-    """Adds constraints."""
-    clauses = [f"ADD CONSTRAINT {check}" for check in alterations.added_checks(before, after)]
-    if after.not_null and not before.not_null:
-        clauses.append("SET NOT NULL")
-    return [sql(f"ALTER DOMAIN {quoted(after.name)} {clause}") for clause in clauses]
+    return [sql(each) for each in alterations.domain(before, after)]
 
 
 def _constrained(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.comparison import Comparison, renamed, replaces
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_diff import ObjectDiff, spread
 from surefoot.autogenerate.objects import object_changes
 from surefoot.autogenerate.rendering import Note
@@ -13,7 +13,7 @@ from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
-from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
+from surefoot.operations.enums import RenameEnumValueOp, ReplaceEnumOp, value_steps
 
 
 def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
@@ -28,22 +28,23 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[C
     new = comparison.models.one(Enum, key).values
     if old == new:
         return []
-    if pair := renamed(old, new):
-        rename = RenameEnumValueOp(key.name, *pair)
+    steps = value_steps(key.name, old, new)
+    rename = steps[0] if steps else None
+    if isinstance(rename, RenameEnumValueOp):
         note = Note(
             f"Written as a rename because only one value differs, at the same place. "
-            f"If {pair[0]} is removed and {pair[1]} is new, use "
-            f"op.replace_enum({key.name!r}, ...) once no row has {pair[0]}."
+            f"If {rename.old} is removed and {rename.new} is new, use "
+            f"op.replace_enum({key.name!r}, ...) once no row has {rename.old}."
         )
         return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
     columns = used_by(comparison, key)
     back = ReplaceEnumOp(key.name, old, columns=columns)
-    if replaces(old, new):
+    if steps is None:
         other = ReplaceEnumOp(key.name, new, columns=columns)
         word = "swap" if key in diff.swapped else "replace"
         return [Change(Stage.ENUMS, [other], [back], word, key)]
     aside, again = _around(comparison, key)
-    return [Change(Stage.TYPES, additions(key.name, old, new), [*aside, back, *again], "add", key)]
+    return [Change(Stage.TYPES, steps, [*aside, back, *again], "add", key)]
 
 
 def _around(
@@ -67,15 +68,3 @@ def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
     """The columns of the enum, by table and name."""
     of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
     return [(each.table, each.name) for each in of]
-
-
-def additions(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> list[AddEnumValueOp]:
-    """One operation for each value, which names the value before it or the next old one."""
-    first = next((label for label in new if label in old), None)
-    return [
-        AddEnumValueOp(name, value, after=new[place - 1])
-        if place
-        else AddEnumValueOp(name, value, before=first)
-        for place, value in enumerate(new)
-        if value not in old
-    ]

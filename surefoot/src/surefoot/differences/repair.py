@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 from surefoot.catalog import Catalog, Difference, Key, alterations, kinds, statements
-from surefoot.catalog.definitions import check_name, index_statement
+from surefoot.catalog.definitions import index_statement
+from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Attribute, Attributes
 from surefoot.catalog.order import in_order
 from surefoot.differences import columns, online_ddl, relations
-from surefoot.differences.grants import granted
 from surefoot.differences.model import Repair
-from surefoot.quoting import literal, quoted
+from surefoot.operations.enums import value_steps
+from surefoot.quoting import quoted
 
 # Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
@@ -147,36 +148,16 @@ def _sequence(key: Key, expected: Catalog, found: Catalog, names: Attributes) ->
 
 
 def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    old, new = found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
-    enum = f"ALTER TYPE {quoted(key.name)}"
-    gone = [label for label in old if label not in new]
-    missing = [label for label in new if label not in old]
-    if len(gone) == len(missing) == 1 and old.index(gone[0]) == new.index(missing[0]):
-        return [f"{enum} RENAME VALUE {literal(gone[0])} TO {literal(missing[0])}"]
-    if gone or [label for label in new if label in old] != list(old):
-        return None
-    first = f" BEFORE {literal(old[0])}" if old else ""
-    places = [f" AFTER {literal(label)}" for label in new]
-    return [
-        f"{enum} ADD VALUE {literal(label)}{where}"
-        for label, where in zip(new, [first, *places], strict=False)
-        if label in missing
-    ]
+    steps = value_steps(
+        key.name, found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
+    )
+    return None if steps is None else [step.sql() for step in steps]
 
 
 def _domain(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(kinds.Domain, key), expected.one(kinds.Domain, key)
     if names - {"default", "not null", "checks"}:
         return None
-    domain = f"ALTER DOMAIN {quoted(after.name)}"
-    sql = alterations.relaxed_domain(before, after)
-    if after.not_null and not before.not_null:
-        sql.append(f"{domain} SET NOT NULL")
-    for check in alterations.added_checks(before, after):
-        sql.append(f"{domain} ADD CONSTRAINT {check.removesuffix(' NOT VALID')} NOT VALID")
-        if not check.endswith(" NOT VALID"):
-            sql.append(f"{domain} VALIDATE CONSTRAINT {check_name(check)}")
-    return sql
+    return alterations.domain(found.one(kinds.Domain, key), expected.one(kinds.Domain, key))
 
 
 def _view(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
