@@ -14,11 +14,17 @@ from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import can_swap, key_index_of, swap_key
-from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, RemoveIndex, sql
+from surefoot.autogenerate.rendering import (
+    BuildIndex,
+    CreateCheck,
+    NotValid,
+    drop_index,
+    sql,
+    validate,
+)
 from surefoot.catalog import Key, statements
 from surefoot.catalog.kinds import Column, Constraint
 from surefoot.compat.sqlalchemy import copy_column
-from surefoot.operations.constraints import ValidateConstraint
 from surefoot.quoting import quoted
 
 
@@ -70,7 +76,7 @@ def _proof(key: Key, constraint: Constraint, comparison: Comparison) -> Revision
     name, table = constraint.name, constraint.table
     drop = object_operations.drop(key, constraint)
     back = [*drop, *_not_valid(key, constraint, comparison)]
-    change = Change(Stage.STATE, [ValidateConstraint(name, table)], back, "validate", key)
+    change = Change(Stage.STATE, [validate(name, table)], back, "validate", key)
     return RevisionPart(change, Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
 
 
@@ -91,7 +97,7 @@ def _key(
     elif can_swap(key, comparison, moved):
         yield from swap_key(key, found, comparison)
     else:
-        do, undo = [BuildIndex(found.index)], [RemoveIndex(name)]
+        do, undo = [BuildIndex(found.index)], [drop_index(name)]
         build = Change(change.stage, do, undo, "build", key)
         yield RevisionPart(build, Turn.INDEX, name, f"Build the index of {name}")
         # Alembic's operation does not drop the index of the key; dropping the constraint does.
@@ -147,7 +153,7 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Revisi
     )
     promised = Change(Stage.TABLES, [promise], [free], "promised", key)
     yield RevisionPart(promised, Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
-    prove = ValidateConstraint(name, table)
+    prove = validate(name, table)
     proven = Change(Stage.TABLES, [prove], [free, promise], "proven", key)
     yield RevisionPart(proven, Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN)
 
@@ -160,7 +166,7 @@ def _by_check(
     drop = ops.DropConstraintOp(conv(name), table, "check")
     promised = Change(Stage.TABLES, [NotValid(check)], [drop], "promised", key)
     yield RevisionPart(promised, Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
-    prove, back = ValidateConstraint(name, table), [drop, NotValid(check)]
+    prove, back = validate(name, table), [drop, NotValid(check)]
     proven = Change(Stage.TABLES, [prove], back, "proven", key)
     yield RevisionPart(proven, Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN)
     forbid = Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key)

@@ -17,11 +17,10 @@ from sqlalchemy.sql.elements import conv
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
-from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, sql
+from surefoot.autogenerate.rendering import BuildIndex, Call, Name, drop_index, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import is_name, names, parse_index, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
-from surefoot.operations.constraints import PrimaryKeyUsingIndex, UniqueUsingIndex
 from surefoot.quoting import quoted
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
@@ -38,11 +37,11 @@ class KeyIndex:
     deferrable: bool
     initially: str | None
 
-    def using(self, name: str, index: str) -> UniqueUsingIndex:
+    def using(self, name: str, index: str) -> Call:
         """The operation that makes the key of an index."""
-        kind = PrimaryKeyUsingIndex if self.is_primary else UniqueUsingIndex
-        table, late = str(self.index.table_name), self.deferrable
-        return kind(conv(name), table, index, deferrable=late, initially=self.initially)
+        make = f"create_{'primary_key' if self.is_primary else 'unique_constraint'}_using_index"
+        timing = {"deferrable": self.deferrable, "initially": self.initially}
+        return Call(make, Name(name), str(self.index.table_name), Name(index), **timing)
 
 
 def index_of(index: Index) -> ops.CreateIndexOp | None:
@@ -108,10 +107,10 @@ def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Ite
     former = index_of(comparison.database.one(Index, key))
     assert former is not None
     name, there, create = key.name, temporary_name(key.name), Stage.CREATE
-    build = Change(create, [BuildIndex(named(made, there))], [RemoveIndex(there)], "build", key)
+    build = Change(create, [BuildIndex(named(made, there))], [drop_index(there)], "build", key)
     about = f"It replaces {name}, which is used until then."
     yield RevisionPart(build, Turn.INDEX, name, f"Build {there} on {made.table_name}", about)
-    away = Change(create, [RemoveIndex(name)], [BuildIndex(former)], "unbuild", key)
+    away = Change(create, [drop_index(name)], [BuildIndex(former)], "unbuild", key)
     yield RevisionPart(away, Turn.SWAP, name, f"Drop the old {name}")
     rename = renamed_index(there, name), renamed_index(name, there)
     change = Change(create, [rename[0]], [rename[1]], "rename", key)
@@ -128,7 +127,7 @@ def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Revi
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
     name, there = after.name, temporary_name(after.name)
     index = named(found.index, there)
-    build = Change(Stage.CREATE, [BuildIndex(index)], [RemoveIndex(there)], "build", key)
+    build = Change(Stage.CREATE, [BuildIndex(index)], [drop_index(there)], "build", key)
     about = f"{name} stays in force until it is created from this index."
     yield RevisionPart(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
     create, drop = object_operations.create, object_operations.drop

@@ -13,7 +13,7 @@ from sqlalchemy.schema import Constraint
 from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate.comparison import Declared
-from surefoot.autogenerate.rendering import ContinueSequence, CreateCheck, CreatePrimaryKey, sql
+from surefoot.autogenerate.rendering import Call, ContinueSequence, CreateCheck, Name, sql
 from surefoot.catalog import Key, SchemaObject, kinds, statements
 from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference
 from surefoot.quoting import literal, quoted
@@ -91,7 +91,7 @@ def _as_declared(declared: Constraint | Index, item: SchemaObject) -> MigrateOpe
         if declared.dialect_kwargs or declared.deferrable or declared.initially:
             return None
         columns = [column.name for column in declared.columns]
-        return CreatePrimaryKey(conv(item.name), item.table, columns)
+        return Call("create_primary_key", Name(item.name), item.table, columns)
     if isinstance(declared, CheckConstraint):
         if declared._type_bound or declared.dialect_kwargs:
             return None
@@ -120,7 +120,7 @@ def _plain(item: SchemaObject) -> MigrateOperation | None:
         if not key.is_plain:
             return None
         if key.is_primary:
-            return CreatePrimaryKey(name, item.table, names(key.columns))
+            return Call("create_primary_key", Name(name), item.table, names(key.columns))
         return ops.CreateUniqueConstraintOp(name, item.table, names(key.columns))
     if found := parse_reference(definition):
         if found.rest:

@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKeyConstraint
 from surefoot.autogenerate import domains
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
-from surefoot.autogenerate.column_swap import swap_column, swap_enum
+from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts, dropped_column, forbid_null
@@ -25,9 +25,7 @@ from surefoot.autogenerate.renames import rename_parts
 from surefoot.autogenerate.rendering import (
     BuildIndex,
     ContinueSequence,
-    RemoveIndex,
-    RenameColumn,
-    RenameTable,
+    drop_index,
     sql,
 )
 from surefoot.autogenerate.type_change import needs_no_rewrite
@@ -62,8 +60,8 @@ class Online:
         operation, key = change.ops[0] if change.ops else None, change.key
         table = str(getattr(operation, "table_name", ""))
         values = [each for each in change.ops if isinstance(each, AddEnumValueOp)]
-        if change.action == "rename" and isinstance(operation, RenameColumn | RenameTable):
-            yield from rename_parts(change, operation, covered=self.only_tables_renamed)
+        if change.action == "rename" and key is not None and key.kind in ("table", "column"):
+            yield from rename_parts(change, key, covered=self.only_tables_renamed)
         elif change.action == "rename" and key is not None and key.kind != "enum":
             is_sequence = key.kind == "sequence"
             allow = unavoidable("name of a sequence", key.name) if is_sequence else ()
@@ -95,8 +93,7 @@ class Online:
         elif change.action == "not null":
             yield from forbid_null(change, key, self.comparison)
         elif change.action == "swap":
-            of = swap_enum if key.kind == "enum" else swap_column
-            yield from of(key, self.comparison)
+            yield from swap(key, self.comparison)
         else:
             yield from self._of_object(change, key)
 
@@ -195,7 +192,7 @@ class Online:
             if not leaving:
                 yield from swap_index(key, index, self.comparison)
             return
-        name, build, unbuild = item.name, BuildIndex(index), RemoveIndex(item.name)
+        name, build, unbuild = item.name, BuildIndex(index), drop_index(item.name)
         said, unsaid = (
             [sql(statements.comment(key, each))] for each in (item, replace(item, comment=None))
         )
