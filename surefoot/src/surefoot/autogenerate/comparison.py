@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
-from alembic.util.sqla_compat import _get_constraint_final_name
-from sqlalchemy import CheckConstraint, Constraint, Dialect, Index, MetaData, text
+from sqlalchemy import MetaData, text
 from sqlalchemy.sql.elements import conv
 
+from surefoot.autogenerate.object_operations import Declared, declared, nameless
 from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Attributes, Column, Enum, Table
@@ -260,54 +260,3 @@ def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
         elif isinstance(value, str):
             changed[each.name] = value.replace(old, new)
     return replace(item, **changed)
-
-
-Declared = Mapping[Key, Constraint | Index]
-
-_VISITED = {
-    "foreign_key_constraint": "foreign key",
-    "primary_key_constraint": "primary key",
-    "unique_constraint": "unique",
-    "check_constraint": "check",
-    "column_check_constraint": "check",
-    "table_or_column_check_constraint": "check",
-}
-
-
-def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
-    """The constraints and indexes of the models by their names in the database."""
-    found: dict[Key, Constraint | Index] = {}
-    for table, constraint in _constraints(metadata):
-        if (name := _get_constraint_final_name(constraint, dialect)) is not None:
-            found[Key("constraint", f"{table.name}.{name}")] = constraint
-    for table in _tables(metadata):
-        for index in table.indexes:
-            if (name := _get_constraint_final_name(index, dialect)) is not None:
-                found[Key("index", name)] = index
-    return found
-
-
-def nameless(metadata: Iterable[MetaData], dialect: Dialect) -> frozenset[tuple[str, str]]:
-    """The tables and kinds of constraints without a name, which PostgreSQL names."""
-    return frozenset(
-        (table.name, _VISITED.get(constraint.__visit_name__, "exclusion"))
-        for table, constraint in _constraints(metadata)
-        if _get_constraint_final_name(constraint, dialect) is None and not is_bare(constraint)
-    )
-
-
-def _tables(metadata: Iterable[MetaData]) -> Iterator[sa.Table]:
-    tables = (table for models in metadata for table in models.tables.values())
-    return (table for table in tables if table.schema is None)
-
-
-def _constraints(metadata: Iterable[MetaData]) -> Iterator[tuple[sa.Table, Constraint]]:
-    for table in _tables(metadata):
-        # Alembic does not see a check that is declared within a column.
-        within = (item for column in table.columns for item in column.constraints)
-        yield from ((table, each) for each in (*table.constraints, *within))
-
-
-def is_bare(item: object) -> bool:
-    """Whether this is a check without a name, which the server numbers among others."""
-    return isinstance(item, CheckConstraint) and not item._type_bound and item.name is None

@@ -2,17 +2,18 @@
 
 import re
 from collections import abc
+from collections.abc import Iterator
 
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.domains import redefined
 from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
-from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
-from surefoot.catalog.kinds import Constraint, Domain, Routine, Sequence, Trigger, View, table_of
+from surefoot.catalog import Catalog, Key, SchemaObject, statements
+from surefoot.catalog.changes import in_place
+from surefoot.catalog.kinds import Attributes, Constraint, Routine, Trigger, table_of
 from surefoot.catalog.order import in_order
 
 Operations = abc.Sequence[MigrateOperation]
@@ -77,44 +78,31 @@ def _action(action: str, comparison: Comparison, key: Key) -> str:
     return "remake" if both and not changed(comparison, key) else action
 
 
-def _in_place(comparison: Comparison, key: Key) -> list[Change]:
+def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    changes = []
-
-    def change(stage: Stage, do: Operations, undo: Operations, action: str = "change") -> None:
-        changes.append(Change(stage, do, undo, action, key))
-
-    if different & {"definition", "columns", "options", "language"}:
-        stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-        change(stage, _replaced(key, found, expected), _replaced(key, expected, found))
-    match found, expected:
-        case Constraint(), Constraint() if "validated" in different:
-            change(Stage.STATE, *_validation(key, found, expected), "validate")
-        case Trigger(), Trigger() if "enabled" in different:
-            enable = statements.enable_trigger
-            change(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
-        case Sequence(), Sequence() if "owned by" in different:
-            change(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
-        case Domain(), Domain() if different - {"comment"}:
-            change(Stage.TYPES, redefined(found, expected), redefined(expected, found))
+    rest = different - {"comment"}
+    if isinstance(found, Constraint) and isinstance(expected, Constraint) and rest:
+        yield Change(Stage.STATE, *_validation(key, found, expected), "validate", key)
+    elif rest and key.kind != "enum":
+        late = needs_tables(comparison.models, key)
+        stage = Stage.CREATE if late else Stage.TYPES
+        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
+        undo = _altered(key, expected, found, rest)
+        yield Change(stage, _altered(key, found, expected, rest), undo, "change", key)
     if "comment" in different:
-        do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
-        change(Stage.STATE, do, undo, "comment")
-    return changes
+        said, unsaid = ([sql(statements.comment(key, each))] for each in (expected, found))
+        yield Change(Stage.STATE, said, unsaid, "comment", key)
 
 
-def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[MigrateOperation]:
-    """The statements that change the definition of a view, a routine or a sequence."""
-    if isinstance(before, View) and isinstance(after, View):
-        made = statements.create(key, after)[0]
-        if len(after.columns or ()) < len(before.columns or ()):
-            return [sql(statements.drop(key, before)), sql(made)]
-        return [sql(made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))]
-    if isinstance(after, Routine):
-        return [sql(after.definition)]
-    assert isinstance(after, Sequence)
-    return [sql(alterations.sequence(after))]
+def _altered(
+    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
+) -> list[MigrateOperation]:
+    made = in_place(key, before, after, names)
+    if made is None:
+        # A view that loses its last columns.
+        made = [statements.drop(key, before), statements.create(key, after)[0]]
+    return [sql(each) for each in made]
 
 
 def _validation(key: Key, found: Constraint, expected: Constraint) -> tuple[Operations, Operations]:

@@ -132,7 +132,9 @@ def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Revi
             elif late or (word == "number" and key in required):
                 turn = Turn.LATE_VALIDATE
             if word in _MADE and turn is not Turn.INDEX:
-                turn = max([turn, *(ready[used] for used in uses if used in ready)])
+                # A column can have a domain whose checks come later.
+                needs = () if key.kind == "column" else uses
+                turn = max([turn, *(ready[used] for used in needs if used in ready)])
                 ready[key] = turn
         placed.append(part.at(turn))
     return placed
