@@ -15,7 +15,7 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import identity, not_null
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import index_of, key_index_of
-from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.catalog import Catalog, Key, SchemaObject

@@ -13,7 +13,7 @@ from sqlalchemy.types import NullType
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, Note, sql
 from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Catalog, Key, alterations

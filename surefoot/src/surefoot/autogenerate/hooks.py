@@ -22,9 +22,7 @@ from sqlalchemy.dialects import postgresql
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
-from surefoot.autogenerate.enums import enum_changes
-from surefoot.autogenerate.object_diff import diff_objects
-from surefoot.autogenerate.objects import object_changes
+from surefoot.autogenerate.objects import diff_objects, object_changes
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.plugin import EXCLUDE
@@ -39,6 +37,7 @@ from surefoot.autogenerate.renames import (
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.user_types import enum_changes
 from surefoot.errors import MessageMissing, UsageError
 
 __all__ = [

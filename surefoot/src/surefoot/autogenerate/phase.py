@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
+from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.type_change import is_widening
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of

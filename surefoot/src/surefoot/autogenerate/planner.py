@@ -23,11 +23,10 @@ from surefoot.autogenerate.change import (
 )
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.domains import tables_of
-from surefoot.autogenerate.enums import used_by
-from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.online import Online
 from surefoot.autogenerate.type_change import needs_no_rewrite
+from surefoot.autogenerate.user_types import tables_of, used_by
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Table, table_of
 

@@ -12,8 +12,8 @@ from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import add_column, column_changes, identity
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.object_diff import ObjectDiff
 from surefoot.autogenerate.object_operations import is_bare
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Key, alterations, kinds, statements
 from surefoot.catalog.kinds import Attribute, Attributes, Table
