@@ -56,7 +56,7 @@ def constraint_parts(
     elif not in_use:
         yield RevisionPart(change, Turn.MAIN)
     elif constraint.type == "exclusion":
-        allow, title = unavoidable("exclusion", constraint.table), f"Add {constraint.name}"
+        allow, title = unavoidable("avoid-exclusion-constraint"), f"Add {constraint.name}"
         if key in comparison.database.objects:
             yield RevisionPart(change, Turn.MAIN, allow=allow)  # in place of the old one
         else:

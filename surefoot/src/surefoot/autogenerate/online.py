@@ -62,8 +62,7 @@ class Online:
         if change.action == "rename" and key is not None and key.kind in ("table", "column"):
             yield from rename_parts(change, key, covered=self.only_tables_renamed)
         elif change.action == "rename" and key is not None and key.kind != "enum":
-            is_sequence = key.kind == "sequence"
-            allow = unavoidable("name of a sequence", key.name) if is_sequence else ()
+            allow = unavoidable("avoid-renaming") if key.kind == "sequence" else ()
             yield RevisionPart(change, Turn.RENAME, allow=allow)
         elif values:
             title = f"Add {', '.join(each.value for each in values)} to {values[0].type_name}"
@@ -81,13 +80,13 @@ class Online:
                 and item.referred_table.name in self.comparison.kept_tables
                 for item in operation.columns
             )
-            allow = unavoidable("reference of a partitioned table", table) if refers else ()
+            allow = unavoidable("avoid-reference-with-its-column") if refers else ()
             yield RevisionPart(change, Turn.MAIN, allow=allow)
         elif change.action == "retype":
             found, expected = self.comparison.pair(key)
             about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
             written = about and self.comparison.is_in_use(table)
-            allow = unavoidable("type of a column", table) if written else ()
+            allow = unavoidable("avoid-type-change") if written else ()
             yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
         elif change.action == "not null":
             yield from forbid_null(change, key, self.comparison)
@@ -124,17 +123,16 @@ class Online:
             yield RevisionPart(change, Turn.MAIN)
 
     def _type(self, change: Change, key: Key) -> Iterator[RevisionPart]:
-        allow: tuple[Allowance, ...] = ()
         if key.kind == "domain" and change.action in ("make", "change"):
             parts = user_types.made if change.action == "make" else user_types.changed
             yield from parts(change, key, self.comparison)
-            return
-        if change.action == "replace":
-            tables = sorted({table for table, _ in used_by(self.comparison, key)})
-            allow = unavoidable("enum", key.name, ", ".join(tables)) if tables else ()
-        renames = key.kind == "enum" and change.action == "rename"
-        allow = unavoidable("name of an enum value") if renames else allow
-        yield RevisionPart(change, Turn.MAIN, about=_VALUE if renames else "", allow=allow)
+        elif (key.kind, change.action) == ("enum", "rename"):
+            allow = unavoidable("avoid-renaming-an-enum-value")
+            yield RevisionPart(change, Turn.MAIN, about=_VALUE, allow=allow)
+        else:
+            used = change.action == "replace" and used_by(self.comparison, key)
+            allow = unavoidable("avoid-type-change") if used else ()
+            yield RevisionPart(change, Turn.MAIN, allow=allow)
 
     def _of(self, key: Key) -> SchemaObject | None:
         """The object of the models, or else of the database."""
@@ -158,8 +156,11 @@ class Online:
 
     def _written_for(self, key: Key) -> tuple[Allowance, ...]:
         column = self.comparison.models.one(Column, key)
-        generated = "stored column" if column.generated else "checked column"
-        return unavoidable("identity" if column.identity else generated, column.table)
+        if column.identity:
+            return unavoidable("avoid-identity-column")
+        return unavoidable(
+            "avoid-stored-generated-column" if column.generated else "avoid-volatile-default"
+        )
 
     def _can_wait(self, change: Change, key: Key) -> bool:
         """Whether the dropped object blocks no other change."""

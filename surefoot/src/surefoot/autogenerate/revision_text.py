@@ -105,6 +105,14 @@ def _docstring(text: str, first: int = 0) -> str:
 
 _ALEMBIC_REMARK = re.compile(r"^# ### .* ###$\n?", re.MULTILINE)
 _LONGEST_PIECE = 70
+_PIECES = textwrap.TextWrapper(
+    _LONGEST_PIECE,
+    drop_whitespace=False,
+    replace_whitespace=False,
+    expand_tabs=False,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
 _INDENT = " " * 4
 
 
@@ -170,24 +178,8 @@ def _over_lines(value: str) -> str | None:
 
 
 def _in_pieces(lines: list[str]) -> str:
-    pieces = []
-    for line in lines:
-        rest = line
-        while len(rest) > _LONGEST_PIECE:
-            # After a space, so that the next piece begins with a word.
-            cut = rest.rfind(" ", 1, _LONGEST_PIECE) + 1 or rest.find(" ", 1) + 1 or len(rest)
-            pieces.append(rest[:cut])
-            rest = rest[cut:]
-        if rest:
-            pieces.append(rest)
-    return f"\n{_INDENT * 2}".join(_quoted(piece) for piece in pieces)
-
-
-def _quoted(value: str) -> str:
-    spelled = repr(value)
-    if spelled.startswith("'") and '"' not in value:
-        return '"' + spelled[1:-1].replace("\\'", "'") + '"'
-    return spelled
+    pieces = [piece for line in lines for piece in _PIECES.wrap(line)]
+    return f"\n{_INDENT * 2}".join(map(repr, pieces))
 
 
 def _says_something(code: str) -> bool:

@@ -98,7 +98,7 @@ def _constrained(
             f"Before this runs: deploy a release that writes a value in every row of {tables}, and "
             "backfill the rows that have none, in batches and outside of a revision."
         )
-        why, title = unavoidable("required domain", tables), f"Forbid null in {key.name}"
+        why, title = unavoidable("require-not-valid-domain-check"), f"Forbid null in {key.name}"
         yield RevisionPart(change, Turn.REQUIRE, key.name, title, about, why)
 
 
