@@ -26,6 +26,7 @@ from surefoot.errors import PermissionMissing
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
+_LONGEST_NAME = 63
 _log = logging.getLogger(__name__)
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 # PostgreSQL casts every type to these on assignment.
@@ -213,6 +214,11 @@ def _reflect(context: AutogenContext, name: str) -> sa.Table:
 def temporary_name(name: str) -> str:
     """The name of a new column, index or type until it is swapped in."""
     return f"{name}_new"
+
+
+def has_temporary_name(name: str) -> bool:
+    """Whether the temporary name is as short as PostgreSQL needs it."""
+    return len(temporary_name(name).encode()) <= _LONGEST_NAME
 
 
 def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Hooks that Alembic calls while it compares and while it writes.
 
 begin   reads both catalogs
-then    Alembic's own comparators run; whether a column differs is answered from the catalogs
-end     turns Alembic's operations into changes, and adds those that Alembic does not see
-last    the changes become numbered revisions, see surefoot.autogenerate.planner
+then    Alembic's own comparators run for other schemas
+end     makes changes of the differences, and plans revisions of them
+last    numbers and completes the revisions
 """
 
 import sys

@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.comparison import Comparison, has_temporary_name, temporary_name
 from surefoot.autogenerate.rendering import BuildIndex, Call, Name, drop_index, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import is_name, names, parse_index, parse_key
@@ -90,18 +90,6 @@ def _postgresql(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def leading_columns(item: Index | Constraint) -> list[str]:
-    """The columns that a whole index or a key begins with, up to its first expression."""
-    if isinstance(item, Index):
-        index = parse_index(item.definition)
-        return [] if index is None else index.leading_columns
-    key = parse_key(item.definition)
-    return [] if key is None else names(key.columns)
-
-
-_LONGEST_NAME = 63
-
-
 def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[RevisionPart]:
     """Build the new index under a temporary name, drop the old one, rename the new one."""
     former = index_of(comparison.database.one(Index, key))
@@ -159,7 +147,7 @@ def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
         and all(each in comparison.models.objects for each in uses)
         # Otherwise the primary key is dropped first.
         and not (is_primary and any(_is_optional(comparison.models, each) for each in uses))
-        and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
+        and has_temporary_name(after.name)
     )
 
 

@@ -8,14 +8,13 @@ import re
 
 from sqlalchemy.types import NullType
 
-from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
+from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 
 _MODIFIER = re.compile(r"^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$")
 _INTEGERS = ("smallint", "integer", "bigint")
-_LONGEST_NAME = 63
 
 
 def is_widening(old: str, new: str) -> bool:
@@ -99,7 +98,7 @@ def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
         free
         and plain
         and comparison.is_in_use(after.table)
-        and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
+        and has_temporary_name(after.name)
         and all(_can_be_copied(comparison, user) for user in users_of(comparison, key))
     )
 
@@ -110,7 +109,7 @@ def _can_be_copied(comparison: Comparison, user: Key) -> bool:
     known = user in comparison.database.objects and user in comparison.models.objects
     if item is None or not known or changed(comparison, user) or item.comment:
         return False
-    if len(temporary_name(item.name).encode()) > _LONGEST_NAME:
+    if not has_temporary_name(item.name):
         return False
     if isinstance(item, Index):
         return index_of(item) is not None
