@@ -20,6 +20,7 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction, types
 from sqlalchemy.dialects import postgresql
 
+from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
 from surefoot.autogenerate.objects import diff_objects, object_changes
@@ -35,10 +36,11 @@ from surefoot.autogenerate.renames import (
     following,
     parse_renames,
 )
-from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, docstring, unmeasured
 from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.user_types import enum_changes
 from surefoot.errors import MessageMissing, UsageError
+from surefoot.rules.suppressions import comment
 
 __all__ = [
     "RevisionTexts",
@@ -181,7 +183,10 @@ def process_revision_directives(
         dropped = set(_dropped(planned))
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
         narrows = phase(planned.changes, comparison)
-        texts.add(str(made.rev_id), narrows, (*_why(planned), *doubts), planned.allow)
+        why = "\n\n".join(docstring(words) for words in (*_why(planned), *doubts))
+        allow = tuple(comment(*each) for each in merged(planned.allow))
+        text = RevisionText(why or RevisionText.why, narrows, unmeasured(), unmeasured(), allow)
+        texts.texts[str(made.rev_id)] = text
     _ask(doubtful)
 
 

@@ -8,7 +8,7 @@ rolled back afterwards. An undeclared rename is written as a drop and an add, wi
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
@@ -29,11 +29,7 @@ _DECLARED = "the rename was declared; the releases are replaced at the same mome
 _WHOLE = ("table", "index", "sequence")
 # Objects that are often named after a table or a column.
 _Following = Constraint | Index | Sequence
-_FOLLOWING: Mapping[type[_Following], str] = {
-    Constraint: "constraint",
-    Index: "index",
-    Sequence: "sequence",
-}
+_FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index, Sequence)
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
             same = [name for name, each in free.items() if _equal(item, each)]
             if old not in after and len(same) == 1:
                 free.pop(same[0])
-                found.append(Rename(_FOLLOWING[kind], table, old, same[0]))
+                found.append(Rename(kind.__name__.lower(), table, old, same[0]))
     return found
 
 

@@ -10,14 +10,11 @@ import itertools
 import re
 import textwrap
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from surefoot.autogenerate.allowances import merged
-from surefoot.autogenerate.change import Allowance
 from surefoot.errors.names import command
-from surefoot.rules.suppressions import comment
 
 _WIDTH = 100
 
@@ -48,18 +45,6 @@ class RevisionTexts:
 
     texts: dict[str, RevisionText] = field(default_factory=dict)
 
-    def add(
-        self, revision: str, phase: str, why: Sequence[str], allow: Iterable[Allowance]
-    ) -> None:
-        """Generate the texts of a revision."""
-        self.texts[revision] = RevisionText(
-            "\n\n".join(_docstring(words) for words in why) or RevisionText.why,
-            phase,
-            unmeasured(),
-            unmeasured(),
-            tuple(comment(*each) for each in merged(allow)),
-        )
-
     def of(self, revision: str) -> RevisionText:
         """The texts of a revision; the defaults where none were generated."""
         return self.texts.get(revision, RevisionText())
@@ -69,12 +54,12 @@ class RevisionTexts:
         """The message as the first lines of a docstring."""
         text = " ".join(message.split())
         text = text[:1].upper() + text[1:]
-        return _docstring(text if text.endswith((".", "!", "?")) else f"{text}.", first=3)
+        return docstring(text if text.endswith((".", "!", "?")) else f"{text}.", first=3)
 
     @staticmethod
     def line(word: str, text: str) -> str:
         """`Locks: …`, over as many lines as it takes."""
-        return _docstring(f"{word}: {text}")
+        return docstring(f"{word}: {text}")
 
     @staticmethod
     def literal(value: Any) -> str:
@@ -95,7 +80,7 @@ class RevisionTexts:
         return imports(rendered or "", *(body or "" for body in bodies))
 
 
-def _docstring(text: str, first: int = 0) -> str:
+def docstring(text: str, first: int = 0) -> str:
     safe = re.sub(r'"{3,}', "'''", text.replace("\\", "\\\\"))
     lines = textwrap.wrap(
         safe, _WIDTH, initial_indent=" " * first, break_long_words=False, break_on_hyphens=False
