@@ -593,6 +593,31 @@ async def test_excluded_tables_are_nobody_s(project: Project) -> None:
     await project.check(things())
 
 
+async def test_the_project_s_filters_hide_tables_and_columns(project: Project) -> None:
+    """On both sides, with all that belongs to a table."""
+    await project.create(things(Column("old", Integer)))
+    await project.execute("CREATE TABLE ledger (id int PRIMARY KEY)")
+    metadata = things(Column("new", Integer))
+    Table("later", metadata, Column("id", Integer, primary_key=True))
+    hidden = ("old", "new", "ledger", "later")
+    (project.versions.parent / "env.py").write_text(
+        "from alembic import context\nfrom surefoot import Environment\n"
+        f"def seen(item, name, *_): return name not in {hidden}\n"
+        "Environment(metadata=context.config.attributes.get('metadata') or (), "
+        "include_object=seen).run()\n",
+        "utf-8",
+    )
+    await project.check(metadata)
+
+
+async def test_models_that_name_the_default_schema_are_refused(project: Project) -> None:
+    """They are compared in another schema."""
+    metadata = things()
+    Table("near", metadata, Column("id", Integer, primary_key=True), schema="public")
+    with pytest.raises(UsageError, match="name the default schema public for near"):
+        await project.check(metadata)
+
+
 @pytest.fixture
 async def restricted(project: Project, databases: Databases) -> AsyncIterator[Project]:
     """The same as a role that may make tables and no schema."""

@@ -33,7 +33,7 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
     database, models = comparison.database, comparison.models
     for name in models.column_order.get(table, ()):
         key = Key("column", f"{table}.{name}")
-        if key in diff.recreated_columns:
+        if key in diff.recreated_columns or key not in models.objects:
             continue
         if key not in database.objects:
             yield from _added(comparison, models.one(Column, key), key)
@@ -43,7 +43,7 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
             yield Change(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
     for name in reversed(database.column_order.get(table, ())):
         key = Key("column", f"{table}.{name}")
-        if key not in models.objects and key not in diff.recreated_columns:
+        if key in database.objects and key not in {*models.objects, *diff.recreated_columns}:
             former = comparison.reflected(key)
             drop = ops.DropColumnOp(table, name)
             add: MigrateOperation = ops.AddColumnOp(table, former)

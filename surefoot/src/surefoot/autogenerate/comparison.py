@@ -22,7 +22,7 @@ from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Attributes, Column, Enum, Table
 from surefoot.catalog.models import models_catalog
 from surefoot.compat.sqlalchemy import copy_column
-from surefoot.errors import PermissionMissing
+from surefoot.errors import PermissionMissing, UsageError
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
@@ -153,6 +153,11 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     metadata = [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
+    if named := [table.name for table in context.sorted_tables if table.schema == schema]:
+        raise UsageError(
+            f"the models name the default schema {schema} for {', '.join(named)}",
+            help="leave the schema out: the tables are compared in another one",
+        )
     tables = [table for table in context.sorted_tables if table.schema is None]
     excluded = {*exclude, context.migration_context.version_table, *_hidden(context, tables)}
     tables = [table for table in tables if table.name not in excluded]
@@ -171,9 +176,12 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
             error.message,
         )
         return
+    columns = {Key("column", f"{table.name}.{c.name}"): c for table in tables for c in table.c}
+    reflect = cache(partial(_reflect, context))
+    hidden = set(_hidden_columns(context, columns, database, reflect))
     _made[context] = Comparison(
-        database.declarable(kinds=False),
-        models.declarable(kinds=False),
+        _without(hidden, database.declarable(kinds=False)),
+        _without(hidden, models.declarable(kinds=False)),
         declared(metadata, connection.dialect),
         nameless(metadata, connection.dialect),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
@@ -182,8 +190,8 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
         {table.name: table for table in tables},
-        {Key("column", f"{each.name}.{c.name}"): c for each in tables for c in each.c},
-        cache(partial(_reflect, context)),
+        columns,
+        reflect,
     )
 
 
@@ -198,6 +206,30 @@ def _hidden(context: AutogenContext, tables: Iterable[sa.Table]) -> Iterator[str
         table = sa.Table(name, MetaData())
         if not (seen and context.run_object_filters(table, name, "table", True, None)):
             yield name
+
+
+def _hidden_columns(
+    context: AutogenContext,
+    columns: Mapping[Key, sa.Column[Any]],
+    database: Catalog,
+    reflect: Callable[[str], sa.Table],
+) -> Iterator[Key]:
+    for key, column in columns.items():
+        if not context.run_object_filters(column, column.name, "column", False, None):
+            yield key
+    tables = {key.name.rpartition(".")[0] for key in columns}
+    for key, found in database.each(Column):
+        if key not in columns and (table := found.table) in tables:
+            name, there = found.name, reflect(table).c[found.name]
+            of: Any = {"table_name": table, "schema_name": None}
+            seen = context.run_name_filters(name, "column", of)
+            if not (seen and context.run_object_filters(there, name, "column", True, None)):
+                yield key
+
+
+def _without(hidden: Collection[Key], catalog: Catalog) -> Catalog:
+    objects = {key: item for key, item in catalog.objects.items() if key not in hidden}
+    return replace(catalog, objects=objects)
 
 
 def _reflect(context: AutogenContext, name: str) -> sa.Table:
