@@ -20,6 +20,7 @@ from surefoot.trace.lock_modes import STRENGTH
 from surefoot.trace.statement import Statement
 
 _ALLOWED = re.compile(r"^# allow .*\n(?:# {2,}.*\n)*", re.MULTILINE)
+_UPGRADE = re.compile(r"\n+(?=def upgrade\()")
 _WORK = (", catalogue change only", " while rows are read", " while rows are rewritten")
 
 
@@ -59,9 +60,11 @@ def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], ma
     broken = {each.rule for each in found}
     stated = (Allowance(e.rule, e.reason) for e in suppressions(source) if e.rule in broken)
     allowed = merged((*as_declared(found), *stated))
-    head, upgrade, rest = _ALLOWED.sub("", source).partition("\n\n\ndef upgrade(")
     comments = "".join(f"\n{comment(*each)}" for each in allowed)
-    return f"{head.rstrip()}{comments and chr(10)}{comments}{upgrade}{rest}"
+    if not comments and not _ALLOWED.search(source):
+        return source
+    apart = f"\n{comments}\n\n\n" if comments else "\n\n\n"
+    return _UPGRADE.sub(lambda _: apart, _ALLOWED.sub("", source), count=1)
 
 
 def _locks(statements: Iterable[Statement]) -> str:
