@@ -6,9 +6,10 @@ import re
 from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, Table
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaData, Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
@@ -16,7 +17,8 @@ from harness.generation import Project, new_metadata
 from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
-from surefoot.linting.lint import lint
+from surefoot.environment.measurements import completed
+from surefoot.linting.lint import lint, server_major
 from surefoot.rules.suppressions import suppressions
 from surefoot.target import Target
 
@@ -55,6 +57,37 @@ async def project(connection: AsyncConnection, scratch: AsyncEngine, tmp_path: P
         await other.exec_driver_sql("DROP SCHEMA public CASCADE")
         await other.exec_driver_sql("CREATE SCHEMA public")
     return project
+
+
+async def test_the_locks_and_the_downgrade_are_measured(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """Of the trace that lint takes, in the file; and the models' wish is allowed there."""
+
+    def models(*columns: Column[Any]) -> MetaData:
+        metadata = new_metadata()
+        Table("things", metadata, Column("id", BigInteger, primary_key=True), *columns)
+        return metadata
+
+    begin = await project.revise(models(), "Begin")
+    await project.upgrade()
+    wanted = models(Column("size", JSON), Column("rank", Integer, index=True))
+    added, built = await project.revise(wanted, "Add size")
+    assert "Locks: not measured; `surefoot plan` measures it." in added.read_text("utf-8")
+    await finds_nothing(project, scratch, begin)
+    source = added.read_text("utf-8")
+    assert (
+        "Locks: ACCESS EXCLUSIVE on things, catalogue change only.\n"
+        "Undo: ACCESS EXCLUSIVE on things, catalogue change only; drops things.rank, things.size "
+        "with the\ndata.\n"
+    ) in source
+    assert (
+        "\n\n# allow avoid-json-column: the models declare a column of type json\n\n\ndef upgrade"
+    ) in source
+    assert (
+        "Locks: SHARE UPDATE EXCLUSIVE on things while rows are read.\n"
+        "Undo: SHARE UPDATE EXCLUSIVE on things, catalogue change only.\n"
+    ) in built.read_text("utf-8")
 
 
 QUICK_HERE = {"index_added", "foreign_key_changed", "enum_value_added_and_used"}
@@ -117,9 +150,14 @@ async def finds_nothing(project: Project, scratch: AsyncEngine, begin: Sequence[
     names = {path.name for path in begin}
 
     written = [revision.id for revision in chain if revision.file_name not in names]
-    linted = await lint(Target.of(scratch, ini), chain, written)
-
+    target = Target.of(scratch, ini)
+    linted = await lint(target, chain, written, back=True)
     assert linted.trace.failure is None, project.text()
+    major = await server_major(target)
+    for revision in chain:
+        if revision.id in written and revision.path is not None:
+            linted = completed(revision.path, chain, linted, major)
+
     said = "\n".join(finding.render() for finding in linted.findings)
     assert not linted.findings, f"{said}\n{project.text()}"
     allowed = {each.rule for unit in linted.units for each in suppressions(unit.source)}

@@ -6,14 +6,13 @@ import ast
 
 import pytest
 
-from surefoot.autogenerate.code_format import body, imports
-from surefoot.autogenerate.comparison import Comparison, renamed, replaces
-from surefoot.autogenerate.enums import additions
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
-from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.autogenerate.revision_text import RevisionTexts, body, imports
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.order import in_order
 from surefoot.catalog.widening import is_widening, needs_no_rewrite
+from surefoot.operations.enums import renamed, value_steps
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def test_a_renaming_is_one_value_in_its_place(
     old: str, new: str, pair: tuple[str, str] | None
 ) -> None:
     """As many values as before, one place that differs, by a value that was not there."""
-    assert renamed(old, new) == pair
+    assert renamed(tuple(old), tuple(new)) == pair
 
 
 @pytest.mark.parametrize(
@@ -43,13 +42,14 @@ def test_a_renaming_is_one_value_in_its_place(
 )  # fmt: skip
 def test_values_that_go_or_move_need_a_new_type(old: str, new: str, expected: bool) -> None:
     """Values that come do not, and one that is renamed does not."""
-    assert replaces(tuple(old), tuple(new)) is expected
+    assert (value_steps("e", tuple(old), tuple(new)) is None) is expected
 
 
 def test_added_values_build_on_each_other() -> None:
     """Each stands after the one before it, which is there by then."""
-    found = [each.sql() for each in additions("e", ("A", "B"), ("U", "V", "A", "W", "B", "X"))]
-    assert found == [
+    steps = value_steps("e", ("A", "B"), ("U", "V", "A", "W", "B", "X"))
+    assert steps is not None
+    assert [each.sql() for each in steps] == [
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'U' BEFORE 'A'",
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'V' AFTER 'U'",
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'W' AFTER 'A'",

@@ -11,12 +11,11 @@ from alembic.operations import ops
 from sqlalchemy import BigInteger, Integer
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.additions import not_null
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import identity
+from surefoot.autogenerate.columns import identity, not_null
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import index_of, key_index_of
-from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.planner import RevisionPlan, plan
 from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.catalog import Catalog, Key, SchemaObject
@@ -66,7 +65,7 @@ def dropped(item: Index | Constraint) -> Change:
 
 def column_added(name: str = "n") -> Change:
     add = ops.AddColumnOp("t", sa.Column(name, Integer))
-    return Change(Stage.TABLES, [add], [add.reverse()])
+    return Change(Stage.TABLES, [add], [add.reverse()], "make", Key("column", f"t.{name}"))
 
 
 def planned(
@@ -77,7 +76,10 @@ def planned(
     major: int = 18,
 ) -> list[RevisionPlan]:
     here = {**IN_USE, **database}
-    there = {**IN_USE, **models}
+    columns = [each.key for each in changes if each.key and each.key.kind == "column"]
+    named = {key: key.name.split(".") for key in columns}
+    added = {key: replace(COLUMN, table=of, name=name) for key, (of, name) in named.items()}
+    there = {**added, **IN_USE, **models}
     comparison = Comparison(
         Catalog(here, uses=uses or {}), Catalog(there, uses=uses or {}),
         {}, frozenset(), {}, {}, major=major,
@@ -111,7 +113,7 @@ def test_a_check_is_added_and_then_proven() -> None:
     """Beside what else is a change of the catalogue."""
     found = planned(column_added(), made(CHECK), models={of(CHECK): CHECK})
     assert titles(found) == [None, "Validate ck of t"]
-    assert [change.action for change in found[0].changes] == ["", "promise"]
+    assert [change.action for change in found[0].changes] == ["make", "promise"]
 
 
 def test_a_foreign_key_comes_after_the_index_under_it() -> None:
@@ -154,9 +156,16 @@ def test_what_goes_goes_last_and_each_table_by_itself() -> None:
     """A column is left out by a release before it is gone."""
     demanded = replace(COLUMN, not_null=True)
     drop = ops.DropColumnOp("t", "c", _reverse=ops.AddColumnOp("t", sa.Column("c", Integer)))
-    column = Change(Stage.TABLES, [drop], [drop.reverse()])
+    key = Key("column", "t.c")
+    column = Change(Stage.TABLES, [drop], [drop.reverse()], "drop", key)
     tables = [
-        Change(Stage.TABLES, [ops.DropTableOp(name)], [ops.CreateTableOp(name, [])])
+        Change(
+            Stage.TABLES,
+            [ops.DropTableOp(name)],
+            [ops.CreateTableOp(name, [])],
+            "drop",
+            Key("table", name),
+        )
         for name in "yx"
     ]
     found = planned(
@@ -243,14 +252,16 @@ def test_a_type_that_something_stands_on_is_changed_in_place() -> None:
     """With a word about what it costs."""
     wide = replace(COLUMN, type="bigint")
     alter = ops.AlterColumnOp("t", "c", modify_type=BigInteger(), existing_type=Integer())
-    change = Change(Stage.TABLES, [alter], [alter.reverse()])
-    (found,) = planned(change, models={Key("column", "t.c"): wide})
+    key = Key("column", "t.c")
+    change = Change(Stage.TABLES, [alter], [alter.reverse()], "retype", key)
+    (found,) = planned(change, models={key: wide})
     assert "without a rewrite" in found.about[0]
 
 
 def added_to(table: str) -> Change:
     add = ops.AddColumnOp(table, sa.Column("n", Integer))
-    return Change(Stage.TABLES, [add], [add.reverse()])
+    key = Key("column", f"{table}.n")
+    return Change(Stage.TABLES, [add], [add.reverse()], "make", key)
 
 
 OTHER: Objects = {Key("table", "u"): replace(TABLE, name="u")}

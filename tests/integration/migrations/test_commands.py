@@ -208,8 +208,8 @@ def test_check_lists_what_differs(database: Database, project: Path) -> None:
         1,
         "",
         "ERROR [models-differ]  models and database have 2 differences\n"
-        "  add column jobs.priority\n"
         "  modify comment of jobs.error\n"
+        "  add column jobs.priority\n"
         '  help: alembic revision --autogenerate -m "…" writes them as a revision\n',
     )
 

@@ -1,14 +1,11 @@
 """Autogenerate compares and writes for `alembic revision --autogenerate` and `alembic check`.
 
-    database ----------------------> Catalog --+
-    models -> a schema of their own -> Catalog --+-> ObjectDiff -> Changes -> revisions
-    Alembic's own comparators ------> tables ----+
+    database ------------------------> Catalog --+
+    models -> a schema of their own -> Catalog --+-> changes -> plan -> revisions
 
-Alembic finds tables and columns. Objects that it does not see, or compares wrongly, are compared as
-PostgreSQL writes them: indexes with their expressions, predicates and operator classes, checks,
-keys, exclusion constraints, computed columns, collations, defaults, enums, sequences, domains,
-functions, triggers, views, rules, policies. A difference that no operation can remove becomes a
-note in the file.
+All objects are compared as PostgreSQL writes them. Alembic's own comparators see the other schemas,
+and all of them where the role may not create the schema of the models. A difference that no
+operation can remove becomes a note in the file.
 
 `alembic/env.py` hands `configure_options()` to `context.configure`.
 """

@@ -15,21 +15,23 @@ from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import TypeEngine
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.additions import not_null
-from surefoot.autogenerate.allowances import as_declared, of_column
 from surefoot.autogenerate.change import PROVEN, Change, RevisionPart, Stage, Turn
+from surefoot.autogenerate.columns import not_null
 from surefoot.autogenerate.comparison import Comparison, temporary_name
-from surefoot.autogenerate.index_swap import named, renamed_index
-from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of
-from surefoot.autogenerate.not_null import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.object_diff import ObjectDiff
-from surefoot.autogenerate.rendering import BuildIndex, RemoveIndex, RenameColumn, sql
-from surefoot.autogenerate.tables import as_read
+from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
+from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of, named, renamed_index
+from surefoot.autogenerate.rendering import (
+    BuildIndex,
+    Call,
+    drop_index,
+    rename_column,
+    sql,
+    validate,
+)
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.compat.sqlalchemy import copy_column
-from surefoot.operations.constraints import RefuseRows, ValidateConstraint
 from surefoot.quoting import quoted
 
 
@@ -46,68 +48,65 @@ class _Swap:
     refuse_undo: list[MigrateOperation] = field(default_factory=list)
 
 
-def swap_column(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """The parts that add the new column, check that it is filled, and swap it in.
+def swap(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
+    """The parts that add new columns, check that they are filled, and swap them in.
 
-    The default is set at the end: before, it would look like a value that was filled in.
+    `key` is a column, or an enum whose columns get a new type. A default is set at the end: before,
+    it would look like a value that was filled in.
     """
-    kind, there = comparison.models.one(Column, key).type, temporary_name(key.name)
-    purpose = f"make {key.name} {kind}"
-    yield from _made_beside(key, comparison, comparison.columns[key][1].type, purpose)
-    swap = _swapped(key, comparison)
-    _with_default(swap, key, comparison)
-    back = [*swap.refuse_undo, *swap.undo]
-    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], back, "swapped", key)
+    is_enum, new = key.kind == "enum", temporary_name(key.name)
+    columns = columns_of(comparison, key) if is_enum else [key]
+    said = "its new values" if is_enum else comparison.models.one(Column, key).type
+    title = f"Give {key.name} {said}" if is_enum else f"Make {key.name} {said}"
+    make, unmake = _new_type(key, comparison) if is_enum else ([], [])
+    if is_enum:
+        copy = Change(Stage.TYPES, make[:1], [sql(f"DROP TYPE {quoted(new)}")], "copy", key)
+        yield RevisionPart(copy, Turn.MAIN, "", f"Add {new}")
+    whole = _Swap()
+    for column in columns:
+        kind = comparison.columns[column].type
+        if is_enum:
+            kind = postgresql.ENUM(name=new, create_type=False)
+            is_array = comparison.models.one(Column, column).type.endswith("[]")
+            kind = postgresql.ARRAY(kind) if is_array else kind
+        yield from _made_beside(column, comparison, kind, title[:1].lower() + title[1:])
+        one = _swapped(column, comparison)
+        whole.refuse += one.refuse
+        whole.refuse_undo += one.refuse_undo
+        whole.do += one.do
+        whole.undo = [*one.undo, *whole.undo]
+    whole.do += make[1:]
+    whole.undo = [*unmake, *whole.undo]
+    for column in columns:
+        _with_default(whole, column, comparison)
+    back = [*whole.refuse_undo, *whole.undo]
+    change = Change(Stage.TABLES, [*whole.refuse, *whole.do], back, "swapped", columns[0])
+    there = ", ".join(temporary_name(each.name) for each in columns)
     about = (
         f"Before this runs: fill {there} in every row; the revision refuses to run if a row has no "
-        f"value there. Afterwards {key.name} is {kind} and {there} no longer exists: at the same "
-        f"moment, replace the release that writes both with one that has the new models."
+        "value there. Afterwards the new columns have the names of the old ones: at the same "
+        "moment, replace the release that writes both with one that has the new models."
     )
-    yield RevisionPart(change, Turn.COLUMNS, key.name, f"Make {key.name} {kind}", about)
-
-
-def swap_enum(key: Key, comparison: Comparison) -> Iterator[RevisionPart]:
-    """The parts that add a new type and columns of it, and swap both in together."""
-    before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
-    new, purpose = temporary_name(key.name), f"give {key.name} its new values"
-    make = sql(statements.create(key, replace(after, name=new))[0])
-    copy = Change(Stage.TYPES, [make], [sql(f"DROP TYPE {quoted(new)}")], "copy", key)
-    yield RevisionPart(copy, Turn.MAIN, "", f"Add {new}")
-    columns = columns_of(comparison, key)
-    kind = postgresql.ENUM(name=new, create_type=False)
-    swap = _Swap()
-    for column in columns:
-        is_array = comparison.models.one(Column, column).type.endswith("[]")
-        of: TypeEngine[Any] = postgresql.ARRAY(kind) if is_array else kind
-        yield from _made_beside(column, comparison, of, purpose)
-        one = _swapped(column, comparison)
-        swap.refuse += one.refuse
-        swap.refuse_undo += one.refuse_undo
-        swap.do += one.do
-        swap.undo = [*one.undo, *swap.undo]
-    old, rename = quoted(key.name), "ALTER TYPE {} RENAME TO {}"
-    swap.do += [sql(f"DROP TYPE {old}"), sql(rename.format(quoted(new), old))]
-    former = sql(statements.create(key, before)[0])
-    swap.undo = [sql(rename.format(old, quoted(new))), former, *swap.undo]
-    for column in columns:
-        _with_default(swap, column, comparison)
-    back = [*swap.refuse_undo, *swap.undo]
-    change = Change(Stage.TABLES, [*swap.refuse, *swap.do], back, "swapped", columns[0])
-    about = (
-        f"Before this runs: fill the new columns for {', '.join(each.name for each in columns)} in "
-        "every row; the revision refuses to run if a row has no value there. Afterwards they have "
-        "the new type under their old names: at the same moment, replace the release that writes "
-        "both with one that has the new models."
-    )
-    title = f"Give {key.name} its new values"
     yield RevisionPart(change, Turn.COLUMNS, columns[0].name, title, about)
+
+
+def _new_type(
+    key: Key, comparison: Comparison
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """The new type of an enum: made beside the old one, then in its place; and the way back."""
+    before, after = comparison.database.one(Enum, key), comparison.models.one(Enum, key)
+    old, new = quoted(key.name), quoted(temporary_name(key.name))
+    made = statements.create(key, replace(after, name=temporary_name(key.name)))[0]
+    there = [made, f"DROP TYPE {old}", f"ALTER TYPE {new} RENAME TO {old}"]
+    back = [f"ALTER TYPE {old} RENAME TO {new}", statements.create(key, before)[0]]
+    return [sql(each) for each in there], [sql(each) for each in back]
 
 
 def _made_beside(
     key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
 ) -> Iterator[RevisionPart]:
     """The new column with its indexes and constraints, under temporary names."""
-    declared, there = comparison.columns[key][1], temporary_name(key.name)
+    declared, there = comparison.columns[key], temporary_name(key.name)
     there_as_read = comparison.temporary.one(Column, Key("column", there))
     table, copy = declared.table.name, copy_column(declared)
     copy.name = copy.key = temporary_name(str(declared.name))
@@ -120,8 +119,7 @@ def _made_beside(
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
         f"{there} in the existing rows, in batches and outside of a revision."
     )
-    allow = tuple(as_declared(of_column(there, there_as_read)))
-    yield RevisionPart(add, Turn.MAIN, "", f"Add {there}", about, allow)
+    yield RevisionPart(add, Turn.MAIN, "", f"Add {there}", about)
     for user in sorted(users_of(comparison, key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if there_as_read.not_null:
@@ -137,30 +135,33 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[RevisionPart]:
         drop = ops.DropConstraintOp(conv(name), table, "check")
         copy = Change(Stage.CREATE, [add], [drop], "copy", user)
         yield RevisionPart(copy, Turn.MAIN, "", f"Add {name}")
-        prove = ValidateConstraint(name, table)
-        validate = Change(Stage.STATE, [prove], [drop, add], "validate", user)
-        yield RevisionPart(validate, Turn.VALIDATE, name, f"Validate {name}", PROVEN)
+        proof = Change(Stage.STATE, [validate(name, table)], [drop, add], "validate", user)
+        yield RevisionPart(proof, Turn.VALIDATE, name, f"Validate {name}", PROVEN)
         return
     found = key_index_of(item) if isinstance(item, Constraint) else index_of(item)
     index = found.index if isinstance(found, KeyIndex) else found
     assert index is not None
     do = [BuildIndex(named(index, name))]
-    build = Change(Stage.CREATE, do, [RemoveIndex(name)], "build", user)
+    build = Change(Stage.CREATE, do, [drop_index(name)], "build", user)
     yield RevisionPart(build, Turn.INDEX, name, f"Build {name} on {table}")
 
 
 def _swapped(key: Key, comparison: Comparison) -> _Swap:
-    found, declared = comparison.columns[key]
+    declared = comparison.columns[key]
     table, name = declared.table.name, str(declared.name)
     there = temporary_name(name)
-    rename = RenameColumn(table, there, name)
+    rename = rename_column(table, there, name)
     unfilled = f"{quoted(name)} IS NOT NULL AND {quoted(there)} IS NULL"
     hint = f"Fill {there} in these rows first: this revision drops {name}."
-    swap = _Swap([RefuseRows(table, unfilled, hint)], [ops.DropColumnOp(table, name), rename])
-    former = as_read(comparison, table, found, ObjectDiff())
-    swap.undo = [rename.reverse(), ops.AddColumnOp(table, former)]
+    swap = _Swap(
+        [Call("refuse_rows", table, unfilled, hint)], [ops.DropColumnOp(table, name), rename]
+    )
+    swap.undo = [
+        rename_column(table, name, there),
+        ops.AddColumnOp(table, comparison.reflected(key)),
+    ]
     lost = f"The downgrade creates {name} again, without its values."
-    swap.refuse_undo.append(RefuseRows(table, f"{quoted(name)} IS NOT NULL", lost))
+    swap.refuse_undo = [Call("refuse_rows", table, f"{quoted(name)} IS NOT NULL", lost)]
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         one, other = (not_null_name(table, each) for each in (there, name))
         to, back = _renamed_constraint(table, one, other)
@@ -197,7 +198,7 @@ def _names(
 
 
 def _with_default(swap: _Swap, key: Key, comparison: Comparison) -> None:
-    declared = comparison.columns[key][1]
+    declared = comparison.columns[key]
     table, name, default = declared.table.name, str(declared.name), declared.server_default
     if isinstance(default, DefaultClause):
         swap.do.append(ops.AlterColumnOp(table, name, modify_server_default=default))

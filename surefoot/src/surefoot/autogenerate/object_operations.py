@@ -6,18 +6,28 @@ lost operator class would be a downgrade that does not restore the index.
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint
+from alembic.util.sqla_compat import _get_constraint_final_name
+from sqlalchemy import CheckConstraint, Dialect, Index, MetaData, PrimaryKeyConstraint, Table
 from sqlalchemy.schema import Constraint
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.declared import Declared
-from surefoot.autogenerate.rendering import ContinueSequence, CreateCheck, CreatePrimaryKey, sql
+from surefoot.autogenerate.rendering import Call, ContinueSequence, CreateCheck, Name, sql
 from surefoot.catalog import Key, SchemaObject, kinds, statements
 from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference
 from surefoot.quoting import literal, quoted
 
+Declared = Mapping[Key, Constraint | Index]
+_VISITED = {
+    "foreign_key_constraint": "foreign key",
+    "primary_key_constraint": "primary key",
+    "unique_constraint": "unique",
+    "check_constraint": "check",
+    "column_check_constraint": "check",
+    "table_or_column_check_constraint": "check",
+}
 # A colon before a word would be taken for a parameter.
 _NO_PARAMETER = re.compile(r"(?:[^:]|::|:(?!\w))*", re.DOTALL)
 # Alembic has no name for an exclusion constraint.
@@ -91,7 +101,7 @@ def _as_declared(declared: Constraint | Index, item: SchemaObject) -> MigrateOpe
         if declared.dialect_kwargs or declared.deferrable or declared.initially:
             return None
         columns = [column.name for column in declared.columns]
-        return CreatePrimaryKey(conv(item.name), item.table, columns)
+        return Call("create_primary_key", Name(item.name), item.table, columns)
     if isinstance(declared, CheckConstraint):
         if declared._type_bound or declared.dialect_kwargs:
             return None
@@ -120,7 +130,7 @@ def _plain(item: SchemaObject) -> MigrateOperation | None:
         if not key.is_plain:
             return None
         if key.is_primary:
-            return CreatePrimaryKey(name, item.table, names(key.columns))
+            return Call("create_primary_key", Name(name), item.table, names(key.columns))
         return ops.CreateUniqueConstraintOp(name, item.table, names(key.columns))
     if found := parse_reference(definition):
         if found.rest:
@@ -133,3 +143,42 @@ def _plain(item: SchemaObject) -> MigrateOperation | None:
     if condition is None or not _NO_PARAMETER.fullmatch(condition):
         return None
     return CreateCheck(name, item.table, condition)
+
+
+def declared(metadata: Iterable[MetaData], dialect: Dialect) -> Declared:
+    """The constraints and indexes of the models by their names in the database."""
+    found: dict[Key, Constraint | Index] = {}
+    for table, constraint in _constraints(metadata):
+        if (name := _get_constraint_final_name(constraint, dialect)) is not None:
+            found[Key("constraint", f"{table.name}.{name}")] = constraint
+    for table in _tables(metadata):
+        for index in table.indexes:
+            if (name := _get_constraint_final_name(index, dialect)) is not None:
+                found[Key("index", name)] = index
+    return found
+
+
+def nameless(metadata: Iterable[MetaData], dialect: Dialect) -> frozenset[tuple[str, str]]:
+    """The tables and kinds of constraints without a name, which PostgreSQL names."""
+    return frozenset(
+        (table.name, _VISITED.get(constraint.__visit_name__, "exclusion"))
+        for table, constraint in _constraints(metadata)
+        if _get_constraint_final_name(constraint, dialect) is None and not is_bare(constraint)
+    )
+
+
+def _tables(metadata: Iterable[MetaData]) -> Iterator[Table]:
+    tables = (table for models in metadata for table in models.tables.values())
+    return (table for table in tables if table.schema is None)
+
+
+def _constraints(metadata: Iterable[MetaData]) -> Iterator[tuple[Table, Constraint]]:
+    for table in _tables(metadata):
+        # Alembic does not see a check that is declared within a column.
+        within = (item for column in table.columns for item in column.constraints)
+        yield from ((table, each) for each in (*table.constraints, *within))
+
+
+def is_bare(item: object) -> bool:
+    """Whether this is a check without a name, which the server numbers among others."""
+    return isinstance(item, CheckConstraint) and not item._type_bound and item.name is None

@@ -1,19 +1,191 @@
-"""Drops, creates and changes all objects but tables and columns."""
+"""Drops, creates and changes all objects but tables and columns.
+
+ObjectDiff sorts them into added, removed, recreated and changed in place. A change spreads to
+dependent objects: the views on a column whose type changes, the views on those, the functions that
+take an enum whose values change. PostgreSQL refuses to change an object under them, and CASCADE
+would drop them without creating them again.
+"""
 
 import re
 from collections import abc
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.domains import redefined
-from surefoot.autogenerate.object_diff import AFTER_TABLES, ROUTINES, VIEWS, ObjectDiff
+from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
 from surefoot.autogenerate.rendering import Note, sql
-from surefoot.catalog import Catalog, Key, SchemaObject, alterations, statements
-from surefoot.catalog.kinds import Constraint, Domain, Routine, Sequence, Trigger, View, table_of
+from surefoot.autogenerate.type_change import is_swappable_enum
+from surefoot.catalog import Catalog, Key, SchemaObject, statements
+from surefoot.catalog.changes import in_place
+from surefoot.catalog.kinds import (
+    Attributes,
+    Column,
+    Constraint,
+    Index,
+    Routine,
+    Sequence,
+    Trigger,
+    View,
+    table_of,
+)
 from surefoot.catalog.order import in_order
+from surefoot.catalog.widening import needs_no_rewrite
+
+VIEWS = ("view", "materialized view")
+ROUTINES = ("function", "procedure", "aggregate")
+_REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
+# Created after tables and dropped before them; BEFORE_TABLES are the other way round.
+AFTER_TABLES = ("constraint", "index", *ROUTINES, *VIEWS, "statistics", "rule", "policy", "trigger")
+BEFORE_TABLES = ("type", "enum", "domain", "sequence")
+KINDS = (*BEFORE_TABLES, *AFTER_TABLES)
+_EASY: Mapping[str, Attributes] = {
+    "constraint": frozenset({"validated"}),
+    "trigger": frozenset({"enabled"}),
+    "function": frozenset({"definition", "language"}),
+    "procedure": frozenset({"definition", "language"}),
+    "sequence": frozenset({"definition", "owned by"}),
+    "domain": frozenset({"not null", "default", "checks"}),
+    "view": frozenset({"definition", "columns", "options"}),
+    "enum": frozenset({"labels"}),
+}
+
+
+@dataclass
+class ObjectDiff:
+    """The objects by how they change; tables and ordinary columns are not among them."""
+
+    added: set[Key] = field(default_factory=set)
+    removed: set[Key] = field(default_factory=set)
+    # Dropped and created again: changed ones, and unchanged ones that depend on a changed object.
+    recreated: set[Key] = field(default_factory=set)
+    in_place: set[Key] = field(default_factory=set)
+    # Generated columns that are dropped and added; generated columns that become ordinary.
+    recreated_columns: set[Key] = field(default_factory=set)
+    freed_columns: set[Key] = field(default_factory=set)
+    # Enums that lose or reorder values: the type is replaced in place.
+    replaced: set[Key] = field(default_factory=set)
+    # The same, where new columns are filled and swapped in.
+    swapped: set[Key] = field(default_factory=set)
+
+
+def diff_objects(comparison: Comparison) -> ObjectDiff:
+    """The differences of all objects of `KINDS`, and of generated columns."""
+    diff = ObjectDiff()
+    found, expected = comparison.followed.objects, comparison.models.objects
+    for key in sorted({*found, *expected}):
+        if pair := comparison.column(key):
+            _generated(diff, key, *pair)
+        if key.kind not in KINDS or _comes_along(comparison, key):
+            continue
+        if key not in found:
+            diff.added.add(key)
+        elif key not in expected:
+            diff.removed.add(key)
+        elif different := changed(comparison, key):
+            easy = different <= _EASY.get(key.kind, frozenset()) | {"comment"}
+            if easy and not (key.kind == "view" and _loses_columns(comparison, key)):
+                diff.in_place.add(key)
+            else:
+                diff.recreated.add(key)
+            if is_replaced(comparison.followed, comparison.models, key):
+                swappable = is_swappable_enum(comparison, key)
+                (diff.swapped if swappable else diff.replaced).add(key)
+                diff.in_place -= diff.swapped
+    spread(comparison, diff)
+    return diff
+
+
+def _generated(diff: ObjectDiff, key: Key, found: Column, expected: Column) -> None:
+    before, after = found.generated, expected.generated
+    retyped = (found.type, found.collation) != (expected.type, expected.collation)
+    if before is not None and after is None and before.endswith(" STORED"):
+        diff.freed_columns.add(key)
+    elif before != after or (after is not None and retyped):
+        diff.recreated_columns.add(key)
+
+
+def _comes_along(comparison: Comparison, key: Key) -> bool:
+    """Whether the object is created and dropped with its table or column."""
+    found, expected = comparison.database.objects.get(key), comparison.models.objects.get(key)
+    item = found if expected is None else expected
+    if isinstance(item, Constraint | Index) and item.table in comparison.new_tables:
+        # One that a DDL event creates comes after the table.
+        kind = item.type if isinstance(item, Constraint) else "index"
+        return key in comparison.declared or (item.table, kind) in comparison.nameless
+    if isinstance(item, Constraint) and item.table in comparison.gone_tables:
+        # Without foreign keys, tables can be dropped in any order, each under one lock.
+        referred = object_operations.refers_to(item)
+        other = referred is not None and referred != item.table
+        return object_operations.is_plain(item) and not other
+    both = found is not None and expected is not None
+    if isinstance(item, Sequence) and item.owned_by is not None and not both:
+        column = Key("column", item.owned_by)
+        return (column in comparison.database.objects) != (column in comparison.models.objects)
+    return False
+
+
+def _loses_columns(comparison: Comparison, key: Key) -> bool:
+    """Whether a view cannot be replaced in place: columns can only be added at its end."""
+    before = comparison.followed.one(View, key).columns or ()
+    after = comparison.models.one(View, key).columns or ()
+    if before == after:
+        return False
+    # The way back drops the view, which needs a view without dependent objects.
+    used = comparison.database.users_of(key) | comparison.models.users_of(key)
+    return bool(used) or after[: len(before)] != before
+
+
+def spread(comparison: Comparison, diff: ObjectDiff) -> None:
+    """Add the objects that must be recreated because an object below them changes."""
+    uses, kept = comparison.database.uses, comparison.models.objects
+    retyped = {
+        key
+        for key, _ in comparison.database.each(Column)
+        if key in kept and changed(comparison, key) & {"type", "collation"}
+    }
+    altered = retyped | {key for key in uses if key.kind == "column" and uses[key] & diff.replaced}
+    # Nothing is dropped with CASCADE: users of a dropped object are recreated without it.
+    leaving = {key for key in comparison.database.objects if key not in kept}
+    while True:
+        gone = diff.recreated | diff.recreated_columns | diff.freed_columns
+        before = len(gone)
+        for user, used in uses.items():
+            if user not in kept or user in gone:
+                continue
+            touched, under = used & (altered | diff.replaced), used & (gone | leaving)
+            item = kept[user]
+            if isinstance(item, Column):
+                if (touched or under) and item.generated is not None:
+                    diff.recreated_columns.add(user)
+            elif user.kind in KINDS and (
+                under
+                or (touched and user.kind in _REFUSED)
+                or _is_read_again(comparison, user, used & retyped)
+            ):
+                diff.recreated.add(user)
+        if before == len(diff.recreated | diff.recreated_columns | diff.freed_columns):
+            break
+    diff.in_place -= diff.recreated
+
+
+def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) -> bool:
+    """Whether PostgreSQL would scan the table for this object although it rewrites no row.
+
+    It validates a check again under a new type, and rebuilds an index for a new collation. A
+    rewrite does both by itself.
+    """
+    catalogs = comparison.database, comparison.models
+    pairs = [tuple(catalog.one(Column, each) for catalog in catalogs) for each in columns]
+    if not pairs or not all(needs_no_rewrite(old.type, new.type) for old, new in pairs):
+        return False
+    item = comparison.database.objects[user]
+    if isinstance(item, Constraint) and item.type == "check":
+        return True
+    return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)
+
 
 Operations = abc.Sequence[MigrateOperation]
 
@@ -77,44 +249,31 @@ def _action(action: str, comparison: Comparison, key: Key) -> str:
     return "remake" if both and not changed(comparison, key) else action
 
 
-def _in_place(comparison: Comparison, key: Key) -> list[Change]:
+def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    changes = []
-
-    def change(stage: Stage, do: Operations, undo: Operations, action: str = "change") -> None:
-        changes.append(Change(stage, do, undo, action, key))
-
-    if different & {"definition", "columns", "options", "language"}:
-        stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-        change(stage, _replaced(key, found, expected), _replaced(key, expected, found))
-    match found, expected:
-        case Constraint(), Constraint() if "validated" in different:
-            change(Stage.STATE, *_validation(key, found, expected), "validate")
-        case Trigger(), Trigger() if "enabled" in different:
-            enable = statements.enable_trigger
-            change(Stage.STATE, [sql(enable(expected))], [sql(enable(found))])
-        case Sequence(), Sequence() if "owned by" in different:
-            change(Stage.STATE, [sql(alterations.own(expected))], [sql(alterations.own(found))])
-        case Domain(), Domain() if different - {"comment"}:
-            change(Stage.TYPES, redefined(found, expected), redefined(expected, found))
+    rest = different - {"comment"}
+    if isinstance(found, Constraint) and isinstance(expected, Constraint) and rest:
+        yield Change(Stage.STATE, *_validation(key, found, expected), "validate", key)
+    elif rest and key.kind != "enum":
+        late = needs_tables(comparison.models, key)
+        stage = Stage.CREATE if late else Stage.TYPES
+        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
+        undo = _altered(key, expected, found, rest)
+        yield Change(stage, _altered(key, found, expected, rest), undo, "change", key)
     if "comment" in different:
-        do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
-        change(Stage.STATE, do, undo, "comment")
-    return changes
+        said, unsaid = ([sql(statements.comment(key, each))] for each in (expected, found))
+        yield Change(Stage.STATE, said, unsaid, "comment", key)
 
 
-def _replaced(key: Key, before: SchemaObject, after: SchemaObject) -> list[MigrateOperation]:
-    """The statements that change the definition of a view, a routine or a sequence."""
-    if isinstance(before, View) and isinstance(after, View):
-        made = statements.create(key, after)[0]
-        if len(after.columns or ()) < len(before.columns or ()):
-            return [sql(statements.drop(key, before)), sql(made)]
-        return [sql(made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))]
-    if isinstance(after, Routine):
-        return [sql(after.definition)]
-    assert isinstance(after, Sequence)
-    return [sql(alterations.sequence(after))]
+def _altered(
+    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
+) -> list[MigrateOperation]:
+    made = in_place(key, before, after, names)
+    if made is None:
+        # A view that loses its last columns.
+        made = [statements.drop(key, before), statements.create(key, after)[0]]
+    return [sql(each) for each in made]
 
 
 def _validation(key: Key, found: Constraint, expected: Constraint) -> tuple[Operations, Operations]:

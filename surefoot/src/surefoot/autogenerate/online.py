@@ -8,29 +8,25 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
+from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import domains
-from surefoot.autogenerate.additions import fills_rows
+from surefoot.autogenerate import user_types
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
-from surefoot.autogenerate.column_swap import swap_column, swap_enum
+from surefoot.autogenerate.column_swap import swap
+from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.constraints import constraint_parts
-from surefoot.autogenerate.domains import checked_domain
-from surefoot.autogenerate.enums import used_by
-from surefoot.autogenerate.index_swap import can_swap, swap_index
-from surefoot.autogenerate.indexes import index_of
-from surefoot.autogenerate.not_null import dropped_column, forbid_null
-from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
+from surefoot.autogenerate.constraints import constraint_parts, dropped_column, forbid_null
+from surefoot.autogenerate.indexes import can_swap, index_of, swap_index
+from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.renames import rename_parts
 from surefoot.autogenerate.rendering import (
     BuildIndex,
     ContinueSequence,
-    RemoveIndex,
-    RenameColumn,
-    RenameTable,
+    drop_index,
     sql,
 )
+from surefoot.autogenerate.user_types import checked_domain, used_by
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.catalog.widening import needs_no_rewrite
@@ -63,32 +59,39 @@ class Online:
         operation, key = change.ops[0] if change.ops else None, change.key
         table = str(getattr(operation, "table_name", ""))
         values = [each for each in change.ops if isinstance(each, AddEnumValueOp)]
-        if change.action == "rename" and isinstance(operation, RenameColumn | RenameTable):
-            yield from rename_parts(change, operation, covered=self.only_tables_renamed)
+        if change.action == "rename" and key is not None and key.kind in ("table", "column"):
+            yield from rename_parts(change, key, covered=self.only_tables_renamed)
         elif change.action == "rename" and key is not None and key.kind != "enum":
-            is_sequence = key.kind == "sequence"
-            allow = unavoidable("name of a sequence", key.name) if is_sequence else ()
+            allow = unavoidable("avoid-renaming") if key.kind == "sequence" else ()
             yield RevisionPart(change, Turn.RENAME, allow=allow)
         elif values:
             title = f"Add {', '.join(each.value for each in values)} to {values[0].type_name}"
             yield RevisionPart(change, Turn.VALUES, "", title)
-        elif getattr(operation, "schema", None) is not None:
+        elif getattr(operation, "schema", None) is not None or key is None:
             yield RevisionPart(change, Turn.MAIN)
         elif isinstance(operation, ops.DropTableOp):
             about = _UNUSED.format(f"the table {table}")
             yield RevisionPart(change, Turn.TABLES, table, f"Drop {table}", about)
         elif isinstance(operation, ops.DropColumnOp) and change.action != "remake":
-            yield from dropped_column(change, operation, self.comparison)
-        elif key is None:
-            about = REWRITE if self._rewrites(operation) else ""
+            yield from dropped_column(change, key, self.comparison)
+        elif isinstance(operation, ops.CreateTableOp):
+            refers = any(
+                isinstance(item, ForeignKeyConstraint)
+                and item.referred_table.name in self.comparison.kept_tables
+                for item in operation.columns
+            )
+            allow = unavoidable("avoid-reference-with-its-column") if refers else ()
+            yield RevisionPart(change, Turn.MAIN, allow=allow)
+        elif change.action == "retype":
+            found, expected = self.comparison.pair(key)
+            about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
             written = about and self.comparison.is_in_use(table)
-            allow = unavoidable("type of a column", table) if written else ()
+            allow = unavoidable("avoid-type-change") if written else ()
             yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
         elif change.action == "not null":
             yield from forbid_null(change, key, self.comparison)
         elif change.action == "swap":
-            of = swap_enum if key.kind == "enum" else swap_column
-            yield from of(key, self.comparison)
+            yield from swap(key, self.comparison)
         else:
             yield from self._of_object(change, key)
 
@@ -106,7 +109,7 @@ class Online:
             yield from self._type(change, key)
         elif number := self._number(change, key):
             yield from _numbered(change, key, number)
-        elif key.kind == "column" and change.action == "default":
+        elif change.action == "default" and key not in self.comparison.database.objects:
             yield RevisionPart(change, Turn.MAIN, about=_UNFILLED.format(key.name))
         elif key.kind == "index":
             yield from self._index(change, key)
@@ -120,30 +123,21 @@ class Online:
             yield RevisionPart(change, Turn.MAIN)
 
     def _type(self, change: Change, key: Key) -> Iterator[RevisionPart]:
-        allow: tuple[Allowance, ...] = ()
         if key.kind == "domain" and change.action in ("make", "change"):
-            parts = domains.made if change.action == "make" else domains.changed
+            parts = user_types.made if change.action == "make" else user_types.changed
             yield from parts(change, key, self.comparison)
-            return
-        if change.action == "replace":
-            tables = sorted({table for table, _ in used_by(self.comparison, key)})
-            allow = unavoidable("enum", key.name, ", ".join(tables)) if tables else ()
-        renames = key.kind == "enum" and change.action == "rename"
-        allow = unavoidable("name of an enum value") if renames else allow
-        yield RevisionPart(change, Turn.MAIN, about=_VALUE if renames else "", allow=allow)
+        elif (key.kind, change.action) == ("enum", "rename"):
+            allow = unavoidable("avoid-renaming-an-enum-value")
+            yield RevisionPart(change, Turn.MAIN, about=_VALUE, allow=allow)
+        else:
+            used = change.action == "replace" and used_by(self.comparison, key)
+            allow = unavoidable("avoid-type-change") if used else ()
+            yield RevisionPart(change, Turn.MAIN, allow=allow)
 
     def _of(self, key: Key) -> SchemaObject | None:
         """The object of the models, or else of the database."""
         models, database = self.comparison.models.objects, self.comparison.database.objects
         return models.get(key) or database.get(key)
-
-    def _rewrites(self, operation: object) -> bool:
-        """Whether this is a type change that rewrites the table."""
-        if not isinstance(operation, ops.AlterColumnOp) or operation.modify_type is None:
-            return False
-        key = Key("column", f"{operation.table_name}.{operation.column_name}")
-        pair = self.comparison.column(key)
-        return pair is not None and not needs_no_rewrite(pair[0].type, pair[1].type)
 
     def _writes_rows(self, key: Key) -> bool:
         """Whether adding the column rewrites the table."""
@@ -162,8 +156,11 @@ class Online:
 
     def _written_for(self, key: Key) -> tuple[Allowance, ...]:
         column = self.comparison.models.one(Column, key)
-        generated = "stored column" if column.generated else "checked column"
-        return unavoidable("identity" if column.identity else generated, column.table)
+        if column.identity:
+            return unavoidable("avoid-identity-column")
+        return unavoidable(
+            "avoid-stored-generated-column" if column.generated else "avoid-volatile-default"
+        )
 
     def _can_wait(self, change: Change, key: Key) -> bool:
         """Whether the dropped object blocks no other change."""
@@ -195,7 +192,7 @@ class Online:
             if not leaving:
                 yield from swap_index(key, index, self.comparison)
             return
-        name, build, unbuild = item.name, BuildIndex(index), RemoveIndex(item.name)
+        name, build, unbuild = item.name, BuildIndex(index), drop_index(item.name)
         said, unsaid = (
             [sql(statements.comment(key, each))] for each in (item, replace(item, comment=None))
         )

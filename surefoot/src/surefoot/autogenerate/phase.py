@@ -7,11 +7,11 @@ read null where it never did. In doubt the phase is `contract`, which a person h
 from collections.abc import Iterable
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.object_diff import ROUTINES, VIEWS
-from surefoot.autogenerate.transitions import Transition
-from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Index, Table
+from surefoot.autogenerate.objects import ROUTINES, VIEWS
+from surefoot.catalog import Key, SchemaObject
+from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of
 from surefoot.catalog.widening import is_widening
 
 # Dropping one of these makes no statement fail.
@@ -23,19 +23,20 @@ _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
-def phase(transitions: Iterable[Transition], comparison: Comparison) -> str:
+def phase(changes: Iterable[Change], comparison: Comparison) -> str:
     """`expand` or `contract`."""
-    return "contract" if any(_narrows(each, comparison) for each in transitions) else "expand"
+    narrows = any(_narrows(each.action, each.key, comparison) for each in changes if each.key)
+    return "contract" if narrows else "expand"
 
 
-def _narrows(transition: Transition, comparison: Comparison) -> bool:
-    kind, action, before = transition.key.kind, transition.action, transition.before
-    if transition.table in comparison.new_tables:
+def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
+    kind, (before, after) = key.kind, comparison.sides(key)
+    if (table_of(after or before) or key.name) in comparison.new_tables:
         return False
     if kind == "column":
-        return _column_narrows(transition)
+        return _column_narrows(action, before, after)
     if kind in ("constraint", "index"):
-        return _key_narrows(transition, comparison)
+        return _key_narrows(action, key, comparison)
     if action == "make":
         is_code = kind in (*VIEWS, *ROUTINES)
         return before is not None if is_code else kind not in _MAY_COME
@@ -45,40 +46,39 @@ def _narrows(transition: Transition, comparison: Comparison) -> bool:
         known = before is not None and action in ("change", "promise")
         return known or action == "required"
     if action == "change":
-        return isinstance(transition.after, Table) and transition.after.row_security is not None
+        return isinstance(after, Table) and after.row_security is not None
     return action in ("rename", "replace") and kind not in _MAY_GO
 
 
-def _column_narrows(transition: Transition) -> bool:
-    before = transition.before if isinstance(transition.before, Column) else None
-    after = transition.after if isinstance(transition.after, Column) else None
-    match transition.action:
+def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObject | None) -> bool:
+    old = before if isinstance(before, Column) else None
+    new = after if isinstance(after, Column) else None
+    match action:
         case "make":
-            return after is not None and after.not_null and not after.has_own_value
+            return new is not None and new.not_null and not new.has_own_value
         case "retype":
-            return before is None or after is None or not is_widening(before.type, after.type)
+            return old is None or new is None or not is_widening(old.type, new.type)
         case "default":
-            return after is None or (after.default is None and after.identity is None)
+            return new is None or (new.default is None and new.identity is None)
         case "identity":
-            return after is None or (after.identity or "ALWAYS").startswith("ALWAYS")
-        case action:
-            return action in _FORBIDS
+            return new is None or (new.identity or "ALWAYS").startswith("ALWAYS")
+    return action in _FORBIDS
 
 
-def _key_narrows(transition: Transition, comparison: Comparison) -> bool:
-    action, key, after = transition.action, transition.key, transition.after
-    item = after or transition.before
+def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
+    before, after = comparison.sides(key)
+    item = after or before
     unique = isinstance(item, Index) and item.unique
     kind = item.type if isinstance(item, Constraint) else None
     if action in ("drop", "unbuild"):
         # ON CONFLICT needs the key that it names.
         return unique or kind in ("unique", "primary key", "exclusion")
     if action == "attach":
-        return transition.before is not None
+        return before is not None
     if action not in _BINDS or (key.kind == "index" and not unique):
         return False
     columns = {each for each in comparison.models.uses.get(key, ()) if each.kind == "column"}
     if isinstance(after, Constraint) and (referring := object_operations.referring_columns(after)):
-        columns = {Key("column", f"{transition.table}.{name}") for name in referring}
+        columns = {Key("column", f"{after.table}.{name}") for name in referring}
     # The running release writes nothing to columns that it does not know.
     return not columns or bool(columns & set(comparison.database.objects))

@@ -3,26 +3,34 @@
     changes -> parts, each with its turn -> moved after what they need -> one revision for each turn
     and group, and another one for each further table that it would lock
 
-It reads no database and no file.
+A transaction that holds one table and waits for another can deadlock with the service, and a scan
+or a rewrite under a lock that is held blocks everybody. An object that is dropped and created again
+stays in one revision: between two it would be missing. It reads no database and no file.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from alembic.operations import ops
-
-from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.change import (
+    Allowance,
+    Change,
+    RevisionPart,
+    Stage,
+    Turn,
+)
+from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.lock_split import split_by_locks
-from surefoot.autogenerate.object_diff import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.online import Online
-from surefoot.autogenerate.rendering import RenameColumn
-from surefoot.autogenerate.transitions import transitions
+from surefoot.autogenerate.user_types import tables_of, used_by
 from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.kinds import Constraint, table_of
+from surefoot.catalog.kinds import Column, Constraint, Table, table_of
+from surefoot.catalog.widening import needs_no_rewrite
 
-_VERBS = {"make": "Add", "drop": "Drop", "rename": "Rename"}
+_VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
@@ -43,9 +51,8 @@ class RevisionPlan:
 def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
     only_tables_renamed = all(
-        change.action == "rename" and not isinstance(operation, RenameColumn)
+        change.action == "rename" and change.key is not None and change.key.kind != "column"
         for change in changes
-        for operation in change.ops
     )
     online = Online(comparison, _moved(changes, diff), only_tables_renamed)
     parts = [part for change in changes for part in online.parts(change)]
@@ -60,7 +67,7 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
     return [
         RevisionPlan(
             tuple(part.change for part in group),
-            None if group is named else _title(group, comparison),
+            None if group is named else _title(group),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
             tuple(dict.fromkeys(each for part in group for each in part.allow)),
         )
@@ -71,10 +78,9 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
 def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
     """The objects that are recreated or retyped; objects that depend on them go first."""
     retyped = {
-        Key("column", f"{operation.table_name}.{operation.column_name}")
+        change.key
         for change in changes
-        for operation in change.ops
-        if isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None
+        if change.key and change.key.kind == "column" and change.action in ("retype", "swap")
     }
     recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
@@ -125,7 +131,9 @@ def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[Revi
             elif late or (word == "number" and key in required):
                 turn = Turn.LATE_VALIDATE
             if word in _MADE and turn is not Turn.INDEX:
-                turn = max([turn, *(ready[used] for used in uses if used in ready)])
+                # A column can have a domain whose checks come later.
+                needs = () if key.kind == "column" else uses
+                turn = max([turn, *(ready[used] for used in needs if used in ready)])
                 ready[key] = turn
         placed.append(part.at(turn))
     return placed
@@ -151,14 +159,114 @@ def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
     return grouped[0]
 
 
-def _title(group: Sequence[RevisionPart], comparison: Comparison) -> str:
-    first, *rest = dict.fromkeys(part.title or _said(part.change, comparison) for part in group)
+def _title(group: Sequence[RevisionPart]) -> str:
+    first, *rest = dict.fromkeys(part.title or _said(part.change) for part in group)
     return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
 
 
-def _said(change: Change, comparison: Comparison) -> str:
-    transition = next(transitions([change], comparison), None)
-    if transition is None:
+def _said(change: Change) -> str:
+    if change.key is None:
         return "Change a table"
-    kind = "" if transition.key.kind in ("table", "column") else f"the {transition.key.kind} "
-    return f"{_VERBS.get(transition.action, 'Change')} {kind}{transition.key.name}"
+    kind = "" if change.key.kind in ("table", "column") else f"the {change.key.kind} "
+    return f"{_VERBS.get(change.action, 'Change')} {kind}{change.key.name}"
+
+
+_LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
+# These are locked under their own names; once dropped and created again they are not in use.
+_RELATIONS = ("table", "view", "materialized view", "sequence", "type")
+# Actions that lock nothing which a release waits for.
+_QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
+
+
+@dataclass
+class _Revision:
+    """A revision that is being filled: the objects that it creates, the tables that it locks."""
+
+    parts: list[RevisionPart] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+
+
+def split_by_locks(
+    parts: Iterable[RevisionPart], comparison: Comparison
+) -> list[list[RevisionPart]]:
+    """The parts of a turn as revisions, in order."""
+    parts = list(parts)
+    coming = Counter(part.change.key for part in parts)
+    # Dropped and not yet created again.
+    away: set[Key] = set()
+    revisions = [_Revision()]
+    for part in parts:
+        change, key = part.change, part.change.key
+        leaves = change.stage in _LEAVES
+        tables = set() if key is None else set(_locked(change.action, key, comparison))
+        held, made = revisions[-1].held, revisions[-1].made
+        broken = ["avoid-locking-two-tables"] if held and tables - held - made else []
+        if held and key and not leaves and _works(change.action, key, comparison):
+            broken.append("avoid-work-under-access-exclusive")
+        if broken and not away:
+            revisions.append(_Revision())
+            broken = []
+        current = revisions[-1]
+        coming[key] -= 1
+        if key and leaves and coming[key] > 0:
+            away.add(key)
+        names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
+        reason = f"{names} would be missing between two transactions"
+        allow = (Allowance(rule, reason) for rule in broken)
+        away = {each for each in away if coming[each] > 0}
+        current.parts.append(replace(part, allow=(*part.allow, *allow)))
+        current.held |= tables
+        if key and key.kind in _RELATIONS:
+            if change.action in ("make", "remake") and not leaves:
+                current.made.add(key.name)
+            elif change.action == "drop" or leaves:
+                current.held.discard(key.name)
+        current.held -= current.made
+    return [each.parts for each in revisions if each.parts]
+
+
+def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
+    """The relations that an action locks against readers or writers."""
+    before, after = comparison.sides(key)
+    item = after or before
+    if action in _QUIET or (action, key.kind) == ("rename", "index") or key.kind == "statistics":
+        return
+    if key.kind == "table":
+        if action != "make":
+            yield key.name
+        catalog = comparison.models if action == "make" else comparison.database
+        constraints = catalog.of_table(Constraint, key.name) if action in ("make", "drop") else {}
+        referred = map(object_operations.refers_to, constraints.values())
+        yield from (each for each in referred if each in comparison.kept_tables)
+    elif key.kind == "domain":
+        yield from tables_of(comparison, key) if action in ("change", "required") else ()
+    elif key.kind == "enum":
+        yield from {t for t, _ in used_by(comparison, key)} if action == "replace" else ()
+    elif key.kind in _RELATIONS:
+        yield from (key.name,) if before is not None else ()
+    elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
+        yield table
+        if isinstance(item, Constraint) and (other := object_operations.refers_to(item)):
+            yield other
+
+
+def _works(action: str, key: Key, comparison: Comparison) -> bool:
+    """Whether an action may read, write or index the rows of its table."""
+    before, after = comparison.sides(key)
+    if table_of(after or before) in comparison.new_tables:
+        return False
+    match before, after:
+        case Column(), Column() if action == "retype":
+            rebuilt = before.collation != after.collation or any(
+                user.kind == "constraint" for user in comparison.database.users_of(key)
+            )
+            return rebuilt or not needs_no_rewrite(before.type, after.type)
+        case _, Column():
+            return action in ("remake", "not null") or (action == "make" and fills_rows(after))
+        case Table(), Table():
+            return before.persistence != after.persistence
+        case _, Constraint():
+            return action in ("make", "remake") and after.validated
+    made = {"index": ("make", "remake"), "enum": ("replace",), "domain": ("change", "required")}
+    return action in made.get(key.kind, ())

@@ -16,7 +16,7 @@ from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
 EXCLUDE = "surefoot_exclude"
-_COMPARATORS = "surefoot.autogenerate.comparators"
+_HOOKS = "surefoot.autogenerate.hooks"
 
 
 def configure_options(
@@ -61,15 +61,13 @@ def register() -> None:
 
     add("begin", "autogenerate", "surefoot", DispatchPriority.FIRST)
     add("end", "autogenerate", "surefoot", DispatchPriority.LAST)
-    # In the groups of Alembic's own comparators, which do not run where these return STOP.
-    add("compare_type", "column", "types", DispatchPriority.FIRST)
-    add("compare_nullable", "column", "nullable", DispatchPriority.FIRST)
-    add("compare_default", "column", "server_default", DispatchPriority.FIRST)
+    # In the group of Alembic's own comparator, which does not run where this returns STOP.
+    add("compare_tables", "schema", "tables", DispatchPriority.FIRST)
 
 
 def _later(name: str) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
-        return getattr(import_module(_COMPARATORS), name)(*arguments)
+        return getattr(import_module(_HOOKS), name)(*arguments)
 
     return call
 
@@ -78,6 +76,6 @@ class _LazyTexts:
     """The RevisionTexts of a run for its template, made on first use."""
 
     def __getattr__(self, name: str) -> Any:
-        texts = import_module(_COMPARATORS).RevisionTexts()
+        texts = import_module(_HOOKS).RevisionTexts()
         vars(self).update({each: getattr(texts, each) for each in dir(texts) if each[0] != "_"})
         return getattr(texts, name)

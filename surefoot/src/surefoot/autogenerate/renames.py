@@ -8,7 +8,7 @@ rolled back afterwards. An undeclared rename is written as a drop and an add, wi
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
@@ -16,7 +16,7 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
 from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
-from surefoot.autogenerate.rendering import RenameColumn, RenameTable, sql
+from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
 from surefoot.errors import UsageError
@@ -29,11 +29,7 @@ _DECLARED = "the rename was declared; the releases are replaced at the same mome
 _WHOLE = ("table", "index", "sequence")
 # Objects that are often named after a table or a column.
 _Following = Constraint | Index | Sequence
-_FOLLOWING: Mapping[type[_Following], str] = {
-    Constraint: "constraint",
-    Index: "index",
-    Sequence: "sequence",
-}
+_FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index, Sequence)
 
 
 @dataclass(frozen=True)
@@ -69,9 +65,9 @@ class Rename:
 
     def _operation(self) -> MigrateOperation:
         if self.kind == "column":
-            return RenameColumn(self.table, self.old, self.new)
+            return rename_column(self.table, self.old, self.new)
         if self.kind == "table":
-            return RenameTable(self.old, self.new)
+            return Call("rename_table", self.old, self.new)
         return sql(self.statement())
 
 
@@ -113,7 +109,7 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
             same = [name for name, each in free.items() if _equal(item, each)]
             if old not in after and len(same) == 1:
                 free.pop(same[0])
-                found.append(Rename(_FOLLOWING[kind], table, old, same[0]))
+                found.append(Rename(kind.__name__.lower(), table, old, same[0]))
     return found
 
 
@@ -132,18 +128,18 @@ def _equal(before: _Following, after: _Following) -> bool:
     return replace(before, name=after.name, definition=definition) == after
 
 
-def rename_parts(
-    change: Change, rename: RenameColumn | RenameTable, *, covered: bool
-) -> Iterator[RevisionPart]:
+def rename_parts(change: Change, key: Key, *, covered: bool) -> Iterator[RevisionPart]:
     """The parts of a rename. A renamed table keeps a view under its old name for a while.
 
     There is no view where the table changes otherwise too: it would block the other changes.
     """
-    if covered and isinstance(rename, RenameTable):
-        yield from _covered(change, rename)
+    is_column = key.kind == "column"
+    call = change.ops[0]
+    assert isinstance(call, Call)
+    old, new = ".".join(map(str, call.arguments)) if is_column else str(call.arguments[0]), key.name
+    if covered and not is_column:
+        yield from _covered(change, old, new)
         return
-    of = f"{rename.table}." if isinstance(rename, RenameColumn) else ""
-    old, new = f"{of}{rename.old}", f"{of}{rename.new}"
     about = (
         f"A release knows either {old} or {new}: one that uses the old name fails afterwards, and "
         "one that uses the new name fails before. Before this runs: have the next release ready, "
@@ -151,23 +147,22 @@ def rename_parts(
         f"add {new}, write both, backfill the rows in batches, and drop {old} in a "
         "contract revision."
     )
-    rule = "avoid-renaming-a-column" if of else "avoid-renaming"
+    rule = "avoid-renaming-a-column" if is_column else "avoid-renaming"
     title = f"Rename {old} to {new}"
     yield RevisionPart(change, Turn.RENAME, "", title, about, (Allowance(rule, _DECLARED),))
 
 
-def _covered(change: Change, rename: RenameTable) -> Iterator[RevisionPart]:
-    old, new = quoted(rename.old), quoted(rename.new)
-    make = sql(f"CREATE VIEW {old} AS SELECT * FROM {new}")  # noqa: S608 - names, quoted
-    drop = sql(f"DROP VIEW {old}")
-    key = Key("view", rename.old)
-    about = f"The running release reads and writes {rename.new} through the view {rename.old}."
+def _covered(change: Change, old: str, new: str) -> Iterator[RevisionPart]:
+    make = sql(f"CREATE VIEW {quoted(old)} AS SELECT * FROM {quoted(new)}")  # noqa: S608 - quoted
+    drop = sql(f"DROP VIEW {quoted(old)}")
+    key = Key("view", old)
+    about = f"The running release reads and writes {new} through the view {old}."
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
-    yield RevisionPart(change, Turn.RENAME, "", f"Rename {rename.old} to {rename.new}", about)
+    yield RevisionPart(change, Turn.RENAME, "", f"Rename {old} to {new}", about)
     yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
-    about = f"Before this runs: deploy a release that uses {rename.new} only."
+    about = f"Before this runs: deploy a release that uses {new} only."
     away = Change(Stage.DROP, [drop], [make], "drop", key)
-    yield RevisionPart(away, Turn.CONTRACT, "", f"Drop the view {rename.old}", about)
+    yield RevisionPart(away, Turn.CONTRACT, "", f"Drop the view {old}", about)
 
 
 @dataclass(frozen=True)

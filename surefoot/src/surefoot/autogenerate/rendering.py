@@ -13,12 +13,6 @@ from alembic.autogenerate.render import _alter_column, render_op
 from alembic.operations import MigrateOperation, ops
 from alembic.util import to_list
 
-from surefoot.operations.constraints import (
-    PrimaryKeyUsingIndex,
-    RefuseRows,
-    UniqueUsingIndex,
-    ValidateConstraint,
-)
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp
 
 # SQLAlchemy takes this for a parameter in a text.
@@ -36,10 +30,6 @@ class Note(MigrateOperation):
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """The difference as `alembic check` reports it."""
         return ("note", " ".join(self.lines))
-
-
-class CreatePrimaryKey(ops.CreatePrimaryKeyOp):
-    """Alembic's operation, which Alembic runs and does not render."""
 
 
 class CreateCheck(ops.CreateCheckConstraintOp):
@@ -78,6 +68,45 @@ def sql(statement: str) -> ops.ExecuteSQLOp:
     return ops.ExecuteSQLOp(text)
 
 
+class Name(str):
+    """A final name, which no naming convention changes."""
+
+    def __repr__(self) -> str:
+        return f"op.f({str(self)!r})"
+
+
+class Call(MigrateOperation):
+    """A call as a revision spells it; an option that is None or False is left out."""
+
+    def __init__(self, name: str, *arguments: object, **options: object) -> None:
+        self.name, self.arguments, self.options = name, arguments, options
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """The difference as `alembic check` reports it."""
+        return (self.name, *map(str, self.arguments))
+
+    def spelled(self) -> str:
+        """The source of the call."""
+        given = {name: each for name, each in self.options.items() if each not in (None, False)}
+        named = (f"{name}={value!r}" for name, value in given.items())
+        return f"op.{self.name}({', '.join((*map(repr, self.arguments), *named))})"
+
+
+def drop_index(name: str) -> Call:
+    """DROP INDEX CONCURRENTLY."""
+    return Call("drop_index_concurrently", Name(name))
+
+
+def rename_column(table: str, old: str, new: str) -> Call:
+    """Renames a column."""
+    return Call("alter_column", table, old, new_column_name=new)
+
+
+def validate(name: str, table: str) -> Call:
+    """Validates a constraint."""
+    return Call("validate_constraint", Name(name), table)
+
+
 class BuildIndex(MigrateOperation):
     """CREATE INDEX CONCURRENTLY."""
 
@@ -85,49 +114,11 @@ class BuildIndex(MigrateOperation):
         self.index = index
 
 
-class RemoveIndex(MigrateOperation):
-    """DROP INDEX CONCURRENTLY."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class RenameColumn(MigrateOperation):
-    """Renames a column."""
-
-    def __init__(self, table: str, old: str, new: str) -> None:
-        self.table, self.old, self.new = table, old, new
-
-    def reverse(self) -> RenameColumn:
-        """Renames it back."""
-        return RenameColumn(self.table, self.new, self.old)
-
-
-class RenameTable(MigrateOperation):
-    """Renames a table."""
-
-    def __init__(self, old: str, new: str) -> None:
-        self.old, self.new = old, new
-
-
 class NotValid(MigrateOperation):
     """A constraint that is added NOT VALID."""
 
     def __init__(self, constraint: ops.AddConstraintOp) -> None:
         self.constraint = constraint
-
-
-def _op(name: str, *arguments: object, **options: object) -> str:
-    """A call as a revision spells it; an option that is None or False is left out."""
-    named = (f"{name}={value!r}" for name, value in options.items() if value not in (None, False))
-    return f"op.{name}({', '.join((*map(repr, arguments), *named))})"
-
-
-class _Named(str):
-    """A final name, which no naming convention changes."""
-
-    def __repr__(self) -> str:
-        return f"op.f({str(self)!r})"
 
 
 def _rendered(context: AutogenContext, operation: MigrateOperation) -> str:
@@ -138,8 +129,8 @@ def _check(context: AutogenContext, operation: CreateCheck) -> str:
     condition = operation.condition
     if not isinstance(condition, str):
         condition = context.migration_context.impl.render_ddl_sql_expr(condition)
-    name = _Named(operation.constraint_name)
-    return _op("create_check_constraint", name, str(operation.table_name), condition)
+    name, table = Name(operation.constraint_name), str(operation.table_name)
+    return Call("create_check_constraint", name, table, condition).spelled()
 
 
 def _type_change(context: AutogenContext, operation: AlterColumnUsing) -> str:
@@ -147,52 +138,30 @@ def _type_change(context: AutogenContext, operation: AlterColumnUsing) -> str:
     return f"{rendered[:-1]},\npostgresql_using={operation.kw['postgresql_using']!r})"
 
 
-def _key(name: str) -> Callable[[AutogenContext, UniqueUsingIndex], str]:
-    return lambda _, each: _op(
-        f"create_{name}_using_index",
-        _Named(each.constraint_name),
-        each.table_name,
-        _Named(each.index_name),
-        deferrable=each.deferrable,
-        initially=each.initially,
-    )
+def _added_value(each: AddEnumValueOp) -> Call:
+    after = each.after if each.before is None else None
+    return Call("add_enum_value", each.type_name, each.value, before=each.before, after=after)
+
+
+def _replaced_enum(each: ReplaceEnumOp) -> Call:
+    values, columns = list(each.values), list(each.columns) or None
+    return Call("replace_enum", each.type_name, values, columns=columns)
 
 
 _SPELLINGS: Mapping[type[MigrateOperation], Callable[[AutogenContext, Any], str | list[str]]] = {
     Note: lambda _, each: [f"# {row}" for text in each.lines for row in textwrap.wrap(text, 92)],
-    CreatePrimaryKey: lambda _, each: _op(
-        "create_primary_key", _Named(each.constraint_name), str(each.table_name), list(each.columns)
-    ),
+    Call: lambda _, each: each.spelled(),
     CreateCheck: _check,
     AlterColumnUsing: _type_change,
-    AddEnumValueOp: lambda _, each: _op(
-        "add_enum_value",
-        each.type_name,
-        each.value,
-        before=each.before,
-        after=each.after if each.before is None else None,
-    ),
-    RenameEnumValueOp: lambda _, each: _op("rename_enum_value", each.type_name, each.old, each.new),
-    ReplaceEnumOp: lambda _, each: _op(
-        "replace_enum", each.type_name, list(each.values), columns=list(each.columns) or None
-    ),
+    AddEnumValueOp: lambda _, each: _added_value(each).spelled(),
+    RenameEnumValueOp: lambda _, each: Call(*each.to_diff_tuple()).spelled(),
+    ReplaceEnumOp: lambda _, each: _replaced_enum(each).spelled(),
     BuildIndex: lambda context, each: _rendered(context, each.index).replace(
         "op.create_index(", "op.create_index_concurrently(", 1
     ),
-    RemoveIndex: lambda _, each: _op("drop_index_concurrently", _Named(each.name)),
-    RenameColumn: lambda _, each: _op(
-        "alter_column", each.table, each.old, new_column_name=each.new
-    ),
-    RenameTable: lambda _, each: _op("rename_table", each.old, each.new),
-    RefuseRows: lambda _, each: _op("refuse_rows", each.table_name, each.condition, each.hint),
     NotValid: lambda context, each: (
         f"{_rendered(context, each.constraint)[:-1]}, postgresql_not_valid=True)"
     ),
-    ValidateConstraint: lambda _, each: _op(
-        "validate_constraint", _Named(each.constraint_name), each.table_name
-    ),
-    UniqueUsingIndex: _key("unique_constraint"),
-    PrimaryKeyUsingIndex: _key("primary_key"),
 }
 for _kind, _spelling in _SPELLINGS.items():
     renderers.dispatch_for(_kind)(_spelling)

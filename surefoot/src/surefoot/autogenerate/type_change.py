@@ -6,21 +6,20 @@ generated columns, triggers and functions refer to the old column itself, and pr
 
 from sqlalchemy.types import NullType
 
-from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
+from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.catalog.widening import needs_no_rewrite
 
-_LONGEST_NAME = 63
-
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
-    known = key in comparison.columns and not isinstance(comparison.columns[key][0].type, NullType)
     rewritten = not needs_no_rewrite(before.type, after.type)
-    return known and rewritten and _can_be_swapped(comparison, key)
+    if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
+        return False
+    return not isinstance(comparison.reflected(key).type, NullType)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
@@ -76,7 +75,7 @@ def _can_be_swapped(comparison: Comparison, key: Key) -> bool:
         free
         and plain
         and comparison.is_in_use(after.table)
-        and len(temporary_name(after.name).encode()) <= _LONGEST_NAME
+        and has_temporary_name(after.name)
         and all(_can_be_copied(comparison, user) for user in users_of(comparison, key))
     )
 
@@ -87,7 +86,7 @@ def _can_be_copied(comparison: Comparison, user: Key) -> bool:
     known = user in comparison.database.objects and user in comparison.models.objects
     if item is None or not known or changed(comparison, user) or item.comment:
         return False
-    if len(temporary_name(item.name).encode()) > _LONGEST_NAME:
+    if not has_temporary_name(item.name):
         return False
     if isinstance(item, Index):
         return index_of(item) is not None

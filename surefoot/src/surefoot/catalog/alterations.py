@@ -69,6 +69,20 @@ def own(after: Sequence) -> str:
     return f"ALTER SEQUENCE {quoted(after.name)} OWNED BY {by}"
 
 
+def domain(before: Domain, after: Domain) -> list[str]:
+    """Another default, the constraints that go, and those that come."""
+    sql = relaxed_domain(before, after)
+    alter = f"ALTER DOMAIN {quoted(after.name)}"
+    if after.not_null and not before.not_null:
+        sql.append(f"{alter} SET NOT NULL")
+    for check in added_checks(before, after):
+        # In two steps, which block writers for a shorter time.
+        sql.append(f"{alter} ADD CONSTRAINT {check.removesuffix(' NOT VALID')} NOT VALID")
+        if not check.endswith(" NOT VALID"):
+            sql.append(f"{alter} VALIDATE CONSTRAINT {check_name(check)}")
+    return sql
+
+
 def relaxed_domain(before: Domain, after: Domain) -> list[str]:
     """Another default, and the constraints of a domain that go."""
     clauses: list[str] = []

@@ -3,7 +3,6 @@
 Each parser returns None for a definition that has more in it than its dataclass holds.
 """
 
-import itertools
 import re
 from dataclasses import dataclass
 
@@ -49,16 +48,6 @@ class IndexDefinition:
         if rest or self.method != "btree" or not all(map(is_name, self.items)):
             return None
         return [name for item in self.items for name in names(item)]
-
-    @property
-    def leading_columns(self) -> list[str]:
-        """The columns before the first expression; none where the index is partial."""
-        if self.where:
-            return []
-        # An operator class or an order after the name does not change which rows are found.
-        matched = (re.match(rf"{_NAME}(?=$| [^(]*$)", item) for item in self.items)
-        plain = itertools.takewhile(lambda match: match is not None, matched)
-        return [names(match[0])[0] for match in plain if match is not None]
 
 
 @dataclass(frozen=True)

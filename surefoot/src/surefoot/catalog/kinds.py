@@ -295,4 +295,4 @@ _LISTED: Mapping[type[SchemaObject], tuple[tuple[str, Attribute, bool], ...]] = 
 # Models declare none of these: revisions alone decide them. A partition is no part of a model.
 UNDECLARED_KINDS = (Partition, Collation, EventTrigger, Extension, NamedObject)
 _OPTIONAL = (each for kind in {*KINDS.values()} - {Partition} for each in _LISTED[kind] if each[2])
-UNDECLARED: Attributes = frozenset(each[1] for each in _OPTIONAL) - {"comment", *ON_DEMAND}
+UNDECLARED: Attributes = frozenset(each[1] for each in _OPTIONAL) - {"comment"}

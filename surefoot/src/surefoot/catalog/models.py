@@ -67,7 +67,7 @@ def models_catalog(
             for models in metadata:
                 _create(connection, models, {schema: shadow})
             _refuse_borrowed(connection, shadow, schema)
-            found = again = snapshot(connection, shadow, exclude=exclude)
+            found = again = snapshot(connection, shadow, exclude=exclude, privileges=True)
             if statements := list(then(found)):
                 for statement in statements:
                     connection.execute(text(statement.replace(":", r"\:")))

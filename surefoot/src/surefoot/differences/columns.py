@@ -1,14 +1,19 @@
-"""Adds a column again, and changes one back in place."""
+"""Adds a column again, changes one back in place, and gives columns and tables their settings."""
 
 from dataclasses import replace
 
 from surefoot.catalog import Catalog, Key, alterations
-from surefoot.catalog.kinds import Attributes, Column
-from surefoot.differences import online_ddl, relations
-from surefoot.quoting import quoted
+from surefoot.catalog.changes import table
+from surefoot.catalog.kinds import Attribute, Attributes, Column, Partition, Table
+from surefoot.differences import online_ddl
+from surefoot.quoting import literal, quoted
 
 # PostgreSQL changes no type under these; it rebuilds the others by itself.
 _IN_THE_WAY = frozenset({"view", "materialized view", "rule", "trigger", "policy"})
+_BY_INDEX: frozenset[Attribute] = frozenset({"cluster index", "replica identity"})
+_OF_COLUMN: frozenset[Attribute] = frozenset(
+    {"storage", "compression", "statistics", "attribute options"}
+)
 _GOES_ALONG = frozenset({"index", "constraint", "statistics"})
 
 
@@ -43,7 +48,7 @@ def changed(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> l
         sql += alterations.identity(before, after)
     if "not null" in names:
         sql += online_ddl.not_null(after) if after.not_null else [f"{alter} DROP NOT NULL"]
-    return [*sql, *relations.column(before, after)]
+    return [*sql, *_settled(before, after)]
 
 
 def _becomes_ordinary(before: Column, after: Column) -> bool:
@@ -81,6 +86,48 @@ def _recreated(key: Key, expected: Catalog, found: Catalog) -> list[str] | None:
         *online_ddl.unmade([each for each in there if each.kind not in _GOES_ALONG], found),
         *online_ddl.unmake(key, found),
         *added(expected.one(Column, key))[0],
-        *relations.settings(key, expected),
+        *settings(key, expected),
         *online_ddl.remade(there, expected, found),
     ]
+
+
+def settings(key: Key, catalog: Catalog) -> list[str]:
+    """The settings that CREATE TABLE and ADD COLUMN left out."""
+    match catalog.objects[key]:
+        case Column() as column_made:
+            sql = _settled(column_made.without(_OF_COLUMN), column_made)
+            if column_made.comment is not None:
+                name = f"{quoted(column_made.table)}.{quoted(column_made.name)}"
+                sql.append(f"COMMENT ON COLUMN {name} IS {literal(column_made.comment)}")
+            return sql
+        case Table() as made:
+            after = made.without(_BY_INDEX)
+            before = replace(after, options=None, row_security=None, toast_options=None)
+            return table(before, after)
+        case Partition() as made:
+            clauses = alterations.options(None, made.options)
+            return [f"ALTER TABLE {quoted(key.name)} {clause}" for clause in clauses]
+    return []
+
+
+def by_index(key: Key, catalog: Catalog) -> list[str]:
+    """The settings that name an index of the table, once the index exists."""
+    after = catalog.one(Table, key)
+    return table(after.without(_BY_INDEX), after)
+
+
+def _settled(before: Column, after: Column) -> list[str]:
+    """Storage, compression, statistics and options of a column."""
+    clauses = []
+    # The attribute also names the storage of the type: PostgreSQL 15 has no SET STORAGE DEFAULT.
+    old, new = before.storage, after.storage
+    if old != new:
+        way = new.split()[0] if new else str(old).split()[-1]
+        clauses.append(f"SET STORAGE {way}")
+    if before.compression != after.compression:
+        clauses.append(f"SET COMPRESSION {after.compression or 'default'}")
+    if before.statistics != after.statistics:
+        clauses.append(f"SET STATISTICS {after.statistics or '-1'}")
+    clauses += alterations.options(before.attribute_options, after.attribute_options)
+    alter = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)}"
+    return [f"{alter} {clause}" for clause in clauses]

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
+from surefoot.catalog.changes import attach, detach
 from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
 from surefoot.catalog.order import in_order
 from surefoot.catalog.statements import validate
-from surefoot.differences import relations, repair
+from surefoot.differences import repair
 from surefoot.differences.model import Deviation, Repair
 from surefoot.quoting import quoted
 
@@ -90,9 +91,9 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
             continue
         detached = key in expected.objects
         if detached:
-            sql, objects = relations.attach(expected.one(Partition, key)), found.objects
+            sql, objects = attach(expected.one(Partition, key)), found.objects
         else:
-            sql, objects = relations.detach(found.one(Partition, key)), expected.objects
+            sql, objects = detach(found.one(Partition, key)), expected.objects
         moves[key] = Repair((sql,))
         moves[table] = None
         moves.update({each: None for each in objects if table_of(objects[each]) == table.name})

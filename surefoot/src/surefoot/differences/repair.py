@@ -9,13 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 from surefoot.catalog import Catalog, Difference, Key, alterations, kinds, statements
-from surefoot.catalog.definitions import check_name, index_statement
+from surefoot.catalog.changes import detach, in_place
+from surefoot.catalog.definitions import index_statement
+from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Attribute, Attributes
 from surefoot.catalog.order import in_order
-from surefoot.differences import columns, online_ddl, relations
-from surefoot.differences.grants import granted
+from surefoot.differences import columns, online_ddl
 from surefoot.differences.model import Repair
-from surefoot.quoting import literal, quoted
+from surefoot.operations.enums import value_steps
+from surefoot.quoting import quoted
 
 # Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
@@ -45,11 +47,11 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
     else:
         sql = online_ddl.make(key, expected)
         note = "its rows do not come back" if key.kind == "table" else None
-    sql += relations.settings(key, expected)
+    sql += columns.settings(key, expected)
     before, after = [], []
     for member in in_order(members, expected.uses):
         if member.kind == "column":
-            after += relations.settings(member, expected)
+            after += columns.settings(member, expected)
         elif member.kind == "sequence":
             # The default of the column needs the sequence, and the sequence is owned by the column.
             made = statements.create(member, expected.objects[member])
@@ -58,14 +60,14 @@ def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
         else:
             after += online_ddl.make(member, expected)
     # These name an index of the table, which must exist.
-    last = relations.by_index(key, expected) if key.kind == "table" else []
+    last = columns.by_index(key, expected) if key.kind == "table" else []
     return Repair((*before, *sql, *after, *last), note=note)
 
 
 def remove(key: Key, found: Catalog) -> Repair:
     """Drop an unexpected object, without CASCADE."""
     partition = found.find(kinds.Partition, key)
-    detached = () if partition is None else (relations.detach(partition),)
+    detached = () if partition is None else (detach(partition),)
     return Repair((*detached, *online_ddl.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
 
 
@@ -75,9 +77,12 @@ def change(differences: Sequence[Difference], expected: Catalog, found: Catalog)
     # The order of columns is no attribute, and is never compared here.
     names = frozenset(cast("Attribute", each.attribute) for each in differences)
     given = granted(key, expected, found)
-    alter = _ALTER.get(key.kind)
-    rest = names - {"comment", "owner", "privileges"}
-    sql = [] if not rest else alter(key, expected, found, rest) if alter else None
+    alter, rest = _ALTER.get(key.kind), names - {"comment", "owner", "privileges"}
+    sql: list[str] | None = []
+    if rest and alter is not None:
+        sql = alter(key, expected, found, rest)
+    elif rest:
+        sql = in_place(key, found.objects[key], expected.objects[key], rest)
     if sql is None:
         # Creating it again sets its comment too.
         again = online_ddl.replaced(key, expected, found)
@@ -140,98 +145,16 @@ def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> li
     return sql
 
 
-def _sequence(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str]:
-    after = expected.one(kinds.Sequence, key)
-    sql = [alterations.sequence(after)] if "definition" in names else []
-    return [*sql, *([alterations.own(after)] if "owned by" in names else [])]
-
-
 def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    old, new = found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
-    enum = f"ALTER TYPE {quoted(key.name)}"
-    gone = [label for label in old if label not in new]
-    missing = [label for label in new if label not in old]
-    if len(gone) == len(missing) == 1 and old.index(gone[0]) == new.index(missing[0]):
-        return [f"{enum} RENAME VALUE {literal(gone[0])} TO {literal(missing[0])}"]
-    if gone or [label for label in new if label in old] != list(old):
-        return None
-    first = f" BEFORE {literal(old[0])}" if old else ""
-    places = [f" AFTER {literal(label)}" for label in new]
-    return [
-        f"{enum} ADD VALUE {literal(label)}{where}"
-        for label, where in zip(new, [first, *places], strict=False)
-        if label in missing
-    ]
-
-
-def _domain(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(kinds.Domain, key), expected.one(kinds.Domain, key)
-    if names - {"default", "not null", "checks"}:
-        return None
-    domain = f"ALTER DOMAIN {quoted(after.name)}"
-    sql = alterations.relaxed_domain(before, after)
-    if after.not_null and not before.not_null:
-        sql.append(f"{domain} SET NOT NULL")
-    for check in alterations.added_checks(before, after):
-        sql.append(f"{domain} ADD CONSTRAINT {check.removesuffix(' NOT VALID')} NOT VALID")
-        if not check.endswith(" NOT VALID"):
-            sql.append(f"{domain} VALIDATE CONSTRAINT {check_name(check)}")
-    return sql
-
-
-def _view(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(kinds.View, key), expected.one(kinds.View, key)
-    if names & {"definition", "columns"}:
-        old, new = before.columns or (), after.columns or ()
-        if key.kind == "materialized view" or new[: len(old)] != old:
-            return None
-        made = statements.create(key, after)[0]
-        sql = [made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)]
-    else:
-        clauses = alterations.options(before.options, after.options)
-        sql = [f"ALTER {statements.described(key, after)} {clause}" for clause in clauses]
-    return [*sql, *relations.column_comments(before, after)]
-
-
-def _routine(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    after = expected.one(kinds.Routine, key)
-    return None if names - {"definition", "language"} else [after.definition.rstrip()]
-
-
-def _state(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    """When a trigger or a rule fires, and the target of statistics."""
-    if len(names) != 1 or not names <= {"enabled", "firing", "target"}:
-        return None
-    match expected.objects[key]:
-        case kinds.Trigger() as after:
-            return [statements.enable_trigger(after)]
-        case kinds.EventTrigger() as after:
-            word = statements.TRIGGER_STATES.get(after.enabled, "ENABLE")
-            return [f"ALTER EVENT TRIGGER {quoted(key.name)} {word}"]
-        case kinds.Rule() as after:
-            word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
-            return [f"ALTER TABLE {quoted(after.table)} {word} RULE {quoted(after.name)}"]
-        case kinds.Statistics() as after:
-            target = after.target or "-1"
-            return [f"ALTER STATISTICS {quoted(key.name)} SET STATISTICS {target}"]
-    return None
+    steps = value_steps(
+        key.name, found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
+    )
+    return None if steps is None else [step.sql() for step in steps]
 
 
 _ALTER: Mapping[str, Alter] = {
-    "table": relations.table,
-    "partition": relations.partition,
     "column": columns.changed,
     "constraint": _constraint,
     "index": _index,
-    "sequence": _sequence,
     "enum": _enum,
-    "domain": _domain,
-    "view": _view,
-    "materialized view": _view,
-    "function": _routine,
-    "procedure": _routine,
-    "trigger": _state,
-    "event trigger": _state,
-    "rule": _state,
-    "statistics": _state,
 }

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from surefoot.chain.lockfile import read_lock, with_known, write_lock
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors.names import command
 from surefoot.project import Project
+from surefoot.rules.suppressions import suppressions
 
 if TYPE_CHECKING:
     from surefoot.environment.environment import Environment
@@ -47,7 +49,7 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     locked = read_lock(project.lock) if project.lock.exists() else ()
     write_lock(project.lock, with_known(project.revisions(), locked))
     try:
-        asyncio.run(_lint(environment, project))
+        asyncio.run(_lint(written, environment, project))
     except Exception as error:
         meant = understood(error, project.versions) or unforeseen(error)
         say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
@@ -57,11 +59,13 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     )
 
 
-async def _lint(environment: Environment, project: Project) -> None:
-    """Lint the revisions without a clean verdict, print the findings and keep the verdicts.
+async def _lint(written: Path, environment: Environment, project: Project) -> None:
+    """Lint the revisions without a clean verdict, and complete the new file by its trace.
 
-    On failure: where no scratch database can be had, or a revision does not run yet.
+    Prints the suppressions and the findings, and keeps the verdicts. On failure: where no scratch
+    database can be had, or a revision does not run yet.
     """
+    from surefoot.environment.measurements import completed  # noqa: PLC0415 - as above
     from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
     from surefoot.scratch import scratch  # noqa: PLC0415 - where a revision is written
     from surefoot.target import Target  # noqa: PLC0415 - as above
@@ -69,9 +73,13 @@ async def _lint(environment: Environment, project: Project) -> None:
     if environment.database is None:
         return
     revisions = with_known(project.revisions(), project.locked())
+    complete = partial(completed, written, revisions)
     async with scratch(environment.resolved_database(), project) as engine:
-        judged, linted = await with_verdicts(Target.of(engine, project), revisions)
+        judged, linted = await with_verdicts(Target.of(engine, project), revisions, complete)
     write_lock(project.lock, judged)
+    source = "".join(unit.source for unit in linted.units if unit.path == written)
+    for allowed in suppressions(source):
+        say(f"{written.name}  allow {allowed.rule}: {allowed.reason}")
     for finding in linted.findings:
         say(finding.render())
     if linted.trace.failure is not None:

@@ -3,7 +3,7 @@
 revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Linted:
     suppressed: int = 0
 
 
+Complete = Callable[[Linted, int], Linted]
 # The result for no revision.
 NOTHING = Linted((), Trace(()))
 
@@ -62,15 +63,19 @@ async def lint(
 
 
 async def with_verdicts(
-    scratch: Target, revisions: Sequence[Revision]
+    scratch: Target, revisions: Sequence[Revision], complete: Complete | None = None
 ) -> tuple[tuple[Revision, ...], Linted]:
     """Lint the revisions that have no clean verdict; return all with verdicts, and the result.
+
+    `complete` may change the result, which includes the trace of the downgrades for it.
 
     revisions.lock keeps the verdicts: an upgrade in production lints nothing. A clean one stays
     valid: the file has not changed since. `scratch` is an empty database. On failure: as `lint`.
     """
     wanted = [revision.id for revision in revisions if revision.verdict != CLEAN]
-    linted = await lint(scratch, revisions, wanted)
+    linted = await lint(scratch, revisions, wanted, back=complete is not None)
+    if complete is not None:
+        linted = complete(linted, await server_major(scratch))
     broken: dict[str, set[str]] = {}
     for each in linted.findings:
         if each.level == "error":

@@ -106,6 +106,36 @@ class ReplaceEnumOp(StatementOperation):
         return ("replace_enum", self.type_name, self.values)
 
 
+def value_steps(
+    name: str, old: tuple[str, ...], new: tuple[str, ...]
+) -> list[AddEnumValueOp] | list[RenameEnumValueOp] | None:
+    """The operations that give an enum other values.
+
+    None where a value goes or moves, which takes a new type. Each added value names the one before
+    it, or the next old one.
+    """
+    if pair := renamed(old, new):
+        return [RenameEnumValueOp(name, *pair)]
+    if tuple(label for label in new if label in old) != old:
+        return None
+    first = old[0] if old else None
+    return [
+        AddEnumValueOp(name, value, after=new[place - 1])
+        if place
+        else AddEnumValueOp(name, value, before=first)
+        for place, value in enumerate(new)
+        if value not in old
+    ]
+
+
+def renamed(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, str] | None:
+    """The renamed value: the number of values is equal, and one place differs."""
+    places = [pair for pair in zip(old, new) if pair[0] != pair[1]]  # noqa: B905 - compared below
+    if len(old) != len(new) or len(places) != 1 or places[0][0] in new or places[0][1] in old:
+        return None
+    return places[0]
+
+
 # Definitions are read while the old type still has its name; run later, they mean the new type.
 _REPLACE_ENUM = """\
     former oid := to_regtype(quote_ident(enum_name));

@@ -2,8 +2,8 @@
 
 import re
 
-from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Column
+from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
 from surefoot.quoting import quoted
 

@@ -1,0 +1,257 @@
+"""Hooks that Alembic calls while it compares and while it writes.
+
+begin   reads both catalogs
+then    Alembic's own comparators run for other schemas
+end     makes changes of the differences, and plans revisions of them
+last    numbers and completes the revisions
+"""
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.migration import MigrationContext
+from alembic.operations import ops
+from alembic.script import ScriptDirectory
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import NestedTransaction, types
+from sqlalchemy.dialects import postgresql
+
+from surefoot.autogenerate.allowances import merged
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
+from surefoot.autogenerate.objects import diff_objects, object_changes
+from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.plugin import EXCLUDE
+from surefoot.autogenerate.renames import (
+    Candidate,
+    Rename,
+    candidates,
+    candidates_of,
+    carry_out,
+    following,
+    parse_renames,
+)
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, docstring, unmeasured
+from surefoot.autogenerate.tables import table_changes
+from surefoot.autogenerate.user_types import enum_changes
+from surefoot.errors import MessageMissing, UsageError
+from surefoot.rules.suppressions import comment
+
+__all__ = [
+    "RevisionTexts",
+    "begin",
+    "compare_tables",
+    "end",
+    "process_revision_directives",
+    "render_item",
+]
+# SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
+# catalogs compare both.
+_LOSES_DATA = (("drop", "table"), ("drop", "column"))
+_NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
+_renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
+    WeakKeyDictionary()
+)
+
+
+def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Read the database and the models before Alembic compares."""
+    for complaint in _NOT_OURS:
+        warnings.filterwarnings("ignore", complaint)
+    checks, excluded = is_check(context.opts), context.opts.get(EXCLUDE, ())
+    renames = [] if checks else parse_renames(renames_given(context.migration_context))
+    if renames:
+        _rename(context, renames)
+    # Both catalogs are needed to find the objects that are renamed along.
+    strict = checks or bool(renames)
+    compare(context, excluded, strict=strict)
+    comparison = comparison_of(context)
+    if comparison is not None and renames:
+        more = following(comparison.database, comparison.models, renames)
+        if more:
+            _rename(context, more)
+            compare(context, excluded, strict=strict)
+    return PriorityDispatchResult.CONTINUE
+
+
+def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Replace Alembic's operations by changes, after everything was compared."""
+    comparison = comparison_of(context)
+    savepoint, renames = _renamed.pop(context, (None, []))
+    if comparison is not None:
+        _write_changes(comparison, renames, operations)
+    if savepoint is not None:
+        savepoint.rollback()
+    return PriorityDispatchResult.CONTINUE
+
+
+def _write_changes(
+    comparison: Comparison, renames: list[Rename], operations: ops.UpgradeOps
+) -> None:
+    # The catalogs do not cover other schemas.
+    far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
+    diff = diff_objects(comparison)
+    changes: list[Change] = [
+        *(rename.change() for rename in renames),
+        *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
+        *table_changes(comparison, diff),
+        *object_changes(comparison, diff),
+        *enum_changes(comparison, diff),
+    ]
+    changes.sort(key=lambda change: change.stage)
+    planned = plan(changes, comparison, diff) if changes else []
+    operations.ops[:] = changes
+    operations.info.update(comparison=comparison, planned=planned)
+
+
+def compare_tables(
+    context: AutogenContext, operations: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Leave the other schemas to Alembic where the catalogs of this one are compared."""
+    if comparison_of(context) is not None:
+        schemas.discard(None)
+    return PriorityDispatchResult.CONTINUE if schemas else PriorityDispatchResult.STOP
+
+
+def _rename(context: AutogenContext, renames: list[Rename]) -> None:
+    """Rename in the database, in a savepoint that `end` rolls back."""
+    connection = context.connection
+    assert connection is not None
+    savepoint, known = _renamed.get(context, (None, []))
+    _renamed[context] = (savepoint or connection.begin_nested(), [*known, *renames])
+    carry_out(connection, renames, connection.dialect.default_schema_name or "public")
+
+
+def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
+    """Renders an enum or a domain by name: a revision creates and drops them separately."""
+    if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
+        return False
+    rendered = None
+    if isinstance(item, types.Enum) and item.native_enum and item.name:
+        rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
+    elif isinstance(item, postgresql.DOMAIN):
+        base = type(item.data_type).__name__
+        rendered = f"postgresql.DOMAIN({str(item.name)!r}, sa.{base}(), create_type=False)"
+    elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
+        rendered = "postgresql.JSONB()"
+    if rendered is None:
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    return rendered
+
+
+def process_revision_directives(
+    context: MigrationContext, revision: object, directives: list[ops.MigrationScript]
+) -> None:
+    """Alembic's hook: number and complete the revisions, or write none.
+
+    On failure: MessageMissing where the revision has no name; UsageError for -x rename=… without
+    --autogenerate.
+    """
+    if is_check(context.opts) or not directives:
+        return
+    asked: dict[str, Any] = context.opts["revision_context"].command_args
+    if renames_given(context) and not asked["autogenerate"]:
+        raise UsageError(
+            "-x rename=… declares a rename for --autogenerate, which was not given",
+            help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
+        )
+    script, operations = directives[0], cast("ops.UpgradeOps", directives[0].upgrade_ops)
+    if asked["autogenerate"] and operations.is_empty():
+        directives[:] = []
+        sys.stderr.write("OK  models and database are equal; no revision written\n")
+        return
+    if not (script.message or "").strip():
+        raise MessageMissing
+    if asked["rev_id"] is None:
+        script.rev_id = _next_number(cast("ScriptDirectory", context.script))
+    texts: RevisionTexts = context.opts["template_args"]["page"]
+    comparison = operations.info.get("comparison")
+    if comparison is None:
+        # The catalogs were not compared: the revision is written as Alembic found it.
+        _ask(candidates_of(operations, context))
+        return
+    directives.clear()
+    doubtful = list(candidates(comparison.database, comparison.models))
+    for made, planned in _planned(script, operations):
+        directives.append(made)
+        dropped = set(_dropped(planned))
+        doubts = [each.doubt() for each in doubtful if each.old in dropped]
+        narrows = phase(planned.changes, comparison)
+        why = "\n\n".join(docstring(words) for words in (*_why(planned), *doubts))
+        allow = tuple(comment(*each) for each in merged(planned.allow))
+        text = RevisionText(why or RevisionText.why, narrows, unmeasured(), unmeasured(), allow)
+        texts.texts[str(made.rev_id)] = text
+    _ask(doubtful)
+
+
+def renames_given(context: MigrationContext) -> Sequence[str]:
+    """The values of `alembic -x rename=OLD:NEW …`."""
+    options = context.config.cmd_opts if context.config is not None else None
+    given: Sequence[str] = getattr(options, "x", None) or ()
+    return [value.removeprefix("rename=") for value in given if value.startswith("rename=")]
+
+
+def _ask(doubtful: Iterable[Candidate]) -> None:
+    for candidate in doubtful:
+        sys.stderr.write(f"?   {candidate.question()}\n")
+
+
+def _dropped(planned: RevisionPlan) -> Iterable[str]:
+    """The tables and columns that a revision drops."""
+    for change in planned.changes:
+        if change.key is not None and (change.action, change.key.kind) in _LOSES_DATA:
+            yield change.key.name
+
+
+def _why(planned: RevisionPlan) -> Sequence[str]:
+    """The purpose of a revision: left to a person, unless the planner gave the title."""
+    return planned.about if planned.title and planned.about else (RevisionText.why, *planned.about)
+
+
+def is_check(options: Mapping[str, Any]) -> bool:
+    """Whether the command is `alembic check`, which writes nothing."""
+    # Nothing else distinguishes the commands: both compare and pass a callback.
+    return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
+
+
+def _next_number(script: ScriptDirectory) -> str:
+    """The highest number among the revisions, plus one."""
+    names = [each.revision for each in script.walk_revisions() if each.revision.isdecimal()]
+    return f"{max(map(int, names), default=0) + 1:04d}"
+
+
+def _planned(
+    script: ops.MigrationScript, operations: ops.UpgradeOps
+) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
+    """One script for each planned revision; each builds on the one before."""
+    first, before = str(script.rev_id), None
+    for number, each in enumerate(operations.info["planned"]):
+        upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
+        upgrade.reverse_into(downgrade)
+        begins = before is None
+        made = ops.MigrationScript(
+            rev_id=_following(first, number),
+            message=each.title or script.message,
+            upgrade_ops=upgrade,
+            downgrade_ops=downgrade,
+            head=script.head if before is None else before,
+            splice=script.splice if begins else None,
+            branch_label=script.branch_label if begins else None,
+            version_path=script.version_path,
+            depends_on=script.depends_on if begins else None,
+        )
+        before = made.rev_id
+        yield made, each
+
+
+def _following(first: str, number: int) -> str:
+    """The id of a revision by its place after the first."""
+    if not number:
+        return first
+    return f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"

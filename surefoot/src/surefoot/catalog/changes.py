@@ -1,0 +1,97 @@
+"""The statements that change one object in place, from one state to another."""
+
+import re
+from collections.abc import Iterator
+
+from surefoot.catalog import alterations, kinds, statements
+from surefoot.catalog.kinds import Attributes, SchemaObject
+from surefoot.catalog.model import Key
+from surefoot.quoting import literal, quoted
+
+_NAMED = re.compile(r'("(?:[^"]|"")*"|\w+) (.*)', re.DOTALL)
+
+
+def in_place(
+    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
+) -> list[str] | None:
+    """The statements that change these attributes; None where the object is created again."""
+    name = quoted(after.name)
+    match before, after:
+        case kinds.Table(), kinds.Table() if not names & {"kind", "partition key"}:
+            return table(before, after)
+        case kinds.Partition(), kinds.Partition():
+            moved = [detach(before), attach(after)] if names & {"bound", "table"} else []
+            clauses = alterations.options(before.options, after.options)
+            return [*moved, *(f"ALTER TABLE {name} {clause}" for clause in clauses)]
+        case kinds.Sequence(), kinds.Sequence():
+            defined = [alterations.sequence(after)] if "definition" in names else []
+            return [*defined, *([alterations.own(after)] if "owned by" in names else [])]
+        case kinds.Domain(), kinds.Domain() if names <= {"default", "not null", "checks"}:
+            return alterations.domain(before, after)
+        case kinds.View(), kinds.View():
+            return _view(key, before, after, names)
+        case _, kinds.Routine() if names <= {"definition", "language"}:
+            return [after.definition.rstrip()]
+        case _, kinds.Trigger() if names == {"enabled"}:
+            return [statements.enable_trigger(after)]
+        case _, kinds.EventTrigger() if names == {"enabled"}:
+            word = statements.TRIGGER_STATES.get(after.enabled, "ENABLE")
+            return [f"ALTER EVENT TRIGGER {name} {word}"]
+        case _, kinds.Rule() if names == {"firing"}:
+            word = statements.TRIGGER_STATES.get(after.firing or "", "ENABLE")
+            return [f"ALTER TABLE {quoted(after.table)} {word} RULE {name}"]
+        case _, kinds.Statistics() if names == {"target"}:
+            return [f"ALTER STATISTICS {name} SET STATISTICS {after.target or '-1'}"]
+    return None
+
+
+def table(before: kinds.Table, after: kinds.Table) -> list[str]:
+    """The statements that take a table from one state to another."""
+    old, new = before.inherits or (), after.inherits or ()
+    clauses = [f"NO INHERIT {parent}" for parent in old if parent not in new]
+    clauses += [f"INHERIT {parent}" for parent in new if parent not in old]
+    clauses += alterations.options(before.toast_options, after.toast_options, "toast.")
+    if before.replica_identity != after.replica_identity:
+        clauses.append(f"REPLICA IDENTITY {after.replica_identity or 'DEFAULT'}")
+    if before.cluster_index != after.cluster_index:
+        index = after.cluster_index
+        clauses.append(f"CLUSTER ON {index}" if index else "SET WITHOUT CLUSTER")
+    rest = (f"ALTER TABLE {quoted(after.name)} {clause}" for clause in clauses)
+    return [*alterations.table(before, after), *rest]
+
+
+def attach(partition: kinds.Partition) -> str:
+    """The statement that makes a table a partition."""
+    name = quoted(partition.name)
+    return f"ALTER TABLE {quoted(partition.table)} ATTACH PARTITION {name} {partition.bound}"
+
+
+def detach(partition: kinds.Partition) -> str:
+    """The statement that makes a partition a table."""
+    return f"ALTER TABLE {quoted(partition.table)} DETACH PARTITION {quoted(partition.name)}"
+
+
+def _view(key: Key, before: kinds.View, after: kinds.View, names: Attributes) -> list[str] | None:
+    if names & {"definition", "columns"}:
+        old, new = before.columns or (), after.columns or ()
+        if key.kind == "materialized view" or new[: len(old)] != old:
+            return None
+        made = statements.create(key, after)[0]
+        sql = [made.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)]
+    else:
+        clauses = alterations.options(before.options, after.options)
+        sql = [f"ALTER {statements.described(key, after)} {clause}" for clause in clauses]
+    return [*sql, *_column_comments(before, after)]
+
+
+def _column_comments(before: kinds.View, after: kinds.View) -> Iterator[str]:
+    old, new = (_by_name(each) for each in (before, after))
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            text = literal(new.get(name))
+            yield f"COMMENT ON COLUMN {quoted(after.name)}.{name} IS {text}"
+
+
+def _by_name(view: kinds.View) -> dict[str, str]:
+    found = (_NAMED.fullmatch(each) for each in view.column_comments or ())
+    return {match[1]: match[2] for match in found if match is not None}
