@@ -22,7 +22,9 @@ from sqlalchemy.dialects import postgresql
 
 from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
+from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.objects import diff_objects, object_changes
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, plan
@@ -36,9 +38,8 @@ from surefoot.autogenerate.renames import (
     following,
     parse_renames,
 )
-from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, docstring, unmeasured
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.autogenerate.tables import table_changes
-from surefoot.autogenerate.user_types import enum_changes
 from surefoot.errors import MessageMissing, UsageError
 from surefoot.rules.suppressions import comment
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint
 
-from surefoot.autogenerate import user_types
+from surefoot.autogenerate import domains
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts, dropped_column, forbid_null
+from surefoot.autogenerate.domains import checked_domain
+from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.indexes import can_swap, index_of, swap_index
 from surefoot.autogenerate.objects import ROUTINES, VIEWS
 from surefoot.autogenerate.renames import rename_parts
@@ -26,7 +28,6 @@ from surefoot.autogenerate.rendering import (
     drop_index,
     sql,
 )
-from surefoot.autogenerate.user_types import checked_domain, used_by
 from surefoot.catalog import Key, SchemaObject, statements
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, TableObject
 from surefoot.catalog.widening import needs_no_rewrite
@@ -124,7 +125,7 @@ class Online:
 
     def _type(self, change: Change, key: Key) -> Iterator[RevisionPart]:
         if key.kind == "domain" and change.action in ("make", "change"):
-            parts = user_types.made if change.action == "make" else user_types.changed
+            parts = domains.made if change.action == "make" else domains.changed
             yield from parts(change, key, self.comparison)
         elif (key.kind, change.action) == ("enum", "rename"):
             allow = unavoidable("avoid-renaming-an-enum-value")

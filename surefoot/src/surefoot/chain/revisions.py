@@ -4,12 +4,13 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
+from surefoot.chain.module_names import module_names
 from surefoot.errors import RevisionsBroken, RunsNothing
 from surefoot.errors.names import command
 
@@ -168,7 +169,7 @@ def _read(path: Path) -> Revision | None:
         raise RevisionsBroken(
             f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
         ) from None
-    values = dict(pair for statement in tree.body for pair in _bound(statement))
+    values = module_names(tree)
     if "revision" not in values:
         return None
     for statement in tree.body:
@@ -203,36 +204,3 @@ def _read(path: Path) -> Revision | None:
     return Revision(
         identifier, downs, str(phase), slug, checksum(tree), requires_code=requires_code, path=path
     )
-
-
-def _bound(statement: ast.stmt) -> Iterator[tuple[str, object]]:
-    """The names that a statement of the module binds, with their literal values.
-
-    `...` stands for any other value, and for a name that is bound in a block, which may not run.
-    """
-    if isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            yield from _unpacked(target, statement.value)
-    elif isinstance(statement, ast.AnnAssign):
-        if statement.value is not None:
-            yield from _unpacked(statement.target, statement.value)
-    elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                yield node.id, ...
-            elif isinstance(node, ast.alias):
-                yield node.asname or node.name, ...
-
-
-def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, object]]:
-    """`a = "1"` and `a, b = "1", "2"`."""
-    if isinstance(target, ast.Name):
-        try:
-            yield target.id, ast.literal_eval(value)
-        except (ValueError, TypeError, RecursionError):
-            yield target.id, ...
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-        alike = len(values) == len(target.elts)
-        for number, each in enumerate(target.elts):
-            yield from _unpacked(each, values[number] if alike else value)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import assigned, command, setting
+from surefoot.errors.names import assigned, command
 
 
 class Refused(SurefootError):
@@ -172,39 +172,6 @@ class IndexDiffers(Refused):
     helps = "drop it, or give the new index another name"
 
 
-class BackupFailed(Refused):
-    """The backup command failed, so no revision ran."""
-
-    def __init__(self, command: str, ended: int, output: str) -> None:
-        self.command, self.ended, self.output = command, ended, output
-        tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
-        super().__init__(
-            f"the backup command exited with {ended}: {command}{tail}",
-            help=f"correct {setting('backup_command')}, or {_waiver()}",
-        )
-
-
-class BackupMissing(Refused):
-    """A revision would lose data in production, and there is no backup and no waiver."""
-
-    def __init__(self, revision: str) -> None:
-        self.revision = revision
-        super().__init__(
-            f"{revision} may lose data, and no backup command is configured",
-            help=f"set {setting('backup_command')}, or {_waiver()}",
-        )
-
-
-class DataWouldBeLost(Refused):
-    """A revision in production lost data before its commit, and no reason was given."""
-
-    revision: str
-    command: str
-    losses: Sequence[str]
-    says = "{revision} would lose data: {losses}; it was rolled back"
-    helps = "to do it: `{command} --execute --reason …`"
-
-
 class RevisionUnsafe(Refused):
     """A revision would run in production although lint found that it hurts a database in use."""
 
@@ -254,7 +221,3 @@ class ServerInUse(Refused):
     users: Sequence[str]
     says = "the embedded server is in use by {users}"
     helps = "wait for them, or `{names.command} db stop --now`"
-
-
-def _waiver() -> str:
-    return f"waive the backup by name: {assigned('backup_waived', '<who and why>')}"

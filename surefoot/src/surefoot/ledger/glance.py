@@ -66,8 +66,7 @@ def glance(
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
         heads, as_expected, rows, has_ledger = found.one()
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
-    known = frozenset(ids(json.loads(heads or "[]"), version_table))
-    return Glance(known, recorded, has_ledger)
+    return Glance(frozenset(ids(json.loads(heads or "[]"), version_table)), recorded, has_ledger)
 
 
 def read(connection: Connection, version_table: VersionTable = VersionTable()) -> Glance:

@@ -1,4 +1,4 @@
-"""Changes domains that columns use, and the values of enums.
+"""Changes domains that columns use.
 
 PostgreSQL scans the tables of these columns when a constraint of a domain is added, and blocks
 writers. A check is added NOT VALID and then validated. NOT NULL of a domain has no NOT VALID: it
@@ -14,14 +14,10 @@ from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import ObjectDiff, object_changes, spread
-from surefoot.autogenerate.rendering import Note, sql
-from surefoot.autogenerate.tables import table_changes
-from surefoot.autogenerate.type_change import columns_of
+from surefoot.autogenerate.rendering import sql
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
-from surefoot.catalog.kinds import Column, Domain, Enum
-from surefoot.operations.enums import RenameEnumValueOp, ReplaceEnumOp, value_steps
+from surefoot.catalog.kinds import Column, Domain
 from surefoot.quoting import quoted
 
 
@@ -100,57 +96,3 @@ def _constrained(
         )
         why, title = unavoidable("require-not-valid-domain-check"), f"Forbid null in {key.name}"
         yield RevisionPart(change, Turn.REQUIRE, key.name, title, about, why)
-
-
-def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes that give the enums the values of the models."""
-    in_place = {key for key in diff.in_place if key.kind == "enum"}
-    changed = sorted(in_place | diff.replaced | diff.swapped)
-    return [change for key in changed for change in _change_values(comparison, diff, key)]
-
-
-def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[Change]:
-    old = comparison.database.one(Enum, key).values
-    new = comparison.models.one(Enum, key).values
-    if old == new:
-        return []
-    steps = value_steps(key.name, old, new)
-    rename = steps[0] if steps else None
-    if isinstance(rename, RenameEnumValueOp):
-        note = Note(
-            f"Written as a rename because only one value differs, at the same place. "
-            f"If {rename.old} is removed and {rename.new} is new, use "
-            f"op.replace_enum({key.name!r}, ...) once no row has {rename.old}."
-        )
-        return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
-    columns = used_by(comparison, key)
-    back = ReplaceEnumOp(key.name, old, columns=columns)
-    if steps is None:
-        other = ReplaceEnumOp(key.name, new, columns=columns)
-        word = "swap" if key in diff.swapped else "replace"
-        return [Change(Stage.ENUMS, [other], [back], word, key)]
-    aside, again = _around(comparison, key)
-    return [Change(Stage.TYPES, steps, [*aside, back, *again], "add", key)]
-
-
-def _around(
-    comparison: Comparison, key: Key
-) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """The operations around the removal of a value: they drop and restore blocking objects."""
-    there = (each for each in comparison.columns if each in comparison.database.objects)
-    columns = {each: comparison.reflected(each) for each in there}
-    as_it_was = replace(comparison, models=comparison.database, declared={}, columns=columns)
-    diff = ObjectDiff(replaced={key})
-    spread(as_it_was, diff)
-    changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]
-    changes.sort(key=lambda change: change.stage)
-    return (
-        [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],
-        [each for change in changes if change.stage > Stage.ENUMS for each in change.ops],
-    )
-
-
-def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:
-    """The columns of the enum, by table and name."""
-    of = (comparison.database.one(Column, column) for column in columns_of(comparison, key))
-    return [(each.table, each.name) for each in of]

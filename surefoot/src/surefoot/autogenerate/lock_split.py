@@ -1,0 +1,124 @@
+"""split_by_locks() divides a revision where it would lock a second table, or work under a lock.
+
+A transaction that holds one table and waits for another can deadlock with the service, and a scan
+or a rewrite under a lock that is held blocks everybody. An object that is dropped and created again
+stays in one revision: between two it would be missing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.change import (
+    Allowance,
+    RevisionPart,
+    Stage,
+)
+from surefoot.autogenerate.columns import fills_rows
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.domains import tables_of
+from surefoot.autogenerate.enums import used_by
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import Column, Constraint, Table, table_of
+from surefoot.catalog.widening import needs_no_rewrite
+
+_LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
+# These are locked under their own names; once dropped and created again they are not in use.
+_RELATIONS = ("table", "view", "materialized view", "sequence", "type")
+# Actions that lock nothing which a release waits for.
+_QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
+
+
+@dataclass
+class _Revision:
+    """A revision that is being filled: the objects that it creates, the tables that it locks."""
+
+    parts: list[RevisionPart] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+
+
+def split_by_locks(
+    parts: Iterable[RevisionPart], comparison: Comparison
+) -> list[list[RevisionPart]]:
+    """The parts of a turn as revisions, in order."""
+    parts = list(parts)
+    coming = Counter(part.change.key for part in parts)
+    # Dropped and not yet created again.
+    away: set[Key] = set()
+    revisions = [_Revision()]
+    for part in parts:
+        change, key = part.change, part.change.key
+        leaves = change.stage in _LEAVES
+        tables = set() if key is None else set(_locked(change.action, key, comparison))
+        held, made = revisions[-1].held, revisions[-1].made
+        broken = ["avoid-locking-two-tables"] if held and tables - held - made else []
+        if held and key and not leaves and _works(change.action, key, comparison):
+            broken.append("avoid-work-under-access-exclusive")
+        if broken and not away:
+            revisions.append(_Revision())
+            broken = []
+        current = revisions[-1]
+        coming[key] -= 1
+        if key and leaves and coming[key] > 0:
+            away.add(key)
+        names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
+        reason = f"{names} would be missing between two transactions"
+        allow = (Allowance(rule, reason) for rule in broken)
+        away = {each for each in away if coming[each] > 0}
+        current.parts.append(replace(part, allow=(*part.allow, *allow)))
+        current.held |= tables
+        if key and key.kind in _RELATIONS:
+            if change.action in ("make", "remake") and not leaves:
+                current.made.add(key.name)
+            elif change.action == "drop" or leaves:
+                current.held.discard(key.name)
+        current.held -= current.made
+    return [each.parts for each in revisions if each.parts]
+
+
+def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
+    """The relations that an action locks against readers or writers."""
+    before, after = comparison.sides(key)
+    item = after or before
+    if action in _QUIET or (action, key.kind) == ("rename", "index") or key.kind == "statistics":
+        return
+    if key.kind == "table":
+        if action != "make":
+            yield key.name
+        catalog = comparison.models if action == "make" else comparison.database
+        constraints = catalog.of_table(Constraint, key.name) if action in ("make", "drop") else {}
+        referred = map(object_operations.refers_to, constraints.values())
+        yield from (each for each in referred if each in comparison.kept_tables)
+    elif key.kind == "domain":
+        yield from tables_of(comparison, key) if action in ("change", "required") else ()
+    elif key.kind == "enum":
+        yield from {t for t, _ in used_by(comparison, key)} if action == "replace" else ()
+    elif key.kind in _RELATIONS:
+        yield from (key.name,) if before is not None else ()
+    elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
+        yield table
+        if isinstance(item, Constraint) and (other := object_operations.refers_to(item)):
+            yield other
+
+
+def _works(action: str, key: Key, comparison: Comparison) -> bool:
+    """Whether an action may read, write or index the rows of its table."""
+    before, after = comparison.sides(key)
+    if table_of(after or before) in comparison.new_tables:
+        return False
+    match before, after:
+        case Column(), Column() if action == "retype":
+            rebuilt = before.collation != after.collation or any(
+                user.kind == "constraint" for user in comparison.database.users_of(key)
+            )
+            return rebuilt or not needs_no_rewrite(before.type, after.type)
+        case _, Column():
+            return action in ("remake", "not null") or (action == "make" and fills_rows(after))
+        case Table(), Table():
+            return before.persistence != after.persistence
+        case _, Constraint():
+            return action in ("make", "remake") and after.validated
+    made = {"index": ("make", "remake"), "enum": ("replace",), "domain": ("change", "required")}
+    return action in made.get(key.kind, ())
