@@ -178,15 +178,14 @@ async def test_a_conflict_with_another_transaction_repeats_the_revision(
     """A serialization failure (40001), in a statement or when the revision commits."""
     await prepared(chain, launcher, empty_database)
     await watcher.execute("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
-    level, last = "REPEATABLE READ", "UPDATE t SET id = 3"
+    level, last = "repeatable read", "UPDATE t SET id = 3"
     theirs = "UPDATE t SET id = 2"
     if at_commit:
         # Each reads what the other one writes; whoever commits last has to go.
-        level, last = "SERIALIZABLE", "UPDATE u SET id = 3"
+        level, last = "serializable", "UPDATE u SET id = 3"
         theirs = "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT * FROM u; UPDATE t SET id = 2; COMMIT"
     chain.add(
         f"""
-        op.execute("SET TRANSACTION ISOLATION LEVEL {level}")
         op.execute("INSERT INTO ran VALUES ('0002')")
         op.execute("SELECT * FROM t")
         op.execute("{last}")
@@ -194,11 +193,13 @@ async def test_a_conflict_with_another_transaction_repeats_the_revision(
         """
         if at_commit
         else f"""
-        op.execute("SET TRANSACTION ISOLATION LEVEL {level}")
         op.execute("INSERT INTO ran VALUES ('0002')")
         op.execute("SELECT pg_sleep(0.3)")
         op.execute("{last}")
         """
+    )
+    await watcher.execute(
+        f'ALTER DATABASE "{empty_database.name}" SET default_transaction_isolation = {level!r}'
     )
     run = await launcher.start(chain, "upgrade", "head", url=empty_database.url)
     await wait_until(

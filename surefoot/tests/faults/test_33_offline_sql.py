@@ -221,7 +221,7 @@ async def test_the_lock_timeouts_are_in_the_script(
 ) -> None:
     """Each transaction has the short one, and a concurrent step the patient one."""
     script = await sql(three, launcher, "upgrade", "head", url=empty_database.url)
-    short = "SET LOCAL lock_timeout = '2000ms'"
+    short = "SET LOCAL lock_timeout = '200ms'"
     assert script.count(short) == script.count("BEGIN;\n")
     around = script[script.index("SET lock_timeout = '600000ms'") :].splitlines()
     assert [line for line in around if line][:3] == [

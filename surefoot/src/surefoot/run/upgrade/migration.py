@@ -230,8 +230,6 @@ class Migration:
 
     def revision_starts(self, about: PlannedRevision) -> None:
         """A revision begins in a transaction of its own."""
-        # Before a further attempt Alembic has read its table in this one.
-        self._connection.commit()
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
