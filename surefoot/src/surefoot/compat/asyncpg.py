@@ -20,10 +20,11 @@ from typing import Any
 import asyncpg
 from asyncpg.transaction import Transaction
 
-# DDL and writes that return no rows. A semicolon may hide a second statement, which the server
-# refuses only where a statement is prepared.
+# DDL, writes that return no rows, and a SELECT without columns. A semicolon may hide a second
+# statement, which the server refuses only where a statement is prepared.
 _RETURNS_NOTHING = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
+    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE|SELECT\s+WHERE)\s"
+    r"(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
 
