@@ -241,7 +241,9 @@ class Watch:
         self.changes[verdict.state] += 1
         verdict_changed(verdict.database, verdict.state)
         if verdict.error is not None:
-            logger.warning("not ready [%s]: %s", verdict.error.code, verdict)
+            # A migration of many revisions changes the text with each of them.
+            if before.error is None or before.error.code != verdict.error.code:
+                logger.warning("not ready [%s]: %s", verdict.error.code, verdict)
         else:
             logger.info("ready: %s", verdict)
         changed, self._changed = self._changed, asyncio.Event()
