@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -27,6 +27,8 @@ from harness.server import Server
 from harness.states import State, state_of
 from soak.checks import Journey, check_end, check_result
 from soak.generator import Step, build
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
 from surefoot.embedded import EmbeddedServer, Running
 from surefoot.errors import ServerStartFailed
 from surefoot.run.commands import downgrade, upgrade
@@ -70,6 +72,8 @@ class Group:
     steps: Sequence[Step]
     journeys: list[Journey] = field(default_factory=list)
     starts: dict[int, Database] = field(default_factory=dict)
+    # Of the schema after so many revisions.
+    fingerprints: list[str] = field(default_factory=list)
 
     @classmethod
     async def make(cls, bench: Bench, number: int) -> Group:
@@ -82,6 +86,8 @@ class Group:
         pairs = _pairs(group.steps, rng)
         try:
             up = await group._walk_up(bench, {start for start, _ in pairs})
+            group.fingerprints = [state.catalog.fingerprint() for state in up.values()]
+            group._lock()
             down = {
                 start: await group._walk_down(bench, start, min(e for s, e in pairs if s == start))
                 for start in {start for start, end in pairs if end < start}
@@ -102,6 +108,12 @@ class Group:
                 await bench.databases.drop(database)
         if not keep_files:
             shutil.rmtree(self.chain.folder, ignore_errors=True)
+
+    def _lock(self) -> None:
+        """Write the lock as `surefoot lock` does, with the fingerprints that a stamp asks for."""
+        revisions = read_revisions(self.chain.versions)
+        taken = zip(revisions, self.fingerprints[1:], strict=True)
+        write_lock(self.chain.lock_path, [replace(one, fingerprint=of) for one, of in taken])
 
     async def _walk_up(self, bench: Bench, starts: set[int]) -> dict[tuple[str, ...], State]:
         async with bench.copy(None) as walked:

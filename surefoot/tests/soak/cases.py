@@ -16,13 +16,15 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 import asyncpg
 
 from harness.databases import Database, connect
+from harness.proxy import Network
 from harness.runs import Points, Result, Run
-from harness.states import gone, state_of
+from harness.states import State, gone, state_of
 from soak.bench import Bench, Group
 from soak.checks import (
     Journey,
@@ -32,6 +34,7 @@ from soak.checks import (
     classify,
     died_when_done,
 )
+from soak.records import ledger_lost, offline, stamp_refused, stamped
 from surefoot.errors import LockBlocked, MutexHeld
 
 SIGNALS: Mapping[int, int] = {signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -42,6 +45,9 @@ QUICK = {
     "SUREFOOT_TEST_PATIENT_LOCK_TIMEOUT_S": "0.3",
 }
 SHORT = {**QUICK, "SUREFOOT_TEST_LOCK_BUDGET_S": "0.6"}
+# The server ends a session that says nothing for so long.
+IDLE = {"SUREFOOT_TEST_IDLE_IN_TRANSACTION_TIMEOUT_S": "0.4"}
+OVER_IDLE_S = 0.6
 STALLED_WITHIN_S = 5.0
 MODES = ("ACCESS SHARE", "ROW EXCLUSIVE", "SHARE", "ACCESS EXCLUSIVE")
 _STALLED = (
@@ -75,9 +81,11 @@ class Case:
     database: Database
     found: Found
 
-    async def start(self, **options: object) -> Run:
+    async def start(self, *command: str, url: str = "", **options: object) -> Run:
+        """The command of the journey, or another one."""
+        words = command or self.journey.command
         run = await self.bench.launcher.start(
-            self.group.chain, *self.journey.command, url=self.database.url, **options
+            self.group.chain, *words, url=url or self.database.url, **options
         )
         self.found.runs.append(str(run.output))
         return run
@@ -104,13 +112,16 @@ class Case:
     async def again(self) -> None:
         """The same command, and nothing happens to it."""
         await self.end(await self.start(), [0])
+        await check_end(await self.state(), self.journey, self.database)
+
+    async def state(self) -> State:
+        """The present state of the database, when nobody works on it."""
         await gone(self.database)
-        await check_end(await state_of(self.database), self.journey, self.database)
+        return await state_of(self.database)
 
     async def look(self) -> None:
-        """The present state of the database."""
-        await gone(self.database)
-        self.found.states.append(classify(await state_of(self.database), self.journey))
+        """Check the present state of the database, and note which one it is."""
+        self.found.states.append(classify(await self.state(), self.journey))
 
     @asynccontextmanager
     async def blocker(self, statements: str) -> AsyncIterator[asyncpg.Connection]:
@@ -137,6 +148,21 @@ class Case:
                 await asyncio.sleep(0.01)
         finally:
             await connection.close()
+
+    async def stopped(self, run: Run) -> None:
+        """Wait until the run has stopped itself, or has ended."""
+        stat = Path(f"/proc/{run.pid}/stat")
+        until_s = time.monotonic() + STALLED_WITHIN_S
+        while not run.has_ended and time.monotonic() < until_s:
+            with contextlib.suppress(OSError):
+                if stat.read_text("utf-8").rpartition(") ")[2].startswith("T"):
+                    return
+            await asyncio.sleep(0.005)
+
+    def signal(self, run: Run, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            run.signal(number)
 
     def table(self) -> str | None:
         """A table that a run finds when it starts."""
@@ -246,6 +272,38 @@ async def two_and_one_frozen(case: Case) -> None:
     await case.end(hit, [0])
 
 
+async def cut_off(case: Case) -> None:
+    """The network goes dead, and the client is told to stop or killed."""
+    async with Network(case.database.url).up() as network:
+        points = case.points(signal=signal.SIGSTOP)
+        run = await case.start(url=network.url, env=IDLE, points=points)
+        await case.stopped(run)
+        if case.rng.random() < 0.5:
+            network.cut()
+            case.signal(run, signal.SIGCONT)
+        else:
+            case.signal(run, signal.SIGCONT)
+            await asyncio.sleep(case.rng.uniform(0, 0.01))
+            network.cut()
+        await asyncio.sleep(case.rng.choice((0.05, OVER_IDLE_S)))
+        number = case.rng.choice((signal.SIGKILL, *SIGNALS))
+        case.signal(run, number)
+        if number == signal.SIGKILL:
+            await case.end(run, (-signal.SIGKILL, 0))
+        else:
+            await case.stops(run, number)
+
+
+async def stopped(case: Case) -> None:
+    """The client stands still for longer than the server waits, and goes on or is killed."""
+    run = await case.start(env=IDLE, points=case.points(signal=signal.SIGSTOP))
+    await case.stopped(run)
+    await asyncio.sleep(OVER_IDLE_S)
+    number = case.rng.choice((signal.SIGKILL, signal.SIGCONT))
+    case.signal(run, number)
+    await case.end(run, (-signal.SIGKILL, 0) if number == signal.SIGKILL else (0, *ANY_ERROR))
+
+
 async def crashed(case: Case) -> None:
     """PostgreSQL dies: one of its processes, or all."""
     what = case.rng.randrange(3)
@@ -281,11 +339,19 @@ FAULTS: Sequence[tuple[Fault, int]] = (
     (two_and_one_killed, 8),
     (two_and_one_frozen, 5),
     (crashed, 8),
+    (cut_off, 7),
+    (stopped, 4),
+    (stamp_refused, 5),
+    (stamped, 7),
+    (offline, 9),
+    (ledger_lost, 7),
 )
 # Two of them in a row are no other fault than one.
 REPEATED = (killed, told_to_stop, terminated, cancelled, stalled_and_hit)
 REPEATED_SHARE = 0.2
 WAITING = (stalled_and_hit, crashed)
+# They begin with a version table and a ledger.
+RECORDED = (stamp_refused, stamped)
 
 
 async def run_case(bench: Bench, group: Group, seed: int) -> Found:
@@ -297,6 +363,8 @@ async def run_case(bench: Bench, group: Group, seed: int) -> Found:
         # Where there is one that begins with a step that an old transaction holds up.
         begin = [one for one in journeys if one.path[0].is_outside(down=one.down)]
         journeys = begin or journeys
+    elif fault in RECORDED:
+        journeys = [one for one in journeys if one.start]
     journey = rng.choice(journeys)
     found = Found(seed, fault.__name__, str(journey))
     started_s = time.monotonic()

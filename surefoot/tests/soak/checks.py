@@ -16,7 +16,7 @@ from harness.runs import Result
 from harness.states import State
 from soak.generator import Step
 from surefoot.catalog import Difference, difference
-from surefoot.ledger.table import Row
+from surefoot.ledger.table import Row, applied
 from surefoot.run.locks import mutex
 
 _TOLD = re.compile(r"^[A-Z]+ +\[[a-z-]+\]", re.MULTILINE)
@@ -37,6 +37,8 @@ class Journey:
     steps: Sequence[Step]
     expected: Mapping[tuple[str, ...], State]
     points: Sequence[str] = field(default=(), repr=False)
+    # Whether somebody dropped the ledger's table on the way.
+    ledger_lost: bool = False
 
     @property
     def down(self) -> bool:
@@ -89,7 +91,8 @@ def classify(left: State, journey: Journey) -> str:
     if not step.is_outside(down=journey.down):
         raise Wrong(f"{step.id} is half done:\n{listed}")
     last = left.ledger[-1] if left.ledger else None
-    if last is None or last.revision != step.id or last.outcome not in BEGUN:
+    knows = last is not None and last.revision == step.id and last.outcome in BEGUN
+    if not knows and not (journey.ledger_lost and last is None):
         raise Wrong(f"{step.id} is half done, and the ledger does not know:\n{listed}")
     strange = [str(item) for item in differs if not _is_of(step, item)]
     if strange:
@@ -133,13 +136,26 @@ def check_result(result: Result, allowed: Sequence[int], journey: Journey) -> No
 
 
 def _check_ledger(rows: Sequence[Row], journey: Journey, done: int) -> None:
-    """Each revision of the way is recorded once, in order, as far as the run has come."""
+    """Each revision is recorded once, in order, and what is in force is what the heads stand for.
+
+    A ledger that was lost begins again somewhere on the way.
+    """
     # One run may have come to the start, or one for each revision: other rows differ in number.
     before = _applied(journey.expected[journey.heads(0)].ledger)
-    found = _applied(rows)[len(before) :]
-    wanted = [step.id for step in journey.path[:done]]
-    if found != wanted:
+    wanted = [*before, *(step.id for step in journey.path[:done])]
+    found = _applied(rows)
+    if found != (wanted[len(wanted) - len(found) :] if journey.ledger_lost else wanted):
         raise Wrong(f"the ledger has {found} as applied instead of {wanted}")
+    if rows or not journey.ledger_lost:
+        at = journey.start - done if journey.down else journey.start + done
+        check_in_force(rows, journey.steps[:at])
+
+
+def check_in_force(rows: Sequence[Row], steps: Sequence[Step]) -> None:
+    """On failure: Wrong, unless the ledger has these revisions in force, and no others."""
+    in_force, wanted = sorted(applied(rows)), [step.id for step in steps]
+    if in_force != wanted:
+        raise Wrong(f"the ledger has {in_force} in force instead of {wanted}")
 
 
 def _is_of(step: Step, item: Difference) -> bool:
