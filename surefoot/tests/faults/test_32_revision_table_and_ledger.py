@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import asyncpg
 import pytest
 
+from harness.commands import snapshot_of
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
 from surefoot.startup.check import Build, check
 
 ADOPT = "`surefoot ops adopt 0003 --reason …` records where the schema is"
@@ -224,6 +229,30 @@ async def test_a_purging_stamp_that_is_true_is_one_transaction(
     assert await watcher.fetchval("SELECT count(*) FROM alembic_version") == 0
     again = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
     assert "OK  3 applied" in again.err
+
+
+@pytest.mark.parametrize("revision", ["0003", "0002"])
+async def test_a_stamp_beside_a_row_too_many_is_refused(
+    applied: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    revision: str,
+) -> None:
+    """Alembic would leave a row or stop at an assertion; the purge that is named corrects it."""
+    url = empty_database.url
+    await watcher.execute("INSERT INTO alembic_version VALUES ('0001')")
+    result = await launcher.alembic(applied, "stamp", revision, url=url)
+    assert result.code == 3, result.err
+    assert "contradict each other: of its rows 0001, 0003 one builds on another" in result.err
+    assert "help: `alembic stamp --purge REV` removes them first" in result.err
+    fingerprint = (await snapshot_of(empty_database)).fingerprint()
+    revisions = read_revisions(applied.versions)
+    write_lock(applied.lock_path, [replace(r, fingerprint=fingerprint) for r in revisions])
+    purged = await launcher.alembic(applied, "stamp", "--purge", "0003", url=url)
+    assert purged.code == 0, purged.err
+    result = await launcher.alembic(applied, "upgrade", "head", url=url)
+    assert "at head 0003. Nothing to do" in result.err
 
 
 async def test_after_a_downgrade_to_base_it_was_migrated(

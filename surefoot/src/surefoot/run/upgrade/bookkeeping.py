@@ -113,6 +113,19 @@ class Bookkeeping:
             why, help_ = at.contradiction.why, at.contradiction.help
             raise LedgerContradicted(self._run.recorder.database, why, help_)
 
+    def refuse_ancestors(self, found: Collection[str]) -> None:
+        """On failure: LedgerContradicted, where one of these rows builds on another.
+
+        Alembic's stamp takes each row for a head: it would leave one too many, or fail.
+        """
+        for head in sorted(found):
+            if head in ancestors(self._revisions, set(found) - {head}):
+                raise LedgerContradicted(
+                    self._run.recorder.database,
+                    f"of its rows {', '.join(sorted(found))} one builds on another",
+                    "`alembic stamp --purge REV` removes them first",
+                )
+
     def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
         """On failure: LedgerContradicted, where the plan has a revision that is in force."""
         for about in plan:

@@ -170,6 +170,10 @@ class Migration:
 
     # -- called by Alembic, in the order of a run --------------------------------------------------
 
+    def found(self, heads: Collection[str]) -> None:
+        """Alembic has read the version table. On failure: LedgerContradicted."""
+        self._bookkeeping.refuse_ancestors(heads)
+
     def planned(
         self,
         ctx: MigrationContext,

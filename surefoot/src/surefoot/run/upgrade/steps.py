@@ -62,7 +62,7 @@ def recorded(
     """The function, with its steps reported to recorder and migration; without one it has none.
 
     On failure, when it runs: VersionRowInvalid; DatabaseAhead, where the database names a revision
-    without a file;
+    without a file; LedgerContradicted, where one of its revisions builds on another;
     CommandUnknown, where a command that only reads yields a step.
     """
 
@@ -74,6 +74,8 @@ def recorded(
         if unknown:
             expected = ", ".join(script.get_heads()) or "base"
             raise DatabaseAhead(recorder.database, ", ".join(unknown), expected)
+        if migration is not None:
+            migration.found(heads)
         planned = list(function(heads, ctx))
         plan = [_planned(step.info, step.doc) for step in planned]
         if migration is None and plan:
