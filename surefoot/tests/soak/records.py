@@ -25,6 +25,7 @@ BY_HAND = (
     "UPDATE alembic_version SET version_num = '{}'",
     "INSERT INTO alembic_version VALUES ('{}')",
 )
+GOES_ON = "\\set ON_ERROR_STOP off\n"
 _QUOTE = re.compile(r"\$\w*\$")
 
 
@@ -73,10 +74,15 @@ async def offline(case: Case) -> None:
     between = (next(iter(journey.heads(number)), "base") for number in (0, done))
     words = (journey.command[0], ":".join(between), "--sql")
     script = (await case.end(await case.start(*words), [0])).out
+    scripts = [script]
     if case.rng.random() < 0.7:
         ends = [found.end() for found in re.finditer(r";\n", script)]
-        script = script[: case.rng.choice([end for end in ends if not _is_quoted(script, end)])]
-    await asyncio.to_thread(psql, case.database, script)
+        begun = script[: case.rng.choice([end for end in ends if not _is_quoted(script, end)])]
+        # The same script again goes on from there, without a stop at what it did before.
+        scripts = [begun, GOES_ON + script] if case.rng.random() < 0.4 else [begun]
+    for each in scripts:
+        await asyncio.to_thread(psql, case.database, each)
+        await case.look()
 
 
 async def ledger_lost(case: Case) -> None:
