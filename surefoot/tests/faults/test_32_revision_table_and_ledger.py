@@ -231,6 +231,19 @@ async def test_a_purging_stamp_that_is_true_is_one_transaction(
     assert "OK  3 applied" in again.err
 
 
+async def test_a_row_too_many_above_the_ledger_is_told_as_such(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The revisions up to it are not taken for applied ones, nor for inserted files."""
+    for _ in range(2):
+        applied.add("pass")
+    await watcher.execute("INSERT INTO alembic_version VALUES ('0005')")
+    result = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
+    assert result.code == 3, result.err
+    assert "contradict each other: of its rows 0003, 0005 one builds on another" in result.err
+    assert ADOPT in result.err
+
+
 @pytest.mark.parametrize("revision", ["0003", "0002"])
 async def test_a_stamp_beside_a_row_too_many_is_refused(
     applied: Chain,
@@ -245,7 +258,8 @@ async def test_a_stamp_beside_a_row_too_many_is_refused(
     result = await launcher.alembic(applied, "stamp", revision, url=url)
     assert result.code == 3, result.err
     assert "contradict each other: of its rows 0001, 0003 one builds on another" in result.err
-    assert "help: `alembic stamp --purge REV` removes them first" in result.err
+    assert ADOPT in result.err
+    assert "as does `alembic stamp --purge 0003`" in result.err
     fingerprint = (await snapshot_of(empty_database)).fingerprint()
     revisions = read_revisions(applied.versions)
     write_lock(applied.lock_path, [replace(r, fingerprint=fingerprint) for r in revisions])

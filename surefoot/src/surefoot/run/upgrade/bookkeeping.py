@@ -106,6 +106,8 @@ class Bookkeeping:
         """
         if not found <= {revision.id for revision in revisions}:
             return  # a newer build was here; `recorded` says so
+        # Before the ledger: what is not recorded may only seem to be applied.
+        self.refuse_ancestors(found)
         in_force, has_ledger = applied(rows), was_used(rows)
         check_integrity(revisions, found, in_force, has_ledger=has_ledger)
         at = position(revisions, found, in_force, self._version_table, has_ledger=has_ledger)
@@ -120,10 +122,12 @@ class Bookkeeping:
         """
         for head in sorted(found):
             if head in ancestors(self._revisions, set(found) - {head}):
+                at = next(reversed(self._in_force), "REV")
                 raise LedgerContradicted(
                     self._run.recorder.database,
                     f"of its rows {', '.join(sorted(found))} one builds on another",
-                    "`alembic stamp --purge REV` removes them first",
+                    f"`{command()} ops adopt {at} --reason …` records where the schema is, as does "
+                    f"`alembic stamp --purge {at}`",
                 )
 
     def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
