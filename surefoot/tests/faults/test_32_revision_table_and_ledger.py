@@ -10,8 +10,10 @@ import pytest
 from harness.commands import snapshot_of
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from surefoot import Project, drift, plan
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
+from surefoot.errors import DatabaseDiverged
 from surefoot.startup.check import Build, check
 
 ADOPT = "`surefoot ops adopt 0003 --reason …` records where the schema is"
@@ -304,6 +306,28 @@ async def test_a_check_that_says_no_has_its_exit_code(
         result = await launcher.alembic(applied, *command.split(), url=url)
         assert result.code == 1, result.err
         assert result.err.startswith("ERROR [database-behind]  database ")
+
+
+async def test_commands_that_look_see_the_contradiction_that_a_run_refuses(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """None calls it behind, and none prints repairs for a revision that the ledger denies."""
+    await watcher.execute("UPDATE alembic_version SET version_num = '0001'")
+    url = empty_database.url
+    codes = {"current": 0, "current --check-heads": 1, "check": 1, "history": 0}
+    for command, code in codes.items():
+        result = await launcher.alembic(applied, *command.split(), url=url)
+        assert (result.code, "[database-diverged]" in result.err) == (code, True), result.err
+        assert "upgrade head" not in result.err
+    assert [line.split()[:2] for line in result.out.splitlines()] == [
+        ["unknown", "0003"],
+        ["unknown", "0002"],
+        ["applied", "0001"],
+    ]
+    project = Project.read(applied.ini)
+    for look in (plan, drift):
+        with pytest.raises(DatabaseDiverged, match="the ledger has 0002, 0003 too"):
+            await look(project, empty_database.access)
 
 
 async def test_the_history_of_a_database_that_is_ahead(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
-from surefoot.errors import Interrupted, SurefootError, Temporary
+import pytest
+from alembic.script import ScriptDirectory
+
+from surefoot.environment.commandline import understood
+from surefoot.errors import Interrupted, RevisionUnknown, SurefootError, Temporary
 
 
 def classes(of: type[SurefootError] = SurefootError) -> Iterator[type[SurefootError]]:
@@ -30,3 +35,11 @@ def test_an_interrupted_run_exits_by_its_signal() -> None:
     assert [Interrupted(by).exit_code for by in (None, 2, 15)] == [130, 130, 143]
     assert (Interrupted.exit_code, Temporary.exit_code) == (130, 75)
     assert Interrupted(15).as_json()["exit_code"] == 143
+
+
+def test_an_empty_name_is_no_revision(tmp_path: Path) -> None:
+    """Alembic answers it with an assertion."""
+    (tmp_path / "versions").mkdir()
+    with pytest.raises(AssertionError) as raised:
+        list(ScriptDirectory(tmp_path).iterate_revisions("", "base"))
+    assert isinstance(understood(raised.value), RevisionUnknown)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.errors import CommitsByItself, LockFileStale, SurefootError, UpgradeFailed
 from surefoot.linting.lint import judged
 from surefoot.rules.findings import Finding, TracedRevision
 from surefoot.rules.suppressions import Suppression, comment, suppressions
+from surefoot.trace.trace import Trace
 
 PATH = Path("0009_change.py")
 BREAKS = "import app\n"  # avoid-importing-the-application
@@ -52,7 +54,10 @@ def test_a_long_reason_is_read_as_it_was_written() -> None:
 
 
 def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:
-    return judged(TracedRevision("0009", PATH, "expand", source=source, failure=failure), 18)
+    unit = TracedRevision(
+        "0009", PATH, "expand", source=source, failure=failure, complete=failure is None
+    )
+    return judged(unit, 18)
 
 
 def told(findings: Sequence[Finding]) -> Iterator[tuple[int, str, str]]:
@@ -107,3 +112,23 @@ def test_a_suppression_of_no_rule_is_a_finding() -> None:
 def test_a_revision_that_failed_may_suppress_what_it_did_not_come_to() -> None:
     """Its statements were not all seen."""
     assert not judge("# allow avoid-truncate: it is a cache\n", failure="run-failed")[0]
+
+
+@pytest.mark.parametrize(
+    ("failure", "applied"),
+    [
+        (None, ["0001", "0002", "0003"]),
+        (CommitsByItself("0003"), []),
+        (
+            UpgradeFailed("0003", "a reason", ["0001", "0002"], "alembic upgrade head"),
+            ["0001", "0002"],
+        ),
+        (LockFileStale("revisions.lock", ["0003 was edited"]), []),
+    ],
+    ids=["no failure", "refused before all", "failed", "not begun"],
+)
+def test_only_revisions_that_ran_to_their_end_were_tried(
+    failure: SurefootError | None, applied: list[str]
+) -> None:
+    """Of the others nothing is said: no unused suppression, no free undo."""
+    assert list(Trace((), failure).applied(["0001", "0002", "0003"])) == applied

@@ -15,7 +15,8 @@ from surefoot.differences.model import Drift, Since
 from surefoot.errors import DatabaseAhead
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.glance import heads_of
-from surefoot.ledger.table import Ledger, Row
+from surefoot.ledger.position import position
+from surefoot.ledger.table import Ledger, Row, applied, was_used
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
@@ -32,8 +33,9 @@ async def drift(
     At head the models are compared too, unless `models` is false; with `privileges`, owners and
     privileges are. Nothing is written to the database; a role that may read is enough.
 
-    On failure: DatabaseAhead where this build does not know the database's revision; the errors of
-    connecting, and of the revisions on the scratch database.
+    On failure: DatabaseAhead where this build does not know the database's revision,
+    DatabaseDiverged where version table and ledger contradict each other; the errors of connecting,
+    and of the revisions on the scratch database.
 
     Example:
         found = await drift(project, database)
@@ -51,6 +53,10 @@ async def drift(
         await engine.dispose()
     if not set(at) <= {revision.id for revision in chain}:
         raise DatabaseAhead(name, ", ".join(at), ", ".join(sorted(heads(chain))))
+    # A repair of the schema for a revision that the ledger denies could drop what is in use.
+    place = position(chain, at, applied(rows), project.version_table, has_ledger=was_used(rows))
+    if place.contradiction is not None and place.contradiction.refusal is None:
+        raise place.contradiction.error(name)
     of_models = None
     async with scratch(database, project) as empty:
         for head in at:

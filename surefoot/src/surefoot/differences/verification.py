@@ -137,7 +137,11 @@ async def _ask(name: str, question: Callable[[], Awaitable[str]]) -> Answer:
 def _ledger(connection: Connection, project: Project) -> str:
     ledger = Ledger(project.version_table)
     if not ledger.exists(connection):
-        return "no ledger yet"
+        return (
+            "the table was dropped, with the record of all runs"
+            if ledger.was_dropped(connection)
+            else "no ledger yet"
+        )
     ledger.verify(connection)
     rows = ledger.read(connection)
     found = heads_of(connection, project.version_table)

@@ -1,22 +1,19 @@
 """`alembic history`: what there is, and which of it the database has."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util import to_tuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.revisions import Revision
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
+from surefoot.environment.place import place
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.glance import Glance, read
-from surefoot.ledger.integrity import strangers
-from surefoot.ledger.position import position
 from surefoot.version_table import VersionTable
 
 Engine = Callable[[], AbstractContextManager[AsyncEngine]]
@@ -34,33 +31,38 @@ def history(
     """
     found: Glance | None
     try:
-        found = asyncio.run(_look(engine, version_table))
+        database, found = asyncio.run(_look(engine, version_table))
     except SurefootError as error:
-        found = None
+        database, found = "", None
         say(f"{error.render()}\nThe list below says nothing of the database.\n")
     options = config.cmd_opts
     base, head = _range(getattr(options, "rev_range", None), found)
     revisions = [item for item in script.walk_revisions(base, head) if isinstance(item, Script)]
-    waiting = None if found is None else _pending(script, found)
+    states = {} if found is None else _states(script, database, found, version_table)
     if getattr(options, "verbose", False):
         for revision in revisions:
             entry = disclosed(revision.log_entry)
-            config.print_stdout("State: %s\n%s", _state(revision, waiting), entry)
+            state = states.get(revision.revision, "unknown")
+            config.print_stdout("State: %s\n%s", state, entry)
     else:
         width = max((len(item.revision) for item in revisions), default=0)
         for revision in revisions:
-            state, title = _state(revision, waiting), disclosed(revision.doc or "").rstrip(".")
+            state = states.get(revision.revision, "unknown")
+            title = disclosed(revision.doc or "").rstrip(".")
             phase = getattr(revision.module, "phase", "")
             config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
-    pending = sum(1 for item in revisions if _state(item, waiting) == "pending")
-    summary = f"{len(revisions)} revisions" + ("" if waiting is None else f", {pending} pending")
-    say(f"{summary}. Next: alembic upgrade head" if pending else f"{summary}.")
+    shown = [states.get(item.revision) for item in revisions]
+    pending = shown.count("pending")
+    summary = f"{len(revisions)} revisions" + (f", {pending} pending" if states else "")
+    is_next = pending and None not in shown
+    say(f"{summary}. Next: alembic upgrade head" if is_next else f"{summary}.")
 
 
-async def _look(engine: Engine, version_table: VersionTable) -> Glance:
+async def _look(engine: Engine, version_table: VersionTable) -> tuple[str, Glance]:
     with engine() as opened, explained(opened.url):
         async with opened.connect() as connection:
-            return await connection.run_sync(read, version_table)
+            found = await connection.run_sync(read, version_table)
+        return opened.url.database or "(default)", found
 
 
 def _range(given: str | None, found: Glance | None) -> tuple[str, str]:
@@ -76,27 +78,21 @@ def _range(given: str | None, found: Glance | None) -> tuple[str, str]:
     return start or "base", end or "heads"
 
 
-def _pending(script: ScriptDirectory, found: Glance) -> frozenset[str] | None:
-    """The pending revisions; None where nothing knows what of them a newer build has applied."""
-    chain = [
-        Revision(
-            each.revision,
-            (*to_tuple(each.down_revision, ()), *to_tuple(each.dependencies, ())),
-            phase="",
-            slug="",
-            sha256="",
-        )
-        for each in script.walk_revisions()
-    ]
-    ids, in_force = frozenset(each.id for each in chain), found.recorded or {}
-    if found.heads <= ids:
-        return frozenset(each.id for each in position(chain, found.heads, {}).pending)
-    newer = ", ".join(map(str, strangers(chain, found.heads, in_force)))
-    say(f"the database is ahead of this build: {newer}\n")
-    return ids - frozenset(in_force) if in_force else None
-
-
-def _state(revision: Script, pending: Collection[str] | None) -> str:
-    if pending is None:
-        return "unknown"
-    return "pending" if revision.revision in pending else "applied"
+def _states(
+    script: ScriptDirectory, database: str, found: Glance, table: VersionTable
+) -> Mapping[str, str]:
+    """The state of each revision that both tables agree on."""
+    ids = frozenset(each.revision for each in script.walk_revisions())
+    at, in_force = place(script, found, table), frozenset(found.recorded or {})
+    if at.contradiction is not None:
+        say(f"{at.contradiction.error(database).render()}\n")
+    elif at.strangers:
+        say(f"the database is ahead of this build: {', '.join(map(str, at.strangers))}\n")
+    if not found.heads <= ids:
+        # Nothing but the ledger knows which of this build's revisions a newer build has applied.
+        return {each: "applied" if each in in_force else "pending" for each in ids if in_force}
+    pending = frozenset(each.id for each in at.pending)
+    agreed = {
+        each for each in ids if not found.has_ledger or (each in in_force) != (each in pending)
+    }
+    return {each: "pending" if each in pending else "applied" for each in agreed}

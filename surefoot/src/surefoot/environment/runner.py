@@ -34,10 +34,9 @@ from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import keep_alive, migration_settings
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, fast_path, history
+from surefoot.environment import after_revision, fast_path, history, place
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.errors import (
-    DatabaseBehind,
     FileNotWritable,
     LoopAlreadyRunning,
     ModelsDiffer,
@@ -220,16 +219,22 @@ class Online:
                 "check."
             )
             if is_check and set(heads) != set(script.get_heads()):
-                raise _behind(recorder.database, script, heads) from error
+                found = read(connection, self.project.version_table)
+                raise place.behind(
+                    recorder.database, script, found, self.project.version_table
+                ) from error
             raise
         if command == "check":
             _refuse_differences()
         if connection.in_transaction():
             # `ensure_version` makes its table outside of any revision's transaction.
             connection.commit()
-        if command == "current" and set(recorder.before) != set(script.get_heads()):
-            at = ", ".join(recorder.before) or _base(connection, self.project)
-            say(f"{recorder.database} is at {at}. Next: alembic upgrade head")
+        if command == "current":
+            found = read(connection, self.project.version_table)
+            connection.rollback()
+            table = self.project.version_table
+            if said := place.summary(recorder.database, script, found, table):
+                say(said)
 
     def _write(
         self, connection: Connection, script: ScriptDirectory, command: str, function: Function
@@ -270,19 +275,6 @@ class Online:
             migration.run(attempt)
         finally:
             given["report"] = recorder.report()
-
-
-def _behind(database: str, script: ScriptDirectory, heads: tuple[str, ...]) -> DatabaseBehind:
-    pending = [each.revision for each in script.iterate_revisions("heads", heads or "base")]
-    current, expected = ", ".join(heads) or "base", ", ".join(script.get_heads())
-    return DatabaseBehind(database, current, expected, pending[::-1])
-
-
-def _base(connection: Connection, project: Project) -> str:
-    """A database without a revision, in words."""
-    was_migrated = read(connection, project.version_table).has_ledger
-    connection.rollback()
-    return f"base: {'its revisions were reverted' if was_migrated else 'it was never migrated'}"
 
 
 def _refuse_differences() -> None:

@@ -91,8 +91,9 @@ async def with_verdicts(
 
 def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[TracedRevision]:
     """The revisions with their statements, and the remarks of squawk for that major version."""
-    found = []
-    for revision in revisions:
+    found, chosen = [], tuple(revisions)
+    applied = traced.applied([revision.id for revision in chosen])
+    for revision in chosen:
         path = _path(revision)
         statements = tuple(s for s in traced.statements if s.path == path)
         failure = traced.failure
@@ -108,6 +109,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
                 sqlstate(failure) if failure else None,
                 path.read_text("utf-8"),
                 remarks(statements, major),
+                complete=revision.id in applied,
             )
         )
     return found
@@ -129,8 +131,8 @@ def _is_unused(unit: TracedRevision, suppression: Suppression, used: set[str], m
     rule = RULES.get(suppression.rule)
     if rule is None:
         return True
-    # A revision that failed did not execute all its statements; squawk may not be installed.
-    looked = unit.failure is None and (rule.seen != "squawk" or is_installed())
+    # Squawk may not be installed.
+    looked = unit.complete and (rule.seen != "squawk" or is_installed())
     return rule.id not in used and rule.holds(major) and looked
 
 

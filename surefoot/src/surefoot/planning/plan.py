@@ -15,7 +15,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained, sqlstate
 from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
-from surefoot.ledger.glance import heads_of
+from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
 from surefoot.linting.lint import NOTHING, Linted, lint
 from surefoot.planning.schema import Schema, make_schema, read_schema
@@ -28,6 +28,7 @@ from surefoot.run.commands import stamp
 from surefoot.run.upgrade.retry import LOCK_TIMEOUT
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 # Enough rows to tell a scan from a change of the catalog by its duration.
 ROWS = 20_000
@@ -127,8 +128,9 @@ async def plan(
         with explained(engine.url), _patient(called, wait_s):
             async with engine.connect() as connection:
                 await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
-                heads = await connection.run_sync(heads_of, project.version_table)
-                pending = _pending(chain, heads, called)
+                seen = await connection.run_sync(read, project.version_table)
+                heads = tuple(sorted(seen.heads))
+                pending = _pending(chain, seen, called, project.version_table)
                 now = await connection.run_sync(read_statistics)
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
@@ -148,10 +150,12 @@ async def plan(
     return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
 
 
-def _pending(chain: Sequence[Revision], heads: Sequence[str], database: str) -> Sequence[Revision]:
+def _pending(
+    chain: Sequence[Revision], seen: Glance, database: str, table: VersionTable
+) -> Sequence[Revision]:
     """The revisions after the heads. On failure: DatabaseAhead, DatabaseDiverged."""
-    at = position(chain, heads, {})
-    if at.strangers:
+    at = position(chain, seen.heads, seen.recorded, table, has_ledger=seen.has_ledger)
+    if not seen.heads <= {revision.id for revision in chain}:
         raise DatabaseAhead(database, ", ".join(s.id for s in at.strangers), chain[-1].id)
     if at.contradiction is not None:
         raise at.contradiction.error(database)

@@ -62,8 +62,7 @@ def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) ->
     """The undo of each pending revision, by its id."""
     back = traced.back
     ids = [revision.id for revision in pending]
-    stopped = _place(traced, ids, default=ids[0] if ids else None)
-    applied = ids if traced.failure is None else ids[: ids.index(stopped)] if stopped else []
+    applied = traced.applied(ids)
     blocker = None if back is None else _place(back, ids, default=applied[-1] if applied else None)
     found = {}
     for revision in pending:

@@ -34,6 +34,8 @@ class TracedRevision:
     sqlstate: str | None = None
     source: str = ""
     remarks: Sequence[Remark] = ()
+    # Whether it executed all its statements: not if it failed, or if the run did not reach it.
+    complete: bool = True
 
     def effects(self, *kinds: str, fresh: bool = False) -> Iterator[tuple[Statement, Effect]]:
         """Its effects of these kinds, each with its statement; see Statement.of."""

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
-from surefoot.errors import DuplicateRows, SurefootError
+from surefoot.errors import DuplicateRows, Refused, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Target
 from surefoot.trace.lock_probe import LockProbe
@@ -44,6 +44,15 @@ class Trace:
     failure: SurefootError | None = None
     # The downgrade of those that were applied, newest first; None where it was not requested.
     back: Trace | None = None
+
+    def applied(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of the revisions, oldest first, that the run has applied."""
+        if self.failure is None:
+            return ids
+        # A refusal, unlike a revision that failed, is before all revisions.
+        stopped = None if isinstance(self.failure, Refused) else self.failure
+        named = getattr(stopped, "revision", None)
+        return ids[: ids.index(named)] if named in ids else ()
 
 
 async def trace(
