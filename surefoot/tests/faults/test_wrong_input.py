@@ -28,6 +28,7 @@ from harness.wrong_input import (
 )
 
 ROOT = LIBRARY.parent
+IMPORTABLE = os.pathsep.join(str(LIBRARY / folder) for folder in ("src", "tests"))
 
 
 async def spoiled(chain: Chain, database: Database, name: str) -> None:
@@ -163,7 +164,7 @@ def piped(line: str, chain: Chain, url: str) -> tuple[int, str]:
     done = subprocess.run(
         [str(Path(sys.executable).with_name(program)), *arguments],
         cwd=chain.folder,
-        env={**os.environ, "DATABASE_URL": url},
+        env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": IMPORTABLE},
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
@@ -202,6 +203,7 @@ async def test_a_run_outlasts_the_reader_of_its_narration(
         env={
             **os.environ,
             "DATABASE_URL": empty_database.url,
+            "PYTHONPATH": IMPORTABLE,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
         capture_output=True,
