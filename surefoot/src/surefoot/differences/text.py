@@ -60,7 +60,8 @@ def _at(time: datetime) -> str:
 
 
 def _deviation(number: int, deviation: Deviation) -> Iterator[str]:
-    with_it = f", with {len(deviation.members)} members" if deviation.members else ""
+    count = len(deviation.members)
+    with_it = f", with {count} {'member' if count == 1 else 'members'}" if count else ""
     yield f"{number:<2} {deviation.word}  {deviation.title}{with_it}"
     if deviation.word != "changed":
         return

@@ -114,7 +114,7 @@ class VersionRowInvalid(Refused):
     says = "{table} has a row that is no revision: its version_num is {found}"
     helps = (
         "correct the row by hand, `{names.command} ledger` shows the revisions that were applied: "
-        "DELETE FROM {table} WHERE version_num IS NULL"
+        "DELETE FROM {table} WHERE coalesce(version_num, '') = ''"
     )
 
 
