@@ -106,6 +106,13 @@ async def test_a_ledger_that_was_dropped_is_created_again(
 ) -> None:
     """Its function is still there; what is lost is said, and the revisions count as adopted."""
     await watcher.execute("DROP TABLE alembic_version_ledger")
+    for words, code, said in (
+        (("alembic", "upgrade", "head"), 0, "WARNING [ledger-lost]  alembic_version_ledger was"),
+        (("surefoot", "verify"), 1, "the table was dropped, with the record of all runs"),
+    ):
+        start = launcher.alembic if words[0] == "alembic" else launcher.surefoot
+        told = await start(applied, *words[1:], url=empty_database.url)
+        assert (told.code, said in told.out + told.err) == (code, True), told
     applied.add("op.execute('CREATE TABLE v (id int)')", "op.execute('DROP TABLE v')")
     result = await launcher.alembic(applied, "upgrade", "head", url=empty_database.url)
     assert result.code == 0, result.err

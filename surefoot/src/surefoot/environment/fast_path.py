@@ -29,7 +29,8 @@ HEADS = ("head", "heads")
 _SESSION = """
 SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
        AND current_setting('default_transaction_read_only') = 'off'
-       AND to_regclass($1) IS NOT NULL,
+       AND to_regclass($1) IS NOT NULL
+       AND (to_regclass($2) IS NOT NULL OR to_regprocedure($3 || '()') IS NULL), -- not dropped
        to_regclass($2) IS NOT NULL
 """
 _LEDGER = """
@@ -89,15 +90,15 @@ async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str]
     """The heads in the version table and the rows of the ledger; none where the run must decide."""
     connection = await database.connect("migrate")
     try:
-        found = await connection.fetchrow(_SESSION, table.quoted, table.ledger)
+        found = await connection.fetchrow(_SESSION, table.quoted, table.ledger, table.ledger_guard)
         is_plain, has_ledger = found or (False, False)
         if not is_plain:
             return frozenset(), []
-        names = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
+        heads = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
         rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
     finally:
         await connection.close()
-    return frozenset(ids((row[0] for row in names), table)), [Row(**dict(row)) for row in rows]
+    return frozenset(ids((row[0] for row in heads), table)), [Row(**dict(row)) for row in rows]
 
 
 def loop_is_running() -> bool:

@@ -65,14 +65,17 @@ class Bookkeeping:
             return True
         if not to_head or found != newest:
             return False
-        self._agree(locked, found, self._rows())
+        rows = self._rows()
+        self._agree(locked, found, rows)
+        if not rows and self._ledger.was_dropped(self._connection):
+            self._tell_lost("the next run that changes something creates it again")
         return True
 
     def open(self, revisions: Sequence[Revision], *, inhabited: bool) -> None:
         """Compare the ledger with the version table and the revisions; nothing is written.
 
-        A stamp says anew where the database is, and with a reason which files it has. `inhabited`
-        says that there are tables: no upgrade begins at base there.
+        A stamp is not compared with the version table, and with a reason not with the files
+        either. `inhabited`: the schema has tables, so an upgrade from base is refused.
 
         On failure: LedgerEdited, NotAdopted, and the errors of `_agree`.
         """
@@ -92,7 +95,7 @@ class Bookkeeping:
             check_files(revisions, self._in_force)
 
     def _rows(self) -> Sequence[Row]:
-        """The rows of the ledger. What was done for reading them is undone."""
+        """The rows of the ledger; the transaction that read them is rolled back."""
         found = self._ledger.rows(self._connection)
         self._connection.rollback()
         return found
@@ -150,7 +153,7 @@ class Bookkeeping:
         return known == {identifier: row.checksum for identifier, row in self._in_force.items()}
 
     def prepare(self, ctx: MigrationContext) -> bool:
-        """Create the version table and the ledger where there is none, in the open transaction.
+        """Create version table and ledger where they are missing, in the current transaction.
 
         False where nothing was written.
         """
@@ -163,16 +166,17 @@ class Bookkeeping:
         below = ancestors(self._revisions, heads_of(connection, self._version_table))
         if self._ledger.was_dropped(connection):
             adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
-            lost = (
-                f"{self._ledger.name} was dropped: who applied what, and when, is lost up to now; "
-                f"it is created again, with {adopted} as adopted"
-            )
-            self._run.recorder.listen(Warned("ledger-lost", lost))
+            self._tell_lost(f"it is created again, with {adopted} as adopted")
         self._ledger.create(connection)
         for revision in self._revisions:
             if revision.id in below:
                 self.append(revision.id, "upgrade", "adopted")
         return True
+
+    def _tell_lost(self, what_follows: str) -> None:
+        lost = "was dropped: who applied what, and when, is lost up to now"
+        text = f"{self._ledger.name} {lost}; {what_follows}"
+        self._run.recorder.listen(Warned("ledger-lost", text))
 
     def append(
         self, identifier: str, direction: str, outcome: str, *, error: str | None = None
