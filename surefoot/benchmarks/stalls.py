@@ -75,7 +75,7 @@ async def fill(database: Database, rows: int) -> None:
 
 
 async def run(database: Database, command: Sequence[str]) -> int:
-    """The command under load. What comes back is its exit code."""
+    """The command under load. Returns its exit code."""
     connection = await connect(database)
     rows = await connection.fetchval("SELECT count(*) FROM files")
     await connection.close()

@@ -23,7 +23,7 @@ LIMIT_S = 2.0
 READY = (200, "at-head")
 FAILED, INVALID = (503, "database-failed"), (503, "version-row-invalid")
 VIEW = "ALTER TABLE alembic_version RENAME TO v; CREATE VIEW alembic_version AS "
-# What is done to the database, and what the summary of the answer then names.
+# A change of the database, and the words that the summary of the answer then has.
 ANSWERS = {
     "the column of the revision table is renamed": (
         "ALTER TABLE alembic_version RENAME version_num TO num",

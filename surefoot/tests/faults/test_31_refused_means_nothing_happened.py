@@ -159,6 +159,15 @@ IDS = {
 }
 
 
+def spell_second(chain: Chain, before: str, after: str) -> None:
+    """Two revisions, and another spelling in the file of the second."""
+    for number in (1, 2):
+        chain.add(TABLE[0].format(number), TABLE[1].format(number))
+    path = chain.path("0002")
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+
+
 @pytest.mark.parametrize(("before", "after"), IDS.values(), ids=IDS)
 async def test_an_id_that_alembic_alone_understands_is_refused(
     chain: Chain,
@@ -169,11 +178,7 @@ async def test_an_id_that_alembic_alone_understands_is_refused(
     after: str,
 ) -> None:
     """It would be applied unlinted and without a checksum."""
-    for number in (1, 2):
-        chain.add(TABLE[0].format(number), TABLE[1].format(number))
-    path = chain.path("0002")
-    assert before in path.read_text()
-    path.write_text(path.read_text().replace(before, after))
+    spell_second(chain, before, after)
     if "globals" in after:
         chain.lock()
     found = await state(chain, watcher)
@@ -203,11 +208,7 @@ async def test_an_id_in_another_form_is_understood(
     after: str,
 ) -> None:
     """The ledger has the checksum of the file."""
-    for number in (1, 2):
-        chain.add(TABLE[0].format(number), TABLE[1].format(number))
-    path = chain.path("0002")
-    assert before in path.read_text()
-    path.write_text(path.read_text().replace(before, after))
+    spell_second(chain, before, after)
     chain.lock()
     result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert result.code == 0, result.err

@@ -185,7 +185,7 @@ async def test_a_script_where_it_does_not_belong_changes_nothing(
 async def test_a_script_that_was_stopped_goes_on_where_the_database_is(
     three: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """What is applied is not applied again, and recorded once."""
+    """An applied revision does not run again, and the ledger has one row for it."""
     script = await sql(three, launcher, "upgrade", "head", url=empty_database.url)
     psql(empty_database, script[: script.index("COMMIT;") + len("COMMIT;")])
     assert "this SQL begins at base" in psql_goes_on(empty_database, script)

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.commands import psql, run_alembic, snapshot_of
 from harness.databases import Database, Databases, execute
-from harness.generation import Project, ddl, new_metadata
+from harness.generation import Project, connected, ddl, new_metadata, on_empty
 from harness.processes import run
 from surefoot.catalog import difference, reading
 from surefoot.catalog.statements import create, drop
@@ -41,20 +41,14 @@ ALPHABETS = ("abcz_09", "ABé", "名🐘ß", "\"'`", " .:%$()\\", " ON ONLY ", "
 @pytest.fixture(scope="module")
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
-    database = await databases.empty()
-    engine = database.access.engine("migrate")
-    async with engine.connect() as connection:
+    async with connected(databases) as connection:
         yield connection
-    await engine.dispose()
-    await databases.drop(database)
 
 
 @pytest.fixture
 async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     """A folder without a revision, on an empty database."""
-    project = Project(tmp_path, connection)
-    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    return project
+    return await on_empty(tmp_path, connection)
 
 
 def names(chance: random.Random) -> Iterator[str]:

@@ -13,7 +13,7 @@ from harness.server import Server
 from surefoot.errors import ClusterChanged
 from surefoot.scratch import scratch
 
-# What the server keeps of the roles of a test, whose names begin with that of its database.
+# The roles of a test in the shared catalogs; their names begin with that of its database.
 SHARED = """
 SELECT (SELECT json_agg(r ORDER BY rolname) FROM pg_authid r WHERE starts_with(rolname, $1)),
        (SELECT json_agg(shobj_description(oid, 'pg_authid')) FROM pg_authid

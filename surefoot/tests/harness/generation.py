@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from alembic.config import Config
 from sqlalchemy import DDL, Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from harness.databases import Databases
 from harness.server import LIBRARY, SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
@@ -162,3 +164,21 @@ def _models(connection: Connection, metadata: MetaData) -> Catalog:
         return snapshot(connection, EXPECTED)
     finally:
         connection.rollback()
+
+
+@asynccontextmanager
+async def connected(databases: Databases) -> AsyncIterator[AsyncConnection]:
+    """A connection to a database of its own, for the block."""
+    database = await databases.empty()
+    engine = database.access.engine("migrate")
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+    await databases.drop(database)
+
+
+async def on_empty(folder: Path, connection: AsyncConnection) -> Project:
+    """A project without a revision, whose database is emptied."""
+    project = Project(folder, connection)
+    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return project

@@ -77,7 +77,7 @@ class Wrong:
 
     # Spoils the files of the chain.
     files: Callable[[Chain], object] = lambda chain: None
-    # What the database hears before the command runs; its tables are those of the chain.
+    # SQL that runs before the command, on a database with the tables of the chain.
     sql: str = ""
     # The URL in the place of the database's.
     url: Callable[[str], str] | None = None

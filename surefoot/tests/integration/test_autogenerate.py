@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases
-from harness.generation import Project, new_metadata
+from harness.generation import Project, connected, new_metadata, on_empty
 from integration.model_changes import CHANGES, QUICK, Change
 from surefoot.catalog import Difference, difference
 
@@ -17,20 +17,14 @@ from surefoot.catalog import Difference, difference
 @pytest.fixture(scope="module")
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
-    database = await databases.empty()
-    engine = database.access.engine("migrate")
-    async with engine.connect() as connection:
+    async with connected(databases) as connection:
         yield connection
-    await engine.dispose()
-    await databases.drop(database)
 
 
 @pytest.fixture
 async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     """A folder without a revision, on an empty database."""
-    project = Project(tmp_path, connection)
-    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    return project
+    return await on_empty(tmp_path, connection)
 
 
 PARAMETERS = [

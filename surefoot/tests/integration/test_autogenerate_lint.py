@@ -1,4 +1,4 @@
-"""What autogenerate writes hurts no database in use: lint finds nothing in it."""
+"""Lint finds nothing in the revisions that autogenerate writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaD
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
-from harness.generation import Project, new_metadata
+from harness.generation import Project, connected, new_metadata
 from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
@@ -30,12 +30,8 @@ DOCUMENTED = LIBRARY / "docs" / "review.md"
 @pytest.fixture(scope="module")
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
-    database = await databases.empty()
-    engine = database.access.engine("migrate")
-    async with engine.connect() as connection:
+    async with connected(databases) as connection:
         yield connection
-    await engine.dispose()
-    await databases.drop(database)
 
 
 @pytest.fixture(scope="module")

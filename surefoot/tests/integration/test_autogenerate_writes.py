@@ -1,4 +1,4 @@
-"""What autogenerate writes and says around the operations: number, name, phase, locks, undo."""
+"""Autogenerate writes number, name, phase, locks and undo of a revision around its operations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases, access_to
-from harness.generation import Project, ddl, new_metadata
+from harness.generation import Project, connected, ddl, new_metadata, on_empty
 from surefoot.autogenerate import configure_options, constraints
 from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, UsageError
 
@@ -41,20 +41,14 @@ from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, Us
 @pytest.fixture(scope="module")
 async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
     """One database for the module; every test empties it."""
-    database = await databases.empty()
-    engine = database.access.engine("migrate")
-    async with engine.connect() as connection:
+    async with connected(databases) as connection:
         yield connection
-    await engine.dispose()
-    await databases.drop(database)
 
 
 @pytest.fixture
 async def project(connection: AsyncConnection, tmp_path: Path) -> Project:
     """A folder without a revision, on an empty database."""
-    project = Project(tmp_path, connection)
-    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    return project
+    return await on_empty(tmp_path, connection)
 
 
 def things(*items: Any) -> MetaData:
@@ -362,12 +356,12 @@ Declared = Callable[[], list[Any]]
 
 
 def apart(column: str) -> ExcludeConstraint:
-    """What cannot be made beside: it is built under the lock."""
+    """An index that cannot be built concurrently is built under the lock."""
     return ExcludeConstraint((column, "="), name="ex", using="btree")
 
 
 Known = list[str]
-# What each revision is, in their order.
+# The title of each revision, in their order.
 KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
     "type in place": (
         lambda: [Column("n", Integer), apart("n")],
@@ -703,7 +697,7 @@ async def test_what_may_be_a_rename_is_asked_about(
 
 
 async def test_a_rename_that_was_told_is_one(project: Project) -> None:
-    """What hangs on it follows, and what is named after it is renamed with it."""
+    """Dependent objects follow, and objects that are named after it are renamed with it."""
 
     def models(table: str, column: str) -> MetaData:
         metadata = new_metadata()

@@ -355,7 +355,7 @@ RECORDED = (stamp_refused, stamped)
 
 
 async def run_case(bench: Bench, group: Group, seed: int) -> Found:
-    """One case, from a fresh database to the undisturbed end. What is wrong is in what it gives."""
+    """One case, from a fresh database to the undisturbed end. The result lists each deviation."""
     rng = Random(f"case {seed}")
     (fault,) = rng.choices(*zip(*FAULTS, strict=True))
     journeys = group.journeys

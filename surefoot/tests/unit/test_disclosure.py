@@ -1,4 +1,4 @@
-"""What messages may not show: secrets, and characters that deceive."""
+"""Messages show no secrets, and escape control and bidirectional characters."""
 
 import json
 

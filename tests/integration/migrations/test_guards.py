@@ -1,4 +1,4 @@
-"""What is asked in production before data is dropped, and what goes against a guard in the open."""
+"""Production asks for a reason before data is lost, and records each override of a guard."""
 
 from dataclasses import replace
 from pathlib import Path

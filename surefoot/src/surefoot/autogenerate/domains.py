@@ -54,7 +54,7 @@ def changed(change: Change, key: Key, comparison: Comparison) -> Iterator[Revisi
         yield RevisionPart(change, Turn.MAIN)
         return
     if do := [sql(each) for each in alterations.relaxed_domain(before, after)]:
-        # What the other parts add is dropped by then.
+        # By then the constraints that the other parts add are dropped.
         loose = replace(
             after, checks=tuple(c for c in after.checks or () if c in (before.checks or ()))
         )

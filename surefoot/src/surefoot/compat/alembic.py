@@ -9,16 +9,20 @@ MigrationContext                creates the version table. Alembic does it in a 
                                 that `alembic current` sets) leaves it to the run, after the guards.
 MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
                                 online run creates it where there is none.
+script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
+                                public. Its other assertions are about itself.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
                                 content is not.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from alembic.script import revision
 from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy.schema import CreateTable
 
@@ -39,6 +43,14 @@ def command_name(config: Config) -> str | None:
         config.cmd_opts, "cmd", None
     )
     return command[0].__name__ if command else None
+
+
+def is_empty_name(error: BaseException) -> bool:
+    """Whether Alembic was asked for a revision with an empty name."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return isinstance(error, AssertionError) and [(f.filename, f.line) for f in last] == [
+        (revision.__file__, "assert resolved_id")
+    ]
 
 
 def ensure_version_table(ctx: MigrationContext) -> None:

@@ -39,8 +39,10 @@ DISK_FULL = "53100"
 CANCELLED = "57014"
 LOCK_NOT_AVAILABLE = "55P03"
 PROTOCOL_VIOLATION = "08P01"
-# Serialization failure and deadlock: the server chose this transaction to end, or was told to.
-TRY_AGAIN = ("40001", "40P01", CANCELLED)
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK = "40P01"
+# The server chose this transaction to end, or was told to.
+TRY_AGAIN = (SERIALIZATION_FAILURE, DEADLOCK, CANCELLED)
 # Starting up, shutting down, terminated, full, and every connection exception (class 08).
 UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 # Ends of a session from outside: terminated, crashed, a timeout on idle or long transactions.

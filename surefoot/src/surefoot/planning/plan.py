@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained, sqlstate
+from surefoot.connect.failures import LOCK_NOT_AVAILABLE, explained, sqlstate
 from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
@@ -25,7 +25,6 @@ from surefoot.planning.undo import Undo, undos
 from surefoot.project import Project
 from surefoot.rules.findings import Finding
 from surefoot.run.commands import stamp
-from surefoot.run.upgrade.retry import LOCK_TIMEOUT
 from surefoot.scratch import scratch
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
@@ -168,7 +167,7 @@ def _patient(database: str, wait_s: float) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if sqlstate(error) != LOCK_TIMEOUT:
+        if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         raise TableLocked(database, wait_s) from error
 

@@ -1,8 +1,8 @@
 """Past answers questions about the database as it was before the running revision.
 
 A cursor keeps the snapshot of the moment in which it was opened, and a function that it calls sees
-the same rows. So nothing is read beforehand: a question is asked when its answer is needed. Not
-answered is what a dropped or rewritten table held, because PostgreSQL cannot open it any more.
+the same rows. So nothing is read beforehand: a question is asked when its answer is needed. The
+rows of a dropped or rewritten table cannot be read: PostgreSQL cannot open its file any more.
 """
 
 import json
@@ -37,7 +37,7 @@ class Past:
         self._connection.exec_driver_sql(_OPEN)
 
     def end(self) -> None:
-        """The revision has run. What is deferred until its commit happens now, to be seen."""
+        """The revision has run: run its deferred constraints and triggers, which count too."""
         self._connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
 
     def now(self, question: str, *, then: str = "SELECT NULL::json") -> Any:

@@ -63,7 +63,7 @@ class Statement:
 
 
 class Observer:
-    """What one backend waits for."""
+    """The observer of one backend: its waits, and the sessions that block it."""
 
     def __init__(self, engine: AsyncEngine, *, limits: Limits, listen: Listen) -> None:
         self._second = SecondConnection(engine)

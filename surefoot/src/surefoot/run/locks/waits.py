@@ -22,8 +22,8 @@ BLOCKS_OTHERS = f"""
 EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'relation'
         AND relation >= 16384 AND ({_STRONG} OR mode = 'RowExclusiveLock'))
 """
-# A relation that a transaction has made is in nobody's way: pg_class does not show it yet. The
-# first condition is cheap, and false for a statement that works.
+# A lock on a relation that the transaction has created blocks no other session: they do not see it
+# in pg_class yet. The first condition is cheap, and false for a statement that does not wait.
 _WAIT = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(waitstart)), 0)::float8,
        bool_or(locktype = 'relation' AND {strong}

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.quoting import literal
 
 Outcome = Literal["committed", "aborted", "unknown"]
@@ -40,7 +40,7 @@ def outcome(
                 driver: Any = connection.connection.driver_connection
                 await_only(driver.execute(f"ROLLBACK PREPARED {literal(prepared)}"))
                 return "aborted"
-    except (SQLAlchemyError, OSError):
+    except DATABASE_ERRORS:
         return "unknown"
     known: dict[str | None, Outcome] = {"committed": "committed", "aborted": "aborted"}
     return known.get(status, "unknown")

@@ -12,7 +12,13 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.connect.failures import CANCELLED, sqlstate
+from surefoot.connect.failures import (
+    CANCELLED,
+    DEADLOCK,
+    LOCK_NOT_AVAILABLE,
+    SERIALIZATION_FAILURE,
+    sqlstate,
+)
 from surefoot.errors import LockBlocked
 from surefoot.errors.temporary import Cause
 from surefoot.operations.lock_class import LockClass
@@ -21,12 +27,10 @@ from surefoot.run.run import Run
 from surefoot.run.sessions import Blocker
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
-LOCK_TIMEOUT = "55P03"
-# SQLSTATEs: lock_not_available, deadlock_detected, serialization_failure.
 CAUSES: Mapping[str | None, Cause] = {
-    LOCK_TIMEOUT: "lock timeout",
-    "40P01": "deadlock",
-    "40001": "conflict",
+    LOCK_NOT_AVAILABLE: "lock timeout",
+    DEADLOCK: "deadlock",
+    SERIALIZATION_FAILURE: "conflict",
 }
 ASK_EVERY_S = 0.05
 _T = TypeVar("_T")
