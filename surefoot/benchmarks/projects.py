@@ -8,6 +8,7 @@ Both get revision files of one shape, and both run as `python -m alembic` in pro
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import io
 import os
@@ -136,6 +137,8 @@ def stock(folder: Path) -> Project:
 
 def ours(folder: Path) -> Project:
     """A project on Surefoot's environment."""
+    # As pip does with each package that it installs, those of the stock project among them.
+    compileall.compile_dir(ROOT / "src", quiet=1)
     (folder / "alembic" / "versions").mkdir(parents=True)
     (folder / "alembic.ini").write_text(INI, "utf-8")
     (folder / "alembic" / "env.py").write_text(ENV, "utf-8")
