@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests all-tests soak locks clean
+.PHONY: help run test test-all lint types tests installation all-tests soak locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ types: $(VENV)/.ready
 
 tests: $(VENV)/.ready
 	$(PYTEST) -m "not slow"
+
+installation: $(VENV)/.ready  ## Try the library from a wheel, and every command of README.md
+	$(PYTEST) surefoot/tests/installation tests/integration/test_readme.py
 
 all-tests: $(VENV)/.ready
 	$(PYTEST)

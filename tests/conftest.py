@@ -15,6 +15,7 @@ from harness.fixtures import (
     databases,
     empty_database,
     private_server,
+    pytest_collection_modifyitems,
     pytest_runtest_makereport,
     server,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "databases",
     "empty_database",
     "private_server",
+    "pytest_collection_modifyitems",
     "pytest_runtest_makereport",
     "server",
     "session",

@@ -38,6 +38,7 @@ async def blocker(database: Database) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5, pytest.param(50, marks=pytest.mark.slow)])
 async def test_none_serves_before_the_commit_and_all_do_after_it(
     database: Database, blocker: asyncpg.Connection, count: int

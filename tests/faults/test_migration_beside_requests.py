@@ -72,6 +72,7 @@ def downgrade() -> None:
     return [alembic, "-c", str(project / "alembic.ini"), "upgrade", "head"]
 
 
+@pytest.mark.slow
 async def test_no_request_fails_while_another_process_migrates(
     database: Database, tmp_path: Path, upgrade: list[str]
 ) -> None:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from harness.databases import Database
 from tests.support.transcripts import blocks, commands, printed, timeless
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_transcript_is_true(empty_database: Database) -> None:
     """Every command, in order, on an empty database."""
     transcript = commands(blocks(ROOT / "README.md", "console")[0])

@@ -95,6 +95,7 @@ class Case:
                 await self.databases.drop(database)
 
 
+@pytest.mark.slow
 async def test_a_run_is_killed_at_some_points_and_finished(
     chain: Chain, launcher: Launcher, databases: Databases, empty_database: Database
 ) -> None:

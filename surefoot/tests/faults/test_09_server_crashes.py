@@ -88,6 +88,7 @@ class Crashing:
                 raise AssertionError(f"crash at {place}, then: {error}") from error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
 async def test_a_crash_leaves_before_or_after(
     chain: Chain, launcher: Launcher, private_server: PrivateServer, every: bool

@@ -124,6 +124,7 @@ async def test_a_comparison_that_was_interrupted_is_repeated_in_the_same_session
     assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0002"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "other",
     [

@@ -165,6 +165,7 @@ def formatted(text: str) -> str:
     )
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("change", [crlf, commented, documented, formatted])
 async def test_what_does_not_run_does_not_matter(
     applied: Chain,

@@ -44,6 +44,7 @@ async def recorded(url: str) -> list[tuple[str, str]]:
     return [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 async def test_a_full_disk(small: Chain, launcher: Launcher) -> None:
     """The revision is rolled back, and the same command works once there is room."""
     try:
@@ -147,6 +148,7 @@ async def test_a_session_that_only_reads(
     )
 
 
+@pytest.mark.slow
 async def test_a_standby(small: Chain, launcher: Launcher, private_server: PrivateServer) -> None:
     """The primary is asked for; what only looks may look here."""
     primary = private_server(**REPLICATING)

@@ -52,6 +52,7 @@ BELOW = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "command", [("upgrade", "head"), ("downgrade", "base")], ids=lambda c: c[0]
 )

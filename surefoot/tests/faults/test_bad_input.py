@@ -64,6 +64,7 @@ BODIES = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("body", "said", "at_once"), BODIES.values(), ids=BODIES)
 async def test_a_revision_that_is_not_one_unit_is_refused(
     chain: Chain,

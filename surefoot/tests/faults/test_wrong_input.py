@@ -69,6 +69,7 @@ def pairs() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "line"), pairs(), ids=[" / ".join(pair) for pair in pairs()])
 async def test_a_wrong_input_is_a_sentence(
     chain: Chain, empty_database: Database, server: Server, name: str, line: str

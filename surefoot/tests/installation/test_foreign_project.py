@@ -49,6 +49,7 @@ def shop(tmp_path: Path, installation: Installation, empty_database: Database) -
     return Shop(tmp_path / "shop", installation, empty_database)
 
 
+@pytest.mark.slow
 async def test_a_foreign_project_is_planned_migrated_and_verified(shop: Shop) -> None:
     """From a wheel, known by an env.py of three lines, no file of its past changed."""
     env = (FOREIGN / "migrations" / "env.py").read_text("utf-8")

@@ -53,6 +53,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 def test_the_library_runs_where_nothing_else_is_installed(installation: Installation) -> None:
     """Its command answers, and all public names can be imported without a service's packages."""
     asked = installation.run("surefoot", "--version", cwd=Path("/"))

@@ -37,6 +37,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_a_change_becomes_a_revision_that_goes_up_down_and_up(
     project: Project, change: Change

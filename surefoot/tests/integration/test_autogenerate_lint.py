@@ -97,6 +97,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_lint_finds_nothing_in_what_is_written(
     project: Project, scratch: AsyncEngine, change: Change

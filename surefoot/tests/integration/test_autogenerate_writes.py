@@ -448,6 +448,7 @@ KNOWN: dict[str, tuple[Declared, Declared, Known]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("case", KNOWN)
 async def test_the_phase_is_known_beforehand(project: Project, case: str) -> None:
     """`contract` where the release that runs could fail."""

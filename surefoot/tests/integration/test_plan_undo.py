@@ -123,6 +123,7 @@ SLOW = {"a type that is rewritten", "rows that change", "a default"}
 PARAMETERS = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("case", PARAMETERS)
 async def test_undo_costs_what_going_back_was_seen_to_do(planner: Planner, case: str) -> None:
     """One word in the heading, and below it what is not free."""
@@ -136,6 +137,7 @@ async def test_undo_costs_what_going_back_was_seen_to_do(planner: Planner, case:
         assert line in shown
 
 
+@pytest.mark.slow
 async def test_what_comes_after_cannot_be_passed(planner: Planner) -> None:
     """To go back over a revision is to go back over all that came later, first."""
     planner.add("op.alter_column('t', 'n', server_default='0')", "pass")

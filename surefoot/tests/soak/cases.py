@@ -207,7 +207,7 @@ async def cancelled(case: Case) -> None:
 
 async def stalled_and_hit(case: Case) -> None:
     """The run waits for an old transaction, and something happens to it there."""
-    async with case.blocker(_old_transaction(case)):
+    async with case.blocker(_old_transaction(case)) as blocker:
         run = await case.start()
         await case.stalled(run)
         what = case.rng.randrange(4)
@@ -222,6 +222,9 @@ async def stalled_and_hit(case: Case) -> None:
             await case.stops(run, number)
         else:
             await _ask(case, "pg_terminate_backend(pid)" if what == 2 else "pg_cancel_backend(pid)")
+            if what == 3:
+                # Between two attempts there is nothing to cancel: it waits for the transaction.
+                blocker.terminate()
             await case.end(run, (0, *ANY_ERROR))
         # Nothing of it goes on while the old transaction lasts.
         await gone(case.database)

@@ -51,6 +51,7 @@ def state(tmp_path: Path) -> Path:
     return MEMORY / f"vegafs-dev-{os.getpid()}-{tmp_path.name}" if MEMORY.is_dir() else tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_from_nothing_to_a_first_scan(state: Path, tmp_path: Path) -> None:
     """Its own PostgreSQL, a schema at head, a key, and lines that work when pasted."""

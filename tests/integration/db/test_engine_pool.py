@@ -52,6 +52,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change[:50])
 async def test_the_pool_survives_a_change_of_the_schema_beside_it(
     empty_database: Database, change: str

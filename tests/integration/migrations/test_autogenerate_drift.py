@@ -115,6 +115,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("change", PARAMETERS)
 async def test_what_was_changed_by_hand_is_brought_back(project: Project, change: str) -> None:
     """The revision leaves no difference, and its downgrade restores the deed."""

@@ -60,6 +60,7 @@ async def last_run(database: Database) -> str:
     return str(time)
 
 
+@pytest.mark.slow
 def test_an_untouched_database_is_what_its_revisions_give(ask: Ask, database: Database) -> None:
     """In production too, and as JSON."""
     found = ask("drift", VEGAFS_ENVIRONMENT="production")

@@ -125,6 +125,7 @@ async def test_a_plain_command_in_a_greenlet_uses_the_running_loop(
     assert config.attributes["report"].after
 
 
+@pytest.mark.slow
 async def test_a_script_can_upgrade(empty_database: Database) -> None:
     """`asyncio.run` around `upgrade` in a process of its own."""
     script = textwrap.dedent("""

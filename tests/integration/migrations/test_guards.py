@@ -94,6 +94,7 @@ def test_outside_of_production_a_developer_is_not_asked(database: Database) -> N
     assert run("alembic", "downgrade", "base", DATABASE_URL=database.url).code == 0
 
 
+@pytest.mark.slow
 def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Database) -> None:
     """An upgrade refuses; `ops adopt` shows the difference first and does it when told to."""
     psql(database, WITHOUT_BOOKKEEPING + "; DROP INDEX ix_jobs_queue")
@@ -117,6 +118,7 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
     assert ledger.count("reason: made by hand") == 8
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("verdict", "lint", "code", "said"),
     [

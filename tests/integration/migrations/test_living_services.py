@@ -75,6 +75,7 @@ def test_the_services_that_live_are_listed(database: Database, older: Served) ->
     assert (listed.out, listed.err) == ("", "0 services are running\n")
 
 
+@pytest.mark.slow
 async def test_a_contract_revision_refuses_while_an_older_build_lives(
     database: Database, older: Served, newer: Build
 ) -> None:

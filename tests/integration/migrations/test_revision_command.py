@@ -46,6 +46,7 @@ def replace_error(project: Path, lines: str) -> None:
     model.write_text(changed, "utf-8")
 
 
+@pytest.mark.slow
 def test_autogenerate_writes_the_next_number(database: Database, project: Path) -> None:
     """A file named by number and slug, in the docstring form, and a line in the lock."""
     add_priority(project)

@@ -106,7 +106,7 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         return TableLocked(database)
     if ended and state[:2] in ("22", "42"):  # a setting in the URL that the server does not take
         return DatabaseUrlInvalid(setting("database"), reason)
-    if ended or state in UNREACHABLE or state.startswith("08"):
+    if ended or state in (*UNREACHABLE, *SESSION_ENDED) or state.startswith("08"):
         return DatabaseUnreachable(database, address(url), reason)
     return DatabaseFailed(database, named(error))
 
