@@ -13,7 +13,7 @@ import surefoot
 from harness.databases import Database
 from harness.private import PrivateServer
 from harness.proxy import Network
-from harness.runs import Chain, Launcher
+from harness.runs import Chain, Launcher, Points
 from harness.states import wait_until
 from surefoot.compat.asyncpg import socket_of
 from surefoot.run.locks import mutex
@@ -67,6 +67,44 @@ async def test_the_locks_of_a_client_that_is_cut_off_are_gone(
     assert result.code == 143, result.err
     assert "ERROR [interrupted]  interrupted; done: nothing\n" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    "at",
+    [5, *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 3, 9, 15, 20, 25, 30, 35, 40))],
+)
+async def test_a_run_is_told_to_stop_wherever_its_network_went_dead(
+    at: int, chain: Chain, launcher: Launcher, network: Network
+) -> None:
+    """While it connects, looks, waits or migrates, it ends within the promised time."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    run = await launcher.start(
+        chain, "upgrade", "head", url=network.url, points=Points(at, signal=signal.SIGSTOP)
+    )
+    await run.stops()
+    network.cut()
+    run.signal(signal.SIGCONT)
+    await asyncio.sleep(0.05)
+    run.signal(signal.SIGTERM)
+    result = await run.end(timeout_s=ENDED_WITHIN_S)
+    assert result.code == 143, result.err
+    assert "ERROR [interrupted]" in result.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["current", "upgrade head", "stamp head", "check"])
+async def test_a_command_is_told_to_stop_while_it_connects(
+    command: str, chain: Chain, launcher: Launcher, network: Network
+) -> None:
+    """Nobody answers the new connection, and the time to connect is longer."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    network.cut()
+    run = await launcher.start(chain, *command.split(), url=network.url)
+    await asyncio.sleep(1)
+    run.signal(signal.SIGTERM)
+    result = await run.end(timeout_s=ENDED_WITHIN_S)
+    # The first look of an upgrade has nothing that it would have to end.
+    assert result.code in (143, -signal.SIGTERM), result.err
 
 
 @pytest.mark.slow

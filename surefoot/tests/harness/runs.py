@@ -12,7 +12,7 @@ import shutil
 import textwrap
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -121,6 +121,16 @@ class Run:
             while self.said.count(text) < times:
                 assert not self.has_ended, f"it ended with {self._process.wait()}"
                 await asyncio.sleep(0.01)
+
+    async def stops(self, *, timeout_s: float = 30.0) -> None:
+        """Wait until SIGSTOP has stopped it, or until it has ended."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        async with _patience(timeout_s, lambda: f"it has not stopped:\n{self.said}"):
+            while not self.has_ended:
+                with suppress(OSError):
+                    if stat.read_text("utf-8").rpartition(") ")[2].startswith("T"):
+                        return
+                await asyncio.sleep(0.005)
 
     async def end(self, *, timeout_s: float = PATIENCE_S) -> Result:
         """Wait for its end."""

@@ -16,7 +16,6 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 
 import asyncpg
@@ -35,7 +34,7 @@ from soak.checks import (
     died_when_done,
 )
 from soak.records import ledger_lost, offline, stamp_refused, stamped
-from surefoot.errors import LockBlocked, MutexHeld
+from surefoot.errors import DatabaseUnreachable, LockBlocked, MutexHeld
 
 SIGNALS: Mapping[int, int] = {signal.SIGTERM: 143, signal.SIGINT: 130}
 # An error with words; which one depends on where the server ended the session.
@@ -96,12 +95,12 @@ class Case:
         check_result(result, allowed, self.journey)
         return result
 
-    async def stops(self, run: Run, number: int) -> None:
+    async def stops(self, run: Run, number: int, *also: int) -> None:
         """Wait for the end of a run that was told to stop, or had done its work before."""
         result = await run.end(timeout_s=90)
         self.found.codes.append(result.code)
         if not died_when_done(result, number):
-            check_result(result, (SIGNALS[number], 0), self.journey)
+            check_result(result, (SIGNALS[number], 0, *also), self.journey)
 
     def points(self, **options: object) -> Points:
         """One of the points by chance, or a moment after it."""
@@ -148,16 +147,6 @@ class Case:
                 await asyncio.sleep(0.01)
         finally:
             await connection.close()
-
-    async def stopped(self, run: Run) -> None:
-        """Wait until the run has stopped itself, or has ended."""
-        stat = Path(f"/proc/{run.pid}/stat")
-        until_s = time.monotonic() + STALLED_WITHIN_S
-        while not run.has_ended and time.monotonic() < until_s:
-            with contextlib.suppress(OSError):
-                if stat.read_text("utf-8").rpartition(") ")[2].startswith("T"):
-                    return
-            await asyncio.sleep(0.005)
 
     def signal(self, run: Run, number: int) -> None:
         """Send it a signal, if it still runs."""
@@ -280,7 +269,7 @@ async def cut_off(case: Case) -> None:
     async with Network(case.database.url).up() as network:
         points = case.points(signal=signal.SIGSTOP)
         run = await case.start(url=network.url, env=IDLE, points=points)
-        await case.stopped(run)
+        await run.stops()
         if case.rng.random() < 0.5:
             network.cut()
             case.signal(run, signal.SIGCONT)
@@ -294,13 +283,14 @@ async def cut_off(case: Case) -> None:
         if number == signal.SIGKILL:
             await case.end(run, (-signal.SIGKILL, 0))
         else:
-            await case.stops(run, number)
+            # The server may have ended the session before the network was cut.
+            await case.stops(run, number, DatabaseUnreachable.exit_code)
 
 
 async def stopped(case: Case) -> None:
     """The client stands still for longer than the server waits, and goes on or is killed."""
     run = await case.start(env=IDLE, points=case.points(signal=signal.SIGSTOP))
-    await case.stopped(run)
+    await run.stops()
     await asyncio.sleep(OVER_IDLE_S)
     number = case.rng.choice((signal.SIGKILL, signal.SIGCONT))
     case.signal(run, number)

@@ -92,7 +92,7 @@ def classify(left: State, journey: Journey) -> str:
         raise Wrong(f"{step.id} is half done:\n{listed}")
     last = left.ledger[-1] if left.ledger else None
     knows = last is not None and last.revision == step.id and last.outcome in BEGUN
-    if not knows and not (journey.ledger_lost and last is None):
+    if not knows and not journey.ledger_lost:
         raise Wrong(f"{step.id} is half done, and the ledger does not know:\n{listed}")
     strange = [str(item) for item in differs if not _is_of(step, item)]
     if strange:

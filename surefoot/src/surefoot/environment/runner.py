@@ -153,7 +153,7 @@ async def _connect(online: Online, *, signals: bool) -> None:
             handled = interruption.cancelling() if reads else interruption.on_signals()
         with handled:
             try:
-                async with opened.connect() as connection:
+                async with interruption.connected() as connection:
                     if environment.engine is not None:
                         await _bound(connection, online.limits)
                         raw = await connection.get_raw_connection()
@@ -187,9 +187,6 @@ class Online:
         """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
         if connection.in_transaction():
             raise TransactionAlreadyOpen
-        if (interruption := context.config.attributes.get("interruption")) is not None:
-            driver: Any = connection.connection.driver_connection
-            interruption.abort = driver.terminate
         script = ScriptDirectory.from_config(context.config)
         context.configure(connection=connection, **self.shared)
         function: Function = context.get_context().opts["fn"]

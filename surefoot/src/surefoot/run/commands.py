@@ -160,7 +160,7 @@ async def _run(
         function(config, revision)
 
     async def run() -> None:
-        async with target.engine.connect() as connection:
+        async with interruption.connected() as connection:
             await connection.run_sync(call)
 
     with explained(target.engine.url), interruption.on_signals() if signals else nullcontext():

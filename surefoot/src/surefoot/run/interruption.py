@@ -11,11 +11,17 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.connect.failures import DATABASE_ERRORS
@@ -32,7 +38,9 @@ class Interruption:
     """Whether a run was asked to stop, and by what."""
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
         self._second = SecondConnection(engine)
+        self._connecting: asyncio.Task[Any] | None = None
         self._asked = asyncio.Event()
         # Whether the run has noticed: from then on it may record how it ended.
         self._heard = False
@@ -40,7 +48,7 @@ class Interruption:
         self._timer: asyncio.TimerHandle | None = None
         self.pid: int | None = None
         # Ends the connection without asking the server.
-        self.abort: Callable[[], None] = lambda: None
+        self._abort: Callable[[], None] = lambda: None
         self.signal: signal.Signals | None = None
 
     @property
@@ -54,6 +62,9 @@ class Interruption:
             return
         self.signal = by
         self._asked.set()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            return
         self._end_in_time()
         self._canceller = asyncio.ensure_future(self._cancel())
 
@@ -69,6 +80,22 @@ class Interruption:
             await_only(asyncio.wait_for(self._asked.wait(), seconds))
         self.check()
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """The connection of the run. On failure: Interrupted, where somebody asked meanwhile."""
+        async with AsyncExitStack() as stack:
+            self._connecting = asyncio.current_task()
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+            except asyncio.CancelledError:
+                self.check()
+                raise
+            finally:
+                self._connecting = None
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            self._abort = driver.terminate
+            yield connection
+
     async def end(self) -> None:
         """The run is over; nothing is left to cancel."""
         if self._timer is not None:
@@ -79,7 +106,7 @@ class Interruption:
     def _end_in_time(self) -> None:
         """End the connection where the run still waits for the server after PATIENCE_S."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(PATIENCE_S, lambda: self.abort())  # noqa: PLW0108 - known later
+        self._timer = loop.call_later(PATIENCE_S, lambda: self._abort())  # noqa: PLW0108 - known later
 
     async def _cancel(self) -> None:
         """Cancel the backend's statement again and again: one may come between two statements."""

@@ -1,5 +1,6 @@
 """outcome() asks the server what became of a transaction."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -22,16 +23,23 @@ WHERE transaction = {}::xid8::xid AND database = current_database()
 
 
 def outcome(
-    connection: Connection, identity: str, *, lost: bool, asked: Callable[[str], str | None]
+    connection: Connection,
+    identity: str,
+    *,
+    lost: bool,
+    asked: Callable[[str], str | None],
+    within_s: float | None,
 ) -> Outcome:
     """The outcome of the transaction with that id; one that was prepared is rolled back.
 
-    `asked` runs a query on the connection. A connection that was lost is replaced by another one.
+    `asked` runs a query on the connection. A connection that was lost is replaced by another one,
+    which has `within_s` to answer.
     """
     number = literal(identity)
     try:
         if lost:
-            status = await_only(_asked_anew(AsyncEngine(connection.engine), _STATUS.format(number)))
+            anew = _asked_anew(AsyncEngine(connection.engine), _STATUS.format(number))
+            status = await_only(asyncio.wait_for(anew, within_s))
         else:
             status = asked(_STATUS.format(number))
             prepared = asked(_PREPARED.format(number)) if status == "in progress" else None

@@ -31,6 +31,8 @@ from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
 LOOK_S = 0.2
 # Zero would be no lock timeout.
 SHORTEST_S = 0.01
+# What a server has to say of a transaction, where the run is to end.
+ANSWER_S = 1.0
 _ENDS_A_TRANSACTION = re.compile(
     r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
 )
@@ -79,13 +81,19 @@ class RevisionTransaction:
 
         The server knows. A connection that was lost is only missed where the commit was under way.
         """
+        # SQLAlchemy would connect again, to a session without the mutex.
+        lost = lost or self._connection.invalidated
         if self._stepping:
             return "what its step has left, which the same command repairs"
         if self.outside or self._identity is None or (lost and not self._complete):
             return NOTHING
         if not lost:
             self.roll_back()
-        ended = outcome(self._connection, self._identity, lost=lost, asked=self._asked)
+        # Who wants the run to end has not the time of another connection to a dead network.
+        within_s = ANSWER_S if self._run.interruption.requested else None
+        ended = outcome(
+            self._connection, self._identity, lost=lost, asked=self._asked, within_s=within_s
+        )
         if ended == "committed":
             return EVERYTHING if self._complete else "what it did before it committed by itself"
         if ended == "aborted":
