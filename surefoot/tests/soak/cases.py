@@ -280,11 +280,12 @@ async def cut_off(case: Case) -> None:
         await asyncio.sleep(case.rng.choice((0.05, OVER_IDLE_S)))
         number = case.rng.choice((signal.SIGKILL, *SIGNALS))
         case.signal(run, number)
+        # The server may have ended the session before the network was cut.
+        unreachable = DatabaseUnreachable.exit_code
         if number == signal.SIGKILL:
-            await case.end(run, (-signal.SIGKILL, 0))
+            await case.end(run, (-signal.SIGKILL, 0, unreachable))
         else:
-            # The server may have ended the session before the network was cut.
-            await case.stops(run, number, DatabaseUnreachable.exit_code)
+            await case.stops(run, number, unreachable)
 
 
 async def stopped(case: Case) -> None:
