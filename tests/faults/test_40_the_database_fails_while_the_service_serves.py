@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 
+from harness.clock import within
 from harness.databases import Database, connect, execute, value
 from harness.server import Server
 from tests.support.service import serving
@@ -84,7 +85,7 @@ async def test_an_answer_that_nobody_foresaw_is_told_by_its_name(
     """503 within two seconds; the API waits until the tables can be read again."""
     await execute(database.url, statement)
     took_s, told = await turns(served, FAILED, INVALID)
-    assert took_s < LIMIT_S
+    assert took_s < within(LIMIT_S)
     assert names in told["summary"]
     assert told["fix"]
     assert (await served.get("/api/v1/files")).json()["code"] == "not-ready"
@@ -102,7 +103,7 @@ async def test_a_database_that_takes_no_connections(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1", name
         )
         took_s, told = await turns(served, (503, "database-unreachable"))
-        assert took_s < LIMIT_S
+        assert took_s < within(LIMIT_S)
         assert told["summary"].endswith(f'database "{name}" is not currently accepting connections')
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await turns(served, READY)
@@ -120,7 +121,7 @@ async def test_a_table_that_is_locked(
     async with blocker.transaction():
         await blocker.execute(f"LOCK TABLE {table}")
         took_s, _ = await turns(served, (503, "table-locked"))
-        assert took_s < LIMIT_S
+        assert took_s < within(LIMIT_S)
         assert (await served.get("/api/v1/files")).status_code == 200
     await turns(served, READY)
     await blocker.close()
@@ -150,7 +151,7 @@ async def test_a_session_that_stands_still(
     finally:
         for each in stopped:
             os.kill(each, signal.SIGCONT)
-    assert took_s < LIMIT_S
+    assert took_s < within(LIMIT_S)
     assert "no answer within" in told["summary"]
     await turns(served, READY)
 
@@ -165,7 +166,7 @@ async def test_a_table_that_was_renamed_is_drift_when_it_is_asked(
     with anyio.fail_after(10):
         while not (await served.get("/readyz")).json()["drift"]:
             await anyio.sleep(0.02)
-    assert time.monotonic() - began_s < LIMIT_S
+    assert time.monotonic() - began_s < within(LIMIT_S)
     refused = await served.get("/api/v1/files")
     assert (refused.status_code, refused.json()["code"]) == (503, "schema-drifted")
 

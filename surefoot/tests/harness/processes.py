@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.clock import within
 from harness.forks import Result, forks
 from harness.server import LIBRARY
 from surefoot.embedded import EmbeddedServer
@@ -90,7 +91,7 @@ def kill(pid: int) -> None:
 
 def eventually(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> bool:
     """Whether the condition holds, now or before the time is over."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + within(timeout_s)
     while not condition():
         if time.monotonic() > deadline:
             return False

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.clock import within
 from harness.forks import PATIENCE_S, Points, Result, forks
 from harness.forks import Run as Process
 from harness.server import SAMPLE
@@ -202,7 +203,7 @@ async def _patience(timeout_s: float, told: Any) -> AsyncIterator[None]:
         over = True
         task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(timeout_s, give_up)
+    timer = asyncio.get_running_loop().call_later(within(timeout_s), give_up)
     try:
         yield
     except asyncio.CancelledError:

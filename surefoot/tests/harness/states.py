@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 from sqlalchemy import Connection, text
 
+from harness.clock import within
 from harness.databases import Database, connect, engine
 from harness.runs import Chain
 from surefoot.catalog import Catalog, difference, snapshot
@@ -120,6 +121,6 @@ async def wait_until(
     started_s = time.monotonic()
     while not await connection.fetchval(condition):
         waited_s = time.monotonic() - started_s
-        assert waited_s < timeout_s, f"never true in {waited_s:.1f} s: {condition}"
+        assert waited_s < within(timeout_s), f"never true in {waited_s:.1f} s: {condition}"
         await asyncio.sleep(0.01)
     return time.monotonic() - started_s

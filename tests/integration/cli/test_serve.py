@@ -17,6 +17,7 @@ from app.db.engine import PROJECT, create_engine
 from app.db.session import session_factory
 from app.jobs.worker import Worker
 from app.keys import repository as keys
+from harness.clock import within
 from harness.databases import WAITING, Database, connect
 from surefoot.chain.lockfile import read_lock
 from tests.support.project import ROOT, run
@@ -60,7 +61,7 @@ async def test_at_head_it_serves_until_it_is_told_to_stop(database: Database) ->
         assert httpx.get(f"{url}/api/v1/files").status_code == 401
         began_s = time.monotonic()
         assert service.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < within(3)
     assert service.said == [f"OK  serving on {url}, documented at {url}/docs", "OK  stopped"]
 
 
@@ -254,7 +255,7 @@ async def test_its_worker_puts_its_job_back_when_it_is_stopped(
             await asyncio.sleep(0.02)
         began_s = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < within(3)
     (row,) = await watcher.fetch("SELECT status::text, worker, attempts FROM jobs")
     assert tuple(row) == ("PENDING", None, 0)
     engine = create_engine(settings_of(database.url), "app")
