@@ -18,7 +18,6 @@ from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
-LEVELS: tuple[Level, ...] = ("error", "warning")
 
 
 @dataclass(frozen=True)
