@@ -63,7 +63,6 @@ class KeyDefinition:
 
     @property
     def is_primary(self) -> bool:
-        """Whether this is a primary key."""
         return self.kind == "PRIMARY KEY"
 
     @property
@@ -110,7 +109,6 @@ def parse_key(definition: str) -> KeyDefinition | None:
 
 
 def parse_reference(definition: str) -> ReferenceDefinition | None:
-    """A foreign key."""
     match = _REFERENCE.fullmatch(definition)
     if match is None:
         return None
@@ -136,7 +134,6 @@ def index_statement(definition: str, *, concurrently: bool, name: str | None = N
 
 
 def not_null_column(definition: str) -> str:
-    """The column of a NOT NULL constraint."""
     return names(definition.removeprefix("NOT NULL "))[0]
 
 

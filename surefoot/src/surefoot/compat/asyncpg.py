@@ -64,7 +64,6 @@ class EndingTransaction(Transaction):
         await self._ended(super().commit())
 
     async def rollback(self) -> None:
-        """Roll back."""
         await self._ended(super().rollback())
 
     async def _ended(self, ending: Awaitable[None]) -> None:
@@ -102,7 +101,6 @@ class UnpreparedStatement:
         return ()
 
     async def fetch(self) -> list[asyncpg.Record]:
-        """Run it."""
         self._status = await self._connection.execute(self._query)
         return []
 

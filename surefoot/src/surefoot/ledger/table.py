@@ -156,7 +156,6 @@ class Ledger:
         }
 
     def exists(self, connection: Connection) -> bool:
-        """Whether the table exists."""
         known = text("SELECT to_regclass(:name) IS NOT NULL")
         return bool(connection.scalar(known, {"name": self.names["table"]}))
 
@@ -166,7 +165,6 @@ class Ledger:
             connection.exec_driver_sql(statement)
 
     def creation(self) -> tuple[str, ...]:
-        """The statements that create the table."""
         return tuple(part.format(**self.names) for part in (_CREATE, _GUARD, _TRIGGER))
 
     def digest_in_force(self) -> str:
