@@ -20,11 +20,17 @@ servers and their options, casts, operator families, objects that a partition ha
 does not, the privileges of the schema itself, other schemas, and members of extensions.
 """
 
-from surefoot.catalog.kinds import SchemaObject as SchemaObject
-from surefoot.catalog.kinds import Value as Value
-from surefoot.catalog.model import NOTHING as NOTHING
-from surefoot.catalog.model import Catalog as Catalog
-from surefoot.catalog.model import Difference as Difference
-from surefoot.catalog.model import Key as Key
-from surefoot.catalog.model import difference as difference
-from surefoot.catalog.reading import snapshot as snapshot
+from surefoot.catalog.kinds import SchemaObject, Value
+from surefoot.catalog.model import NOTHING, Catalog, Difference, Key, difference
+from surefoot.catalog.reading import snapshot
+
+__all__ = [
+    "NOTHING",
+    "Catalog",
+    "Difference",
+    "Key",
+    "SchemaObject",
+    "Value",
+    "difference",
+    "snapshot",
+]

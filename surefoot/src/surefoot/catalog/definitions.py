@@ -63,6 +63,7 @@ class KeyDefinition:
 
     @property
     def is_primary(self) -> bool:
+        """Whether this is a primary key."""
         return self.kind == "PRIMARY KEY"
 
     @property
@@ -109,6 +110,7 @@ def parse_key(definition: str) -> KeyDefinition | None:
 
 
 def parse_reference(definition: str) -> ReferenceDefinition | None:
+    """A foreign key."""
     match = _REFERENCE.fullmatch(definition)
     if match is None:
         return None
@@ -134,6 +136,7 @@ def index_statement(definition: str, *, concurrently: bool, name: str | None = N
 
 
 def not_null_column(definition: str) -> str:
+    """The column of a NOT NULL constraint."""
     return names(definition.removeprefix("NOT NULL "))[0]
 
 

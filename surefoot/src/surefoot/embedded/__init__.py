@@ -12,9 +12,14 @@ postgres.py and identity.py run it (also for root), folder.py has the paths. The
 the standard library only, because the supervisor runs without site-packages.
 """
 
-from surefoot.embedded.binaries import Binaries as Binaries
-from surefoot.embedded.binaries import find_binaries as find_binaries
-from surefoot.embedded.binaries import find_program as find_program
-from surefoot.embedded.server import EmbeddedServer as EmbeddedServer
-from surefoot.embedded.server import Running as Running
-from surefoot.embedded.server import Status as Status
+from surefoot.embedded.binaries import Binaries, find_binaries, find_program
+from surefoot.embedded.server import EmbeddedServer, Running, Status
+
+__all__ = [
+    "Binaries",
+    "EmbeddedServer",
+    "Running",
+    "Status",
+    "find_binaries",
+    "find_program",
+]

@@ -182,6 +182,7 @@ def _end(alive: Callable[[], int | None], first: signal.Signals, first_s: float)
 
 
 def _server_pid(folder: ServerFolder) -> int | None:
+    """The process id of the server that runs on the data folder."""
     lines = _pid_file(folder)
     if not lines or not lines[0].isdigit():
         return None
