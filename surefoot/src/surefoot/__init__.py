@@ -9,43 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from surefoot.connect.database import Database
-    from surefoot.connect.limits import Limits
-    from surefoot.differences.detection import drift
-    from surefoot.differences.verification import verify
-    from surefoot.environment.environment import Environment
-    from surefoot.errors import SurefootError
-    from surefoot.linting.chain_lint import lint
-    from surefoot.planning.plan import plan
-    from surefoot.project import Project
-    from surefoot.run.commands import downgrade, stamp, upgrade
-    from surefoot.run.narration import narrated
-    from surefoot.run.report import Report
-    from surefoot.startup.check import Verdict, check
-    from surefoot.startup.watch import Watch
-    from surefoot.target import Target
+    from surefoot.connect.database import Database as Database
+    from surefoot.connect.limits import Limits as Limits
+    from surefoot.differences.detection import drift as drift
+    from surefoot.differences.verification import verify as verify
+    from surefoot.environment.environment import Environment as Environment
+    from surefoot.errors import SurefootError as SurefootError
+    from surefoot.linting.chain_lint import lint as lint
+    from surefoot.planning.plan import plan as plan
+    from surefoot.project import Project as Project
+    from surefoot.run.commands import downgrade as downgrade
+    from surefoot.run.commands import stamp as stamp
+    from surefoot.run.commands import upgrade as upgrade
+    from surefoot.run.narration import narrated as narrated
+    from surefoot.run.report import Report as Report
+    from surefoot.startup.check import Verdict as Verdict
+    from surefoot.startup.check import check as check
+    from surefoot.startup.watch import Watch as Watch
+    from surefoot.target import Target as Target
 
 __version__ = "0.1.0"
-__all__ = [
-    "Database",
-    "Environment",
-    "Limits",
-    "Project",
-    "Report",
-    "SurefootError",
-    "Target",
-    "Verdict",
-    "Watch",
-    "check",
-    "downgrade",
-    "drift",
-    "lint",
-    "narrated",
-    "plan",
-    "stamp",
-    "upgrade",
-    "verify",
-]
 _MODULES = {
     "Database": "connect.database",
     "Environment": "environment.environment",
@@ -66,6 +49,7 @@ _MODULES = {
     "upgrade": "run.commands",
     "verify": "differences.verification",
 }
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,11 @@ from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer
 from sqlalchemy import Table as ModelTable
 
 import surefoot
-from harness.databases import Database, Databases, engine
+from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.differences import drift
 from surefoot.differences.fingerprints import fingerprinted
-from surefoot.ledger.agreement import agreement
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch

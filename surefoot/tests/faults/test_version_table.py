@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from harness.databases import Database, Databases, engine
+from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.revisions import read_revisions
 from surefoot.differences.fingerprints import fingerprinted
-from surefoot.ledger.agreement import agreement
 from surefoot.project import Project
 from surefoot.startup.check import Build, check
 from surefoot.target import Target

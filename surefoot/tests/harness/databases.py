@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
 from harness.server import SAMPLE, Server
+from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Role
 from surefoot.connect.url import DatabaseUrl
+from surefoot.ledger.agreement import Agreement, compare
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 TEMPLATE_MUTEX = 7_236_471
 
@@ -200,6 +203,17 @@ async def engine(database: surefoot.Database, role: Role) -> AsyncIterator[Async
         yield made
     finally:
         await made.dispose()
+
+
+async def agreement(
+    made: AsyncEngine,
+    lock: Path,
+    version_table: VersionTable = VersionTable(),
+    schemas: Sequence[str] = (),
+) -> Agreement:
+    """Whether the database is what the lock file expects, on a connection of its own."""
+    async with made.connect() as connection:
+        return await connection.run_sync(compare, read_lock(lock), version_table, schemas)
 
 
 async def scalar(made: AsyncEngine, statement: str) -> object:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.databases import Database, engine, execute
+from harness.databases import Database, agreement, engine, execute
 from harness.server import SAMPLE
 from surefoot.chain.lockfile import read_lock, write_lock
-from surefoot.ledger.agreement import agreement
 
 LOCK = SAMPLE / "alembic" / "revisions.lock"
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from surefoot.rules.findings import LEVELS, Rule
-from surefoot.rules.reference import reference
+from harness.rules_page import PAGE, reference
+from surefoot.rules.findings import Level, Rule
 from surefoot.rules.registry import CHAPTERS, RULES
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 
 
 def test_the_page_is_current() -> None:
     """docs/rules.md is what the records say."""
-    command = "python -m surefoot.rules docs/rules.md"
+    command = "python tests/harness/rules_page.py"
     assert PAGE.exists(), command
     page = PAGE.read_text("utf-8")
     assert page == reference(page), f"run {command}"
@@ -33,7 +32,7 @@ def test_no_two_rules_have_one_id() -> None:
 def test_a_rule_is_named_by_what_it_wants(rule: Rule) -> None:
     """As suppressions are read."""
     assert re.fullmatch(r"(?:avoid|require)(?:-[a-z]+)+", rule.id)
-    assert rule.level in LEVELS
+    assert rule.level in get_args(Level)
 
 
 @each_rule

@@ -90,14 +90,10 @@ def relaxed_domain(before: Domain, after: Domain) -> list[str]:
         clauses.append("DROP DEFAULT" if after.default is None else f"SET DEFAULT {after.default}")
     if before.not_null and not after.not_null:
         clauses.append("DROP NOT NULL")
-    clauses += [
-        f"DROP CONSTRAINT {check_name(check)}"
-        for check in before.checks or ()
-        if check not in (after.checks or ())
-    ]
+    clauses += [f"DROP CONSTRAINT {check_name(gone)}" for gone in added_checks(after, before)]
     return [f"ALTER DOMAIN {quoted(after.name)} {clause}" for clause in clauses]
 
 
 def added_checks(before: Domain, after: Domain) -> list[str]:
-    """The checks of a domain that are new."""
+    """The checks of a domain that only the second state has."""
     return [check for check in after.checks or () if check not in (before.checks or ())]

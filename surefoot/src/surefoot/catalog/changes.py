@@ -87,9 +87,8 @@ def _view(key: Key, before: kinds.View, after: kinds.View, names: Attributes) ->
 def _column_comments(before: kinds.View, after: kinds.View) -> Iterator[str]:
     old, new = (_by_name(each) for each in (before, after))
     for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            text = literal(new.get(name))
-            yield f"COMMENT ON COLUMN {quoted(after.name)}.{name} IS {text}"
+        if old.get(name) != (text := new.get(name)):
+            yield f"COMMENT ON COLUMN {quoted(after.name)}.{name} IS {literal(text)}"
 
 
 def _by_name(view: kinds.View) -> dict[str, str]:

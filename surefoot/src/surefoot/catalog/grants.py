@@ -2,7 +2,7 @@
 
 import re
 
-from surefoot.catalog.kinds import Column
+from surefoot.catalog.kinds import Column, SchemaObject
 from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
 from surefoot.quoting import quoted
@@ -19,21 +19,15 @@ def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
         owner = after.owner or str(found.owner)
         sql.append(f"ALTER {described(key, after)} OWNER TO {quoted(owner)}")
     old, new = before.privileges or (), after.privileges or ()
-    for word, listing in (
-        ("REVOKE", [e for e in old if e not in new]),
-        ("GRANT", [e for e in new if e not in old]),
-    ):
-        for each in listing:
-            match = _GRANT.fullmatch(each)
-            assert match is not None
-            sql.append(_statement(word, key, found, *match.groups()))
+    sql += [_statement("REVOKE", each, key, before) for each in old if each not in new]
+    sql += [_statement("GRANT", each, key, before) for each in new if each not in old]
     return sql
 
 
-def _statement(
-    word: str, key: Key, catalog: Catalog, privilege: str, option: str | None, role: str
-) -> str:
-    item = catalog.objects[key]
+def _statement(word: str, grant: str, key: Key, item: SchemaObject) -> str:
+    match = _GRANT.fullmatch(grant)
+    assert match is not None
+    privilege, option, role = match.groups()
     on = described(key, item)
     if isinstance(item, Column):
         privilege = f"{privilege} ({quoted(item.name)})"

@@ -144,7 +144,6 @@ class Enum(SchemaObject):
 
     @property
     def values(self) -> Names:
-        """The values."""
         return self.labels or ()
 
 

@@ -82,11 +82,8 @@ def _refuse_without_permission(connection: Connection) -> None:
     may = connection.execute(_MAY).one()
     if may.allowed and not may.read_only:
         return
-    reason = (
-        "its transactions are read-only"
-        if may.read_only
-        else "permission denied to create a schema"
-    )
+    denied = "permission denied to create a schema"
+    reason = "its transactions are read-only" if may.read_only else denied
     raise PermissionMissing(
         may.user, may.database, f"the models are compared in a schema of their own, and {reason}"
     )

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -99,23 +98,21 @@ def psql(arguments: tuple[str, ...]) -> None:
     """Run psql on the database in force; ARGUMENTS are psql's own."""
     database = _database()
     if database.url is not None:
-        url = database.location()
-        _become_psql(embedded.find_program("psql", database.pg_bindir), url, arguments)
-    server = database.embedded_server(output.narrate)
-    with server.use() as running:
+        _become_psql(database, arguments)
+    with database.embedded_server(output.narrate).use() as running:
         running.survive_exec()
-        program = embedded.find_program("psql", database.pg_bindir, since=running.state.major)
-        _become_psql(program, DatabaseUrl.parse(running.url()), arguments)
+        _become_psql(database.at(running.url()), arguments, since=running.state.major)
 
 
-def _become_psql(program: Path | None, url: DatabaseUrl, arguments: tuple[str, ...]) -> NoReturn:
+def _become_psql(database: Database, arguments: tuple[str, ...], *, since: int = 0) -> NoReturn:
     """Replace this process by psql, so that its signals and exit code are psql's."""
+    program = embedded.find_program("psql", database.pg_bindir, since=since)
     if program is None:
         raise ServerBinariesMissing("psql is not installed here")
     sys.stdout.flush()
     sys.stderr.flush()
-    environment = {**os.environ, **libpq_environment(url, f"{_database().name}-psql")}
-    os.execve(program, ["psql", *arguments], environment)  # noqa: S606 - no shell is wanted
+    login = libpq_environment(database.location(), f"{database.name}-psql")
+    os.execve(program, ["psql", *arguments], {**os.environ, **login})  # noqa: S606 - no shell
 
 
 def _database() -> Database:

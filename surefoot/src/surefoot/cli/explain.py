@@ -11,7 +11,8 @@ from surefoot import errors
 from surefoot.cli import output
 from surefoot.rules.findings import Rule
 
-_VALUE = re.compile(r"\{(\w+)\}")
+# Names that a finding fills in stand in angle brackets.
+_VALUE, _NAME = re.compile(r"\{(\w+)\}"), r"<\1>"
 
 
 @click.command(name="explain")
@@ -47,18 +48,13 @@ def command(name: str | None) -> None:
 
 def _rule(rule: Rule) -> None:
     output.answer(f"{rule.level} [{rule.id}]  {rule.title}")
-    # Names that a finding fills in stand in angle brackets.
-    output.answer(f"  {_VALUE.sub(_named, rule.consequence)}")
-    output.answer(f"  help: {_VALUE.sub(_named, rule.help)}\n")
+    output.answer(f"  {_VALUE.sub(_NAME, rule.consequence)}")
+    output.answer(f"  help: {_VALUE.sub(_NAME, rule.help)}\n")
     output.answer("Safe form:\n")
     for line in rule.rewrite.splitlines():
         output.answer(f"    {line}" if line else "")
     if rule.since or rule.until:
         output.answer(f"\nPostgreSQL {rule.since or ''} to {rule.until or ''}")
-
-
-def _named(value: re.Match[str]) -> str:
-    return f"<{value[1]}>"
 
 
 def _errors(
@@ -72,7 +68,5 @@ def _errors(
 
 def _branch(error: type[errors.SurefootError]) -> str:
     """The first line on the errors of that exit code."""
-    branches = error.mro()
-    branch = branches[branches.index(errors.SurefootError) - 1]
-    said = inspect.getdoc(branch) or ""
-    return said.splitlines()[0].rstrip(".")
+    *_, branch, _ = (each for each in error.mro() if issubclass(each, errors.SurefootError))
+    return (inspect.getdoc(branch) or "").splitlines()[0].rstrip(".")

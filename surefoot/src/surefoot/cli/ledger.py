@@ -1,12 +1,13 @@
 """`surefoot ledger`: print the ledger."""
 
+from dataclasses import asdict
+
 import click
 from sqlalchemy import Connection
 
 from surefoot.cli import output
 from surefoot.cli.project import json_option, on_target, project
-from surefoot.connect.failures import explained
-from surefoot.ledger.table import Ledger, Row, as_json
+from surefoot.ledger.table import Ledger, Row
 from surefoot.run.report import duration
 from surefoot.target import Target
 
@@ -29,7 +30,7 @@ def command(json_: bool, last: int | None) -> None:
     name, rows = on_target(_read)
     shown = rows[-last:] if last else rows
     if json_:
-        listed = [as_json(row) for row in shown]
+        listed = [asdict(row) for row in shown]
         output.answer_json({"schema_version": 1, "database": name, "rows": listed})
         return
     if rows:
@@ -53,14 +54,12 @@ def _line(row: Row) -> str:
 
 
 async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:
-    with explained(target.engine.url):
-        async with target.engine.connect() as connection:
-            return target.name, await connection.run_sync(_rows)
+    async with target.engine.connect() as connection:
+        return target.name, await connection.run_sync(_rows)
 
 
 def _rows(connection: Connection) -> tuple[Row, ...]:
     ledger = Ledger(project().version_table)
-    if not ledger.exists(connection):
-        return ()
-    ledger.verify(connection)
-    return ledger.read(connection)
+    if ledger.exists(connection):
+        ledger.verify(connection)
+    return ledger.rows(connection)

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import click
 
-from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -38,11 +37,6 @@ def opened() -> tuple[Environment, Project]:
 def project() -> Project:
     """The project. On failure: as `opened`."""
     return opened()[1]
-
-
-def chain() -> tuple[Revision, ...]:
-    """The project's revision files in their order. On failure: RevisionsBroken."""
-    return project().revisions()
 
 
 def database(target: str | None = None) -> Database:

@@ -67,12 +67,8 @@ def create_version_table_once(ctx: MigrationContext) -> None:
 
 def install() -> None:
     """Let runs of this process overlap, from here on."""
-    replacements: dict[str, Callable[[Any], None]] = {
-        "_install_proxy": _enter,
-        "_remove_proxy": _leave,
-    }
-    for name, function in replacements.items():
-        setattr(ModuleClsProxy, name, function)
+    ModuleClsProxy._install_proxy = _enter  # type: ignore[assignment,method-assign]
+    ModuleClsProxy._remove_proxy = _leave  # type: ignore[assignment,method-assign]
 
 
 class _Dispatch:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
@@ -60,23 +61,18 @@ class EndingTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit. On failure: nothing is kept."""
-        try:
-            await super().commit()
-        except asyncpg.QueryCanceledError:
-            await self._leave()
-            raise
+        await self._ended(super().commit())
 
     async def rollback(self) -> None:
-        """Roll back."""
-        try:
-            await super().rollback()
-        except asyncpg.QueryCanceledError:
-            await self._leave()
-            raise
+        await self._ended(super().rollback())
 
-    async def _leave(self) -> None:
-        if not self._is_savepoint and self._of.is_in_transaction():
-            await self._of.execute("ROLLBACK")
+    async def _ended(self, ending: Awaitable[None]) -> None:
+        try:
+            await ending
+        except asyncpg.QueryCanceledError:
+            if not self._is_savepoint and self._of.is_in_transaction():
+                await self._of.execute("ROLLBACK")
+            raise
 
 
 class MigratingConnection(Connection):
@@ -105,7 +101,6 @@ class UnpreparedStatement:
         return ()
 
     async def fetch(self) -> list[asyncpg.Record]:
-        """Run it."""
         self._status = await self._connection.execute(self._query)
         return []
 

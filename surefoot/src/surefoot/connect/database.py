@@ -73,7 +73,9 @@ class Database:
 
     def shown(self, role: Role = "app") -> URL:
         """The URL for people and logs, without the password and the arguments."""
-        return driver.shown(self.location(role))
+        url = self.location(role)
+        host = url.address if url.hosts else None
+        return URL.create("postgresql+asyncpg", url.user, host=host, database=url.database)
 
     async def connect(self, role: Role = "migrate") -> asyncpg.Connection[asyncpg.Record]:
         """A connection of asyncpg itself. On failure: whatever connecting meets."""

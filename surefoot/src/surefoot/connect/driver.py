@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL
 
 from surefoot.compat.asyncpg import Connection, MigratingConnection, socket_of
 from surefoot.connect.limits import Limits
-from surefoot.connect.url import DatabaseUrl
 
 # A little more than the client's own patience, whose message says more.
 WATCH_STATEMENT_TIMEOUT_S = 3.0
@@ -34,16 +32,6 @@ _KEEPALIVE = {
 # statement is parsed inside the transaction that runs it, where its locks hold the tables as they
 # are. Unnamed statements also need no session of their own behind a pooler.
 UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
-
-
-def shown(url: DatabaseUrl) -> URL:
-    """The URL for people and logs, without the password and what else counts."""
-    return URL.create(
-        "postgresql+asyncpg",
-        url.user,
-        host=url.address if url.hosts else None,
-        database=url.database,
-    )
 
 
 async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:

@@ -14,18 +14,8 @@ import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.errors import (
-    DatabaseFailed,
-    DatabaseMissing,
-    DatabaseUnreachable,
-    DatabaseUrlInvalid,
-    LoginRefused,
-    PermissionMissing,
-    PoolerRefused,
-    StatementCancelled,
-    SurefootError,
-    TableLocked,
-)
+from surefoot import errors
+from surefoot.errors import SurefootError
 from surefoot.errors.names import setting
 
 # SQLSTATEs, PostgreSQL documentation, appendix A.
@@ -80,35 +70,31 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
         return None
     database = url.database or url.username or "(default)"
     user = url.username or getpass.getuser()
-    cause, state, reason = next(_causes(error)), sqlstate(error), describe(error)
+    cause, state, reason = next(_causes(error)), sqlstate(error) or "", describe(error)
     if isinstance(cause, asyncpg.exceptions.ClientConfigurationError):
-        return DatabaseUrlInvalid(setting("database"), reason)
+        return errors.DatabaseUrlInvalid(setting("database"), reason)
     # FATAL, in whatever language the server speaks: it ended the session, or refused it.
     ended = getattr(cause, "severity_en", None) in ("FATAL", "PANIC") or isinstance(
         cause, asyncpg.TargetServerAttributeNotMatched
     )
-    if state is None:
-        gone = ended or is_lost(error) or isinstance(error, _SILENCE)
-        if gone:
-            return DatabaseUnreachable(database, address(url), reason)
-        return DatabaseFailed(database, named(error))
+    silent = not state and isinstance(error, _SILENCE)
     if state in LOGIN_REFUSED:
-        return LoginRefused(user, address(url), reason)
+        return errors.LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:
-        return DatabaseMissing(database, address(url))
+        return errors.DatabaseMissing(database, address(url))
     if state == PERMISSION_MISSING:
-        return PermissionMissing(user, database, reason)
+        return errors.PermissionMissing(user, database, reason)
     if state == PROTOCOL_VIOLATION and "startup parameter" in reason:
-        return PoolerRefused(address(url), reason)
+        return errors.PoolerRefused(address(url), reason)
     if state == CANCELLED:
-        return StatementCancelled(database, reason)
+        return errors.StatementCancelled(database, reason)
     if state == LOCK_NOT_AVAILABLE:
-        return TableLocked(database)
+        return errors.TableLocked(database)
     if ended and state[:2] in ("22", "42"):  # a setting in the URL that the server does not take
-        return DatabaseUrlInvalid(setting("database"), reason)
-    if ended or state in (*UNREACHABLE, *SESSION_ENDED) or state.startswith("08"):
-        return DatabaseUnreachable(database, address(url), reason)
-    return DatabaseFailed(database, named(error))
+        return errors.DatabaseUrlInvalid(setting("database"), reason)
+    if ended or silent or is_lost(error) or state in UNREACHABLE:
+        return errors.DatabaseUnreachable(database, address(url), reason)
+    return errors.DatabaseFailed(database, named(error))
 
 
 @contextmanager
@@ -116,9 +102,8 @@ def explained(url: URL) -> Iterator[None]:
     """Driver errors of the block as errors of ours."""
     try:
         yield
-    except (DBAPIError, *_DRIVER, *_SILENCE) as error:
-        meant = explain(error, url)
-        if meant is None:
+    except Exception as error:
+        if (meant := explain(error, url)) is None:
             raise
         raise meant from error
 

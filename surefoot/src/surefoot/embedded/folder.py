@@ -23,10 +23,11 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from surefoot.embedded.protocol import SOCKET_NAME
 from surefoot.errors import ServerStartFailed
@@ -88,14 +89,9 @@ class ServerFolder:
             return []
         return text.splitlines()[-lines:]
 
-    @contextlib.contextmanager
-    def opened_log(self) -> Iterator[int]:
-        """The log's descriptor, to append to."""
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            yield log
-        finally:
-            os.close(log)
+    def opened_log(self) -> BinaryIO:
+        """The log, to append to."""
+        return open(self.log, "ab", opener=partial(os.open, mode=0o600))
 
     def log_bytes(self) -> int:
         return self.log.stat().st_size if self.log.exists() else 0

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from surefoot.embedded.folder import ServerFolder, ServerSpec, ServerState
 from surefoot.embedded.launch import launch
 from surefoot.embedded.locks import LockFile
 from surefoot.errors import DatabaseUrlMissing, ServerInUse, ServerStartFailed
+from surefoot.quoting import qualified
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
@@ -188,11 +190,9 @@ class EmbeddedServer:
         folder = self.folder
         while locks.is_held(folder.supervisor_lock):
             state = ServerState.read(folder)
-            with contextlib.suppress(OSError):  # killed or stopping: the supervisor ends soon
-                accepts = state is not None and self._accepts_connections(state)
-                # Check again: it may have been killed since.
-                if accepts and locks.is_held(folder.supervisor_lock):
-                    return state
+            # The lock again: it may have been killed since.
+            if state and self._accepts_connections(state) and locks.is_held(folder.supervisor_lock):
+                return state
             # Without a state it starts for a command that died, or stops without users.
             if time.monotonic() > deadline:
                 raise folder.failed("its supervisor neither accepts connections nor ends")
@@ -201,13 +201,14 @@ class EmbeddedServer:
 
     def _accepts_connections(self, state: ServerState) -> bool:
         """Whether a login succeeds; the database is created where it is missing."""
-        run = Path(state.run)
-        sqlstate = protocol.execute(run, user=self.user, database=self.database)
-        if sqlstate == INVALID_CATALOG_NAME:
-            quoted = self.database.replace('"', '""')
-            create = f'CREATE DATABASE "{quoted}"'
-            sqlstate = protocol.execute(run, user=self.user, database="postgres", statement=create)
-        return sqlstate is None
+        log_in = partial(protocol.execute, Path(state.run), user=self.user)
+        with contextlib.suppress(OSError):  # killed or stopping: the supervisor ends soon
+            sqlstate = log_in(database=self.database)
+            if sqlstate == INVALID_CATALOG_NAME:
+                create = f"CREATE DATABASE {qualified(self.database)}"
+                sqlstate = log_in(database="postgres", statement=create)
+            return sqlstate is None
+        return False
 
     def _binaries(self) -> Binaries:
         data_major = self.folder.data_major()
@@ -236,7 +237,4 @@ class EmbeddedServer:
             options=dict(self.options),
         )
         state = launch(folder, spec, until=deadline)
-        with contextlib.suppress(OSError):
-            if self._accepts_connections(state):
-                return state
-        return None
+        return state if self._accepts_connections(state) else None

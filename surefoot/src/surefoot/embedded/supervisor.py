@@ -127,8 +127,8 @@ class Supervisor:
         if self._folder.log_bytes() > MAX_LOG_BYTES:
             self._folder.log.replace(self._folder.old_log)
         with self._folder.opened_log() as log:
-            os.dup2(log, 1)
-            os.dup2(log, 2)
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
 
     def _fail(self, reason: str, tail: list[str] | None = None) -> int:
         self._report({"failed": reason, "tail": tail or []})

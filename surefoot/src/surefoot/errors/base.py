@@ -19,14 +19,25 @@ else:  # typing has it from Python 3.11 on, and only a type checker uses it
 
 
 class _Wording(string.Formatter):
-    """Formats `{a_list:none}` as its items or `none`, and `{a_list!l}` as lines of their own."""
+    """Fills a template with the attributes of an error, and with `names`.
+
+    `{a_list:none}` is its items or `none`, `{a_list!l:- }` a line for each item, after a dash.
+    """
+
+    def __init__(self, error: SurefootError) -> None:
+        self._error = error
+
+    def get_value(self, key: Any, args: Any, kwargs: Any) -> Any:
+        return names.in_use() if key == "names" else getattr(self._error, key)
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
         if conversion == "l":
-            return "".join(f"\n{line}" for line in getattr(value, "values", lambda: value)())
+            return list(getattr(value, "values", lambda: value)())
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, list):
+            return "".join(f"\n{format_spec}{line}" for line in value)
         if isinstance(value, (tuple, dict)):
             return ", ".join(value) or format_spec
         return str(format(value, format_spec))
@@ -62,7 +73,7 @@ class SurefootError(Exception):
     def __init_subclass__(cls) -> None:
         if "code" not in vars(cls):
             cls.code = re.sub(r"\B(?=[A-Z])", "-", cls.__name__).lower()
-        if cls.__annotations__ and "__init__" not in vars(cls):
+        if "says" in vars(cls):
             cls._fields = tuple(cls.__annotations__)
             cls.__init__ = SurefootError._with_fields  # type: ignore[method-assign]
 
@@ -71,9 +82,8 @@ class SurefootError(Exception):
         for name in self._fields:
             value = given[name] if name in given else getattr(type(self), name)
             setattr(self, name, tuple(value) if isinstance(value, list) else value)
-        say = _Wording().vformat
-        told = {**vars(self), "names": names.in_use()}
-        SurefootError.__init__(self, say(self.says, (), told), help=say(self.helps, (), told))
+        say = _Wording(self).format
+        SurefootError.__init__(self, say(self.says), help=say(self.helps))
 
     def render(self) -> str:
         """The error as a person reads it: state word, code, message, help."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from surefoot.errors.names import assigned, setting
+from surefoot.errors.names import in_use, setting
 from surefoot.errors.refused import Refused
+
+_WAIVE = "waive the backup by name: {names[backup_waived=<who and why>]}"
 
 
 class BackupFailed(Refused):
@@ -14,19 +16,16 @@ class BackupFailed(Refused):
         tail = "".join(f"\n| {line}" for line in output.splitlines()[-5:])
         super().__init__(
             f"the backup command exited with {ended}: {command}{tail}",
-            help=f"correct {setting('backup_command')}, or {_waiver()}",
+            help=f"correct {setting('backup_command')}, or {_WAIVE.format(names=in_use())}",
         )
 
 
 class BackupMissing(Refused):
     """A revision would lose data in production, and there is no backup and no waiver."""
 
-    def __init__(self, revision: str) -> None:
-        self.revision = revision
-        super().__init__(
-            f"{revision} may lose data, and no backup command is configured",
-            help=f"set {setting('backup_command')}, or {_waiver()}",
-        )
+    revision: str
+    says = "{revision} may lose data, and no backup command is configured"
+    helps = f"set {{names[backup_command]}}, or {_WAIVE}"
 
 
 class DataWouldBeLost(Refused):
@@ -37,7 +36,3 @@ class DataWouldBeLost(Refused):
     losses: Sequence[str]
     says = "{revision} would lose data: {losses}; it was rolled back"
     helps = "to do it: `{command} --execute --reason …`"
-
-
-def _waiver() -> str:
-    return f"waive the backup by name: {assigned('backup_waived', '<who and why>')}"

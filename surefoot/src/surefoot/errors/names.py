@@ -28,8 +28,14 @@ class Names:
     command: str = "surefoot"
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> str:
-        return self.settings.get(name) or _UNNAMED.get(name) or f"Limits({name}=…)"
+    def __getitem__(self, wanted: str) -> str:
+        """How the project calls a setting; `name=value` gives the setting with its value."""
+        name, equals, value = wanted.partition("=")
+        if named := self.settings.get(name):
+            return f"{named}{equals}{value}"
+        if name in _UNNAMED:
+            return f"{_UNNAMED[name]} to {value}" if equals else _UNNAMED[name]
+        return f'Limits({name}="{value}")' if equals else f"Limits({name}=…)"
 
 
 _in_use = Names()
@@ -54,10 +60,3 @@ def command() -> str:
 def setting(name: str) -> str:
     """How the project calls a setting; else where the library takes it from."""
     return _in_use[name]
-
-
-def assigned(name: str, value: str) -> str:
-    """The setting with a value, as it is written: `NAME=value`, or `Limits(name="value")`."""
-    if name in _in_use.settings:
-        return f"{_in_use[name]}={value}"
-    return f"{_UNNAMED[name]} to {value}" if name in _UNNAMED else f'Limits({name}="{value}")'

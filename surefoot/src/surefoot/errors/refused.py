@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import assigned, command
+from surefoot.errors.names import command
 
 
 class Refused(SurefootError):
@@ -175,14 +175,13 @@ class IndexDiffers(Refused):
 class RevisionUnsafe(Refused):
     """A revision would run in production although lint found that it hurts a database in use."""
 
-    def __init__(self, revision: str, rules: Sequence[str]) -> None:
-        self.revision, self.rules = revision, tuple(rules)
-        super().__init__(
-            f"{revision} would hurt a database in use: it breaks {', '.join(rules)}",
-            help=f"`{command()} lint {revision}` shows where, with the safe form; to override, "
-            f"allow it in the file with a reason, then `{command()} lock`; "
-            f"{assigned('lint', 'warn')} only warns",
-        )
+    revision: str
+    rules: Sequence[str]
+    says = "{revision} would hurt a database in use: it breaks {rules}"
+    helps = (
+        "`{names.command} lint {revision}` shows where, with the safe form; to override, allow it "
+        "in the file with a reason, then `{names.command} lock`; {names[lint=warn]} only warns"
+    )
 
 
 class ServicesAlive(Refused):

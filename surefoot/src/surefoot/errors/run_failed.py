@@ -1,7 +1,6 @@
 """A run stopped part-way, and the error says what was applied: exit code 4."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.refused import Refused
@@ -18,22 +17,14 @@ class UpgradeFailed(RunFailed):
     """A revision failed. Those before it stay applied; `kept` says what is left of this one."""
 
     code = "run-failed"
-    cure: ClassVar[str] = "correct the cause"
-
-    def __init__(
-        self,
-        revision: str,
-        reason: str,
-        applied: Sequence[str],
-        command: str,
-        kept: str = "nothing",
-    ) -> None:
-        self.revision, self.reason, self.applied, self.kept = revision, reason, tuple(applied), kept
-        done = ", ".join(self.applied) or "nothing"
-        super().__init__(
-            f"{revision} failed: {reason}\n  done: {done}\n  kept of {revision}: {kept}",
-            help=f"{self.cure}, then `{command}` again",
-        )
+    cure = "correct the cause"
+    revision: str
+    reason: str
+    applied: Sequence[str]
+    command: str
+    kept: str = "nothing"
+    says = "{revision} failed: {reason}\n  done: {applied:nothing}\n  kept of {revision}: {kept}"
+    helps = "{cure}, then `{command}` again"
 
 
 class RefusedPartWay(RunFailed):
@@ -110,10 +101,8 @@ class SchemaNotCopied(RunFailed):
 class ServerStartFailed(RunFailed):
     """The embedded server did not start; `log_tail` holds its last lines."""
 
-    def __init__(self, reason: str, log_path: str, log_tail: Sequence[str]) -> None:
-        self.reason, self.log_path, self.log_tail = reason, log_path, tuple(log_tail)
-        tail = "".join(f"\n  | {line}" for line in self.log_tail)
-        super().__init__(
-            f"the embedded PostgreSQL did not start: {reason}{tail}",
-            help=f"the whole log is {log_path}",
-        )
+    reason: str
+    log_path: str
+    log_tail: Sequence[str]
+    says = "the embedded PostgreSQL did not start: {reason}{log_tail!l:  | }"
+    helps = "the whole log is {log_path}"

@@ -1,9 +1,8 @@
 """A retry is safe: exit code 75."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
-from surefoot.errors import names
 from surefoot.errors.base import SurefootError
 
 # How another session ended an attempt, and how that is said.
@@ -56,27 +55,22 @@ class MutexHeld(Temporary):
 class LockBlocked(Temporary):
     """Other sessions ended every attempt at a revision within the budget."""
 
-    def __init__(
-        self,
-        revision: str,
-        blockers: Sequence[str],
-        attempts: int,
-        applied: Sequence[str],
-        kept: str = "nothing",
-        cause: Cause = "lock timeout",
-    ) -> None:
-        self.revision, self.blockers, self.attempts = revision, tuple(blockers), attempts
-        self.cause: Cause = cause
-        self.applied, self.kept = tuple(applied), kept
-        lines = [
-            f"{revision} {MET[cause]} in {attempts} attempts",
-            *(f"by: {blocker}" for blocker in self.blockers),
-            f"done: {', '.join(self.applied) or 'nothing'}",
-            f"kept of {revision}: {kept}",
-        ]
-        super().__init__(
-            "\n".join(lines), help="end the session that blocks, then run the same command again"
-        )
+    revision: str
+    blockers: Sequence[str]
+    attempts: int
+    applied: Sequence[str]
+    kept: str = "nothing"
+    cause: Cause = "lock timeout"
+    says = (
+        "{revision} {did} in {attempts} attempts{blockers!l:by: }\n"
+        "done: {applied:nothing}\nkept of {revision}: {kept}"
+    )
+    helps = "end the session that blocks, then run the same command again"
+
+    @property
+    def did(self) -> str:
+        """The cause as a predicate."""
+        return MET[self.cause]
 
 
 class TableLocked(Temporary):
@@ -94,25 +88,24 @@ class TableLocked(Temporary):
 class ConnectionLost(Temporary):
     """The connection ended in the middle of a revision, which rolled its transaction back."""
 
-    cure: ClassVar[str] = "goes on from there"
-
-    def __init__(
-        self, revision: str, reason: str, applied: Sequence[str], command: str, kept: str
-    ) -> None:
-        self.revision, self.reason, self.applied, self.kept = revision, reason, tuple(applied), kept
-        super().__init__(
-            f"the connection was lost in {revision}: {reason}\n"
-            f"done: {', '.join(self.applied) or 'nothing'}\nkept of {revision}: {kept}",
-            help=f"`{command}` {self.cure.format(names=names.in_use())}",
-        )
+    revision: str
+    reason: str
+    applied: Sequence[str]
+    command: str
+    kept: str
+    says = (
+        "the connection was lost in {revision}: {reason}\n"
+        "done: {applied:nothing}\nkept of {revision}: {kept}"
+    )
+    helps = "`{command}` goes on from there"
 
 
 class IdleForTooLong(ConnectionLost):
     """The server ended a session whose client was silent in a transaction for too long."""
 
-    cure = (
-        "goes on from there; a revision that works outside of the database for longer needs a "
-        "larger {names[idle_in_transaction_timeout_s]}"
+    helps = (
+        "`{command}` goes on from there; a revision that works outside of the database for longer "
+        "needs a larger {names[idle_in_transaction_timeout_s]}"
     )
 
 

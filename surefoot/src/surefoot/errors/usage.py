@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import assigned, in_use, setting
+from surefoot.errors.names import in_use, setting
 
 _EXAMPLE = "postgresql://user:password@host:5432/database"
 
@@ -42,7 +42,7 @@ class DatabaseUrlMissing(UsageError):
         more = f" (or {file} to a file that holds it)" if file else ""
         super().__init__(
             f"{setting('database')} is not set, and {reason}",
-            help=f"set {assigned('database', _EXAMPLE)}{more}",
+            help=f"set {setting(f'database={_EXAMPLE}')}{more}",
         )
 
 

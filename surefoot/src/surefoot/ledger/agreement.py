@@ -8,15 +8,11 @@ It is shown, and no reason to refuse service. The command `drift` lists the diff
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import NOTHING, snapshot
-from surefoot.chain.lockfile import read_lock
 from surefoot.chain.revisions import Revision
-from surefoot.connect.failures import explained
 from surefoot.ledger.glance import heads_of
 from surefoot.version_table import VersionTable
 
@@ -35,31 +31,16 @@ class Agreement:
         return None if self.expected is None else self.expected == self.found
 
 
-async def agreement(
-    engine: AsyncEngine,
-    lock_path: Path,
-    version_table: VersionTable = VersionTable(),
-    schemas: Sequence[str] = (),
-) -> Agreement:
-    """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
-
-    It needs read access only and writes nothing. Call it at most once a minute.
-
-    On failure: the errors of connecting, RevisionsBroken where the file cannot be read.
-    """
-    locked = read_lock(lock_path)
-    with explained(engine.url):
-        async with engine.connect() as connection:
-            return await connection.run_sync(compare, locked, version_table, schemas)
-
-
 def compare(
     connection: Connection,
     locked: Sequence[Revision],
     version_table: VersionTable = VersionTable(),
     schemas: Sequence[str] = (),
 ) -> Agreement:
-    """Compare the schema with the lock, on a connection that is open."""
+    """Compare the whole schema with the lock: about ten milliseconds of reading the catalogs.
+
+    It needs read access only and writes nothing. Call it at most once a minute.
+    """
     heads = heads_of(connection, version_table)
     found = snapshot(connection, schemas, version_table=version_table).fingerprint()
     return Agreement(", ".join(heads) or "base", expected_fingerprint(locked, heads), found)

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -157,9 +156,8 @@ class Ledger:
         }
 
     def exists(self, connection: Connection) -> bool:
-        """Whether the table exists."""
-        name = {"name": self.names["table"]}
-        return bool(connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), name))
+        known = text("SELECT to_regclass(:name) IS NOT NULL")
+        return bool(connection.scalar(known, {"name": self.names["table"]}))
 
     def create(self, connection: Connection) -> None:
         """Create the table. The caller holds the migration mutex, so no other run does the same."""
@@ -167,7 +165,6 @@ class Ledger:
             connection.exec_driver_sql(statement)
 
     def creation(self) -> tuple[str, ...]:
-        """The statements that create the table."""
         return tuple(part.format(**self.names) for part in (_CREATE, _GUARD, _TRIGGER))
 
     def digest_in_force(self) -> str:
@@ -255,8 +252,3 @@ def was_used(rows: Iterable[Row]) -> bool:
 def unfinished(rows: Sequence[Row]) -> Row | None:
     """The last row, where its step began and did not end."""
     return rows[-1] if rows and rows[-1].outcome == "started" else None
-
-
-def as_json(row: Row) -> dict[str, Any]:
-    """The row as the command `ledger --json` prints it."""
-    return asdict(row)

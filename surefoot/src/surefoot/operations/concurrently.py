@@ -224,23 +224,21 @@ class DetachPartitionConcurrently(OutsideTransaction):
         return f"ALTER TABLE {self.table} DETACH PARTITION {self.partition} CONCURRENTLY"
 
     def done(self) -> str:
-        names = (literal(name) for name in (self.partition, self.table))
-        return "NOT EXISTS (SELECT FROM pg_inherits WHERE (inhrelid, inhparent) = ({}))".format(
-            ", ".join(f"to_regclass({name})" for name in names)
-        )
+        return f"NOT EXISTS (SELECT {self._attached()})"
 
     def run(self, connection: Connection) -> None:
-        pending = connection.execute(
-            sa.text(
-                "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:partition)"
-                " AND inhparent = to_regclass(:table)"
-            ),
-            {"partition": self.partition, "table": self.table},
-        ).scalar()
+        pending = connection.exec_driver_sql(f"SELECT inhdetachpending {self._attached()}").scalar()
         if pending is None:
             return  # detached already
         end = "FINALIZE" if pending else "CONCURRENTLY"
         connection.exec_driver_sql(f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
+
+    def _attached(self) -> str:
+        partition, table = literal(self.partition), literal(self.table)
+        return (
+            "FROM pg_inherits WHERE (inhrelid, inhparent) = "
+            f"(to_regclass({partition}), to_regclass({table}))"
+        )
 
 
 @Operations.implementation_for(OutsideTransaction)
@@ -251,14 +249,13 @@ def _run(operations: Operations, step: OutsideTransaction) -> None:
     if migration is not None:
         migration.outside_transaction(ctx, step)
         return
-    if ctx.as_sql:
-        with ctx.autocommit_block():
-            ctx.impl.static_output(step.sql() + ";")
-        return
     with ctx.autocommit_block():
-        if ctx.connection is None:
+        if ctx.as_sql:
+            ctx.impl.static_output(step.sql() + ";")
+        elif ctx.connection is None:
             raise RuntimeError("there is no connection")
-        step.run(ctx.connection)
+        else:
+            step.run(ctx.connection)
 
 
 def qualified(name: str, schema: str | None) -> str:

@@ -31,12 +31,9 @@ class UniqueUsingIndex(StatementOperation):
     def sql(self) -> str:
         kind = "PRIMARY KEY" if isinstance(self, PrimaryKeyUsingIndex) else "UNIQUE"
         later = " DEFERRABLE" if self.deferrable else ""
-        if self.initially is not None:
-            later += f" INITIALLY {self.initially}"
-        return (
-            f"ALTER TABLE {quoted(self.table_name)} ADD CONSTRAINT {quoted(self.constraint_name)} "
-            f"{kind} USING INDEX {quoted(self.index_name)}{later}"
-        )
+        later += "" if self.initially is None else f" INITIALLY {self.initially}"
+        table, name, index = map(quoted, (self.table_name, self.constraint_name, self.index_name))
+        return f"ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {index}{later}"
 
 
 @operation("create_primary_key_using_index")
@@ -53,10 +50,8 @@ class ValidateConstraint(StatementOperation):
     table_name: str
 
     def sql(self) -> str:
-        return (
-            f"ALTER TABLE {quoted(self.table_name)} "
-            f"VALIDATE CONSTRAINT {quoted(self.constraint_name)}"
-        )
+        table, name = quoted(self.table_name), quoted(self.constraint_name)
+        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 
 
 @operation("refuse_rows")

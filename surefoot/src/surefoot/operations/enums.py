@@ -38,10 +38,8 @@ class AddEnumValueOp(StatementOperation):
     def sql(self) -> str:
         neighbours = {"BEFORE": self.before, "AFTER": self.after}
         place = "".join(f" {w} {literal(v)}" for w, v in neighbours.items() if v is not None)
-        return (
-            f"ALTER TYPE {quoted(self.type_name)} ADD VALUE IF NOT EXISTS "
-            f"{literal(self.value)}{place}"
-        )
+        name, value = quoted(self.type_name), literal(self.value)
+        return f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value}{place}"
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("add_enum_value", self.type_name, self.value)
@@ -57,10 +55,8 @@ class RenameEnumValueOp(StatementOperation):
     new: str
 
     def sql(self) -> str:
-        return (
-            f"ALTER TYPE {quoted(self.type_name)} RENAME VALUE "
-            f"{literal(self.old)} TO {literal(self.new)}"
-        )
+        name, old, new = quoted(self.type_name), literal(self.old), literal(self.new)
+        return f"ALTER TYPE {name} RENAME VALUE {old} TO {new}"
 
     def reverse(self) -> RenameEnumValueOp:
         """The operation that restores the old name."""

@@ -28,7 +28,6 @@ def lock_class(statement: str) -> LockClass:
 
 
 def without_comments(statement: str) -> str:
-    """The statement without leading comments."""
     while (stripped := _COMMENT.sub("", statement)) != statement:
         statement = stripped
     return statement

@@ -28,7 +28,6 @@ class StatementOperation(MigrateOperation):
     """An operation that is one statement."""
 
     def sql(self) -> str:
-        """The statement."""
         raise NotImplementedError
 
     def to_diff_tuple(self) -> tuple[Any, ...]:

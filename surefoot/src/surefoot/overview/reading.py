@@ -15,7 +15,7 @@ from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import LedgerEdited, SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import living
-from surefoot.ledger.table import Ledger, Row
+from surefoot.ledger.table import Ledger
 from surefoot.overview.model import Activity, Reading, Unread
 from surefoot.run import sessions
 from surefoot.run.locks import mutex
@@ -49,7 +49,7 @@ async def _read(engine: AsyncEngine, build: Build, timeout_s: float) -> dict[str
     until_s = time.monotonic() + timeout_s
     parts: dict[str, Callable[[Connection], Any]] = {
         "activity": partial(_activity, version_table=build.version_table),
-        "ledger": partial(_ledger, Ledger(build.version_table)),
+        "ledger": Ledger(build.version_table).rows,
         "ledger_broken": partial(_ledger_broken, Ledger(build.version_table)),
         "services": lambda connection: living(connection, build.revisions),
         # Last: it is the longest, and waits where a migration has locked something.
@@ -92,10 +92,6 @@ def _activity(connection: Connection, version_table: VersionTable) -> Activity |
         return None
     progress = sessions.progress(connection, holder.pid)
     return Activity(holder, progress, sessions.blockers(connection, holder.pid))
-
-
-def _ledger(ledger: Ledger, connection: Connection) -> tuple[Row, ...]:
-    return ledger.read(connection) if ledger.exists(connection) else ()
 
 
 def _ledger_broken(ledger: Ledger, connection: Connection) -> str | None:

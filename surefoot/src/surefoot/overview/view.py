@@ -8,22 +8,9 @@ from datetime import datetime, timedelta
 
 from surefoot.ledger.services import intolerant
 from surefoot.ledger.table import Row, applied, unfinished
+from surefoot.overview import model
 from surefoot.overview.attention import BROKEN_OFF, attention
-from surefoot.overview.model import (
-    Activity,
-    AnnouncedService,
-    Headline,
-    History,
-    HistoryRow,
-    Holds,
-    IntegrityCheck,
-    Link,
-    LinkState,
-    Overview,
-    Reading,
-    RunningMigration,
-    Unread,
-)
+from surefoot.overview.model import Activity, Link, Reading, Unread
 from surefoot.startup.check import Build, Verdict
 
 SCHEMA_VERSION = 1
@@ -38,7 +25,7 @@ def overview(
     *,
     before: int | None = None,
     command: str = "surefoot",
-) -> Overview:
+) -> model.Overview:
     """The overview of a database for a build.
 
     Its history shows the ledger's rows before the row `before`, or the newest ones. Its texts name
@@ -50,10 +37,10 @@ def overview(
     pending = tuple(link for link in chain if link.state in ("pending", "running", "failed"))
     services = _services(build, reading, pending)
     checks = (
-        IntegrityCheck("Ledger", *_ledger_check(reading)),
-        IntegrityCheck("Schema", *_schema_check(reading)),
+        model.IntegrityCheck("Ledger", *_ledger_check(reading)),
+        model.IntegrityCheck("Schema", *_schema_check(reading)),
     )
-    return Overview(
+    return model.Overview(
         schema_version=SCHEMA_VERSION,
         database=verdict.database,
         read_at=read_at,
@@ -71,18 +58,18 @@ def overview(
     )
 
 
-def _headline(verdict: Verdict, command: str) -> Headline:
+def _headline(verdict: Verdict, command: str) -> model.Headline:
     error = verdict.error
     help_ = error.help if error is not None else None
     named = re.search(rf"`((?:alembic|{re.escape(command)}) [^`]*)`", help_ or "")
-    return Headline(
+    return model.Headline(
         verdict.state, error is None, str(verdict), help_, named[1] if named is not None else None
     )
 
 
 def _happening(
     reading: Reading, verdict: Verdict, now: datetime
-) -> RunningMigration | Unread | None:
+) -> model.RunningMigration | Unread | None:
     activity = reading.activity
     if not isinstance(activity, Activity):
         return activity
@@ -90,7 +77,7 @@ def _happening(
     revision = None if _reverts(rows, activity, now) else next(iter(verdict.pending), None)
     if (begun := unfinished(rows)) is not None:
         revision = begun.revision
-    return RunningMigration(**vars(activity), revision=revision)
+    return model.RunningMigration(**vars(activity), revision=revision)
 
 
 def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
@@ -103,15 +90,15 @@ def _reverts(rows: Sequence[Row], activity: Activity, now: datetime) -> bool:
 
 
 def _chain(
-    build: Build, reading: Reading, happening: RunningMigration | Unread | None
+    build: Build, reading: Reading, happening: model.RunningMigration | Unread | None
 ) -> tuple[Link, ...]:
     verdict = reading.verdict
     rows = () if isinstance(reading.ledger, Unread) else reading.ledger
     in_force = set(applied(rows)) or {r.id for r in build.revisions} - set(verdict.pending)
     last = {row.revision: row for row in rows}
-    running = happening.revision if isinstance(happening, RunningMigration) else None
+    running = happening.revision if isinstance(happening, model.RunningMigration) else None
 
-    def state(identifier: str) -> LinkState:
+    def state(identifier: str) -> model.LinkState:
         if verdict.state in ("unreachable", "unreadable"):
             return "unknown"
         if identifier == running:
@@ -139,33 +126,35 @@ def _chain(
     return (*known, *ahead)
 
 
-def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> History | Unread:
+def _history(ledger: tuple[Row, ...] | Unread, before: int | None) -> model.History | Unread:
     if isinstance(ledger, Unread):
         return ledger
     rows = [row for row in reversed(ledger) if before is None or row.id < before]
     page = rows[:PAGE_ROWS]
     older = page[-1].id if len(rows) > PAGE_ROWS else None
-    return History(tuple(map(_history_row, page)), older, len(ledger))
+    return model.History(tuple(map(_history_row, page)), older, len(ledger))
 
 
-def _history_row(row: Row) -> HistoryRow:
+def _history_row(row: Row) -> model.HistoryRow:
     what = _DONE[row.direction] if row.outcome == "applied" else row.outcome
     user, host, role = ((row.actor or {}).get(k, "?") for k in ("os_user", "host", "database_user"))
     same = {
-        f.name: getattr(row, f.name) for f in fields(HistoryRow) if f.name not in ("what", "by")
+        f.name: getattr(row, f.name)
+        for f in fields(model.HistoryRow)
+        if f.name not in ("what", "by")
     }
-    return HistoryRow(**same, what=what, by=f"{user}@{host} as {role}")
+    return model.HistoryRow(**same, what=what, by=f"{user}@{host} as {role}")
 
 
 def _services(
     build: Build, reading: Reading, pending: Sequence[Link]
-) -> tuple[AnnouncedService, ...] | Unread:
+) -> tuple[model.AnnouncedService, ...] | Unread:
     if isinstance(reading.services, Unread):
         return reading.services
     waiting = {link.id for link in pending if link.phase == "contract"}
     contracts = [revision for revision in build.revisions if revision.id in waiting]
     return tuple(
-        AnnouncedService(
+        model.AnnouncedService(
             service.application,
             service.revision,
             service.since,
@@ -175,7 +164,7 @@ def _services(
     )
 
 
-def _ledger_check(reading: Reading) -> tuple[Holds, str]:
+def _ledger_check(reading: Reading) -> tuple[model.Holds, str]:
     broken, ledger = reading.ledger_broken, reading.ledger
     if isinstance(broken, Unread):
         return "unknown", broken.unread
@@ -188,7 +177,7 @@ def _ledger_check(reading: Reading) -> tuple[Holds, str]:
     return "yes", f"all {len(ledger)} rows match their hashes"
 
 
-def _schema_check(reading: Reading) -> tuple[Holds, str]:
+def _schema_check(reading: Reading) -> tuple[model.Holds, str]:
     agreement = reading.agreement
     if isinstance(reading.activity, Activity):
         return "unknown", "not compared while a migration is running"

@@ -18,7 +18,6 @@ from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
-LEVELS: tuple[Level, ...] = ("error", "warning")
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,10 @@ def stopped_by(sqlstate: str) -> Detector:
 
 
 def scans(statement: Statement, effect: Effect) -> bool:
-    """Whether the statement scans the table of its effect."""
     return statement.within(effect.relation, statement.scans)
 
 
 def rewrites(statement: Statement, effect: Effect) -> bool:
-    """Whether the statement rewrites the table of its effect."""
     return statement.within(effect.relation, statement.rewrites)
 
 
@@ -151,14 +148,12 @@ class Finding:
         return f"{os.path.relpath(self.path)}:{self.line}"
 
     def render(self) -> str:
-        """The finding as people read it."""
         text = (
             f"{self.place}\n  {self.level} [{self.rule}]  {self.consequence}\n    help: {self.help}"
         )
         return f"{text}\n    traced: {self.traced}" if self.traced else text
 
     def as_json(self) -> Mapping[str, Any]:
-        """The finding as one JSON object."""
         return {**vars(self), "path": os.path.relpath(self.path)}
 
 

@@ -52,7 +52,6 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
 
 
 def is_installed() -> bool:
-    """Whether squawk is installed."""
     return _program() is not None
 
 

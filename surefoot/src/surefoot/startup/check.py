@@ -28,24 +28,11 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from surefoot import errors
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, heads, one_head
-from surefoot.connect.failures import (
-    UNDEFINED_TABLE,
-    address,
-    explain,
-    is_lost,
-    named,
-    sqlstate,
-)
-from surefoot.errors import (
-    DatabaseAhead,
-    DatabaseBehind,
-    DatabaseFailed,
-    DatabaseUnreachable,
-    NeverMigrated,
-    SurefootError,
-)
+from surefoot.connect import failures
+from surefoot.errors import SurefootError
 from surefoot.ledger.glance import Glance, digest, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
@@ -169,7 +156,7 @@ async def check_on(connection: AsyncConnection, build: Build) -> Verdict:
         found = await connection.run_sync(_glance, build)
         return decide(url.database or "(default)", build, found)
     except Exception as error:
-        if is_lost(error):
+        if failures.is_lost(error):
             raise
         # An error that nobody foresaw leaves nothing of the verdict before it.
         return unreachable(url, build, error)
@@ -182,10 +169,12 @@ def unreachable(
     database = url.database or "(default)"
     if isinstance(error, SurefootError):
         return Verdict("diverged", database, None, build.newest, error)
-    silence = DatabaseUnreachable(database, address(url), f"no answer within {timeout_s:g} s")
-    meant = silence if isinstance(error, TimeoutError) else explain(error, url)
-    if meant is None or isinstance(meant, DatabaseFailed):
-        failed = meant or DatabaseFailed(database, named(error))
+    silence = errors.DatabaseUnreachable(
+        database, failures.address(url), f"no answer within {timeout_s:g} s"
+    )
+    meant = silence if isinstance(error, TimeoutError) else failures.explain(error, url)
+    if meant is None or isinstance(meant, errors.DatabaseFailed):
+        failed = meant or errors.DatabaseFailed(database, failures.named(error))
         return Verdict("unreadable", database, None, build.newest, failed)
     return Verdict("unreachable", database, None, build.newest, meant)
 
@@ -210,13 +199,13 @@ def decide(database: str, build: Build, found: Glance) -> Verdict:
     if at.contradiction is not None:
         return verdict("diverged", at.contradiction.error(database))
     if at.state == "never-migrated":
-        return verdict(at.state, NeverMigrated(database, build.newest), pending=pending)
+        return verdict(at.state, errors.NeverMigrated(database, build.newest), pending=pending)
     if at.state == "ahead":
         told = [str(stranger) for stranger in at.strangers]
-        error = DatabaseAhead(database, current or "", build.newest, told)
+        error = errors.DatabaseAhead(database, current or "", build.newest, told)
         return verdict(at.state, None if at.tolerated else error, ahead=at.strangers)
     if at.state == "behind":
-        behind = DatabaseBehind(database, current or "base", build.newest, pending)
+        behind = errors.DatabaseBehind(database, current or "base", build.newest, pending)
         return verdict(at.state, behind, pending=pending)
     return verdict("current")
 
@@ -226,7 +215,7 @@ def _glance(connection: Connection, build: Build) -> Glance:
     try:
         return glance(connection, build.digest, table)
     except ProgrammingError as error:
-        if sqlstate(error) != UNDEFINED_TABLE:
+        if failures.sqlstate(error) != failures.UNDEFINED_TABLE:
             raise
     # One of the tables does not exist: so far plain Alembic, or nobody, has migrated the database.
     return read(connection, table)

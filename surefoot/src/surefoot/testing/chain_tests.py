@@ -3,7 +3,8 @@
 Walk is the result of running the chain revision by revision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,3 +90,13 @@ class Walk:
     def failed(self, revision: Revision, error: SurefootError) -> None:
         """Record the error of a revision; the first one counts."""
         self.errors.setdefault(revision.id, error)
+
+    @contextmanager
+    def reaches(self, revision: Revision) -> Iterator[None]:
+        """Record that the revision was reached, or the error that ends the block."""
+        try:
+            yield
+        except SurefootError as error:
+            self.failed(revision, error)
+        else:
+            self.reached.append(revision.id)

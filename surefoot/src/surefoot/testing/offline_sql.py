@@ -44,15 +44,11 @@ async def run_offline(
         if start is not None:
             await _run(tests, engine, f"base:{start}")
         for revision in revisions:
-            if revision.id not in online:
+            if revision.id not in online or walk.errors:
                 break
             asked = f"{revision.down[0] if revision.down else 'base'}:{revision.id}"
-            try:
+            with walk.reaches(revision):
                 await _check(tests, engine, asked, revision.id, online[revision.id])
-            except SurefootError as error:
-                walk.failed(revision, error)
-                break
-            walk.reached.append(revision.id)
     head = revisions[-1].id if revisions else ""
     if head in online:
         async with scratch() as engine:

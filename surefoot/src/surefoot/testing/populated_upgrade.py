@@ -39,7 +39,9 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
         walk.missing.update(missing)
         unknown = set(tests.values) - state.column_names
         for revision in revisions:
-            if not await _step(walk, target, session, revision):
+            with walk.reaches(revision):
+                await _step(walk, target, session, revision)
+            if revision.id not in walk.reached:
                 return walk
             await _between(tests, session, revision)
             state, missing = await fill(
@@ -69,26 +71,19 @@ async def _between(tests: ChainTests, session: asyncpg.Connection, revision: Rev
 
 async def _step(
     walk: PopulatedUpgrade, target: Target, session: asyncpg.Connection, revision: Revision
-) -> bool:
-    """Whether the next revision can be tested."""
+) -> None:
     file = path_of(revision).name
     before = await read(session, target.version_table)
     try:
         await upgrade(target, revision.id)
     except SurefootError as error:
         reason = error.reason if isinstance(error, UpgradeFailed) else error.message
-        walk.failed(revision, RowsRefused(file, reason))
         await unseed(session, target.version_table)
-        try:
-            await upgrade(target, revision.id)
-        except SurefootError as again:
-            # It fails on empty tables as well.
-            walk.errors[revision.id] = again
-            return False
+        # An error here is the one that counts: it fails on empty tables as well.
+        await upgrade(target, revision.id)
+        walk.failed(revision, RowsRefused(file, reason))
     else:
         gone = lost(before, await read(session, target.version_table))
         declared = declared_losses(revision)
         if undeclared := {name: loss for name, loss in gone.items() if name not in declared}:
             walk.failed(revision, RowsLost(file, undeclared))
-    walk.reached.append(revision.id)
-    return True

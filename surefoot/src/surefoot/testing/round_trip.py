@@ -33,7 +33,9 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
             await upgrade(target, start)
         before = await catalog_of(target)
         for revision in revisions:
-            if not await _round(walk, target, revision, before):
+            with walk.reaches(revision):
+                await _round(walk, target, revision, before)
+            if revision.id not in walk.reached:
                 return walk
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
@@ -43,27 +45,20 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
     return walk
 
 
-async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> bool:
-    """Whether the next revision can be tested."""
+async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> None:
+    await upgrade(target, revision.id)
+    after = walk.catalogs[revision.id] = await catalog_of(target)
     try:
-        await upgrade(target, revision.id)
-        after = walk.catalogs[revision.id] = await catalog_of(target)
-        try:
-            await downgrade(target, "-1")
-        except SurefootError as error:
-            if isinstance(error.__cause__, NotImplementedError):
-                walk.one_way[revision.id] = str(error.__cause__)
-            else:
-                walk.failed(revision, error)
-        else:
-            _compare(walk, revision, before, await catalog_of(target), "after up and down")
-        await upgrade(target, revision.id)
-        _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
+        await downgrade(target, "-1")
     except SurefootError as error:
-        walk.failed(revision, error)
-        return False
-    walk.reached.append(revision.id)
-    return True
+        if isinstance(error.__cause__, NotImplementedError):
+            walk.one_way[revision.id] = str(error.__cause__)
+        else:
+            walk.failed(revision, error)
+    else:
+        _compare(walk, revision, before, await catalog_of(target), "after up and down")
+    await upgrade(target, revision.id)
+    _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
 
 
 def _compare(

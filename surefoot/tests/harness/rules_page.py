@@ -1,13 +1,15 @@
 """The reference of the rules: the chapters of docs/rules.md, rendered from their records.
 
-python -m surefoot.rules docs/rules.md
+python tests/harness/rules_page.py
 """
 
 import re
+from pathlib import Path
 
 from surefoot.rules.findings import Rule
 from surefoot.rules.registry import CHAPTERS
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 _VALUE = re.compile(r"\{(\w+)\}")
 _DETECTED = {
     "traced": "in the trace of the revision on a scratch database",
@@ -60,3 +62,7 @@ def _versions(rule: Rule) -> str:
     if rule.since:
         return f"{rule.since} or later"
     return f"up to {rule.until}" if rule.until else "all versions"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(PAGE.read_text("utf-8")), "utf-8")
