@@ -95,9 +95,9 @@ def run(environment: Environment, project: Project) -> None:
 
 def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> None:
     """Write the SQL of a command. On failure: the errors of OfflineScript."""
-    function = context.get_context().opts["fn"]
+    given = context.get_context().opts
+    function, script = given["fn"], given["script"]
     written = OfflineScript(project, kind_of(function), limits)
-    script = ScriptDirectory.from_config(context.config)
     context.configure(
         url=DIALECT_URL,
         literal_binds=True,
@@ -187,8 +187,9 @@ class Online:
         """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
         if connection.in_transaction():
             raise TransactionAlreadyOpen
-        script = ScriptDirectory.from_config(context.config)
         context.configure(connection=connection, **self.shared)
+        # The one of the command, which may have read the revisions already.
+        script: ScriptDirectory = context.get_context().opts["script"]
         function: Function = context.get_context().opts["fn"]
         kind = kind_of(function)
         if kind == "unknown":
