@@ -97,7 +97,9 @@ def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> N
     """Write the SQL of a command. On failure: the errors of OfflineScript."""
     given = context.get_context().opts
     function, script = given["fn"], given["script"]
-    written = OfflineScript(project, kind_of(function), limits)
+    named = command_name(context.config), getattr(context.config.cmd_opts, "revision", None)
+    typed = " ".join(["alembic", *filter(None, named), "--sql"])
+    written = OfflineScript(project, kind_of(function), typed, limits)
     context.configure(
         url=DIALECT_URL,
         literal_binds=True,

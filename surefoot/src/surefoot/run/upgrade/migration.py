@@ -150,9 +150,9 @@ class Migration:
         """On failure: TargetMissed, where the database is not where the run left it."""
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
-            expected = sorted(self._recorder.after)
-            name = self._project.version_table.name
-            raise TargetMissed(self._recorder.database, expected, sorted(found), name)
+            name, expected = self._project.version_table.name, sorted(self._recorder.after)
+            applied = [step.revision for step in self._recorder.steps]
+            raise TargetMissed(self._recorder.database, expected, sorted(found), name, applied)
 
     def _measure(self) -> None:
         """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
