@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -134,23 +134,18 @@ def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
     ours = configure_options(environment.exclude, project.version_table)
     if project.schemas:
+        # Alembic calls the schema that new objects get None.
+        named = (None, *project.schemas)
         ours["include_schemas"] = True
-        ours["include_name"] = _both(ours["include_name"], _of_schemas(project.schemas))
+        ours["include_name"] = _both(
+            ours["include_name"], lambda name, kind, _: kind != "schema" or name in named
+        )
     options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
         theirs = getattr(environment, name)
         if theirs is not None:
             options[name] = _both(options[name], theirs)
     return options
-
-
-def _of_schemas(schemas: Collection[str]) -> Callable[..., bool]:
-    """Alembic's name of the schema that new objects get is None."""
-
-    def include(name: str | None, kind: str, _parents: object) -> bool:
-        return kind != "schema" or name is None or name in schemas
-
-    return include
 
 
 def _both(one: Callable[..., bool], other: Callable[..., bool]) -> Callable[..., bool]:
