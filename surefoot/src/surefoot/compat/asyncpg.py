@@ -37,7 +37,7 @@ _RETURNS_NOTHING = re.compile(
 
 
 # The end of statements of the library; see `one_message`.
-_COPIED = ") TO STDOUT (FORMAT binary) -- surefoot"
+_COPIED = ") AS q (answer)) TO STDOUT (FORMAT binary) -- surefoot"
 # Signature, flags and the length of the extension, which is empty.
 _COPY_HEADER = 19
 _NO_ROW = b"\xff\xff"
@@ -131,7 +131,9 @@ class MigratingConnection(Connection):
 def one_message(*statements: str) -> str:
     """Statements and a query of one text, as a MigratingConnection sends and answers them."""
     *first, query = statements
-    return "; ".join([*first, f"COPY ({query}{_COPIED}"])
+    # As bytes, whatever encoding a revision has set for its session.
+    copied = f"COPY (SELECT convert_to(answer, 'UTF8') FROM ({query}{_COPIED}"  # noqa: S608 - of the library
+    return "; ".join([*first, copied])
 
 
 class UnpreparedStatement:

@@ -149,7 +149,7 @@ class LossGuard:
         """A revision is about to begin; the id of its transaction."""
         ours = (self._version_table.quoted, self._version_table.ledger)
         names = ", ".join(f"to_regclass({literal(name)})::oid" for name in ours)
-        identity, found = self._past.begin(_START.format(ours=names), then=_BEFORE)
+        identity, found = self._past.begin(_START.format(ours=names))
         self._left_out = frozenset(
             oid for oid, is_ours, is_empty, _ in found if is_ours or is_empty
         )
@@ -169,7 +169,7 @@ class LossGuard:
     def _losses(self) -> list[str] | None:
         """The data that the transaction has lost up to now; `~` marks an estimate."""
         left_out = ", ".join(map(str, self._left_out))
-        past, present = self._past.end(_NOW.format(left_out=left_out))
+        past, present = self._past.end(_BEFORE, _NOW.format(left_out=left_out))
         if past is None:
             return None
         before, changed = _read(past, _Relation)

@@ -51,26 +51,23 @@ class Past:
         self._connection = connection
         self._fetch = ""
 
-    def begin(self, question: str, *, then: str) -> tuple[str, Any]:
-        """A revision is about to begin: the id of its transaction, and an answer of now.
-
-        `then` is the first question for `before`.
-        """
+    def begin(self, question: str) -> tuple[str, Any]:
+        """A revision is about to begin: the id of its transaction, and an answer of now."""
         identity, answers = self._ask(
             _OPEN,
-            _asking(then),
             f"SELECT json_build_array(pg_current_xact_id()::text, ({_all(question)}))::text",
         )
         self._fetch = _FETCH.format(identity=identity)
         return identity, answers or []
 
-    def end(self, question: str) -> tuple[Any, Any]:
-        """The revision has run: the answers of `before` and, to another question, of now.
+    def end(self, then: str, question: str) -> tuple[Any, Any]:
+        """The revision has run: the answers from before it and, to another question, of now.
 
         None for the first where the transaction has ended.
         """
         before, now = self._ask(
             _END,
+            _asking(then),
             self._fetch,
             f"SELECT json_build_array({ANSWER}::json, ({_all(question)}))::text",
         )
