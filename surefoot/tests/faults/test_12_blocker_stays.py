@@ -1,17 +1,25 @@
 """A blocker never goes."""
 
 import re
+import signal
 import time
 
 import asyncpg
 import pytest
+from sqlalchemy import Connection
 
 from harness.clock import within
-from harness.databases import Database, connect
+from harness.databases import Database, access_to, connect, engine
 from harness.private import PrivateServer
 from harness.runs import Chain, Launcher
-from harness.states import gone
+from harness.states import gone, wait_until
+from surefoot.run import sessions
+from surefoot.run.locks import mutex
 
+SHARED = (
+    "SELECT count(*) = {} FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 ENV = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.3", "SUREFOOT_TEST_LOCK_BUDGET_S": "2"}
 
 
@@ -62,6 +70,49 @@ async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     assert again.code == 0, again.err
 
 
+def seen(connection: Connection) -> tuple[str, list[tuple[int, str]]]:
+    """The statement of the run, and who blocks it."""
+    holder = sessions.mutex_holder(connection, mutex.key())
+    assert holder is not None
+    found = sessions.blockers(connection, holder.pid)
+    return holder.query, [(each.pid, each.query) for each in found]
+
+
+async def test_every_session_sees_for_whom_it_waits_between_two_attempts(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    blocker: asyncpg.Connection,
+) -> None:
+    """It stands in no queue then. A role without rights reads it, until the blocker has ended."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    first = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert first.code == 0, first.err
+    chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('ALTER TABLE t ADD n int')")
+    await blocker.execute("BEGIN; SELECT count(*) FROM t WHERE id > 4711")
+    pause = {"SUREFOOT_TEST_RETRY_FIRST_S": "20"}
+    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url, env=pause)
+    await wait_until(watcher, SHARED.format(1))
+    pid = blocker.get_server_pid()
+    async with engine(empty_database.access, "observe") as made, made.connect() as connection:
+        query, named = await connection.run_sync(seen)
+        assert query == "ALTER TABLE t ADD n int"
+        assert named == [(pid, "BEGIN; SELECT count(*) FROM t WHERE id > ?")]
+        await connection.exec_driver_sql("SET ROLE pg_signal_backend")
+        _, named = await connection.run_sync(seen)
+        assert named == [(pid, "<insufficient privilege>")]
+        # Another transaction of the same session does not block.
+        await blocker.execute("ROLLBACK; BEGIN; SELECT 1")
+        await connection.rollback()
+        _, named = await connection.run_sync(seen)
+        assert named == []
+    run.signal(signal.SIGKILL)
+    await run.end()
+    await gone(empty_database)
+    assert await watcher.fetchval(SHARED.format(0))
+
+
 @pytest.mark.slow
 async def test_a_blocker_that_the_role_may_not_look_into_is_still_named(
     chain: Chain,
@@ -104,7 +155,12 @@ async def test_a_prepared_transaction_that_blocks_is_named(
     assert first.code == 0, first.err
     chain.add("op.execute('ALTER TABLE t ADD n int')")
     await connection.execute("BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'forgotten'")
-    result = await launcher.alembic(chain, "upgrade", "head", url=url, env=ENV)
+    run = await launcher.start(chain, "upgrade", "head", url=url, env=ENV)
+    await wait_until(connection, SHARED.format(1))
+    async with engine(access_to(url), "observe") as made, made.connect() as observing:
+        _, named = await observing.run_sync(seen)
+    assert named == [(0, "")]
+    result = await run.end()
     assert result.code == 75, result.err
     assert re.search(
         r"  by: prepared transaction 'forgotten' of tester, for \d+ s: "

@@ -200,3 +200,23 @@ async def test_a_database_of_another_project(
     )
     assert await watcher.fetchval("SELECT to_regclass('t') IS NULL")
     assert await watcher.fetchval("SELECT to_regclass('alembic_version_ledger') IS NULL")
+
+
+async def test_a_role_that_may_read_the_version_table_alone_is_told_what_it_lacks(
+    small: Chain, launcher: Launcher, empty_database: Database, role: str
+) -> None:
+    """The commands that look read the ledger too, without which a place is not known."""
+    first = await launcher.alembic(small, "upgrade", "head", url=empty_database.url)
+    assert first.code == 0, first.err
+    await execute(empty_database.url, f"GRANT SELECT ON alembic_version TO {role}")
+    url = as_role(empty_database.url, role)
+    said = (
+        f"ERROR [permission-missing]  '{role}' may not do this in '{empty_database.name}': "
+        "permission denied for table alembic_version_ledger\n"
+        "  help: grant it, or run the command as the role that owns the schema\n"
+    )
+    commands = (["current"], ["upgrade", "head"])
+    results = [await launcher.alembic(small, *each, url=url) for each in commands]
+    results.append(await launcher.surefoot(small, "plan", url=url))
+    assert [(each.code, each.err) for each in results] == [(2, said)] * 3
+    assert results[0].out == "0001 (head)\n"

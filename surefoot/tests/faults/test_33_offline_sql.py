@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import asyncpg
 import pytest
 
 from harness.commands import psql, snapshot_of
-from harness.databases import Database, Databases
+from harness.databases import Database, Databases, execute
 from harness.runs import Chain, Launcher, Result
 from surefoot.embedded.binaries import find_binaries
 from surefoot.run.locks import mutex
@@ -270,3 +271,38 @@ async def test_what_was_applied_behind_our_back_is_adopted_by_the_command_that_i
     for command in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
         result = await launcher.alembic(three, *command, url=url)
         assert result.code == 0, result.err
+
+
+async def test_an_exception_of_a_revision_is_told_with_its_line(
+    three: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """As an online run tells it."""
+    three.add("1 / 0")
+    done = await launcher.alembic(three, "upgrade", "0003:head", "--sql", url=empty_database.url)
+    place = os.path.relpath(three.path("0004"), three.folder)
+    assert (done.code, done.err) == (
+        4,
+        f"FAILED [run-failed]  0004 failed: {place}:12: ZeroDivisionError: division by zero\n"
+        "  done: nothing\n"
+        "  kept of 0004: nothing\n"
+        "  help: correct the cause, then `alembic upgrade 0003:head --sql` again\n",
+    )
+
+
+async def test_an_id_that_the_table_cannot_hold_is_refused_by_the_script(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Only the database knows how wide its column is."""
+    chain.add(
+        "op.execute('CREATE TABLE t (id int)')",
+        identifier="a_revision_of_37_characters_in_its_id",
+        down="",
+    )
+    script = await sql(chain, launcher, "upgrade", "head", url=empty_database.url)
+    said = psql_goes_on(empty_database, script)
+    assert "has 37 characters, more than" in said
+    made = "SELECT FROM pg_class WHERE relname IN ('t', 'alembic_version')"
+    assert await rows(empty_database, made) == []
+    await execute(empty_database.url, "CREATE TABLE alembic_version (version_num varchar(40))")
+    psql(empty_database, script)
+    assert len(await rows(empty_database)) == 1

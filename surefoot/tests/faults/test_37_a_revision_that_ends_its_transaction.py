@@ -184,3 +184,31 @@ async def test_a_transaction_that_was_prepared_is_rolled_back(
         assert await watcher.fetchval("SELECT count(*) FROM pg_prepared_xacts") == 0
         assert await watcher.fetchval("SELECT count(*) FROM t") == 0
     await watcher.close()
+
+
+@pytest.mark.slow  # it starts a server
+async def test_a_prepared_transaction_that_the_role_may_not_end_is_not_called_rolled_back(
+    chain: Chain, launcher: Launcher, private_server: PrivateServer
+) -> None:
+    """It belongs to the role of the moment, and the driver's error says that it is still there."""
+    url = private_server(max_prepared_transactions="2").url("postgres")
+    watcher = await asyncpg.connect(url)
+    await watcher.execute(
+        "CREATE ROLE other; CREATE ROLE migrator LOGIN IN ROLE other; "
+        "GRANT ALL ON SCHEMA public TO migrator"
+    )
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    chain.add(
+        "op.execute('INSERT INTO t VALUES (1)')\n"
+        "op.execute('SET LOCAL ROLE other')\n"
+        f"{DRIVER}await_only(send(\"PREPARE TRANSACTION 'x'\"))"
+    )
+    url = url.replace("://postgres@", "://migrator@").replace("://tester@", "://migrator@")
+    assert "migrator" in url
+    result = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert result.code == 4, result.err
+    assert "0002 ends its transaction by itself" in result.err
+    assert "\n  kept of 0002: not known" in result.err
+    assert await watcher.fetchval("SELECT owner FROM pg_prepared_xacts") == "other"
+    await watcher.execute("ROLLBACK PREPARED 'x'")
+    await watcher.close()

@@ -125,6 +125,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["the rows of s.inner (~2 rows)"],
     ),
     "delete": (["DELETE FROM s.inner WHERE id = 1"], ["1 row of s.inner"]),
+    "delete, and reset": (["DELETE FROM t WHERE id = 2", "RESET ALL"], ["1 row of t"]),
     "delete cascade": (["DELETE FROM t WHERE id = 1"], ["1 row of child", "1 row of t"]),
     "delete in a subtransaction": (
         [
@@ -204,6 +205,12 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
 }
 # Nothing is lost by these.
 HARMLESS: dict[str, list[str]] = {
+    "settings reset": ["ALTER TABLE t ADD m int", "RESET ALL"],
+    "another encoding": [
+        'ALTER TABLE t RENAME n TO "zähler"',
+        "UPDATE t SET name = name",
+        "SET client_encoding = 'LATIN1'",
+    ],
     "new column filled": [
         "ALTER TABLE t ADD m int",
         "UPDATE t SET m = n",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import asyncpg
 import pytest
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer, MetaData, String
@@ -9,7 +11,7 @@ from sqlalchemy import Table as ModelTable
 
 import surefoot
 from harness.databases import Database, Databases, agreement, engine
-from harness.runs import Chain
+from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.differences import drift
 from surefoot.differences.fingerprints import fingerprinted
@@ -17,6 +19,8 @@ from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.testing import ChainTests
+from surefoot.testing.round_trip import walk_round_trip
 from surefoot.version_table import VersionTable
 
 ENV = """
@@ -51,6 +55,41 @@ def revise(chain: Chain, prefix: str) -> None:
         f"CHECK (s IN ('a', 'b')), t_id int CONSTRAINT fk REFERENCES {prefix}t (id))\")\n"
         f"op.execute('CREATE INDEX ix ON {prefix}u (s)')"
     )
+
+
+@pytest.mark.parametrize(("path", "home"), [("app", None), ("public", "app")])
+async def test_alembic_check_compares_the_schemas_that_the_project_names(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    path: str,
+    home: str | None,
+) -> None:
+    """With models that name the schema, and those that leave it to the search path; no other."""
+    models = f"""metadata = MetaData(schema={home!r})
+Table("t", metadata, Column("id", Integer, primary_key=True), Column("n", Integer, index=True))
+"""
+    env = f"from sqlalchemy import *\n{models}{ENV.replace('metadata=()', 'metadata=metadata')}"
+    (chain.folder / "alembic" / "env.py").write_text(env.format(("app",), home), "utf-8")
+    await watcher.execute(
+        "CREATE SCHEMA app; CREATE SCHEMA other; CREATE TABLE other.x (id int); "
+        f"ALTER DATABASE {empty_database.name} SET search_path = {path}"
+    )
+    index = "ix_t_n" if home is None else "ix_app_t_n"
+    chain.add(
+        "op.execute('CREATE TABLE app.t (id serial PRIMARY KEY, n int)')\n"
+        f"op.execute('CREATE INDEX {index} ON app.t (n)')"
+    )
+    url = empty_database.url
+    for command in (["upgrade", "head"], ["check"]):
+        done = await launcher.alembic(chain, *command, url=url)
+        assert done.code == 0, done
+    await watcher.execute("ALTER TABLE app.t DROP COLUMN n; CREATE TABLE app.more (id int)")
+    done = await launcher.alembic(chain, "check", url=url)
+    assert done.code == 1, done
+    assert "remove table more" in done.err
+    assert "add column t.n" in done.err
 
 
 @pytest.mark.slow
@@ -132,6 +171,28 @@ async def test_each_of_several_schemas_is_compared_and_repaired(
         for statement in each.repair.sql:
             await watcher.execute(statement)
     assert (await drift(project, database)).count == 0
+
+
+@pytest.mark.slow
+async def test_the_tests_of_a_chain_compare_its_schemas(
+    chain: Chain, empty_database: Database
+) -> None:
+    """The models, whose first schema is the project's own, and what a downgrade leaves."""
+    (chain.folder / "alembic" / "env.py").write_text(ENV.format(("app",), "app"), "utf-8")
+    revise(chain, "app.")
+    for path, down in (("0001", "TABLE app.t; DROP TYPE app.kind"), ("0002", "INDEX app.ix")):
+        undo = "\n    ".join(f"op.execute('{each}')" for each in f"DROP {down}".split("; "))
+        text = chain.path(path).read_text("utf-8")
+        chain.path(path).write_text(text.removesuffix("pass\n") + f"{undo}\n", "utf-8")
+    chain.lock()
+    table = VersionTable(schema="app")
+    tests = ChainTests(chain.ini, models("app"), version_table=table, schemas=("app",))
+    database = surefoot.Database(empty_database.url, scratch_url=empty_database.url)
+    walk = await walk_round_trip(tests, partial(scratch, database, tests.project))
+    assert walk.models == []
+    assert {name: error.code for name, error in walk.errors.items()} == {
+        "0002": "round-trip-differs"
+    }
 
 
 async def test_a_fingerprint_of_another_method_is_not_comparable(

@@ -172,3 +172,13 @@ async def test_a_chain_that_is_none_is_refused(
     assert (result.code, result.out, result.err) == (2, "", said)
     there = await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]$'")
     assert there == {"base": 0, "0001": 1, "0003": 3}[start]
+
+
+async def test_a_revision_that_fails_names_the_command_that_ran_it(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """`surefoot lock` runs it on a scratch database: an upgrade would not write the lock."""
+    chain.add("op.execute('SELECT 1 / 0')")
+    done = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert done.code == 4, done.err
+    assert done.err.endswith("  help: correct the cause, then `surefoot lock` again\n"), done.err

@@ -113,3 +113,29 @@ async def test_two_projects_in_one_database_have_theirs_apart() -> None:
     tables = [VersionTable(), *ELSEWHERE, VersionTable("alembic_version", "the shop")]
     for of in ("mutex", "channel", "quoted", "ledger"):
         assert len({getattr(table, of) for table in tables}) == len(tables)
+
+
+async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_was_done(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The revision is committed: exit code 4. Here a trigger of somebody writes at the commit."""
+    for name in ("a", "b"):
+        chain.add(f"op.execute('CREATE TABLE {name} (id int)')")
+    url = empty_database.url
+    first = await launcher.alembic(chain, "upgrade", "0001", url=url)
+    assert first.code == 0, first.err
+    await watcher.execute(
+        "CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "UPDATE alembic_version SET version_num = '0001'; RETURN NULL; END $$; "
+        "CREATE CONSTRAINT TRIGGER back AFTER UPDATE ON alembic_version "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_num = '0002') "
+        "EXECUTE FUNCTION back()"
+    )
+    done = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert done.code == 4, done.err
+    assert done.err.endswith(
+        f"FAILED [target-missed]  after the run '{empty_database.name}' should be at 0002 and is "
+        "at 0001: somebody else wrote to alembic_version\n"
+        "  done: 0002\n"
+        "  help: `surefoot ledger` shows what was done, `alembic current` where it is\n"
+    ), done.err

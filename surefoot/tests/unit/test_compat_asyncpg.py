@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import asyncpg
+import pytest
 from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from harness.databases import Database
 from surefoot.compat.asyncpg import (
@@ -14,6 +19,7 @@ from surefoot.compat.asyncpg import (
     MigratingConnection,
     UnpreparedStatement,
 )
+from surefoot.run.question import ask
 
 
 async def test_the_outermost_transaction_is_kept_until_it_ends(database: Database) -> None:
@@ -45,6 +51,42 @@ async def test_a_statement_without_rows_is_not_prepared(database: Database) -> N
     for query in ("INSERT INTO t VALUES (1) RETURNING id", "SELECT 1"):
         assert isinstance(await connection.prepare(query), PreparedStatement)
     await connection.close()
+
+
+@pytest.mark.parametrize("kind", [MigratingConnection, asyncpg.Connection])
+async def test_statements_and_a_query_are_one_message(
+    database: Database, kind: type[asyncpg.Connection]
+) -> None:
+    """`_copy_out` sends them all, BEGIN too, and reads past the answers to all but the last.
+
+    A connection of asyncpg's own gives the same answers.
+    """
+
+    async def connected(dsn: str, **_: Any) -> asyncpg.Connection:
+        return await asyncpg.connect(dsn, connection_class=kind)
+
+    def asked(connection: Connection) -> list[str | None]:
+        first = "SET LOCAL a.b = 'ä\\'", "SELECT 1"
+        found = [ask(connection, *first, "SELECT current_setting('a.b')")]
+        driver: Any = connection.connection.driver_connection
+        assert driver.is_in_transaction()
+        found += [ask(connection, query) for query in ("SELECT NULL::text", "SELECT 'x' LIMIT 0")]
+        with pytest.raises(DBAPIError, match="division by zero"):
+            ask(connection, "SET LOCAL a.b = 'c'", "SELECT (1/0)::text")
+        connection.rollback()
+        assert not driver.is_in_transaction()
+        with pytest.raises(DBAPIError, match="syntax error"):
+            ask(connection, "SELEC")
+        connection.rollback()
+        return [*found, ask(connection, "SELECT current_setting('a.b')")]
+
+    options = {"dsn": database.url, "async_creator_fn": connected}
+    made = create_async_engine("postgresql+asyncpg://", connect_args=options)
+    try:
+        async with made.connect() as connection:
+            assert await connection.run_sync(asked) == ["ä\\", None, None, ""]
+    finally:
+        await made.dispose()
 
 
 def test_the_fast_path_imports_no_other_library() -> None:

@@ -23,16 +23,19 @@ def checksum(tree: ast.Module) -> str:
 def _spell(node: object, pieces: list[str]) -> None:
     if isinstance(node, ast.AST):
         pieces.append(f"({type(node).__name__}")
-        for name, value in ast.iter_fields(node):
+        for name in node._fields:
+            value = getattr(node, name, None)
+            # A field that a newer Python adds is empty in code that an older Python can parse.
+            if value is None or value == [] or name in _IGNORED:
+                continue
             if (
                 name == "body"
                 and isinstance(node, _DOCUMENTED)
                 and ast.get_docstring(node, clean=False) is not None
             ):
-                value = value[1:]  # noqa: PLW2901 - the part that counts
-            # A field that a newer Python adds is empty in code that an older Python can parse.
-            if name in _IGNORED or value is None or value == []:
-                continue
+                value = value[1:]
+                if not value:
+                    continue
             pieces.append(f" {name}=")
             _spell(value, pieces)
         pieces.append(")")

@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import click
 
 from surefoot.cli import output
 from surefoot.environment.streams import outlast
-from surefoot.errors import SurefootError
+from surefoot.errors import SurefootError, names
 
 PROGRAM = "surefoot"
 DEFAULT_INI = "alembic.ini"
@@ -121,6 +122,7 @@ def main(
 ) -> None:
     """Run a command line and exit with its code."""
     outlast()
+    names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
     try:
         code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
         sys.stdout.flush()

@@ -7,7 +7,10 @@ Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes
                        the connection for a savepoint in it. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
 PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
-                       methods that SQLAlchemy calls on a statement without parameters and rows.
+                       methods that SQLAlchemy calls on a statement without parameters and rows,
+                       CopiedText those for one row with one text.
+Connection._copy_out   Statements and a query of one text, sent as one message: COPY answers without
+                       being prepared. The public `copy_from_query` sends no statements before it.
 """
 
 from __future__ import annotations
@@ -15,11 +18,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable
+import struct
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
 from asyncpg.transaction import Transaction
+from asyncpg.types import Attribute, Type
 
 # DDL, writes that return no rows, and a SELECT without columns. A semicolon may hide a second
 # statement, which the server refuses only where a statement is prepared.
@@ -28,6 +34,13 @@ _RETURNS_NOTHING = re.compile(
     r"(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+# The end of statements of the library; see `one_message`.
+_COPIED = ") AS q (answer)) TO STDOUT (FORMAT binary) -- surefoot"
+# Signature, flags and the length of the extension, which is empty.
+_COPY_HEADER = 19
+_NO_ROW = b"\xff\xff"
 
 
 class Connection(asyncpg.Connection):
@@ -81,11 +94,41 @@ class MigratingConnection(Connection):
     SQLAlchemy prepares every statement, and those of a revision run once.
     """
 
+    # Whether BEGIN is to be sent with the statement that follows; the BEGIN that was not sent yet.
+    _joins_begin = False
+    _begin = ""
+
+    @contextmanager
+    def joining_begin(self) -> Iterator[None]:
+        """For the block, which runs a statement of `one_message`, a BEGIN goes with it."""
+        self._joins_begin, self._begin = True, ""
+        try:
+            yield
+        finally:
+            self._joins_begin = False
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run statements, as asyncpg does."""
+        if self._joins_begin and query.startswith("BEGIN"):
+            self._begin = query
+            return "BEGIN"
+        return await super().execute(query, *args, timeout=timeout)
+
     async def prepare(self, query: str, **options: Any) -> Any:
-        """The statement, prepared unless it returns no rows."""
+        """The statement, prepared unless it returns no rows or is of `one_message`."""
+        if query.endswith(_COPIED):
+            return CopiedText(self, self._begin + query)
         if _RETURNS_NOTHING.fullmatch(query):
             return UnpreparedStatement(self, query)
         return await super().prepare(query, **options)
+
+
+def one_message(*statements: str) -> str:
+    """Statements and a query of one text, as a MigratingConnection sends and answers them."""
+    *first, query = statements
+    # As bytes, whatever encoding a revision has set for its session.
+    copied = f"COPY (SELECT convert_to(answer, 'UTF8') FROM ({query}{_COPIED}"  # noqa: S608 - of the library
+    return "; ".join([*first, copied])
 
 
 class UnpreparedStatement:
@@ -96,14 +139,38 @@ class UnpreparedStatement:
         self._query = query
         self._status = ""
 
-    def get_attributes(self) -> tuple[()]:
+    def get_attributes(self) -> tuple[Attribute, ...]:
         """It has no columns."""
         return ()
 
-    async def fetch(self) -> list[asyncpg.Record]:
+    async def fetch(self) -> Sequence[Any]:
         self._status = await self._connection.execute(self._query)
         return []
 
     def get_statusmsg(self) -> str:
         """The command tag of the server: `UPDATE 1`."""
         return self._status
+
+
+class CopiedText(UnpreparedStatement):
+    """Stands in for the statement of `one_message`."""
+
+    def get_attributes(self) -> tuple[Attribute, ...]:
+        """Its one column."""
+        return (Attribute("text", Type(25, "text", "scalar", "pg_catalog")),)
+
+    async def fetch(self) -> Sequence[Any]:
+        """Run it."""
+        received = bytearray()
+
+        async def receive(part: bytes) -> None:
+            received.extend(part)
+
+        copy_out: Any = self._connection._copy_out  # type: ignore[attr-defined]  # private
+        self._status = await copy_out(self._query, receive, None)
+        row = bytes(received[_COPY_HEADER:])
+        # The number of fields, -1 at the end; then the length of the first, -1 for NULL.
+        if row[:2] == _NO_ROW:
+            return []
+        (length,) = struct.unpack_from("!i", row, 2)
+        return [(row[6:][:length].decode() if length >= 0 else None,)]

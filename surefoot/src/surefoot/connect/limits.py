@@ -20,6 +20,8 @@ class Limits:
     lock_timeout_s: float = 0.2
     # For a lock that neither queues behind: index builds, validations.
     patient_lock_timeout_s: float = 600.0
+    # For a plan, a copy of a schema: reading makes no reader or writer wait.
+    read_wait_s: float = 5.0
     # For all attempts at one revision or step together.
     lock_budget_s: float = 600.0
     # For services to end whose code a contract revision breaks; 0 refuses at once.

@@ -95,9 +95,11 @@ def run(environment: Environment, project: Project) -> None:
 
 def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> None:
     """Write the SQL of a command. On failure: the errors of OfflineScript."""
-    function = context.get_context().opts["fn"]
-    written = OfflineScript(project, kind_of(function), limits)
-    script = ScriptDirectory.from_config(context.config)
+    given = context.get_context().opts
+    function, script = given["fn"], given["script"]
+    named = command_name(context.config), getattr(context.config.cmd_opts, "revision", None)
+    typed = " ".join(["alembic", *filter(None, named), "--sql"])
+    written = OfflineScript(project, kind_of(function), typed, limits)
     context.configure(
         url=DIALECT_URL,
         literal_binds=True,
@@ -131,6 +133,13 @@ def _shared(project: Project) -> dict[str, Any]:
 def _compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
     ours = configure_options(environment.exclude, project.version_table)
+    if project.schemas:
+        # Alembic calls the schema that new objects get None.
+        named = (None, *project.schemas)
+        ours["include_schemas"] = True
+        ours["include_name"] = _both(
+            ours["include_name"], lambda name, kind, _: kind != "schema" or name in named
+        )
     options = {**ours, **environment.options}
     for name in ("include_name", "include_object"):
         theirs = getattr(environment, name)
@@ -187,8 +196,9 @@ class Online:
         """Run it. On failure: TransactionAlreadyOpen, and whatever the command meets."""
         if connection.in_transaction():
             raise TransactionAlreadyOpen
-        script = ScriptDirectory.from_config(context.config)
         context.configure(connection=connection, **self.shared)
+        # The one of the command, which may have read the revisions already.
+        script: ScriptDirectory = context.get_context().opts["script"]
         function: Function = context.get_context().opts["fn"]
         kind = kind_of(function)
         if kind == "unknown":

@@ -96,19 +96,5 @@ class ModelsDiffer(CheckFailed):
         )
 
 
-class TargetMissed(CheckFailed):
-    """After a run the database is at another revision than the one that the run left."""
-
-    def __init__(
-        self, database: str, expected: Sequence[str], found: Sequence[str], version_table: str
-    ) -> None:
-        self.database, self.expected, self.found = database, tuple(expected), tuple(found)
-        super().__init__(
-            f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
-            f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}",
-            help=f"`{command()} ledger` shows what was done, `alembic current` where it is",
-        )
-
-
 def _counted(count: int) -> str:
     return "1 difference" if count == 1 else f"{count} differences"

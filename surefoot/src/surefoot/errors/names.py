@@ -39,12 +39,24 @@ class Names:
 
 
 _in_use = Names()
+_typed: str | None = None
 
 
 def use(names: Names) -> None:
     """Let all later messages of this process use the names."""
     global _in_use  # noqa: PLW0603 - one record for the process, as a message has no other context
     _in_use = names
+
+
+def type_(command: str) -> None:
+    """The user has typed this command, of the library or of the project."""
+    global _typed  # noqa: PLW0603 - as above
+    _typed = command
+
+
+def typed(command: str) -> str:
+    """The command that the user has typed, or the one of Alembic that a run stands for."""
+    return _typed or command
 
 
 def in_use() -> Names:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from surefoot.errors import names
 from surefoot.errors.base import SurefootError
 from surefoot.errors.refused import Refused
 
@@ -38,6 +39,27 @@ class RefusedPartWay(RunFailed):
             f"{refusal.message} ({refusal.code})\n  done: {', '.join(self.applied) or 'nothing'}\n"
             f"  kept of {revision}: {kept}",
             help=refusal.help,
+        )
+
+
+class TargetMissed(RunFailed):
+    """After a run the database is at another revision than the one that the run left."""
+
+    def __init__(
+        self,
+        database: str,
+        expected: Sequence[str],
+        found: Sequence[str],
+        version_table: str,
+        applied: Sequence[str],
+    ) -> None:
+        self.database, self.expected, self.found = database, tuple(expected), tuple(found)
+        self.applied = tuple(applied)
+        super().__init__(
+            f"after the run {database!r} should be at {', '.join(expected) or 'base'} and is at "
+            f"{', '.join(found) or 'base'}: somebody else wrote to {version_table}\n"
+            f"  done: {', '.join(applied) or 'nothing'}",
+            help=f"`{names.command()} ledger` shows what was done, `alembic current` where it is",
         )
 
 

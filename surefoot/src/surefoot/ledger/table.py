@@ -182,14 +182,20 @@ class Ledger:
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
             )
 
-    def append(self, connection: Connection, entry: Entry) -> None:
-        """Write one row: started when the transaction began, finished now."""
+    def append(self, connection: Connection, entry: Entry, within: str | None = None) -> bool:
+        """Write one row: started when the transaction began, finished now.
+
+        False, and nothing is written, where it is not `within` the transaction with that id.
+        """
         by = f"CAST({literal(json.dumps(actor(connection)))} AS jsonb)"
         error, reason = (
             said and storable(disclosed(said), connection) for said in (entry.error, entry.reason)
         )
         # Without parameters it takes one message; every revision waits for it.
-        connection.exec_driver_sql(append_sql(self, replace(entry, error=error, reason=reason), by))
+        statement = append_sql(self, replace(entry, error=error, reason=reason), by)
+        if within is not None:
+            statement += f"WHERE pg_current_xact_id_if_assigned() = {literal(within)}"
+        return connection.exec_driver_sql(statement).rowcount == 1
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first. On failure: LedgerAltered."""

@@ -121,7 +121,7 @@ async def plan(
     chain = project.revisions()
     engine = database.engine("observe")
     called = engine.url.database or "(default)"
-    wait_s = database.limits.lock_timeout_s
+    wait_s = database.limits.read_wait_s
     schema: Schema | None = None
     try:
         with explained(engine.url), _patient(called, wait_s):

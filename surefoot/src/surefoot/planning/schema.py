@@ -71,7 +71,7 @@ async def read_schema(database: Database, connection: AsyncConnection) -> Schema
     program = find_program("pg_dump", database.pg_bindir, since=major)
     if program is None:
         raise DumpProgramMissing(url.name, major)
-    wait_s = database.limits.lock_timeout_s
+    wait_s = database.limits.read_wait_s
     process = await asyncio.create_subprocess_exec(
         program,
         *OPTIONS,

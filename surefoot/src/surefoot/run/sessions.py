@@ -14,14 +14,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+# The advisory locks of a run that waits between two attempts, and how its last query begins; see
+# `run.locks.pause`. In their keys -1, the process of some prepared transactions, is 2**18 - 1.
+SPACE = 0x1F07
+AGAIN = "-- waits until its blockers have ended, then sends again: "
 # pg_blocking_pids() stops all locking for a moment: MATERIALIZED calls it once.
-_BLOCKERS = """
-WITH blocking AS MATERIALIZED (SELECT DISTINCT unnest(pg_blocking_pids({pid})) AS pid)
+_BLOCKERS = f"""
+WITH announced AS MATERIALIZED (
+    SELECT coalesce(nullif(classid::bigint % 262144, 262143), -1) || '/' || objid
+           AS virtualtransaction
+    FROM pg_locks
+    WHERE pid = {{pid}} AND locktype = 'advisory' AND mode = 'ShareLock' AND objsubid = 1
+    AND classid::bigint / 262144 = {SPACE}),
+blocking AS MATERIALIZED (
+    SELECT unnest(pg_blocking_pids({{pid}})) AS pid
+    UNION SELECT coalesce(pid, 0) FROM pg_locks JOIN announced USING (virtualtransaction))
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'no name'),
        coalesce(a.state, a.backend_type, 'state hidden'),
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
        coalesce(a.query, ''),
-       (SELECT count(*) FROM pg_stat_activity w WHERE {pid} = ANY (pg_blocking_pids(w.pid))),
+       (SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) w
+        WHERE a.pid = ANY (pg_blocking_pids(w.pid))),
        (SELECT min(l.virtualtransaction) FROM pg_locks l WHERE l.pid = a.pid)
 FROM pg_stat_activity a JOIN blocking USING (pid)
 UNION ALL
@@ -29,13 +42,14 @@ SELECT 0, p.owner, p.gid, extract(epoch FROM clock_timestamp() - p.prepared)::fl
        own.virtualtransaction
 FROM pg_prepared_xacts p
 JOIN pg_locks own ON own.transactionid = p.transaction AND own.pid IS NULL
-WHERE EXISTS (SELECT FROM blocking WHERE pid = 0) AND EXISTS (
+WHERE EXISTS (SELECT FROM blocking WHERE pid = 0) AND (
+    own.virtualtransaction IN (SELECT virtualtransaction FROM announced) OR EXISTS (
     SELECT FROM pg_locks other
     JOIN pg_locks wanted ON (wanted.database, wanted.relation) = (other.database, other.relation)
     WHERE other.virtualtransaction = own.virtualtransaction AND other.pid IS NULL
-      AND wanted.pid = {pid} AND NOT wanted.granted)
+      AND wanted.pid = {{pid}} AND NOT wanted.granted))
 ORDER BY 4 DESC NULLS LAST, 1
-"""
+"""  # noqa: S608 - constants
 _MUTEX_HOLDER = """
 SELECT a.pid, coalesce(a.application_name, ''),
        extract(epoch FROM clock_timestamp() - a.backend_start)::float8, coalesce(a.query, ''),
@@ -112,7 +126,10 @@ class StatementProgress:
 
 
 def blockers(connection: Connection, pid: int) -> tuple[Blocker, ...]:
-    """The sessions that the backend `pid` waits for now, the oldest transaction first."""
+    """The sessions that the backend `pid` waits for now, the oldest transaction first.
+
+    It waits in a queue of the server, or between two attempts of a run.
+    """
     rows = connection.exec_driver_sql(_BLOCKERS.format(pid=int(pid)))
     return tuple(
         Blocker(row[0], row[1], row[2], row[3], shape(row[4]), row[5], row[6]) for row in rows
@@ -124,7 +141,12 @@ def mutex_holder(connection: Connection, key: int) -> MutexHolder | None:
     unsigned = key % 2**64
     sql = _MUTEX_HOLDER.format(high=unsigned >> 32, low=unsigned & 0xFFFFFFFF)
     row = connection.exec_driver_sql(sql).first()
-    return None if row is None else MutexHolder(row[0], row[1], row[2], shape(row[3]), row[4])
+    if row is None:
+        return None
+    query = str(row[3])
+    if query.startswith(AGAIN):
+        query = query.removeprefix(AGAIN).partition("\n")[0]
+    return MutexHolder(row[0], row[1], row[2], shape(query), row[4])
 
 
 def progress(connection: Connection, pid: int) -> StatementProgress | None:

@@ -3,7 +3,7 @@
 Walk is the result of running the chain revision by revision.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,13 +34,14 @@ class ChainTests:
     between: Mapping[str, str] = field(default_factory=dict)
     # The first revision to test, in a long chain; older ones are applied without tests.
     since: str | None = None
-    # As the Environment in env.py has it.
+    # As the Environment in env.py has them.
     version_table: VersionTable = VersionTable()
+    schemas: Sequence[str] = ()
 
     @cached_property
     def project(self) -> Project:
         """The folder of the revisions, and revisions.lock."""
-        return Project.of(Config(self.ini), version_table=self.version_table)
+        return Project.of(Config(self.ini), version_table=self.version_table, schemas=self.schemas)
 
     def revisions(self) -> tuple[Revision, ...]:
         """The chain, in its order. On failure: RevisionsBroken."""

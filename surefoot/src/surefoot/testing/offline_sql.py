@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.catalog import Catalog, difference
 from surefoot.connect.failures import describe
 from surefoot.differences.fingerprints import catalog_of
-from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError
-from surefoot.run.upgrade.diagnosis import place_of
+from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError, UpgradeFailed
+from surefoot.run.upgrade.diagnosis import reason_of
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests, Walk
 
@@ -77,9 +77,10 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
     try:
         script = sql(tests, asked)
     except Exception as error:  # a revision may raise anything where it has no connection
-        place = place_of(error, tests.project.versions)
-        reason = f"{type(error).__name__}: {error}"
-        raise OfflineImpossible(asked, f"{place}: {reason}" if place else reason) from error
+        reason = reason_of(error, tests.project.versions)
+        if isinstance(error, UpgradeFailed):
+            reason = error.reason
+        raise OfflineImpossible(asked, reason) from error
     async with engine.connect() as opened:
         session: Any = (await opened.get_raw_connection()).driver_connection
         statement = ""

@@ -39,7 +39,9 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
                 return walk
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
-            given, _ = await connection.run_sync(models_catalog, [tests.metadata], "public")
+            given, _ = await connection.run_sync(
+                models_catalog, [tests.metadata], [*tests.schemas, "public"][0]
+            )
         head = before.declarable()
         walk.models.extend(str(each) for each in difference(given.declarable(), head))
     return walk

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 from surefoot.catalog.widening import is_widening, needs_no_rewrite
 from surefoot.quoting import literal, qualified, quoted
-from surefoot.run.guards.past import Past
+from surefoot.run.guards.guards import refuse_loss
+from surefoot.run.guards.past import ANSWER, Past
+from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 
 # After an UPDATE the values of a table up to this size are compared, of a column up to this number.
@@ -55,12 +57,17 @@ AND (c.xmax <> '0' OR 0 < ANY (ARRAY[{_COUNTS}]) OR c.oid = ANY (ARRAY(
     SELECT attrelid FROM pg_attribute a WHERE a.xmax <> '0')))
 UNION ALL {_COLUMN} xmax <> '0'
 """  # noqa: S608 - constants
+# The relations of before.
+_KNOWN = f"""
+SELECT (row->>1)::oid FROM json_array_elements({ANSWER}::json) AS known (row)
+WHERE row->>0 = 'relation' AND (row->>1)::oid <> ALL (ARRAY[{{left_out}}]::oid[])
+"""  # noqa: S608 - constants
 _NOW = f"""
 SELECT json_build_array('relation', {_RELATION}, pg_relation_size(c.oid), pg_table_size(c.oid),
     has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid), ARRAY[{_COUNTS}])
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE c.oid = ANY ({{oids}}) OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})
-UNION ALL {_COLUMN} attrelid = ANY ({{oids}})
+WHERE c.oid = ANY (ARRAY({_KNOWN})) OR c.oid IN ({_LARGE_OBJECTS}, {_PAGES})
+UNION ALL {_COLUMN} attrelid = ANY (ARRAY({_KNOWN}))
 UNION ALL SELECT json_build_array('uncounted') WHERE current_setting('track_counts') = 'off'
 """  # noqa: S608 - constants
 # Two columns with the same sum have the same values.
@@ -132,29 +139,41 @@ class LossGuard:
     """The guard of each revision of a run, in the transaction of that revision."""
 
     def __init__(self, run: Run) -> None:
-        self._past, self._version_table = Past(run.connection), run.project.version_table
+        self._run, self._past = run, Past(run.connection)
+        self._version_table = run.project.version_table
         self._counted: Mapping[int, Sequence[int]] = {}
         # The tables that hold nothing, and those whose rows change with every revision.
         self._left_out: frozenset[int] = frozenset()
 
-    def begin(self) -> None:
-        """A revision is about to begin."""
+    def begin(self) -> str:
+        """A revision is about to begin; the id of its transaction."""
         ours = (self._version_table.quoted, self._version_table.ledger)
         names = ", ".join(f"to_regclass({literal(name)})::oid" for name in ours)
-        self._past.begin()
-        found = self._past.now(_START.format(ours=names), then=_BEFORE)
+        identity, found = self._past.begin(_START.format(ours=names))
         self._left_out = frozenset(
             oid for oid, is_ours, is_empty, _ in found if is_ours or is_empty
         )
         self._counted = {oid: counts for oid, _, _, counts in found}
+        return identity
 
-    def losses(self) -> list[str]:
+    def refuse(self, about: PlannedRevision) -> bool:
+        """Refuse a revision that has lost data; False where its transaction has ended.
+
+        On failure: DataWouldBeLost, BackupMissing.
+        """
+        losses = self._losses()
+        if losses is not None:
+            refuse_loss(self._run, about, losses)
+        return losses is not None
+
+    def _losses(self) -> list[str] | None:
         """The data that the transaction has lost up to now; `~` marks an estimate."""
-        self._past.end()
-        before, changed = _read(self._past.before(), _Relation)
+        left_out = ", ".join(map(str, self._left_out))
+        past, present = self._past.end(_BEFORE, _NOW.format(left_out=left_out))
+        if past is None:
+            return None
+        before, changed = _read(past, _Relation)
         known = [each for each in before.values() if each.oid not in self._left_out]
-        oids = f"ARRAY[{', '.join(str(each.oid) for each in known)}]::oid[]"
-        present = self._past.now(_NOW.format(oids=oids))
         if ["uncounted"] in present:
             return ["what it deletes and updates is unknown: track_counts is off"]
         now, columns = _read(present, _Changed)

@@ -26,17 +26,17 @@ def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> Non
     """Compare every revision that Alembic has loaded. On failure: RevisionsBroken, RunsNothing."""
     read = {revision.id: revision for revision in revisions}
     for loaded in script.walk_revisions():
-        place, known = os.path.relpath(loaded.path), read.pop(loaded.revision, None)
+        known = read.pop(loaded.revision, None)
         if known is None or known.path is None or not _same(known.path, Path(loaded.path)):
             raise RevisionsBroken(
-                f"Alembic runs {loaded.revision} from {place}, and Surefoot cannot read it there "
-                "without running it",
+                f"Alembic runs {loaded.revision} from {os.path.relpath(loaded.path)}, and Surefoot "
+                "cannot read it there without running it",
                 help=_PLAIN,
             )
         if set(known.down) != set(to_tuple(loaded.down_revision, ())):
             raise RevisionsBroken(
-                f"{place}: for Alembic {loaded.revision} builds on {loaded.down_revision!r}, and "
-                f"its source says {known.down!r}",
+                f"{os.path.relpath(loaded.path)}: for Alembic {loaded.revision} builds on "
+                f"{loaded.down_revision!r}, and its source says {known.down!r}",
                 help=_PLAIN,
             )
         refuse_asynchronous(loaded)

@@ -179,11 +179,20 @@ class Bookkeeping:
         self._run.recorder.listen(Warned("ledger-lost", text))
 
     def append(
-        self, identifier: str, direction: str, outcome: str, *, error: str | None = None
-    ) -> None:
-        """Write a row about a revision, in the transaction that is open."""
+        self,
+        identifier: str,
+        direction: str,
+        outcome: str,
+        *,
+        error: str | None = None,
+        within: str | None = None,
+    ) -> bool:
+        """Write a row about a revision, in the transaction that is open.
+
+        False, and nothing is written, where it is not `within` the transaction with that id.
+        """
         revision = next((r for r in self._revisions if r.id == identifier), None)
-        self._write(
+        return self._write(
             revision,
             identifier,
             direction,
@@ -193,6 +202,7 @@ class Bookkeeping:
             error=error,
             reason=self._run.reason,
             requires_code=revision.requires_code if revision else None,
+            within=within,
         )
 
     def measure(self, heads: Sequence[str], direction: str) -> None:
@@ -204,23 +214,31 @@ class Bookkeeping:
         self._write(newest, named, direction, "measured", fingerprint=found)
         self._connection.commit()
 
-    def append_stamp(self, after: Collection[str]) -> None:
-        """Write rows that make the ledger tell what a database at `after` has, as the files are."""
+    def append_stamp(self, after: Collection[str], within: str | None) -> bool:
+        """Write rows that make the ledger tell what a database at `after` has, as the files are.
+
+        False, and nothing is written, where it is not `within` the transaction with that id.
+        """
         stamped = "adopted" if self._run.adopt else "stamped"
         below = ancestors(self._revisions, after)
-        if not (after or self._in_force):
-            self.append("base", "downgrade", stamped)
-        for identifier in reversed(self._in_force):
-            if identifier not in below:
-                self.append(identifier, "downgrade", stamped)
+        rows = [] if after or self._in_force else [("base", "downgrade")]
+        rows += [(each, "downgrade") for each in reversed(self._in_force) if each not in below]
         for revision in self._revisions:
             row = self._in_force.get(revision.id)
             if revision.id in below and (row is None or row.checksum != revision.sha256):
-                self.append(revision.id, "stamp", stamped)
+                rows.append((revision.id, "stamp"))
+        return all(self.append(*row, stamped, within=within) for row in rows)
 
     def _write(
-        self, revision: Revision | None, named: str, direction: str, outcome: str, **columns: Any
-    ) -> None:
+        self,
+        revision: Revision | None,
+        named: str,
+        direction: str,
+        outcome: str,
+        *,
+        within: str | None = None,
+        **columns: Any,
+    ) -> bool:
         entry = Entry(
             revision=named,
             direction=direction,
@@ -230,4 +248,4 @@ class Bookkeeping:
             build=self._run.limits.build,
             **columns,
         )
-        self._ledger.append(self._connection, entry)
+        return self._ledger.append(self._connection, entry, within)

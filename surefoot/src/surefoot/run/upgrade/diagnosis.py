@@ -24,6 +24,7 @@ from surefoot.errors import (
     SurefootError,
     UpgradeFailed,
 )
+from surefoot.errors.names import typed
 from surefoot.run.run import Run
 from surefoot.run.upgrade.outcome import NOTHING
 
@@ -46,20 +47,25 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
         return None
     if isinstance(error, SurefootError):
         return error
-    reason, state = describe(error), sqlstate(error)
-    if state is not None:
-        reason = f"{reason} (SQLSTATE {state})"
-    elif not isinstance(error, CommandError):
-        reason = f"{type(error).__name__}: {reason}"
-    if place := place_of(error, run.project.versions):
-        reason = f"{place}: {reason}"
+    reason, state = reason_of(error, run.project.versions), sqlstate(error)
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
     if is_lost(error):
         # The server's reason is often lost with the connection.
         limit_s, silent_s = run.limits.idle_in_transaction_timeout_s, run.observer.silent_s
         failed = IdleForTooLong if 0 < limit_s <= silent_s else ConnectionLost
-    resume = f"alembic {run.command} {run.destination or ''}".rstrip()
+    resume = typed(f"alembic {run.command} {run.destination or ''}".rstrip())
     return failed(running.revision, reason, applied, resume, kept)
+
+
+def reason_of(error: Exception, versions: Path) -> str:
+    """The exception in words, behind the place in the revision that it came through."""
+    reason, state = describe(error), sqlstate(error)
+    if state is not None:
+        reason = f"{reason} (SQLSTATE {state})"
+    elif not isinstance(error, CommandError):
+        reason = f"{type(error).__name__}: {reason}"
+    place = place_of(error, versions)
+    return f"{place}: {reason}" if place else reason
 
 
 def place_of(error: BaseException, versions: Path) -> str | None:

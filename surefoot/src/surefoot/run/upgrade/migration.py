@@ -29,7 +29,6 @@ from surefoot.run.guards.admission import admit
 from surefoot.run.guards.guards import (
     back_up,
     compare_with_stamp,
-    refuse_loss,
     refuse_unsafe,
     spare_services,
 )
@@ -151,9 +150,9 @@ class Migration:
         """On failure: TargetMissed, where the database is not where the run left it."""
         found = self._bookkeeping.heads()
         if found != frozenset(self._recorder.after):
-            expected = sorted(self._recorder.after)
-            name = self._project.version_table.name
-            raise TargetMissed(self._recorder.database, expected, sorted(found), name)
+            name, expected = self._project.version_table.name, sorted(self._recorder.after)
+            applied = [step.revision for step in self._recorder.steps]
+            raise TargetMissed(self._recorder.database, expected, sorted(found), name, applied)
 
     def _measure(self) -> None:
         """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
@@ -227,8 +226,9 @@ class Migration:
         )
         self._recorder.begin(self._recorder.before, [about])
         self.revision_starts(about)
-        self._transaction.complete(about.revision)
-        self._bookkeeping.append_stamp(after)
+        self._transaction.complete(
+            about.revision, lambda identity: self._bookkeeping.append_stamp(after, identity)
+        )
         self._connection.commit()
         self.revision_done()
 
@@ -238,10 +238,7 @@ class Migration:
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
         self._transaction.begin()
-        self._transaction.identify()
-        if self._guards_data(about):
-            with self._transaction.unobserved():
-                self._loss.begin()
+        self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
 
     def revision_done(self) -> None:
         """It is committed."""
@@ -255,18 +252,24 @@ class Migration:
 
         On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
         """
-        self._transaction.complete(step.up_revision_id)
+        direction = "upgrade" if step.is_upgrade else "downgrade"
+
+        def append(identity: str | None) -> bool:
+            if step.is_stamp:
+                return self._bookkeeping.append_stamp(heads, identity)
+            return self._bookkeeping.append(
+                step.up_revision_id, direction, "applied", within=identity
+            )
+
+        self._transaction.complete(step.up_revision_id, self._keeps_data, append)
+
+    def _keeps_data(self, identity: str | None) -> bool:
         about = self._recorder.running
         # A step outside the transaction builds or drops an index, or detaches a partition.
-        if about is not None and self._guards_data(about) and not self._transaction.outside:
-            with self._transaction.unobserved():
-                losses = self._loss.losses()
-            refuse_loss(self._run, about, losses)
-        if step.is_stamp:
-            self._bookkeeping.append_stamp(heads)
-            return
-        direction = "upgrade" if step.is_upgrade else "downgrade"
-        self._bookkeeping.append(step.up_revision_id, direction, "applied")
+        if about is None or identity is None or not self._guards_data(about):
+            return True
+        with self._transaction.unobserved():
+            return self._loss.refuse(about)
 
     def _guards_data(self, about: PlannedRevision) -> bool:
         return self._run.limits.production and about.direction != "stamp"

@@ -17,6 +17,7 @@ from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, ancestors, one_head
 from surefoot.compat.alembic import create_version_table_once
 from surefoot.connect.limits import Limits
+from surefoot.errors import SurefootError, UpgradeFailed
 from surefoot.errors.names import command as surefoot
 from surefoot.ledger.glance import digest
 from surefoot.ledger.table import Entry, Ledger, append_sql
@@ -24,9 +25,11 @@ from surefoot.operations.concurrently import NAMES, OutsideTransaction
 from surefoot.operations.lock_class import LockClass
 from surefoot.project import Project
 from surefoot.quoting import literal
+from surefoot.run.guards.id_length import ALEMBICS_LENGTH
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
+from surefoot.run.upgrade.diagnosis import reason_of
 
 _HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
 _MUTEX = """
@@ -48,6 +51,12 @@ _PLACE = """
 _FIRST = """
     IF to_regclass({name}) IS NULL THEN{create};
     END IF;"""
+_WIDTH = """
+    IF (SELECT atttypmod - 4 FROM pg_attribute WHERE attrelid = to_regclass({name})
+        AND attname = 'version_num') BETWEEN 0 AND {length} - 1
+    THEN
+        RAISE EXCEPTION 'the revision id {shown} has {length} characters, more than {table} holds';
+    END IF;"""
 _LEDGER = """
     IF {digest} <> {expected} THEN
         RAISE EXCEPTION 'the ledger of the database does not have the revisions of {shown}'
@@ -58,9 +67,10 @@ _LEDGER = """
 class OfflineScript:
     """Writes the SQL of one upgrade, downgrade or stamp."""
 
-    def __init__(self, project: Project, command: str, limits: Limits) -> None:
-        """On failure: RevisionsBroken, LockFileStale."""
-        self._command, self._limits = command, limits
+    def __init__(self, project: Project, command: str, typed: str, limits: Limits) -> None:
+        """`typed` is the command as the user has it. On failure: RevisionsBroken, LockFileStale."""
+        self._project, self._limits = project, limits
+        self._command, self._typed = command, typed
         self._revisions: Sequence[Revision] = project.revisions()
         one_head(self._revisions)
         check_lock(project.lock, self._revisions)
@@ -133,7 +143,8 @@ class OfflineScript:
         self, ctx: MigrationContext, step: RevisionStep, *, is_first: bool
     ) -> Callable[..., None]:
         """The function of the step, behind the checks of its transaction."""
-        run = synchronous(", ".join(step.info.up_revision_ids), step.migration_fn)
+        running = ", ".join(step.info.up_revision_ids)
+        run = synchronous(running, step.migration_fn)
 
         def begun(**options: Any) -> None:
             self._running = step
@@ -148,7 +159,13 @@ class OfflineScript:
             )
             checks += self._on_ledger(before, is_first=is_first)
             _write(ctx, f"DO $surefoot$\nBEGIN{checks}\nEND $surefoot$")
-            run(**options)
+            try:
+                run(**options)
+            except SurefootError:
+                raise
+            except Exception as error:
+                reason = reason_of(error, self._project.versions)
+                raise UpgradeFailed(running, reason, (), self._typed) from error
 
         return begun
 
@@ -164,6 +181,15 @@ class OfflineScript:
         )
         if not is_first:
             return checks
+        longest = max((r.id for r in self._revisions), key=len)
+        if len(longest) > ALEMBICS_LENGTH:
+            table = self._ledger.names["version_table"]
+            checks += _WIDTH.format(
+                name=literal(table),
+                table=_shown([table]),
+                length=len(longest),
+                shown=_shown([longest]),
+            )
         adopted = [append_sql(self._ledger, self._entry(r.id, "upgrade", "adopted")) for r in known]
         create = ";".join([*self._ledger.creation(), *adopted])
         name = literal(self._ledger.names["table"])

@@ -23,6 +23,7 @@ from surefoot.errors import LockBlocked
 from surefoot.errors.temporary import Cause
 from surefoot.operations.lock_class import LockClass
 from surefoot.run.events import Blocked
+from surefoot.run.locks.pause import announced
 from surefoot.run.run import Run
 from surefoot.run.sessions import Blocker
 from surefoot.run.upgrade.transaction import RevisionTransaction
@@ -124,7 +125,9 @@ class Retries:
                 self._blocked(cause, blockers, most_s if left_s > 0 else None)
                 if left_s <= 0:
                     raise self._gave_up(cause, blockers) from error
-            left_s -= self._pause(least_s, most_s)
+                statement = error.statement or "COMMIT"
+            with announced(self._run.connection, statement, blockers):
+                left_s -= self._pause(least_s, most_s)
             self._recorder.attempts += 1
 
     def _cause(self, error: DBAPIError) -> Cause | None:

@@ -13,7 +13,7 @@ begins and ends.
 import asyncio
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
 from surefoot.run.locks.waits import BLOCKS_OTHERS
+from surefoot.run.question import ask
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
@@ -71,9 +72,11 @@ class RevisionTransaction:
         self._identity: str | None = None
         self._left = self._left_at_once = False
 
-    def identify(self) -> None:
-        """Ask the server which transaction the revision begins in."""
-        self._identity = self._asked("SELECT pg_current_xact_id()::text")
+    def identify(self, guard: Callable[[], str] | None = None) -> None:
+        """Ask the server which transaction the revision begins in, or the guard that does."""
+        with self.unobserved():
+            query = "SELECT pg_current_xact_id()::text"
+            self._identity = guard() if guard else ask(self._connection, query)
         self._recorder.statements = 0
 
     def kept(self, *, lost: bool = False) -> str:
@@ -120,16 +123,18 @@ class RevisionTransaction:
         self._recorder.statements, self._stepped = 0, False
         self._run.observer.attempt_begins()
 
-    def complete(self, revision: str) -> None:
-        """The revision has run; its rows may be written and commit with it.
+    def complete(self, revision: str, *writes: Callable[[str | None], bool]) -> None:
+        """The revision has run; write what commits with it.
 
-        On failure: CommitsByItself, where it is in another transaction than the one that began.
+        Each of `writes` gets the id of the transaction, None for one outside of which the revision
+        has run a step. It writes nothing and returns False where it is in another transaction.
+
+        On failure: CommitsByItself, where it is.
         """
-        if self._identity is not None and not self.outside and not self._rolled_back:
-            # Without columns it takes one message; the number of rows is the answer.
-            same = f"SELECT WHERE pg_current_xact_id_if_assigned() = '{self._identity}'::xid8"
-            with self.unobserved():
-                self._left = self._connection.exec_driver_sql(same).rowcount != 1
+        identity = None if self.outside else self._identity
+        self._left = self._is_left() or not (
+            self._rolled_back or all(write(identity) for write in writes)
+        )
         if self._rolled_back or self._left:
             raise CommitsByItself(revision)
         self._complete = True
