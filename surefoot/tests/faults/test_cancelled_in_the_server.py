@@ -44,11 +44,20 @@ class Canceller:
 def canceller(monkeypatch: pytest.MonkeyPatch) -> Canceller:
     """BEGIN, COMMIT or ROLLBACK arrives as a statement that is cancelled."""
     made, original = Canceller(), asyncpg.Connection.execute
+    connection: Any = asyncpg.Connection
+    copy = connection._copy_out
 
     async def instead(self: Any, query: str, *arguments: Any, **options: Any) -> str:
         return await original(self, made.instead(query), *arguments, **options)
 
+    async def copied(self: Any, query: str, *arguments: Any) -> str:
+        # A BEGIN that is sent with the statement after it.
+        if (other := made.instead(query)) != query:
+            await original(self, other)
+        return str(await copy(self, query, *arguments))
+
     monkeypatch.setattr(compat.Connection, "execute", instead)
+    monkeypatch.setattr(compat.Connection, "_copy_out", copied, raising=False)
     return made
 
 
