@@ -11,14 +11,14 @@ import pytest
 from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from harness.databases import Database
+from harness.databases import Database, engine
 from surefoot.compat.asyncpg import (
     EndingTransaction,
     MigratingConnection,
     UnpreparedStatement,
 )
+from surefoot.connect.database import Role
 from surefoot.run.question import ask
 
 
@@ -53,17 +53,12 @@ async def test_a_statement_without_rows_is_not_prepared(database: Database) -> N
     await connection.close()
 
 
-@pytest.mark.parametrize("kind", [MigratingConnection, asyncpg.Connection])
-async def test_statements_and_a_query_are_one_message(
-    database: Database, kind: type[asyncpg.Connection]
-) -> None:
+@pytest.mark.parametrize("role", ["migrate", "app"])
+async def test_statements_and_a_query_are_one_message(database: Database, role: Role) -> None:
     """`_copy_out` sends them all, BEGIN too, and reads past the answers to all but the last.
 
-    A connection of asyncpg's own gives the same answers.
+    A connection that is no MigratingConnection gives the same answers.
     """
-
-    async def connected(dsn: str, **_: Any) -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, connection_class=kind)
 
     def asked(connection: Connection) -> list[str | None]:
         first = "SET LOCAL a.b = 'ä\\'", "SELECT 1"
@@ -80,13 +75,8 @@ async def test_statements_and_a_query_are_one_message(
         connection.rollback()
         return [*found, ask(connection, "SELECT current_setting('a.b')")]
 
-    options = {"dsn": database.url, "async_creator_fn": connected}
-    made = create_async_engine("postgresql+asyncpg://", connect_args=options)
-    try:
-        async with made.connect() as connection:
-            assert await connection.run_sync(asked) == ["ä\\", None, None, ""]
-    finally:
-        await made.dispose()
+    async with engine(database.access, role) as made, made.connect() as connection:
+        assert await connection.run_sync(asked) == ["ä\\", None, None, ""]
 
 
 def test_the_fast_path_imports_no_other_library() -> None:
