@@ -47,7 +47,7 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
 def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], major: int) -> str:
     """The source of the revision with what its trace shows."""
     statements = linted.trace.back.statements if linted.trace.back else ()
-    back = [each for each in statements if each.path == unit.path]
+    back = [each for each in statements if each.revision == unit.revision]
     traced = [each.revision for each in linted.units]
     pending = [each for each in chain if each.id in traced]
     undo = undos(pending, linted.trace, Statistics({}, None))[unit.revision]

@@ -95,7 +95,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
     applied = traced.applied([revision.id for revision in chosen])
     for revision in chosen:
         path = _path(revision)
-        statements = tuple(s for s in traced.statements if s.path == path)
+        statements = tuple(s for s in traced.statements if s.revision == revision.id)
         failure = traced.failure
         if getattr(failure, "revision", None) != revision.id:
             failure = None

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.snapshot import Activity, Column, Constraint, Relation, Snapshot
+from surefoot.trace.schema_objects import Activity, Column, Constraint, Relation
+from surefoot.trace.snapshot import Snapshot
 
 T = TypeVar("T")
 

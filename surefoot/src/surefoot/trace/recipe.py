@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from surefoot.quoting import literal, quoted
-from surefoot.trace.snapshot import Column, Constraint, Relation, Snapshot
+from surefoot.trace.schema_objects import Column, Constraint, Relation
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.values import SPELLINGS, mentioned, value
 
 _STRINGS = ("text", "character varying", "character", "citext")

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import asyncpg
 
 from surefoot.trace.recipe import Recipe
-from surefoot.trace.snapshot import Column, Relation, Snapshot, take
+from surefoot.trace.schema_objects import Column, Relation
+from surefoot.trace.snapshot import Snapshot, take
 from surefoot.version_table import VersionTable
 
 VARIED_ROWS = 20

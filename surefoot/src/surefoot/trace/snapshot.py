@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from surefoot.quoting import qualified
+from surefoot.trace.schema_objects import (
+    Activity,
+    Attached,
+    Column,
+    Constraint,
+    Index,
+    Label,
+    Named,
+    Relation,
+)
 
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
@@ -26,6 +35,13 @@ SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
     coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
 """  # noqa: S608 - a constant
+# The settings that the session has changed.
+SESSION = """
+SELECT json_build_array(
+    (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::bigint,
+    (SELECT json_object_agg(name, setting) FROM pg_settings WHERE source = 'session'
+        AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val))::text
+"""
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
 # second, so that the next transaction starts at zero.
 SNAPSHOT = f"""
@@ -86,142 +102,25 @@ SELECT json_build_object(
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
-    'lock_timeout_ms', (extract(epoch FROM current_setting('lock_timeout')::interval)
-        * 1000)::bigint,
+    'advisory_locks', (SELECT count(*) FROM pg_locks
+        WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted),
+    'session', ({SESSION})::json,
     'counted_at_the_end', pg_stat_force_next_flush()
 )::text
 """  # noqa: S608 - all parts are constants
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table, index, view, sequence: one row of pg_class."""
+class Settings:
+    """The lock timeout of a session, and the other settings that it has changed."""
 
-    oid: int
-    schema: str
-    name: str
-    kind: str
-    filenode: int
-    persistence: str
-    owner: int
-    row_security: bool
-    parents: tuple[int, ...]
-    size_bytes: int
+    lock_timeout_ms: int
+    changed: Mapping[str, str] | None
 
-    @property
-    def is_table(self) -> bool:
-        return self.kind in "rp"
-
-    @property
-    def quoted(self) -> str:
-        """Its qualified name, quoted for SQL."""
-        return qualified(self.schema, self.name)
-
-    @property
-    def label(self) -> str:
-        """Its name for messages, without the schema `public`."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table or a view."""
-
-    relation: int
-    number: int
-    name: str
-    type: str
-    type_oid: int
-    # None for the default collation.
-    collation: str | None
-    required: bool
-    default: str | None
-    identity: str
-    generated: str
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
-
-    oid: int
-    name: str
-    kind: str
-    relation: int
-    references: int
-    validated: bool
-    index: int
-    columns: tuple[int, ...]
-    type: int
-    parent: int
-    # The definition of a check.
-    check: str | None
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index and its columns."""
-
-    oid: int
-    relation: int
-    unique: bool
-    primary: bool
-    valid: bool
-    columns: tuple[int, ...]
-    partial: bool
-
-
-@dataclass(frozen=True)
-class Attached:
-    """A trigger, a policy or a rule of a table."""
-
-    oid: int
-    relation: int
-    name: str
-    # Of a trigger.
-    enabled: str = ""
-
-
-@dataclass(frozen=True)
-class Label:
-    """A value of an enum."""
-
-    oid: int
-    type: int
-    label: str
-
-
-@dataclass(frozen=True)
-class Named:
-    """A type, a routine or a schema."""
-
-    oid: int
-    schema: str
-    name: str
-    kind: str = ""
-    # Of a domain: whether it is NOT NULL, and its base type.
-    required: bool = False
-    base: str | None = None
-
-
-@dataclass(frozen=True)
-class Activity:
-    """The scans of a table and its rows read and written, in this transaction."""
-
-    relation: int
-    scans: int = 0
-    scanned: int = 0
-    fetched: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    def since(self, before: Activity | None) -> Activity:
-        """The difference from an earlier Activity of the same transaction."""
-        if before is None:
-            return self
-        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
-        return Activity(self.relation, *(now - then for now, then in counts))
+    def differences(self, other: Settings) -> frozenset[str]:
+        """The names of the settings that differ, but the lock timeout."""
+        mine, its = self.changed or {}, other.changed or {}
+        return frozenset(name for name in {*mine, *its} if mine.get(name) != its.get(name))
 
 
 @dataclass(frozen=True)
@@ -241,7 +140,8 @@ class Snapshot:
     routines: Mapping[int, Named]
     activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
-    lock_timeout_ms: int
+    session: Settings
+    advisory_locks: int
 
     def references(self, oid: int) -> Iterator[Constraint]:
         """The foreign keys of a table."""
@@ -269,6 +169,11 @@ _KINDS = {
 }
 
 
+def read_settings(document: str) -> Settings:
+    """The result of SESSION."""
+    return Settings(*json.loads(document))
+
+
 def read_activity(document: str | None) -> Mapping[int, Activity]:
     """The result of ACTIVITY, by table."""
     return {row[0]: Activity(*row) for row in json.loads(document or "[]")}
@@ -294,5 +199,6 @@ def read_snapshot(document: str) -> Snapshot:
         **named,
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
-        lock_timeout_ms=found["lock_timeout_ms"],
+        session=Settings(*found["session"]),
+        advisory_locks=found["advisory_locks"],
     )

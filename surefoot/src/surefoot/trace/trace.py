@@ -85,7 +85,7 @@ async def trace(
             await seed(session, rows, scratch.version_table)
 
         async def run(command: Callable[..., Awaitable[object]], to: str, *, retry: bool) -> Trace:
-            tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
+            tracer = Tracer(versions, LockProbe(session, reader))
             while True:
                 failure = None
                 sizes = await table_sizes(session)
@@ -97,7 +97,7 @@ async def trace(
                 has_rows = any(each.rows for each in sizes.values())
                 if not (retry and has_rows and _is_about_rows(failure)):
                     return Trace(tuple(tracer.statements), failure)
-                tracer.forget_last_revision()
+                tracer.forget(getattr(failure, "revision", ""))
                 await unseed(session, scratch.version_table)
 
         traced = await run(upgrade, to, retry=True)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.quoting import literal
-from surefoot.trace.snapshot import Column, Snapshot
+from surefoot.trace.schema_objects import Column
+from surefoot.trace.snapshot import Snapshot
 
 # By the type's name without its modifier.
 VALUES = {

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
+from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
@@ -282,7 +283,7 @@ class Migration:
         running = self._transaction.leave()
         failure: Exception | None = None
         try:
-            with ctx.autocommit_block():
+            with own(), ctx.autocommit_block():
                 try:
                     self._retries.step(running.revision, "short", step.refuse)
                     self._transaction.step_begins()
