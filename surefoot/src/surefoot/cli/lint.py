@@ -1,6 +1,7 @@
 """`surefoot lint`: find revisions that would hurt a database in use, before they run."""
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,20 +38,25 @@ def command(
       # allow avoid-dropping-a-column: nothing has read it since release 12
 
     \b
-    Exit codes: 0 no error; 1 an error; 2 usage.
+    Exit codes: 0 no error; 1 an error; 2 usage; 4 or 75 a revision or the scratch server failed.
     """
     found = project()
     chain = found.revisions()
+    if not chain:
+        raise click.UsageError(f"there is no revision in {os.path.relpath(found.versions)}")
     wanted = _wanted(found, chain, revisions, since)
-    linted = asyncio.run(lint(found, database(), wanted))
-    _print(linted, len(wanted), json_=json_, format_=format_)
+    if not wanted:
+        output.narrate(f"no revision was added or changed since {since}: nothing to lint")
+    linted = asyncio.run(lint(found, database(), wanted, listen=output.trying()))
+    _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
-        raise linted.trace.failure
+        raise SystemExit(linted.trace.failure.exit_code)
     if any(finding.level == "error" for finding in linted.findings):
         raise SystemExit(1)
 
 
-def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> None:
+def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
+    count = sum(unit.complete for unit in linted.units)
     if json_:
         found = [finding.as_json() for finding in linted.findings]
         output.answer_json({"schema_version": 1, "revisions": count, "findings": found})
@@ -61,7 +67,9 @@ def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> N
             output.answer(f"{finding.render()}\n")
     allowed = f", {linted.suppressed} allowed by the files" if linted.suppressed else ""
     noun = "revision" if count == 1 else "revisions"
-    output.narrate(f"{summary(linted.findings)} in {count} {noun}{allowed}")
+    missed = len(linted.units) - count
+    untried = f", {missed} not run to the end" if missed else ""
+    output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{allowed}")
 
 
 def _wanted(
@@ -81,11 +89,14 @@ def _wanted(
 
 
 def _changed_since(versions: Path, reference: str) -> set[Path]:
-    """Files below the folder of revisions that differ from a commit, or that git does not know."""
-    options = ("--name-only", "--diff-filter=d", "--relative")
+    """Files below the folder of revisions that differ from a commit, or that git does not know.
+
+    Ignored ones as well: git cannot say when they changed.
+    """
+    options = ("--name-only", "--diff-filter=d", "--relative", "-z")
     changed = _git(versions, "diff", *options, reference, "--", ".")
-    added = _git(versions, "ls-files", "--others", "--exclude-standard", "--", ".")
-    return {(versions / name).resolve() for name in (changed + added).splitlines()}
+    added = _git(versions, "ls-files", "--others", "-z", "--", ".")
+    return {(versions / name).resolve() for name in (changed + added).split("\0") if name}
 
 
 def _git(folder: Path, *arguments: str) -> str:

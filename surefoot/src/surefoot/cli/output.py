@@ -1,13 +1,18 @@
 """Prints: answers on stdout, everything else on stderr."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from surefoot.errors.disclosure import disclosed, in_json, printable
+from surefoot.run.events import Event, Listen, RevisionDone
 from surefoot.run.narration import narrated
+
+# Quick runs tell nothing, others as often.
+PROGRESS_S = 2.0
 
 
 def answer(text: str) -> None:
@@ -34,6 +39,21 @@ def narrate(text: str) -> None:
 
 
 tell = narrated(narrate)
+
+
+def trying() -> Listen:
+    """A listener that narrates the runs on a scratch database, where they take a moment."""
+    told_s = time.monotonic()
+
+    def listen(event: Event) -> None:
+        nonlocal told_s
+        if isinstance(event, RevisionDone) and time.monotonic() - told_s >= PROGRESS_S:
+            told_s = time.monotonic()
+            verb = "reverted" if event.revision.direction == "downgrade" else "run"
+            place = f"{event.number} of {event.total}"
+            narrate(f"  {event.revision.revision} {verb} on the scratch database ({place})")
+
+    return listen
 
 
 def error(text: str) -> None:

@@ -54,9 +54,9 @@ class ExecutedLines:
             sys.settrace(before)
 
     def check(self) -> None:
-        """On failure: TimeoutError, where the revision has run for too long."""
+        """On failure: RuntimeError, where the revision has run for too long."""
         if time.monotonic() > self.until_s:
-            raise TimeoutError("it takes too long on the scratch database, and was stopped there")
+            raise RuntimeError("it takes too long on the scratch database, and was stopped there")
 
     def _called(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         name = frame.f_code.co_filename

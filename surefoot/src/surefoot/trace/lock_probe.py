@@ -94,5 +94,6 @@ class LockProbe:
 
 async def _lock(session: asyncpg.Connection, tables: Sequence[Relation], mode: str) -> None:
     await session.execute("BEGIN")
-    for table in tables:
-        await session.execute(f"LOCK TABLE {table.quoted} IN {mode} MODE")
+    if tables:
+        names = ", ".join(table.quoted for table in tables)
+        await session.execute(f"LOCK TABLE {names} IN {mode} MODE")

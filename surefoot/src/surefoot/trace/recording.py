@@ -19,12 +19,13 @@ def recorded(
     after: Snapshot,
     taken: dict[int, set[str]],
     *,
+    first: Snapshot,
     known: frozenset[int],
     sizes: Mapping[int, TableSize],
 ) -> Statement:
     """The statement with its effects, its locks, of which `taken` were seen, and its rows.
 
-    `known` are the relations from before its revision.
+    `first` is the Snapshot from before its revision, and `known` are the relations of that.
     """
     for oid, modes in _by_relation(after, without=before).items():
         taken.setdefault(oid, set()).update(modes)
@@ -55,7 +56,7 @@ def recorded(
         lock_timeout_ms=after.session.lock_timeout_ms,
         former_lock_timeout_ms=before.session.lock_timeout_ms,
         sets=after.session.differences(before.session),
-        unlocks=after.advisory_locks < before.advisory_locks,
+        unlocks=bool((before.advisory_locks - after.advisory_locks) & first.advisory_locks),
     )
 
 

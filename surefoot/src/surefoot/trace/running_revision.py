@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from surefoot.trace.executed_lines import ExecutedLines
-from surefoot.trace.snapshot import Settings, Snapshot
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
 
 
@@ -23,14 +23,14 @@ class RunningRevision:
     repetition: Measured | None = None
     # When its last statement ended.
     ended_s: float | None = None
-    # The relations and the settings from before its first statement.
+    # From before its first statement, with the relations that there were.
+    first: Snapshot | None = None
     known: frozenset[int] = frozenset()
-    session: Settings | None = None
 
     def begins(self, before: Snapshot) -> None:
         """A statement follows; of interest is the first."""
-        if self.session is None:
-            self.known, self.session = frozenset(before.relations), before.session
+        if self.first is None:
+            self.first, self.known = before, frozenset(before.relations)
 
 
 @dataclass

@@ -102,8 +102,8 @@ SELECT json_build_object(
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
-    'advisory_locks', (SELECT count(*) FROM pg_locks
-        WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted),
+    'advisory_locks', (SELECT json_agg(json_build_array(classid::bigint, objid::bigint, objsubid))
+        FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted),
     'session', ({SESSION})::json,
     'counted_at_the_end', pg_stat_force_next_flush()
 )::text
@@ -141,7 +141,7 @@ class Snapshot:
     activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
     session: Settings
-    advisory_locks: int
+    advisory_locks: frozenset[tuple[int, ...]]
 
     def references(self, oid: int) -> Iterator[Constraint]:
         """The foreign keys of a table."""
@@ -200,5 +200,5 @@ def read_snapshot(document: str) -> Snapshot:
         columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         session=Settings(*found["session"]),
-        advisory_locks=found["advisory_locks"],
+        advisory_locks=frozenset(map(tuple, rows("advisory_locks"))),
     )

@@ -52,7 +52,7 @@ class Statement:
     # The settings of the session that it changed, and those that are in force after the revision.
     sets: frozenset[str] = frozenset()
     outlives: frozenset[str] = frozenset()
-    # Whether it released an advisory lock of the session.
+    # Whether it released an advisory lock from before the revision.
     unlocks: bool = False
     # The SQLSTATE that it ended with.
     error: str | None = None

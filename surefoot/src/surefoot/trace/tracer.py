@@ -85,15 +85,15 @@ class Tracer:
             for end in observed.values():
                 end()
 
-    def forget(self, revision: str) -> None:
-        """Drop what is known of a revision: it is run again."""
-        self.statements = [s for s in self.statements if s.revision != revision]
-        self.lines.pop(revision, None)
+    @property
+    def last(self) -> str | None:
+        """The revision whose function runs, or has run last."""
+        return self._running.revision if self._running else None
 
     @contextmanager
     def _function(self, revision: str) -> Iterator[None]:
         """The block is the function of a revision, for the first time or once more."""
-        self.forget(revision)
+        self.statements = [s for s in self.statements if s.revision != revision]
         self._running = RunningRevision(revision, ExecutedLines(self._versions, REVISION_S))
         self.lines[revision] = self._running.lines.lines
         with self._running.lines.on():
@@ -188,6 +188,7 @@ class Tracer:
                     measured.before,
                     after,
                     measured.taken,
+                    first=running.first or measured.before,
                     known=running.known,
                     sizes=self._sizes,
                 ),
@@ -221,7 +222,7 @@ class Tracer:
 
     def _outlives(self, running: RunningRevision, rest: Settings) -> None:
         """Note the settings that are in force after the revision, and were not before it."""
-        changed = rest.differences(running.session) if running.session else frozenset()
+        changed = rest.differences(running.first.session) if running.first else frozenset()
         for place in range(len(self.statements) - 1, -1, -1):
             statement = self.statements[place]
             if statement.revision != running.revision:

@@ -216,7 +216,7 @@ class Migration:
         if run.command == "stamp" and run.reason is None:
             compare_with_stamp(run, after)
         elif run.command != "stamp" and run.limits.production:
-            refuse_unsafe(run, plan)
+            refuse_unsafe(run, self.revisions, plan)
             return back_up(run, plan)
         return None
 

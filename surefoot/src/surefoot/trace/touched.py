@@ -1,0 +1,67 @@
+"""touched() chooses the tables that revisions may touch, by the names in their text.
+
+A table that is touched by a name which Python puts together is not among them. It stays empty, and
+where that matters the duration of its statements is unknown.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import asyncpg
+
+from surefoot.trace.schema_objects import Relation
+from surefoot.trace.snapshot import Snapshot
+
+# The relations that each view reads.
+_VIEWS = """
+SELECT DISTINCT ev_class::bigint, refobjid::bigint FROM pg_depend
+JOIN pg_rewrite r ON r.oid = objid
+WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+  AND refobjid <> ev_class
+"""
+
+
+async def touched(
+    connection: asyncpg.Connection, snapshot: Snapshot, order: Sequence[Relation], text: str
+) -> Sequence[Relation]:
+    """The tables of `order` that the text names, and those that refer to them or are referred to.
+
+    The ones that refer to them come last: their rows go with a DELETE or TRUNCATE that cascades.
+    """
+    words = {word.lower() for word in re.findall(r"\w+", text)}
+    leads: dict[int, set[int]] = {}
+    for index in snapshot.indexes.values():
+        leads.setdefault(index.oid, set()).add(index.relation)
+    for view, relation in await connection.fetch(_VIEWS):
+        leads.setdefault(view, set()).add(relation)
+    for relation in snapshot.relations.values():
+        leads.setdefault(relation.oid, set()).update(relation.parents)
+    refers: dict[int, set[int]] = {}
+    referring: dict[int, set[int]] = {}
+    for key in snapshot.constraints.values():
+        if key.kind == "f":
+            refers.setdefault(key.relation, set()).add(key.references)
+            referring.setdefault(key.references, set()).add(key.relation)
+    named = _reached(
+        (r.oid for r in snapshot.relations.values() if _is_named(r.name, words, text)), leads
+    )
+    needed = _reached(named, refers)
+    others = _reached((each for oid in named for each in referring.get(oid, ())), refers) - needed
+    return [table for table in order if table.oid in needed] + [
+        table for table in order if table.oid in others
+    ]
+
+
+def _is_named(name: str, words: set[str], text: str) -> bool:
+    return name.lower() in words if re.fullmatch(r"\w+", name) else name in text
+
+
+def _reached(start: Iterable[int], edges: dict[int, set[int]]) -> set[int]:
+    found: set[int] = set()
+    waiting = list(start)
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(edges.get(current, ()))
+    return found
