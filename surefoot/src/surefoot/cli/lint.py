@@ -50,7 +50,7 @@ def command(
     linted = asyncio.run(lint(found, database(), wanted, listen=output.trying()))
     _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
-        raise SystemExit(linted.trace.failure.exit_code)
+        output.failed_on_scratch(linted.trace.failure)
     if any(finding.level == "error" for finding in linted.findings):
         raise SystemExit(1)
 

@@ -52,6 +52,6 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
     if found.stopped_by is not None:
-        raise SystemExit(found.stopped_by.exit_code)
+        output.failed_on_scratch(found.stopped_by)
     if any(finding.level == "error" for finding in found.findings):
         raise SystemExit(1)

@@ -38,7 +38,8 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
     # All that was added is above the statements.
     added = source.count("\n") - unit.source.count("\n")
     moved = tuple(replace(each, line=each.line + added) for each in unit.statements)
-    unit = replace(unit, source=source, statements=moved)
+    ran = frozenset(line + added for line in unit.executed or ())
+    unit = replace(unit, source=source, statements=moved, executed=ran)
     others = (each for each in linted.findings if each.revision != unit.revision)
     units = (*linted.units[:number], unit, *linted.units[number + 1 :])
     return replace(linted, findings=(*others, *judged(unit, major)[0]), units=units)
