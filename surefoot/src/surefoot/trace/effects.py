@@ -93,7 +93,7 @@ class _Comparison:
                     yield self.on(oid, "column_dropped", old.name)
             elif old is None:
                 if self.after.relations[oid].kind not in "vm":
-                    yield self.on(oid, "column_added", new.name, **vars(new))
+                    yield self.on(oid, "column_added", new.name, **new._asdict())
             else:
                 if new.name != old.name:
                     yield self.on(oid, "column_renamed", old.name, to=new.name)
@@ -155,7 +155,7 @@ class _Comparison:
                 if old is None:
                     yield self.on(new.relation, "index_remade", label)
             elif old is None:
-                facts = vars(new) | {
+                facts = new._asdict() | {
                     "constraint": oid in made and oid not in self.before.relations,
                     "columns": self.names(new.relation, new.columns),
                     "inherited": bool(self.after.relations[oid].parents),
@@ -187,7 +187,7 @@ class _Comparison:
             if new is None:
                 yield Effect("type_dropped", old.name)
             elif old is None:
-                yield Effect("type_created", new.name, fresh=True, facts=vars(new))
+                yield Effect("type_created", new.name, fresh=True, facts=new._asdict())
             elif new.name != old.name:
                 yield Effect("type_renamed", old.name, facts={"to": new.name})
             elif new.required and not old.required:
@@ -205,7 +205,7 @@ class _Comparison:
     def on_constraint(self, done: str, its: Constraint, **more: bool) -> Effect:
         """An effect on a constraint of a relation, or of a domain if there is no relation."""
         facts = {
-            **vars(its),
+            **its._asdict(),
             "references": self.label(its.references),
             "columns": self.names(its.relation, its.columns),
             **more,
@@ -249,5 +249,5 @@ def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[An
     """Key, new and old value of each entry that differs."""
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)
-        if old != new:
+        if old is not new and old != new:
             yield key, new, old

@@ -46,16 +46,19 @@ async def seed(
     """
     snapshot = await take(connection)
     order = in_order(snapshot, version_table)
+    named = frozenset(table.oid for table in order)
     if text is not None:
-        order = await touched(connection, snapshot, order, text)
-    rows = min(rows, max(LEAST_ROWS, LONGEST_BYTES // (ROW_BYTES * max(len(order), 1))))
+        named, order = await touched(connection, snapshot, order, text)
+    rows = min(rows, max(LEAST_ROWS, LONGEST_BYTES // (ROW_BYTES * max(len(named), 1))))
     until_s, left = time.monotonic() + LONGEST_S, LONGEST_BYTES
     await connection.execute(f"SET statement_timeout = '{STATEMENT_S}s'")
     filled = []
     for table in order:
         if left <= 0 or time.monotonic() > until_s:
             break
-        if await _insert_in_time(connection, Recipe(snapshot, table, rows)):
+        # The others only have to have some keys.
+        count = rows if table.oid in named else min(rows, LEAST_ROWS)
+        if await _insert_in_time(connection, Recipe(snapshot, table, count)):
             filled.append(table.quoted)
             left -= await connection.fetchval(_BYTES, table.quoted)
     if filled:

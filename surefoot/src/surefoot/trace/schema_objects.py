@@ -1,14 +1,16 @@
-"""The objects of a schema and the activity of a session, as one row of a Snapshot each."""
+"""The objects of a schema and the activity of a session, as one row of a Snapshot each.
+
+They are tuples: a large schema has tens of thousands of them before and after each statement.
+"""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 from surefoot.quoting import qualified
 
 
-@dataclass(frozen=True)
-class Relation:
+class Relation(NamedTuple):
     """A table, index, view, sequence: one row of pg_class."""
 
     oid: int
@@ -37,8 +39,7 @@ class Relation:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column of a table or a view."""
 
     relation: int
@@ -54,8 +55,7 @@ class Column:
     generated: str
 
 
-@dataclass(frozen=True)
-class Constraint:
+class Constraint(NamedTuple):
     """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
 
     oid: int
@@ -64,7 +64,7 @@ class Constraint:
     relation: int
     references: int
     validated: bool
-    index: int
+    index: int  # type: ignore[assignment]  # nobody asks a row where a value is
     columns: tuple[int, ...]
     type: int
     parent: int
@@ -72,8 +72,7 @@ class Constraint:
     check: str | None
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """An index and its columns."""
 
     oid: int
@@ -85,8 +84,7 @@ class Index:
     partial: bool
 
 
-@dataclass(frozen=True)
-class Attached:
+class Attached(NamedTuple):
     """A trigger, a policy or a rule of a table."""
 
     oid: int
@@ -96,8 +94,7 @@ class Attached:
     enabled: str = ""
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """A value of an enum."""
 
     oid: int
@@ -105,8 +102,7 @@ class Label:
     label: str
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """A type, a routine or a schema."""
 
     oid: int
@@ -118,8 +114,7 @@ class Named:
     base: str | None = None
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(NamedTuple):
     """The scans of a table and its rows read and written, in this transaction."""
 
     relation: int
@@ -134,5 +129,5 @@ class Activity:
         """The difference from an earlier Activity of the same transaction."""
         if before is None:
             return self
-        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
+        counts = zip(self[1:], before[1:], strict=True)
         return Activity(self.relation, *(now - then for now, then in counts))

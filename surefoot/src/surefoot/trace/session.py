@@ -22,13 +22,21 @@ class TracedSession:
         # The length of the answer that the current plan was made for.
         self._planned_for = 0
 
-    async def snapshot(self) -> Snapshot:
-        """The schema as the session sees it, and the session itself."""
-        document = await self._fetch(SNAPSHOT)
+    async def snapshot(self, former: Snapshot | None = None) -> Snapshot:
+        """The schema as the session sees it, and the session itself.
+
+        A former Snapshot makes it cheap: of this transaction, or of the one right before it.
+        """
+        if former is not None:
+            found = snapshots.read_snapshot(await self._fetch(SNAPSHOT, False), former)
+            # Their names are in the rows of other objects, which were not written.
+            if (found.schemas, found.types) == (former.schemas, former.types):
+                return found
+        document = await self._fetch(SNAPSHOT, True)
         if len(document) > GROWTH * self._planned_for:
             # A plan for a few tables joins hundreds of them in nested loops.
             self._planned_for = len(document)
-            del self._prepared[SNAPSHOT]
+            del self._prepared[f"{SNAPSHOT}{(True,)}"]
         return snapshots.read_snapshot(document)
 
     async def activity(self) -> Mapping[int, Activity]:
@@ -39,9 +47,11 @@ class TracedSession:
         """The settings that the session has outside of a transaction."""
         return snapshots.read_settings(await self._fetch(SESSION))
 
-    async def _fetch(self, query: str) -> Any:
-        if query not in self._prepared:
+    async def _fetch(self, query: str, *arguments: Any) -> Any:
+        # A plan for each set of arguments, as they decide what is read.
+        key = f"{query}{arguments}"
+        if key not in self._prepared:
             # Named: PostgreSQL drops an unnamed statement at the next unnamed one.
             name = f"trace_{next(_NAMES)}"
-            self._prepared[query] = await self.driver.prepare(query, name=name)
-        return await self._prepared[query].fetchval()
+            self._prepared[key] = await self.driver.prepare(query, name=name)
+        return await self._prepared[key].fetchval(*arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -24,6 +24,7 @@ from surefoot.trace.schema_objects import (
     Relation,
 )
 
+_T = TypeVar("_T")
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
 # a dependency on that relation, and plan again with each change of the first table.
@@ -33,7 +34,8 @@ LAST_OF_SERVER = 16383
 ACTIVITY = f"""
 SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
     coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
-FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
+FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
+    + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
 """  # noqa: S608 - a constant
 # The settings that the session has changed.
 SESSION = """
@@ -42,6 +44,8 @@ SELECT json_build_array(
     (SELECT json_object_agg(name, setting) FROM pg_settings WHERE source = 'session'
         AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val))::text
 """
+# Rows of a large catalog that are asked for: all, or those that this transaction has written.
+_CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
 # second, so that the next transaction starts at zero.
 SNAPSHOT = f"""
@@ -49,7 +53,7 @@ WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
 ), relations AS (
-    SELECT c.*, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+    SELECT c.*, c.xmin AS written, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
     WHERE c.oid > {LAST_OF_SERVER}
 )
 SELECT json_build_object(
@@ -59,25 +63,30 @@ SELECT json_build_object(
             (SELECT coalesce(array_agg(inhparent::bigint), '{{}}') FROM pg_inherits
              WHERE inhrelid = r.oid AND NOT inhdetachpending),
             CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
-        FROM relations r),
+        FROM relations r WHERE {_CHANGED.format("written")}
+        OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
+        OR oid IN (SELECT relid FROM pg_stat_xact_user_tables WHERE n_tup_ins > 0)),
+    'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT $1),
     'columns', (SELECT json_agg(json_build_array(
-            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), atttypid::bigint,
+            attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
+            format_type(atttypid, atttypmod), atttypid::bigint,
             n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
         FROM pg_attribute a
         JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
         LEFT JOIN pg_collation n ON n.oid = attcollation AND n.collname <> 'default'
-        WHERE attnum > 0 AND NOT attisdropped),
+        WHERE attnum > 0 AND NOT (attisdropped AND $1) AND {_CHANGED.format("a.xmin")}),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
             conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
             CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
-        WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't'),
+        WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't' AND {_CHANGED.format("c.xmin")}),
+    'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT $1),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
             indkey::smallint[], indpred IS NOT NULL))
-        FROM pg_index JOIN relations r ON r.oid = indexrelid),
+        FROM pg_index i JOIN relations r ON r.oid = indexrelid WHERE {_CHANGED.format("i.xmin")}),
     'triggers', (SELECT json_agg(json_build_array(t.oid::bigint, tgrelid::bigint, tgname,
             tgenabled)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid
         WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal),
@@ -167,6 +176,8 @@ _KINDS = {
     **dict.fromkeys(("types", "schemas", "routines"), Named),
     "activity": Activity,
 }
+# A list inside a row is a tuple: Snapshots are compared and kept.
+_LISTS = {"relations": 8, "constraints": 7, "indexes": 5}
 
 
 def read_settings(document: str) -> Settings:
@@ -181,24 +192,40 @@ def read_activity(document: str | None) -> Mapping[int, Activity]:
 
 async def take(connection: asyncpg.Connection) -> Snapshot:
     """The Snapshot of a session."""
-    return read_snapshot(await connection.fetchval(SNAPSHOT))
+    return read_snapshot(await connection.fetchval(SNAPSHOT, True))
 
 
-def read_snapshot(document: str) -> Snapshot:
-    """The result of SNAPSHOT."""
+def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
+    """The result of SNAPSHOT; with a former one, only what was written since is in it."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
-        # A list inside a row is a tuple: Snapshots are compared and kept.
-        return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
+        return found[name] or []
 
+    for name, place in _LISTS.items():
+        for row in rows(name):
+            row[place] = tuple(row[place])
     named: dict[str, Any] = {
         name: {row[0]: kind(*row) for row in rows(name)} for name, kind in _KINDS.items()
     }
+    columns = {(row[0], row[1]): Column(*row) for row in rows("columns")}
+    if former is not None:
+        oids, constraints = set(rows("relation_oids")), set(rows("constraint_oids"))
+        named["relations"] = _merged(former.relations, named["relations"], oids)
+        named["indexes"] = _merged(former.indexes, named["indexes"], oids)
+        named["constraints"] = _merged(former.constraints, named["constraints"], constraints)
+        columns = {**former.columns, **columns}
+        for key in [k for k, c in columns.items() if k[0] not in oids or c.name is None]:
+            del columns[key]
     return Snapshot(
         **named,
-        columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
+        columns=columns,
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         session=Settings(*found["session"]),
         advisory_locks=frozenset(map(tuple, rows("advisory_locks"))),
     )
+
+
+def _merged(former: Mapping[int, _T], changed: Mapping[int, _T], oids: set[Any]) -> dict[int, _T]:
+    """The objects that are still there, as they are now."""
+    return {oid: each for oid, each in {**former, **changed}.items() if oid in oids}

@@ -19,14 +19,17 @@ JOIN pg_rewrite r ON r.oid = objid
 WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
   AND refobjid <> ev_class
 """
+# Words of statements that may take rows of other tables with them.
+_CASCADES = {"cascade", "delete", "truncate"}
 
 
 async def touched(
     connection: asyncpg.Connection, snapshot: Snapshot, order: Sequence[Relation], text: str
-) -> Sequence[Relation]:
-    """The tables of `order` that the text names, and those that refer to them or are referred to.
+) -> tuple[frozenset[int], Sequence[Relation]]:
+    """The tables that the text names, and all of `order` that are to have rows.
 
-    The ones that refer to them come last: their rows go with a DELETE or TRUNCATE that cascades.
+    Among these are the tables that the named ones refer to, and, last, those that refer to them,
+    where a DELETE or TRUNCATE may take their rows with it.
     """
     words = {word.lower() for word in re.findall(r"\w+", text)}
     leads: dict[int, set[int]] = {}
@@ -46,10 +49,10 @@ async def touched(
         (r.oid for r in snapshot.relations.values() if _is_named(r.name, words, text)), leads
     )
     needed = _reached(named, refers)
-    others = _reached((each for oid in named for each in referring.get(oid, ())), refers) - needed
-    return [table for table in order if table.oid in needed] + [
-        table for table in order if table.oid in others
-    ]
+    cascades = named if words & _CASCADES else ()
+    others = _reached((each for oid in cascades for each in referring.get(oid, ())), refers)
+    first, last = ([t for t in order if t.oid in oids] for oids in (needed, others - needed))
+    return frozenset(named), [*first, *last]
 
 
 def _is_named(name: str, words: set[str], text: str) -> bool:

@@ -179,8 +179,9 @@ class Tracer:
         """Look at the session after the statement, or after those of a repetition."""
         after, self._last = measured.before, None
         if not error:
-            after, self._asked = await self._look(running, session), True
-            self._last = after if measured.statement.transactional else None
+            inside = measured.statement.transactional
+            after = await self._look(running, session, measured.before if inside else None)
+            self._last, self._asked = after if inside else None, True
         self.statements.append(
             replace(
                 recorded(
@@ -249,9 +250,11 @@ class Tracer:
         running.begins(last)
         return last
 
-    async def _look(self, running: RunningRevision, session: TracedSession) -> Snapshot:
+    async def _look(
+        self, running: RunningRevision, session: TracedSession, former: Snapshot | None = None
+    ) -> Snapshot:
         began_s = time.monotonic()
-        found = await session.snapshot()
+        found = await session.snapshot(former)
         running.lines.until_s += time.monotonic() - began_s
         return found
 

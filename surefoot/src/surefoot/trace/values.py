@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from surefoot.quoting import literal
 from surefoot.trace.schema_objects import Column
@@ -77,7 +76,7 @@ def value(snapshot: Snapshot, column: Column) -> str | None:
         if type_.name != name.strip('"'):
             continue
         if type_.base:
-            return value(snapshot, replace(column, type=type_.base))
+            return value(snapshot, column._replace(type=type_.base))
         labels = (x.label for x in snapshot.labels.values() if x.type == type_.oid)
         return next(map(literal, labels), None)
     return None
