@@ -148,7 +148,7 @@ RULES = (
         consequence="the run holds an advisory lock so that no other one starts; the statement "
         "releases it",
         help="release locks of your own by their numbers",
-        rewrite="op.execute('SELECT pg_advisory_unlock(42)')",
+        rewrite='op.execute("SELECT pg_advisory_unlock(42)")',
         detect=_unlocks,
     ),
     Rule(
