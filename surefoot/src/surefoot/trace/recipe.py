@@ -36,7 +36,7 @@ class Recipe:
         self.rows = rows
         self._varied = varied
         self._values = values or {}
-        self._all = [c for (oid, _), c in sorted(snapshot.columns.items()) if oid == table.oid]
+        self._all = snapshot.columns_of(table.oid)
         # PostgreSQL fills the others.
         self.columns = [c for c in self._all if not c.generated and not c.identity]
         # The widest reference of a column: the columns of one key belong together.

@@ -7,8 +7,9 @@ as one object dropped and another one created.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import asyncpg
@@ -152,11 +153,23 @@ class Snapshot:
     session: Settings
     advisory_locks: frozenset[tuple[int, ...]]
 
-    def references(self, oid: int) -> Iterator[Constraint]:
-        """The foreign keys of a table."""
+    @cached_property
+    def _by_table(self) -> Mapping[int, tuple[list[Column], list[Constraint]]]:
+        found: dict[int, tuple[list[Column], list[Constraint]]] = {}
+        for _, column in sorted(self.columns.items()):
+            found.setdefault(column.relation, ([], []))[0].append(column)
         for constraint in self.constraints.values():
-            if constraint.kind == "f" and constraint.relation == oid:
-                yield constraint
+            if constraint.kind == "f":
+                found.setdefault(constraint.relation, ([], []))[1].append(constraint)
+        return found
+
+    def columns_of(self, oid: int) -> Sequence[Column]:
+        """The columns of a table, in their order."""
+        return self._by_table.get(oid, ((), ()))[0]
+
+    def references(self, oid: int) -> Sequence[Constraint]:
+        """The foreign keys of a table."""
+        return self._by_table.get(oid, ((), ()))[1]
 
     @property
     def column_names(self) -> frozenset[str]:

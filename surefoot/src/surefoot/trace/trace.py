@@ -89,7 +89,7 @@ async def trace(
     scratch = replace(scratch, limits=Limits())
     try:
         for revision in start:
-            await upgrade(scratch, revision, listen=listen)
+            await upgrade(scratch, revision, listen=listen, measure=False)
     except SurefootError as error:
         return Trace((), error)
     engine = scratch.engine
@@ -107,7 +107,7 @@ async def trace(
                 failure = None
                 with tracer.on(engine.sync_engine, await table_sizes(session)):
                     try:
-                        await command(scratch, to, listen=listen)
+                        await command(scratch, to, listen=listen, measure=False)
                     except SurefootError as error:
                         failure = error
                 last = tracer.last

@@ -157,7 +157,7 @@ class Migration:
 
     def _measure(self) -> None:
         """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
-        if not self._recorder.steps:
+        if not (self._recorder.steps and self._run.measure):
             return
         try:
             self._bookkeeping.measure(self._recorder.after, self._recorder.steps[-1].direction)
