@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,11 +12,17 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.cli.project import database, json_option, project
+from surefoot.connect.database import Database
+from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.errors import SurefootError
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.lint import Linted
 from surefoot.planning.text import summary
 from surefoot.project import Project
+
+# How long lint waits for the database, whose version decides which rules apply.
+ANSWER_S = 2.0
 
 
 @click.command(name="lint")
@@ -27,6 +34,9 @@ def command(
     revisions: tuple[str, ...], since: str | None, json_: bool, format_: str | None
 ) -> None:
     """Run REVISIONS (all by default) on a scratch database, and show what would hurt.
+
+    The rules are those for the PostgreSQL of the database, if it answers, else of the scratch
+    server.
 
     \b
     Examples:
@@ -47,12 +57,30 @@ def command(
     wanted = _wanted(found, chain, revisions, since)
     if not wanted:
         output.narrate(f"no revision was added or changed since {since}: nothing to lint")
-    linted = asyncio.run(lint(found, database(), wanted, listen=output.trying()))
+    linted = asyncio.run(_linted(found, database(), wanted))
     _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
         output.failed_on_scratch(linted.trace.failure)
     if any(finding.level == "error" for finding in linted.findings):
         raise SystemExit(1)
+
+
+async def _linted(of: Project, database: Database, wanted: Sequence[str]) -> Linted:
+    major = await _major(database)
+    return await lint(of, database, wanted, major=major, listen=output.trying())
+
+
+async def _major(database: Database) -> int | None:
+    """The major version of the database that the project names, where it answers at once."""
+    if not database.is_named:
+        return None
+    with suppress(*DATABASE_ERRORS, SurefootError):
+        connection = await asyncio.wait_for(database.connect("observe"), ANSWER_S)
+        try:
+            return int(connection.get_server_version().major)
+        finally:
+            await connection.close()
+    return None
 
 
 def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
@@ -69,6 +97,8 @@ def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
     noun = "revision" if count == 1 else "revisions"
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
+    if linted.mismatch:
+        output.narrate(linted.mismatch)
     output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{allowed}")
 
 

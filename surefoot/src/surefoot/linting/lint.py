@@ -36,6 +36,19 @@ class Linted:
     units: tuple[TracedRevision, ...] = ()
     # The number of findings that the files suppress.
     suppressed: int = 0
+    # The major version of PostgreSQL that it is for, and that of the scratch server.
+    major: int | None = None
+    tried_on: int | None = None
+
+    @property
+    def mismatch(self) -> str | None:
+        """A sentence, where the scratch server has another major version than the database."""
+        if self.major == self.tried_on or self.tried_on is None:
+            return None
+        return (
+            f"tried on PostgreSQL {self.tried_on}, and the database has {self.major}: syntax, "
+            "locks and rewrites may differ"
+        )
 
 
 Complete = Callable[[Linted, int], Linted]
@@ -61,14 +74,15 @@ async def lint(
     chosen = chosen_of(revisions, wanted)
     if not chosen:
         return NOTHING
-    major = major or await server_major(scratch)
+    tried_on = await server_major(scratch)
+    major = major or tried_on
     folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
     start, to = chosen[0].down, chosen[-1].id
     text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
     traced = await trace(
         scratch, folder, start=start, to=to, rows=rows, back=back, text=text, listen=listen
     )
-    return judgement(chosen, traced, major)
+    return replace(judgement(chosen, traced, major), tried_on=tried_on)
 
 
 def chosen_of(revisions: Sequence[Revision], wanted: Iterable[str] | None) -> Sequence[Revision]:
@@ -82,7 +96,8 @@ def judgement(chosen: Sequence[Revision], traced: Trace, major: int) -> Linted:
     found = units(chosen, traced, major)
     verdicts = [judged(unit, major) for unit in found]
     findings = tuple(finding for kept, _ in verdicts for finding in kept)
-    return Linted(findings, traced, tuple(found), sum(count for _, count in verdicts))
+    count = sum(count for _, count in verdicts)
+    return Linted(findings, traced, tuple(found), count, major)
 
 
 async def with_verdicts(
@@ -154,7 +169,7 @@ def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> s
         return f"{at or ids[0]} before it was not"
     if failure is None:
         return "no upgrade to the newest of them comes to it"
-    reason = str(getattr(failure, "reason", failure.message))
+    reason = getattr(failure, "reason", "") if hasattr(failure, "revision") else failure.message
     return reason if at in (revision.id, None) else f"{at} before it failed: {reason}"
 
 

@@ -55,6 +55,8 @@ class Forecast:
     statistics: Statistics
     # Whether the scratch database had a copy of the target's schema, or that of the revisions.
     copied: bool = False
+    # What follows from a scratch server of another major version.
+    mismatch: str | None = None
     # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None
 
@@ -66,6 +68,7 @@ class Forecast:
             "database": self.database,
             "at": list(self.before),
             "schema_of": "target" if self.copied else "revisions",
+            "mismatch": self.mismatch,
             "oldest_transaction": asdict(self.statistics.oldest)
             if self.statistics.oldest
             else None,
@@ -91,9 +94,16 @@ def forecast(
         PlannedRevision(revision, planned(unit.statements, statistics), back[revision.id])
         for revision, unit in zip(pending, linted.units, strict=True)
     )
-    heads, stopped_by = tuple(before), linted.trace.failure
     return Forecast(
-        target, database, heads, revisions, linted.findings, statistics, copied, stopped_by
+        target,
+        database,
+        tuple(before),
+        revisions,
+        linted.findings,
+        statistics,
+        copied,
+        linted.mismatch,
+        linted.trace.failure,
     )
 
 

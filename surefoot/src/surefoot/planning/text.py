@@ -39,6 +39,8 @@ def _lines(forecast: Forecast) -> Iterator[str]:
     )
     if forecast.copied:
         yield "  tried on a copy of its schema"
+    if forecast.mismatch:
+        yield f"  {forecast.mismatch}"
     oldest = forecast.statistics.oldest
     if oldest is not None and oldest.age_s >= 1:
         yield (
