@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hazards.bench import Bench, found
-from surefoot.linting.lint import Linted
+from surefoot.chain.revisions import read_revisions
+from surefoot.linting.lint import Linted, lint
 
 FILE = """\
 import time
@@ -178,15 +179,16 @@ async def test_through_a_link_lines_are_seen_as_well(bench: Bench, tmp_path: Pat
     link.symlink_to(chain.folder)
     (chain.versions / "0001_x.py").write_text(body(1, 'op.execute("TRUNCATE cache")'), "utf-8")
     chain.lock()
-    from surefoot.chain.revisions import read_revisions
-    from surefoot.linting.lint import lint
-
     chain.folder = link
     async with bench.clone(rows=False) as database:
         made = database.access.engine("migrate")
         revisions = read_revisions(link / "alembic" / "versions")
-        result = await lint(bench.target(made, chain), revisions, ["0001"])
+        result = await lint(bench.target(made, chain), revisions, ["0001"], major=14)
         await made.dispose()
+    assert result.mismatch is not None
+    assert result.mismatch.endswith(
+        "and the database has 14: syntax, locks and rewrites may differ"
+    )
     assert [(f.rule, f.line) for f in result.findings] == [("avoid-truncate", FIRST)]
     assert result.trace.lines["0001"] == {FIRST}
 
