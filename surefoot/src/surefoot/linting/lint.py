@@ -135,6 +135,8 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
     """The revisions with their statements, and the remarks of squawk for that major version."""
     found, chosen = [], tuple(revisions)
     applied = traced.applied([revision.id for revision in chosen])
+    # Of all in one process: a program takes longer to start than to look at a revision.
+    told = remarks(traced.statements, major)
     for revision in chosen:
         path = _path(revision)
         statements = tuple(s for s in traced.statements if s.revision == revision.id)
@@ -151,7 +153,7 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
                 failure.code if failure else None,
                 sqlstate(failure) if failure else None,
                 path.read_text("utf-8"),
-                remarks(statements, major),
+                [each for each in told if each.statement.revision == revision.id],
                 complete=complete,
                 stopped=stopped,
                 stopped_line=int(place[1]) if place else 1,

@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from surefoot.connect import sender
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
@@ -233,11 +234,7 @@ class RevisionTransaction:
             _ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left()
         ):
             raise CommitsByItself(running.revision)
-        if (
-            running is not None
-            and self._stepped
-            and self._run.project.version_table.name not in statement
-        ):
+        if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
         wanted = self._step_class if self.outside else self._class_of(statement, cursor)
         if running is not None and not self.outside:
