@@ -3,7 +3,7 @@
 An effect on a relation that the revision itself created is `fresh`: nothing uses the relation yet.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -106,12 +106,8 @@ class _Comparison:
                     yield self.on(oid, "column_required", new.name)
 
     def constraints(self) -> Iterator[Effect]:
-        remade = _exchanged(
-            *(
-                {(c.relation, c.type, c.name, c.kind): oid for oid, c in state.constraints.items()}
-                for state in (self.before, self.after)
-            )
-        )
+        states = (self.before.constraints, self.after.constraints)
+        remade = _exchanged(*states, lambda _, c: (c.relation, c.type, c.name, c.kind))
         for oid, new, old in _pairs(self.before.constraints, self.after.constraints):
             if oid in remade:
                 if old is None:
@@ -138,12 +134,9 @@ class _Comparison:
                 yield self.on_constraint("renamed", old)
 
     def indexes(self) -> Iterator[Effect]:
-        remade = _exchanged(
-            *(
-                {(i.relation, state.relations[o].label): o for o, i in state.indexes.items()}
-                for state in (self.before, self.after)
-            )
-        )
+        names = {**self.after.relations, **self.before.relations}
+        states = (self.before.indexes, self.after.indexes)
+        remade = _exchanged(*states, lambda oid, i: (i.relation, names[oid].label))
         made = {each.index for each in self.after.constraints.values() if each.index}
         for oid, new, old in _pairs(self.before.indexes, self.after.indexes):
             if new is None:
@@ -239,10 +232,13 @@ def _typed(column: Column) -> str:
     return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
 
 
-def _exchanged(before: Mapping[Any, int], after: Mapping[Any, int]) -> frozenset[int]:
-    """The oids of both sides where the name is the same and the oid is not."""
-    pairs = ((before[name], after[name]) for name in before.keys() & after.keys())
-    return frozenset(oid for pair in pairs if pair[0] != pair[1] for oid in pair)
+def _exchanged(
+    before: Mapping[int, T], after: Mapping[int, T], name: Callable[[int, T], Any]
+) -> frozenset[int]:
+    """The oids that went, and those that came, under the same name."""
+    went = {name(oid, before[oid]): oid for oid in before.keys() - after.keys()}
+    came = {name(oid, after[oid]): oid for oid in after.keys() - before.keys()}
+    return frozenset(oid for key in went.keys() & came.keys() for oid in (went[key], came[key]))
 
 
 def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:

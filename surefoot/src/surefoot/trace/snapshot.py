@@ -31,13 +31,17 @@ _T = TypeVar("_T")
 # a dependency on that relation, and plan again with each change of the first table.
 LAST_OF_SERVER = 16383
 
-# Rows read and written by the session since PostgreSQL last flushed its statistics, by table.
-ACTIVITY = f"""
-SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
-    coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
+# The tables of which rows were read or written since PostgreSQL last flushed the statistics of the
+# session, and how many.
+_ACTIVE = f"""
+SELECT x.relid, x.seq_scan, x.seq_tup_read, coalesce(x.idx_tup_fetch, 0) AS fetched, x.n_tup_ins,
+    x.n_tup_upd, x.n_tup_del
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
     + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
 """  # noqa: S608 - a constant
+_ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
+    n_tup_upd, n_tup_del))"""
+ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
 # The settings that the session has changed.
 SESSION = """
 SELECT json_build_array(
@@ -56,7 +60,7 @@ WITH spaces AS (
 ), relations AS (
     SELECT c.*, c.xmin AS written, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
     WHERE c.oid > {LAST_OF_SERVER}
-)
+), active AS MATERIALIZED ({_ACTIVE})
 SELECT json_build_object(
     'relations', (SELECT json_agg(json_build_array(
             oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
@@ -66,7 +70,7 @@ SELECT json_build_object(
             CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
         FROM relations r WHERE {_CHANGED.format("written")}
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
-        OR oid IN (SELECT relid FROM pg_stat_xact_user_tables WHERE n_tup_ins > 0)),
+        OR oid IN (SELECT relid FROM active WHERE n_tup_ins > 0)),
     'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT $1),
     'columns', (SELECT json_agg(json_build_array(
             attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
@@ -108,7 +112,7 @@ SELECT json_build_object(
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend
             WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')),
-    'activity', ({ACTIVITY})::json,
+    'activity', (SELECT {_ROWS} FROM active),
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
