@@ -136,10 +136,10 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
             None,
             "error",
             3,
-            "REFUSED [revision-unsafe]  0001 may hurt a database in use: lint has not seen all of "
+            "REFUSED [revision-unseen]  0001 may hurt a database in use: lint has not seen all of "
             "it, as it is now\n",
         ),
-        ("unknown", "error", 3, "REFUSED [revision-unsafe]  0001 may hurt a database in use"),
+        ("unknown", "error", 3, "REFUSED [revision-unseen]  0001 may hurt a database in use"),
         (
             "unknown",
             "warn",

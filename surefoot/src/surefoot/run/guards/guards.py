@@ -14,6 +14,7 @@ from surefoot.errors import (
     BackupMissing,
     DataWouldBeLost,
     RevisionUnsafe,
+    RevisionUnseen,
     ServicesAlive,
     StampRefused,
 )
@@ -46,7 +47,7 @@ def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[Planne
     """Look up the lint verdicts of the revisions that are to be applied, as their files are.
 
     On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
-    it, or where lint has not seen all of it.
+    it; RevisionUnseen, where lint has not seen all of it.
     """
     if run.limits.lint == "off":
         return
@@ -55,8 +56,10 @@ def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[Planne
         revision = by_id.get(about.revision)
         if about.direction != "upgrade" or revision is None:
             continue
-        if (revision.broken_rules or revision.is_unknown) and run.limits.lint == "error":
+        if revision.broken_rules and run.limits.lint == "error":
             raise RevisionUnsafe(revision.id, revision.broken_rules)
+        if revision.is_unknown and run.limits.lint == "error":
+            raise RevisionUnseen(revision.id)
         warning = f"was not seen to its end: {command()} lock" if revision.is_unknown else ""
         if revision.broken_rules:
             warning = f"breaks {', '.join(revision.broken_rules)}"
