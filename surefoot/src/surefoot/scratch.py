@@ -5,6 +5,7 @@ URL, or on a throw-away server. Beside another database nothing is committed tha
 server when the scratch database is dropped: roles, tablespaces, settings of roles.
 """
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.embedded import EmbeddedServer, find_binaries
-from surefoot.errors import ClusterChanged
+from surefoot.errors import ClusterChanged, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 
@@ -45,8 +46,11 @@ ORDER BY 1
 """
 
 PATIENCE_S = 2.0
+# Of one statement on a scratch database; sample rows are few.
+STATEMENT_S = 60.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-PARENT = _MEMORY if _MEMORY.is_dir() else None
+# A server with a large schema and sample rows.
+ROOM_BYTES = 400 * 1024**2
 
 
 @asynccontextmanager
@@ -57,8 +61,8 @@ async def scratch(
 
     A throw-away server has that major, where its programs are installed.
 
-    On failure: ServerBinariesMissing, ServerStartFailed; with a `scratch_url` what connecting can
-    meet, and PermissionMissing where its role may not create a database.
+    On failure: ServerBinariesMissing, ServerStartFailed, ScratchRoomMissing; with a `scratch_url`
+    what connecting can meet, and PermissionMissing where its role may not create a database.
     """
     if database.scratch_url is not None or not database.is_named:
         named = database if database.scratch_url is None else database.at(database.scratch_url)
@@ -67,7 +71,7 @@ async def scratch(
                 await _prepare(engine, project)
                 yield engine
         return
-    with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=PARENT) as folder:
+    with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place()) as folder:
         embedded = EmbeddedServer(
             Path(folder) / "server",
             bindir=database.pg_bindir,
@@ -79,6 +83,16 @@ async def scratch(
             async with _engine(database.at(running.url())) as engine:
                 await _prepare(engine, project)
                 yield engine
+
+
+def _place() -> Path:
+    """A folder with room for a server, in memory where possible. On failure: ScratchRoomMissing."""
+    places = [each for each in (_MEMORY, Path(tempfile.gettempdir())) if each.is_dir()]
+    free = {each: shutil.disk_usage(each).free for each in places}
+    for place, size in free.items():
+        if size >= ROOM_BYTES:
+            return place
+    raise ScratchRoomMissing(ROOM_BYTES, free)
 
 
 async def _prepare(engine: AsyncEngine, project: Project | None) -> None:
@@ -121,7 +135,9 @@ async def _beside(database: Database) -> AsyncIterator[AsyncEngine]:
 async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
     # Nobody waits here but the sessions of one trace, for each other.
     limits = replace(
-        database.limits, lock_timeout_s=max(database.limits.lock_timeout_s, PATIENCE_S)
+        database.limits,
+        lock_timeout_s=max(database.limits.lock_timeout_s, PATIENCE_S),
+        statement_timeout_s=STATEMENT_S,
     )
     engine = replace(database, limits=limits).engine("migrate")
     try:

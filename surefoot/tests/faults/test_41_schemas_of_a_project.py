@@ -205,7 +205,7 @@ async def test_a_fingerprint_of_another_method_is_not_comparable(
         found = (await agreement(made, chain.lock_path)).found
         for written, agrees in ((found, True), (found.partition("/")[0], None), ("0" * 64, None)):
             text = chain.lock_path.read_text("utf-8")
-            chain.lock_path.write_text(text.replace("-  -\n", f"{written}  -\n"), "utf-8")
+            chain.lock_path.write_text(text.replace("-  -/", f"{written}  -/"), "utf-8")
             assert (await agreement(made, chain.lock_path)).agrees is agrees
             chain.lock_path.write_text(text, "utf-8")
     assert read_lock(chain.lock_path)[0].fingerprint is None

@@ -13,6 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 _VALUE = re.compile(r"\{(\w+)\}")
 _DETECTED = {
     "traced": "in the trace of the revision on a scratch database",
+    "run": "by how the revision runs on a scratch database",
     "read": "in the source of the revision",
     "squawk": "by squawk, in the statements that the revision executes",
 }

@@ -18,8 +18,6 @@ from surefoot.rules.registry import RULES
 
 CASES = list(cases())
 BAD = [case for case in CASES if case.is_bad]
-# The server refuses these.
-REFUSED = {"require-step-outside-a-transaction", "require-committed-enum-value"}
 TRACED = [case for case in BAD if RULES[case.rule].seen == "traced"]
 # One of each module of rules, for those who do not run what is slow.
 SAMPLE = {
@@ -77,8 +75,8 @@ async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case)
     """Also in a chain that does the same well."""
     linted = await bench.of(case)
     assert found(linted) == case.expected()
-    refused = not REFUSED.isdisjoint(finding.rule for finding in linted.findings)
-    assert (linted.trace.failure is not None) == refused
+    stopped = "require-complete-trace" in {finding.rule for finding in linted.findings}
+    assert (linted.trace.failure is not None) == stopped
 
 
 @pytest.mark.sample(3)

@@ -173,7 +173,9 @@ async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path)
     """A revision that fails is a failure of the trace, and its statements are there."""
     write(revision, "ALTER TABLE jobs DROP COLUMN note", "SELECT nonsense")
     linted = await bench.lint([revision])
-    assert [f.rule for f in linted.findings] == ["avoid-dropping-a-column"]
+    dropped, stopped = linted.findings
+    assert (dropped.rule, stopped.rule) == ("avoid-dropping-a-column", "require-complete-trace")
+    assert (stopped.line, "42703" in stopped.consequence) == (12, True)
     assert linted.trace.failure is not None
     assert linted.trace.failure.code == "run-failed"
     assert [s.error for s in linted.trace.statements] == [None, "42703"]

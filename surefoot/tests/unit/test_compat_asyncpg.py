@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -17,6 +19,7 @@ from surefoot.compat.asyncpg import (
     EndingTransaction,
     MigratingConnection,
     UnpreparedStatement,
+    observe,
 )
 from surefoot.connect.database import Role
 from surefoot.run.question import ask
@@ -77,6 +80,46 @@ async def test_statements_and_a_query_are_one_message(database: Database, role: 
 
     async with engine(database.access, role) as made, made.connect() as connection:
         assert await connection.run_sync(asked) == ["ä\\", None, None, ""]
+
+
+async def test_every_message_that_runs_sql_is_observed(database: Database) -> None:
+    """`_protocol` sends it, whichever method of a connection was called; until the end."""
+    connection = await asyncpg.connect(database.url, statement_cache_size=0)
+    seen: list[tuple[str, bool]] = []
+
+    async def around(sql: str, send: Callable[[], Awaitable[Any]], parses: bool) -> Any:
+        seen.append((sql, parses))
+        return await send()
+
+    end = observe(connection, around)
+    await connection.execute("CREATE TEMPORARY TABLE t (id int, at timestamptz[])")
+    await connection.execute("INSERT INTO t VALUES ($1)", 1)
+    await connection.executemany("INSERT INTO t VALUES ($1)", [(2,), (3,)])
+    assert await connection.fetchval("SELECT max(id) FROM t") == 3
+    async with connection.transaction():
+        assert [row["id"] async for row in connection.cursor("SELECT id FROM t")] == [1, 2, 3]
+    await connection.copy_records_to_table("t", records=[(4,)], columns=["id"])
+    await connection.copy_from_query("SELECT 5", output=io.BytesIO())
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await connection.fetch("SELECT nonsense")
+    assert not connection.is_in_transaction()
+    sent = [sql.strip() for sql, parses in seen if not parses]
+    assert sent == [
+        "CREATE TEMPORARY TABLE t (id int, at timestamptz[])",
+        "INSERT INTO t VALUES ($1)",
+        "INSERT INTO t VALUES ($1)",
+        "SELECT max(id) FROM t",
+        "BEGIN;",
+        "SELECT id FROM t",
+        "COMMIT;",
+        'COPY "t"("id") FROM STDIN (FORMAT binary)',
+        "COPY (SELECT 5) TO STDOUT",
+    ]
+    assert ("SELECT nonsense", True) in seen
+    end()
+    await connection.execute("SELECT 1")
+    assert seen[-1] == ("SELECT nonsense", True)
+    await connection.close()
 
 
 def test_the_fast_path_imports_no_other_library() -> None:

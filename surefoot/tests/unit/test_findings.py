@@ -11,7 +11,7 @@ import pytest
 from surefoot.rules.findings import Finding, TracedRevision, examine, measured
 from surefoot.rules.registry import RULES
 from surefoot.trace.effects import Effect
-from surefoot.trace.snapshot import Activity
+from surefoot.trace.schema_objects import Activity
 from surefoot.trace.statement import Statement
 
 PATH = Path("alembic/versions/0009_find_jobs_by_rank.py")
@@ -25,7 +25,7 @@ CREATED = {
 
 
 def statement(**what: Any) -> Statement:
-    return Statement("0009", PATH, 21, 1, "CREATE INDEX …", True, **what)
+    return Statement("0009", 21, 1, "CREATE INDEX …", True, **what)
 
 
 def finding() -> Finding:

@@ -1,10 +1,13 @@
 """Revision files and revisions.lock, read from disk."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from surefoot.chain.lockfile import check_lock, lock_header, read_lock, write_lock
+from surefoot.chain import revisions as chain
+from surefoot.chain.lockfile import check_lock, lock_header, read_lock, with_known, write_lock
 from surefoot.chain.revisions import ancestors, heads, read_revisions
 from surefoot.errors import LockFileStale, RevisionsBroken
 
@@ -144,6 +147,37 @@ def test_a_stale_lock_names_each_difference(versions: Path) -> None:
         "  help: run `surefoot lock` and commit the file"
     )
     assert caught.value.exit_code == 1
+
+
+def test_a_verdict_is_known_where_its_seal_is_that_of_the_file(versions: Path) -> None:
+    """A comment that allowed a rule is gone, a line was edited by hand, the rules are newer."""
+    lock, path = versions.parent / "revisions.lock", versions / "0001_step_0001.py"
+    (versions / "0003_step_0003.py").unlink()
+    allowed = path.read_text("utf-8") + "\n# allow avoid-truncate: it is a cache\n"
+    path.write_text(allowed, "utf-8")
+
+    def known() -> list[tuple[str | None, str | None]]:
+        found = with_known(read_revisions(versions), read_lock(lock))
+        return [(each.fingerprint, each.verdict) for each in found]
+
+    linted = [
+        replace(each, fingerprint="f/2", verdict=verdict)
+        for each, verdict in zip(read_revisions(versions), ("clean", "avoid-x"), strict=True)
+    ]
+    write_lock(lock, linted)
+    written = lock.read_text("utf-8")
+    assert known() == [("f/2", "clean"), ("f/2", "avoid-x")]
+    path.write_text(allowed.replace("avoid-truncate", "avoid-renaming"), "utf-8")
+    assert known() == [(None, None), ("f/2", "avoid-x")]
+    path.write_text(allowed, "utf-8")
+    lock.write_text(written.replace("avoid-x", "clean"), "utf-8")
+    assert known() == [("f/2", "clean"), (None, None)]
+    lock.write_text(re.sub("/[0-9a-f]{16}", "", written), "utf-8")
+    assert known() == [(None, None), (None, None)]
+    write_lock(lock, linted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chain, "RULES_VERSION", "0")
+        assert known() == [(None, None), (None, None)]
 
 
 def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from typing import get_args
 
 import pytest
 
 from harness.rules_page import PAGE, reference
+from surefoot.chain.revisions import RULES_VERSION
 from surefoot.rules.findings import Level, Rule
 from surefoot.rules.registry import CHAPTERS, RULES
 
@@ -26,6 +28,13 @@ def test_the_page_is_current() -> None:
 def test_no_two_rules_have_one_id() -> None:
     """A suppression names one rule."""
     assert len(RULES) == sum(len(rules) for rules in CHAPTERS.values())
+
+
+def test_a_change_of_the_rules_changes_their_version() -> None:
+    """A clean verdict of other rules says nothing: raise RULES_VERSION with this digest."""
+    records = sorted((r.id, r.level, r.since, r.until, r.seen) for r in RULES.values())
+    digest = hashlib.sha256(repr(records).encode()).hexdigest()[:12]
+    assert (RULES_VERSION, digest) == ("1", "7a1f634abacd")
 
 
 @each_rule

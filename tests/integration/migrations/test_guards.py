@@ -132,7 +132,20 @@ def test_tables_without_a_revision_table_are_adopted_in_the_open(database: Datab
             "in the file with a reason, then `vegafs lock`; VEGAFS_MIGRATE_LINT=warn only warns\n",
         ),
         ("avoid-truncate", "warn", 0, "WARNING [revision-unsafe]  0001 breaks avoid-truncate\n"),
-        (None, "error", 0, "WARNING [revision-unsafe]  0001 was never linted: vegafs lock\n"),
+        (
+            None,
+            "error",
+            3,
+            "REFUSED [revision-unseen]  0001 may hurt a database in use: lint has not seen all of "
+            "it, as it is now\n",
+        ),
+        ("unknown", "error", 3, "REFUSED [revision-unseen]  0001 may hurt a database in use"),
+        (
+            "unknown",
+            "warn",
+            0,
+            "WARNING [revision-unsafe]  0001 was not seen to its end: vegafs lock\n",
+        ),
         ("avoid-truncate", "off", 0, "APPLY"),
         (CLEAN, "error", 0, "APPLY"),
     ],

@@ -127,8 +127,8 @@ def test_lint_since_a_commit_looks_at_what_was_added(project: Path, command: Com
     git("init", "-q", "-b", "main")
     git("add", "-A")
     git("commit", "-qm", "Start")
-    assert command("vegafs", "lint", "--since", "HEAD").err == (
-        "0 errors, 0 warnings in 0 revisions\n"
+    assert command("vegafs", "lint", "--since", "HEAD") == Result(
+        0, "", "no revision was added or changed since HEAD: nothing to lint\n"
     )
     write(project, UNSAFE)
     assert command("vegafs", "lint", "--since", "HEAD").out == FOUND

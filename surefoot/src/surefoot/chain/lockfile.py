@@ -16,8 +16,8 @@ from surefoot.errors.names import command
 
 _HEADER = """\
 # One line a revision, in order: id, the one before, phase, slug, sha256 of its code, the
-# fingerprint of the schema that it gives, and lint's verdict: clean, or the rules that it breaks
-# (- where nobody has looked yet).
+# fingerprint of the schema that it gives, and lint's verdict: clean, unknown, or the rules that it
+# breaks (- where nobody has looked yet), with a seal of what the verdict is of.
 # Two branches that add a revision conflict here before they conflict in a database.
 # Written by `alembic revision`; after an edit by `{command} lock`.
 """
@@ -71,10 +71,20 @@ def _lines(path: Path) -> Sequence[str]:
 def from_line(line: Sequence[str]) -> Revision:
     """The revision of a line of `lock_lines`; a fingerprint of another method counts as none."""
     identifier, down, phase, slug, sha256, *known = line
-    fingerprint, verdict = (None if each == "-" else each for each in known)
+    verdict, _, seal = known[1].partition("/")
+    fingerprint = None if known[0] == "-" else known[0]
     if fingerprint is not None and not fingerprint.endswith(FINGERPRINT_METHOD):
         fingerprint = None
-    return Revision(identifier, predecessors(down), phase, slug, sha256, fingerprint, verdict)
+    return Revision(
+        identifier,
+        predecessors(down),
+        phase,
+        slug,
+        sha256,
+        fingerprint,
+        None if verdict == "-" else verdict,
+        seal,
+    )
 
 
 def predecessors(field: str) -> tuple[str, ...]:
@@ -124,12 +134,15 @@ def with_known(revisions: Sequence[Revision], locked: Sequence[Revision]) -> tup
     """The revisions from disk with the fingerprints and verdicts of the lock, up to the first edit.
 
     A schema depends on all revisions before it, so none is known after the first difference.
+    Nor is one known whose seal is not that of its file: a suppression was removed, the line was
+    edited by hand, or the rules are newer.
     """
     known: list[Revision] = []
     for revision, former in zip_longest(revisions, locked):
         if revision is None or revision != former:
             break
-        known.append(replace(revision, fingerprint=former.fingerprint, verdict=former.verdict))
+        told = replace(revision, fingerprint=former.fingerprint, verdict=former.verdict)
+        known.append(told if told.made_seal() == former.seal else revision)
     return (*known, *revisions[len(known) :])
 
 

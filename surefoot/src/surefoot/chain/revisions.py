@@ -4,6 +4,8 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 """
 
 import ast
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -16,10 +18,16 @@ from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
+# Where the revision was not seen to its end.
+UNKNOWN = "unknown"
 FUNCTIONS = ("upgrade", "downgrade")
 # Alembic leaves them alone: a package's own file, and the lock file of an editor.
 _NO_REVISIONS = ("__init__", ".#")
 
+
+# Raised whenever the rules or the trace may judge a revision in another way than before.
+RULES_VERSION = "1"
+_ALLOWED = re.compile(r"#\s*allow\s.*")
 
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
@@ -36,8 +44,12 @@ class Revision:
     sha256: str
     # Of the catalog after it. The file does not have it, so two revisions may differ in it.
     fingerprint: str | None = field(default=None, compare=False)
-    # The result of lint: CLEAN, or the rules of level error that it breaks, joined by +.
+    # The result of lint: CLEAN, or the broken rules of level error and UNKNOWN, joined by +.
     verdict: str | None = field(default=None, compare=False)
+    # Of the line in revisions.lock: fingerprint and verdict are known where it is that of the file.
+    seal: str | None = field(default=None, compare=False)
+    # The comments of its file that allow a rule to be broken.
+    allowed: tuple[str, ...] = field(default=(), compare=False)
     # Of a contract revision: the oldest revision whose code still works after it. The ledger keeps
     # it for builds that do not have the file; revisions.lock does not have it.
     requires_code: str | None = field(default=None, compare=False)
@@ -52,13 +64,25 @@ class Revision:
     def line(self) -> str:
         """The line of the revision in revisions.lock."""
         down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
-        fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint)
-        return "  ".join((*fields, self.verdict or "-"))
+        verdict = f"{self.verdict or '-'}/{self.made_seal()}"
+        fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint, verdict)
+        return "  ".join(fields)
+
+    def made_seal(self) -> str:
+        """Binds fingerprint and verdict to the code, to its suppressions and to the rules."""
+        bound = (self.sha256, *self.down, *self.allowed, self.fingerprint, self.verdict)
+        return hashlib.sha256(repr((RULES_VERSION, *bound)).encode()).hexdigest()[:16]
 
     @property
     def broken_rules(self) -> tuple[str, ...]:
         """The rules that lint found broken; empty also where lint has not run."""
-        return () if self.verdict in (None, CLEAN) else tuple(self.verdict.split("+"))
+        parts = (self.verdict or CLEAN).split("+")
+        return tuple(part for part in parts if part not in (CLEAN, UNKNOWN))
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether lint has not seen all of it."""
+        return self.verdict is None or UNKNOWN in self.verdict.split("+")
 
 
 def source_files(versions: Path, *, recursive: bool = False) -> list[Path]:
@@ -159,7 +183,8 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
 def _read(path: Path) -> Revision | None:
     """The revision in a file, or None where the file holds none."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        source = path.read_bytes()
+        tree = ast.parse(source, filename=str(path))
     except OSError as error:
         raise RevisionsBroken(
             f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
@@ -202,5 +227,12 @@ def _read(path: Path) -> Revision | None:
         )
     slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
     return Revision(
-        identifier, downs, str(phase), slug, checksum(tree), requires_code=requires_code, path=path
+        identifier,
+        downs,
+        str(phase),
+        slug,
+        checksum(tree),
+        requires_code=requires_code,
+        allowed=tuple(_ALLOWED.findall(source.decode(errors="replace"))),
+        path=path,
     )

@@ -1,8 +1,10 @@
 """`surefoot lint`: find revisions that would hurt a database in use, before they run."""
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,11 +12,17 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.cli.project import database, json_option, project
+from surefoot.connect.database import Database
+from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.errors import SurefootError
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.lint import Linted
 from surefoot.planning.text import summary
 from surefoot.project import Project
+
+# How long lint waits for the database, whose version decides which rules apply.
+ANSWER_S = 2.0
 
 
 @click.command(name="lint")
@@ -27,6 +35,9 @@ def command(
 ) -> None:
     """Run REVISIONS (all by default) on a scratch database, and show what would hurt.
 
+    The rules are those for the PostgreSQL of the database, if it answers, else of the scratch
+    server.
+
     \b
     Examples:
       surefoot lint
@@ -37,20 +48,43 @@ def command(
       # allow avoid-dropping-a-column: nothing has read it since release 12
 
     \b
-    Exit codes: 0 no error; 1 an error; 2 usage.
+    Exit codes: 0 no error; 1 an error; 2 usage; 4 or 75 a revision or the scratch server failed.
     """
     found = project()
     chain = found.revisions()
+    if not chain:
+        raise click.UsageError(f"there is no revision in {os.path.relpath(found.versions)}")
     wanted = _wanted(found, chain, revisions, since)
-    linted = asyncio.run(lint(found, database(), wanted))
-    _print(linted, len(wanted), json_=json_, format_=format_)
+    if not wanted:
+        output.narrate(f"no revision was added or changed since {since}: nothing to lint")
+    linted = asyncio.run(_linted(found, database(), wanted))
+    _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
-        raise linted.trace.failure
+        output.failed_on_scratch(linted.trace.failure)
     if any(finding.level == "error" for finding in linted.findings):
         raise SystemExit(1)
 
 
-def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> None:
+async def _linted(of: Project, database: Database, wanted: Sequence[str]) -> Linted:
+    major = await _major(database)
+    return await lint(of, database, wanted, major=major, listen=output.trying())
+
+
+async def _major(database: Database) -> int | None:
+    """The major version of the database that the project names, where it answers at once."""
+    if not database.is_named:
+        return None
+    with suppress(*DATABASE_ERRORS, SurefootError):
+        connection = await asyncio.wait_for(database.connect("observe"), ANSWER_S)
+        try:
+            return int(connection.get_server_version().major)
+        finally:
+            await connection.close()
+    return None
+
+
+def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
+    count = sum(unit.complete for unit in linted.units)
     if json_:
         found = [finding.as_json() for finding in linted.findings]
         output.answer_json({"schema_version": 1, "revisions": count, "findings": found})
@@ -61,7 +95,11 @@ def _print(linted: Linted, count: int, *, json_: bool, format_: str | None) -> N
             output.answer(f"{finding.render()}\n")
     allowed = f", {linted.suppressed} allowed by the files" if linted.suppressed else ""
     noun = "revision" if count == 1 else "revisions"
-    output.narrate(f"{summary(linted.findings)} in {count} {noun}{allowed}")
+    missed = len(linted.units) - count
+    untried = f", {missed} not run to the end" if missed else ""
+    if linted.mismatch:
+        output.narrate(linted.mismatch)
+    output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{allowed}")
 
 
 def _wanted(
@@ -81,11 +119,14 @@ def _wanted(
 
 
 def _changed_since(versions: Path, reference: str) -> set[Path]:
-    """Files below the folder of revisions that differ from a commit, or that git does not know."""
-    options = ("--name-only", "--diff-filter=d", "--relative")
+    """Files below the folder of revisions that differ from a commit, or that git does not know.
+
+    Ignored ones as well: git cannot say when they changed.
+    """
+    options = ("--name-only", "--diff-filter=d", "--relative", "-z")
     changed = _git(versions, "diff", *options, reference, "--", ".")
-    added = _git(versions, "ls-files", "--others", "--exclude-standard", "--", ".")
-    return {(versions / name).resolve() for name in (changed + added).splitlines()}
+    added = _git(versions, "ls-files", "--others", "-z", "--", ".")
+    return {(versions / name).resolve() for name in (changed + added).split("\0") if name}
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -11,7 +11,7 @@ from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
 from surefoot.differences.fingerprints import fingerprinted
-from surefoot.errors import RevisionsBroken, names
+from surefoot.errors import LockFileStale, RevisionsBroken, names
 from surefoot.linting.lint import with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import scratch
@@ -31,6 +31,12 @@ def command(check: bool) -> None:
     revisions, lock = found.revisions(), found.lock
     if check:
         check_lock(lock, revisions)
+        told = with_known(revisions, locked := read_lock(lock))
+        unsealed = [a.id for a, b in zip(told, locked, strict=True) if a.verdict != b.verdict]
+        if unsealed:
+            raise LockFileStale(
+                lock.name, [f"the verdict of {each} is of other code or rules" for each in unsealed]
+            )
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
         return
     revisions = with_known(revisions, _locked(lock))
@@ -45,6 +51,9 @@ def command(check: bool) -> None:
         if revision.broken_rules:
             rules = ", ".join(revision.broken_rules)
             output.narrate(f"{revision.id} breaks {rules}: {names.command()} lint {revision.id}")
+        if revision.is_unknown:
+            said = "was not seen to its end"
+            output.narrate(f"{revision.id} {said}: {names.command()} lint {revision.id}")
 
 
 async def _completed(
@@ -54,7 +63,7 @@ async def _completed(
         async with scratch(database, of) as engine:
             revisions = await fingerprinted(Target.of(engine, of), revisions)
     async with scratch(database, of) as engine:
-        judged, _ = await with_verdicts(Target.of(engine, of), revisions)
+        judged, _ = await with_verdicts(Target.of(engine, of), revisions, listen=output.trying())
     return judged
 
 

@@ -1,13 +1,20 @@
 """Prints: answers on stdout, everything else on stderr."""
 
 import json
+import sys
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
+from surefoot.errors import RunFailed, SurefootError
 from surefoot.errors.disclosure import disclosed, in_json, printable
+from surefoot.run.events import Event, Listen, RevisionDone
 from surefoot.run.narration import narrated
+
+# Quick runs tell nothing, others as often: on a terminal, and in a log.
+PROGRESS_S = {True: 2.0, False: 30.0}
 
 
 def answer(text: str) -> None:
@@ -34,6 +41,29 @@ def narrate(text: str) -> None:
 
 
 tell = narrated(narrate)
+
+
+def failed_on_scratch(cause: SurefootError) -> NoReturn:
+    """Say why nothing more was tried, and exit with the code of the error."""
+    # The help of a run that failed is about the next run of it.
+    help_ = "" if isinstance(cause, RunFailed) else f"\n  help: {cause.help}"
+    error(f"{cause.word} [{cause.code}]  on the scratch database: {cause.message}{help_}")
+    raise SystemExit(cause.exit_code)
+
+
+def trying() -> Listen:
+    """A listener that narrates the runs on a scratch database, where they take a moment."""
+    told_s, every_s = time.monotonic(), PROGRESS_S[sys.stderr.isatty()]
+
+    def listen(event: Event) -> None:
+        nonlocal told_s
+        if isinstance(event, RevisionDone) and time.monotonic() - told_s >= every_s:
+            told_s = time.monotonic()
+            verb = "reverted" if event.revision.direction == "downgrade" else "run"
+            place = f"{event.number} of {event.total}"
+            narrate(f"  {event.revision.revision} {verb} on the scratch database ({place})")
+
+    return listen
 
 
 def error(text: str) -> None:

@@ -37,7 +37,14 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
     trying = opened()[0].resolved_database()
     with serving(target) as database:
         found = asyncio.run(
-            plan(project(), database, name=target, trying=trying, from_database=from_database)
+            plan(
+                project(),
+                database,
+                name=target,
+                trying=trying,
+                from_database=from_database,
+                listen=output.trying(),
+            )
         )
     if json_ or format_ is None:
         output.answer_as(json_, found, lambda: render(found))
@@ -45,6 +52,6 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
         output.answer(FORMATS[format_](found.findings))
         output.narrate(summary(found.findings))
     if found.stopped_by is not None:
-        raise found.stopped_by
+        output.failed_on_scratch(found.stopped_by)
     if any(finding.level == "error" for finding in found.findings):
         raise SystemExit(1)

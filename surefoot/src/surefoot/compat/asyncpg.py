@@ -6,6 +6,10 @@ SQLAlchemy nor Alembic.
 Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes every later one of
                        the connection for a savepoint in it. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
+Connection._protocol   sends every message. The public `add_query_logger` hears of a statement after
+                       it has run, and of neither COPY nor cursors; a trace looks at the session
+                       before and after each.
+introspection          asyncpg's own queries about types, which it sends for any statement.
 PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
                        methods that SQLAlchemy calls on a statement without parameters and rows,
                        CopiedText those for one row with one text.
@@ -19,11 +23,12 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
+from asyncpg import introspection
 from asyncpg.transaction import Transaction
 from asyncpg.types import Attribute, Type
 
@@ -174,3 +179,73 @@ class CopiedText(UnpreparedStatement):
             return []
         (length,) = struct.unpack_from("!i", row, 2)
         return [(row[6:][:length].decode() if length >= 0 else None,)]
+
+
+# Calls the function that sends a message, whose SQL it is given, and returns its result. The last
+# argument says that the message only parses the SQL.
+Around = Callable[[str, Callable[[], Awaitable[Any]], bool], Awaitable[Any]]
+_INTROSPECTION = {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13}
+
+
+def observe(connection: asyncpg.Connection[asyncpg.Record], around: Around) -> Callable[[], None]:
+    """Call `around` for each message that runs SQL, until the result is called."""
+    of: Any = connection
+    protocol = of._protocol
+    of._protocol = observed = ObservedProtocol(protocol, around)
+
+    def end() -> None:
+        if of._protocol is observed:  # it has none after it was closed
+            of._protocol = protocol
+
+    return end
+
+
+class ObservedProtocol:
+    """Stands in for asyncpg's protocol: raw cursors, COPY and driver connections end here."""
+
+    def __init__(self, protocol: Any, around: Around) -> None:
+        self._protocol, self._around = protocol, around
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
+
+    async def query(self, query: str, timeout: Any) -> Any:
+        """One or several statements, as text."""
+        return await self._run(query, lambda: self._protocol.query(query, timeout))
+
+    async def prepare(self, name: Any, query: str, *more: Any, **options: Any) -> Any:
+        """Parse a statement, and lock what it names."""
+        return await self._run(
+            query, lambda: self._protocol.prepare(name, query, *more, **options), parses=True
+        )
+
+    async def bind_execute(self, state: Any, *more: Any, **options: Any) -> Any:
+        """Run a prepared statement."""
+        return await self._run(
+            state.query, lambda: self._protocol.bind_execute(state, *more, **options)
+        )
+
+    async def bind_execute_many(self, state: Any, *more: Any, **options: Any) -> Any:
+        """Run it for each of many parameters."""
+        return await self._run(
+            state.query, lambda: self._protocol.bind_execute_many(state, *more, **options)
+        )
+
+    async def execute(self, state: Any, *more: Any, **options: Any) -> Any:
+        """Fetch rows of a cursor."""
+        return await self._run(state.query, lambda: self._protocol.execute(state, *more, **options))
+
+    async def copy_in(self, statement: str, *more: Any) -> Any:
+        """COPY FROM STDIN, of a table or of records."""
+        return await self._run(statement, lambda: self._protocol.copy_in(statement, *more))
+
+    async def copy_out(self, statement: str, *more: Any) -> Any:
+        """COPY TO STDOUT."""
+        return await self._run(statement, lambda: self._protocol.copy_out(statement, *more))
+
+    async def _run(
+        self, query: str, send: Callable[[], Awaitable[Any]], *, parses: bool = False
+    ) -> Any:
+        if query in _INTROSPECTION:
+            return await send()
+        return await self._around(query, send, parses)

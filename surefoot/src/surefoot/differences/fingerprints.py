@@ -17,7 +17,7 @@ async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple
     """
     found = []
     for revision in revisions:
-        await upgrade(scratch, revision.id)
+        await upgrade(scratch, revision.id, measure=False)
         catalog = await catalog_of(scratch)
         found.append(replace(revision, fingerprint=catalog.fingerprint()))
     return tuple(found)

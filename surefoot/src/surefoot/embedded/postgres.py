@@ -45,6 +45,9 @@ THROW_AWAY = {
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # A scratch server lives in memory.
+    "max_wal_size": "64MB",
+    "min_wal_size": "32MB",
     # In the data folder, so it is removed with it even after a kill.
     "dynamic_shared_memory_type": "mmap",
 }

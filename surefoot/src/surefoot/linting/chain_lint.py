@@ -1,30 +1,58 @@
 """lint() runs revisions of a project on a scratch database of their own."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from surefoot.connect.database import Database
-from surefoot.linting.lint import NOTHING, Linted
+from surefoot.connect.failures import explained
+from surefoot.errors import SurefootError
+from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
+from surefoot.run.events import Listen, ignore
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.trace.trace import ROWS, Trace
+
+# Without a statement only the rules on the file are of interest, which hold for every major.
+ANY_MAJOR = 18
 
 
 async def lint(
-    project: Project, database: Database, revisions: Iterable[str] | None = None
+    project: Project,
+    database: Database,
+    revisions: Iterable[str] | None = None,
+    *,
+    major: int | None = None,
+    rows: int = ROWS,
+    back: bool = False,
+    prepare: Callable[[Target], Awaitable[None]] | None = None,
+    listen: Listen = ignore,
 ) -> Linted:
     """The findings of revisions, all by default, in the order of the chain.
 
-    They run on the scratch server of `database`, which itself is not connected to. On failure:
-    the errors of the revisions before them; a linted revision that fails is `trace.failure`.
+    They run on the scratch server of `database`, which itself is not connected to. The rules are
+    those for `major`, by default that of the scratch server. `prepare` may bring the scratch
+    database to the revision before them; `rows`, `back` and `listen` are those of `trace`.
+
+    Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
     Example:
         linted = await lint(project, database)
         print(linted.findings, linted.suppressed)
     """
     chain = project.revisions()
-    wanted = [r.id for r in chain] if revisions is None else list(revisions)
-    if not wanted:
+    chosen = chosen_of(chain, revisions)
+    if not chosen:
         return NOTHING
-    async with scratch(database, project) as engine:
-        return await lint_on(Target.of(engine, project), chain, wanted)
+    wanted = [revision.id for revision in chosen]
+    try:
+        async with scratch(database, project, major=major) as engine:
+            with explained(engine.url):
+                target = Target.of(engine, project)
+                if prepare is not None:
+                    await prepare(target)
+                return await lint_on(
+                    target, chain, wanted, rows=rows, back=back, major=major, listen=listen
+                )
+    except SurefootError as error:
+        return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -3,21 +3,28 @@
 revisions -> trace -> TracedRevisions -> rules -> Findings - those that a file suppresses
 """
 
+import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import text
 
-from surefoot.chain.revisions import CLEAN, Revision
+from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision
 from surefoot.connect.failures import sqlstate
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
+from surefoot.rules.gaps import UNSEEN
 from surefoot.rules.registry import RULES
 from surefoot.rules.source import UNUSED
 from surefoot.rules.squawk import is_installed, remarks
 from surefoot.rules.suppressions import Suppression, suppressions
+from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, Trace, trace
+
+# The place that the reason of a failure begins with.
+_PLACE = re.compile(r"\S+\.py:(\d+): ")
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,19 @@ class Linted:
     units: tuple[TracedRevision, ...] = ()
     # The number of findings that the files suppress.
     suppressed: int = 0
+    # The major version of PostgreSQL that it is for, and that of the scratch server.
+    major: int | None = None
+    tried_on: int | None = None
+
+    @property
+    def mismatch(self) -> str | None:
+        """A sentence, where the scratch server has another major version than the database."""
+        if self.major == self.tried_on or self.tried_on is None:
+            return None
+        return (
+            f"tried on PostgreSQL {self.tried_on}, and the database has {self.major}: syntax, "
+            "locks and rewrites may differ"
+        )
 
 
 Complete = Callable[[Linted, int], Linted]
@@ -43,62 +63,87 @@ async def lint(
     *,
     rows: int = ROWS,
     back: bool = False,
+    major: int | None = None,
+    listen: Listen = ignore,
 ) -> Linted:
     """Lint the revisions `wanted` (all by default) of a chain, in its order.
 
-    `scratch` is an empty database, or one at the revision before them; `rows` and `back` are passed
-    to `trace`. On failure: as `trace`.
+    `scratch` is an empty database, or one at the revision before them; `rows`, `back` and `listen`
+    are passed to `trace`. The rules are those for `major`, by default that of the scratch database.
     """
-    ids = set(wanted) if wanted is not None else {r.id for r in revisions}
-    chosen = [r for r in revisions if r.id in ids]
+    chosen = chosen_of(revisions, wanted)
     if not chosen:
         return NOTHING
-    folder, start, to = _path(chosen[0]).parent, chosen[0].down, chosen[-1].id
-    traced = await trace(scratch, folder, start=start, to=to, rows=rows, back=back)
-    major = await server_major(scratch)
+    tried_on = await server_major(scratch)
+    major = major or tried_on
+    folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
+    start, to = chosen[0].down, chosen[-1].id
+    text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
+    traced = await trace(
+        scratch, folder, start=start, to=to, rows=rows, back=back, text=text, listen=listen
+    )
+    return replace(judgement(chosen, traced, major), tried_on=tried_on)
+
+
+def chosen_of(revisions: Sequence[Revision], wanted: Iterable[str] | None) -> Sequence[Revision]:
+    """The revisions `wanted`, in the order of the chain; all by default."""
+    ids = set(wanted) if wanted is not None else {r.id for r in revisions}
+    return [r for r in revisions if r.id in ids]
+
+
+def judgement(chosen: Sequence[Revision], traced: Trace, major: int) -> Linted:
+    """The findings of the rules for that major version in a trace of the revisions."""
     found = units(chosen, traced, major)
     verdicts = [judged(unit, major) for unit in found]
     findings = tuple(finding for kept, _ in verdicts for finding in kept)
-    return Linted(findings, traced, tuple(found), sum(count for _, count in verdicts))
+    count = sum(count for _, count in verdicts)
+    return Linted(findings, traced, tuple(found), count, major)
 
 
 async def with_verdicts(
-    scratch: Target, revisions: Sequence[Revision], complete: Complete | None = None
+    scratch: Target,
+    revisions: Sequence[Revision],
+    complete: Complete | None = None,
+    listen: Listen = ignore,
 ) -> tuple[tuple[Revision, ...], Linted]:
     """Lint the revisions that have no clean verdict; return all with verdicts, and the result.
 
     `complete` may change the result, which includes the trace of the downgrades for it.
 
     revisions.lock keeps the verdicts: an upgrade in production lints nothing. A clean one stays
-    valid: the file has not changed since. `scratch` is an empty database. On failure: as `lint`.
+    valid: the file has not changed since. `scratch` is an empty database.
     """
     wanted = [revision.id for revision in revisions if revision.verdict != CLEAN]
-    linted = await lint(scratch, revisions, wanted, back=complete is not None)
+    linted = await lint(scratch, revisions, wanted, back=complete is not None, listen=listen)
     if complete is not None:
         linted = complete(linted, await server_major(scratch))
     broken: dict[str, set[str]] = {}
     for each in linted.findings:
         if each.level == "error":
-            broken.setdefault(each.revision, set()).add(each.rule)
-    judged = (
+            rule = UNKNOWN if each.rule in UNSEEN else each.rule
+            broken.setdefault(each.revision, set()).add(rule)
+    given = (
         replace(revision, verdict="+".join(sorted(broken.get(revision.id, ()))) or CLEAN)
         if revision.id in wanted
         else revision
         for revision in revisions
     )
-    return tuple(judged), linted
+    return tuple(given), linted
 
 
 def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[TracedRevision]:
     """The revisions with their statements, and the remarks of squawk for that major version."""
     found, chosen = [], tuple(revisions)
     applied = traced.applied([revision.id for revision in chosen])
+    # Of all in one process: a program takes longer to start than to look at a revision.
+    told = remarks(traced.statements, major)
     for revision in chosen:
         path = _path(revision)
-        statements = tuple(s for s in traced.statements if s.path == path)
-        failure = traced.failure
-        if getattr(failure, "revision", None) != revision.id:
-            failure = None
+        statements = tuple(s for s in traced.statements if s.revision == revision.id)
+        complete = revision.id in applied and revision.id in traced.lines
+        failure = traced.failure if traced.stopped_at == revision.id else None
+        stopped = None if complete else _stopped(traced, revision, chosen)
+        place = _PLACE.match(stopped or "")
         found.append(
             TracedRevision(
                 revision.id,
@@ -108,11 +153,26 @@ def units(revisions: Iterable[Revision], traced: Trace, major: int) -> Sequence[
                 failure.code if failure else None,
                 sqlstate(failure) if failure else None,
                 path.read_text("utf-8"),
-                remarks(statements, major),
-                complete=revision.id in applied,
+                [each for each in told if each.statement.revision == revision.id],
+                complete=complete,
+                stopped=stopped,
+                stopped_line=int(place[1]) if place else 1,
+                executed=traced.lines.get(revision.id) if complete else None,
             )
         )
     return found
+
+
+def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> str:
+    """Why a revision was not run to its end."""
+    failure, at = traced.failure, traced.stopped_at
+    ids = [each.id for each in chosen]
+    if at != revision.id and (at in ids or (failure and revision is not chosen[0])):
+        return f"{at or ids[0]} before it was not"
+    if failure is None:
+        return "no upgrade to the newest of them comes to it"
+    reason = getattr(failure, "reason", "") if hasattr(failure, "revision") else failure.message
+    return reason if at in (revision.id, None) else f"{at} before it failed: {reason}"
 
 
 def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], int]:

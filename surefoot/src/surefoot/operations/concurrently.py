@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex
 
 from surefoot.connect.failures import sqlstate
+from surefoot.connect.sender import own
 from surefoot.errors import DuplicateRows, IndexDiffers
 from surefoot.operations.lock_class import LockClass
 from surefoot.operations.statement import operation
@@ -82,7 +83,7 @@ class OutsideTransaction(MigrateOperation):
 
     def run(self, connection: Connection) -> None:
         """Do it, or the rest of it, on a connection in autocommit."""
-        connection.exec_driver_sql(self.sql())
+        _send(connection, self.sql())
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -231,7 +232,7 @@ class DetachPartitionConcurrently(OutsideTransaction):
         if pending is None:
             return  # detached already
         end = "FINALIZE" if pending else "CONCURRENTLY"
-        connection.exec_driver_sql(f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
+        _send(connection, f"{self.sql().removesuffix('CONCURRENTLY')}{end}")
 
     def _attached(self) -> str:
         partition, table = literal(self.partition), literal(self.table)
@@ -264,7 +265,13 @@ def qualified(name: str, schema: str | None) -> str:
 
 
 def _drop(connection: Connection, name: str) -> None:
-    connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    _send(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def _send(connection: Connection, statement: str) -> None:
+    """Send a statement of the revision; all others of a step look something up."""
+    with own(False):
+        connection.exec_driver_sql(statement)
 
 
 def _index(connection: Connection, name: str) -> tuple[bool, str] | None:

@@ -78,7 +78,7 @@ def _found(
         if link.lint not in (None, CLEAN):
             yield Notice(
                 "revision-unsafe",
-                f"{link.id} is pending and unsafe on a database in use: it breaks {link.lint}",
+                f"{link.id} is pending and unsafe on a database in use: lint says {link.lint}",
                 f"`{command} lint {link.id}` shows the place and the safe form",
             )
     for service in services:

@@ -15,6 +15,7 @@ from surefoot.trace.statement import Statement
 # The duration of a statement without rows on the scratch database: planning, catalog, answer. A
 # higher value would hide the scan of the sample rows, which takes hardly longer.
 OVERHEAD_S = 0.0005
+SLOW_S = 0.5
 # Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
 
@@ -47,7 +48,9 @@ def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
     """The duration on the target; None where the scratch database had no rows to measure with."""
     worked = worked_on(statement)
     if not worked:
-        return INSTANT
+        # It waits, or makes rows of its own: that takes as long on any database.
+        slow = statement.seconds >= SLOW_S
+        return Estimate(statement.seconds, statement.seconds) if slow else INSTANT
     factors = []
     for table in worked:
         size, rows = statistics.tables.get(table), statement.rows.get(table, 0)

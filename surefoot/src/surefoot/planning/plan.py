@@ -17,7 +17,8 @@ from surefoot.connect.failures import LOCK_NOT_AVAILABLE, explained, sqlstate
 from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
-from surefoot.linting.lint import NOTHING, Linted, lint
+from surefoot.linting.chain_lint import lint
+from surefoot.linting.lint import Linted
 from surefoot.planning.schema import Schema, make_schema, read_schema
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics, read_statistics
@@ -25,7 +26,7 @@ from surefoot.planning.undo import Undo, undos
 from surefoot.project import Project
 from surefoot.rules.findings import Finding
 from surefoot.run.commands import stamp
-from surefoot.scratch import scratch
+from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
 
@@ -54,6 +55,8 @@ class Forecast:
     statistics: Statistics
     # Whether the scratch database had a copy of the target's schema, or that of the revisions.
     copied: bool = False
+    # What follows from a scratch server of another major version.
+    mismatch: str | None = None
     # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None
 
@@ -65,6 +68,7 @@ class Forecast:
             "database": self.database,
             "at": list(self.before),
             "schema_of": "target" if self.copied else "revisions",
+            "mismatch": self.mismatch,
             "oldest_transaction": asdict(self.statistics.oldest)
             if self.statistics.oldest
             else None,
@@ -90,9 +94,16 @@ def forecast(
         PlannedRevision(revision, planned(unit.statements, statistics), back[revision.id])
         for revision, unit in zip(pending, linted.units, strict=True)
     )
-    heads, stopped_by = tuple(before), linted.trace.failure
     return Forecast(
-        target, database, heads, revisions, linted.findings, statistics, copied, stopped_by
+        target,
+        database,
+        tuple(before),
+        revisions,
+        linted.findings,
+        statistics,
+        copied,
+        linted.mismatch,
+        linted.trace.failure,
     )
 
 
@@ -103,6 +114,7 @@ async def plan(
     name: str | None = None,
     trying: Database | None = None,
     from_database: bool = False,
+    listen: Listen = ignore,
 ) -> Forecast:
     """The effect that `alembic upgrade head` would have on the database; nothing is run there.
 
@@ -111,8 +123,11 @@ async def plan(
     statistics of the database: rows, bytes and open transactions, for which reading is enough.
     With `from_database` the scratch database has a copy of the database's schema, by pg_dump.
 
+    `listen` hears the events of the runs on the scratch database.
+
     On failure: DatabaseAhead, DatabaseDiverged, TableLocked, and the errors of connecting. A
-    revision that fails on the scratch database is the plan's `stopped_by`.
+    revision that fails on the scratch database is the plan's `stopped_by`, as is the scratch
+    server where it fails.
 
     Example:
         found = await plan(project, database)
@@ -136,16 +151,24 @@ async def plan(
                     schema = await read_schema(database, connection)
     finally:
         await engine.dispose()
-    linted = NOTHING
-    if pending:
-        async with scratch(trying or database, project, major=major) as empty:
-            target = Target.of(empty, project)
-            if schema is not None:
-                await make_schema(schema, empty)
-                for revision in heads:
-                    await stamp(target, revision, reason="a copy of the target's schema")
-            wanted = [revision.id for revision in pending]
-            linted = await lint(target, chain, wanted, rows=ROWS, back=True)
+
+    async def prepare(scratch: Target) -> None:
+        if schema is not None:
+            await make_schema(schema, scratch.engine)
+            for revision in heads:
+                await stamp(scratch, revision, reason="a copy of the target's schema")
+
+    wanted = [revision.id for revision in pending]
+    linted = await lint(
+        project,
+        trying or database,
+        wanted,
+        major=major,
+        rows=ROWS,
+        back=True,
+        prepare=prepare,
+        listen=listen,
+    )
     return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
 
 

@@ -44,6 +44,7 @@ class PlannedStatement:
         return {
             "line": statement.line,
             "sql": statement.sql,
+            "times": statement.times,
             "transactional": statement.transactional,
             "locks": [
                 {"table": k.table, "mode": k.mode, "held": asdict(k.held) if k.held else None}
@@ -62,12 +63,15 @@ def planned(
     statements: Sequence[Statement], statistics: Statistics, *, only: Collection[str] | None = None
 ) -> tuple[PlannedStatement, ...]:
     """The statements of one revision, with their locks on all tables or `only` on some."""
-    takes = [estimate(statement, statistics) for statement in statements]
-    made = []
-    for number, statement in enumerate(statements):
-        rest = takes[number:] if statement.transactional else takes[number : number + 1]
-        known = [each for each in rest if each is not None]
-        held = sum(known, Estimate(0.0, 0.0)) if len(known) == len(rest) else None
+    made: list[PlannedStatement] = []
+    # The time from a statement to the end of the transaction; None where a part is unknown.
+    rest: Estimate | None = Estimate(0.0, 0.0)
+    for statement in reversed(statements):
+        takes = estimate(statement, statistics)
+        # While the revision does something else, its locks are held.
+        idle = Estimate(statement.idle_s, statement.idle_s)
+        rest = None if rest is None or takes is None else takes + idle + rest
+        held = rest if statement.transactional else takes
         locks = [
             PlannedLock(relation, mode, held)
             for relation, mode in statement.locks.items()
@@ -76,5 +80,5 @@ def planned(
             and (only is None or relation in only)
         ]
         locks.sort(key=lambda lock: -STRENGTH[lock.mode])
-        made.append(PlannedStatement(statement, tuple(locks), takes[number]))
-    return tuple(made)
+        made.append(PlannedStatement(statement, tuple(locks), takes))
+    return tuple(reversed(made))

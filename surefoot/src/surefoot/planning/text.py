@@ -39,6 +39,8 @@ def _lines(forecast: Forecast) -> Iterator[str]:
     )
     if forecast.copied:
         yield "  tried on a copy of its schema"
+    if forecast.mismatch:
+        yield f"  {forecast.mismatch}"
     oldest = forecast.statistics.oldest
     if oldest is not None and oldest.age_s >= 1:
         yield (
@@ -92,8 +94,10 @@ def _undo(undo: Undo, statistics: Statistics) -> Iterator[str]:
 
 
 def _sql(planned: PlannedStatement) -> str:
-    sql = " ".join(planned.statement.sql.split())
-    return sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
+    sql = " ".join(planned.statement.sql[: WIDTH * 10].split())
+    short = sql if len(sql) <= WIDTH else sql[: WIDTH - 1] + "…"
+    times = planned.statement.times
+    return f"{short}  ({times} like this)" if times > 1 else short
 
 
 def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]:

@@ -66,9 +66,9 @@ def undos(pending: Sequence[Revision], traced: Trace, statistics: Statistics) ->
     blocker = None if back is None else _place(back, ids, default=applied[-1] if applied else None)
     found = {}
     for revision in pending:
-        there = [s for s in traced.statements if s.path == revision.path]
+        there = [s for s in traced.statements if s.revision == revision.id]
         tried = back is not None and revision.id in applied
-        returned = [s for s in back.statements if s.path == revision.path] if back else []
+        returned = [s for s in back.statements if s.revision == revision.id] if back else []
         found[revision.id] = Undo(
             planned(returned, statistics, only=statistics.tables.keys()),
             tuple(dict.fromkeys(_taken(there, changed=True))),

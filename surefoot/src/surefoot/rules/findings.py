@@ -35,6 +35,11 @@ class TracedRevision:
     remarks: Sequence[Remark] = ()
     # Whether it executed all its statements: not if it failed, or if the run did not reach it.
     complete: bool = True
+    # Why not, and the line where it stopped.
+    stopped: str | None = None
+    stopped_line: int = 1
+    # The lines of its file that ran; None where nobody has followed it.
+    executed: frozenset[int] | None = None
 
     def effects(self, *kinds: str, fresh: bool = False) -> Iterator[tuple[Statement, Effect]]:
         """Its effects of these kinds, each with its statement; see Statement.of."""
@@ -120,8 +125,9 @@ class Rule:
     # The first and last major version of PostgreSQL that it applies to; None is no bound.
     since: int | None = None
     until: int | None = None
-    # How it is detected: traced on a scratch database, read from the file, or by squawk.
-    seen: Literal["traced", "read", "squawk"] = "traced"
+    # How it is detected: by what its statements do on a scratch database, by how it ran there, in
+    # its file, or by squawk.
+    seen: Literal["traced", "run", "read", "squawk"] = "traced"
 
     def holds(self, major: int) -> bool:
         """Whether the rule applies to that major version of PostgreSQL."""

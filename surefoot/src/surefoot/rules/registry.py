@@ -1,6 +1,15 @@
 """The registry of the rules, by chapter; surefoot.rules.findings.Rule is their record."""
 
-from surefoot.rules import columns, constraints, design, indexes, relations, source, transactions
+from surefoot.rules import (
+    columns,
+    constraints,
+    design,
+    gaps,
+    indexes,
+    relations,
+    source,
+    transactions,
+)
 from surefoot.rules.findings import Rule
 
 # In the order of docs/rules.md.
@@ -10,6 +19,7 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Indexes": indexes.RULES,
     "Tables, partitions and types": relations.RULES,
     "Transactions and rows": transactions.RULES,
+    "What was not run": gaps.RULES,
     "Design, by squawk": design.RULES,
     "The file": source.RULES,
 }

@@ -15,6 +15,8 @@ from pathlib import Path
 from surefoot.trace.statement import Statement
 
 TIMEOUT_S = 30
+# A statement of more characters is not shown to it.
+LONGEST = 100_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
         return ()
     text, owners = "", []
     for statement in statements:
+        if len(statement.sql) > LONGEST:
+            continue  # rows, and no design
         sql = statement.sql.rstrip().rstrip(";") + ";\n"
         text += sql
         owners += [statement] * sql.count("\n")

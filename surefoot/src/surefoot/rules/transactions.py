@@ -1,5 +1,6 @@
 """Rules on transactions: the work that a revision does while it holds a lock."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class
@@ -9,6 +10,14 @@ from surefoot.trace.statement import Statement
 
 # The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
+# A statement that writes more new rows is work, however few rows it reads.
+MANY_ROWS = 10_000
+# Sample rows are few: what takes longer waits, and does not work.
+WAIT_S = 0.5
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_SETS_LOCK_TIMEOUT = re.compile(
+    r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE
+)
 
 
 def _timeout(unit: TracedRevision) -> Iterator[Hit]:
@@ -19,6 +28,11 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
         # The environment sets the longer timeout of a patient statement itself.
         if unbounded and changed and lock_class(statement.sql) == "short":
             yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
+            continue
+        sql = _COMMENT.sub(" ", statement.sql)
+        # A function or a block sets it, and its end restores it.
+        if "lock_timeout" in sql.lower() and not _SETS_LOCK_TIMEOUT.match(sql):
+            yield Hit.at(statement, value="set by the statement itself")
 
 
 def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
@@ -26,8 +40,40 @@ def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
         modes = statement.held.items()
         held = [t for t, mode in modes if mode == EXCLUSIVE and t not in statement.tables]
         works = statement.scans | statement.rewrites | statement.sweeps
-        if held and works:
-            yield Hit.at(statement, held=", ".join(held), works=", ".join(sorted(works)))
+        made = statement.made_rows + sum(w.inserted for w in statement.activity.values())
+        work = f"{', '.join(sorted(works))} is scanned or changed"
+        if held and (works or made > MANY_ROWS):
+            work = work if works else f"{made} rows are written"
+            yield Hit.at(statement, held=", ".join(held), work=work)
+
+
+def _waits(unit: TracedRevision) -> Iterator[Hit]:
+    """Where locks that others wait for are held while nothing is done for a moment or longer."""
+    idle_s, held = 0.0, ""
+    for statement in unit.statements:
+        if not statement.transactional:
+            continue
+        worked = statement.scans | statement.rewrites | statement.changes_rows
+        before = ", ".join(sorted(_blocking(statement, statement.held)))
+        if before and statement.seconds >= WAIT_S and not worked and not statement.made_rows:
+            yield Hit.at(statement, held=before, seconds=f"{statement.seconds:.1f}")
+        locks = {**statement.locks, **statement.held}
+        if not (after := ", ".join(sorted(_blocking(statement, locks)))):
+            continue
+        idle_s, held = idle_s + statement.idle_s, after
+        if idle_s >= WAIT_S:
+            yield Hit.at(statement, held=held, seconds=f"{idle_s:.1f}")
+            idle_s = 0.0
+
+
+def _outlives(unit: TracedRevision) -> Iterator[Hit]:
+    for statement in unit.statements:
+        if statement.outlives:
+            yield Hit.at(statement, names=", ".join(sorted(statement.outlives)))
+
+
+def _unlocks(unit: TracedRevision) -> Iterator[Hit]:
+    return (Hit.at(statement) for statement in unit.statements if statement.unlocks)
 
 
 def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
@@ -74,10 +120,36 @@ RULES = (
     Rule(
         id="avoid-work-under-access-exclusive",
         title="A scan or a change of rows under ACCESS EXCLUSIVE",
-        consequence="reads and writes of {held} block while {works} is scanned or changed",
+        consequence="reads and writes of {held} block while {work}",
         help="do it in a separate revision, before or after",
         rewrite="# two revisions: one takes the lock, the other does the work",
         detect=_under_lock,
+    ),
+    Rule(
+        id="avoid-waiting-under-lock",
+        title="A wait while a lock is held",
+        consequence="{held} stays locked for {seconds} s, also where there are no rows",
+        help="do what takes time before the lock is taken, or outside of the revision",
+        rewrite="# without the wait",
+        detect=_waits,
+        seen="run",
+    ),
+    Rule(
+        id="avoid-session-setting",
+        title="A setting that outlives the revision",
+        consequence="{names} stays changed for the revisions after this one",
+        help="use SET LOCAL, which ends with the transaction",
+        rewrite="op.execute(\"SET LOCAL search_path = 'archive'\")",
+        detect=_outlives,
+    ),
+    Rule(
+        id="avoid-advisory-unlock",
+        title="An advisory lock of the run released",
+        consequence="the run holds an advisory lock so that no other one starts; the statement "
+        "releases it",
+        help="release locks of your own by their numbers",
+        rewrite='op.execute("SELECT pg_advisory_unlock(42)")',
+        detect=_unlocks,
     ),
     Rule(
         id="avoid-locking-two-tables",

@@ -38,13 +38,15 @@ async def upgrade(
     services_wait_s: float | None = None,
     listen: Listen | None = None,
     signals: bool = False,
+    measure: bool = True,
 ) -> Report:
     """Apply the pending revisions up to `revision`.
 
     `reason` lets it lose data in production and break running services; the ledger keeps it.
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
     run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
-    SIGINT stop the run in order.
+    SIGINT stop the run in order. Without `measure` the ledger does not get the fingerprint of the
+    schema, which a scratch database does without.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
@@ -61,6 +63,7 @@ async def upgrade(
         reason=reason,
         services_wait_s=services_wait_s,
         listen=listen,
+        measure=measure,
     )
 
 
@@ -71,6 +74,7 @@ async def downgrade(
     reason: str | None = None,
     listen: Listen | None = None,
     signals: bool = False,
+    measure: bool = True,
 ) -> Report:
     """Revert the revisions after `revision`. Arguments and failures are those of `upgrade`.
 
@@ -78,7 +82,9 @@ async def downgrade(
         report = await downgrade(target, "base")
         print(report.after)
     """
-    return await _run(target, command.downgrade, revision, signals, reason=reason, listen=listen)
+    return await _run(
+        target, command.downgrade, revision, signals, reason=reason, listen=listen, measure=measure
+    )
 
 
 async def stamp(

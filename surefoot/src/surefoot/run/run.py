@@ -28,6 +28,8 @@ class Run:
     # Why the guards are to let this run pass; the ledger keeps it.
     reason: str | None = None
     adopt: bool = False
+    # Whether the ledger gets the fingerprint of the schema.
+    measure: bool = True
     observer: Observer = field(init=False)
     telemetry: Telemetry = field(init=False)
 

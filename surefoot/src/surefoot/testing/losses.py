@@ -12,7 +12,8 @@ import asyncpg
 
 from surefoot.quoting import quoted
 from surefoot.trace.sample_rows import tables
-from surefoot.trace.snapshot import Column, Snapshot, take
+from surefoot.trace.schema_objects import Column
+from surefoot.trace.snapshot import Snapshot, take
 from surefoot.version_table import VersionTable
 
 # A change to the type on the right keeps the text of a value.

@@ -3,11 +3,12 @@
 An effect on a relation that the revision itself created is `fresh`: nothing uses the relation yet.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.snapshot import Activity, Column, Constraint, Relation, Snapshot
+from surefoot.trace.schema_objects import Activity, Column, Constraint, Relation
+from surefoot.trace.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -92,7 +93,7 @@ class _Comparison:
                     yield self.on(oid, "column_dropped", old.name)
             elif old is None:
                 if self.after.relations[oid].kind not in "vm":
-                    yield self.on(oid, "column_added", new.name, **vars(new))
+                    yield self.on(oid, "column_added", new.name, **new._asdict())
             else:
                 if new.name != old.name:
                     yield self.on(oid, "column_renamed", old.name, to=new.name)
@@ -105,12 +106,8 @@ class _Comparison:
                     yield self.on(oid, "column_required", new.name)
 
     def constraints(self) -> Iterator[Effect]:
-        remade = _exchanged(
-            *(
-                {(c.relation, c.type, c.name, c.kind): oid for oid, c in state.constraints.items()}
-                for state in (self.before, self.after)
-            )
-        )
+        states = (self.before.constraints, self.after.constraints)
+        remade = _exchanged(*states, lambda _, c: (c.relation, c.type, c.name, c.kind))
         for oid, new, old in _pairs(self.before.constraints, self.after.constraints):
             if oid in remade:
                 if old is None:
@@ -137,12 +134,9 @@ class _Comparison:
                 yield self.on_constraint("renamed", old)
 
     def indexes(self) -> Iterator[Effect]:
-        remade = _exchanged(
-            *(
-                {(i.relation, state.relations[o].label): o for o, i in state.indexes.items()}
-                for state in (self.before, self.after)
-            )
-        )
+        names = {**self.after.relations, **self.before.relations}
+        states = (self.before.indexes, self.after.indexes)
+        remade = _exchanged(*states, lambda oid, i: (i.relation, names[oid].label))
         made = {each.index for each in self.after.constraints.values() if each.index}
         for oid, new, old in _pairs(self.before.indexes, self.after.indexes):
             if new is None:
@@ -154,7 +148,7 @@ class _Comparison:
                 if old is None:
                     yield self.on(new.relation, "index_remade", label)
             elif old is None:
-                facts = vars(new) | {
+                facts = new._asdict() | {
                     "constraint": oid in made and oid not in self.before.relations,
                     "columns": self.names(new.relation, new.columns),
                     "inherited": bool(self.after.relations[oid].parents),
@@ -186,7 +180,7 @@ class _Comparison:
             if new is None:
                 yield Effect("type_dropped", old.name)
             elif old is None:
-                yield Effect("type_created", new.name, fresh=True, facts=vars(new))
+                yield Effect("type_created", new.name, fresh=True, facts=new._asdict())
             elif new.name != old.name:
                 yield Effect("type_renamed", old.name, facts={"to": new.name})
             elif new.required and not old.required:
@@ -204,7 +198,7 @@ class _Comparison:
     def on_constraint(self, done: str, its: Constraint, **more: bool) -> Effect:
         """An effect on a constraint of a relation, or of a domain if there is no relation."""
         facts = {
-            **vars(its),
+            **its._asdict(),
             "references": self.label(its.references),
             "columns": self.names(its.relation, its.columns),
             **more,
@@ -238,15 +232,18 @@ def _typed(column: Column) -> str:
     return column.type + (f' COLLATE "{column.collation}"' if column.collation else "")
 
 
-def _exchanged(before: Mapping[Any, int], after: Mapping[Any, int]) -> frozenset[int]:
-    """The oids of both sides where the name is the same and the oid is not."""
-    pairs = ((before[name], after[name]) for name in before.keys() & after.keys())
-    return frozenset(oid for pair in pairs if pair[0] != pair[1] for oid in pair)
+def _exchanged(
+    before: Mapping[int, T], after: Mapping[int, T], name: Callable[[int, T], Any]
+) -> frozenset[int]:
+    """The oids that went, and those that came, under the same name."""
+    went = {name(oid, before[oid]): oid for oid in before.keys() - after.keys()}
+    came = {name(oid, after[oid]): oid for oid in after.keys() - before.keys()}
+    return frozenset(oid for key in went.keys() & came.keys() for oid in (went[key], came[key]))
 
 
 def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:
     """Key, new and old value of each entry that differs."""
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)
-        if old != new:
+        if old is not new and old != new:
             yield key, new, old

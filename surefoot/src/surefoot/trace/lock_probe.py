@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from surefoot.trace.lock_modes import MODES
-from surefoot.trace.snapshot import LAST_OF_SERVER, Relation
+from surefoot.trace.schema_objects import Relation
+from surefoot.trace.snapshot import LAST_OF_SERVER
 
 POLL_S = 0.005
 PROGRESS_S = 0.1
@@ -93,5 +94,6 @@ class LockProbe:
 
 async def _lock(session: asyncpg.Connection, tables: Sequence[Relation], mode: str) -> None:
     await session.execute("BEGIN")
-    for table in tables:
-        await session.execute(f"LOCK TABLE {table.quoted} IN {mode} MODE")
+    if tables:
+        names = ", ".join(table.quoted for table in tables)
+        await session.execute(f"LOCK TABLE {names} IN {mode} MODE")

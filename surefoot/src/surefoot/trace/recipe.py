@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from surefoot.quoting import literal, quoted
-from surefoot.trace.snapshot import Column, Constraint, Relation, Snapshot
+from surefoot.trace.schema_objects import Column, Constraint, Relation
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.values import SPELLINGS, mentioned, value
 
 _STRINGS = ("text", "character varying", "character", "citext")
@@ -32,10 +33,10 @@ class Recipe:
         # The condition that the partitions of the table put on a row.
         self.bounds = ""
         self._snapshot = snapshot
-        self._rows = rows
+        self.rows = rows
         self._varied = varied
         self._values = values or {}
-        self._all = [c for (oid, _), c in sorted(snapshot.columns.items()) if oid == table.oid]
+        self._all = snapshot.columns_of(table.oid)
         # PostgreSQL fills the others.
         self.columns = [c for c in self._all if not c.generated and not c.identity]
         # The widest reference of a column: the columns of one key belong together.
@@ -111,13 +112,13 @@ class Recipe:
         )
         more = "".join(f", ({c.default})::{c.type} AS {quoted(c.name)}" for c in computed)
         # Plain rows, of few candidates, meet their conditions more often.
-        tries = self._rows * (200 if self._varied else 5)
+        tries = self.rows * (200 if self._varied else 5)
         return (
             f"INSERT INTO {self.table.quoted} {f'({names})' if names else ''} "  # noqa: S608 - quoted
             f"SELECT {names} FROM (SELECT {own}.*{more} FROM (SELECT {made} "
             # OFFSET 0: a value is computed once, not again for each condition on it.
             f"FROM generate_series(1::bigint, {tries}) AS tries(n) OFFSET 0) AS {own}) AS {own} "
-            f"WHERE {' AND '.join(conditions) or 'true'} LIMIT {self._rows}"
+            f"WHERE {' AND '.join(conditions) or 'true'} LIMIT {self.rows}"
         )
 
     def update(self, column: Column, candidate: str) -> str:
@@ -142,7 +143,7 @@ class Recipe:
         chosen = f"CASE {choice} {cases} END" if len(candidates) > 1 else candidates[0]
         if not self._varied or column.number in self._by_row:
             return chosen
-        number = f"1 + n % {self._rows // 3}"
+        number = f"1 + n % {self.rows // 3}"
         return f"SELECT {chosen} FROM (SELECT {number} AS n) AS numbered"  # noqa: S608 - quoted
 
     def _conditions(self, column: Column) -> Sequence[str]:

@@ -8,15 +8,22 @@ refuse it. A table stays empty where no row that was tried meets its conditions.
 """
 
 import graphlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
 from surefoot.trace.recipe import Recipe
-from surefoot.trace.snapshot import Column, Relation, Snapshot, take
+from surefoot.trace.schema_objects import Column, Relation
+from surefoot.trace.snapshot import Snapshot, take
+from surefoot.trace.touched import touched
 from surefoot.version_table import VersionTable
 
 VARIED_ROWS = 20
+# The bounds of sample rows: of each table, of all together, and of one statement.
+LEAST_ROWS, ROW_BYTES = 100, 400
+LONGEST_BYTES, LONGEST_S, STATEMENT_S = 64 * 1024**2, 60.0, 5
+_BYTES = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree($1)"
 NO_ROW = "no row that was tried met its conditions"
 _PARTITIONS = """
 SELECT count(*) AS leaves,
@@ -28,18 +35,47 @@ FROM pg_partition_tree($1::bigint::regclass) WHERE isleaf AND level > 0
 
 
 async def seed(
-    connection: asyncpg.Connection, rows: int, version_table: VersionTable = VersionTable()
+    connection: asyncpg.Connection,
+    rows: int,
+    version_table: VersionTable = VersionTable(),
+    text: str | None = None,
 ) -> None:
-    """Insert plain rows, `rows` of them where possible, into each table."""
+    """Insert plain rows, `rows` of them where possible, into each table that the text may touch.
+
+    All tables get rows without a text, as long as there is room and time; the others stay empty.
+    """
     snapshot = await take(connection)
-    filled = [
-        table.quoted
-        for table in in_order(snapshot, version_table)
-        if await _insert(connection, Recipe(snapshot, table, rows)) is None
-    ]
+    order = in_order(snapshot, version_table)
+    named = frozenset(table.oid for table in order)
+    if text is not None:
+        named, order = await touched(connection, snapshot, order, text)
+    rows = min(rows, max(LEAST_ROWS, LONGEST_BYTES // (ROW_BYTES * max(len(named), 1))))
+    until_s, left = time.monotonic() + LONGEST_S, LONGEST_BYTES
+    await connection.execute(f"SET statement_timeout = '{STATEMENT_S}s'")
+    filled = []
+    for table in order:
+        if left <= 0 or time.monotonic() > until_s:
+            break
+        # The others only have to have some keys.
+        count = rows if table.oid in named else min(rows, LEAST_ROWS)
+        if await _insert_in_time(connection, Recipe(snapshot, table, count)):
+            filled.append(table.quoted)
+            left -= await connection.fetchval(_BYTES, table.quoted)
     if filled:
         # Not the empty ones: the planner assumes ten pages for a table that was never analyzed.
         await connection.execute(f"ANALYZE {', '.join(filled)}")
+    await connection.execute("RESET statement_timeout")
+
+
+async def _insert_in_time(connection: asyncpg.Connection, recipe: Recipe) -> bool:
+    """Insert rows, or a few where a trigger of the table makes that slow."""
+    for rows in (recipe.rows, VARIED_ROWS):
+        recipe.rows = rows
+        try:
+            return await _insert(connection, recipe) is None
+        except asyncpg.QueryCanceledError:
+            continue
+    return False
 
 
 async def fill(
@@ -127,6 +163,8 @@ async def _inserted(
         try:
             async with connection.transaction():
                 await connection.execute(recipe.insert(given) + end)
+        except asyncpg.QueryCanceledError:
+            raise
         except asyncpg.PostgresError as error:
             reason = reason or str(error)
             continue

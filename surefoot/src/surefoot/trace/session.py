@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compat.sqlalchemy import await_only
 from surefoot.trace import snapshot as snapshots
-from surefoot.trace.snapshot import ACTIVITY, SNAPSHOT, Activity, Snapshot
+from surefoot.trace.schema_objects import Activity
+from surefoot.trace.snapshot import ACTIVITY, SESSION, SNAPSHOT, Settings, Snapshot
 
 # A query is planned again once its answer has grown by this factor.
 GROWTH = 2
@@ -14,7 +14,7 @@ _NAMES = itertools.count()
 
 
 class TracedSession:
-    """The session of a run, queried between two of its statements, inside a greenlet."""
+    """The session of a run, queried between two of its statements."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -22,22 +22,36 @@ class TracedSession:
         # The length of the answer that the current plan was made for.
         self._planned_for = 0
 
-    def snapshot(self) -> Snapshot:
-        """The schema as the session sees it, and the session itself."""
-        document = self._fetch(SNAPSHOT)
+    async def snapshot(self, former: Snapshot | None = None) -> Snapshot:
+        """The schema as the session sees it, and the session itself.
+
+        A former Snapshot makes it cheap: of this transaction, or of the one right before it.
+        """
+        if former is not None:
+            found = snapshots.read_snapshot(await self._fetch(SNAPSHOT, False), former)
+            # Their names are in the rows of other objects, which were not written.
+            if (found.schemas, found.types) == (former.schemas, former.types):
+                return found
+        document = await self._fetch(SNAPSHOT, True)
         if len(document) > GROWTH * self._planned_for:
             # A plan for a few tables joins hundreds of them in nested loops.
             self._planned_for = len(document)
-            del self._prepared[SNAPSHOT]
+            del self._prepared[f"{SNAPSHOT}{(True,)}"]
         return snapshots.read_snapshot(document)
 
-    def activity(self) -> Mapping[int, Activity]:
+    async def activity(self) -> Mapping[int, Activity]:
         """The rows read and written since PostgreSQL last counted them."""
-        return snapshots.read_activity(self._fetch(ACTIVITY))
+        return snapshots.read_activity(await self._fetch(ACTIVITY))
 
-    def _fetch(self, query: str) -> Any:
-        if query not in self._prepared:
+    async def at_rest(self) -> Settings:
+        """The settings that the session has outside of a transaction."""
+        return snapshots.read_settings(await self._fetch(SESSION))
+
+    async def _fetch(self, query: str, *arguments: Any) -> Any:
+        # A plan for each set of arguments, as they decide what is read.
+        key = f"{query}{arguments}"
+        if key not in self._prepared:
             # Named: PostgreSQL drops an unnamed statement at the next unnamed one.
             name = f"trace_{next(_NAMES)}"
-            self._prepared[query] = await_only(self.driver.prepare(query, name=name))
-        return await_only(self._prepared[query].fetchval())
+            self._prepared[key] = await self.driver.prepare(query, name=name)
+        return await self._prepared[key].fetchval(*arguments)

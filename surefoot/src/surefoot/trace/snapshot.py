@@ -7,25 +7,50 @@ as one object dropped and another one created.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
 import asyncpg
 
-from surefoot.quoting import qualified
+from surefoot.trace.schema_objects import (
+    Activity,
+    Attached,
+    Column,
+    Constraint,
+    Index,
+    Label,
+    Named,
+    Relation,
+)
 
+_T = TypeVar("_T")
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
 # a dependency on that relation, and plan again with each change of the first table.
 LAST_OF_SERVER = 16383
 
-# Rows read and written by the session since PostgreSQL last flushed its statistics, by table.
-ACTIVITY = f"""
-SELECT json_agg(json_build_array(x.relid::bigint, x.seq_scan, x.seq_tup_read,
-    coalesce(x.idx_tup_fetch, 0), x.n_tup_ins, x.n_tup_upd, x.n_tup_del))::text
-FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER}
+# The tables of which rows were read or written since PostgreSQL last flushed the statistics of the
+# session, and how many.
+_ACTIVE = f"""
+SELECT x.relid, x.seq_scan, x.seq_tup_read, coalesce(x.idx_tup_fetch, 0) AS fetched, x.n_tup_ins,
+    x.n_tup_upd, x.n_tup_del
+FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
+    + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
 """  # noqa: S608 - a constant
+_ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
+    n_tup_upd, n_tup_del))"""
+ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
+# The settings that the session has changed.
+SESSION = """
+SELECT json_build_array(
+    (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::bigint,
+    (SELECT json_object_agg(name, setting) FROM pg_settings WHERE source = 'session'
+        AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val))::text
+"""
+# Rows of a large catalog that are asked for: all, or those that this transaction has written.
+_CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
 # second, so that the next transaction starts at zero.
 SNAPSHOT = f"""
@@ -33,9 +58,9 @@ WITH spaces AS (
     SELECT oid, nspname FROM pg_namespace
     WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
 ), relations AS (
-    SELECT c.*, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+    SELECT c.*, c.xmin AS written, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
     WHERE c.oid > {LAST_OF_SERVER}
-)
+), active AS MATERIALIZED ({_ACTIVE})
 SELECT json_build_object(
     'relations', (SELECT json_agg(json_build_array(
             oid::bigint, nspname, relname, relkind, relfilenode::bigint, relpersistence,
@@ -43,25 +68,30 @@ SELECT json_build_object(
             (SELECT coalesce(array_agg(inhparent::bigint), '{{}}') FROM pg_inherits
              WHERE inhrelid = r.oid AND NOT inhdetachpending),
             CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
-        FROM relations r),
+        FROM relations r WHERE {_CHANGED.format("written")}
+        OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
+        OR oid IN (SELECT relid FROM active WHERE n_tup_ins > 0)),
+    'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT $1),
     'columns', (SELECT json_agg(json_build_array(
-            attrelid::bigint, attnum, attname, format_type(atttypid, atttypmod), atttypid::bigint,
+            attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
+            format_type(atttypid, atttypmod), atttypid::bigint,
             n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
         FROM pg_attribute a
         JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
         LEFT JOIN pg_collation n ON n.oid = attcollation AND n.collname <> 'default'
-        WHERE attnum > 0 AND NOT attisdropped),
+        WHERE attnum > 0 AND NOT (attisdropped AND $1) AND {_CHANGED.format("a.xmin")}),
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
             conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
             CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
-        WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't'),
+        WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't' AND {_CHANGED.format("c.xmin")}),
+    'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT $1),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
             indkey::smallint[], indpred IS NOT NULL))
-        FROM pg_index JOIN relations r ON r.oid = indexrelid),
+        FROM pg_index i JOIN relations r ON r.oid = indexrelid WHERE {_CHANGED.format("i.xmin")}),
     'triggers', (SELECT json_agg(json_build_array(t.oid::bigint, tgrelid::bigint, tgname,
             tgenabled)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid
         WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal),
@@ -82,146 +112,29 @@ SELECT json_build_object(
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace
         WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend
             WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')),
-    'activity', ({ACTIVITY})::json,
+    'activity', (SELECT {_ROWS} FROM active),
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
-    'lock_timeout_ms', (extract(epoch FROM current_setting('lock_timeout')::interval)
-        * 1000)::bigint,
+    'advisory_locks', (SELECT json_agg(json_build_array(classid::bigint, objid::bigint, objsubid))
+        FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted),
+    'session', ({SESSION})::json,
     'counted_at_the_end', pg_stat_force_next_flush()
 )::text
 """  # noqa: S608 - all parts are constants
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table, index, view, sequence: one row of pg_class."""
+class Settings:
+    """The lock timeout of a session, and the other settings that it has changed."""
 
-    oid: int
-    schema: str
-    name: str
-    kind: str
-    filenode: int
-    persistence: str
-    owner: int
-    row_security: bool
-    parents: tuple[int, ...]
-    size_bytes: int
+    lock_timeout_ms: int
+    changed: Mapping[str, str] | None
 
-    @property
-    def is_table(self) -> bool:
-        return self.kind in "rp"
-
-    @property
-    def quoted(self) -> str:
-        """Its qualified name, quoted for SQL."""
-        return qualified(self.schema, self.name)
-
-    @property
-    def label(self) -> str:
-        """Its name for messages, without the schema `public`."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table or a view."""
-
-    relation: int
-    number: int
-    name: str
-    type: str
-    type_oid: int
-    # None for the default collation.
-    collation: str | None
-    required: bool
-    default: str | None
-    identity: str
-    generated: str
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
-
-    oid: int
-    name: str
-    kind: str
-    relation: int
-    references: int
-    validated: bool
-    index: int
-    columns: tuple[int, ...]
-    type: int
-    parent: int
-    # The definition of a check.
-    check: str | None
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index and its columns."""
-
-    oid: int
-    relation: int
-    unique: bool
-    primary: bool
-    valid: bool
-    columns: tuple[int, ...]
-    partial: bool
-
-
-@dataclass(frozen=True)
-class Attached:
-    """A trigger, a policy or a rule of a table."""
-
-    oid: int
-    relation: int
-    name: str
-    # Of a trigger.
-    enabled: str = ""
-
-
-@dataclass(frozen=True)
-class Label:
-    """A value of an enum."""
-
-    oid: int
-    type: int
-    label: str
-
-
-@dataclass(frozen=True)
-class Named:
-    """A type, a routine or a schema."""
-
-    oid: int
-    schema: str
-    name: str
-    kind: str = ""
-    # Of a domain: whether it is NOT NULL, and its base type.
-    required: bool = False
-    base: str | None = None
-
-
-@dataclass(frozen=True)
-class Activity:
-    """The scans of a table and its rows read and written, in this transaction."""
-
-    relation: int
-    scans: int = 0
-    scanned: int = 0
-    fetched: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    def since(self, before: Activity | None) -> Activity:
-        """The difference from an earlier Activity of the same transaction."""
-        if before is None:
-            return self
-        counts = zip(astuple(self)[1:], astuple(before)[1:], strict=True)
-        return Activity(self.relation, *(now - then for now, then in counts))
+    def differences(self, other: Settings) -> frozenset[str]:
+        """The names of the settings that differ, but the lock timeout."""
+        mine, its = self.changed or {}, other.changed or {}
+        return frozenset(name for name in {*mine, *its} if mine.get(name) != its.get(name))
 
 
 @dataclass(frozen=True)
@@ -241,13 +154,26 @@ class Snapshot:
     routines: Mapping[int, Named]
     activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
-    lock_timeout_ms: int
+    session: Settings
+    advisory_locks: frozenset[tuple[int, ...]]
 
-    def references(self, oid: int) -> Iterator[Constraint]:
-        """The foreign keys of a table."""
+    @cached_property
+    def _by_table(self) -> Mapping[int, tuple[list[Column], list[Constraint]]]:
+        found: dict[int, tuple[list[Column], list[Constraint]]] = {}
+        for _, column in sorted(self.columns.items()):
+            found.setdefault(column.relation, ([], []))[0].append(column)
         for constraint in self.constraints.values():
-            if constraint.kind == "f" and constraint.relation == oid:
-                yield constraint
+            if constraint.kind == "f":
+                found.setdefault(constraint.relation, ([], []))[1].append(constraint)
+        return found
+
+    def columns_of(self, oid: int) -> Sequence[Column]:
+        """The columns of a table, in their order."""
+        return self._by_table.get(oid, ((), ()))[0]
+
+    def references(self, oid: int) -> Sequence[Constraint]:
+        """The foreign keys of a table."""
+        return self._by_table.get(oid, ((), ()))[1]
 
     @property
     def column_names(self) -> frozenset[str]:
@@ -267,6 +193,13 @@ _KINDS = {
     **dict.fromkeys(("types", "schemas", "routines"), Named),
     "activity": Activity,
 }
+# A list inside a row is a tuple: Snapshots are compared and kept.
+_LISTS = {"relations": 8, "constraints": 7, "indexes": 5}
+
+
+def read_settings(document: str) -> Settings:
+    """The result of SESSION."""
+    return Settings(*json.loads(document))
 
 
 def read_activity(document: str | None) -> Mapping[int, Activity]:
@@ -276,23 +209,40 @@ def read_activity(document: str | None) -> Mapping[int, Activity]:
 
 async def take(connection: asyncpg.Connection) -> Snapshot:
     """The Snapshot of a session."""
-    return read_snapshot(await connection.fetchval(SNAPSHOT))
+    return read_snapshot(await connection.fetchval(SNAPSHOT, True))
 
 
-def read_snapshot(document: str) -> Snapshot:
-    """The result of SNAPSHOT."""
+def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
+    """The result of SNAPSHOT; with a former one, only what was written since is in it."""
     found: dict[str, Any] = json.loads(document)
 
     def rows(name: str) -> list[list[Any]]:
-        # A list inside a row is a tuple: Snapshots are compared and kept.
-        return [[tuple(v) if isinstance(v, list) else v for v in row] for row in found[name] or ()]
+        return found[name] or []
 
+    for name, place in _LISTS.items():
+        for row in rows(name):
+            row[place] = tuple(row[place])
     named: dict[str, Any] = {
         name: {row[0]: kind(*row) for row in rows(name)} for name, kind in _KINDS.items()
     }
+    columns = {(row[0], row[1]): Column(*row) for row in rows("columns")}
+    if former is not None:
+        oids, constraints = set(rows("relation_oids")), set(rows("constraint_oids"))
+        named["relations"] = _merged(former.relations, named["relations"], oids)
+        named["indexes"] = _merged(former.indexes, named["indexes"], oids)
+        named["constraints"] = _merged(former.constraints, named["constraints"], constraints)
+        columns = {**former.columns, **columns}
+        for key in [k for k, c in columns.items() if k[0] not in oids or c.name is None]:
+            del columns[key]
     return Snapshot(
         **named,
-        columns={(row[0], row[1]): Column(*row) for row in rows("columns")},
+        columns=columns,
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
-        lock_timeout_ms=found["lock_timeout_ms"],
+        session=Settings(*found["session"]),
+        advisory_locks=frozenset(map(tuple, rows("advisory_locks"))),
     )
+
+
+def _merged(former: Mapping[int, _T], changed: Mapping[int, _T], oids: set[Any]) -> dict[int, _T]:
+    """The objects that are still there, as they are now."""
+    return {oid: each for oid, each in {**former, **changed}.items() if oid in oids}

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import strongest
-from surefoot.trace.snapshot import Activity
+from surefoot.trace.schema_objects import Activity
 
 # The fraction of a table's rows that one statement may change.
 FEW = 0.1
@@ -20,7 +19,6 @@ class Statement:
     """
 
     revision: str
-    path: Path
     line: int
     number: int
     sql: str
@@ -45,6 +43,17 @@ class Statement:
     # The lock timeout after it, and the one before it.
     lock_timeout_ms: int = 0
     former_lock_timeout_ms: int = 0
+    # How often its line has sent one, where that was so often that they were measured together.
+    times: int = 1
+    # How long after it no statement was sent, while its locks were held.
+    idle_s: float = 0.0
+    # The rows that it wrote to tables that the revision itself created.
+    made_rows: int = 0
+    # The settings of the session that it changed, and those that are in force after the revision.
+    sets: frozenset[str] = frozenset()
+    outlives: frozenset[str] = frozenset()
+    # Whether it released an advisory lock from before the revision.
+    unlocks: bool = False
     # The SQLSTATE that it ended with.
     error: str | None = None
 

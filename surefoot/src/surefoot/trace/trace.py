@@ -10,8 +10,8 @@ Locks and effects are measured in PostgreSQL, not derived from the text of the S
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, Refused, SurefootError
 from surefoot.run.commands import downgrade, upgrade
+from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
 from surefoot.trace.lock_probe import LockProbe
 from surefoot.trace.sample_rows import seed, unseed
@@ -44,15 +45,24 @@ class Trace:
     failure: SurefootError | None = None
     # The downgrade of those that were applied, newest first; None where it was not requested.
     back: Trace | None = None
+    # The lines of its file that each revision has executed.
+    lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    # The revision whose function ran last.
+    last: str | None = None
+
+    @property
+    def stopped_at(self) -> str | None:
+        """The revision that failed; None where none did, or none had begun."""
+        # A refusal, unlike a revision that failed, is before all revisions.
+        if self.failure is None or isinstance(self.failure, Refused):
+            return None
+        return getattr(self.failure, "revision", None) or self.last
 
     def applied(self, ids: Sequence[str]) -> Sequence[str]:
         """Those of the revisions, oldest first, that the run has applied."""
         if self.failure is None:
             return ids
-        # A refusal, unlike a revision that failed, is before all revisions.
-        stopped = None if isinstance(self.failure, Refused) else self.failure
-        named = getattr(stopped, "revision", None)
-        return ids[: ids.index(named)] if named in ids else ()
+        return ids[: ids.index(self.stopped_at)] if self.stopped_at in ids else ()
 
 
 async def trace(
@@ -63,41 +73,48 @@ async def trace(
     to: str = "head",
     rows: int = ROWS,
     back: bool = False,
+    text: str | None = None,
+    listen: Listen = ignore,
 ) -> Trace:
     """Run the revisions after `start`, and record each statement.
 
     The database is empty, or already at `start`. A revision that fails because of the sample rows
-    is run again without them. With `back` the applied revisions are downgraded afterwards, and
-    recorded as well.
+    is run again without them, once. With `back` the applied revisions are downgraded afterwards,
+    and recorded as well. `listen` hears the events of each run. Tables that `text` names get rows,
+    all of them without it.
 
-    On failure: as `upgrade` to `start`. A later revision that fails is `failure` of the Trace.
+    A revision that fails is `failure` of the Trace, as is one before `start`.
     """
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
-    for revision in start:
-        await upgrade(scratch, revision)
+    try:
+        for revision in start:
+            await upgrade(scratch, revision, listen=listen, measure=False)
+    except SurefootError as error:
+        return Trace((), error)
     engine = scratch.engine
     await _set_time_zone(engine)
     async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await other.get_raw_connection()).driver_connection
         if rows:
-            await seed(session, rows, scratch.version_table)
+            await seed(session, rows, scratch.version_table, text)
 
         async def run(command: Callable[..., Awaitable[object]], to: str, *, retry: bool) -> Trace:
-            tracer = Tracer(versions, LockProbe(session, reader), scratch.version_table)
+            tracer = Tracer(versions, LockProbe(session, reader))
+            repeated: set[str | None] = set()
             while True:
                 failure = None
-                sizes = await table_sizes(session)
-                with tracer.on(engine.sync_engine, sizes):
+                with tracer.on(engine.sync_engine, await table_sizes(session)):
                     try:
-                        await command(scratch, to)
+                        await command(scratch, to, listen=listen, measure=False)
                     except SurefootError as error:
                         failure = error
-                has_rows = any(each.rows for each in sizes.values())
-                if not (retry and has_rows and _is_about_rows(failure)):
-                    return Trace(tuple(tracer.statements), failure)
-                tracer.forget_last_revision()
+                last = tracer.last
+                if not retry or last in repeated or not _is_about_rows(failure):
+                    lines = {each: frozenset(found) for each, found in tracer.lines.items()}
+                    return Trace(tuple(tracer.statements), failure, lines=lines, last=last)
+                repeated.add(last)
                 await unseed(session, scratch.version_table)
 
         traced = await run(upgrade, to, retry=True)

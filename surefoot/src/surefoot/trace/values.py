@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from surefoot.quoting import literal
-from surefoot.trace.snapshot import Column, Snapshot
+from surefoot.trace.schema_objects import Column
+from surefoot.trace.snapshot import Snapshot
 
 # By the type's name without its modifier.
 VALUES = {
@@ -76,7 +76,7 @@ def value(snapshot: Snapshot, column: Column) -> str | None:
         if type_.name != name.strip('"'):
             continue
         if type_.base:
-            return value(snapshot, replace(column, type=type_.base))
+            return value(snapshot, column._replace(type=type_.base))
         labels = (x.label for x in snapshot.labels.values() if x.type == type_.oid)
         return next(map(literal, labels), None)
     return None

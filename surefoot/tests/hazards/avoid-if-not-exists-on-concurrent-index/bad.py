@@ -10,6 +10,7 @@ phase = "expand"
 def upgrade() -> None:
     # finds: avoid-if-not-exists-on-concurrent-index
     # finds: require-step-outside-a-transaction
+    # finds: require-complete-trace
     op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_jobs_status ON jobs (status)")
 
 

@@ -10,6 +10,7 @@ phase = "expand"
 def upgrade() -> None:
     op.add_enum_value("job_status", "PAUSED")
     # finds: require-committed-enum-value
+    # finds: require-complete-trace
     op.execute("ALTER TABLE jobs ALTER COLUMN status SET DEFAULT 'PAUSED'")
 
 

@@ -9,6 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: require-step-outside-a-transaction
+    # finds: require-complete-trace
     op.execute("CREATE INDEX CONCURRENTLY ix_jobs_status ON jobs (status)")
 
 

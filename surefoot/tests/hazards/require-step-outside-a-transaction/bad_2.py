@@ -9,6 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: require-step-outside-a-transaction
+    # finds: require-complete-trace
     op.execute("VACUUM (FULL) jobs")
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from surefoot.catalog import snapshot
+from surefoot.chain.lockfile import with_known
 from surefoot.chain.revisions import Revision
 from surefoot.compat.sqlalchemy import await_only
 from surefoot.errors import (
@@ -13,6 +14,7 @@ from surefoot.errors import (
     BackupMissing,
     DataWouldBeLost,
     RevisionUnsafe,
+    RevisionUnseen,
     ServicesAlive,
     StampRefused,
 )
@@ -41,22 +43,24 @@ def compare_with_stamp(run: Run, stamped: Sequence[str]) -> None:
         raise StampRefused(run.recorder.database, named, expected, found)
 
 
-def refuse_unsafe(run: Run, plan: Sequence[PlannedRevision]) -> None:
-    """Look up the lint verdicts of the revisions that are to be applied.
+def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]) -> None:
+    """Look up the lint verdicts of the revisions that are to be applied, as their files are.
 
     On failure: RevisionUnsafe, where one breaks a rule of level error and its file does not allow
-    it.
+    it; RevisionUnseen, where lint has not seen all of it.
     """
     if run.limits.lint == "off":
         return
-    by_id = {revision.id: revision for revision in run.project.locked()}
+    by_id = {each.id: each for each in with_known(revisions, run.project.locked())}
     for about in plan:
         revision = by_id.get(about.revision)
         if about.direction != "upgrade" or revision is None:
             continue
         if revision.broken_rules and run.limits.lint == "error":
             raise RevisionUnsafe(revision.id, revision.broken_rules)
-        warning = f"was never linted: {command()} lock" if revision.verdict is None else ""
+        if revision.is_unknown and run.limits.lint == "error":
+            raise RevisionUnseen(revision.id)
+        warning = f"was not seen to its end: {command()} lock" if revision.is_unknown else ""
         if revision.broken_rules:
             warning = f"breaks {', '.join(revision.broken_rules)}"
         if warning:

@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
 
 from surefoot.chain.revisions import FUNCTIONS, Revision
+from surefoot.connect.sender import function_of
 from surefoot.errors import RevisionsBroken, RunsNothing
 
 _PLAIN = (
@@ -60,7 +61,8 @@ def synchronous(revision: str, function: Callable[..., Any]) -> Callable[..., No
     """The function of a revision. On failure: RunsNothing, where it returns a coroutine."""
 
     def run(**options: Any) -> None:
-        made = function(**options)
+        with function_of(revision):
+            made = function(**options)
         if inspect.isawaitable(made) or inspect.isgenerator(made) or inspect.isasyncgen(made):
             if inspect.iscoroutine(made):
                 made.close()

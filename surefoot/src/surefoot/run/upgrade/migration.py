@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
+from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
@@ -156,7 +157,7 @@ class Migration:
 
     def _measure(self) -> None:
         """Record the fingerprint. Everything is applied, so an error here does not fail the run."""
-        if not self._recorder.steps:
+        if not (self._recorder.steps and self._run.measure):
             return
         try:
             self._bookkeeping.measure(self._recorder.after, self._recorder.steps[-1].direction)
@@ -215,7 +216,7 @@ class Migration:
         if run.command == "stamp" and run.reason is None:
             compare_with_stamp(run, after)
         elif run.command != "stamp" and run.limits.production:
-            refuse_unsafe(run, plan)
+            refuse_unsafe(run, self.revisions, plan)
             return back_up(run, plan)
         return None
 
@@ -282,7 +283,7 @@ class Migration:
         running = self._transaction.leave()
         failure: Exception | None = None
         try:
-            with ctx.autocommit_block():
+            with own(), ctx.autocommit_block():
                 try:
                     self._retries.step(running.revision, "short", step.refuse)
                     self._transaction.step_begins()

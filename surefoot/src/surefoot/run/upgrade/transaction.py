@@ -20,6 +20,8 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from surefoot.connect import sender
+from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import LockClass, lock_class, without_comments
 from surefoot.run.locks.waits import BLOCKS_OTHERS
@@ -198,7 +200,8 @@ class RevisionTransaction:
         """Statements of the library, which are no part of the revision."""
         self._own = True
         try:
-            yield
+            with own():
+                yield
         finally:
             self._own = False
 
@@ -231,17 +234,14 @@ class RevisionTransaction:
             _ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left()
         ):
             raise CommitsByItself(running.revision)
-        if (
-            running is not None
-            and self._stepped
-            and self._run.project.version_table.name not in statement
-        ):
+        if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
         wanted = self._step_class if self.outside else self._class_of(statement, cursor)
         if running is not None and not self.outside:
             self._limit_wait(wanted, cursor)
         self._run.observer.statement_begins(self._bound_s if wanted == "short" else None)
 
+    @own()
     def _class_of(self, statement: str, cursor: Any) -> LockClass:
         """The class of a statement that runs while the transaction has the locks that it has."""
         if self._recorder.running is None or lock_class(statement) == "short":
@@ -249,6 +249,7 @@ class RevisionTransaction:
         cursor.execute(f"SELECT {BLOCKS_OTHERS}")
         return "short" if cursor.fetchone()[0] else "patient"
 
+    @own()
     def _limit_wait(self, wanted: LockClass, cursor: Any) -> None:
         """Leave the statement the time that the waits before it have left."""
         limits, waited_s = self._run.limits, self._run.observer.waited_s

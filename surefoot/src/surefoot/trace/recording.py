@@ -1,0 +1,93 @@
+"""recorded() completes a Statement by the two Snapshots around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from surefoot.trace.effects import Effect, activity, effects
+from surefoot.trace.lock_modes import MODES, strongest
+from surefoot.trace.schema_objects import Relation
+from surefoot.trace.sizes import TableSize
+from surefoot.trace.snapshot import Snapshot
+from surefoot.trace.statement import Statement
+
+
+def recorded(
+    statement: Statement,
+    before: Snapshot,
+    after: Snapshot,
+    taken: dict[int, set[str]],
+    *,
+    first: Snapshot,
+    known: frozenset[int],
+    sizes: Mapping[int, TableSize],
+) -> Statement:
+    """The statement with its effects, its locks, of which `taken` were seen, and its rows.
+
+    `first` is the Snapshot from before its revision, and `known` are the relations of that.
+    """
+    for oid, modes in _by_relation(after, without=before).items():
+        taken.setdefault(oid, set()).update(modes)
+    held = _by_relation(before)
+    relations = {**after.relations, **before.relations}
+    # PostgreSQL counts rows by transaction.
+    counted = activity(before, after) if statement.transactional else {}
+    found = effects(before, after, known)
+    met = _with_parents({*taken, *held, *counted, *_changed(relations, found)}, relations)
+    label = {relation.oid: relation.label for relation in met}
+    measured = {label[o]: sizes[o] for o in label if o in sizes and o in before.relations}
+    of_index = {o: before.indexes[o].relation for o in label if o in before.indexes}
+    return replace(
+        statement,
+        effects=found,
+        locks=_strongest(taken, known, label),
+        held=_strongest(held, known, label),
+        tables={
+            label[index]: relations[table].label
+            for index, table in of_index.items()
+            if index in known and table in known
+        },
+        parents={r.label: label[parent] for r in met for parent in r.parents if parent in label},
+        activity={label[o]: work for o, work in counted.items() if o in known and o in label},
+        made_rows=sum(work.inserted for o, work in counted.items() if o not in known),
+        rows={name: size.rows for name, size in measured.items()},
+        bytes={name: size.bytes for name, size in measured.items()},
+        lock_timeout_ms=after.session.lock_timeout_ms,
+        former_lock_timeout_ms=before.session.lock_timeout_ms,
+        sets=after.session.differences(before.session),
+        unlocks=bool((before.advisory_locks - after.advisory_locks) & first.advisory_locks),
+    )
+
+
+def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:
+    """The relations that the effects name."""
+    names = {name for effect in found for name in (effect.relation, effect.name)} - {""}
+    return {oid for oid, each in relations.items() if each.label in names} if names else set()
+
+
+def _with_parents(oids: set[int], relations: Mapping[int, Relation]) -> list[Relation]:
+    """The relations of these oids, and those that they are parts of."""
+    found: dict[int, Relation] = {}
+    waiting = list(oids)
+    while waiting:
+        relation = relations.get(waiting.pop())
+        if relation is not None and relation.oid not in found:
+            found[relation.oid] = relation
+            waiting.extend(relation.parents)
+    return list(found.values())
+
+
+def _by_relation(state: Snapshot, without: Snapshot | None = None) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for oid, mode in state.locks - (without.locks if without else frozenset()):
+        if oid in state.relations or (without and oid in without.relations):
+            found.setdefault(oid, set()).add(MODES[mode])
+    return found
+
+
+def _strongest(
+    modes: Mapping[int, set[str]], known: frozenset[int], label: Mapping[int, str]
+) -> dict[str, str]:
+    found = sorted((oid, strongest(m) or "") for oid, m in modes.items() if oid in known)
+    return {label[oid]: mode for oid, mode in found if oid in label}

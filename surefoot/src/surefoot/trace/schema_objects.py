@@ -1,0 +1,133 @@
+"""The objects of a schema and the activity of a session, as one row of a Snapshot each.
+
+They are tuples: a large schema has tens of thousands of them before and after each statement.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from surefoot.quoting import qualified
+
+
+class Relation(NamedTuple):
+    """A table, index, view, sequence: one row of pg_class."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    filenode: int
+    persistence: str
+    owner: int
+    row_security: bool
+    parents: tuple[int, ...]
+    size_bytes: int
+
+    @property
+    def is_table(self) -> bool:
+        return self.kind in "rp"
+
+    @property
+    def quoted(self) -> str:
+        """Its qualified name, quoted for SQL."""
+        return qualified(self.schema, self.name)
+
+    @property
+    def label(self) -> str:
+        """Its name for messages, without the schema `public`."""
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+class Column(NamedTuple):
+    """A column of a table or a view."""
+
+    relation: int
+    number: int
+    name: str
+    type: str
+    type_oid: int
+    # None for the default collation.
+    collation: str | None
+    required: bool
+    default: str | None
+    identity: str
+    generated: str
+
+
+class Constraint(NamedTuple):
+    """A constraint of a table or a domain; NOT NULL is one from PostgreSQL 18 on."""
+
+    oid: int
+    name: str
+    kind: str
+    relation: int
+    references: int
+    validated: bool
+    index: int  # type: ignore[assignment]  # nobody asks a row where a value is
+    columns: tuple[int, ...]
+    type: int
+    parent: int
+    # The definition of a check.
+    check: str | None
+
+
+class Index(NamedTuple):
+    """An index and its columns."""
+
+    oid: int
+    relation: int
+    unique: bool
+    primary: bool
+    valid: bool
+    columns: tuple[int, ...]
+    partial: bool
+
+
+class Attached(NamedTuple):
+    """A trigger, a policy or a rule of a table."""
+
+    oid: int
+    relation: int
+    name: str
+    # Of a trigger.
+    enabled: str = ""
+
+
+class Label(NamedTuple):
+    """A value of an enum."""
+
+    oid: int
+    type: int
+    label: str
+
+
+class Named(NamedTuple):
+    """A type, a routine or a schema."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = ""
+    # Of a domain: whether it is NOT NULL, and its base type.
+    required: bool = False
+    base: str | None = None
+
+
+class Activity(NamedTuple):
+    """The scans of a table and its rows read and written, in this transaction."""
+
+    relation: int
+    scans: int = 0
+    scanned: int = 0
+    fetched: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def since(self, before: Activity | None) -> Activity:
+        """The difference from an earlier Activity of the same transaction."""
+        if before is None:
+            return self
+        counts = zip(self[1:], before[1:], strict=True)
+        return Activity(self.relation, *(now - then for now, then in counts))

@@ -1,0 +1,118 @@
+"""A revision that was not seen to its end is `unknown`, and a finding in every format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.databases import Database
+from harness.runs import Chain, Launcher
+from surefoot import scratch
+from surefoot.chain.lockfile import read_lock
+from surefoot.connect.database import Database as Access
+from surefoot.errors import ScratchRoomMissing
+
+TABLE = ("op.execute('CREATE TABLE t (id int, n int)')", "op.drop_table('t')")
+FORMATS = ("github", "gitlab", "sarif")
+STOPS = """
+op.execute("DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN RAISE EXCEPTION 'not here'; END IF; END $$")
+op.create_index("i", "t", ["id"])
+"""
+WHY = "on the scratch database it was not run to its end, and the rest of it is unseen"
+
+
+def verdicts(chain: Chain) -> list[str | None]:
+    """Those in the lock."""
+    return [revision.verdict for revision in read_lock(chain.lock_path)]
+
+
+async def test_a_verdict_is_of_what_was_tried(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """A trace that stopped, a line edited by hand, and a suppression that was removed."""
+    url = empty_database.url
+    chain.add(*TABLE)
+    assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    assert verdicts(chain) == ["clean"]
+    stops = chain.add(STOPS, "op.drop_index('i')", lock=False)
+    locked = await launcher.surefoot(chain, "lock", url=url)
+    assert locked.err.splitlines()[-1] == "0002 was not seen to its end: surefoot lint 0002"
+    assert verdicts(chain) == ["clean", "unknown"]
+    assert (await launcher.surefoot(chain, "lock", "--check", url=url)).code == 0
+    lock = chain.lock_path.read_text("utf-8")
+    chain.lock_path.write_text(lock.replace("  unknown/", "  clean/"), "utf-8")
+    checked = await launcher.surefoot(chain, "lock", "--check", url=url)
+    assert checked.code == 1
+    assert "the verdict of 0002 is of other code or rules" in checked.err
+    path = chain.path(stops)
+    source = path.read_text("utf-8").replace("    op.execute", "    pass  #", 1)
+    allowed = "# allow require-concurrent-index: t is small\n"
+    path.write_text(source + allowed, "utf-8")
+    assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    assert verdicts(chain) == ["clean", "clean"]
+    path.write_text(source, "utf-8")
+    assert (await launcher.surefoot(chain, "lock", "--check", url=url)).code == 1
+    assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    assert verdicts(chain) == ["clean", "require-concurrent-index"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], *(["--format", f] for f in FORMATS)])
+@pytest.mark.parametrize("command", ["lint", "plan"])
+async def test_a_failure_is_a_finding_in_every_format(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    command: str,
+    options: list[str],
+) -> None:
+    """With the exit code of the failure, and without the advice to upgrade."""
+    chain.add("op.execute('SELECT nonsense')")
+    chain.add(*TABLE)
+    found = await launcher.surefoot(chain, command, *options, url=empty_database.url)
+    assert found.code == 4, found.err
+    assert found.out.count("require-complete-trace") >= 2
+    assert found.out.count(WHY) == 2
+    assert "FAILED [run-failed]  on the scratch database: 0001 failed" in found.err
+    assert "upgrade head" not in found.out + found.err
+    if options:
+        assert options == ["--format", "github"] or json.loads(found.out)
+
+
+async def test_a_scratch_server_that_is_not_there_is_a_finding(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Of every revision that it should have tried."""
+    chain.add(*TABLE)
+    url = "postgresql://nobody@127.0.0.1:1/nowhere"
+    found = await launcher.surefoot(chain, "lint", "--json", url=url)
+    assert found.code == 75, found.err
+    (finding,) = json.loads(found.out)["findings"]
+    assert finding["consequence"].startswith(f"{WHY}: database 'nowhere' at 127.0.0.1:1 cannot be")
+    assert "help: is the server up" in found.err
+
+
+async def test_no_revision_is_nothing_to_be_green_about(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """A folder without one, as after a wrong setting, and a commit that git does not know."""
+    found = await launcher.surefoot(chain, "lint", url=empty_database.url)
+    assert (found.code, "there is no revision in alembic/versions" in found.err) == (2, True)
+    chain.add(*TABLE)
+    found = await launcher.surefoot(chain, "lint", "--since", "HEAD", url=empty_database.url)
+    assert (found.code, found.err.startswith("ERROR [usage]  git diff: ")) == (2, True)
+
+
+async def test_a_scratch_server_without_room_is_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sentence names the places and what they have."""
+    monkeypatch.setattr(scratch, "ROOM_BYTES", 2**60)
+    with pytest.raises(ScratchRoomMissing, match=r"a scratch server needs \d+ MB, and there are"):
+        async with scratch.scratch(Access("postgresql://nobody@localhost/nowhere")):
+            raise AssertionError
+    monkeypatch.setattr(scratch, "ROOM_BYTES", 0)
+    assert isinstance(scratch._place(), Path)

@@ -1,0 +1,17 @@
+"""Release everything."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # finds: avoid-advisory-unlock
+    op.execute("SELECT pg_advisory_unlock_all()")
+    op.execute("ALTER TABLE jobs ADD COLUMN number integer")
+
+
+def downgrade() -> None:
+    op.drop_column("jobs", "number")

@@ -1,0 +1,15 @@
+"""Run to the end."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE jobs ADD COLUMN number integer")
+
+
+def downgrade() -> None:
+    op.drop_column("jobs", "number")

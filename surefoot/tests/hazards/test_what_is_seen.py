@@ -1,0 +1,258 @@
+"""A trace sees every statement of a revision, however it is sent, or says what it has not seen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from hazards.bench import Bench, found
+from surefoot.chain.revisions import read_revisions
+from surefoot.linting.lint import Linted, lint
+
+FILE = """\
+import time
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number:04}"
+down_revision = "{former:04}"
+phase = "expand"
+
+
+def upgrade() -> None:
+{body}
+
+def downgrade() -> None:
+    raise NotImplementedError("it is not what is looked at")
+"""
+FIRST = 11
+
+# Each sends TRUNCATE, in the line that is marked.
+WAYS: Mapping[str, str] = {
+    "a comment with the name of the version table": """
+        op.execute("TRUNCATE cache /* alembic_version */")  #
+    """,
+    "a cursor": """
+        cursor = op.get_bind().connection.cursor()
+        cursor.execute("TRUNCATE cache")  #
+    """,
+    "a function that awaits the engine's connection": """
+        async def work(connection):
+            await connection.execute(sa.text("TRUNCATE cache"))  #
+        op.run_async(work)
+    """,
+    "the driver": """
+        async def work(connection):
+            driver = (await connection.get_raw_connection()).driver_connection
+            await driver.execute("TRUNCATE cache")  #
+        op.run_async(work)
+    """,
+    "a statement that the driver prepares": """
+        async def work(connection):
+            driver = (await connection.get_raw_connection()).driver_connection
+            statement = await driver.prepare("TRUNCATE cache")
+            await statement.fetch()  #
+        op.run_async(work)
+    """,
+    "a function that the driver is called from": """
+        driver = op.get_bind().connection.driver_connection
+        op.get_bind().connection.run_async(lambda driver: driver.execute("TRUNCATE cache"))  #
+    """,
+}
+# Statements that the tracer has, in their order.
+SENT: Mapping[str, tuple[str, list[str]]] = {
+    "many parameters": (
+        'await driver.executemany("INSERT INTO cache VALUES ($1, $1)", [("a",), ("b",)])',
+        ["INSERT INTO cache VALUES ($1, $1)"],
+    ),
+    "records": (
+        'await driver.copy_records_to_table("cache", records=[("c",)], columns=["key"])',
+        ['COPY "cache"("key") FROM STDIN (FORMAT binary)'],
+    ),
+    "a cursor of the driver": (
+        'async for row in driver.cursor("SELECT key FROM cache"):\n        row["key"]',
+        ["SELECT key FROM cache"],
+    ),
+}
+
+
+def body(number: int, text: str) -> str:
+    indented = textwrap.indent(textwrap.dedent(text).strip() + "\n", "    ")
+    return FILE.format(number=number, former=number - 1, body=indented)
+
+
+async def linted(bench: Bench, folder: Path, *texts: str) -> Linted:
+    """The findings in a chain of revisions with these bodies."""
+    paths = []
+    for number, text in enumerate(texts, start=1):
+        paths.append(folder / f"{number}.py")
+        paths[-1].write_text(body(number, text), "utf-8")
+    return await bench.lint(paths)
+
+
+async def test_a_statement_is_seen_in_its_line_however_it_is_sent(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """By operations, raw cursors, coroutines and the driver itself."""
+    result = await linted(bench, tmp_path, *WAYS.values())
+    assert result.trace.failure is None
+    marked = [body(n, text).splitlines() for n, text in enumerate(WAYS.values(), start=1)]
+    lines = [next(n for n, line in enumerate(m, 1) if line.endswith("#")) for m in marked]
+    assert {f for f in found(result) if f[2] != "require-downgrade"} == {
+        (f"{number}.py", line, "avoid-truncate") for number, line in enumerate(lines, start=1)
+    }
+
+
+async def test_every_message_of_the_driver_is_a_statement(bench: Bench, tmp_path: Path) -> None:
+    """Also those that have no text of their own, and those of a coroutine."""
+    work = (
+        "async def work(connection):\n"
+        "    driver = (await connection.get_raw_connection()).driver_connection\n"
+        "    {}\n"
+        "op.run_async(work)\n"
+    )
+    result = await linted(bench, tmp_path, *(work.format(call) for call, _ in SENT.values()))
+    assert result.trace.failure is None
+    for number, (_, expected) in enumerate(SENT.values(), start=1):
+        sent = [s.sql for s in result.trace.statements if s.revision == f"{number:04}"]
+        assert list(dict.fromkeys(sent)) == expected
+    rows = [s.activity["cache"].inserted for s in result.trace.statements if s.activity]
+    assert rows[:2] == [2, 1]
+
+
+async def test_a_loop_is_measured_without_a_look_at_each_row(bench: Bench, tmp_path: Path) -> None:
+    """The statements after the first hundred are one, with all that they do."""
+    result = await linted(
+        bench,
+        tmp_path,
+        """
+        for number in range(300):
+            op.get_bind().scalar(sa.text("SELECT count(*) FROM cache"))
+            op.execute(f"UPDATE tags SET kind = 'x' WHERE job_id = {number}")
+        op.execute("ALTER TABLE jobs ADD COLUMN number integer")
+        """,
+    )
+    assert result.trace.failure is None
+    *_, many, last = result.trace.statements
+    assert (many.line, many.times, last.line) == (FIRST + 2, 400, FIRST + 3)
+    assert many.sql.startswith("UPDATE tags")
+    assert len(result.trace.statements) == 202
+    updated = [s.activity["tags"].updated for s in result.trace.statements if "tags" in s.activity]
+    assert (sum(updated[:-1]), updated[-1]) == (99, 200)
+    assert last.seconds < many.seconds
+
+
+async def test_a_revision_that_never_ends_is_stopped(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it sends statements for ever, or only runs."""
+    monkeypatch.setattr("surefoot.trace.tracer.REVISION_S", 0.3)
+    for forever in ("pass", "op.execute('SELECT 1')"):
+        result = await linted(bench, tmp_path, f"while True:\n    {forever}")
+        (stopped,) = (f for f in result.findings if f.rule == "require-complete-trace")
+        assert "takes too long on the scratch database" in stopped.consequence
+
+
+@pytest.mark.parametrize("error", ["22P02", "23503"])
+async def test_a_revision_that_fails_with_rows_and_without_is_run_twice(
+    bench: Bench, tmp_path: Path, error: str
+) -> None:
+    """Once with sample rows and once without; it ends."""
+    sql = {
+        "22P02": "SELECT 'x'::integer",
+        "23503": "INSERT INTO results (job_id) VALUES (-42)",
+    }[error]
+    result = await linted(bench, tmp_path, f'op.execute("{sql}")', 'op.execute("SELECT 1")')
+    assert [s.error for s in result.trace.statements] == [error]
+    consequences = [f.consequence for f in result.findings if f.rule == "require-complete-trace"]
+    assert [error in text for text in consequences] == [True, False]
+    assert consequences[1].endswith("0001 before it was not")
+
+
+async def test_through_a_link_lines_are_seen_as_well(bench: Bench, tmp_path: Path) -> None:
+    """The folder of a project may be reached by another name."""
+    chain = bench.chain([])
+    link = tmp_path / "link"
+    link.symlink_to(chain.folder)
+    (chain.versions / "0001_x.py").write_text(body(1, 'op.execute("TRUNCATE cache")'), "utf-8")
+    chain.lock()
+    chain.folder = link
+    async with bench.clone(rows=False) as database:
+        made = database.access.engine("migrate")
+        revisions = read_revisions(link / "alembic" / "versions")
+        result = await lint(bench.target(made, chain), revisions, ["0001"], major=14)
+        await made.dispose()
+    assert result.mismatch is not None
+    assert result.mismatch.endswith(
+        "and the database has 14: syntax, locks and rewrites may differ"
+    )
+    assert [(f.rule, f.line) for f in result.findings] == [("avoid-truncate", FIRST)]
+    assert result.trace.lines["0001"] == {FIRST}
+
+
+async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) -> None:
+    """What calls nothing, what raises and what only the downgrade needs is not."""
+    result = await linted(
+        bench,
+        tmp_path,
+        """
+        for row in op.get_bind().execute(sa.text("SELECT 1 WHERE false")):
+            op.execute(f"TRUNCATE {row[0]}")
+        if op.get_bind().dialect.server_version_info < (9,):
+            raise NotImplementedError("too old")
+        elif len(revision) > 99:
+            x = 1
+            op.execute("SELECT 1")
+            op.execute(
+                "SELECT 2"
+            )
+        try:
+            op.get_bind()
+        except ValueError:
+            op.execute("SELECT 3")
+        with open(__file__):
+            pass
+        [op.get_bind() for _ in range(2)]
+        """,
+    )
+    assert result.trace.failure is None
+    assert [f.consequence for f in result.findings if f.rule == "require-every-line-run"] == [
+        f"{lines} did not run on the scratch database: their statements are unseen"
+        for lines in ("line 12", "lines 17 to 20", "line 24")
+    ]
+
+
+async def test_many_new_rows_under_a_lock_are_work(bench: Bench, tmp_path: Path) -> None:
+    """However few rows are read."""
+    result = await linted(
+        bench,
+        tmp_path,
+        """
+        op.execute("ALTER TABLE jobs ADD COLUMN number integer")
+        op.execute("CREATE TABLE x AS SELECT n FROM generate_series(1, 20000) n")
+        op.execute("INSERT INTO cache SELECT n, n FROM generate_series(1, 20000) n")
+        op.execute("CREATE TABLE y AS SELECT n FROM generate_series(1, 200) n")
+        """,
+    )
+    rule = "avoid-work-under-access-exclusive"
+    assert [f.line for f in result.findings if f.rule == rule] == [FIRST + 1, FIRST + 2]
+
+
+async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:
+    """A block or a function sets it, and its end restores it."""
+    result = await linted(
+        bench,
+        tmp_path,
+        """
+        op.execute("DO $$ BEGIN SET LOCAL lock_timeout = 0; RESET lock_timeout; END $$")
+        op.execute("CREATE FUNCTION f() RETURNS int LANGUAGE sql SET lock_timeout = 0 RETURN 1")
+        op.execute("SELECT 1 /* lock_timeout */")
+        """,
+    )
+    assert [f.line for f in result.findings if f.rule == "require-lock-timeout"] == [
+        FIRST,
+        FIRST + 1,
+    ]
