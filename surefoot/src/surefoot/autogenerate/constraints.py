@@ -179,7 +179,8 @@ def dropped_column(change: Change, key: Key, comparison: Comparison) -> Iterator
     found, back = comparison.database.one(Column, key), change.undo[0]
     table, column = found.table, found.name
     # A row without a value is refused.
-    if found.not_null and not found.has_own_value and isinstance(back, ops.AddColumnOp):
+    required = found.not_null and not found.has_own_value and not comparison.at_once
+    if required and isinstance(back, ops.AddColumnOp):
         free = ops.AlterColumnOp(table, column, modify_nullable=True, existing_nullable=False)
         free.existing_type = back.column.type
         optional = Change(Stage.TABLES, [free], [free.reverse()], "nullable", key)

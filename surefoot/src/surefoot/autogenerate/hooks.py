@@ -23,12 +23,12 @@ from sqlalchemy.dialects import postgresql
 from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
-from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
-from surefoot.autogenerate.enums import enum_changes
-from surefoot.autogenerate.objects import diff_objects, object_changes
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
-from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE
+from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Candidate,
     Rename,
@@ -39,7 +39,6 @@ from surefoot.autogenerate.renames import (
     parse_renames,
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
-from surefoot.autogenerate.tables import table_changes
 from surefoot.errors import MessageMissing, UsageError
 from surefoot.rules.suppressions import comment
 
@@ -100,12 +99,10 @@ def _write_changes(
     changes: list[Change] = [
         *(rename.change() for rename in renames),
         *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
-        *table_changes(comparison, diff),
-        *object_changes(comparison, diff),
-        *enum_changes(comparison, diff),
+        *changes_between(comparison, diff),
     ]
     changes.sort(key=lambda change: change.stage)
-    planned = plan(changes, comparison, diff) if changes else []
+    planned = plan(changes, comparison, diff)
     operations.ops[:] = changes
     operations.info.update(comparison=comparison, planned=planned)
 

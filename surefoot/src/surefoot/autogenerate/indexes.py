@@ -24,7 +24,6 @@ from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.quoting import quoted
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
-# SQLAlchemy would take this for a parameter.
 _PARAMETER = re.compile(r"(?<!:):\w")
 
 
@@ -47,14 +46,16 @@ class KeyIndex:
 def index_of(index: Index) -> ops.CreateIndexOp | None:
     """An index as an operation; None where the operation would lose a part of it."""
     found = parse_index(index.definition)
-    if found is None or _PARAMETER.search(index.definition):
+    if found is None:
         return None
-    given = {
+    # SQLAlchemy takes a colon in a text for a parameter.
+    condition = literal_column if _PARAMETER.search(found.where or "") else text
+    given: dict[str, Any] = {
         "using": found.method if found.method != "btree" else None,
-        "include": list(found.include),
-        "nulls_not_distinct": found.nulls_not_distinct,
-        "with": dict(_OPTION.findall(found.options or "")),
-        "where": text(found.where) if found.where else None,
+        "include": list(found.include) or None,
+        "nulls_not_distinct": found.nulls_not_distinct or None,
+        "with": dict(_OPTION.findall(found.options or "")) or None,
+        "where": condition(found.where) if found.where else None,
     }
     columns = [names(item)[0] if is_name(item) else literal_column(item) for item in found.items]
     return ops.CreateIndexOp(
@@ -73,7 +74,7 @@ def key_index_of(constraint: Constraint) -> KeyIndex | None:
         return None
     given = {
         "include": names(key.include) if key.include else None,
-        "nulls_not_distinct": key.nulls_not_distinct,
+        "nulls_not_distinct": key.nulls_not_distinct or None,
     }
     columns, options = names(key.columns), _postgresql(given)
     index = ops.CreateIndexOp(
@@ -83,11 +84,7 @@ def key_index_of(constraint: Constraint) -> KeyIndex | None:
 
 
 def _postgresql(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"postgresql_{name}": value
-        for name, value in given.items()
-        if value not in (None, False, [], {})
-    }
+    return {f"postgresql_{name}": value for name, value in given.items() if value is not None}
 
 
 def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[RevisionPart]:

@@ -89,6 +89,9 @@ class Online:
             written = about and self.comparison.is_in_use(table)
             allow = unavoidable("avoid-type-change") if written else ()
             yield RevisionPart(change, Turn.MAIN, about=about, allow=allow)
+        elif change.action == "rebuild":
+            name = key.name.rpartition(".")[2]
+            yield RevisionPart(change, Turn.INDEX, name, f"Rebuild {name}")
         elif change.action == "not null":
             yield from forbid_null(change, key, self.comparison)
         elif change.action == "swap":
@@ -98,7 +101,9 @@ class Online:
 
     def _of_object(self, change: Change, key: Key) -> Iterator[RevisionPart]:
         item = self._of(key)
-        if isinstance(item, TableObject) and item.table in self.comparison.gone_tables:
+        if change.action == "comment" or (change.action == "change" and key.kind != "domain"):
+            yield RevisionPart(change, Turn.MAIN)
+        elif isinstance(item, TableObject) and item.table in self.comparison.gone_tables:
             yield _with_its_table(change, item)
         elif key.kind == "column" and change.action == "make" and self._writes_rows(key):
             allow = self._written_for(key)

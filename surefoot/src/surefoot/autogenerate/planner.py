@@ -18,9 +18,11 @@ from surefoot.autogenerate.change import (
     Turn,
 )
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.lock_split import split_by_locks
-from surefoot.autogenerate.objects import ObjectDiff
+from surefoot.autogenerate.objects import ObjectDiff, object_changes
 from surefoot.autogenerate.online import Online
+from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, table_of
 
@@ -42,8 +44,20 @@ class RevisionPlan:
     allow: tuple[Allowance, ...] = ()
 
 
+def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes that make the database equal to the models, in the order of their stages."""
+    changes = [
+        *table_changes(comparison, diff),
+        *object_changes(comparison, diff),
+        *enum_changes(comparison, diff),
+    ]
+    return sorted(changes, key=lambda change: change.stage)
+
+
 def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
+    if not changes:
+        return []
     only_tables_renamed = all(
         change.action == "rename" and change.key is not None and change.key.kind != "column"
         for change in changes

@@ -43,7 +43,25 @@ class AlterColumnUsing(ops.AlterColumnOp):
         vars(self).update(vars(operation), kw={"postgresql_using": using})
 
 
-class ContinueSequence(ops.ExecuteSQLOp):
+class Statement(ops.ExecuteSQLOp):
+    """A statement as `op.execute`. Its lines are indented with the surrounding code.
+
+    A function body and a string of several lines are not indented: whitespace matters there.
+    """
+
+    def __init__(self, statement: str) -> None:
+        self.statement = statement.strip()
+        text = _PARAMETER.sub(r"\\:", self.statement)
+        if "\n" in text:
+            counts = _LINE_BREAK_IN_STRING.search(text) is not None
+            text = f"\n{text}\n" if counts else f"\n{textwrap.indent(text, _INDENT)}\n{_INDENT}"
+        super().__init__(text)
+
+
+sql = Statement
+
+
+class ContinueSequence(Statement):
     """Sets a sequence to the highest number among the rows."""
 
     def __init__(self, sequence: str, again: str, table: str, column: str) -> None:
@@ -51,21 +69,9 @@ class ContinueSequence(ops.ExecuteSQLOp):
         super().__init__(f"SELECT setval({sequence}, max({column})) FROM {table}")  # noqa: S608 - names of a catalog, quoted
         self.again = again
 
-    def reverse(self) -> ops.ExecuteSQLOp:
+    def reverse(self) -> Statement:
         """Restarts the sequence."""
-        return sql(self.again)
-
-
-def sql(statement: str) -> ops.ExecuteSQLOp:
-    """A statement as `op.execute`. Its lines are indented with the surrounding code.
-
-    A function body and a string of several lines are not indented: whitespace matters there.
-    """
-    text = _PARAMETER.sub(r"\\:", statement.strip())
-    if "\n" in text:
-        counts = _LINE_BREAK_IN_STRING.search(text) is not None
-        text = f"\n{text}\n" if counts else f"\n{textwrap.indent(text, _INDENT)}\n{_INDENT}"
-    return ops.ExecuteSQLOp(text)
+        return Statement(self.again)
 
 
 class Name(str):

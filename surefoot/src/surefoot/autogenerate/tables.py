@@ -16,12 +16,17 @@ from surefoot.autogenerate.object_operations import is_bare
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
 from surefoot.catalog import Key, alterations, kinds, statements
+from surefoot.catalog.changes import table as change_table
 from surefoot.catalog.kinds import Attribute, Attributes, Table
 from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
 
-_STATE: Attributes = frozenset({"persistence", "options", "row security"})
-_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key", "inherits")
+_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key")
+# The attributes that CREATE TABLE and ADD COLUMN leave out.
+_OF_TABLE: Attributes = frozenset(
+    {"options", "row security", "toast options", "cluster index", "replica identity"}
+)
+_OF_COLUMN: Attributes = frozenset({"storage", "compression", "statistics", "attribute options"})
 
 
 def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
@@ -47,6 +52,7 @@ def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
         *after,
         *(_drop(comparison, diff, table) for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
+        *_settings(comparison, diff),
         *_unseen(comparison),
     ]
 
@@ -193,11 +199,22 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
             before, after = (each.attributes()[name] for each in (found, expected))
             words = f"{name} of {table} is {before} and not {after}"
             yield Change(Stage.STATE, [Note(f"Not written: {words}.")], [])
-    if different & _STATE:
+    if different - {"comment", *_UNCHANGEABLE}:
         yield Change(Stage.STATE, state(found, expected), state(expected, found), "change", key)
     if "comment" in different:
         do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
         yield Change(Stage.STATE, do, undo, "comment", key)
+
+
+def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
+    """Storage, statistics and other settings of columns, which no model declares."""
+    for key, after in comparison.models.each(kinds.Column):
+        before = comparison.database.find(kinds.Column, key)
+        if before is None or key in diff.recreated_columns:
+            before = after.without(_OF_COLUMN)
+        if do := [sql(each) for each in alterations.column(before, after)]:
+            undo = [sql(each) for each in alterations.column(after, before)]
+            yield Change(Stage.STATE, do, undo, "change", key)
 
 
 def _unseen(comparison: Comparison) -> Iterator[Change]:
@@ -208,9 +225,9 @@ def _unseen(comparison: Comparison) -> Iterator[Change]:
 
 def plain(table: Table) -> Table:
     """The table as CREATE TABLE without a clause makes it."""
-    return replace(table, persistence="permanent", options=None, row_security=None)
+    return replace(table.without(_OF_TABLE), persistence="permanent")
 
 
 def state(before: Table, after: Table) -> list[MigrateOperation]:
     """The statements that take a table from one state to another."""
-    return [sql(statement) for statement in alterations.table(before, after)]
+    return [sql(statement) for statement in change_table(before, after)]

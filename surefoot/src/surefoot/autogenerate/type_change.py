@@ -15,6 +15,8 @@ from surefoot.catalog.widening import needs_no_rewrite
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
+    if comparison.at_once:
+        return False
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     rewritten = not needs_no_rewrite(before.type, after.type)
     if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
@@ -37,6 +39,7 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     )
     return (
         free
+        and not comparison.at_once
         and bool(columns)
         and len({column.name.rpartition(".")[0] for column in columns}) == 1
         and not comparison.models.objects[key].comment

@@ -56,6 +56,22 @@ def identity(before: Column, after: Column) -> list[str]:
     ]
 
 
+def column(before: Column, after: Column) -> list[str]:
+    """Storage, compression, statistics and options of a column."""
+    clauses = []
+    # The attribute also names the storage of the type: PostgreSQL 15 has no SET STORAGE DEFAULT.
+    old, new = before.storage, after.storage
+    if old != new:
+        clauses.append(f"SET STORAGE {new.split()[0] if new else str(old).split()[-1]}")
+    if before.compression != after.compression:
+        clauses.append(f"SET COMPRESSION {after.compression or 'default'}")
+    if before.statistics != after.statistics:
+        clauses.append(f"SET STATISTICS {after.statistics or '-1'}")
+    clauses += options(before.attribute_options, after.attribute_options)
+    alter = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)}"
+    return [f"{alter} {clause}" for clause in clauses]
+
+
 def sequence(after: Sequence) -> str:
     """Type and options of a sequence."""
     cycle = "" if after.definition.endswith(" CYCLE") else " NO CYCLE"

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from surefoot.catalog import Difference, Key
 
+Word = Literal["missing", "unexpected", "changed"]
+
 
 @dataclass(frozen=True)
 class Repair:
@@ -24,7 +26,7 @@ class Deviation:
     """One object that differs, with its members where it is missing or unexpected."""
 
     key: Key
-    word: Literal["missing", "unexpected", "changed"]
+    word: Word
     differences: tuple[Difference, ...]
     repair: Repair
     # Objects that were dropped or created with it.
