@@ -1,5 +1,6 @@
 """A table of a catalog as SQLAlchemy's, with the types as PostgreSQL writes them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, literal_column
@@ -43,6 +44,11 @@ def catalog_table(catalog: Catalog, name: str) -> Table:
         postgresql_partition_by=table.partition_key,
         postgresql_inherits=[name for each in table.inherits or () for name in names(each)] or None,
     )
+
+
+def columns_of(tables: Iterable[Table]) -> dict[Key, Column[Any]]:
+    """The columns of the tables by their keys in a catalog."""
+    return {Key("column", f"{table.name}.{c.name}"): c for table in tables for c in table.c}
 
 
 def _column(column: kinds.Column) -> Column[Any]:

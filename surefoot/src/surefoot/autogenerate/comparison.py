@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import MetaData
+from sqlalchemy.types import NullType
 
-from surefoot.autogenerate.catalog_table import catalog_table
+from surefoot.autogenerate.catalog_table import Written, catalog_table, columns_of
 from surefoot.autogenerate.object_operations import Declared
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Attributes, Column, Enum, Table
@@ -49,6 +50,8 @@ class Comparison:
     reflect: Callable[[str], sa.Table] = lambda name: sa.Table(name, MetaData())
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
+    # Whether a table in use is changed in steps that block it for a short time only.
+    online: bool = True
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
@@ -71,7 +74,12 @@ class Comparison:
         A partitioned table supports none of the online forms.
         """
         found = self.database.table(table)
-        return table in self.kept_tables and found is not None and found.kind == "table"
+        return (
+            self.online
+            and table in self.kept_tables
+            and found is not None
+            and found.kind == "table"
+        )
 
     @cached_property
     def followed(self) -> Catalog:
@@ -93,11 +101,6 @@ class Comparison:
         """An object as the database has it and as the models declare it."""
         return self.followed.objects.get(key), self.models.objects.get(key)
 
-    def column(self, key: Key) -> tuple[Column, Column] | None:
-        """A column as the database has it and as the models declare it; None where one lacks it."""
-        found, expected = self.followed.find(Column, key), self.models.find(Column, key)
-        return None if found is None or expected is None else (found, expected)
-
     def pair(self, key: Key) -> tuple[Column, Column]:
         """A column that both sides have."""
         return self.followed.one(Column, key), self.models.one(Column, key)
@@ -107,8 +110,10 @@ class Comparison:
         found = self.database.one(Column, key)
         column = copy_column(self.reflect(found.table).c[found.name])
         column.nullable, kind = not found.not_null, column.type
+        if isinstance(kind, NullType):
+            column.type = Written(found)
         # SQLAlchemy 2.0 leaves the collation out.
-        if found.collation is not None and isinstance(kind, sa.String) and kind.collation is None:
+        elif found.collation and isinstance(kind, sa.String) and kind.collation is None:
             column.type = kind.copy()
             column.type.collation = found.collation.strip('"')
         return column
@@ -138,7 +143,7 @@ def between(database: Catalog, other: Catalog) -> Comparison:
         database,
         other,
         tables=tables,
-        columns={Key("column", f"{t.name}.{c.name}"): c for t in tables.values() for c in t.c},
+        columns=columns_of(tables.values()),
         reflect=cache(partial(catalog_table, database)),
         at_once=True,
     )

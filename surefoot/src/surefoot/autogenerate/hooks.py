@@ -9,6 +9,7 @@ last    numbers and completes the revisions
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -84,6 +85,9 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if comparison is not None:
+        if is_check(context.opts):
+            # A difference is one operation, however many steps would remove it.
+            comparison = replace(comparison, at_once=True, online=False)
         _write_changes(comparison, renames, operations)
     if savepoint is not None:
         savepoint.rollback()
@@ -96,12 +100,13 @@ def _write_changes(
     # The catalogs do not cover other schemas.
     far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
     diff = diff_objects(comparison)
-    changes: list[Change] = [
-        *(rename.change() for rename in renames),
-        *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
+    others = [
+        *(Change(Stage.TABLES, [each]) for each in far),
         *changes_between(comparison, diff),
     ]
-    changes.sort(key=lambda change: change.stage)
+    covered = not others and all(rename.kind != "column" for rename in renames)
+    renamed = (each for rename in renames for each in rename.changes(covered=covered))
+    changes = sorted([*renamed, *others], key=lambda change: change.stage)
     planned = plan(changes, comparison, diff)
     operations.ops[:] = changes
     operations.info.update(comparison=comparison, planned=planned)

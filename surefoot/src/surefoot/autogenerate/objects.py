@@ -7,22 +7,20 @@ would drop them without creating them again.
 """
 
 import re
-from collections import abc
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-
-from alembic.operations import MigrateOperation
+from dataclasses import dataclass, field, replace
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
+from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.type_change import is_swappable_enum
-from surefoot.catalog import Catalog, Key, SchemaObject, statements
+from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
 from surefoot.catalog.kinds import (
     KINDS,
-    Attributes,
     Column,
     Constraint,
     Index,
@@ -68,8 +66,8 @@ def diff_objects(comparison: Comparison) -> ObjectDiff:
     for key in sorted({*found, *expected}):
         if found.get(key) is expected.get(key):
             continue
-        if pair := comparison.column(key):
-            _generated(diff, key, *pair)
+        if key in comparison.database.objects and key in expected and key.kind == "column":
+            _generated(diff, key, *comparison.pair(key))
         if key.kind in _HAVE_ROWS or _comes_along(comparison, key):
             continue
         if key not in found:
@@ -117,7 +115,8 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     if isinstance(item, Sequence) and item.owned_by is not None and not both:
         column = Key("column", item.owned_by)
         one_side = (column in comparison.database.objects) != (column in comparison.models.objects)
-        return one_side and not (comparison.at_once and found is None)
+        written = found is None and isinstance(comparison.columns[column].type, Written)
+        return one_side and not written
     return False
 
 
@@ -181,9 +180,6 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)
 
 
-Operations = abc.Sequence[MigrateOperation]
-
-
 def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected = comparison.database, comparison.models
@@ -222,24 +218,28 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
         and not isinstance(item, Trigger)
         and not (isinstance(item, Constraint) and item.type == "foreign key")
     )
-    do = [] if gone else object_operations.drop(key, item)
     stage, action = Stage.DROP if late else Stage.CLEAN, _action("drop", comparison, key)
-    return Change(stage, do, object_operations.create(key, item), action, key)
+    change = step(stage, key, item, None, action)
+    change.ops = [] if gone else change.ops
+    return change
 
 
 def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     item, lost = comparison.models.objects[key], comparison.grants.get(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-    do = object_operations.create(key, item, comparison.declared)
-    if lost:
-        do.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
-    undo, action = object_operations.drop(key, item), _action("make", comparison, key)
-    owner = Key("column", item.owned_by or "") if isinstance(item, Sequence) else key
-    if owner in comparison.models.objects and owner not in {key, *comparison.database.objects}:
+    action = _action("make", comparison, key)
+    owner = Key("column", item.owned_by or "") if isinstance(item, Sequence) else None
+    late = owner in comparison.models.objects and owner not in comparison.database.objects
+    if isinstance(item, Sequence) and late:
         # The default of the column needs the sequence, which the column owns once it exists.
-        yield Change(stage, do[:1], undo, action, key)
-        do, undo, stage, action = do[1:], [], Stage.STATE, "change"
-    yield Change(stage, do, undo, action, key)
+        free = replace(item, owned_by=None)
+        yield step(stage, key, None, free, action)
+        yield step(Stage.STATE, key, free, item, "change")
+        return
+    change = step(stage, key, None, item, action, comparison.declared)
+    if lost:
+        change.ops.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
+    yield change
 
 
 def _action(action: str, comparison: Comparison, key: Key) -> str:
@@ -254,41 +254,22 @@ def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     if different & {"valid", "index validity"}:
         rebuild = Call("reindex_concurrently", Name(found.name))
         yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
-    if isinstance(found, Constraint) and "validated" in different:
-        assert isinstance(expected, Constraint)
-        yield Change(Stage.STATE, *_validation(key, found, expected), "validate", key)
+    if isinstance(found, Constraint) and isinstance(expected, Constraint):
+        valid = replace(found, validated=expected.validated)
+        if valid != found:
+            yield step(Stage.STATE, key, found, valid, "validate")
+        found = valid
+    silent = replace(expected, comment=found.comment)
     rest = different - {"comment", "validated", "valid", "index validity"}
     if rest and key.kind != "enum":
         late = needs_tables(comparison.models, key)
         stage = Stage.CREATE if late else Stage.TYPES
-        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
-        do, undo = _altered(key, found, expected, rest), _altered(key, expected, found, rest)
+        change = step(stage, key, found, silent, "change")
+        change.stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
         if "enforcement" in rest:
             # ENABLE TRIGGER ALL enabled these too.
             off = (each for _, each in comparison.models.each(Trigger) if each.enabled != "yes")
-            do += [sql(statements.enable_trigger(each)) for each in off]
-        yield Change(stage, do, undo, "change", key)
+            change.ops += [sql(statements.enable_trigger(each)) for each in off]
+        yield change
     if "comment" in different:
-        said, unsaid = ([sql(statements.comment(key, each))] for each in (expected, found))
-        yield Change(Stage.STATE, said, unsaid, "comment", key)
-
-
-def _altered(
-    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
-) -> list[MigrateOperation]:
-    made = in_place(key, before, after, names)
-    if made is None:
-        # A view that loses its last columns.
-        made = [statements.drop(key, before), statements.create(key, after)[0]]
-    return [sql(each) for each in made]
-
-
-def _validation(key: Key, found: Constraint, expected: Constraint) -> tuple[Operations, Operations]:
-    """Validation of a constraint; to make it NOT VALID again, it is dropped and created."""
-
-    def to(was: Constraint, becomes: Constraint) -> Operations:
-        if becomes.validated:
-            return [sql(statements.validate(expected))]
-        return [*object_operations.drop(key, was), *object_operations.create(key, becomes)]
-
-    return to(found, expected), to(expected, found)
+        yield step(Stage.STATE, key, silent, expected, "comment")

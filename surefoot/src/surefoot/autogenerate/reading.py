@@ -13,11 +13,12 @@ from alembic.util import to_list
 from sqlalchemy import MetaData, text
 from sqlalchemy.sql.elements import conv
 
+from surefoot.autogenerate.catalog_table import catalog_table, columns_of
 from surefoot.autogenerate.comparison import Comparison, is_replaced, temporary_name
 from surefoot.autogenerate.object_operations import declared, nameless
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import Column, Enum
+from surefoot.catalog.kinds import Column, Enum, Table
 from surefoot.catalog.models import models_catalog
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import quoted
@@ -64,7 +65,10 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
             error.message,
         )
         return
-    columns = {Key("column", f"{table.name}.{c.name}"): c for table in tables for c in table.c}
+    columns = columns_of(tables)
+    # DDL events of the models create tables and columns, too.
+    every = [catalog_table(models, key.name) for key, _ in models.each(Table)]
+    names = {table.name for table in tables}
     reflect = cache(partial(_reflect, context))
     hidden = set(_hidden_columns(context, columns, database, reflect))
     _made[context] = Comparison(
@@ -77,8 +81,8 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
-        {table.name: table for table in tables},
-        columns,
+        {t.name: t for t in (*tables, *(each for each in every if each.name not in names))},
+        {**columns_of(every), **columns},
         reflect,
     )
 

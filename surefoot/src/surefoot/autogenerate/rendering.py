@@ -113,18 +113,28 @@ def validate(name: str, table: str) -> Call:
     return Call("validate_constraint", Name(name), table)
 
 
-class BuildIndex(MigrateOperation):
+class _Variant(MigrateOperation):
+    """One of Alembic's operations in another form."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """The difference as `alembic check` reports it."""
+        found: tuple[Any, ...] = self.plain.to_diff_tuple()
+        return found
+
+
+class BuildIndex(_Variant):
     """CREATE INDEX CONCURRENTLY."""
 
-    def __init__(self, index: ops.CreateIndexOp) -> None:
-        self.index = index
+    def reverse(self) -> Call:
+        """DROP INDEX CONCURRENTLY."""
+        return drop_index(str(self.plain.index_name))
 
 
-class NotValid(MigrateOperation):
+class NotValid(_Variant):
     """A constraint that is added NOT VALID."""
-
-    def __init__(self, constraint: ops.AddConstraintOp) -> None:
-        self.constraint = constraint
 
 
 def _rendered(context: AutogenContext, operation: MigrateOperation) -> str:
@@ -162,11 +172,11 @@ _SPELLINGS: Mapping[type[MigrateOperation], Callable[[AutogenContext, Any], str 
     AddEnumValueOp: lambda _, each: _added_value(each).spelled(),
     RenameEnumValueOp: lambda _, each: Call(*each.to_diff_tuple()).spelled(),
     ReplaceEnumOp: lambda _, each: _replaced_enum(each).spelled(),
-    BuildIndex: lambda context, each: _rendered(context, each.index).replace(
+    BuildIndex: lambda context, each: _rendered(context, each.plain).replace(
         "op.create_index(", "op.create_index_concurrently(", 1
     ),
     NotValid: lambda context, each: (
-        f"{_rendered(context, each.constraint)[:-1]}, postgresql_not_valid=True)"
+        f"{_rendered(context, each.plain)[:-1]}, postgresql_not_valid=True)"
     ),
 }
 for _kind, _spelling in _SPELLINGS.items():

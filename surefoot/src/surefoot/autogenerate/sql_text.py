@@ -46,13 +46,12 @@ def as_sql(operations: Iterable[MigrateOperation]) -> tuple[str, ...]:
             case Call():
                 getattr(run, each.name)(*each.arguments, **each.options)
             case BuildIndex():
-                index: Any = each.index
+                index = each.plain
                 on = index.index_name, index.table_name, index.columns
                 run.create_index_concurrently(*on, unique=index.unique, **index.kw)
             case NotValid():
-                constraint: Any = each.constraint
-                constraint.kw["postgresql_not_valid"] = True
-                run.invoke(constraint)
+                each.plain.kw["postgresql_not_valid"] = True
+                run.invoke(each.plain)
             case _:
                 run.invoke(each)
     return tuple(written.found)

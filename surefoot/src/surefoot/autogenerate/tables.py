@@ -6,17 +6,16 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import NullType
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import add_column, column_changes, identity
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.columns import column_changes, identity, rewrites
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.object_operations import is_bare
+from surefoot.autogenerate.object_operations import is_bare, step
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
-from surefoot.catalog import Key, alterations, kinds, statements
-from surefoot.catalog.changes import table as change_table
+from surefoot.catalog import Key, alterations, kinds
 from surefoot.catalog.kinds import Attribute, Attributes, Table
 from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
@@ -53,7 +52,6 @@ def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
         *(_drop(comparison, diff, table) for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
         *_settings(comparison, diff),
-        *_unseen(comparison),
     ]
 
 
@@ -84,14 +82,19 @@ def _create(comparison: Comparison, table: str, new: set[str]) -> Iterator[Chang
     referring = {name for columns in found for name in columns}
     operation.columns = [_as_key_alone(item, referring) for item in inline]
     whole, drop_table = Key("table", table), ops.DropTableOp(table)
-    yield Change(Stage.TABLES, [operation], [drop_table], "make", whole)
+    refers = any(
+        isinstance(item, ForeignKeyConstraint)
+        and item.referred_table.name in comparison.kept_tables
+        for item in operation.columns
+    )
+    allow = unavoidable("avoid-reference-with-its-column") if refers else ()
+    made = Change(Stage.TABLES, [operation], [drop_table], "make", whole)
+    yield made.at(Turn.MAIN, allow=allow)
     for key, each in sorted(comparison.declared.items()):
         if isinstance(each, Index) and each.table is comparison.tables[table]:
             yield Change(Stage.TABLES, [ops.CreateIndexOp.from_index(each)], [], "make", key)
     for key, constraint in zip(waiting, constraints, strict=True):
-        made = object_operations.create(key, constraint, comparison.declared)
-        drop = object_operations.drop(key, constraint)
-        yield Change(Stage.CREATE, made, drop, "make", key)
+        yield step(Stage.CREATE, key, None, constraint, "make", comparison.declared)
     expected = comparison.models.one(Table, whole)
     created = plain(expected)
     # create_table writes only these.
@@ -114,8 +117,6 @@ def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
 
 def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
     """The key of a foreign key in the catalog; PostgreSQL names one that has no name."""
-    if item.name is not None:
-        return Key("constraint", f"{table}.{item.name}")
     columns, other = list(item.column_keys), item.referred_table.name
     return next(
         key
@@ -134,15 +135,11 @@ def _drop(comparison: Comparison, diff: ObjectDiff, table: str) -> Change:
         for key, each in comparison.database.each(kinds.Constraint)
     )
     inline: list[SchemaItem] = []
-    apart: list[str] = []
     for item in back.columns:
         if isinstance(item, Column):
-            if isinstance(item.type, NullType):
-                apart.append(item.name)
-            else:
-                column = comparison.reflected(Key("column", f"{table}.{item.name}"))
-                column.primary_key = column.primary_key and not apart_key
-                inline.append(column)
+            column = comparison.reflected(Key("column", f"{table}.{item.name}"))
+            column.primary_key = column.primary_key and not apart_key
+            inline.append(column)
         elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in diff.removed:
             inline.append(item)
     back.columns = inline
@@ -151,10 +148,10 @@ def _drop(comparison: Comparison, diff: ObjectDiff, table: str) -> Change:
     if former.partition_key is not None:
         back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
-    keys = (Key("column", f"{table}.{name}") for name in apart)
-    again = [add_column(comparison.database, key) for key in keys]
-    undo = [back, *again, *state(plain(former), former)]
-    return Change(Stage.TABLES, [ops.DropTableOp(table)], undo, "drop", former_key)
+    undo = [back, *state(plain(former), former)]
+    drop = Change(Stage.TABLES, [ops.DropTableOp(table)], undo, "drop", former_key)
+    about = f"Before this runs: deploy a release that does not use the table {table}."
+    return drop.at(Turn.TABLES, table, f"Drop {table}", about)
 
 
 def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
@@ -175,7 +172,8 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
         else:
             add = ops.AddColumnOp(table, copy_column(comparison.columns[key]))
             before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
-            after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
+            made = Change(Stage.TABLES, [add], [drop], "remake", key)
+            after.append(made.at(Turn.MAIN, allow=rewrites(comparison, key)))
     return before, after
 
 
@@ -184,9 +182,7 @@ def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
     for key, found in comparison.database.each(kinds.Column):
         expected = comparison.models.find(kinds.Column, key)
         if expected is not None and (expected.identity is None) == leaving:
-            change = identity(found, expected)
-            if change is not None:
-                yield change
+            yield from identity(found, expected)
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
@@ -202,8 +198,7 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     if different - {"comment", *_UNCHANGEABLE}:
         yield Change(Stage.STATE, state(found, expected), state(expected, found), "change", key)
     if "comment" in different:
-        do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
-        yield Change(Stage.STATE, do, undo, "comment", key)
+        yield step(Stage.STATE, key, replace(expected, comment=found.comment), expected, "comment")
 
 
 def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
@@ -217,12 +212,6 @@ def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
             yield Change(Stage.STATE, do, undo, "change", key)
 
 
-def _unseen(comparison: Comparison) -> Iterator[Change]:
-    for table in sorted(comparison.new_tables - set(comparison.tables)):
-        words = f"A DDL event of the models creates the table {table}; create it here too."
-        yield Change(Stage.STATE, [Note(words)], [])
-
-
 def plain(table: Table) -> Table:
     """The table as CREATE TABLE without a clause makes it."""
     return replace(table.without(_OF_TABLE), persistence="permanent")
@@ -230,4 +219,4 @@ def plain(table: Table) -> Table:
 
 def state(before: Table, after: Table) -> list[MigrateOperation]:
     """The statements that take a table from one state to another."""
-    return [sql(statement) for statement in change_table(before, after)]
+    return [sql(statement) for statement in alterations.table(before, after)]

@@ -4,8 +4,7 @@ Indexes, checks and unique constraints are built on the second column too. Views
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
-from sqlalchemy.types import NullType
-
+from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.catalog import Key
@@ -21,7 +20,7 @@ def is_swappable(comparison: Comparison, key: Key) -> bool:
     rewritten = not needs_no_rewrite(before.type, after.type)
     if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
         return False
-    return not isinstance(comparison.reflected(key).type, NullType)
+    return not isinstance(comparison.reflected(key).type, Written)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:

@@ -8,6 +8,7 @@ from surefoot.catalog.kinds import Attributes, SchemaObject
 from surefoot.catalog.model import Key
 from surefoot.quoting import literal, quoted
 
+_DEFINE: Attributes = frozenset({"definition", "type", "validated"})
 _NAMED = re.compile(r'("(?:[^"]|"")*"|\w+) (.*)', re.DOTALL)
 
 
@@ -17,7 +18,11 @@ def in_place(
     """The statements that change these attributes; None where the object is created again."""
     name = quoted(after.name)
     match before, after:
-        case kinds.Constraint(), kinds.Constraint() if not names & {"definition", "type"}:
+        case kinds.Constraint(), kinds.Constraint() if not names & {
+            "definition",
+            "type",
+            "validated",
+        }:
             clauses = alterations.options(before.index_options, after.index_options)
             enforced = _enforcement(before, after)
             return [*enforced, *(f"ALTER INDEX {name} {clause}" for clause in clauses)]
@@ -47,21 +52,6 @@ def in_place(
         case _, kinds.Statistics() if names == {"target"}:
             return [f"ALTER STATISTICS {name} SET STATISTICS {after.target or '-1'}"]
     return None
-
-
-def table(before: kinds.Table, after: kinds.Table) -> list[str]:
-    """The statements that take a table from one state to another."""
-    old, new = before.inherits or (), after.inherits or ()
-    clauses = [f"NO INHERIT {parent}" for parent in old if parent not in new]
-    clauses += [f"INHERIT {parent}" for parent in new if parent not in old]
-    clauses += alterations.options(before.toast_options, after.toast_options, "toast.")
-    if before.replica_identity != after.replica_identity:
-        clauses.append(f"REPLICA IDENTITY {after.replica_identity or 'DEFAULT'}")
-    if before.cluster_index != after.cluster_index:
-        index = after.cluster_index
-        clauses.append(f"CLUSTER ON {index}" if index else "SET WITHOUT CLUSTER")
-    rest = (f"ALTER TABLE {quoted(after.name)} {clause}" for clause in clauses)
-    return [*alterations.table(before, after), *rest]
 
 
 def _enforcement(before: kinds.Constraint, after: kinds.Constraint) -> Iterator[str]:
