@@ -70,7 +70,7 @@ def _repaired(
     for key, members in ordered.items():
         moved = special if key in special else {}
         target = repair.toward(done, should_be, {key, *members, *moved})
-        how = special.get(key) or repair.repaired(by_key[key], done, target)
+        how = special.get(key) or repair.repaired(by_key[key], members, done, target)
         given = repair.given(by_key[key], expected, found)
         yield Deviation(
             key, _word(by_key, key), by_key[key], replace(how, sql=(*how.sql, *given)), members

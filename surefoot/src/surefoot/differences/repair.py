@@ -4,7 +4,7 @@ It is the plan that autogenerate would write, from the database to the same one 
 it should be. Run each statement by itself: some are concurrent, and refuse to run in a transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from surefoot.autogenerate.planner import changes_between, plan
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.catalog import Catalog, Difference, Key, statements
 from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column
+from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair
 
 _T = TypeVar("_T")
@@ -58,12 +58,37 @@ def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
     return replace(target, objects=_merged(followed, objects, keys))
 
 
+def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Catalog]:
+    """Both catalogs with what a change of these objects can concern: a plan reads all it is given.
+
+    These are their users, what those use, and everything of the tables of the objects.
+    """
+    sides = found, target
+    near = keys.union(*(side.users_of(*keys) for side in sides))
+    near.update(*(side.uses.get(key, ()) for side in sides for key in list(near)))
+    tables = {table_of(side.objects.get(key)) for side in sides for key in near}
+    whole = {table_of(side.objects.get(key)) for side in sides for key in keys} - {None}
+
+    def part(side: Catalog) -> Catalog:
+        objects = {
+            key: item
+            for key, item in side.objects.items()
+            if key in near or table_of(item) in whole or key.name in tables
+        }
+        uses = {key: side.uses[key] for key in objects if key in side.uses}
+        return replace(side, objects=objects, uses=uses)
+
+    return part(found), part(target)
+
+
 def _merged(ours: Mapping[Key, _T], theirs: Mapping[Key, _T], keys: set[Key]) -> dict[Key, _T]:
     kept = {key: each for key, each in ours.items() if key not in keys}
     return {**kept, **{key: theirs[key] for key in keys if key in theirs}}
 
 
-def repaired(differences: Sequence[Difference], found: Catalog, target: Catalog) -> Repair:
+def repaired(
+    differences: Sequence[Difference], members: Collection[Key], found: Catalog, target: Catalog
+) -> Repair:
     """The repair of one object, which differs between the catalogs, and of its members."""
     key, word = Key(differences[0].kind, differences[0].name), differences[0].word
     names = {each.attribute for each in differences}
@@ -72,7 +97,7 @@ def repaired(differences: Sequence[Difference], found: Catalog, target: Catalog)
         return Repair(drop, note=None if drop else _NOT_KNOWN)
     if names & {"kind", "partition key"}:
         return Repair(note=_TABLE)
-    comparison = between(found, target)
+    comparison = between(*_near(found, target, {key, *members}))
     diff = diff_objects(comparison)
     again = diff.recreated | diff.recreated_columns
     holds = any(user.kind in ("table", "column", "partition") for user in found.users_of(key))
