@@ -82,11 +82,10 @@ def _altered(
     if isinstance(after, kinds.Constraint) and names == {"validated"} and after.validated:
         return [validate(after.name, after.table)]
     made = in_place(key, before, after, names) if names else []
+    if made is not None:
+        return [sql(each) for each in made]
     # A view that loses its last columns, a constraint that becomes NOT VALID.
-    again = made is None
-    return (
-        [*drop(key, before), *create(key, after)] if again else [sql(each) for each in made or ()]
-    )
+    return [*drop(key, before), *create(key, after)]
 
 
 def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list[MigrateOperation]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.changes import attach, detach
 from surefoot.catalog.definitions import not_null_column
+from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
 from surefoot.catalog.order import in_order
 from surefoot.catalog.statements import validate
@@ -71,10 +72,10 @@ def _repaired(
         moved = special if key in special else {}
         target = repair.toward(done, should_be, {key, *members, *moved})
         how = special.get(key) or repair.repaired(by_key[key], members, done, target)
-        given = repair.given(by_key[key], expected, found)
-        yield Deviation(
-            key, _word(by_key, key), by_key[key], replace(how, sql=(*how.sql, *given)), members
-        )
+        word = _word(by_key, key)
+        if word == "changed":
+            how = replace(how, sql=(*how.sql, *granted(key, expected, found)))
+        yield Deviation(key, word, by_key[key], how, members)
         done = target
 
 

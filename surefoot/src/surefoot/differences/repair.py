@@ -13,7 +13,6 @@ from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.planner import changes_between, plan
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.catalog import Catalog, Difference, Key, statements
-from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair
 
@@ -35,7 +34,7 @@ _NEEDED = "a table or a column depends on it; change it in a revision"
 
 
 def bare(catalog: Catalog) -> Catalog:
-    """The first schema without owners and privileges, which `given` restores."""
+    """The first schema without owners and privileges, which have statements of their own."""
     objects = {key: item.without(ON_DEMAND) for key, item in catalog.objects.items()}
     return replace(catalog, objects=objects, others={})
 
@@ -61,19 +60,18 @@ def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
 def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Catalog]:
     """Both catalogs with what a change of these objects can concern: a plan reads all it is given.
 
-    These are their users, what those use, and everything of the tables of the objects.
+    These are their users, what those use, and the whole tables of all of them.
     """
     sides = found, target
     near = keys.union(*(side.users_of(*keys) for side in sides))
     near.update(*(side.uses.get(key, ()) for side in sides for key in list(near)))
-    tables = {table_of(side.objects.get(key)) for side in sides for key in near}
-    whole = {table_of(side.objects.get(key)) for side in sides for key in keys} - {None}
+    tables = {table_of(side.objects.get(key)) for side in sides for key in near} - {None}
 
     def part(side: Catalog) -> Catalog:
         objects = {
             key: item
             for key, item in side.objects.items()
-            if key in near or table_of(item) in whole or key.name in tables
+            if key in near or key.name in tables or table_of(item) in tables
         }
         uses = {key: side.uses[key] for key in objects if key in side.uses}
         return replace(side, objects=objects, uses=uses)
@@ -121,9 +119,3 @@ def _lost(key: Key, target: Catalog) -> str | None:
         return "its rows do not come back" if key.kind == "table" else None
     rest = ": fill it before it is required" if column.not_null else ""
     return f"its values do not come back{rest}"
-
-
-def given(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> tuple[str, ...]:
-    """The statements that give an object of both its owner and its privileges."""
-    key = Key(differences[0].kind, differences[0].name)
-    return tuple(granted(key, expected, found)) if differences[0].word == "changed" else ()
