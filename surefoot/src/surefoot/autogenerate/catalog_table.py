@@ -19,7 +19,6 @@ class Written(UserDefinedType[Any]):
         self.column = column
 
     def get_col_spec(self, **kw: Any) -> str:
-        """The text of the type."""
         is_clause = kw.get("type_expression") is not None
         column = self.column
         words = [column.type, *([f"COLLATE {column.collation}"] if column.collation else [])]

@@ -102,7 +102,6 @@ class Comparison:
         return self.followed.objects.get(key), self.models.objects.get(key)
 
     def pair(self, key: Key) -> tuple[Column, Column]:
-        """A column that both sides have."""
         return self.followed.one(Column, key), self.models.one(Column, key)
 
     def reflected(self, key: Key) -> sa.Column[Any]:

@@ -26,7 +26,6 @@ _RENAMED = (
 
 
 def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes that give the enums the values of the models."""
     in_place = {key for key in diff.in_place if key.kind == "enum"}
     changed = sorted(in_place | diff.replaced | diff.swapped)
     return [change for key in changed for change in _change_values(comparison, diff, key)]

@@ -38,7 +38,6 @@ class KeyIndex:
     initially: str | None
 
     def using(self, name: str, index: str) -> Call:
-        """The operation that makes the key of an index."""
         make = f"create_{'primary_key' if self.is_primary else 'unique_constraint'}_using_index"
         timing = {"deferrable": self.deferrable, "initially": self.initially}
         return Call(make, Name(name), str(self.index.table_name), Name(index), **timing)
@@ -143,7 +142,6 @@ def _swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> It
 
 
 def renamed_index(old: str, new: str) -> MigrateOperation:
-    """The statement that renames an index."""
     return sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
 
 
@@ -194,7 +192,6 @@ def _is_optional(models: Catalog, key: Key) -> bool:
 
 
 def named(index: ops.CreateIndexOp, name: str) -> ops.CreateIndexOp:
-    """The same index under another name."""
     other = copy(index)
     other.index_name = conv(name)
     return other

@@ -106,7 +106,6 @@ def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list
 
 
 def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
-    """The operations that drop an object."""
     if isinstance(item, kinds.Index):
         return [ops.DropIndexOp(conv(item.name), table_name=item.table)]
     if isinstance(item, kinds.Constraint):
@@ -120,7 +119,6 @@ def is_plain(item: kinds.Constraint) -> bool:
 
 
 def refers_to(constraint: kinds.Constraint) -> str | None:
-    """The table that a foreign key refers to."""
     found = parse_reference(constraint.definition)
     return None if found is None else found.table
 

@@ -50,16 +50,13 @@ class Rename:
 
     @property
     def key(self) -> Key:
-        """The key after the rename."""
         return Key(self.kind, self.new if self.kind in _WHOLE else f"{self.table}.{self.new}")
 
     @property
     def former(self) -> Key:
-        """The key before the rename."""
         return replace(self, new=self.old).key
 
     def statement(self) -> str:
-        """The statement that renames."""
         old, new = quoted(self.old), quoted(self.new)
         if self.kind in _WHOLE:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
@@ -170,7 +167,6 @@ class Candidate:
     new: str
 
     def question(self) -> str:
-        """The question to the developer, with the command for yes."""
         return (
             f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
             "revisions and run\n"

@@ -28,7 +28,6 @@ class Note(MigrateOperation):
         self.lines = lines
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The difference as `alembic check` reports it."""
         return ("note", " ".join(self.lines))
 
 
@@ -70,7 +69,6 @@ class ContinueSequence(Statement):
         self.again = again
 
     def reverse(self) -> Statement:
-        """Restarts the sequence."""
         return Statement(self.again)
 
 
@@ -88,28 +86,23 @@ class Call(MigrateOperation):
         self.name, self.arguments, self.options = name, arguments, options
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The difference as `alembic check` reports it."""
         return (self.name, *map(str, self.arguments))
 
     def spelled(self) -> str:
-        """The source of the call."""
         given = {name: each for name, each in self.options.items() if each not in (None, False)}
         named = (f"{name}={value!r}" for name, value in given.items())
         return f"op.{self.name}({', '.join((*map(repr, self.arguments), *named))})"
 
 
 def drop_index(name: str) -> Call:
-    """DROP INDEX CONCURRENTLY."""
     return Call("drop_index_concurrently", Name(name))
 
 
 def rename_column(table: str, old: str, new: str) -> Call:
-    """Renames a column."""
     return Call("alter_column", table, old, new_column_name=new)
 
 
 def validate(name: str, table: str) -> Call:
-    """Validates a constraint."""
     return Call("validate_constraint", Name(name), table)
 
 
@@ -120,7 +113,6 @@ class _Variant(MigrateOperation):
         self.plain = plain
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The difference as `alembic check` reports it."""
         found: tuple[Any, ...] = self.plain.to_diff_tuple()
         return found
 
@@ -129,7 +121,6 @@ class BuildIndex(_Variant):
     """CREATE INDEX CONCURRENTLY."""
 
     def reverse(self) -> Call:
-        """DROP INDEX CONCURRENTLY."""
         return drop_index(str(self.plain.index_name))
 
 

@@ -53,7 +53,6 @@ class RevisionTexts:
 
     @staticmethod
     def literal(value: Any) -> str:
-        """An id, several ids or none, as Python writes them."""
         if value is None or isinstance(value, str):
             return "None" if value is None else f'"{value}"'
         items = [RevisionTexts.literal(item) for item in value]

@@ -29,7 +29,6 @@ _OF_COLUMN: Attributes = frozenset({"storage", "compression", "statistics", "att
 
 
 def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes of tables and of their columns."""
     new: set[str] = set()
     made = [
         change

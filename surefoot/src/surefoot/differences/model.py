@@ -40,7 +40,6 @@ class Deviation:
         return f"{' and '.join(parts)} of {name}" if self.word == "changed" else name
 
     def as_json(self) -> Mapping[str, Any]:
-        """The deviation as one JSON object."""
         changes = self.differences if self.word == "changed" else ()
         return {
             "word": self.word,
@@ -80,11 +79,9 @@ class Drift:
 
     @property
     def count(self) -> int:
-        """The number of deviations."""
         return len(self.deviations) + len(self.models or ())
 
     def as_json(self) -> Mapping[str, Any]:
-        """The drift as one JSON object."""
         return {
             "schema_version": 1,
             "database": self.database,
