@@ -18,12 +18,7 @@ from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of, named, renamed_index
 from surefoot.autogenerate.object_operations import create, drop, step
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    Call,
-    rename_column,
-    sql,
-)
+from surefoot.autogenerate.rendering import BuildIndex, Call, rename_column, sql
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index

@@ -16,13 +16,7 @@ from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import can_swap, key_index_of, swap_key
 from surefoot.autogenerate.object_operations import step
-from surefoot.autogenerate.rendering import (
-    BuildIndex,
-    CreateCheck,
-    NotValid,
-    sql,
-    validate,
-)
+from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, sql, validate
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import quoted

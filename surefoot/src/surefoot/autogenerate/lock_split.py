@@ -9,11 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import (
-    Allowance,
-    Change,
-    Stage,
-)
+from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of

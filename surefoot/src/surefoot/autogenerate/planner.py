@@ -11,12 +11,7 @@ from collections import abc
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from surefoot.autogenerate.change import (
-    Allowance,
-    Change,
-    Stage,
-    Turn,
-)
+from surefoot.autogenerate.change import Allowance, Change, Stage, Turn
 from surefoot.autogenerate.columns import numbered
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts

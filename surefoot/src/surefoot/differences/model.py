@@ -46,11 +46,7 @@ class Deviation:
             "kind": self.key.kind,
             "name": self.key.name,
             "changes": [
-                {
-                    "attribute": each.attribute,
-                    "expected": each.expected,
-                    "found": each.found,
-                }
+                {"attribute": each.attribute, "expected": each.expected, "found": each.found}
                 for each in changes
             ],
             "members": [{"kind": each.kind, "name": each.name} for each in self.members],
