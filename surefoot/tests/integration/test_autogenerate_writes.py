@@ -774,3 +774,49 @@ async def test_a_rename_that_cannot_be_is_refused(
     with pytest.raises(UsageError, match=complaint):
         await project.revise(things(Column("priority", Integer)), "Rename")
     assert project.text() == ""
+
+
+@pytest.mark.slow
+async def test_an_invalid_index_is_rebuilt_beside_the_service(project: Project) -> None:
+    """In a revision of its own; the index is neither dropped nor swapped."""
+    models = things(Column("size", Integer), Index(None, "size"))
+    await project.create(models)
+    await project.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_things_size'::regclass"
+    )
+    (written,) = await project.revise(models, "Rebuild the index")
+    assert "op.reindex_concurrently(op.f('ix_things_size'))" in written.read_text("utf-8")
+    await project.upgrade()
+    await project.check(models)
+
+
+@pytest.mark.slow
+async def test_a_comment_of_a_check_in_use_is_changed_alone(project: Project) -> None:
+    """The check itself stays."""
+
+    def models(comment: str) -> MetaData:
+        check = CheckConstraint("size > 0", name="size", comment=comment)
+        return things(Column("size", Integer), check)
+
+    await project.create(models("before"))
+    (written,) = await project.revise(models("after"), "Comment on the check")
+    source = written.read_text("utf-8")
+    assert source.count("COMMENT ON CONSTRAINT ck_things_size ON things IS") == 2
+    assert "create_check_constraint" not in source
+    await project.upgrade()
+    await project.check(models("after"))
+
+
+@pytest.mark.slow
+async def test_a_table_of_a_ddl_event_is_written_as_postgresql_has_it(project: Project) -> None:
+    """With its sequence, key and index, up and down."""
+    await project.create(things())
+    before, models = await project.catalog(), things()
+    notes = "CREATE TABLE notes (id serial PRIMARY KEY, place point, size int CHECK (size > 0))"
+    ddl(models, notes)
+    ddl(models, "CREATE INDEX ix_notes ON notes (size)")
+    await project.revise(models, "Add notes")
+    await project.upgrade()
+    await project.check(models)
+    await project.downgrade()
+    assert await project.catalog() == before

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.kinds import Index
+from surefoot.catalog.kinds import Index, Table
 from surefoot.differences import Drift, Since, deviations, render
 from surefoot.errors import DatabaseDrifted
 
@@ -17,7 +17,12 @@ INDEX = Index(
     name="ix", table="t", definition="CREATE INDEX ix ON t USING btree (a)", unique=False,
     valid=True, comment=None,
 )  # fmt: skip
-MISSING = deviations(Catalog({Key("index", "ix"): INDEX}), Catalog({}))
+TABLE = Table(
+    name="t", kind="table", persistence="permanent", partition_key=None, inherits=None,
+    options=None, row_security=None, comment=None,
+)  # fmt: skip
+HERE = {Key("table", "t"): TABLE}
+MISSING = deviations(Catalog({**HERE, Key("index", "ix"): INDEX}), Catalog(HERE))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +45,7 @@ def test_the_models_come_after_the_database_and_are_numbered_with_it() -> None:
     assert render(Drift("x", "0007", MISSING, models=MISSING)) == (
         "DRIFT  x: 1 difference from 0007\n\n"
         "1  missing  index ix\n"
-        "   fix: CREATE INDEX CONCURRENTLY ix ON t USING btree (a);\n\n"
+        "   fix: CREATE INDEX CONCURRENTLY ix ON t (a);\n\n"
         "MODELS  1 difference of 0007 from the models\n\n"
         "2  missing  index ix\n\n"
         "2 differences. Next: run the fixes, or write a revision for the intended changes"

@@ -1,7 +1,7 @@
 """Autogenerate compares and writes for `alembic revision --autogenerate` and `alembic check`.
 
     database ------------------------> Catalog --+
-    models -> a schema of their own -> Catalog --+-> changes -> plan -> revisions
+    models -> a schema of their own -> Catalog --+-> changes -> plan -> revisions, or SQL
 
 All objects are compared as PostgreSQL writes them. Alembic's own comparators see the other schemas,
 and all of them where the role may not create the schema of the models. A difference that no

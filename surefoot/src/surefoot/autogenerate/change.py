@@ -1,15 +1,14 @@
 """Change is one change and its way back, each made of Alembic's own operations.
 
 Changes are put in order once, for the upgrade. The downgrade takes each back, in reverse order: it
-passes through the same states. RevisionPart is a change within one revision, with its turn.
+passes through the same states.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -17,6 +16,9 @@ from alembic.autogenerate.render import render_op
 from alembic.operations import MigrateOperation, ops
 from alembic.util import to_list
 
+from surefoot.autogenerate.catalog_table import Written
+from surefoot.autogenerate.rendering import Statement
+from surefoot.autogenerate.sql_text import as_sql
 from surefoot.catalog import Key
 
 PROVEN = "Scans the existing rows; blocks neither reads nor writes."
@@ -37,32 +39,6 @@ class Stage(enum.IntEnum):
     CREATE = 6  # objects that need tables
     STATE = 7  # changes in place, once everything exists
     CLEAN = 8  # objects that no table needs any more
-
-
-class Change(ops.OpContainer):
-    """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
-
-    `action` is done to the object `key`: make, drop, change, or remake for an object that is
-    dropped and created again because of another one. A change of Alembic's operations has neither.
-    """
-
-    def __init__(
-        self,
-        stage: Stage,
-        do: Sequence[MigrateOperation],
-        undo: Sequence[MigrateOperation],
-        action: str = "",
-        key: Key | None = None,
-    ) -> None:
-        super().__init__(do)
-        self.stage = stage
-        self.undo = list(undo)
-        self.action = action
-        self.key = key
-
-    def reverse(self) -> Change:
-        """The change that takes this one back."""
-        return Change(self.stage, self.undo, self.ops)
 
 
 class Turn(enum.IntEnum):
@@ -100,26 +76,69 @@ class Allowance(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class RevisionPart:
-    """A change in one revision. Parts of one turn and one group share a revision.
+class Change(ops.OpContainer):
+    """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
 
-    `title` is the title of the revision where it does not get the developer's message; `about` is a
-    note on its preconditions or consequences; `allow` are the rules that it cannot avoid breaking.
+    `action` is done to the object `key`: make, drop, change, or remake for an object that is
+    dropped and created again because of another one. A change of Alembic's operations has neither.
+    Without `undo` the operations are reversed.
     """
 
-    change: Change
-    turn: Turn
-    group: str = ""
-    title: str = ""
-    about: str = ""
+    # Whether it has its place among the revisions: it is not divided further.
+    is_placed = False
+    turn = Turn.MAIN
+    # Changes of one turn and one group share a revision.
+    group = ""
+    # The title of the revision where it does not get the developer's message.
+    title = ""
+    # A note on preconditions or consequences.
+    about = ""
+    # The rules that it cannot avoid breaking.
     allow: tuple[Allowance, ...] = ()
 
-    def at(self, turn: Turn) -> RevisionPart:
-        """The part with another turn."""
-        return replace(self, turn=turn)
+    def __init__(
+        self,
+        stage: Stage,
+        do: Sequence[MigrateOperation],
+        undo: Sequence[MigrateOperation] | None = None,
+        action: str = "",
+        key: Key | None = None,
+    ) -> None:
+        super().__init__(do)
+        self.stage = stage
+        self.undo = [each.reverse() for each in reversed(do)] if undo is None else list(undo)
+        self.action = action
+        self.key = key
+
+    def at(
+        self,
+        turn: Turn,
+        group: str = "",
+        title: str = "",
+        about: str = "",
+        allow: tuple[Allowance, ...] = (),
+    ) -> Change:
+        """The change with its place among the revisions."""
+        self.turn, self.group, self.title, self.about = turn, group, title, about
+        self.allow, self.is_placed = allow, True
+        return self
+
+    def reverse(self) -> Change:
+        """The change that takes this one back."""
+        return Change(self.stage, self.undo, self.ops)
 
 
 @renderers.dispatch_for(Change)
 def _render_change(context: AutogenContext, change: Change) -> list[str]:
-    return [line for operation in change.ops for line in to_list(render_op(context, operation))]
+    plain = (each for operation in change.ops for each in _renderable(operation))
+    return [line for each in plain for line in to_list(render_op(context, each))]
+
+
+def _renderable(operation: Any) -> Sequence[MigrateOperation]:
+    """The operation, or its SQL where only PostgreSQL knows the type of a column."""
+    columns = [getattr(operation, "column", None), *getattr(operation, "columns", ())]
+    types = [getattr(each, "type", None) for each in columns]
+    types.append(getattr(operation, "modify_type", None))
+    if not any(isinstance(each, Written) for each in types):
+        return [operation]
+    return [Statement(each) for each in as_sql([operation])]

@@ -36,9 +36,10 @@ _PIECES = textwrap.TextWrapper(
 _INDENT = " " * 4
 
 
-def body(rendered: str) -> str:
+def body(rendered: str | None) -> str:
     """The formatted body of a function; all lines but the first are indented."""
-    code = _ALEMBIC_REMARK.sub("", textwrap.dedent(_INDENT + rendered.strip())).strip()
+    rendered = (rendered or "pass").strip()
+    code = _ALEMBIC_REMARK.sub("", textwrap.dedent(_INDENT + rendered)).strip()
     strings: list[str] = []
     for start, end, text in reversed(list(_strings(code))):
         spelled = _spelled(text)
@@ -53,13 +54,13 @@ def body(rendered: str) -> str:
     return code.strip()
 
 
-def imports(rendered: str, *bodies: str) -> list[str]:
+def imports(rendered: str | None, *bodies: str | None) -> list[str]:
     """The imports that the bodies need, in their order."""
-    code = "\n".join(bodies)
+    code = "\n".join(each or "" for each in bodies)
     return [
         *(["import sqlalchemy as sa"] if re.search(r"\bsa\.", code) else []),
         *(["from alembic import op"] if re.search(r"\bop\.", code) else []),
-        *sorted(line for line in rendered.splitlines() if line.strip()),
+        *sorted(line for line in (rendered or "").splitlines() if line.strip()),
     ]
 
 

@@ -1,6 +1,7 @@
 """Adds, changes and drops columns.
 
-A column is added without a rewrite or a scan of the rows where that is possible.
+A column is added without a rewrite or a scan of the rows where that is possible. A changed type is
+decided in `_altered`: in place, or through a second column (`column_swap`).
 """
 
 import re
@@ -9,15 +10,20 @@ from typing import Any
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import DefaultClause, text
-from sqlalchemy.types import NullType
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.catalog_table import Written
+from surefoot.autogenerate.change import REWRITE, Allowance, Change, Stage, Turn
+from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.constraints import forbid_null
+from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, Note, sql
+from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
 from surefoot.autogenerate.type_change import is_swappable
-from surefoot.catalog import Catalog, Key, alterations
+from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Column, Routine
+from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import literal, quoted
 
@@ -36,92 +42,105 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
         if key in diff.recreated_columns or key not in models.objects:
             continue
         if key not in database.objects:
-            yield from _added(comparison, models.one(Column, key), key)
-        elif key in comparison.columns:
+            yield from _added(comparison, key)
+        else:
             yield from _altered(comparison, diff, key)
-        elif changed(comparison, key):
-            yield Change(Stage.STATE, [Note(f"Not written: column {key.name} differs.")], [])
     for name in reversed(database.column_order.get(table, ())):
         key = Key("column", f"{table}.{name}")
         if key in database.objects and key not in {*models.objects, *diff.recreated_columns}:
-            former = comparison.reflected(key)
-            drop = ops.DropColumnOp(table, name)
-            add: MigrateOperation = ops.AddColumnOp(table, former)
-            if isinstance(former.type, NullType):
-                add = add_column(database, key)
-            yield Change(Stage.TABLES, [drop], [add], "drop", key)
+            yield from _dropped(comparison, key)
 
 
-def add_column(catalog: Catalog, key: Key) -> MigrateOperation:
-    """A statement that adds a column whose type SQLAlchemy does not know."""
-    column = catalog.one(Column, key)
-    collation = "" if column.collation is None else f" COLLATE {column.collation}"
-    default = "" if column.default is None else f" DEFAULT {column.default}"
-    rest = f"{column.type}{collation}{' NOT NULL' if column.not_null else ''}{default}"
-    return sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {quoted(column.name)} {rest}")
-
-
-def _added(comparison: Comparison, expected: Column, key: Key) -> Iterator[Change]:
+def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     """The changes that add a column.
 
     A volatile default is set after the column is added, for new rows only. NOT NULL without a value
     for existing rows is a change of its own.
     """
+    expected, column = comparison.models.one(Column, key), comparison.columns[key]
     table, name = expected.table, expected.name
     drop = ops.DropColumnOp(table, name)
-    column = comparison.columns.get(key)
-    if column is None:
-        # A DDL event of the models adds it.
-        add = add_column(comparison.models, key)
-        yield Change(Stage.TABLES, [add], [drop], "make", key)
-        return
     by_row = is_volatile(comparison, expected)
-    required = (
-        expected.not_null
-        and expected.generated is None
-        and expected.identity is None
-        and (by_row or expected.default is None)
-    )
+    required = expected.not_null and (by_row or not expected.has_own_value)
     copy = copy_column(column)
     if by_row or required:
         copy.nullable = True
         copy.server_default = None if by_row else copy.server_default
-    action = "begin" if required or by_row else "make"
-    yield Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop], action, key)
+        yield Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop], "begin", key)
+    else:
+        add = Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop], "make", key)
+        yield _rewriting(add, comparison, key)
     if by_row:
         default = ops.AlterColumnOp(table, name, modify_server_default=column.server_default)
-        yield Change(Stage.TABLES, [default], [], "default", key)
+        about = (
+            f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
+            "a revision, where they need one."
+        )
+        yield Change(Stage.TABLES, [default], [], "default", key).at(Turn.MAIN, about=about)
     if required:
-        yield not_null(table, name, column.type)
+        yield from forbid_null(key, column.type, comparison)
 
 
-def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[Change]:
+def _rewriting(change: Change, comparison: Comparison, key: Key) -> Change:
+    allow = rewrites(comparison, key)
+    return change.at(Turn.REWRITE, key.name, f"Add {key.name}", REWRITE, allow) if allow else change
+
+
+def rewrites(comparison: Comparison, key: Key) -> tuple[Allowance, ...]:
+    """The allowance for adding a column that rewrites a table in use."""
+    column = comparison.models.one(Column, key)
+    writes = fills_rows(column) or checked_domain(comparison, key)
+    if not (writes and comparison.is_in_use(column.table)):
+        return ()
+    if column.identity:
+        return unavoidable("avoid-identity-column")
+    generated = "avoid-stored-generated-column"
+    return unavoidable(generated if column.generated else "avoid-volatile-default")
+
+
+def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """Drops a column; a required one is first made optional for new releases."""
+    found, column = comparison.database.one(Column, key), comparison.reflected(key)
+    table, name = found.table, found.name
+    # A row without a value is refused.
+    if found.not_null and not found.has_own_value and not comparison.at_once:
+        optional = ops.AlterColumnOp(table, name, modify_nullable=True, existing_nullable=False)
+        optional.existing_type = _known(column.type)
+        about = f"From here on a release that does not know {key.name} can write rows."
+        free = Change(Stage.TABLES, [optional], None, "nullable", key)
+        yield free.at(Turn.MAIN, "", f"Allow rows without {key.name}", about)
+        column.nullable = True
+    about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
+    do, undo = [ops.DropColumnOp(table, name)], [ops.AddColumnOp(table, column)]
+    drop = Change(Stage.TABLES, do, undo, "drop", key)
+    yield drop.at(Turn.COLUMNS, table, f"Drop {key.name}", about)
+
+
+def _known(kind: Any) -> Any:
+    """The type, or None where no revision can name it."""
+    return None if isinstance(kind, Written) else kind
+
+
+def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
     """The changes of a column that differs; NOT NULL comes last."""
-    in_place = list(_in_place(comparison, diff, key))
-    if any(change.action == "retype" for change in in_place) and is_swappable(comparison, key):
-        do = [each for change in in_place for each in change.ops]
-        undo = [each for change in reversed(in_place) for each in change.undo]
-        return [Change(Stage.TABLES, do, undo, "swap", key)]
-    return in_place
-
-
-def _in_place(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
     different = changed(comparison, key)
     if not different:
         return
+    if "type" in different and is_swappable(comparison, key):
+        yield from swap(key, comparison)
+        return
     (found, expected), declared = comparison.pair(key), comparison.columns[key]
-    kind: Any = comparison.reflected(key).type
-    kind = None if isinstance(kind, NullType) else kind
+    kind = _known(comparison.reflected(key).type)
 
     def alter(action: str, kind: Any, **given: Any) -> Change:
         operation = ops.AlterColumnOp(found.table, found.name, existing_type=kind, **given)
-        return Change(Stage.TABLES, [operation], [operation.reverse()], action, key)
+        return Change(Stage.TABLES, [operation], None, action, key)
 
     old, new = _default(found.default), _default(expected.default)
     if new is not None and isinstance(declared.server_default, DefaultClause):
         new = declared.server_default
     if different & {"type", "collation"}:
-        yield from _retype(comparison, key, kind, old, new)
+        yield from _retype(comparison, key, old, new)
     elif "default" in different:
         if comparison.database.uses.get(key, frozenset()) & diff.replaced:
             # The default is dropped while the values change: it may not exist in the other enum.
@@ -133,7 +152,7 @@ def _in_place(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Ch
         comments = {"modify_comment": expected.comment, "existing_comment": found.comment}
         yield alter("comment", kind, **comments)
     if "not null" in different and expected.not_null:
-        yield not_null(found.table, found.name, kind)
+        yield from forbid_null(key, kind, comparison)
     elif "not null" in different:
         yield alter("nullable", kind, modify_nullable=True, existing_nullable=False)
 
@@ -143,24 +162,20 @@ def _without_default(
 ) -> list[Change]:
     """The changes with the old default dropped before and the new one set after them."""
 
-    def default(value: Any) -> list[MigrateOperation]:
-        return [ops.AlterColumnOp(column.table, column.name, modify_server_default=value)]
+    def default(stage: Stage, before: Any, after: Any) -> Change:
+        do, undo = (
+            [ops.AlterColumnOp(column.table, column.name, modify_server_default=value)]
+            for value in (after, before)
+        )
+        return Change(stage, do, undo, "default", key)
 
-    return [
-        *([Change(away, default(None), default(old), "default", key)] if old is not None else []),
-        *changes,
-        *(
-            [Change(Stage.TABLES, default(new), default(None), "default", key)]
-            if new is not None
-            else []
-        ),
-    ]
+    ahead = [] if old is None else [default(away, old, None)]
+    behind = [] if new is None else [default(Stage.TABLES, None, new)]
+    return [*ahead, *changes, *behind]
 
 
-def identity(before: Column, after: Column) -> Change | None:
-    """The change that makes, changes or drops the identity of a column."""
-    if before.identity == after.identity:
-        return None
+def identity(before: Column, after: Column) -> Iterator[Change]:
+    """The changes that make, change or drop the identity of a column."""
     table, name = after.table, after.name
 
     def to(after: Column, before: Column) -> list[MigrateOperation]:
@@ -172,11 +187,34 @@ def identity(before: Column, after: Column) -> Change | None:
         again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
         return [sql(first), ContinueSequence(sequence, again, quoted(table), quoted(name))]
 
-    key = Key("column", f"{table}.{name}")
-    return Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+    if before.identity != after.identity:
+        key = Key("column", f"{table}.{name}")
+        change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+        yield from numbered(change, key)
 
 
-def _retype(comparison: Comparison, key: Key, existing: Any, old: Any, new: Any) -> list[Change]:
+def numbered(change: Change, key: Key) -> Iterator[Change]:
+    """A sequence, and in another revision its first number, which may take a scan."""
+    number = change.ops[-1] if change.ops else None
+    if not isinstance(number, ContinueSequence):
+        yield change
+        return
+    begun = Change(change.stage, change.ops[:-1], change.undo, change.action, key)
+    about = (
+        f"The sequence starts from its first number until a later revision sets {key.name} after "
+        "the existing rows: until then, no release may rely on it."
+    )
+    yield begun.at(Turn.MAIN, about=about)
+    about = (
+        "Reads the rows for the highest number without blocking. The sequence does not see numbers "
+        "that a release writes by itself afterwards."
+    )
+    title = f"Set {key.name} after its rows"
+    last = Change(Stage.STATE, [number], None, "number", key)
+    yield last.at(Turn.VALIDATE, key.name, title, about)
+
+
+def _retype(comparison: Comparison, key: Key, old: Any, new: Any) -> list[Change]:
     """A type change. A default blocks it where PostgreSQL has no cast for the default.
 
     Where it has one, the default is set again too: it would keep the text of its old type.
@@ -185,19 +223,19 @@ def _retype(comparison: Comparison, key: Key, existing: Any, old: Any, new: Any)
     table, name = found.table, found.name
     up = comparison.using(quoted(name), found.type, expected.type)
     down = comparison.using(quoted(name), expected.type, found.type)
-    operation = ops.AlterColumnOp(table, name, modify_type=kind, existing_type=existing)
-    if up is None and down is None and existing is not None:
-        if old is not None or new is not None:
-            operation.existing_server_default, operation.modify_server_default = old, new
-        return [Change(Stage.TABLES, [operation], [operation.reverse()], "retype", key)]
-    back: MigrateOperation = _using(operation.reverse(), down)
-    if existing is None:
-        # SQLAlchemy does not know the type: PostgreSQL's name for it is used.
-        how = "" if down is None else f" USING {down}"
-        column = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
-        back = sql(f"{column} TYPE {found.type}{how}")
-    retype = Change(Stage.TABLES, [_using(operation, up)], [back], "retype", key)
-    return _without_default(key, found, old, [retype], new)
+    former = comparison.reflected(key).type
+    operation = ops.AlterColumnOp(table, name, modify_type=kind, existing_type=_known(former))
+    back = ops.AlterColumnOp(table, name, modify_type=former, existing_type=_known(kind))
+    in_one = up is None and down is None
+    if in_one and (old is not None or new is not None):
+        operation.existing_server_default, operation.modify_server_default = old, new
+        back.existing_server_default, back.modify_server_default = new, old
+    retype = Change(Stage.TABLES, [_using(operation, up)], [_using(back, down)], "retype", key)
+    about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
+    written = about and comparison.is_in_use(table)
+    allow = unavoidable("avoid-type-change") if written else ()
+    retype.at(Turn.MAIN, about=about, allow=allow)
+    return [retype] if in_one else _without_default(key, found, old, [retype], new)
 
 
 def _using(operation: ops.AlterColumnOp, using: str | None) -> ops.AlterColumnOp:
@@ -211,15 +249,6 @@ def _default(expression: str | None) -> DefaultClause | None:
 def fills_rows(column: Column) -> bool:
     """Whether adding the column writes a value in each row."""
     return column.identity is not None or (column.generated or "").endswith(" STORED")
-
-
-def not_null(table: str, name: str, kind: object) -> Change:
-    """The change that sets NOT NULL on a column, whose type is final by then."""
-    forbid = ops.AlterColumnOp(
-        table, name, modify_nullable=False, existing_type=kind, existing_nullable=True
-    )
-    key = Key("column", f"{table}.{name}")
-    return Change(Stage.TABLES, [forbid], [forbid.reverse()], "not null", key)
 
 
 def is_volatile(comparison: Comparison, column: Column) -> bool:

@@ -1,10 +1,13 @@
 """Changes the values of enums, in place or by an exchange of the type."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import ObjectDiff, object_changes, spread
 from surefoot.autogenerate.rendering import Note
@@ -12,38 +15,51 @@ from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
-from surefoot.operations.enums import RenameEnumValueOp, ReplaceEnumOp, value_steps
+from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp, value_steps
+
+_RENAMED = (
+    "A release knows one of the two names, and fails on the other. Before this runs: have the next "
+    "release ready, and replace the running one at the same moment. If that is not possible: add "
+    "the new value, let the releases write it, change the rows in batches, and remove the old "
+    "value in a contract revision."
+)
 
 
 def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes that give the enums the values of the models."""
     in_place = {key for key in diff.in_place if key.kind == "enum"}
     changed = sorted(in_place | diff.replaced | diff.swapped)
     return [change for key in changed for change in _change_values(comparison, diff, key)]
 
 
-def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> list[Change]:
+def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
     old = comparison.database.one(Enum, key).values
     new = comparison.models.one(Enum, key).values
     if old == new:
-        return []
-    steps = value_steps(key.name, old, new)
+        return
+    steps, columns = value_steps(key.name, old, new), used_by(comparison, key)
     rename = steps[0] if steps else None
+    back = ReplaceEnumOp(key.name, old, columns=columns)
     if isinstance(rename, RenameEnumValueOp):
         note = Note(
             f"Written as a rename because only one value differs, at the same place. "
             f"If {rename.old} is removed and {rename.new} is new, use "
             f"op.replace_enum({key.name!r}, ...) once no row has {rename.old}."
         )
-        return [Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)]
-    columns = used_by(comparison, key)
-    back = ReplaceEnumOp(key.name, old, columns=columns)
-    if steps is None:
+        change = Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)
+        allow = unavoidable("avoid-renaming-an-enum-value")
+        yield change.at(Turn.MAIN, about=_RENAMED, allow=allow)
+    elif steps is not None:
+        aside, again = _around(comparison, key)
+        added = (step.value for step in steps if isinstance(step, AddEnumValueOp))
+        title = f"Add {', '.join(added)} to {key.name}"
+        change = Change(Stage.TYPES, steps, [*aside, back, *again], "add", key)
+        yield change.at(Turn.VALUES, "", title)
+    elif key in diff.swapped:
+        yield from swap(key, comparison)
+    else:
         other = ReplaceEnumOp(key.name, new, columns=columns)
-        word = "swap" if key in diff.swapped else "replace"
-        return [Change(Stage.ENUMS, [other], [back], word, key)]
-    aside, again = _around(comparison, key)
-    return [Change(Stage.TYPES, steps, [*aside, back, *again], "add", key)]
+        change = Change(Stage.ENUMS, [other], [back], "replace", key)
+        yield change.at(Turn.MAIN, allow=unavoidable("avoid-type-change") if columns else ())
 
 
 def _around(
@@ -52,7 +68,9 @@ def _around(
     """The operations around the removal of a value: they drop and restore blocking objects."""
     there = (each for each in comparison.columns if each in comparison.database.objects)
     columns = {each: comparison.reflected(each) for each in there}
-    as_it_was = replace(comparison, models=comparison.database, declared={}, columns=columns)
+    as_it_was = replace(
+        comparison, models=comparison.database, declared={}, columns=columns, online=False
+    )
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
     changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]

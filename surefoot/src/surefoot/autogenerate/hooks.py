@@ -9,6 +9,7 @@ last    numbers and completes the revisions
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -23,12 +24,11 @@ from sqlalchemy.dialects import postgresql
 from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
-from surefoot.autogenerate.comparison import Comparison, compare, comparison_of
-from surefoot.autogenerate.enums import enum_changes
-from surefoot.autogenerate.objects import diff_objects, object_changes
+from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
-from surefoot.autogenerate.planner import RevisionPlan, plan
+from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE
+from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Candidate,
     Rename,
@@ -39,7 +39,6 @@ from surefoot.autogenerate.renames import (
     parse_renames,
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
-from surefoot.autogenerate.tables import table_changes
 from surefoot.errors import MessageMissing, UsageError
 from surefoot.rules.suppressions import comment
 
@@ -85,29 +84,24 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if comparison is not None:
-        _write_changes(comparison, renames, operations)
+        if is_check(context.opts):
+            # A difference is one operation, however many steps would remove it.
+            comparison = replace(comparison, at_once=True, online=False)
+        # The catalogs do not cover other schemas.
+        far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
+        diff = diff_objects(comparison)
+        others = [
+            *(Change(Stage.TABLES, [each]) for each in far),
+            *changes_between(comparison, diff),
+        ]
+        covered = not others and all(rename.kind != "column" for rename in renames)
+        renamed = (each for rename in renames for each in rename.changes(covered=covered))
+        changes = sorted([*renamed, *others], key=lambda change: change.stage)
+        operations.info.update(comparison=comparison, planned=plan(changes, comparison, diff))
+        operations.ops[:] = changes
     if savepoint is not None:
         savepoint.rollback()
     return PriorityDispatchResult.CONTINUE
-
-
-def _write_changes(
-    comparison: Comparison, renames: list[Rename], operations: ops.UpgradeOps
-) -> None:
-    # The catalogs do not cover other schemas.
-    far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
-    diff = diff_objects(comparison)
-    changes: list[Change] = [
-        *(rename.change() for rename in renames),
-        *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
-        *table_changes(comparison, diff),
-        *object_changes(comparison, diff),
-        *enum_changes(comparison, diff),
-    ]
-    changes.sort(key=lambda change: change.stage)
-    planned = plan(changes, comparison, diff) if changes else []
-    operations.ops[:] = changes
-    operations.info.update(comparison=comparison, planned=planned)
 
 
 def compare_tables(
@@ -181,12 +175,18 @@ def process_revision_directives(
     doubtful = list(candidates(comparison.database, comparison.models))
     for made, planned in _planned(script, operations):
         directives.append(made)
-        dropped = set(_dropped(planned))
+        dropped = {
+            change.key.name
+            for change in planned.changes
+            if change.key and (change.action, change.key.kind) in _LOSES_DATA
+        }
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
         narrows = phase(planned.changes, comparison)
-        why = "\n\n".join(docstring(words) for words in (*_why(planned), *doubts))
+        # The purpose is left to a person, unless the planner gave the title.
+        purpose = () if planned.title and planned.about else (RevisionText.why,)
+        why = "\n\n".join(map(docstring, (*purpose, *planned.about, *doubts)))
         allow = tuple(comment(*each) for each in merged(planned.allow))
-        text = RevisionText(why or RevisionText.why, narrows, unmeasured(), unmeasured(), allow)
+        text = RevisionText(why, narrows, unmeasured(), unmeasured(), allow)
         texts.texts[str(made.rev_id)] = text
     _ask(doubtful)
 
@@ -201,18 +201,6 @@ def renames_given(context: MigrationContext) -> Sequence[str]:
 def _ask(doubtful: Iterable[Candidate]) -> None:
     for candidate in doubtful:
         sys.stderr.write(f"?   {candidate.question()}\n")
-
-
-def _dropped(planned: RevisionPlan) -> Iterable[str]:
-    """The tables and columns that a revision drops."""
-    for change in planned.changes:
-        if change.key is not None and (change.action, change.key.kind) in _LOSES_DATA:
-            yield change.key.name
-
-
-def _why(planned: RevisionPlan) -> Sequence[str]:
-    """The purpose of a revision: left to a person, unless the planner gave the title."""
-    return planned.about if planned.title and planned.about else (RevisionText.why, *planned.about)
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
@@ -233,11 +221,13 @@ def _planned(
     """One script for each planned revision; each builds on the one before."""
     first, before = str(script.rev_id), None
     for number, each in enumerate(operations.info["planned"]):
+        counted = f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"
+        identifier = counted if number else first
         upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None
         made = ops.MigrationScript(
-            rev_id=_following(first, number),
+            rev_id=identifier,
             message=each.title or script.message,
             upgrade_ops=upgrade,
             downgrade_ops=downgrade,
@@ -249,10 +239,3 @@ def _planned(
         )
         before = made.rev_id
         yield made, each
-
-
-def _following(first: str, number: int) -> str:
-    """The id of a revision by its place after the first."""
-    if not number:
-        return first
-    return f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"

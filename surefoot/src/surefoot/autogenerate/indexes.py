@@ -7,7 +7,7 @@ queries would lack it until the new one is built, and duplicate rows would be ac
 import re
 from collections.abc import Collection, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
@@ -15,8 +15,9 @@ from sqlalchemy import literal_column, text
 from sqlalchemy.sql.elements import conv
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, RevisionPart, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, has_temporary_name, temporary_name
+from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import BuildIndex, Call, Name, drop_index, sql
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import is_name, names, parse_index, parse_key
@@ -24,7 +25,6 @@ from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.quoting import quoted
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
-# SQLAlchemy would take this for a parameter.
 _PARAMETER = re.compile(r"(?<!:):\w")
 
 
@@ -38,7 +38,6 @@ class KeyIndex:
     initially: str | None
 
     def using(self, name: str, index: str) -> Call:
-        """The operation that makes the key of an index."""
         make = f"create_{'primary_key' if self.is_primary else 'unique_constraint'}_using_index"
         timing = {"deferrable": self.deferrable, "initially": self.initially}
         return Call(make, Name(name), str(self.index.table_name), Name(index), **timing)
@@ -47,14 +46,16 @@ class KeyIndex:
 def index_of(index: Index) -> ops.CreateIndexOp | None:
     """An index as an operation; None where the operation would lose a part of it."""
     found = parse_index(index.definition)
-    if found is None or _PARAMETER.search(index.definition):
+    if found is None:
         return None
-    given = {
+    # SQLAlchemy takes a colon in a text for a parameter.
+    condition = literal_column if _PARAMETER.search(found.where or "") else text
+    given: dict[str, Any] = {
         "using": found.method if found.method != "btree" else None,
-        "include": list(found.include),
-        "nulls_not_distinct": found.nulls_not_distinct,
-        "with": dict(_OPTION.findall(found.options or "")),
-        "where": text(found.where) if found.where else None,
+        "include": list(found.include) or None,
+        "nulls_not_distinct": found.nulls_not_distinct or None,
+        "with": dict(_OPTION.findall(found.options or "")) or None,
+        "where": condition(found.where) if found.where else None,
     }
     columns = [names(item)[0] if is_name(item) else literal_column(item) for item in found.items]
     return ops.CreateIndexOp(
@@ -73,7 +74,7 @@ def key_index_of(constraint: Constraint) -> KeyIndex | None:
         return None
     given = {
         "include": names(key.include) if key.include else None,
-        "nulls_not_distinct": key.nulls_not_distinct,
+        "nulls_not_distinct": key.nulls_not_distinct or None,
     }
     columns, options = names(key.columns), _postgresql(given)
     index = ops.CreateIndexOp(
@@ -83,46 +84,80 @@ def key_index_of(constraint: Constraint) -> KeyIndex | None:
 
 
 def _postgresql(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"postgresql_{name}": value
-        for name, value in given.items()
-        if value not in (None, False, [], {})
-    }
+    return {f"postgresql_{name}": value for name, value in given.items() if value is not None}
 
 
-def swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[RevisionPart]:
+def index_parts(
+    change: Change, key: Key, comparison: Comparison, moved: Collection[Key]
+) -> Iterator[Change]:
+    """The parts of a change on an index; `moved` are the objects that change below it."""
+    leaving = change.stage in (Stage.DROP, Stage.CLEAN)
+    database, models = comparison.database, comparison.models
+    item = (database if leaving else models).one(Index, key)
+    made = change.undo if leaving else change.ops
+    index = made[0] if made and isinstance(made[0], ops.CreateIndexOp) else index_of(item)
+    view = Key("materialized view", item.table)
+    if leaving and view in database.objects:
+        # Dropped with the view.
+        without = Change(change.stage, [], change.undo, change.action, key)
+        if view in moved or view not in models.objects:
+            yield without.at(Turn.MAIN if view in moved else Turn.CONTRACT)
+            return
+    if not comparison.is_in_use(item.table) or index is None:
+        yield change
+        return
+    if can_swap(key, comparison, moved):
+        if not leaving:
+            yield from _swap_index(key, index, comparison)
+        return
+    name, build, silent = item.name, [BuildIndex(index)], replace(item, comment=None)
+    if leaving:
+        if item.comment:
+            yield step(change.stage, key, item, silent, "comment").at(Turn.BEFORE)
+        gone = Change(change.stage, [drop_index(name)], build, "unbuild", key)
+        again = key in models.objects
+        about = f"Until {name} is built again, queries run without it." if again else ""
+        yield gone.at(Turn.UNINDEX, name, f"Drop {name}", about)
+    else:
+        there = Change(change.stage, build, None, "build", key)
+        yield there.at(Turn.INDEX, name, f"Build {name} on {item.table}")
+        if item.comment:
+            yield step(change.stage, key, silent, item, "comment").at(Turn.KEYS)
+
+
+def _swap_index(key: Key, made: ops.CreateIndexOp, comparison: Comparison) -> Iterator[Change]:
     """Build the new index under a temporary name, drop the old one, rename the new one."""
     former = index_of(comparison.database.one(Index, key))
     assert former is not None
     name, there, create = key.name, temporary_name(key.name), Stage.CREATE
-    build = Change(create, [BuildIndex(named(made, there))], [drop_index(there)], "build", key)
+    build = Change(create, [BuildIndex(named(made, there))], None, "build", key)
     about = f"It replaces {name}, which is used until then."
-    yield RevisionPart(build, Turn.INDEX, name, f"Build {there} on {made.table_name}", about)
+    yield build.at(Turn.INDEX, name, f"Build {there} on {made.table_name}", about)
     away = Change(create, [drop_index(name)], [BuildIndex(former)], "unbuild", key)
-    yield RevisionPart(away, Turn.SWAP, name, f"Drop the old {name}")
-    rename = renamed_index(there, name), renamed_index(name, there)
-    change = Change(create, [rename[0]], [rename[1]], "rename", key)
-    yield RevisionPart(change, Turn.KEYS, "", f"Rename {there} to {name}")
+    yield away.at(Turn.SWAP, name, f"Drop the old {name}")
+    rename = Change(
+        create, [renamed_index(there, name)], [renamed_index(name, there)], "rename", key
+    )
+    yield rename.at(Turn.KEYS, "", f"Rename {there} to {name}")
 
 
 def renamed_index(old: str, new: str) -> MigrateOperation:
-    """The statement that renames an index."""
     return sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
 
 
-def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[RevisionPart]:
+def swap_key(key: Key, found: KeyIndex, comparison: Comparison) -> Iterator[Change]:
     """Build the index of the new key, then replace the old key in one transaction."""
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
     name, there = after.name, temporary_name(after.name)
     index = named(found.index, there)
-    build = Change(Stage.CREATE, [BuildIndex(index)], [drop_index(there)], "build", key)
+    build = Change(Stage.CREATE, [BuildIndex(index)], None, "build", key)
     about = f"{name} stays in force until it is created from this index."
-    yield RevisionPart(build, Turn.INDEX, name, f"Build the index of the new {name}", about)
+    yield build.at(Turn.INDEX, name, f"Build the index of the new {name}", about)
     create, drop = object_operations.create, object_operations.drop
     do = [*drop(key, before), found.using(name, there), *create(key, after)[1:]]
     undo = [*drop(key, after), index, *create(key, before)]
     attach = Change(Stage.CREATE, do, undo, "attach", key)
-    yield RevisionPart(attach, Turn.KEYS, after.table, f"Create {name} from its new index")
+    yield attach.at(Turn.KEYS, after.table, f"Create {name} from its new index")
 
 
 def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
@@ -157,7 +192,6 @@ def _is_optional(models: Catalog, key: Key) -> bool:
 
 
 def named(index: ops.CreateIndexOp, name: str) -> ops.CreateIndexOp:
-    """The same index under another name."""
     other = copy(index)
     other.index_name = conv(name)
     return other

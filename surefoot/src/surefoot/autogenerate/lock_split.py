@@ -7,14 +7,9 @@ stays in one revision: between two it would be missing.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import (
-    Allowance,
-    RevisionPart,
-    Stage,
-)
+from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
@@ -30,52 +25,40 @@ _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 _QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
 
 
-@dataclass
-class _Revision:
-    """A revision that is being filled: the objects that it creates, the tables that it locks."""
-
-    parts: list[RevisionPart] = field(default_factory=list)
-    made: set[str] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
-
-
-def split_by_locks(
-    parts: Iterable[RevisionPart], comparison: Comparison
-) -> list[list[RevisionPart]]:
+def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list[Change]]:
     """The parts of a turn as revisions, in order."""
     parts = list(parts)
-    coming = Counter(part.change.key for part in parts)
+    coming = Counter(part.key for part in parts)
     # Dropped and not yet created again.
     away: set[Key] = set()
-    revisions = [_Revision()]
+    revisions: list[list[Change]] = [[]]
+    # Of the last revision: the objects that it creates, the tables that it locks.
+    made, held = set[str](), set[str]()
     for part in parts:
-        change, key = part.change, part.change.key
-        leaves = change.stage in _LEAVES
-        tables = set() if key is None else set(_locked(change.action, key, comparison))
-        held, made = revisions[-1].held, revisions[-1].made
+        key, leaves = part.key, part.stage in _LEAVES
+        tables = set() if key is None else set(_locked(part.action, key, comparison))
         broken = ["avoid-locking-two-tables"] if held and tables - held - made else []
-        if held and key and not leaves and _works(change.action, key, comparison):
+        if held and key and not leaves and _works(part.action, key, comparison):
             broken.append("avoid-work-under-access-exclusive")
         if broken and not away:
-            revisions.append(_Revision())
-            broken = []
-        current = revisions[-1]
+            revisions.append([])
+            made, held, broken = set(), set(), []
         coming[key] -= 1
         if key and leaves and coming[key] > 0:
             away.add(key)
         names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
         reason = f"{names} would be missing between two transactions"
-        allow = (Allowance(rule, reason) for rule in broken)
+        part.allow += tuple(Allowance(rule, reason) for rule in broken)
         away = {each for each in away if coming[each] > 0}
-        current.parts.append(replace(part, allow=(*part.allow, *allow)))
-        current.held |= tables
+        revisions[-1].append(part)
+        held |= tables
         if key and key.kind in _RELATIONS:
-            if change.action in ("make", "remake") and not leaves:
-                current.made.add(key.name)
-            elif change.action == "drop" or leaves:
-                current.held.discard(key.name)
-        current.held -= current.made
-    return [each.parts for each in revisions if each.parts]
+            if part.action in ("make", "remake") and not leaves:
+                made.add(key.name)
+            elif part.action == "drop" or leaves:
+                held.discard(key.name)
+        held -= made
+    return [each for each in revisions if each]
 
 
 def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:

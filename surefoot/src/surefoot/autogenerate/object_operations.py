@@ -14,9 +14,20 @@ from sqlalchemy import CheckConstraint, Dialect, Index, MetaData, PrimaryKeyCons
 from sqlalchemy.schema import Constraint
 from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.rendering import Call, ContinueSequence, CreateCheck, Name, sql
+from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.rendering import (
+    Call,
+    ContinueSequence,
+    CreateCheck,
+    Name,
+    NotValid,
+    sql,
+    validate,
+)
 from surefoot.catalog import Key, SchemaObject, kinds, statements
+from surefoot.catalog.changes import in_place
 from surefoot.catalog.definitions import names, parse_check, parse_index, parse_key, parse_reference
+from surefoot.catalog.kinds import Attributes
 from surefoot.quoting import literal, quoted
 
 Declared = Mapping[Key, Constraint | Index]
@@ -39,11 +50,55 @@ _TYPES = {
 }
 
 
+def step(
+    stage: Stage,
+    key: Key,
+    before: SchemaObject | None,
+    after: SchemaObject | None,
+    action: str,
+    models: Declared | None = None,
+) -> Change:
+    """The change that takes an object from one state to another; None is no object."""
+    return Change(stage, _to(key, before, after, models), _to(key, after, before), action, key)
+
+
+def _to(
+    key: Key,
+    before: SchemaObject | None,
+    after: SchemaObject | None,
+    models: Declared | None = None,
+) -> list[MigrateOperation]:
+    if before is None or after is None:
+        made = [] if after is None else create(key, after, models)
+        return made if before is None else drop(key, before)
+    names = before.differing(after)
+    said = [sql(statements.comment(key, after))] if "comment" in names else []
+    return [*_altered(key, before, after, names - {"comment"}), *said]
+
+
+def _altered(
+    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
+) -> list[MigrateOperation]:
+    if isinstance(after, kinds.Constraint) and names == {"validated"} and after.validated:
+        return [validate(after.name, after.table)]
+    made = in_place(key, before, after, names) if names else []
+    if made is not None:
+        return [sql(each) for each in made]
+    # A view that loses its last columns, a constraint that becomes NOT VALID.
+    return [*drop(key, before), *create(key, after)]
+
+
 def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list[MigrateOperation]:
     """The operations that create an object, as the models declare it where they are given."""
     declared = None if models is None else models.get(key)
-    operation = None if declared is None else _as_declared(declared, item)
+    loose = isinstance(item, kinds.Constraint) and not item.validated
+    operation = None
+    if declared is not None and not (loose and declared.dialect_kwargs):
+        operation = _as_declared(declared, item)
     operation = operation or _plain(item)
+    if loose:
+        is_able = isinstance(operation, CreateCheck | ops.CreateForeignKeyOp)
+        operation = NotValid(operation) if operation and is_able else None
     if operation is None:
         made = [sql(statement) for statement in statements.create(key, item)]
         return [*made, *_past_rows(item)]
@@ -51,7 +106,6 @@ def create(key: Key, item: SchemaObject, models: Declared | None = None) -> list
 
 
 def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
-    """The operations that drop an object."""
     if isinstance(item, kinds.Index):
         return [ops.DropIndexOp(conv(item.name), table_name=item.table)]
     if isinstance(item, kinds.Constraint):
@@ -61,11 +115,10 @@ def drop(key: Key, item: SchemaObject) -> list[MigrateOperation]:
 
 def is_plain(item: kinds.Constraint) -> bool:
     """Whether Alembic's operation holds all of a constraint."""
-    return _plain(item) is not None and not item.comment
+    return item.validated and _plain(item) is not None and not item.comment
 
 
 def refers_to(constraint: kinds.Constraint) -> str | None:
-    """The table that a foreign key refers to."""
     found = parse_reference(constraint.definition)
     return None if found is None else found.table
 
@@ -123,7 +176,7 @@ def _plain(item: SchemaObject) -> MigrateOperation | None:
         if index is None or columns is None:
             return None
         return ops.CreateIndexOp(conv(item.name), item.table, columns, unique=index.unique)
-    if not isinstance(item, kinds.Constraint) or not item.validated:
+    if not isinstance(item, kinds.Constraint):
         return None
     name, definition = conv(item.name), item.definition
     if key := parse_key(definition):

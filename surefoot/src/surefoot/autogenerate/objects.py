@@ -7,21 +7,20 @@ would drop them without creating them again.
 """
 
 import re
-from collections import abc
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-
-from alembic.operations import MigrateOperation
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
-from surefoot.autogenerate.rendering import Note, sql
+from surefoot.autogenerate.object_operations import step
+from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.type_change import is_swappable_enum
-from surefoot.catalog import Catalog, Key, SchemaObject, statements
+from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
 from surefoot.catalog.kinds import (
-    Attributes,
+    KINDS,
     Column,
     Constraint,
     Index,
@@ -37,20 +36,9 @@ from surefoot.catalog.widening import needs_no_rewrite
 VIEWS = ("view", "materialized view")
 ROUTINES = ("function", "procedure", "aggregate")
 _REFUSED = (*VIEWS, *ROUTINES, "trigger", "rule", "policy")
-# Created after tables and dropped before them; BEFORE_TABLES are the other way round.
-AFTER_TABLES = ("constraint", "index", *ROUTINES, *VIEWS, "statistics", "rule", "policy", "trigger")
-BEFORE_TABLES = ("type", "enum", "domain", "sequence")
-KINDS = (*BEFORE_TABLES, *AFTER_TABLES)
-_EASY: Mapping[str, Attributes] = {
-    "constraint": frozenset({"validated"}),
-    "trigger": frozenset({"enabled"}),
-    "function": frozenset({"definition", "language"}),
-    "procedure": frozenset({"definition", "language"}),
-    "sequence": frozenset({"definition", "owned by"}),
-    "domain": frozenset({"not null", "default", "checks"}),
-    "view": frozenset({"definition", "columns", "options"}),
-    "enum": frozenset({"labels"}),
-}
+# Created after tables and dropped before them; the other kinds are the other way round.
+AFTER_TABLES = tuple(KINDS)[tuple(KINDS).index("table") + 1 :]
+_HAVE_ROWS = ("table", "column")
 
 
 @dataclass
@@ -72,20 +60,23 @@ class ObjectDiff:
 
 
 def diff_objects(comparison: Comparison) -> ObjectDiff:
-    """The differences of all objects of `KINDS`, and of generated columns."""
+    """The differences of all objects but tables and ordinary columns."""
     diff = ObjectDiff()
     found, expected = comparison.followed.objects, comparison.models.objects
     for key in sorted({*found, *expected}):
-        if pair := comparison.column(key):
-            _generated(diff, key, *pair)
-        if key.kind not in KINDS or _comes_along(comparison, key):
+        if found.get(key) is expected.get(key):
+            continue
+        if key in comparison.database.objects and key in expected and key.kind == "column":
+            _generated(diff, key, *comparison.pair(key))
+        if key.kind in _HAVE_ROWS or _comes_along(comparison, key):
             continue
         if key not in found:
             diff.added.add(key)
         elif key not in expected:
             diff.removed.add(key)
         elif different := changed(comparison, key):
-            easy = different <= _EASY.get(key.kind, frozenset()) | {"comment"}
+            rest = different - {"comment", "validated", "valid", "index validity"}
+            easy = key.kind == "enum" or in_place(key, found[key], expected[key], rest) is not None
             if easy and not (key.kind == "view" and _loses_columns(comparison, key)):
                 diff.in_place.add(key)
             else:
@@ -123,7 +114,9 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     both = found is not None and expected is not None
     if isinstance(item, Sequence) and item.owned_by is not None and not both:
         column = Key("column", item.owned_by)
-        return (column in comparison.database.objects) != (column in comparison.models.objects)
+        one_side = (column in comparison.database.objects) != (column in comparison.models.objects)
+        written = found is None and isinstance(comparison.columns[column].type, Written)
+        return one_side and not written
     return False
 
 
@@ -160,7 +153,7 @@ def spread(comparison: Comparison, diff: ObjectDiff) -> None:
             if isinstance(item, Column):
                 if (touched or under) and item.generated is not None:
                     diff.recreated_columns.add(user)
-            elif user.kind in KINDS and (
+            elif user.kind not in _HAVE_ROWS and (
                 under
                 or (touched and user.kind in _REFUSED)
                 or _is_read_again(comparison, user, used & retyped)
@@ -187,9 +180,6 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)
 
 
-Operations = abc.Sequence[MigrateOperation]
-
-
 def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     """The changes of all objects: by stage, and within it in the order of dependencies."""
     found, expected = comparison.database, comparison.models
@@ -198,7 +188,7 @@ def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     staying = in_order(diff.in_place, expected.uses)
     return [
         *(_drop(comparison, diff, key) for key in going),
-        *(_create(comparison, key) for key in coming),
+        *(change for key in coming for change in _create(comparison, key)),
         *(change for key in staying for change in _in_place(comparison, key)),
     ]
 
@@ -228,19 +218,28 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
         and not isinstance(item, Trigger)
         and not (isinstance(item, Constraint) and item.type == "foreign key")
     )
-    do = [] if gone else object_operations.drop(key, item)
     stage, action = Stage.DROP if late else Stage.CLEAN, _action("drop", comparison, key)
-    return Change(stage, do, object_operations.create(key, item), action, key)
+    change = step(stage, key, item, None, action)
+    change.ops = [] if gone else change.ops
+    return change
 
 
-def _create(comparison: Comparison, key: Key) -> Change:
+def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     item, lost = comparison.models.objects[key], comparison.grants.get(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
-    do = object_operations.create(key, item, comparison.declared)
+    action = _action("make", comparison, key)
+    owner = Key("column", item.owned_by or "") if isinstance(item, Sequence) else None
+    late = owner in comparison.models.objects and owner not in comparison.database.objects
+    if isinstance(item, Sequence) and late:
+        # The default of the column needs the sequence, which the column owns once it exists.
+        free = replace(item, owned_by=None)
+        yield step(stage, key, None, free, action)
+        yield step(Stage.STATE, key, free, item, "change")
+        return
+    change = step(stage, key, None, item, action, comparison.declared)
     if lost:
-        do.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
-    undo = object_operations.drop(key, item)
-    return Change(stage, do, undo, _action("make", comparison, key), key)
+        change.ops.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
+    yield change
 
 
 def _action(action: str, comparison: Comparison, key: Key) -> str:
@@ -252,36 +251,25 @@ def _action(action: str, comparison: Comparison, key: Key) -> str:
 def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
-    rest = different - {"comment"}
-    if isinstance(found, Constraint) and isinstance(expected, Constraint) and rest:
-        yield Change(Stage.STATE, *_validation(key, found, expected), "validate", key)
-    elif rest and key.kind != "enum":
+    if different & {"valid", "index validity"}:
+        rebuild = Call("reindex_concurrently", Name(found.name))
+        yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
+    if isinstance(found, Constraint) and isinstance(expected, Constraint):
+        valid = replace(found, validated=expected.validated)
+        if valid != found:
+            yield step(Stage.STATE, key, found, valid, "validate")
+        found = valid
+    silent = replace(expected, comment=found.comment)
+    rest = different - {"comment", "validated", "valid", "index validity"}
+    if rest and key.kind != "enum":
         late = needs_tables(comparison.models, key)
         stage = Stage.CREATE if late else Stage.TYPES
-        stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
-        undo = _altered(key, expected, found, rest)
-        yield Change(stage, _altered(key, found, expected, rest), undo, "change", key)
+        change = step(stage, key, found, silent, "change")
+        change.stage = Stage.STATE if rest & {"enabled", "owned by"} else stage
+        if "enforcement" in rest:
+            # ENABLE TRIGGER ALL enabled these too.
+            off = (each for _, each in comparison.models.each(Trigger) if each.enabled != "yes")
+            change.ops += [sql(statements.enable_trigger(each)) for each in off]
+        yield change
     if "comment" in different:
-        said, unsaid = ([sql(statements.comment(key, each))] for each in (expected, found))
-        yield Change(Stage.STATE, said, unsaid, "comment", key)
-
-
-def _altered(
-    key: Key, before: SchemaObject, after: SchemaObject, names: Attributes
-) -> list[MigrateOperation]:
-    made = in_place(key, before, after, names)
-    if made is None:
-        # A view that loses its last columns.
-        made = [statements.drop(key, before), statements.create(key, after)[0]]
-    return [sql(each) for each in made]
-
-
-def _validation(key: Key, found: Constraint, expected: Constraint) -> tuple[Operations, Operations]:
-    """Validation of a constraint; to make it NOT VALID again, it is dropped and created."""
-
-    def to(was: Constraint, becomes: Constraint) -> Operations:
-        if becomes.validated:
-            return [sql(statements.validate(expected))]
-        return [*object_operations.drop(key, was), *object_operations.create(key, becomes)]
-
-    return to(found, expected), to(expected, found)
+        yield step(Stage.STATE, key, silent, expected, "comment")

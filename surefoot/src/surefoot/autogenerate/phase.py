@@ -24,7 +24,6 @@ _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "re
 
 
 def phase(changes: Iterable[Change], comparison: Comparison) -> str:
-    """`expand` or `contract`."""
     narrows = any(_narrows(each.action, each.key, comparison) for each in changes if each.key)
     return "contract" if narrows else "expand"
 

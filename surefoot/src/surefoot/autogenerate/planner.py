@@ -7,22 +7,22 @@ It reads no database and no file.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections import abc
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from surefoot.autogenerate.change import (
-    Allowance,
-    Change,
-    RevisionPart,
-    Stage,
-    Turn,
-)
+from surefoot.autogenerate.change import Allowance, Change, Stage, Turn
+from surefoot.autogenerate.columns import numbered
 from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.constraints import constraint_parts
+from surefoot.autogenerate.domains import domain_changes
+from surefoot.autogenerate.enums import enum_changes
+from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
-from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.online import Online
+from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes
+from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.kinds import Constraint, table_of
+from surefoot.catalog.kinds import Constraint, Sequence, TableObject, table_of
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
@@ -42,15 +42,27 @@ class RevisionPlan:
     allow: tuple[Allowance, ...] = ()
 
 
-def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) -> list[RevisionPlan]:
+def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+    """The changes that make the database equal to the models, in the order of their stages."""
+    changes = [
+        *table_changes(comparison, diff),
+        *object_changes(comparison, diff),
+        *enum_changes(comparison, diff),
+    ]
+    return sorted(changes, key=lambda change: change.stage)
+
+
+def plan(
+    changes: abc.Sequence[Change], comparison: Comparison, diff: ObjectDiff
+) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
-    only_tables_renamed = all(
-        change.action == "rename" and change.key is not None and change.key.kind != "column"
-        for change in changes
-    )
-    online = Online(comparison, _moved(changes, diff), only_tables_renamed)
-    parts = [part for change in changes for part in online.parts(change)]
-    parts = _after_needs(_last(_before_needs(parts, comparison)), comparison)
+    if not changes:
+        return []
+    moved = _moved(changes, diff)
+    parts = [part for change in changes for part in _parts(change, comparison, moved)]
+    _move_before_needs(parts, comparison)
+    _move_last(parts)
+    _move_after_needs(parts, comparison)
     parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
     grouped = [
         revision
@@ -60,7 +72,7 @@ def plan(changes: Sequence[Change], comparison: Comparison, diff: ObjectDiff) ->
     named = _named(grouped)
     return [
         RevisionPlan(
-            tuple(part.change for part in group),
+            tuple(group),
             None if group is named else _title(group),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
             tuple(dict.fromkeys(each for part in group for each in part.allow)),
@@ -74,77 +86,125 @@ def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
     retyped = {
         change.key
         for change in changes
-        if change.key and change.key.kind == "column" and change.action in ("retype", "swap")
+        if change.key and change.key.kind == "column" and change.action in ("retype", "swapped")
     }
     recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
-def _before_needs(parts: Sequence[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
+def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> Iterator[Change]:
+    """The parts of a change of a table in use, which block neither reads nor writes for long.
+
+    Tables, columns and enums are divided already.
+    """
+    key, action = change.key, change.action
+    item = None if key is None else _item(comparison, key)
+    if key is None or key.kind in ("table", "column", "enum") or change.is_placed:
+        yield change
+    elif action == "rebuild":
+        name = key.name.rpartition(".")[2]
+        yield change.at(Turn.INDEX, name, f"Rebuild {name}")
+    elif key.kind == "domain" and action in ("make", "change"):
+        yield from domain_changes(change, key, comparison)
+    elif action in ("change", "comment"):
+        yield change
+    elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
+        yield _with_its_table(change, item)
+    elif isinstance(item, Sequence) and action == "make":
+        in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
+        yield from numbered(change, key) if in_use else (change,)
+    elif key.kind == "index":
+        yield from index_parts(change, key, comparison, moved)
+    elif key.kind == "constraint":
+        yield from constraint_parts(change, key, comparison, moved)
+    elif _can_wait(change, key, comparison, moved):
+        name = f"the {key.kind} {key.name}"
+        about = f"Before this runs: deploy a release that does not use {name}."
+        yield change.at(Turn.CONTRACT, "", f"Drop {name}", about)
+    else:
+        yield change
+
+
+def _item(comparison: Comparison, key: Key) -> SchemaObject | None:
+    """The object of the models, or else of the database."""
+    before, after = comparison.sides(key)
+    return after or before
+
+
+def _can_wait(change: Change, key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
+    """Whether the dropped object blocks no other change."""
+    return (
+        (change.action, change.stage) == ("drop", Stage.DROP)
+        and key not in comparison.models.objects
+        and key.kind in (*VIEWS, *ROUTINES, "trigger")
+        and not any(key in comparison.database.users_of(each) for each in moved)
+    )
+
+
+def _with_its_table(change: Change, item: TableObject) -> Change:
+    if not change.ops:
+        return change.at(Turn.TABLES, item.table)
+    if not isinstance(item, Constraint) or item.type != "foreign key":
+        return change.at(Turn.CONTRACT)
+    return change.at(Turn.UNREFER, item.name, f"Drop {item.name} of {item.table}")
+
+
+def _move_before_needs(parts: abc.Sequence[Change], comparison: Comparison) -> None:
     """Moves a foreign key before the index that it needs, where both are dropped."""
-    unindexed = {part.change.key for part in parts if part.turn is Turn.UNINDEX}
-    dropped = (Turn.MAIN, Stage.DROP)
-    return [
-        part.at(Turn.BEFORE)
-        if (part.turn, part.change.stage) == dropped
-        and part.change.key is not None
-        and comparison.database.uses.get(part.change.key, frozenset()) & unindexed
-        else part
-        for part in parts
-    ]
+    unindexed = {part.key for part in parts if part.turn is Turn.UNINDEX}
+    for part in parts:
+        uses = comparison.database.uses.get(part.key, frozenset()) if part.key else frozenset()
+        if (part.turn, part.stage) == (Turn.MAIN, Stage.DROP) and uses & unindexed:
+            part.turn = Turn.BEFORE
 
 
-def _last(parts: list[RevisionPart]) -> list[RevisionPart]:
+def _move_last(parts: abc.Sequence[Change]) -> None:
     """Drops an object that no table needs any more together with its last user."""
     going = [(part.turn, part.group) for part in parts if part.turn >= Turn.CONTRACT]
-    return [
-        RevisionPart(part.change, *max(going))
-        if going and part.change.stage is Stage.CLEAN
-        else part
-        for part in parts
-    ]
+    for part in parts:
+        if going and part.stage is Stage.CLEAN:
+            part.turn, part.group = max(going)
 
 
-def _after_needs(parts: list[RevisionPart], comparison: Comparison) -> list[RevisionPart]:
+def _move_after_needs(parts: abc.Sequence[Change], comparison: Comparison) -> None:
     """Moves each object after the objects that it needs."""
     ready: dict[Key, Turn] = {}
     indexed = {_table(part, comparison) for part in parts if part.turn is Turn.INDEX}
-    required = {part.change.key for part in parts if part.turn is Turn.PROMISE}
-    placed: list[RevisionPart] = []
+    required = {part.key for part in parts if part.turn is Turn.PROMISE}
     for part in parts:
-        key, turn, word = part.change.key, part.turn, part.change.action
-        if key is not None:
-            constraint = comparison.models.find(Constraint, key)
-            kind = None if constraint is None else constraint.type
-            uses = comparison.models.uses.get(key, frozenset())
-            late = word == "validate" and ready.get(key, turn) > turn
-            if word == "promise" and kind == "foreign key":
-                turn = Turn.KEYS if _table(part, comparison) in indexed else turn
-            elif required.intersection(_demands(part, kind, uses)):
-                turn = Turn.LATE_KEYS
-            elif late or (word == "number" and key in required):
-                turn = Turn.LATE_VALIDATE
-            if word in _MADE and turn is not Turn.INDEX:
-                # A column can have a domain whose checks come later.
-                needs = () if key.kind == "column" else uses
-                turn = max([turn, *(ready[used] for used in needs if used in ready)])
-                ready[key] = turn
-        placed.append(part.at(turn))
-    return placed
+        key, turn, word = part.key, part.turn, part.action
+        if key is None:
+            continue
+        constraint = comparison.models.find(Constraint, key)
+        kind = None if constraint is None else constraint.type
+        uses = comparison.models.uses.get(key, frozenset())
+        late = word == "validate" and ready.get(key, turn) > turn
+        if word == "promise" and kind == "foreign key":
+            turn = Turn.KEYS if _table(part, comparison) in indexed else turn
+        elif required.intersection(_demands(part, kind, uses)):
+            turn = Turn.LATE_KEYS
+        elif late or (word == "number" and key in required):
+            turn = Turn.LATE_VALIDATE
+        if word in _MADE and turn is not Turn.INDEX:
+            # A column can have a domain whose checks come later.
+            needs = () if key.kind == "column" else uses
+            turn = max([turn, *(ready[used] for used in needs if used in ready)])
+            ready[key] = turn
+        part.turn = turn
 
 
-def _demands(part: RevisionPart, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
+def _demands(part: Change, kind: str | None, uses: frozenset[Key]) -> Collection[Key | None]:
     """The columns that must be NOT NULL first: of an identity, of a primary key."""
-    if part.change.action == "identity":
-        return {part.change.key}
-    return uses if part.change.action == "attach" and kind == "primary key" else ()
+    if part.action == "identity":
+        return {part.key}
+    return uses if part.action == "attach" and kind == "primary key" else ()
 
 
-def _table(part: RevisionPart, comparison: Comparison) -> str | None:
-    return table_of(comparison.models.find(SchemaObject, part.change.key))
+def _table(part: Change, comparison: Comparison) -> str | None:
+    return table_of(comparison.models.find(SchemaObject, part.key))
 
 
-def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
+def _named(grouped: list[list[Change]]) -> list[Change]:
     """The revision that gets the developer's message as its title."""
     for fits in (Turn.RENAME.__eq__, Turn.MAIN.__eq__, Turn.MAIN.__lt__):
         for group in grouped:
@@ -153,8 +213,8 @@ def _named(grouped: Sequence[Sequence[RevisionPart]]) -> Sequence[RevisionPart]:
     return grouped[0]
 
 
-def _title(group: Sequence[RevisionPart]) -> str:
-    first, *rest = dict.fromkeys(part.title or _said(part.change) for part in group)
+def _title(group: list[Change]) -> str:
+    first, *rest = dict.fromkeys(part.title or _said(part) for part in group)
     return ", ".join((first, *(title[:1].lower() + title[1:] for title in rest)))
 
 

@@ -15,7 +15,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate.change import Allowance, Change, RevisionPart, Stage, Turn
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import Allowance, Change, Stage, Turn
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
@@ -24,6 +25,12 @@ from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
 _DECLARED = "the rename was declared; the releases are replaced at the same moment"
+_RENAMED = (
+    "A release knows either {old} or {new}: one that uses the old name fails afterwards, and one "
+    "that uses the new name fails before. Before this runs: have the next release ready, and "
+    "replace the running one at the same moment. If that is not possible: add {new}, write both, "
+    "backfill the rows in batches, and drop {old} in a contract revision."
+)
 
 # Objects with a name of their own in the schema.
 _WHOLE = ("table", "index", "sequence")
@@ -43,25 +50,36 @@ class Rename:
 
     @property
     def key(self) -> Key:
-        """The key after the rename."""
         return Key(self.kind, self.new if self.kind in _WHOLE else f"{self.table}.{self.new}")
 
     @property
     def former(self) -> Key:
-        """The key before the rename."""
         return replace(self, new=self.old).key
 
     def statement(self) -> str:
-        """The statement that renames."""
         old, new = quoted(self.old), quoted(self.new)
         if self.kind in _WHOLE:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
 
-    def change(self) -> Change:
-        """The rename as a change of a revision."""
+    def changes(self, *, covered: bool) -> Iterator[Change]:
+        """The rename as changes. A renamed table keeps a view under its old name where `covered`.
+
+        There is no view where the table changes otherwise too: it would block the other changes.
+        """
         back = replace(self, old=self.new, new=self.old)
-        return Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
+        change = Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
+        old, new = self.former.name, self.key.name
+        if self.kind not in ("table", "column"):
+            allow = unavoidable("avoid-renaming") if self.kind == "sequence" else ()
+            yield change.at(Turn.RENAME, allow=allow)
+        elif covered and self.kind == "table":
+            yield from _covered(change, old, new)
+        else:
+            rule = "avoid-renaming-a-column" if self.kind == "column" else "avoid-renaming"
+            allow = (Allowance(rule, _DECLARED),)
+            about = _RENAMED.format(old=old, new=new)
+            yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about, allow)
 
     def _operation(self) -> MigrateOperation:
         if self.kind == "column":
@@ -128,41 +146,17 @@ def _equal(before: _Following, after: _Following) -> bool:
     return replace(before, name=after.name, definition=definition) == after
 
 
-def rename_parts(change: Change, key: Key, *, covered: bool) -> Iterator[RevisionPart]:
-    """The parts of a rename. A renamed table keeps a view under its old name for a while.
-
-    There is no view where the table changes otherwise too: it would block the other changes.
-    """
-    is_column = key.kind == "column"
-    call = change.ops[0]
-    assert isinstance(call, Call)
-    old, new = ".".join(map(str, call.arguments)) if is_column else str(call.arguments[0]), key.name
-    if covered and not is_column:
-        yield from _covered(change, old, new)
-        return
-    about = (
-        f"A release knows either {old} or {new}: one that uses the old name fails afterwards, and "
-        "one that uses the new name fails before. Before this runs: have the next release ready, "
-        "and replace the running one at the same moment. If that is not possible: "
-        f"add {new}, write both, backfill the rows in batches, and drop {old} in a "
-        "contract revision."
-    )
-    rule = "avoid-renaming-a-column" if is_column else "avoid-renaming"
-    title = f"Rename {old} to {new}"
-    yield RevisionPart(change, Turn.RENAME, "", title, about, (Allowance(rule, _DECLARED),))
-
-
-def _covered(change: Change, old: str, new: str) -> Iterator[RevisionPart]:
+def _covered(change: Change, old: str, new: str) -> Iterator[Change]:
     make = sql(f"CREATE VIEW {quoted(old)} AS SELECT * FROM {quoted(new)}")  # noqa: S608 - quoted
     drop = sql(f"DROP VIEW {quoted(old)}")
     key = Key("view", old)
     about = f"The running release reads and writes {new} through the view {old}."
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
-    yield RevisionPart(change, Turn.RENAME, "", f"Rename {old} to {new}", about)
-    yield RevisionPart(Change(Stage.DROP, [make], [drop], "make", key), Turn.RENAME)
+    yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
+    yield Change(Stage.DROP, [make], [drop], "make", key).at(Turn.RENAME)
     about = f"Before this runs: deploy a release that uses {new} only."
     away = Change(Stage.DROP, [drop], [make], "drop", key)
-    yield RevisionPart(away, Turn.CONTRACT, "", f"Drop the view {old}", about)
+    yield away.at(Turn.CONTRACT, "", f"Drop the view {old}", about)
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,6 @@ class Candidate:
     new: str
 
     def question(self) -> str:
-        """The question to the developer, with the command for yes."""
         return (
             f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
             "revisions and run\n"

@@ -28,7 +28,6 @@ class Note(MigrateOperation):
         self.lines = lines
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The difference as `alembic check` reports it."""
         return ("note", " ".join(self.lines))
 
 
@@ -43,7 +42,25 @@ class AlterColumnUsing(ops.AlterColumnOp):
         vars(self).update(vars(operation), kw={"postgresql_using": using})
 
 
-class ContinueSequence(ops.ExecuteSQLOp):
+class Statement(ops.ExecuteSQLOp):
+    """A statement as `op.execute`. Its lines are indented with the surrounding code.
+
+    A function body and a string of several lines are not indented: whitespace matters there.
+    """
+
+    def __init__(self, statement: str) -> None:
+        self.statement = statement.strip()
+        text = _PARAMETER.sub(r"\\:", self.statement)
+        if "\n" in text:
+            counts = _LINE_BREAK_IN_STRING.search(text) is not None
+            text = f"\n{text}\n" if counts else f"\n{textwrap.indent(text, _INDENT)}\n{_INDENT}"
+        super().__init__(text)
+
+
+sql = Statement
+
+
+class ContinueSequence(Statement):
     """Sets a sequence to the highest number among the rows."""
 
     def __init__(self, sequence: str, again: str, table: str, column: str) -> None:
@@ -51,21 +68,8 @@ class ContinueSequence(ops.ExecuteSQLOp):
         super().__init__(f"SELECT setval({sequence}, max({column})) FROM {table}")  # noqa: S608 - names of a catalog, quoted
         self.again = again
 
-    def reverse(self) -> ops.ExecuteSQLOp:
-        """Restarts the sequence."""
-        return sql(self.again)
-
-
-def sql(statement: str) -> ops.ExecuteSQLOp:
-    """A statement as `op.execute`. Its lines are indented with the surrounding code.
-
-    A function body and a string of several lines are not indented: whitespace matters there.
-    """
-    text = _PARAMETER.sub(r"\\:", statement.strip())
-    if "\n" in text:
-        counts = _LINE_BREAK_IN_STRING.search(text) is not None
-        text = f"\n{text}\n" if counts else f"\n{textwrap.indent(text, _INDENT)}\n{_INDENT}"
-    return ops.ExecuteSQLOp(text)
+    def reverse(self) -> Statement:
+        return Statement(self.again)
 
 
 class Name(str):
@@ -82,43 +86,46 @@ class Call(MigrateOperation):
         self.name, self.arguments, self.options = name, arguments, options
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The difference as `alembic check` reports it."""
         return (self.name, *map(str, self.arguments))
 
     def spelled(self) -> str:
-        """The source of the call."""
         given = {name: each for name, each in self.options.items() if each not in (None, False)}
         named = (f"{name}={value!r}" for name, value in given.items())
         return f"op.{self.name}({', '.join((*map(repr, self.arguments), *named))})"
 
 
 def drop_index(name: str) -> Call:
-    """DROP INDEX CONCURRENTLY."""
     return Call("drop_index_concurrently", Name(name))
 
 
 def rename_column(table: str, old: str, new: str) -> Call:
-    """Renames a column."""
     return Call("alter_column", table, old, new_column_name=new)
 
 
 def validate(name: str, table: str) -> Call:
-    """Validates a constraint."""
     return Call("validate_constraint", Name(name), table)
 
 
-class BuildIndex(MigrateOperation):
+class _Variant(MigrateOperation):
+    """One of Alembic's operations in another form."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = self.plain.to_diff_tuple()
+        return found
+
+
+class BuildIndex(_Variant):
     """CREATE INDEX CONCURRENTLY."""
 
-    def __init__(self, index: ops.CreateIndexOp) -> None:
-        self.index = index
+    def reverse(self) -> Call:
+        return drop_index(str(self.plain.index_name))
 
 
-class NotValid(MigrateOperation):
+class NotValid(_Variant):
     """A constraint that is added NOT VALID."""
-
-    def __init__(self, constraint: ops.AddConstraintOp) -> None:
-        self.constraint = constraint
 
 
 def _rendered(context: AutogenContext, operation: MigrateOperation) -> str:
@@ -156,11 +163,11 @@ _SPELLINGS: Mapping[type[MigrateOperation], Callable[[AutogenContext, Any], str 
     AddEnumValueOp: lambda _, each: _added_value(each).spelled(),
     RenameEnumValueOp: lambda _, each: Call(*each.to_diff_tuple()).spelled(),
     ReplaceEnumOp: lambda _, each: _replaced_enum(each).spelled(),
-    BuildIndex: lambda context, each: _rendered(context, each.index).replace(
+    BuildIndex: lambda context, each: _rendered(context, each.plain).replace(
         "op.create_index(", "op.create_index_concurrently(", 1
     ),
     NotValid: lambda context, each: (
-        f"{_rendered(context, each.constraint)[:-1]}, postgresql_not_valid=True)"
+        f"{_rendered(context, each.plain)[:-1]}, postgresql_not_valid=True)"
     ),
 }
 for _kind, _spelling in _SPELLINGS.items():

@@ -32,6 +32,8 @@ class RevisionTexts:
     """The texts of the revisions that are being written, by id."""
 
     texts: dict[str, RevisionText] = field(default_factory=dict)
+    body = staticmethod(body)
+    imports = staticmethod(imports)
 
     def of(self, revision: str) -> RevisionText:
         """The texts of a revision; the defaults where none were generated."""
@@ -51,18 +53,7 @@ class RevisionTexts:
 
     @staticmethod
     def literal(value: Any) -> str:
-        """An id, several ids or none, as Python writes them."""
         if value is None or isinstance(value, str):
             return "None" if value is None else f'"{value}"'
         items = [RevisionTexts.literal(item) for item in value]
         return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-
-    @staticmethod
-    def body(rendered: str | None) -> str:
-        """The body of upgrade or downgrade."""
-        return body(rendered or "pass")
-
-    @staticmethod
-    def imports(rendered: str | None, *bodies: str | None) -> list[str]:
-        """The lines of imports that the bodies need."""
-        return imports(rendered or "", *(body or "" for body in bodies))

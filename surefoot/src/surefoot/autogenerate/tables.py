@@ -6,26 +6,29 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import NullType
 
 from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import add_column, column_changes, identity
+from surefoot.autogenerate.allowances import unavoidable
+from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.columns import column_changes, identity, rewrites
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.object_operations import is_bare
+from surefoot.autogenerate.object_operations import is_bare, step
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import Note, sql
-from surefoot.catalog import Key, alterations, kinds, statements
+from surefoot.catalog import Key, alterations, kinds
 from surefoot.catalog.kinds import Attribute, Attributes, Table
 from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
 
-_STATE: Attributes = frozenset({"persistence", "options", "row security"})
-_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key", "inherits")
+_UNCHANGEABLE: tuple[Attribute, ...] = ("kind", "partition key")
+# The attributes that CREATE TABLE and ADD COLUMN leave out.
+_OF_TABLE: Attributes = frozenset(
+    {"options", "row security", "toast options", "cluster index", "replica identity"}
+)
+_OF_COLUMN: Attributes = frozenset({"storage", "compression", "statistics", "attribute options"})
 
 
 def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    """The changes of tables and of their columns."""
     new: set[str] = set()
     made = [
         change
@@ -47,7 +50,7 @@ def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
         *after,
         *(_drop(comparison, diff, table) for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
-        *_unseen(comparison),
+        *_settings(comparison, diff),
     ]
 
 
@@ -78,14 +81,19 @@ def _create(comparison: Comparison, table: str, new: set[str]) -> Iterator[Chang
     referring = {name for columns in found for name in columns}
     operation.columns = [_as_key_alone(item, referring) for item in inline]
     whole, drop_table = Key("table", table), ops.DropTableOp(table)
-    yield Change(Stage.TABLES, [operation], [drop_table], "make", whole)
+    refers = any(
+        isinstance(item, ForeignKeyConstraint)
+        and item.referred_table.name in comparison.kept_tables
+        for item in operation.columns
+    )
+    allow = unavoidable("avoid-reference-with-its-column") if refers else ()
+    made = Change(Stage.TABLES, [operation], [drop_table], "make", whole)
+    yield made.at(Turn.MAIN, allow=allow)
     for key, each in sorted(comparison.declared.items()):
         if isinstance(each, Index) and each.table is comparison.tables[table]:
             yield Change(Stage.TABLES, [ops.CreateIndexOp.from_index(each)], [], "make", key)
     for key, constraint in zip(waiting, constraints, strict=True):
-        made = object_operations.create(key, constraint, comparison.declared)
-        drop = object_operations.drop(key, constraint)
-        yield Change(Stage.CREATE, made, drop, "make", key)
+        yield step(Stage.CREATE, key, None, constraint, "make", comparison.declared)
     expected = comparison.models.one(Table, whole)
     created = plain(expected)
     # create_table writes only these.
@@ -108,8 +116,6 @@ def _as_key_alone(item: SchemaItem, referring: Collection[str]) -> SchemaItem:
 
 def _key_of(comparison: Comparison, table: str, item: ForeignKeyConstraint) -> Key:
     """The key of a foreign key in the catalog; PostgreSQL names one that has no name."""
-    if item.name is not None:
-        return Key("constraint", f"{table}.{item.name}")
     columns, other = list(item.column_keys), item.referred_table.name
     return next(
         key
@@ -128,15 +134,11 @@ def _drop(comparison: Comparison, diff: ObjectDiff, table: str) -> Change:
         for key, each in comparison.database.each(kinds.Constraint)
     )
     inline: list[SchemaItem] = []
-    apart: list[str] = []
     for item in back.columns:
         if isinstance(item, Column):
-            if isinstance(item.type, NullType):
-                apart.append(item.name)
-            else:
-                column = comparison.reflected(Key("column", f"{table}.{item.name}"))
-                column.primary_key = column.primary_key and not apart_key
-                inline.append(column)
+            column = comparison.reflected(Key("column", f"{table}.{item.name}"))
+            column.primary_key = column.primary_key and not apart_key
+            inline.append(column)
         elif Key("constraint", f"{table}.{getattr(item, 'name', None)}") not in diff.removed:
             inline.append(item)
     back.columns = inline
@@ -145,10 +147,10 @@ def _drop(comparison: Comparison, diff: ObjectDiff, table: str) -> Change:
     if former.partition_key is not None:
         back.kw["postgresql_partition_by"] = former.partition_key
     back.kw.pop("postgresql_with", None)
-    keys = (Key("column", f"{table}.{name}") for name in apart)
-    again = [add_column(comparison.database, key) for key in keys]
-    undo = [back, *again, *state(plain(former), former)]
-    return Change(Stage.TABLES, [ops.DropTableOp(table)], undo, "drop", former_key)
+    undo = [back, *state(plain(former), former)]
+    drop = Change(Stage.TABLES, [ops.DropTableOp(table)], undo, "drop", former_key)
+    about = f"Before this runs: deploy a release that does not use the table {table}."
+    return drop.at(Turn.TABLES, table, f"Drop {table}", about)
 
 
 def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
@@ -169,7 +171,8 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
         else:
             add = ops.AddColumnOp(table, copy_column(comparison.columns[key]))
             before.append(Change(Stage.AWAY, [drop], [back], "remake", key))
-            after.append(Change(Stage.TABLES, [add], [drop], "remake", key))
+            made = Change(Stage.TABLES, [add], [drop], "remake", key)
+            after.append(made.at(Turn.MAIN, allow=rewrites(comparison, key)))
     return before, after
 
 
@@ -178,9 +181,7 @@ def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
     for key, found in comparison.database.each(kinds.Column):
         expected = comparison.models.find(kinds.Column, key)
         if expected is not None and (expected.identity is None) == leaving:
-            change = identity(found, expected)
-            if change is not None:
-                yield change
+            yield from identity(found, expected)
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
@@ -193,22 +194,26 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
             before, after = (each.attributes()[name] for each in (found, expected))
             words = f"{name} of {table} is {before} and not {after}"
             yield Change(Stage.STATE, [Note(f"Not written: {words}.")], [])
-    if different & _STATE:
+    if different - {"comment", *_UNCHANGEABLE}:
         yield Change(Stage.STATE, state(found, expected), state(expected, found), "change", key)
     if "comment" in different:
-        do, undo = ([sql(statements.comment(key, each))] for each in (expected, found))
-        yield Change(Stage.STATE, do, undo, "comment", key)
+        yield step(Stage.STATE, key, replace(expected, comment=found.comment), expected, "comment")
 
 
-def _unseen(comparison: Comparison) -> Iterator[Change]:
-    for table in sorted(comparison.new_tables - set(comparison.tables)):
-        words = f"A DDL event of the models creates the table {table}; create it here too."
-        yield Change(Stage.STATE, [Note(words)], [])
+def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
+    """Storage, statistics and other settings of columns, which no model declares."""
+    for key, after in comparison.models.each(kinds.Column):
+        before = comparison.database.find(kinds.Column, key)
+        if before is None or key in diff.recreated_columns:
+            before = after.without(_OF_COLUMN)
+        if do := [sql(each) for each in alterations.column(before, after)]:
+            undo = [sql(each) for each in alterations.column(after, before)]
+            yield Change(Stage.STATE, do, undo, "change", key)
 
 
 def plain(table: Table) -> Table:
     """The table as CREATE TABLE without a clause makes it."""
-    return replace(table, persistence="permanent", options=None, row_security=None)
+    return replace(table.without(_OF_TABLE), persistence="permanent")
 
 
 def state(before: Table, after: Table) -> list[MigrateOperation]:

@@ -4,8 +4,7 @@ Indexes, checks and unique constraints are built on the second column too. Views
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
-from sqlalchemy.types import NullType
-
+from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.indexes import index_of, key_index_of
 from surefoot.catalog import Key
@@ -15,11 +14,13 @@ from surefoot.catalog.widening import needs_no_rewrite
 
 def is_swappable(comparison: Comparison, key: Key) -> bool:
     """Whether a retyped column can be swapped."""
+    if comparison.at_once:
+        return False
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     rewritten = not needs_no_rewrite(before.type, after.type)
     if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
         return False
-    return not isinstance(comparison.reflected(key).type, NullType)
+    return not isinstance(comparison.reflected(key).type, Written)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
@@ -37,6 +38,7 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     )
     return (
         free
+        and not comparison.at_once
         and bool(columns)
         and len({column.name.rpartition(".")[0] for column in columns}) == 1
         and not comparison.models.objects[key].comment

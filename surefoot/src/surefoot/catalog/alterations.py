@@ -6,15 +6,17 @@ from surefoot.catalog.definitions import check_name, identity_parts
 from surefoot.catalog.kinds import Column, Domain, Names, Sequence, Table
 from surefoot.quoting import literal, quoted
 
+_LOOSE = " NOT VALID"
 _SEQUENCE_OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
 
 def table(before: Table, after: Table) -> list[str]:
-    """Persistence, options and row security. Changing the first rewrites the table."""
+    """From one state to another. Changing the persistence rewrites the table."""
     clauses = []
     if before.persistence != after.persistence:
         clauses.append("SET UNLOGGED" if after.persistence == "unlogged" else "SET LOGGED")
     clauses += options(before.options, after.options)
+    clauses += options(before.toast_options, after.toast_options, "toast.")
     if before.row_security != after.row_security:
         clauses.append(
             f"{'DISABLE' if after.row_security is None else 'ENABLE'} ROW LEVEL SECURITY"
@@ -22,6 +24,14 @@ def table(before: Table, after: Table) -> list[str]:
         forced = after.row_security == "forced"
         if forced or before.row_security == "forced":
             clauses.append(f"{'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
+    old, new = before.inherits or (), after.inherits or ()
+    clauses += [f"NO INHERIT {parent}" for parent in old if parent not in new]
+    clauses += [f"INHERIT {parent}" for parent in new if parent not in old]
+    if before.replica_identity != after.replica_identity:
+        clauses.append(f"REPLICA IDENTITY {after.replica_identity or 'DEFAULT'}")
+    if before.cluster_index != after.cluster_index:
+        index = after.cluster_index
+        clauses.append(f"CLUSTER ON {index}" if index else "SET WITHOUT CLUSTER")
     return [f"ALTER TABLE {quoted(after.name)} {clause}" for clause in clauses]
 
 
@@ -56,6 +66,22 @@ def identity(before: Column, after: Column) -> list[str]:
     ]
 
 
+def column(before: Column, after: Column) -> list[str]:
+    """Storage, compression, statistics and options of a column."""
+    clauses = []
+    # The attribute also names the storage of the type: PostgreSQL 15 has no SET STORAGE DEFAULT.
+    old, new = before.storage, after.storage
+    if old != new:
+        clauses.append(f"SET STORAGE {new.split()[0] if new else str(old).split()[-1]}")
+    if before.compression != after.compression:
+        clauses.append(f"SET COMPRESSION {after.compression or 'default'}")
+    if before.statistics != after.statistics:
+        clauses.append(f"SET STATISTICS {after.statistics or '-1'}")
+    clauses += options(before.attribute_options, after.attribute_options)
+    alter = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)}"
+    return [f"{alter} {clause}" for clause in clauses]
+
+
 def sequence(after: Sequence) -> str:
     """Type and options of a sequence."""
     cycle = "" if after.definition.endswith(" CYCLE") else " NO CYCLE"
@@ -71,26 +97,24 @@ def own(after: Sequence) -> str:
 
 def domain(before: Domain, after: Domain) -> list[str]:
     """Another default, the constraints that go, and those that come."""
-    sql = relaxed_domain(before, after)
-    alter = f"ALTER DOMAIN {quoted(after.name)}"
-    if after.not_null and not before.not_null:
-        sql.append(f"{alter} SET NOT NULL")
-    for check in added_checks(before, after):
-        # In two steps, which block writers for a shorter time.
-        sql.append(f"{alter} ADD CONSTRAINT {check.removesuffix(' NOT VALID')} NOT VALID")
-        if not check.endswith(" NOT VALID"):
-            sql.append(f"{alter} VALIDATE CONSTRAINT {check_name(check)}")
-    return sql
-
-
-def relaxed_domain(before: Domain, after: Domain) -> list[str]:
-    """Another default, and the constraints of a domain that go."""
     clauses: list[str] = []
     if before.default != after.default:
         clauses.append("DROP DEFAULT" if after.default is None else f"SET DEFAULT {after.default}")
     if before.not_null and not after.not_null:
         clauses.append("DROP NOT NULL")
-    clauses += [f"DROP CONSTRAINT {check_name(gone)}" for gone in added_checks(after, before)]
+    clauses += [
+        f"DROP CONSTRAINT {check_name(gone)}"
+        for gone in added_checks(after, before)
+        if gone.removesuffix(_LOOSE) not in (after.checks or ())
+    ]
+    if after.not_null and not before.not_null:
+        clauses.append("SET NOT NULL")
+    for check in added_checks(before, after):
+        # In two steps, which block writers for a shorter time.
+        if (loose := f"{check.removesuffix(_LOOSE)}{_LOOSE}") not in (before.checks or ()):
+            clauses.append(f"ADD CONSTRAINT {loose}")
+        if check != loose:
+            clauses.append(f"VALIDATE CONSTRAINT {check_name(check)}")
     return [f"ALTER DOMAIN {quoted(after.name)} {clause}" for clause in clauses]
 
 

@@ -8,6 +8,7 @@ from surefoot.catalog.kinds import Attributes, SchemaObject
 from surefoot.catalog.model import Key
 from surefoot.quoting import literal, quoted
 
+_DEFINE: Attributes = frozenset({"definition", "type", "validated"})
 _NAMED = re.compile(r'("(?:[^"]|"")*"|\w+) (.*)', re.DOTALL)
 
 
@@ -17,8 +18,16 @@ def in_place(
     """The statements that change these attributes; None where the object is created again."""
     name = quoted(after.name)
     match before, after:
-        case kinds.Table(), kinds.Table() if not names & {"kind", "partition key"}:
-            return table(before, after)
+        case kinds.Constraint(), kinds.Constraint() if not names & {
+            "definition",
+            "type",
+            "validated",
+        }:
+            clauses = alterations.options(before.index_options, after.index_options)
+            enforced = _enforcement(before, after)
+            return [*enforced, *(f"ALTER INDEX {name} {clause}" for clause in clauses)]
+        case kinds.Index(), kinds.Index() if names <= {"statistics", "valid"}:
+            return _index_statistics(before, after)
         case kinds.Partition(), kinds.Partition():
             moved = [detach(before), attach(after)] if names & {"bound", "table"} else []
             clauses = alterations.options(before.options, after.options)
@@ -45,19 +54,20 @@ def in_place(
     return None
 
 
-def table(before: kinds.Table, after: kinds.Table) -> list[str]:
-    """The statements that take a table from one state to another."""
-    old, new = before.inherits or (), after.inherits or ()
-    clauses = [f"NO INHERIT {parent}" for parent in old if parent not in new]
-    clauses += [f"INHERIT {parent}" for parent in new if parent not in old]
-    clauses += alterations.options(before.toast_options, after.toast_options, "toast.")
-    if before.replica_identity != after.replica_identity:
-        clauses.append(f"REPLICA IDENTITY {after.replica_identity or 'DEFAULT'}")
-    if before.cluster_index != after.cluster_index:
-        index = after.cluster_index
-        clauses.append(f"CLUSTER ON {index}" if index else "SET WITHOUT CLUSTER")
-    rest = (f"ALTER TABLE {quoted(after.name)} {clause}" for clause in clauses)
-    return [*alterations.table(before, after), *rest]
+def _enforcement(before: kinds.Constraint, after: kinds.Constraint) -> Iterator[str]:
+    """Switch the triggers of a constraint; those of users that do not fire come afterwards."""
+    for word, constraint in ("ENABLE", before), ("DISABLE", after):
+        for each in constraint.enforcement or ():
+            yield f"ALTER TABLE {each.removeprefix('off on ')} {word} TRIGGER ALL"
+
+
+def _index_statistics(before: kinds.Index, after: kinds.Index) -> list[str]:
+    old, new = (dict(e.split() for e in each.statistics or ()) for each in (before, after))
+    return [
+        f"ALTER INDEX {quoted(after.name)} ALTER COLUMN {column} SET STATISTICS {target}"
+        for column in sorted({*old, *new})
+        if (target := new.get(column, "-1")) != old.get(column, "-1")
+    ]
 
 
 def attach(partition: kinds.Partition) -> str:

@@ -6,12 +6,9 @@ Each parser returns None for a definition that has more in it than its dataclass
 import re
 from dataclasses import dataclass
 
-from surefoot.quoting import quoted
-
 _NAME = r'(?:\w+|"(?:[^"]|"")+")'
 _NAMES = rf"\(({_NAME}(?:, {_NAME})*)\)"
 _INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_NAME} USING (\w+) \(")
-_INDEX_NAME = re.compile(rf"(CREATE (?:UNIQUE )?INDEX )({_NAME})( ON .*)", re.DOTALL)
 _INDEX_END = re.compile(
     rf"(?: INCLUDE {_NAMES})?( NULLS NOT DISTINCT)?(?: WITH \(([^()]*)\))?(?: WHERE (.*))?",
     re.DOTALL,
@@ -124,15 +121,6 @@ def parse_check(definition: str) -> str | None:
     """The condition of a check; None where a clause follows it."""
     match = re.fullmatch(r"CHECK \((.*)\)", definition, re.DOTALL)
     return None if match is None else match[1]
-
-
-def index_statement(definition: str, *, concurrently: bool, name: str | None = None) -> str:
-    """The CREATE INDEX of a definition, under another name where one is given."""
-    match = _INDEX_NAME.fullmatch(definition)
-    assert match is not None
-    head, own, rest = match.groups()
-    called = own if name is None else quoted(name)
-    return f"{head}{'CONCURRENTLY ' if concurrently else ''}{called}{rest}"
 
 
 def not_null_column(definition: str) -> str:

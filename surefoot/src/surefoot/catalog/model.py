@@ -88,7 +88,7 @@ class Catalog:
             found |= wanted
         return frozenset(found)
 
-    def declarable(self, *, kinds: bool = True) -> Catalog:
+    def declarable(self) -> Catalog:
         """The first schema, without the attributes and kinds that no model declares."""
         return replace(
             self,
@@ -96,7 +96,7 @@ class Catalog:
             objects={
                 key: found.without(UNDECLARED)
                 for key, found in self.objects.items()
-                if not kinds or not isinstance(found, UNDECLARED_KINDS)
+                if not isinstance(found, UNDECLARED_KINDS)
             },
         )
 

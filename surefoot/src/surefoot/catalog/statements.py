@@ -21,6 +21,9 @@ def create(key: Key, item: SchemaObject) -> tuple[str, ...]:
         statements.append(enable_trigger(item))
     if isinstance(item, kinds.Sequence) and item.owned_by:
         statements.append(alterations.own(item))
+    if isinstance(item, kinds.Partition):
+        clauses = alterations.options(None, item.options)
+        statements += [f"ALTER TABLE {quoted(item.name)} {clause}" for clause in clauses]
     if item.comment:
         statements.append(comment(key, item))
     return tuple(statements)
@@ -68,6 +71,8 @@ def described(key: Key, item: SchemaObject) -> str:
 def _create(key: Key, item: SchemaObject) -> str:
     name = quoted(item.name)
     match item:
+        case kinds.Partition():
+            return f"CREATE TABLE {name} PARTITION OF {quoted(item.table)} {item.bound}"
         case kinds.Constraint():
             return (
                 f"ALTER TABLE {quoted(item.table)} ADD CONSTRAINT {name} {item.definition}"
@@ -94,8 +99,7 @@ def _create(key: Key, item: SchemaObject) -> str:
             return f"CREATE {key.kind.upper()} {name} {item.definition}"
         case kinds.Extension():
             return f"CREATE EXTENSION {name}"
-        case _:
-            raise KeyError(key)
+    raise KeyError(key)
 
 
 def _domain(name: str, domain: kinds.Domain) -> str:

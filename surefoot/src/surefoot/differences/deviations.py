@@ -4,17 +4,18 @@ A missing or unexpected table includes its columns, constraints and indexes, a c
 and a detached partition the table that it became.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.changes import attach, detach
 from surefoot.catalog.definitions import not_null_column
+from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
 from surefoot.catalog.order import in_order
 from surefoot.catalog.statements import validate
 from surefoot.differences import repair
-from surefoot.differences.model import Deviation, Repair
+from surefoot.differences.model import Deviation, Repair, Word
 from surefoot.quoting import quoted
 
 By = Mapping[Key, tuple[Difference, ...]]
@@ -31,28 +32,19 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     """
     by_key = _by_key(expected, found)
     special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
-
-    def of(word: str) -> set[Key]:
-        return {key for key in by_key if key not in special and by_key[key][0].word == word}
-
-    def deviation(key: Key, how: Repair, members: tuple[Key, ...] = ()) -> Deviation:
-        return Deviation(key, by_key[key][0].word, by_key[key], how, members)
-
-    gone, come = _grouped(of("unexpected"), found), _grouped(of("missing"), expected)
+    gone, come = (
+        _grouped({key for key in by_key if _word(by_key, key) == word} - set(special), catalog)
+        for word, catalog in (("unexpected", found), ("missing", expected))
+    )
+    changed = {key for key in by_key if _word(by_key, key) == "changed"} - set(special)
+    ordered = {
+        **{key: gone[key] for key in reversed(_ordered(gone, found))},
+        **dict.fromkeys(sorted(key for key, how in special.items() if how is not None), ()),
+        **dict.fromkeys(in_order(changed, expected.uses), ()),
+        **{key: come[key] for key in _ordered(come, expected)},
+    }
     return (
-        *(
-            deviation(key, repair.remove(key, found), gone[key])
-            for key in reversed(_ordered(gone, found))
-        ),
-        *(deviation(key, how) for key, how in sorted(special.items()) if how is not None),
-        *(
-            deviation(key, repair.change(by_key[key], expected, found))
-            for key in in_order(of("changed"), expected.uses)
-        ),
-        *(
-            deviation(key, repair.make(key, come[key], expected), come[key])
-            for key in _ordered(come, expected)
-        ),
+        *_repaired(ordered, by_key, special, expected, found),
         *(
             replace(
                 each,
@@ -65,6 +57,30 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
             )
         ),
     )
+
+
+def _repaired(
+    ordered: Mapping[Key, tuple[Key, ...]],
+    by_key: By,
+    special: Special,
+    expected: Catalog,
+    found: Catalog,
+) -> Iterator[Deviation]:
+    """The deviations in order; each is repaired where those before it are repaired."""
+    done, should_be = repair.bare(found), repair.bare(expected)
+    for key, members in ordered.items():
+        moved = special if key in special else {}
+        target = repair.toward(done, should_be, {key, *members, *moved})
+        how = special.get(key) or repair.repaired(by_key[key], members, done, target)
+        word = _word(by_key, key)
+        if word == "changed":
+            how = replace(how, sql=(*how.sql, *granted(key, expected, found)))
+        yield Deviation(key, word, by_key[key], how, members)
+        done = target
+
+
+def _word(by_key: By, key: Key) -> Word:
+    return by_key[key][0].word
 
 
 def _within(schema: str, statements: tuple[str, ...]) -> tuple[str, ...]:

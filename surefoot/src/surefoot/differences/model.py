@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from surefoot.catalog import Difference, Key
 
+Word = Literal["missing", "unexpected", "changed"]
+
 
 @dataclass(frozen=True)
 class Repair:
@@ -24,7 +26,7 @@ class Deviation:
     """One object that differs, with its members where it is missing or unexpected."""
 
     key: Key
-    word: Literal["missing", "unexpected", "changed"]
+    word: Word
     differences: tuple[Difference, ...]
     repair: Repair
     # Objects that were dropped or created with it.
@@ -38,18 +40,13 @@ class Deviation:
         return f"{' and '.join(parts)} of {name}" if self.word == "changed" else name
 
     def as_json(self) -> Mapping[str, Any]:
-        """The deviation as one JSON object."""
         changes = self.differences if self.word == "changed" else ()
         return {
             "word": self.word,
             "kind": self.key.kind,
             "name": self.key.name,
             "changes": [
-                {
-                    "attribute": each.attribute,
-                    "expected": each.expected,
-                    "found": each.found,
-                }
+                {"attribute": each.attribute, "expected": each.expected, "found": each.found}
                 for each in changes
             ],
             "members": [{"kind": each.kind, "name": each.name} for each in self.members],
@@ -78,11 +75,9 @@ class Drift:
 
     @property
     def count(self) -> int:
-        """The number of deviations."""
         return len(self.deviations) + len(self.models or ())
 
     def as_json(self) -> Mapping[str, Any]:
-        """The drift as one JSON object."""
         return {
             "schema_version": 1,
             "database": self.database,

@@ -1,24 +1,22 @@
 """The SQL that would repair an object. It is printed and never run.
 
-    Difference x both catalogs -> Repair
-
-Run each statement by itself: some are concurrent, and refuse to run in a transaction.
+It is the plan that autogenerate would write, from the database to the same one with the object as
+it should be. Run each statement by itself: some are concurrent, and refuse to run in a transaction.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import cast
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from surefoot.catalog import Catalog, Difference, Key, alterations, kinds, statements
-from surefoot.catalog.changes import detach, in_place
-from surefoot.catalog.definitions import index_statement
-from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import Attribute, Attributes
-from surefoot.catalog.order import in_order
-from surefoot.differences import columns, online_ddl
+from surefoot.autogenerate.comparison import Comparison, between
+from surefoot.autogenerate.objects import diff_objects
+from surefoot.autogenerate.planner import changes_between, plan
+from surefoot.autogenerate.sql_text import as_sql
+from surefoot.catalog import Catalog, Difference, Key, statements
+from surefoot.catalog.kinds import ON_DEMAND, Attributes, Column, table_of
 from surefoot.differences.model import Repair
-from surefoot.operations.enums import value_steps
-from surefoot.quoting import quoted
 
+_T = TypeVar("_T")
 # Dropping one of these loses data.
 _HOLDS_DATA = frozenset({"table", "column", "partition", "sequence"})
 _NOT_KNOWN = "the catalog knows only its name; see the revision that creates it"
@@ -29,132 +27,95 @@ _REWRITES: Mapping[str, Attributes] = {
 }
 _GRANTS = "privileges on it are lost: compare `drift --privileges` before and after"
 _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
-_NOT_REPAIRED = {
-    "enum": "PostgreSQL removes no value from an enum; use op.replace_enum in a revision",
-    "table": "no statement changes this of a table; replace the table in a revision",
-}
+_ENUM = "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
+_TABLE = "no statement changes this of a table; replace the table in a revision"
+_DONE = "the statements above repair it too"
 _NEEDED = "a table or a column depends on it; change it in a revision"
 
-Alter = Callable[[Key, Catalog, Catalog, Attributes], "list[str] | None"]
+
+def bare(catalog: Catalog) -> Catalog:
+    """The first schema without owners and privileges, which have statements of their own."""
+    objects = {key: item.without(ON_DEMAND) for key, item in catalog.objects.items()}
+    return replace(catalog, objects=objects, others={})
 
 
-def make(key: Key, members: Collection[Key], expected: Catalog) -> Repair:
-    """Create a missing object with its members."""
-    if key.kind in statements.NAMED_IN_SQL:
-        return Repair(note=_NOT_KNOWN)
-    if (column := expected.find(kinds.Column, key)) is not None:
-        sql, note = columns.added(column)
-    else:
-        sql = online_ddl.make(key, expected)
-        note = "its rows do not come back" if key.kind == "table" else None
-    sql += columns.settings(key, expected)
-    before, after = [], []
-    for member in in_order(members, expected.uses):
-        if member.kind == "column":
-            after += columns.settings(member, expected)
-        elif member.kind == "sequence":
-            # The default of the column needs the sequence, and the sequence is owned by the column.
-            made = statements.create(member, expected.objects[member])
-            before.append(made[0])
-            after += made[1:]
-        else:
-            after += online_ddl.make(member, expected)
-    # These name an index of the table, which must exist.
-    last = columns.by_index(key, expected) if key.kind == "table" else []
-    return Repair((*before, *sql, *after, *last), note=note)
-
-
-def remove(key: Key, found: Catalog) -> Repair:
-    """Drop an unexpected object, without CASCADE."""
-    partition = found.find(kinds.Partition, key)
-    detached = () if partition is None else (detach(partition),)
-    return Repair((*detached, *online_ddl.unmake(key, found)), loses_data=key.kind in _HOLDS_DATA)
-
-
-def change(differences: Sequence[Difference], expected: Catalog, found: Catalog) -> Repair:
-    """Restore the attributes of an object that differ."""
-    key = Key(differences[0].kind, differences[0].name)
-    # The order of columns is no attribute, and is never compared here.
-    names = frozenset(cast("Attribute", each.attribute) for each in differences)
-    given = granted(key, expected, found)
-    alter, rest = _ALTER.get(key.kind), names - {"comment", "owner", "privileges"}
-    sql: list[str] | None = []
-    if rest and alter is not None:
-        sql = alter(key, expected, found, rest)
-    elif rest:
-        sql = in_place(key, found.objects[key], expected.objects[key], rest)
-    if sql is None:
-        # Creating it again sets its comment too.
-        again = online_ddl.replaced(key, expected, found)
-        if again is None:
-            return Repair(note=_NOT_REPAIRED.get(key.kind, _NEEDED))
-        return Repair((*again, *given), note=_GRANTS if key.kind in _GRANTED else None)
-    if "comment" in names:
-        sql.append(statements.comment(key, expected.objects[key]))
-    waits = names & _REWRITES.get(key.kind, frozenset())
-    return Repair((*sql, *given), note=_WAITS if waits else None)
-
-
-def _constraint(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(kinds.Constraint, key), expected.one(kinds.Constraint, key)
-    if names & {"definition", "type"} or ("validated" in names and not after.validated):
-        return None
-    sql = [statements.validate(after)] if "validated" in names else []
-    for table in _off_on(before):
-        sql.append(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
-        sql += [
-            statements.enable_trigger(each)
-            for each in expected.of_table(kinds.Trigger, table.strip('"')).values()
-            if each.enabled != "yes"
-        ]
-    sql += [f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in _off_on(after)]
-    clauses = alterations.options(before.index_options, after.index_options)
-    sql += [f"ALTER INDEX {quoted(after.name)} {clause}" for clause in clauses]
-    if "index validity" in names:
-        sql.append(f"REINDEX INDEX CONCURRENTLY {quoted(after.name)}")
-    return sql
-
-
-def _off_on(constraint: kinds.Constraint) -> list[str]:
-    """The tables on which a constraint is not enforced."""
-    return [each.removeprefix("off on ") for each in constraint.enforcement or ()]
-
-
-def _index(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    before, after = found.one(kinds.Index, key), expected.one(kinds.Index, key)
-    name = quoted(after.name)
-    if "table" in names or ("valid" in names and not after.valid):
-        return None
-    if names & {"definition", "unique"}:
-        if online_ddl.is_partitioned(found, before.table):
-            return None
-        temporary = f"{after.name[:58]}_new"
-        sql = [
-            index_statement(after.definition, concurrently=True, name=temporary),
-            f"DROP INDEX CONCURRENTLY {name}",
-            f"ALTER INDEX {quoted(temporary)} RENAME TO {name}",
-        ]
-        return [*sql, *([statements.comment(key, after)] if after.comment else [])]
-    sql = [f"REINDEX INDEX CONCURRENTLY {name}"] if "valid" in names else []
-    old = dict(each.split() for each in before.statistics or ())
-    new = dict(each.split() for each in after.statistics or ())
-    for column in sorted({*old, *new}):
-        if old.get(column) != new.get(column):
-            target = new.get(column, "-1")
-            sql.append(f"ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {target}")
-    return sql
-
-
-def _enum(key: Key, expected: Catalog, found: Catalog, names: Attributes) -> list[str] | None:
-    steps = value_steps(
-        key.name, found.one(kinds.Enum, key).values, expected.one(kinds.Enum, key).values
+def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
+    """The database with these objects as they should be."""
+    objects = _merged(found.objects, expected.objects, keys)
+    tables = {key.name for key in keys} | {key.name.rpartition(".")[0] for key in keys}
+    order = {name: expected.column_order.get(name, ()) for name in tables}
+    target = replace(
+        found,
+        objects=objects,
+        uses=_merged(found.uses, expected.uses, keys),
+        column_order={**found.column_order, **order},
     )
-    return None if steps is None else [step.sql() for step in steps]
+    if not any(key.kind == "enum" for key in keys):
+        return target
+    # Other objects follow the rename of a value.
+    followed = Comparison(found, target).followed.objects
+    return replace(target, objects=_merged(followed, objects, keys))
 
 
-_ALTER: Mapping[str, Alter] = {
-    "column": columns.changed,
-    "constraint": _constraint,
-    "index": _index,
-    "enum": _enum,
-}
+def _near(found: Catalog, target: Catalog, keys: set[Key]) -> tuple[Catalog, Catalog]:
+    """Both catalogs with what a change of these objects can concern: a plan reads all it is given.
+
+    These are their users, what those use, and the whole tables of all of them.
+    """
+    sides = found, target
+    near = keys.union(*(side.users_of(*keys) for side in sides))
+    near.update(*(side.uses.get(key, ()) for side in sides for key in list(near)))
+    tables = {table_of(side.objects.get(key)) for side in sides for key in near} - {None}
+
+    def part(side: Catalog) -> Catalog:
+        objects = {
+            key: item
+            for key, item in side.objects.items()
+            if key in near or key.name in tables or table_of(item) in tables
+        }
+        uses = {key: side.uses[key] for key in objects if key in side.uses}
+        return replace(side, objects=objects, uses=uses)
+
+    return part(found), part(target)
+
+
+def _merged(ours: Mapping[Key, _T], theirs: Mapping[Key, _T], keys: set[Key]) -> dict[Key, _T]:
+    kept = {key: each for key, each in ours.items() if key not in keys}
+    return {**kept, **{key: theirs[key] for key in keys if key in theirs}}
+
+
+def repaired(
+    differences: Sequence[Difference], members: Collection[Key], found: Catalog, target: Catalog
+) -> Repair:
+    """The repair of one object, which differs between the catalogs, and of its members."""
+    key, word = Key(differences[0].kind, differences[0].name), differences[0].word
+    names = {each.attribute for each in differences}
+    if key.kind in statements.NAMED_IN_SQL and word != "changed":
+        drop = () if word == "missing" else (statements.drop(key, found.objects[key]),)
+        return Repair(drop, note=None if drop else _NOT_KNOWN)
+    if names & {"kind", "partition key"}:
+        return Repair(note=_TABLE)
+    comparison = between(*_near(found, target, {key, *members}))
+    diff = diff_objects(comparison)
+    again = diff.recreated | diff.recreated_columns
+    holds = any(user.kind in ("table", "column", "partition") for user in found.users_of(key))
+    if key in diff.replaced or (key in again and word == "changed" and holds):
+        return Repair(note=_ENUM if key in diff.replaced else _NEEDED)
+    planned = plan(changes_between(comparison, diff), comparison, diff)
+    sql = as_sql(op for each in planned for change in each.changes for op in change.ops)
+    note = None if sql or names <= ON_DEMAND else _DONE
+    if word == "missing":
+        note = _lost(key, target)
+    elif names & _REWRITES.get(key.kind, frozenset()):
+        note = _WAITS
+    elif word == "changed" and key in again and key.kind in _GRANTED:
+        note = _GRANTS
+    return Repair(sql, word == "unexpected" and key.kind in _HOLDS_DATA, note)
+
+
+def _lost(key: Key, target: Catalog) -> str | None:
+    column = target.find(Column, key)
+    if column is None or column.has_own_value:
+        return "its rows do not come back" if key.kind == "table" else None
+    rest = ": fill it before it is required" if column.not_null else ""
+    return f"its values do not come back{rest}"

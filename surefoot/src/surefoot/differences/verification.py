@@ -47,7 +47,6 @@ class Answer:
     error: SurefootError | None = None
 
     def as_json(self) -> Mapping[str, Any]:
-        """The answer as one JSON object."""
         return {
             "check": self.question,
             "ok": self.error is None,
@@ -66,11 +65,9 @@ class Verification:
 
     @property
     def refusals(self) -> tuple[Answer, ...]:
-        """The failed checks."""
         return tuple(answer for answer in self.answers if answer.error is not None)
 
     def as_json(self) -> Mapping[str, Any]:
-        """The verification as one JSON object."""
         return {
             "schema_version": 1,
             "database": self.database,
