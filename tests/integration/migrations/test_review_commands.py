@@ -128,7 +128,10 @@ def test_lint_since_a_commit_looks_at_what_was_added(project: Path, command: Com
     git("add", "-A")
     git("commit", "-qm", "Start")
     assert command("vegafs", "lint", "--since", "HEAD") == Result(
-        0, "", "no revision was added or changed since HEAD: nothing to lint\n"
+        0,
+        "",
+        "no revision was added or changed since HEAD: nothing to lint\n"
+        "0 errors, 0 warnings in 0 revisions\n",
     )
     write(project, UNSAFE)
     assert command("vegafs", "lint", "--since", "HEAD").out == FOUND
