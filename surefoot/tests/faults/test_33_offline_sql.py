@@ -97,6 +97,30 @@ async def test_the_result_is_that_of_an_online_run(
     assert (await rows(empty_database))[-1][:4] == ("0003", "upgrade", "contract", "applied")
 
 
+async def test_branches_that_merge_are_written_as_they_are_run(
+    chain: Chain, launcher: Launcher, empty_database: Database, databases: Databases
+) -> None:
+    """A script between branches begins where the version table has a row for each."""
+    for number, down in (("1", ""), ("2", "1"), ("3", "1"), ("4", "3")):
+        up, undo = f"op.execute('CREATE TABLE t{number} ()')", f"op.execute('DROP TABLE t{number}')"
+        chain.add(up, undo, identifier=number, down=down, lock=False)
+    chain.add("pass", identifier="5", down="2", lock=False)
+    merge = chain.path("5")
+    text = merge.read_text("utf-8").replace("down_revision = '2'", "down_revision = ('2', '4')")
+    merge.write_text(text, "utf-8")
+    chain.lock()
+    online = await databases.empty()
+    for command, asked in ((("upgrade", "head"), "head"), (("downgrade", "1"), "5:1")):
+        done = await launcher.alembic(chain, *command, url=online.url)
+        assert done.code == 0, done.err
+        psql(empty_database, await sql(chain, launcher, command[0], asked, url=empty_database.url))
+        assert await snapshot_of(empty_database) == await snapshot_of(online)
+        assert await rows(empty_database) == await rows(online)
+    psql(empty_database, await sql(chain, launcher, "stamp", "1:5", url=empty_database.url))
+    done = await launcher.alembic(chain, "current", url=empty_database.url)
+    assert (done.code, done.out) == (0, "5 (head) (mergepoint)\n"), done.err
+
+
 async def test_a_downgrade_and_a_stamp_are_recorded_too(
     three: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

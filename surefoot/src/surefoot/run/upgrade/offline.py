@@ -90,11 +90,11 @@ class OfflineScript:
             refuse_mixtures(self._revisions, heads, self._command)
             create_version_table_once(ctx)
             ctx.impl.static_output(_HOW)
-            is_first = True
+            is_first, self._heads = True, frozenset(heads)
             for step in function(heads, ctx):
                 # Where the first transaction of such a revision fails, psql would go on to its
                 # step: every transaction of the session then only reads.
-                self._is_guarded = not step.info.is_stamp and bool(step.info.source_revision_ids)
+                self._is_guarded = not step.info.is_stamp and bool(self._heads)
                 self._is_guarded &= self._has_step(step.info.up_revision_id)
                 if self._is_guarded:
                     _write(ctx, "SET default_transaction_read_only = on")
@@ -109,16 +109,20 @@ class OfflineScript:
         paths = [r.path for r in self._revisions if r.id == identifier and r.path is not None]
         return any(name in path.read_text("utf-8") for path in paths for name in NAMES)
 
-    def on_version_apply(self, *, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+    def on_version_apply(
+        self, *, ctx: MigrationContext, step: MigrationInfo, heads: Collection[str], **_: Any
+    ) -> None:
         """Write the rows of the ledger behind a revision."""
+        # Of all branches: the step itself knows of the revisions before its own.
+        former, self._heads = self._heads, frozenset(heads)
         if self._is_guarded:
             _write(ctx, "RESET default_transaction_read_only")
         if not step.is_stamp:
             direction = "upgrade" if step.is_upgrade else "downgrade"
             self._append(ctx, step.up_revision_ids, direction, "applied")
             return
-        below = ancestors(self._revisions, step.destination_revision_ids)
-        before = ancestors(self._revisions, step.source_revision_ids)
+        below = ancestors(self._revisions, self._heads)
+        before = ancestors(self._revisions, former)
         chain = [revision.id for revision in self._revisions]
         down = [identifier for identifier in reversed(chain) if identifier in before - below]
         self._append(ctx, down, "downgrade", "stamped")
@@ -148,7 +152,7 @@ class OfflineScript:
 
         def begun(**options: Any) -> None:
             self._running = step
-            before = step.info.source_revision_ids
+            before = self._heads
             if self._is_guarded:
                 _write(ctx, "SET TRANSACTION READ WRITE")
             _write(ctx, f"SET LOCAL lock_timeout = {self._timeout('short')}")
