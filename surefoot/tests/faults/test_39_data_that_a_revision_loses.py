@@ -125,7 +125,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["the rows of s.inner (~2 rows)"],
     ),
     "delete": (["DELETE FROM s.inner WHERE id = 1"], ["1 row of s.inner"]),
-    "delete, and reset": (["DELETE FROM t WHERE id = 2", "RESET ALL"], ["1 row of t"]),
+    "delete, and reset": (
+        ["DELETE FROM t WHERE id = 2", "RESET ALL"],
+        ["1 row of child", "1 row of t"],
+    ),
     "delete cascade": (["DELETE FROM t WHERE id = 1"], ["1 row of child", "1 row of t"]),
     "delete in a subtransaction": (
         [

@@ -96,9 +96,9 @@ async def test_lint_refuses_such_a_revision(
     result = lint(chain, empty_database, server)
     assert result.code == 3, result.err
     assert result.err.endswith(
-        "REFUSED [cluster-changed]  a revision changes pg_auth_members, pg_authid, which all "
-        "databases of the scratch server share: it would stay there; the transaction was rolled "
-        "back\n"
+        "REFUSED [cluster-changed]  on the scratch database: a revision changes pg_auth_members, "
+        "pg_authid, which all databases of the scratch server share: it would stay there; the "
+        "transaction was rolled back\n"
         "  help: leave roles, tablespaces and settings of the server to whoever sets it up; or "
         "leave the URL of the scratch server unset: a throw-away server is gone with all of it\n"
     )

@@ -3,6 +3,7 @@
 Checked with asyncpg 0.30 to 0.32 and SQLAlchemy 2.0.40 to 2.1. This module imports neither
 SQLAlchemy nor Alembic.
 
+Connection._check_open  raises InterfaceError on a closed connection.
 Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes every later one of
                        the connection for a savepoint in it. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
@@ -56,6 +57,7 @@ class Connection(asyncpg.Connection):
 
     def transaction(self, **options: Any) -> Transaction:
         """A transaction, or a savepoint in the one that the server is in."""
+        self._check_open()  # type: ignore[attr-defined]  # private; as the method that this replaces
         if not self.is_in_transaction():
             self._top_xact = None
         defaults = {"isolation": None, "readonly": False, "deferrable": False}

@@ -37,8 +37,9 @@ END $$
 """
 # The answer of before, in a query of now; NULL where the transaction has ended.
 ANSWER = "nullif(current_setting('surefoot.answer', true), '')"
-# Deferred constraints and triggers change data, too.
-_END = "SET CONSTRAINTS ALL IMMEDIATE"
+# Deferred constraints and triggers change data, too. asyncpg sends UTF-8, and a later question has
+# the names of columns.
+_END = "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL client_encoding = 'UTF8'"
 
 
 class Past:

@@ -117,7 +117,8 @@ class RevisionTransaction:
         driver: Any = self._connection.connection.driver_connection
         if self._identity is None or self.outside or self._rolled_back or driver is None:
             return False
-        self._left = self._left or not driver.is_in_transaction()
+        # A connection that was closed has no last answer.
+        self._left = self._left or (not driver.is_closed() and not driver.is_in_transaction())
         return self._left
 
     def look_again(self) -> None:
