@@ -130,6 +130,7 @@ async def test_a_schema_that_is_another_one_is_a_fact_and_no_reason(
             assert body["fix"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("notified")
 async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contract(
     quiet: Settings, target: Target, tmp_path: Path
@@ -158,6 +159,7 @@ async def test_it_serves_on_while_newer_builds_expand_and_not_after_they_contrac
         await turns(client, READY)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
 async def test_behind_a_pooler_it_looks_by_itself(
     database: Database, target: Target, monkeypatch: pytest.MonkeyPatch
@@ -239,6 +241,7 @@ async def test_a_role_that_may_only_read_is_enough_to_watch(database: Database) 
     await execute(database.url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_the_worker_pauses_with_it(
     database: Database, target: Target, tmp_path: Path
 ) -> None:

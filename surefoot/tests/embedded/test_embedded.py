@@ -19,6 +19,7 @@ from surefoot.errors import DatabaseUrlMissing, ServerInUse
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
+@pytest.mark.slow
 def test_commands_that_start_together_share_one_server(empty_state_dir: Path) -> None:
     """Five commands that begin at once, where there is nothing yet, meet on one server."""
     users = [User(empty_state_dir) for _ in range(5)]
@@ -28,6 +29,7 @@ def test_commands_that_start_together_share_one_server(empty_state_dir: Path) ->
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_the_last_user_ends_the_server(state_dir: Path) -> None:
     """The server outlives its first user and not its last."""
     with user(state_dir) as first, user(state_dir) as last:

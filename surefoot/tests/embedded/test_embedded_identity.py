@@ -89,6 +89,7 @@ def test_root_runs_it_as_the_owner_of_the_data(parent: Path) -> None:
     assert uid_of(data / "PG_VERSION") == NOBODY
 
 
+@pytest.mark.slow
 def test_root_without_namespaces_runs_it_as_nobody(parent: Path) -> None:
     """Data and socket are given to that user; the lock files stay root's."""
     done = without_namespaces(USE, parent / "state", programs())

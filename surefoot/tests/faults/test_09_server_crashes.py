@@ -104,6 +104,7 @@ async def test_a_crash_leaves_before_or_after(
     await crashing.crash_at(chosen, outside)
 
 
+@pytest.mark.slow
 async def test_a_server_that_stays_away_is_said_to(
     chain: Chain, launcher: Launcher, private_server: PrivateServer
 ) -> None:

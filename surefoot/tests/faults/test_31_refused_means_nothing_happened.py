@@ -73,7 +73,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("arguments", "code", "error"), COMMANDS.values(), ids=COMMANDS)
 async def test_a_refused_command_changes_nothing(
     chain: Chain,

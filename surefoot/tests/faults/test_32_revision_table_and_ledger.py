@@ -145,6 +145,7 @@ async def test_both_tables_left_out_of_a_dump_are_refused(
     assert "at head 0003. Nothing to do" in result.err
 
 
+@pytest.mark.slow
 async def test_a_squash_is_adopted(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -186,6 +187,7 @@ async def test_a_squash_is_adopted(
     assert "at head 0003. Nothing to do" in at_head.err
 
 
+@pytest.mark.slow
 async def test_a_revision_with_another_id_is_adopted(
     applied: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -316,7 +316,7 @@ async def applied(kept: Database, tmp_path_factory: pytest.TempPathFactory) -> s
     return chain.path("0001").read_text()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("case", CASES)
 async def test_a_loss_is_refused_and_nothing_is_kept(
     kept: Database, applied: str, chain: Chain, case: str
@@ -341,7 +341,7 @@ async def another(kept: Database, applied: str, databases: Databases) -> AsyncIt
     await databases.drop(made)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("case", HARMLESS)
 async def test_a_change_that_loses_nothing_needs_no_leave(
     another: Database, applied: str, chain: Chain, case: str

@@ -87,6 +87,7 @@ async def test_everything_finds_the_version_table_where_it_is(
     assert rows[-1]["fingerprint"] == fingerprint
 
 
+@pytest.mark.slow
 async def test_a_scratch_database_knows_it_too(chain: Chain, databases: Databases) -> None:
     """It is no part of a fingerprint, and rows are made for tables of the revisions only."""
     table = ELSEWHERE[0]

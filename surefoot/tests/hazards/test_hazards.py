@@ -69,7 +69,7 @@ def test_every_rule_has_a_pair() -> None:
     assert all(case.rule in {rule for _, _, rule in case.expected()} for case in BAD)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @every(CASES, in_sample)
 async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case) -> None:
     """Also in a chain that does the same well."""
@@ -79,7 +79,7 @@ async def test_a_rule_finds_its_lines_and_nothing_else(bench: Bench, case: Case)
     assert (linted.trace.failure is not None) == stopped
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @every([case for case in CASES if RULES[case.rule].seen == "traced"], in_sample)
 async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -> None:
     """The locks, rewrites and scans of every statement are the same."""
@@ -93,7 +93,7 @@ async def test_a_trace_says_what_is_measured_by_hand(bench: Bench, case: Case) -
             assert await measured(database, statements) == said
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @every(TRACED, in_sample)
 @pytest.mark.parametrize("disguise", [QUICK_DISGUISE, *map(slow, OTHER_DISGUISES)])
 async def test_a_hazard_is_found_in_disguise(

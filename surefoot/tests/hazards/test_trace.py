@@ -223,6 +223,7 @@ async def test_several_hazards_of_one_block_are_all_found(bench: Bench, revision
     }
 
 
+@pytest.mark.slow
 async def test_what_is_harmless_is_not_found(bench: Bench, tmp_path: Path) -> None:
     """Short locks, changes of the catalog alone, and whatever is done to what is new."""
     paths = []

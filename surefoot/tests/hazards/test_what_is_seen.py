@@ -123,6 +123,7 @@ async def test_every_message_of_the_driver_is_a_statement(bench: Bench, tmp_path
     assert rows[:2] == [2, 1]
 
 
+@pytest.mark.slow
 async def test_a_loop_is_measured_without_a_look_at_each_row(bench: Bench, tmp_path: Path) -> None:
     """The statements after the first hundred are one, with all that they do."""
     result = await linted(

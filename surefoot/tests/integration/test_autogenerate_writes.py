@@ -458,6 +458,7 @@ async def test_the_phase_is_known_beforehand(project: Project, case: str) -> Non
     assert [_phase(path) for path in written] == known
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("by_itself", [False, True])
 async def test_null_is_forbidden_as_the_server_can(
     project: Project, monkeypatch: pytest.MonkeyPatch, by_itself: bool
@@ -697,6 +698,7 @@ async def test_what_may_be_a_rename_is_asked_about(
     )
 
 
+@pytest.mark.slow
 async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     """Dependent objects follow, and objects that are named after it are renamed with it."""
 
@@ -733,6 +735,7 @@ async def test_a_rename_that_was_told_is_one(project: Project) -> None:
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
 async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> None:
     """A view of the former name, which a contract revision drops."""
     await project.create(things())

@@ -399,7 +399,7 @@ async def test_the_fingerprint_of_what_is_seldom_is_the_same_on_every_server(
     assert (await read(connection)).fingerprint() == SELDOM_FINGERPRINT
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("change", HAND_MADE)
 async def test_a_change_by_hand_is_seen(connection: AsyncConnection, change: str) -> None:
     """And it is named with what was expected and what was found."""

@@ -68,7 +68,7 @@ def test_the_public_names_are_these() -> None:
         _ = surefoot.nonesuch
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "Environment"])
 async def test_the_example_in_a_docstring_runs(
     name: str, shop: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch

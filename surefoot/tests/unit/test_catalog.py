@@ -41,6 +41,7 @@ def test_equal_catalogs_have_no_difference_and_one_fingerprint() -> None:
     assert one.fingerprint() == other.fingerprint()
 
 
+@pytest.mark.slow
 def test_a_fingerprint_does_not_depend_on_the_process() -> None:
     """Neither on its hash seed: it is compared years later on another machine."""
     program = (

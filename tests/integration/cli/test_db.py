@@ -26,6 +26,7 @@ def vegafs(state_dir: Path) -> Vegafs:
     return call
 
 
+@pytest.mark.slow
 def test_start_keeps_the_server_and_stop_ends_it(vegafs: Vegafs, state_dir: Path) -> None:
     """The messages on the way are enough to go on."""
     started = vegafs("start")

@@ -105,6 +105,7 @@ async def stop(task: "asyncio.Task[Any]") -> None:
     await asyncio.wait([task])
 
 
+@pytest.mark.slow
 async def test_two_workers_never_share_a_job(office: Office) -> None:
     """Forty jobs and four workers that take them as fast as they can: each is done once."""
     done: Counter[int] = Counter()

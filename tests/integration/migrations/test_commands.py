@@ -189,6 +189,7 @@ def test_check_is_content_at_head(database: Database) -> None:
     assert result == Result(0, "No new upgrade operations detected.\n", "")
 
 
+@pytest.mark.slow
 def test_check_lists_what_differs(database: Database, project: Path) -> None:
     """One line a difference, exit code 1, and the command that writes them down."""
     model = project / "app" / "db" / "models" / "jobs.py"
@@ -243,6 +244,7 @@ def test_ensure_version_makes_its_table(empty_database: Database) -> None:
     assert apply(empty_database, "upgrade", "0001").code == 0
 
 
+@pytest.mark.slow
 async def test_offline_sql_gives_the_same_schema(
     empty_database: Database, database: Database
 ) -> None:

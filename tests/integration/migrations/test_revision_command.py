@@ -158,6 +158,7 @@ def test_an_empty_revision_needs_no_database(project: Path) -> None:
     check_lock(project / "alembic" / "revisions.lock", read_revisions(path.parent))
 
 
+@pytest.mark.slow
 def test_a_revision_without_a_message_is_refused(database: Database, project: Path) -> None:
     """Its file name and its first line are made of the message."""
     add_priority(project)
