@@ -33,11 +33,10 @@ from asyncpg import introspection
 from asyncpg.transaction import Transaction
 from asyncpg.types import Attribute, Type
 
-# DDL, writes that return no rows, and a SELECT without columns. A semicolon may hide a second
-# statement, which the server refuses only where a statement is prepared.
+# DDL and writes that return no rows. A semicolon may hide a second statement, which the server
+# refuses only where a statement is prepared.
 _RETURNS_NOTHING = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE|SELECT\s+WHERE)\s"
-    r"(?!.*\bRETURNING\b)[^;$]*",
+    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
 
