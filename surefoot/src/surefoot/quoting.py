@@ -19,6 +19,11 @@ def qualified(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
+def label(schema: str, name: str) -> str:
+    """A name for messages, without the schema `public`."""
+    return name if schema == "public" else f"{schema}.{name}"
+
+
 def literal(value: str | int | None) -> str:
     """The value as a literal, whatever `standard_conforming_strings` is; NULL for none.
 

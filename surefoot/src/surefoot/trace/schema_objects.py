@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from surefoot.quoting import qualified
+from surefoot.quoting import label, qualified
 
 
 class Relation(NamedTuple):
@@ -35,8 +35,8 @@ class Relation(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Its name for messages, without the schema `public`."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        """Its name for messages."""
+        return label(self.schema, self.name)
 
 
 class Column(NamedTuple):

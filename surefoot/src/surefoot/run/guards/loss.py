@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from surefoot.catalog.widening import is_widening, needs_no_rewrite
-from surefoot.quoting import literal, qualified, quoted
+from surefoot.quoting import label, literal, qualified, quoted
 from surefoot.run.guards.guards import refuse_loss
 from surefoot.run.guards.past import ANSWER, Past
 from surefoot.run.report import PlannedRevision
@@ -97,7 +97,7 @@ class _Relation:
 
     @property
     def label(self) -> str:
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        return label(self.schema, self.name)
 
     @property
     def estimate(self) -> str:
