@@ -19,6 +19,25 @@ from surefoot.target import Target
 from surefoot.trace.sample_rows import seed
 from surefoot.trace.trace import ROWS
 
+# A revision; its body begins at line FIRST.
+FILE = """\
+import time
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number:04}"
+down_revision = "{former:04}"
+phase = "expand"
+
+
+def upgrade() -> None:
+{body}
+
+def downgrade() -> None:
+    raise NotImplementedError("it is not what is looked at")
+"""
+FIRST = 11
+
 
 class Bench:
     """Two databases to clone, with and without rows, and a folder for chains."""

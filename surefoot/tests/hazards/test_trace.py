@@ -9,29 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.databases import WAITING, connect, engine
-from hazards.bench import Bench
+from hazards.bench import FILE, FIRST, Bench
 from hazards.cases import cases
 from surefoot import Limits
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import lint
 from surefoot.rules.registry import RULES
-
-FILE = '''\
-"""Change something."""
-
-from alembic import op
-
-revision = "{number:04}"
-down_revision = "{former:04}"
-phase = "expand"
-
-
-def upgrade() -> None:
-{body}
-
-def downgrade() -> None:
-    raise NotImplementedError("it is not what is looked at")
-'''
 
 # A revision each, in one chain.
 HARMLESS = (
@@ -175,7 +158,7 @@ async def test_what_ran_before_a_failure_is_judged(bench: Bench, revision: Path)
     linted = await bench.lint([revision])
     dropped, stopped = linted.findings
     assert (dropped.rule, stopped.rule) == ("avoid-dropping-a-column", "require-complete-trace")
-    assert (stopped.line, "42703" in stopped.consequence) == (12, True)
+    assert (stopped.line, "42703" in stopped.consequence) == (FIRST + 1, True)
     assert linted.trace.failure is not None
     assert linted.trace.failure.code == "run-failed"
     assert [s.error for s in linted.trace.statements] == [None, "42703"]

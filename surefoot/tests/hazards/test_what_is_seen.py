@@ -8,27 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hazards.bench import Bench, found
+from hazards.bench import FILE, FIRST, Bench, found
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import Linted, lint
-
-FILE = """\
-import time
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{number:04}"
-down_revision = "{former:04}"
-phase = "expand"
-
-
-def upgrade() -> None:
-{body}
-
-def downgrade() -> None:
-    raise NotImplementedError("it is not what is looked at")
-"""
-FIRST = 11
+from surefoot.rules.gaps import unseen
 
 # Each sends TRUNCATE, in the line that is marked.
 WAYS: Mapping[str, str] = {
@@ -195,7 +178,7 @@ async def test_through_a_link_lines_are_seen_as_well(bench: Bench, tmp_path: Pat
 
 
 async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) -> None:
-    """What calls nothing, what raises and what only the downgrade needs is not."""
+    """Lines without a call, a `raise` and the downgrade are not reported."""
     result = await linted(
         bench,
         tmp_path,
@@ -224,6 +207,16 @@ async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) ->
         f"{lines} did not run on the scratch database: their statements are unseen"
         for lines in ("line 12", "lines 17 to 20", "line 24")
     ]
+
+
+def test_a_method_has_lines_as_any_function() -> None:
+    """It counts where a part of it ran; nothing is said of one that nobody called."""
+    source = (
+        "if True:\n    class Cache:\n        def empty(self, really):\n            if really:\n"
+        "                op.execute('TRUNCATE cache')\n        def other(self):\n"
+        "            op.execute('SELECT 1')\ndef upgrade():\n    Cache().empty(False)\n"
+    )
+    assert unseen(source, frozenset({4, 9})) == [(5, 5)]
 
 
 async def test_many_new_rows_under_a_lock_are_work(bench: Bench, tmp_path: Path) -> None:

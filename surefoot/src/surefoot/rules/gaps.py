@@ -5,6 +5,7 @@ A revision that breaks one of them has no verdict: it is `unknown`.
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 
@@ -29,30 +30,40 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
     Nothing is said of a `raise`, which ends the revision, and of a choice within one line.
     """
     found: list[tuple[int, int]] = []
-    for function in ast.parse(source).body:
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            parts = list(_parts(function.body))
-            ran = [not executed.isdisjoint(range(a, b + 1)) for a, b, _ in parts]
-            if function.name != "upgrade" and not any(ran):
+    for function in _functions(ast.parse(source).body):
+        parts = list(_parts(function.body))
+        ran = [not executed.isdisjoint(range(a, b + 1)) for a, b, _ in parts]
+        if function.name != "upgrade" and not any(ran):
+            continue
+        for (first, last, calls), was_run in zip(parts, ran, strict=True):
+            if was_run or not calls:
                 continue
-            for (first, last, calls), was_run in zip(parts, ran, strict=True):
-                if was_run or not calls:
-                    continue
-                if found and found[-1][1] >= first - 1:
-                    found[-1] = (found[-1][0], last)
-                else:
-                    found.append((first, last))
+            if found and found[-1][1] >= first - 1:
+                found[-1] = (found[-1][0], last)
+            else:
+                found.append((first, last))
     return found
+
+
+def _functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a file, also where they stand in a class or below a condition."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield statement
+        else:
+            yield from _functions(_inner(statement))
+
+
+def _inner(statement: ast.AST) -> list[Any]:
+    """The statements below a statement, and the handlers and cases that hold more of them."""
+    fields = ("body", "handlers", "orelse", "finalbody", "cases")
+    return [part for name in fields for part in getattr(statement, name, ())]
 
 
 def _parts(body: Sequence[ast.stmt]) -> Iterator[tuple[int, int, bool]]:
     """Each statement, or its head where it has a body: its lines, and whether it calls."""
     for statement in body:
-        inner = [
-            part
-            for name in ("body", "handlers", "orelse", "finalbody", "cases")
-            for part in getattr(statement, name, ())
-        ]
+        inner = _inner(statement)
         head = [
             node
             for node in ast.iter_child_nodes(statement)
