@@ -27,6 +27,7 @@ _NO_REVISIONS = ("__init__", ".#")
 
 # Raised whenever the rules or the trace may judge a revision in another way than before.
 RULES_VERSION = "1"
+# Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
 
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.

@@ -38,8 +38,8 @@ def outcome(
     number = literal(identity)
     try:
         if lost:
-            anew = _asked_anew(AsyncEngine(connection.engine), _STATUS.format(number))
-            status = await_only(asyncio.wait_for(anew, within_s))
+            another = _asked_on_another(AsyncEngine(connection.engine), _STATUS.format(number))
+            status = await_only(asyncio.wait_for(another, within_s))
         else:
             status = asked(_STATUS.format(number))
             prepared = asked(_PREPARED.format(number)) if status == "in progress" else None
@@ -54,7 +54,7 @@ def outcome(
     return known.get(status, "unknown")
 
 
-async def _asked_anew(engine: AsyncEngine, query: str) -> str | None:
+async def _asked_on_another(engine: AsyncEngine, query: str) -> str | None:
     async with engine.connect() as connection:
         found = (await connection.exec_driver_sql(query)).scalar()
         return None if found is None else str(found)
