@@ -1,5 +1,6 @@
 """A blocker never goes."""
 
+import asyncio
 import re
 import signal
 import time
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from harness.clock import within
-from harness.databases import Database, access_to, connect, engine
+from harness.databases import WAITING, Database, access_to, connect, engine
 from harness.private import PrivateServer
 from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
@@ -23,6 +24,15 @@ SHARED = (
 ENV = {"SUREFOOT_TEST_LOCK_TIMEOUT_S": "0.3", "SUREFOOT_TEST_LOCK_BUDGET_S": "2"}
 
 
+async def blocked(chain: Chain, launcher: Launcher, database: Database) -> str:
+    """A table t, and a revision that alters it after its other work; the URL of the database."""
+    chain.add("op.execute('CREATE TABLE t (id int, name text)')")
+    first = await launcher.alembic(chain, "upgrade", "head", url=database.url)
+    assert first.code == 0, first.err
+    chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('ALTER TABLE t ADD n int')")
+    return database.url
+
+
 async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     chain: Chain,
     launcher: Launcher,
@@ -31,11 +41,7 @@ async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     blocker: asyncpg.Connection,
 ) -> None:
     """Pid, application, state, age and query of the blocker, without what the query compared."""
-    chain.add("op.execute('CREATE TABLE t (id int, name text)')")
-    url = empty_database.url
-    first = await launcher.alembic(chain, "upgrade", "head", url=url)
-    assert first.code == 0, first.err
-    chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('ALTER TABLE t ADD n int')")
+    url = await blocked(chain, launcher, empty_database)
     await blocker.execute("BEGIN; SELECT count(*) FROM t WHERE name = 'secret' AND id > 4711")
     pid = blocker.get_server_pid()
 
@@ -78,6 +84,13 @@ def seen(connection: Connection) -> tuple[str, list[tuple[int, str]]]:
     return holder.query, [(each.pid, each.query) for each in found]
 
 
+def queues(connection: Connection) -> dict[int, int]:
+    """The number of sessions that wait for each blocker of the run."""
+    holder = sessions.mutex_holder(connection, mutex.key())
+    assert holder is not None
+    return {each.pid: each.queue for each in sessions.blockers(connection, holder.pid)}
+
+
 async def test_every_session_sees_for_whom_it_waits_between_two_attempts(
     chain: Chain,
     launcher: Launcher,
@@ -86,19 +99,25 @@ async def test_every_session_sees_for_whom_it_waits_between_two_attempts(
     blocker: asyncpg.Connection,
 ) -> None:
     """It stands in no queue then. A role without rights reads it, until the blocker has ended."""
-    chain.add("op.execute('CREATE TABLE t (id int)')")
-    first = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
-    assert first.code == 0, first.err
-    chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('ALTER TABLE t ADD n int')")
+    url = await blocked(chain, launcher, empty_database)
     await blocker.execute("BEGIN; SELECT count(*) FROM t WHERE id > 4711")
     pause = {"SUREFOOT_TEST_RETRY_FIRST_S": "20"}
-    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url, env=pause)
+    run = await launcher.start(chain, "upgrade", "head", url=url, env=pause)
     await wait_until(watcher, SHARED.format(1))
     pid = blocker.get_server_pid()
     async with engine(empty_database.access, "observe") as made, made.connect() as connection:
         query, named = await connection.run_sync(seen)
         assert query == "ALTER TABLE t ADD n int"
         assert named == [(pid, "BEGIN; SELECT count(*) FROM t WHERE id > ?")]
+        # Somebody else stands in the queue, behind the blocker and not behind the run.
+        waiter = await connect(empty_database.url)
+        waits = asyncio.ensure_future(waiter.execute("BEGIN; LOCK TABLE t"))
+        await wait_until(watcher, f"SELECT count(*) = 1 FROM {WAITING}")
+        assert await connection.run_sync(queues) == {pid: 1}
+        await watcher.execute(f"SELECT pg_cancel_backend({waiter.get_server_pid()})")
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await waits
+        await waiter.close()
         await connection.exec_driver_sql("SET ROLE pg_signal_backend")
         _, named = await connection.run_sync(seen)
         assert named == [(pid, "<insufficient privilege>")]

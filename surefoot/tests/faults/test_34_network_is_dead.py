@@ -5,18 +5,23 @@ import random
 import signal
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
+from sqlalchemy import URL
 
 import surefoot
-from harness.databases import Database
+from harness.databases import Database, access_to, engine
 from harness.private import PrivateServer
 from harness.proxy import Network
 from harness.runs import Chain, Launcher, Points
 from harness.states import wait_until
 from surefoot.compat.asyncpg import socket_of
+from surefoot.connect.failures import explain
+from surefoot.errors import DatabaseUnreachable
 from surefoot.run.locks import mutex
+from surefoot.target import Target
 
 IDLE_S = 1.0
 IDLE = {"SUREFOOT_TEST_IDLE_IN_TRANSACTION_TIMEOUT_S": str(IDLE_S)}
@@ -105,6 +110,28 @@ async def test_a_command_is_told_to_stop_while_it_connects(
     result = await run.end(timeout_s=ENDED_WITHIN_S)
     # The first look of an upgrade has nothing that it would have to end.
     assert result.code in (143, -signal.SIGTERM), result.err
+
+
+async def test_a_task_is_cancelled_while_it_connects(chain: Chain, network: Network) -> None:
+    """Nobody answers, and the connection would be waited for much longer."""
+    chain.add("op.execute('CREATE TABLE t (id int)')")
+    network.cut()
+    patient = replace(access_to(network.url), connect_timeout_s=60)
+    async with engine(patient, "migrate") as made:
+        task = asyncio.create_task(surefoot.upgrade(Target.of(made, chain.ini)))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=ENDED_WITHIN_S)
+        assert done
+        assert task.cancelled()
+
+
+def test_a_session_that_the_server_ended_is_unreachable() -> None:
+    """Also where the reason came before the socket was reset."""
+    error = asyncpg.exceptions.IdleInTransactionSessionTimeoutError("terminating connection")
+    error.__cause__ = ConnectionResetError("Connection reset by peer")
+    url = URL.create("postgresql", "u", host="h", database="d")
+    assert isinstance(explain(error, url), DatabaseUnreachable)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 import surefoot
 from harness.databases import Database
@@ -85,6 +86,23 @@ async def test_what_the_whole_server_shares_is_refused_on_a_named_one(
             assert not kept.scalar()
     assert catalog in refused.value.catalogs
     assert await watcher.fetchrow(SHARED, roles) == before
+
+
+async def test_another_session_s_setting_is_not_of_the_revision(
+    watcher: asyncpg.Connection, server: Server, roles: str
+) -> None:
+    """Both have written to the same catalog at the same time."""
+    async with scratch(surefoot.Database("postgresql:///x", scratch_url=server.url)) as engine:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("CREATE TABLE t (id int)")
+            await watcher.execute(f"ALTER ROLE {roles}_old SET work_mem = '1MB'")
+            name = await connection.scalar(text("SELECT current_database()"))
+            own = f"ALTER ROLE {roles}_old IN DATABASE {name} SET work_mem = '2MB'"
+            await connection.exec_driver_sql(own)
+            await connection.commit()
+        async with engine.connect() as connection:
+            kept = await connection.exec_driver_sql("SELECT to_regclass('t') IS NOT NULL")
+            assert kept.scalar()
 
 
 @pytest.mark.slow
