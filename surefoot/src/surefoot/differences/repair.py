@@ -29,7 +29,7 @@ _GRANTS = "privileges on it are lost: compare `drift --privileges` before and af
 _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "aggregate"})
 _ENUM = "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
 _TABLE = "no statement changes this of a table; replace the table in a revision"
-_DONE = "the statements above repair it too"
+_FOLLOWS = "no statement of its own: it may follow from another repair; compare `drift` after it"
 _NEEDED = "a table or a column depends on it; change it in a revision"
 
 
@@ -103,7 +103,7 @@ def repaired(
         return Repair(note=_ENUM if key in diff.replaced else _NEEDED)
     planned = plan(changes_between(comparison, diff), comparison, diff)
     sql = as_sql(op for each in planned for change in each.changes for op in change.ops)
-    note = None if sql or names <= ON_DEMAND else _DONE
+    note = None if sql or names <= ON_DEMAND else _FOLLOWS
     if word == "missing":
         note = _lost(key, target)
     elif names & _REWRITES.get(key.kind, frozenset()):
