@@ -45,11 +45,15 @@ def _section(rule: Rule) -> str:
 Instead: {_italic(rule.help)}.
 
 ```python
-{rule.rewrite}
+{rule.safe_form()}
 ```
 
-PostgreSQL: {_versions(rule)}. Detected {_DETECTED[rule.seen]}.
+PostgreSQL: {_versions(rule)}. Detected {_DETECTED[rule.seen]}.{_page(rule)}
 """
+
+
+def _page(rule: Rule) -> str:
+    return f" See [{rule.page}]({rule.url})." if rule.url else ""
 
 
 def _italic(text: str) -> str:

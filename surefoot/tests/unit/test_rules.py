@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -13,6 +13,7 @@ from harness.rules_page import PAGE, reference
 from surefoot.chain.revisions import RULES_VERSION
 from surefoot.rules.findings import Level, Rule
 from surefoot.rules.registry import CHAPTERS, RULES
+from surefoot.rules.safe_form import filled
 
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 
@@ -46,8 +47,40 @@ def test_a_rule_is_named_by_what_it_wants(rule: Rule) -> None:
 
 @each_rule
 def test_the_safe_form_is_python(rule: Rule) -> None:
-    """It can be copied into a revision."""
-    ast.parse(rule.rewrite)
+    """It can be copied into a revision, also where the names are not known."""
+    ast.parse(rule.safe_form())
+
+
+@each_rule
+def test_a_rule_names_the_page_of_postgresql(rule: Rule) -> None:
+    """Those on the file have none."""
+    assert re.fullmatch(r"[a-z-]+", rule.page) or (rule.seen == "read" and not rule.page)
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "expected"),
+    [
+        (
+            'op.drop_column("{table}", "{column}"{schema})',
+            {"table": "archive.jobs", "column": "rank"},
+            'op.drop_column("jobs", "rank", schema="archive")',
+        ),
+        ('op.drop_column("{table}", "{column}"{schema})', {}, 'op.drop_column("table", "column")'),
+        (
+            'op.execute("ALTER TABLE {table:sql}")',
+            {"table": "a.b"},
+            'op.execute("ALTER TABLE a.b")',
+        ),
+        ('op.execute("… {name:sql}")', {"name": "Jobs"}, r'op.execute("… \"Jobs\"")'),
+        ("[{columns}]", {"columns": ("a", 'b"')}, r'["a", "b\""]'),
+        ('{"a": {}}', {"a": 1}, '{"a": {}}'),
+    ],
+)
+def test_a_safe_form_has_the_names_of_a_finding(
+    template: str, values: dict[str, Any], expected: str
+) -> None:
+    """As Python and as SQL write them; a name that is not known stands for itself."""
+    assert filled(template, values) == expected
 
 
 @each_rule

@@ -51,10 +51,12 @@ def _rule(rule: Rule) -> None:
     output.answer(f"  {_VALUE.sub(_NAME, rule.consequence)}")
     output.answer(f"  help: {_VALUE.sub(_NAME, rule.help)}\n")
     output.answer("Safe form:\n")
-    for line in rule.rewrite.splitlines():
+    for line in rule.safe_form().splitlines():
         output.answer(f"    {line}" if line else "")
     if rule.since or rule.until:
         output.answer(f"\nPostgreSQL {rule.since or ''} to {rule.until or ''}")
+    if rule.url:
+        output.answer(f"\nSee {rule.url}")
 
 
 def _errors(

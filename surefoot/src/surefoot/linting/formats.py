@@ -88,7 +88,7 @@ def _rule(identifier: str) -> Mapping[str, Any]:
     return {
         "id": identifier,
         "shortDescription": {"text": rule.title},
-        "help": {"text": rule.rewrite},
+        "help": {"text": rule.safe_form()},
         "defaultConfiguration": {"level": rule.level},
     }
 

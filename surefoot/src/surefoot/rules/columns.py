@@ -80,7 +80,7 @@ def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
                 yield Hit.of(statement, effect, column=column, type=type_)
 
 
-def _numbered(kind: str, title: str) -> Rule:
+def _numbered(kind: str, title: str, page: str) -> Rule:
     return Rule(
         id=f"avoid-{kind}-column",
         title=title,
@@ -90,6 +90,7 @@ def _numbered(kind: str, title: str) -> Rule:
         rewrite='op.add_column("jobs", sa.Column("number", sa.BigInteger()))\n'
         'op.execute("CREATE SEQUENCE jobs_number_seq OWNED BY jobs.number")\n'
         'op.alter_column("jobs", "number", server_default=sa.text("nextval(\'jobs_number_seq\')"))',
+        page=page,
         detect=_rewriting(kind),
     )
 
@@ -103,6 +104,7 @@ RULES = (
         help="add it with a server default; or add it nullable, backfill it, then set NOT NULL",
         rewrite='op.add_column("jobs", sa.Column("rank", sa.Integer(), nullable=False, '
         'server_default="0"))',
+        page="ddl-alter",
         detect=on("column_added", where=_is_unfilled),
     ),
     Rule(
@@ -113,10 +115,11 @@ RULES = (
         help="add the column without a default, set the default, then backfill it in batches",
         rewrite='op.add_column("jobs", sa.Column("token", sa.Uuid()))\n'
         'op.alter_column("jobs", "token", server_default=sa.text("gen_random_uuid()"))',
+        page="sql-altertable",
         detect=_rewriting("default"),
     ),
-    _numbered("serial", "A serial column added to an existing table"),
-    _numbered("identity", "An identity column added to an existing table"),
+    _numbered("serial", "A serial column added to an existing table", "datatype-numeric"),
+    _numbered("identity", "An identity column added to an existing table", "ddl-identity-columns"),
     Rule(
         id="avoid-stored-generated-column",
         title="A stored generated column in an existing table",
@@ -126,6 +129,7 @@ RULES = (
         "and backfill the rows in batches",
         rewrite='op.execute(\n    "ALTER TABLE jobs ADD COLUMN size_mb bigint '
         'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL"\n)',
+        page="ddl-generated-columns",
         detect=_generated,
     ),
     Rule(
@@ -143,6 +147,7 @@ RULES = (
         "# the one after it\n"
         'op.alter_column("jobs", "rank", nullable=False)\n'
         'op.drop_constraint("ck_jobs_rank", "jobs")',
+        page="sql-altertable",
         detect=on("column_required", where=_proves_not_null),
     ),
     Rule(
@@ -153,6 +158,7 @@ RULES = (
         help="add a column of the new type, write to both, backfill the rows in batches, and drop "
         "the old column in a contract revision",
         rewrite='op.add_column("files", sa.Column("size_new", sa.Numeric()))',
+        page="sql-altertable",
         detect=on("column_retyped", where=rewrites),
     ),
     Rule(
@@ -165,6 +171,7 @@ RULES = (
         rewrite='op.drop_constraint("ck_jobs_note", "jobs")\n'
         'op.alter_column("jobs", "note", type_=sa.Text())\n'
         "op.execute(\"ALTER TABLE jobs ADD CONSTRAINT ck_jobs_note CHECK (note <> '') NOT VALID\")",
+        page="sql-altertable",
         detect=on("column_retyped", where=_is_checked),
     ),
     Rule(
@@ -174,6 +181,7 @@ RULES = (
         help="deploy a release that does not use it, then drop it in a contract revision",
         rewrite='phase = "contract"\n\n\n'
         'def upgrade() -> None:\n    op.drop_column("jobs", "rank")',
+        page="ddl-alter",
         detect=_dropped,
     ),
     Rule(
@@ -184,6 +192,7 @@ RULES = (
         help="add {to}, write to both, backfill it in batches, and drop {column} in a contract "
         "revision",
         rewrite='op.add_column("jobs", sa.Column("rank", sa.Integer()))',
+        page="ddl-alter",
         detect=_renamed,
     ),
     Rule(
@@ -193,6 +202,7 @@ RULES = (
         "and UNION fail",
         help="use jsonb",
         rewrite='op.add_column("jobs", sa.Column("notes", postgresql.JSONB()))',
+        page="datatype-json",
         detect=_typed("json"),
     ),
     Rule(
@@ -202,6 +212,7 @@ RULES = (
         "change to bigint rewrites the table",
         help="use bigint",
         rewrite='sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False)',
+        page="datatype-numeric",
         detect=_small_keys,
         level="warning",
     ),
@@ -212,6 +223,7 @@ RULES = (
         "reader, and a later change rewrites the table",
         help="use timestamp with time zone",
         rewrite='sa.Column("at", sa.DateTime(timezone=True))',
+        page="datatype-datetime",
         detect=_typed("timestamp without time zone", "timestamp"),
         level="warning",
     ),
@@ -222,6 +234,7 @@ RULES = (
         "rewrites the table",
         help="use text, with a check on its length if there is a limit",
         rewrite='sa.Column("code", sa.Text())',
+        page="datatype-character",
         detect=_typed("character", "bpchar"),
         level="warning",
     ),

@@ -89,6 +89,7 @@ RULES = (
         rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
         "postgresql_not_valid=True)\n# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        page="sql-altertable",
         detect=_validated("c"),
     ),
     Rule(
@@ -99,6 +100,7 @@ RULES = (
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
         'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
+        page="sql-altertable",
         detect=_validated("f"),
     ),
     Rule(
@@ -110,6 +112,7 @@ RULES = (
         "separate revision",
         rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
         '["job_id"], ["id"], postgresql_not_valid=True\n)',
+        page="sql-createtable",
         detect=on("constraint_added", where=_references_used, fresh=True),
         level="warning",
     ),
@@ -123,6 +126,7 @@ RULES = (
         rewrite='op.create_index_concurrently("uq_jobs_ref", "jobs", ["ref"], unique=True)\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE jobs ADD CONSTRAINT uq_jobs_ref UNIQUE USING INDEX uq_jobs_ref")',
+        page="sql-altertable",
         detect=_builds_index("u"),
     ),
     Rule(
@@ -134,6 +138,7 @@ RULES = (
         rewrite='op.create_index_concurrently("pk_jobs", "jobs", ["id"], unique=True)\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE jobs ADD CONSTRAINT pk_jobs PRIMARY KEY USING INDEX pk_jobs")',
+        page="sql-altertable",
         detect=_builds_index("p"),
     ),
     Rule(
@@ -143,6 +148,7 @@ RULES = (
         "reads and writes block",
         help="set the columns NOT NULL first, by way of a validated check",
         rewrite='op.alter_column("jobs", "id", nullable=False)',
+        page="sql-altertable",
         detect=on("constraint_added", where=_key_on_nullable),
     ),
     Rule(
@@ -152,6 +158,7 @@ RULES = (
         "writes block, and PostgreSQL cannot build it concurrently",
         help="create it with the table, or in a maintenance window",
         rewrite="# in the revision that creates the table",
+        page="ddl-constraints",
         detect=_builds_index("x"),
     ),
     Rule(
@@ -161,6 +168,7 @@ RULES = (
         help="validate it in the next revision",
         rewrite="# the next revision\n"
         'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        page="sql-altertable",
         detect=_validated_at_once,
     ),
     Rule(
@@ -171,6 +179,7 @@ RULES = (
         rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
         'NOT VALID")\n# the next revision\n'
         'op.execute("ALTER DOMAIN slug VALIDATE CONSTRAINT ck_slug")',
+        page="sql-alterdomain",
         detect=_domain_checks,
     ),
     Rule(
@@ -179,6 +188,7 @@ RULES = (
         consequence="each DELETE in {to} scans {table}: no index begins with {columns}",
         help="build the index concurrently in an earlier revision",
         rewrite='op.create_index_concurrently("ix_results_job_id", "results", ["job_id"])',
+        page="ddl-constraints",
         detect=_without_index,
         level="warning",
     ),

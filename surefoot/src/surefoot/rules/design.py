@@ -29,6 +29,7 @@ RULES = (
         "in the column",
         help="use an identity column",
         rewrite='sa.Column("id", sa.BigInteger(), sa.Identity(always=True))',
+        page="ddl-identity-columns",
         detect=_said("prefer-identity"),
     ),
     _Advice(
@@ -37,6 +38,7 @@ RULES = (
         consequence="changing the limit takes ACCESS EXCLUSIVE, and reducing it scans the table",
         help="use text, with a check on its length if there is a limit",
         rewrite='sa.Column("name", sa.Text())',
+        page="datatype-character",
         detect=_said("prefer-text-field"),
     ),
     _Advice(
@@ -45,6 +47,7 @@ RULES = (
         consequence="the running release may not expect nulls in the column",
         help="deploy a release that accepts nulls; then drop NOT NULL in a contract revision",
         rewrite='phase = "contract"',
+        page="sql-altertable",
         detect=lambda unit: (
             iter(()) if unit.phase == "contract" else _said("ban-drop-not-null")(unit)
         ),
@@ -55,6 +58,7 @@ RULES = (
         consequence="a later change of the constraint scans every table that uses the domain",
         help="use plain columns with a check each",
         rewrite='sa.CheckConstraint("slug <> \'\'", name="slug_not_empty")',
+        page="sql-alterdomain",
         detect=_constrained_domain,
     ),
 )

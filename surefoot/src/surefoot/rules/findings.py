@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from surefoot.rules.safe_form import filled
 from surefoot.rules.squawk import Remark
 from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
+_DOCUMENTATION = "https://www.postgresql.org/docs/current"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Rule:
     # Names in braces are the values of a hit.
     consequence: str
     help: str
-    # The safe form, as lines of one or more revisions.
+    # The safe form, as lines of one or more revisions: a template, see surefoot.rules.safe_form.
     rewrite: str
     detect: Detector
     level: Level = "error"
@@ -128,6 +130,17 @@ class Rule:
     # How it is detected: by what its statements do on a scratch database, by how it ran there, in
     # its file, or by squawk.
     seen: Literal["traced", "run", "read", "squawk"] = "traced"
+    # The page of PostgreSQL's documentation on it, without host and ending; of the file none.
+    page: str = ""
+
+    @property
+    def url(self) -> str | None:
+        """The page of PostgreSQL's documentation."""
+        return f"{_DOCUMENTATION}/{self.page}.html" if self.page else None
+
+    def safe_form(self, **values: Any) -> str:
+        """The safe form, with the names of a finding as far as they are known."""
+        return filled(self.rewrite, values)
 
     def holds(self, major: int) -> bool:
         """Whether the rule applies to that major version of PostgreSQL."""

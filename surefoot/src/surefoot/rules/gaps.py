@@ -87,6 +87,7 @@ RULES = (
         help="correct the revision; where it needs something that a scratch database does not "
         "have, allow this rule with the reason",
         rewrite="# a revision that runs on the schema of the revisions before it",
+        page="ddl-alter",
         detect=_incomplete,
         seen="run",
     ),
@@ -96,6 +97,7 @@ RULES = (
         consequence="{lines} did not run on the scratch database: their statements are unseen",
         help="let the revision do the same on every database, or allow this rule with the reason",
         rewrite="# DELETE FROM cache WHERE …, without asking first whether there are rows",
+        page="ddl-alter",
         detect=_unseen_lines,
         seen="run",
     ),

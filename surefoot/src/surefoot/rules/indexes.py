@@ -49,6 +49,7 @@ RULES = (
         help="op.create_index_concurrently in a separate revision; for a partitioned table one for "
         "each partition, attached to an index created ON ONLY the table",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        page="sql-createindex",
         detect=on("index_created", where=_blocks_writers),
     ),
     Rule(
@@ -58,6 +59,7 @@ RULES = (
         "also while it waits for running queries",
         help="op.drop_index_concurrently in a separate revision",
         rewrite='op.drop_index_concurrently("ix_jobs_rank")',
+        page="sql-dropindex",
         detect=on("index_dropped", where=_is_alone),
     ),
     Rule(
@@ -66,6 +68,7 @@ RULES = (
         consequence="writes to {table} block until {name} is rebuilt, and so do reads that use it",
         help="op.reindex_concurrently in a separate revision",
         rewrite='op.reindex_concurrently("ix_jobs_rank")',
+        page="sql-reindex",
         detect=_rebuilt,
     ),
     Rule(
@@ -74,6 +77,7 @@ RULES = (
         consequence="PostgreSQL refuses {what} … inside a transaction",
         help="use its operation, such as op.create_index_concurrently, alone in a revision",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        page="sql-createindex",
         detect=stopped_by("25001"),
     ),
     Rule(
@@ -83,6 +87,7 @@ RULES = (
         "use it, and no error is raised",
         help="op.create_index_concurrently; it rebuilds an invalid index, and refuses another one",
         rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        page="sql-createindex",
         detect=_over_invalid,
     ),
 )

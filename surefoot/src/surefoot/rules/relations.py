@@ -88,6 +88,7 @@ RULES = (
         consequence="the running release uses {what}, the next one {to}; one of them fails",
         help="create {to} as a view of {what}, or the reverse, until no release uses the old name",
         rewrite='op.execute("CREATE VIEW tasks AS SELECT * FROM jobs")',
+        page="sql-createview",
         detect=_renamed,
     ),
     Rule(
@@ -96,6 +97,7 @@ RULES = (
         consequence="the running release fails wherever it uses the {kind} {name}",
         help="deploy a release that does not use it, then drop it in a contract revision",
         rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        page="sql-droptable",
         detect=_dropped,
     ),
     Rule(
@@ -106,6 +108,7 @@ RULES = (
         help="drop its foreign keys one by one in separate revisions, then the table",
         rewrite='op.drop_constraint("fk_results_job_id", "results")\n'
         '# the next revision\nop.drop_table("results")',
+        page="sql-droptable",
         detect=_locks_referenced,
     ),
     Rule(
@@ -117,6 +120,7 @@ RULES = (
         "# add a check on its bounds; in the next revision:\n"
         'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
         "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
+        page="ddl-partitioning",
         detect=on("partition_created", where=locks_out),
     ),
     Rule(
@@ -129,6 +133,7 @@ RULES = (
         "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
         "# the next revision\n"
         'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
+        page="ddl-partitioning",
         detect=_attached,
     ),
     Rule(
@@ -138,6 +143,7 @@ RULES = (
         "writes block",
         help="op.detach_partition_concurrently in a separate revision",
         rewrite='op.detach_partition_concurrently("events", "events_2020")',
+        page="ddl-partitioning",
         detect=on("detached", where=locks_out),
         since=14,
     ),
@@ -148,6 +154,7 @@ RULES = (
         help="to shrink or sort it use pg_repack or, in PostgreSQL 19 or later, REPACK "
         "CONCURRENTLY, outside of revisions",
         rewrite="# not in a revision",
+        page="sql-vacuum",
         detect=_vacuum,
     ),
     Rule(
@@ -156,6 +163,7 @@ RULES = (
         consequence="{table} is rewritten under ACCESS EXCLUSIVE; reads and writes block",
         help="create a new table, copy the rows in batches and swap the two",
         rewrite='op.execute("CREATE UNLOGGED TABLE cache_new (LIKE cache INCLUDING ALL)")',
+        page="sql-altertable",
         detect=on("persistence_changed", where=lambda s, e: e.relation in s.rewrites),
     ),
     Rule(
@@ -164,6 +172,7 @@ RULES = (
         consequence="reads of {view} block until it is computed",
         help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on the view",
         rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")',
+        page="sql-refreshmaterializedview",
         detect=on("rewritten", where=_refreshed),
     ),
     Rule(
@@ -172,6 +181,7 @@ RULES = (
         consequence="PostgreSQL refuses to use a value before it is committed",
         help="op.add_enum_value in a separate, earlier revision",
         rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
+        page="sql-altertype",
         detect=stopped_by("55P04"),
     ),
     Rule(
@@ -182,6 +192,7 @@ RULES = (
         help="add {to}, deploy a release that writes it, update the rows in batches, then drop "
         "{value}",
         rewrite='op.add_enum_value("job_status", "DONE")',
+        page="sql-altertype",
         detect=on("value_renamed"),
     ),
 )

@@ -115,6 +115,7 @@ RULES = (
         "waits for its lock",
         help="leave the lock timeout to the environment, which retries the revision",
         rewrite="# nothing to do: every statement runs under a lock timeout",
+        page="runtime-config-client",
         detect=_timeout,
     ),
     Rule(
@@ -123,6 +124,7 @@ RULES = (
         consequence="reads and writes of {held} block while {work}",
         help="do it in a separate revision, before or after",
         rewrite="# two revisions: one takes the lock, the other does the work",
+        page="explicit-locking",
         detect=_under_lock,
     ),
     Rule(
@@ -131,6 +133,7 @@ RULES = (
         consequence="{held} stays locked for {seconds} s, also where there are no rows",
         help="do what takes time before the lock is taken, or outside of the revision",
         rewrite="# without the wait",
+        page="explicit-locking",
         detect=_waits,
         seen="run",
     ),
@@ -140,6 +143,7 @@ RULES = (
         consequence="{names} stays changed for the revisions after this one",
         help="use SET LOCAL, which ends with the transaction",
         rewrite="op.execute(\"SET LOCAL search_path = 'archive'\")",
+        page="sql-set",
         detect=_outlives,
     ),
     Rule(
@@ -149,6 +153,7 @@ RULES = (
         "releases it",
         help="release locks of your own by their numbers",
         rewrite='op.execute("SELECT pg_advisory_unlock(42)")',
+        page="explicit-locking",
         detect=_unlocks,
     ),
     Rule(
@@ -158,6 +163,7 @@ RULES = (
         "uses them in the other order deadlocks with it",
         help="use one revision for each table",
         rewrite="# two revisions",
+        page="explicit-locking",
         detect=_two_tables,
         level="warning",
     ),
@@ -168,6 +174,7 @@ RULES = (
         "receive the change as one transaction",
         help="change the rows in batches, outside of the revision",
         rewrite="# a backfill job that walks the primary key in batches",
+        page="sql-update",
         detect=_whole_table,
         level="warning",
     ),
@@ -177,6 +184,7 @@ RULES = (
         consequence="the locks of the schema change are held until the rows of {table} are changed",
         help="use one revision for the schema, and another one or a backfill for the rows",
         rewrite="# two revisions",
+        page="explicit-locking",
         detect=_beside_ddl,
     ),
     Rule(
@@ -186,6 +194,7 @@ RULES = (
         "running release loses the rows",
         help="delete the rows in batches",
         rewrite="# DELETE FROM cache WHERE id IN (SELECT id FROM cache LIMIT 10000), repeated",
+        page="sql-truncate",
         detect=_each(lambda statement: statement.emptied),
     ),
 )
