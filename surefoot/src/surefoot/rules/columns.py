@@ -1,6 +1,7 @@
 """Rules on columns: adding, changing, renaming and dropping one in a table that is in use."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, rewrites, scans
 from surefoot.trace.effects import Effect
@@ -12,8 +13,10 @@ def _rewriting(kind: str) -> Detector:
 
 
 def _generated(unit: TracedRevision) -> Iterator[Hit]:
-    yield from _rewriting("generated")(unit)
-    yield from on("column_recomputed")(unit)
+    for hit in _rewriting("generated")(unit):
+        yield replace(hit, values={**hit.values, "expression": hit.values["default"]})
+    for statement, effect in unit.effects("column_recomputed"):
+        yield Hit.of(statement, effect, type="")
 
 
 def _kind(effect: Effect) -> str:
@@ -87,9 +90,10 @@ def _numbered(kind: str, title: str, page: str) -> Rule:
         consequence="{table} is rewritten under ACCESS EXCLUSIVE to number {column}; reads and "
         "writes block",
         help="add a bigint column and a sequence, set the default, then number the rows in batches",
-        rewrite='op.add_column("jobs", sa.Column("number", sa.BigInteger()))\n'
-        'op.execute("CREATE SEQUENCE jobs_number_seq OWNED BY jobs.number")\n'
-        'op.alter_column("jobs", "number", server_default=sa.text("nextval(\'jobs_number_seq\')"))',
+        rewrite='op.add_column("{table}", sa.Column("{column}", sa.BigInteger()){schema})\n'
+        'op.execute("CREATE SEQUENCE {table}_{column}_seq OWNED BY {table:sql}.{column:sql}")\n'
+        'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} '
+        "SET DEFAULT nextval('{table}_{column}_seq')\")",
         page=page,
         detect=_rewriting(kind),
     )
@@ -102,8 +106,8 @@ RULES = (
         consequence="adding {column} fails if {table} has rows; if not, INSERTs of the running "
         "release fail",
         help="add it with a server default; or add it nullable, backfill it, then set NOT NULL",
-        rewrite='op.add_column("jobs", sa.Column("rank", sa.Integer(), nullable=False, '
-        'server_default="0"))',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type}")\n'
+        "# backfill it; then NOT NULL in the steps of require-proven-not-null",
         page="ddl-alter",
         detect=on("column_added", where=_is_unfilled),
     ),
@@ -113,8 +117,9 @@ RULES = (
         consequence="{table} is rewritten under ACCESS EXCLUSIVE to fill {column}; reads and "
         "writes block",
         help="add the column without a default, set the default, then backfill it in batches",
-        rewrite='op.add_column("jobs", sa.Column("token", sa.Uuid()))\n'
-        'op.alter_column("jobs", "token", server_default=sa.text("gen_random_uuid()"))',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type}")\n'
+        'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} SET DEFAULT '
+        '{default}")',
         page="sql-altertable",
         detect=_rewriting("default"),
     ),
@@ -127,8 +132,8 @@ RULES = (
         "writes block",
         help="make it VIRTUAL (PostgreSQL 18 or later), or add a plain column, fill it by trigger "
         "and backfill the rows in batches",
-        rewrite='op.execute(\n    "ALTER TABLE jobs ADD COLUMN size_mb bigint '
-        'GENERATED ALWAYS AS (size_bytes / 1000000) VIRTUAL"\n)',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type} '
+        'GENERATED ALWAYS AS ({expression}) VIRTUAL")',
         page="ddl-generated-columns",
         detect=_generated,
     ),
@@ -140,13 +145,18 @@ RULES = (
         help="add a check NOT VALID, validate it in the next revision, then SET NOT NULL, which "
         "skips the scan, and drop the check; in PostgreSQL 18 or later NOT NULL itself can be "
         "NOT VALID",
-        rewrite='op.execute("ALTER TABLE jobs ADD CONSTRAINT ck_jobs_rank CHECK (rank IS NOT NULL) '
-        'NOT VALID")\n'
+        rewrite="op.create_check_constraint(\n"
+        '    op.f("ck_{table}_{column}_not_null"),\n'
+        '    "{table}",\n'
+        '    "{column:sql} IS NOT NULL"{schema},\n'
+        "    postgresql_not_valid=True,\n"
+        ")\n"
         "# the next revision\n"
-        'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")\n'
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT '
+        'ck_{table}_{column}_not_null")\n'
         "# the one after it\n"
-        'op.alter_column("jobs", "rank", nullable=False)\n'
-        'op.drop_constraint("ck_jobs_rank", "jobs")',
+        'op.alter_column("{table}", "{column}", nullable=False{schema})\n'
+        'op.drop_constraint(op.f("ck_{table}_{column}_not_null"), "{table}"{schema})',
         page="sql-altertable",
         detect=on("column_required", where=_proves_not_null),
     ),
@@ -157,7 +167,10 @@ RULES = (
         "to {type}; reads and writes block",
         help="add a column of the new type, write to both, backfill the rows in batches, and drop "
         "the old column in a contract revision",
-        rewrite='op.add_column("files", sa.Column("size_new", sa.Numeric()))',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column}_new {type}")\n'
+        "# write to both and backfill the rows in batches; then in a contract revision:\n"
+        'op.drop_column("{table}", "{column}"{schema})\n'
+        'op.alter_column("{table}", "{column}_new", new_column_name="{column}"{schema})',
         page="sql-altertable",
         detect=on("column_retyped", where=rewrites),
     ),
@@ -168,9 +181,12 @@ RULES = (
         "on {column}; reads and writes block",
         help="drop the check, change the type, add the check NOT VALID and validate it in the next "
         "revision; for an index, build its replacement concurrently first",
-        rewrite='op.drop_constraint("ck_jobs_note", "jobs")\n'
-        'op.alter_column("jobs", "note", type_=sa.Text())\n'
-        "op.execute(\"ALTER TABLE jobs ADD CONSTRAINT ck_jobs_note CHECK (note <> '') NOT VALID\")",
+        rewrite='op.drop_constraint("ck_{table}_{column}", "{table}"{schema})\n'
+        'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} TYPE {type}")\n'
+        'op.create_check_constraint(op.f("ck_{table}_{column}"), "{table}", "condition"{schema}, '
+        "postgresql_not_valid=True)\n"
+        "# the next revision\n"
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT ck_{table}_{column}")',
         page="sql-altertable",
         detect=on("column_retyped", where=_is_checked),
     ),
@@ -179,8 +195,11 @@ RULES = (
         title="A column dropped while the running release may use it",
         consequence="the running release fails wherever it reads or writes {table}.{column}",
         help="deploy a release that does not use it, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\n\n'
-        'def upgrade() -> None:\n    op.drop_column("jobs", "rank")',
+        rewrite='phase = "contract"\n'
+        "\n"
+        "\n"
+        "def upgrade() -> None:\n"
+        '    op.drop_column("{table}", "{column}"{schema})',
         page="ddl-alter",
         detect=_dropped,
     ),
@@ -191,7 +210,10 @@ RULES = (
         "fails",
         help="add {to}, write to both, backfill it in batches, and drop {column} in a contract "
         "revision",
-        rewrite='op.add_column("jobs", sa.Column("rank", sa.Integer()))',
+        rewrite='op.add_column("{table}", sa.Column("{to}", sa.Text()){schema})  # of the type of '
+        "{column}\n"
+        "# write to both and backfill the rows in batches; then in a contract revision:\n"
+        'op.drop_column("{table}", "{column}"{schema})',
         page="ddl-alter",
         detect=_renamed,
     ),
@@ -201,7 +223,7 @@ RULES = (
         consequence="{table}.{column} is json, which has no equality operator: DISTINCT, GROUP BY "
         "and UNION fail",
         help="use jsonb",
-        rewrite='op.add_column("jobs", sa.Column("notes", postgresql.JSONB()))',
+        rewrite='sa.Column("{column}", postgresql.JSONB())',
         page="datatype-json",
         detect=_typed("json"),
     ),
@@ -211,7 +233,7 @@ RULES = (
         consequence="{table}.{column} is {type}; when its values run out every INSERT fails, and a "
         "change to bigint rewrites the table",
         help="use bigint",
-        rewrite='sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False)',
+        rewrite='sa.Column("{column}", sa.BigInteger(), sa.Identity(always=True), nullable=False)',
         page="datatype-numeric",
         detect=_small_keys,
         level="warning",
@@ -222,7 +244,7 @@ RULES = (
         consequence="{table}.{column} is a timestamp without time zone: its meaning depends on the "
         "reader, and a later change rewrites the table",
         help="use timestamp with time zone",
-        rewrite='sa.Column("at", sa.DateTime(timezone=True))',
+        rewrite='sa.Column("{column}", sa.DateTime(timezone=True))',
         page="datatype-datetime",
         detect=_typed("timestamp without time zone", "timestamp"),
         level="warning",
@@ -233,7 +255,7 @@ RULES = (
         consequence="{table}.{column} is {type}, which pads values with blanks; a later change "
         "rewrites the table",
         help="use text, with a check on its length if there is a limit",
-        rewrite='sa.Column("code", sa.Text())',
+        rewrite='sa.Column("{column}", sa.Text())',
         page="datatype-character",
         detect=_typed("character", "bpchar"),
         level="warning",

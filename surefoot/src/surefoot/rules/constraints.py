@@ -59,7 +59,8 @@ def _domain_checks(unit: TracedRevision) -> Iterator[Hit]:
         proven += [(e.relation, "NOT NULL") for e in statement.of("domain_required")]
         tables = ", ".join(sorted(statement.scans))
         for domain, name in proven if tables else ():
-            yield Hit.at(statement, domain=domain, name=name, tables=tables)
+            check = f"{domain}_not_null" if name == "NOT NULL" else name
+            yield Hit.at(statement, domain=domain, name=name, check=check, tables=tables)
 
 
 def _without_index(unit: TracedRevision) -> Iterator[Hit]:
@@ -76,7 +77,8 @@ def _without_index(unit: TracedRevision) -> Iterator[Hit]:
                     del last[table, keys]
     for (_, columns), (statement, effect) in last.items():
         if not effect.facts["indexed"]:
-            yield Hit.of(statement, effect, columns=", ".join(columns))
+            said, joined = ", ".join(columns), "_".join(columns)
+            yield Hit.of(statement, effect, keys=columns, columns=said, column=joined)
 
 
 RULES = (
@@ -86,9 +88,10 @@ RULES = (
         consequence="{table} is scanned under ACCESS EXCLUSIVE to validate {name}; reads and "
         "writes block",
         help="add it NOT VALID; validate it in the next revision, which does not block writes",
-        rewrite='op.create_check_constraint(op.f("ck_jobs_rank"), "jobs", "rank > 0", '
-        "postgresql_not_valid=True)\n# the next revision\n"
-        'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} {check} '
+        'NOT VALID")\n'
+        "# the next revision\n"
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-altertable",
         detect=_validated("c"),
     ),
@@ -97,9 +100,10 @@ RULES = (
         title="A foreign key validated when it is added",
         consequence="{table} and {to} are scanned to validate {name}; writes to both block",
         help="add it NOT VALID; validate it in the next revision, which does not block writes",
-        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
-        '["job_id"], ["id"], postgresql_not_valid=True\n)\n# the next revision\n'
-        'op.execute("ALTER TABLE results VALIDATE CONSTRAINT fk_results_job_id")',
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} '
+        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} NOT VALID")\n'
+        "# the next revision\n"
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-altertable",
         detect=_validated("f"),
     ),
@@ -110,8 +114,11 @@ RULES = (
         "long as the whole revision takes",
         help="create the table or column without it, and add the foreign key NOT VALID in a "
         "separate revision",
-        rewrite='op.create_foreign_key(\n    "fk_results_job_id", "results", "jobs", '
-        '["job_id"], ["id"], postgresql_not_valid=True\n)',
+        rewrite="# a revision after that of the table or column\n"
+        'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} '
+        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} NOT VALID")\n'
+        "# the next revision\n"
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-createtable",
         detect=on("constraint_added", where=_references_used, fresh=True),
         level="warning",
@@ -123,9 +130,11 @@ RULES = (
         "writes block",
         help="build a unique index concurrently, and add the constraint USING INDEX in the next "
         "revision",
-        rewrite='op.create_index_concurrently("uq_jobs_ref", "jobs", ["ref"], unique=True)\n'
+        rewrite='op.create_index_concurrently("{name}", "{table}", [{columns}], '
+        "unique=True{schema})\n"
         "# the next revision\n"
-        'op.execute("ALTER TABLE jobs ADD CONSTRAINT uq_jobs_ref UNIQUE USING INDEX uq_jobs_ref")',
+        'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} UNIQUE USING INDEX '
+        '{name:sql}")',
         page="sql-altertable",
         detect=_builds_index("u"),
     ),
@@ -135,9 +144,11 @@ RULES = (
         consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
         "writes block",
         help="build a unique index concurrently, and add the key USING INDEX in the next revision",
-        rewrite='op.create_index_concurrently("pk_jobs", "jobs", ["id"], unique=True)\n'
+        rewrite='op.create_index_concurrently("{name}", "{table}", [{columns}], '
+        "unique=True{schema})\n"
         "# the next revision\n"
-        'op.execute("ALTER TABLE jobs ADD CONSTRAINT pk_jobs PRIMARY KEY USING INDEX pk_jobs")',
+        'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} PRIMARY KEY USING '
+        'INDEX {name:sql}")',
         page="sql-altertable",
         detect=_builds_index("p"),
     ),
@@ -147,7 +158,8 @@ RULES = (
         consequence="{table} is scanned under ACCESS EXCLUSIVE to find nulls in the key {name}; "
         "reads and writes block",
         help="set the columns NOT NULL first, by way of a validated check",
-        rewrite='op.alter_column("jobs", "id", nullable=False)',
+        rewrite="for column in [{columns}]:  # each in the steps of require-proven-not-null\n"
+        '    op.alter_column("{table}", column, nullable=False{schema})',
         page="sql-altertable",
         detect=on("constraint_added", where=_key_on_nullable),
     ),
@@ -157,7 +169,7 @@ RULES = (
         consequence="the index of {name} is built under ACCESS EXCLUSIVE on {table}; reads and "
         "writes block, and PostgreSQL cannot build it concurrently",
         help="create it with the table, or in a maintenance window",
-        rewrite="# in the revision that creates the table",
+        rewrite="# in the revision that creates {table}",
         page="ddl-constraints",
         detect=_builds_index("x"),
     ),
@@ -167,7 +179,7 @@ RULES = (
         consequence="the lock that added {name} is held while {table} is scanned",
         help="validate it in the next revision",
         rewrite="# the next revision\n"
-        'op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_rank")',
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-altertable",
         detect=_validated_at_once,
     ),
@@ -176,9 +188,10 @@ RULES = (
         title="A domain constraint validated when it is added",
         consequence="{tables} is scanned to validate {name} of {domain}; writes block",
         help="add it NOT VALID (NOT NULL as a check), and validate it in the next revision",
-        rewrite="op.execute(\"ALTER DOMAIN slug ADD CONSTRAINT ck_slug CHECK (VALUE <> '') "
-        'NOT VALID")\n# the next revision\n'
-        'op.execute("ALTER DOMAIN slug VALIDATE CONSTRAINT ck_slug")',
+        rewrite='op.execute("ALTER DOMAIN {domain:sql} ADD CONSTRAINT {name:sql} CHECK (condition) '
+        'NOT VALID")\n'
+        "# the next revision\n"
+        'op.execute("ALTER DOMAIN {domain:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-alterdomain",
         detect=_domain_checks,
     ),
@@ -187,7 +200,7 @@ RULES = (
         title="A foreign key without an index on its columns",
         consequence="each DELETE in {to} scans {table}: no index begins with {columns}",
         help="build the index concurrently in an earlier revision",
-        rewrite='op.create_index_concurrently("ix_results_job_id", "results", ["job_id"])',
+        rewrite='op.create_index_concurrently("ix_{table}_{column}", "{table}", [{keys}]{schema})',
         page="ddl-constraints",
         detect=_without_index,
         level="warning",

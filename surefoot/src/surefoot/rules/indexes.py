@@ -48,7 +48,8 @@ RULES = (
         consequence="writes to {table} block until {name} is built",
         help="op.create_index_concurrently in a separate revision; for a partitioned table one for "
         "each partition, attached to an index created ON ONLY the table",
-        rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        rewrite="# with the options of the index\n"
+        'op.create_index_concurrently("{name}", "{table}", [{columns}]{schema})',
         page="sql-createindex",
         detect=on("index_created", where=_blocks_writers),
     ),
@@ -58,7 +59,7 @@ RULES = (
         consequence="dropping {name} takes ACCESS EXCLUSIVE on {table}; reads and writes block, "
         "also while it waits for running queries",
         help="op.drop_index_concurrently in a separate revision",
-        rewrite='op.drop_index_concurrently("ix_jobs_rank")',
+        rewrite='op.drop_index_concurrently("{name}"{schema})',
         page="sql-dropindex",
         detect=on("index_dropped", where=_is_alone),
     ),
@@ -67,7 +68,7 @@ RULES = (
         title="An index rebuilt without CONCURRENTLY",
         consequence="writes to {table} block until {name} is rebuilt, and so do reads that use it",
         help="op.reindex_concurrently in a separate revision",
-        rewrite='op.reindex_concurrently("ix_jobs_rank")',
+        rewrite='op.reindex_concurrently("{name}"{schema})',
         page="sql-reindex",
         detect=_rebuilt,
     ),
@@ -76,7 +77,8 @@ RULES = (
         title="A concurrent statement inside a transaction",
         consequence="PostgreSQL refuses {what} … inside a transaction",
         help="use its operation, such as op.create_index_concurrently, alone in a revision",
-        rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        rewrite="# alone in its revision, outside of a transaction:\n"
+        'op.create_index_concurrently("index", "table", ["column"])',
         page="sql-createindex",
         detect=stopped_by("25001"),
     ),
@@ -86,7 +88,7 @@ RULES = (
         consequence="an invalid index, left by a failed build, counts as existing; queries do not "
         "use it, and no error is raised",
         help="op.create_index_concurrently; it rebuilds an invalid index, and refuses another one",
-        rewrite='op.create_index_concurrently("ix_jobs_rank", "jobs", ["rank"])',
+        rewrite='op.create_index_concurrently("index", "table", ["column"])',
         page="sql-createindex",
         detect=_over_invalid,
     ),

@@ -44,7 +44,8 @@ def _gives(statement: Statement, name: str) -> bool:
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in unit.effects("dropped") if unit.phase != "contract" else ():
         if effect.facts["kind"] in TABLES:
-            yield Hit.of(statement, effect, kind=TABLES[effect.facts["kind"]], name=effect.relation)
+            kind, name = TABLES[effect.facts["kind"]], effect.relation
+            yield Hit.of(statement, effect, kind=kind, TABLE=kind.upper(), name=name)
 
 
 def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
@@ -56,7 +57,7 @@ def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
             pair = pair[::-1]
         dropped = facts["kind"] == "f" and facts["with_table"] != facts["with_referenced"]
         if dropped and statement.locks.get(pair[1]) == EXCLUSIVE:
-            yield Hit.at(statement, table=pair[0], other=pair[1])
+            yield Hit.at(statement, table=pair[0], other=pair[1], name=effect.name)
 
 
 def _attached(unit: TracedRevision) -> Iterator[Hit]:
@@ -87,7 +88,7 @@ RULES = (
         title="A table, view, type, function or schema renamed",
         consequence="the running release uses {what}, the next one {to}; one of them fails",
         help="create {to} as a view of {what}, or the reverse, until no release uses the old name",
-        rewrite='op.execute("CREATE VIEW tasks AS SELECT * FROM jobs")',
+        rewrite='op.execute("CREATE VIEW {to:sql} AS SELECT * FROM {what:sql}")',
         page="sql-createview",
         detect=_renamed,
     ),
@@ -96,7 +97,11 @@ RULES = (
         title="A table or view dropped while the running release may use it",
         consequence="the running release fails wherever it uses the {kind} {name}",
         help="deploy a release that does not use it, then drop it in a contract revision",
-        rewrite='phase = "contract"\n\n\ndef upgrade() -> None:\n    op.drop_table("results")',
+        rewrite='phase = "contract"\n'
+        "\n"
+        "\n"
+        "def upgrade() -> None:\n"
+        '    op.execute("DROP {TABLE} {name:sql}")',
         page="sql-droptable",
         detect=_dropped,
     ),
@@ -106,8 +111,9 @@ RULES = (
         consequence="dropping {table} also takes ACCESS EXCLUSIVE on {other}; reads and writes of "
         "{other} block",
         help="drop its foreign keys one by one in separate revisions, then the table",
-        rewrite='op.drop_constraint("fk_results_job_id", "results")\n'
-        '# the next revision\nop.drop_table("results")',
+        rewrite='op.drop_constraint("{name}", "{table}"{schema})\n'
+        "# the next revision\n"
+        'op.drop_table("{table}"{schema})',
         page="sql-droptable",
         detect=_locks_referenced,
     ),
@@ -116,10 +122,9 @@ RULES = (
         title="A partition created in its parent",
         consequence="creating {name} takes ACCESS EXCLUSIVE on {table}; reads and writes block",
         help="create a table with a check on the bounds of the partition, then ATTACH it",
-        rewrite='op.execute("CREATE TABLE events_2027 (LIKE events INCLUDING ALL)")\n'
+        rewrite='op.execute("CREATE TABLE {name:sql} (LIKE {table:sql} INCLUDING ALL)")\n'
         "# add a check on its bounds; in the next revision:\n"
-        'op.execute(\n    "ALTER TABLE events ATTACH PARTITION events_2027 "\n'
-        "    \"FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')\"\n)",
+        'op.execute("ALTER TABLE {table:sql} ATTACH PARTITION {name:sql} FOR VALUES …")',
         page="ddl-partitioning",
         detect=on("partition_created", where=locks_out),
     ),
@@ -129,10 +134,11 @@ RULES = (
         consequence="{read} is scanned under ACCESS EXCLUSIVE to find rows outside its bounds; its "
         "reads and writes block",
         help="add a check on its bounds to {read} NOT VALID, validate it, then attach {name}",
-        rewrite='op.create_check_constraint(\n    op.f("ck_events_2026"),\n    "events_2026",\n'
-        "    \"at >= '2026-01-01' AND at < '2027-01-01'\",\n    postgresql_not_valid=True,\n)\n"
+        rewrite='op.execute("ALTER TABLE {read:sql} ADD CONSTRAINT bounds CHECK (…) NOT VALID")\n'
         "# the next revision\n"
-        'op.execute("ALTER TABLE events_2026 VALIDATE CONSTRAINT ck_events_2026")',
+        'op.execute("ALTER TABLE {read:sql} VALIDATE CONSTRAINT bounds")\n'
+        "# the one after it\n"
+        'op.execute("ALTER TABLE {table:sql} ATTACH PARTITION {name:sql} FOR VALUES …")',
         page="ddl-partitioning",
         detect=_attached,
     ),
@@ -142,7 +148,7 @@ RULES = (
         consequence="detaching {name} takes ACCESS EXCLUSIVE on {table} and {name}; reads and "
         "writes block",
         help="op.detach_partition_concurrently in a separate revision",
-        rewrite='op.detach_partition_concurrently("events", "events_2020")',
+        rewrite='op.detach_partition_concurrently("{table}", "{name}")',
         page="ddl-partitioning",
         detect=on("detached", where=locks_out),
         since=14,
@@ -162,7 +168,8 @@ RULES = (
         title="A table made logged or unlogged",
         consequence="{table} is rewritten under ACCESS EXCLUSIVE; reads and writes block",
         help="create a new table, copy the rows in batches and swap the two",
-        rewrite='op.execute("CREATE UNLOGGED TABLE cache_new (LIKE cache INCLUDING ALL)")',
+        rewrite='op.execute("CREATE TABLE {table}_new (LIKE {table:sql} INCLUDING ALL)")\n'
+        "# or CREATE UNLOGGED TABLE; copy the rows in batches, then swap the two",
         page="sql-altertable",
         detect=on("persistence_changed", where=lambda s, e: e.relation in s.rewrites),
     ),
@@ -171,7 +178,7 @@ RULES = (
         title="A materialized view refreshed without CONCURRENTLY",
         consequence="reads of {view} block until it is computed",
         help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on the view",
-        rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY usage")',
+        rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY {view:sql}")',
         page="sql-refreshmaterializedview",
         detect=on("rewritten", where=_refreshed),
     ),
@@ -180,7 +187,7 @@ RULES = (
         title="An enum value used in the transaction that adds it",
         consequence="PostgreSQL refuses to use a value before it is committed",
         help="op.add_enum_value in a separate, earlier revision",
-        rewrite='op.add_enum_value("job_status", "PAUSED", after="RUNNING")',
+        rewrite='# an earlier revision\nop.add_enum_value("type", "value")',
         page="sql-altertype",
         detect=stopped_by("55P04"),
     ),
@@ -191,7 +198,7 @@ RULES = (
         "fails",
         help="add {to}, deploy a release that writes it, update the rows in batches, then drop "
         "{value}",
-        rewrite='op.add_enum_value("job_status", "DONE")',
+        rewrite='op.add_enum_value("{type}", "{to}")',
         page="sql-altertype",
         detect=on("value_renamed"),
     ),

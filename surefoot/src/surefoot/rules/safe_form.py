@@ -14,6 +14,8 @@ from typing import Any
 
 from surefoot.quoting import quoted
 
+# Their names may be qualified, as a message has them; an operation takes the schema apart.
+_IN_A_SCHEMA = ("table", "view", "name")
 _NAME = re.compile(r"\{(\w+)(:sql)?\}")
 
 
@@ -22,18 +24,21 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
 
     def fill(found: re.Match[str]) -> str:
         key, sql = found.groups()
-        schema, _, table = str(values.get("table") or "table").rpartition(".")
         if key == "schema":
+            schema = str(values.get("table", "")).rpartition(".")[0]
             return f', schema="{_escaped(schema)}"' if schema else ""
         value = values.get(key) or key
-        if isinstance(value, (tuple, list)):
-            return ", ".join(f'"{_escaped(each)}"' for each in value)
+        if value == key or (isinstance(value, tuple) and not all(value)):
+            return key  # as the name of an expression
+        if isinstance(value, tuple):
+            spelled = map(quoted, value) if sql else (f'"{_escaped(each)}"' for each in value)
+            return _escaped(", ".join(spelled)) if sql else ", ".join(spelled)
         if sql:
             return _escaped(".".join(map(quoted, str(value).split("."))))
-        return _escaped(table if key == "table" else str(value))
+        return _escaped(value.rpartition(".")[2] if key in _IN_A_SCHEMA else str(value))
 
     return _NAME.sub(fill, template)
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -75,7 +75,7 @@ RULES = (
         title="A revision that imports the application",
         consequence="{name} may have changed when this revision runs on a new database",
         help="define the parts that the revision needs in its file, as they are now",
-        rewrite='jobs = sa.table("jobs", sa.column("id", sa.BigInteger()))',
+        rewrite='table = sa.table("table", sa.column("id", sa.BigInteger()))',
         detect=_imports,
     ),
     _Rule(
@@ -94,7 +94,7 @@ RULES = (
         title="A suppression without a reason",
         consequence="a later reader cannot tell whether {rule} may still be suppressed here",
         help="# allow {rule}: the reason",
-        rewrite="# allow avoid-truncate: the cache is rebuilt at every start",
+        rewrite="# allow {rule}: the reason",
         detect=_suppressed_without_reason,
     ),
     UNUSED,

@@ -142,7 +142,7 @@ RULES = (
         title="A setting that outlives the revision",
         consequence="{names} stays changed for the revisions after this one",
         help="use SET LOCAL, which ends with the transaction",
-        rewrite="op.execute(\"SET LOCAL search_path = 'archive'\")",
+        rewrite="op.execute(\"SET LOCAL {names} = 'value'\")",
         page="sql-set",
         detect=_outlives,
     ),
@@ -152,7 +152,7 @@ RULES = (
         consequence="the run holds an advisory lock so that no other one starts; the statement "
         "releases it",
         help="release locks of your own by their numbers",
-        rewrite='op.execute("SELECT pg_advisory_unlock(42)")',
+        rewrite='op.execute("SELECT pg_advisory_unlock(42)")  # the number of the lock',
         page="explicit-locking",
         detect=_unlocks,
     ),
@@ -193,7 +193,8 @@ RULES = (
         consequence="TRUNCATE takes ACCESS EXCLUSIVE on {table}; reads and writes block, and the "
         "running release loses the rows",
         help="delete the rows in batches",
-        rewrite="# DELETE FROM cache WHERE id IN (SELECT id FROM cache LIMIT 10000), repeated",
+        rewrite="# outside of a revision, until no row is left:\n"
+        "# DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 10000))",
         page="sql-truncate",
         detect=_each(lambda statement: statement.emptied),
     ),
