@@ -11,10 +11,15 @@ from alembic.config import CommandLine, Config
 from alembic.environment import EnvironmentContext
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from alembic.runtime.migration import StampStep
+from alembic.runtime.migration import HeadMaintainer, StampStep
 from alembic.util.langhelpers import ModuleClsProxy
 
-from surefoot.compat.alembic import CREATES_NOTHING, command_name, create_version_table_once
+from surefoot.compat.alembic import (
+    CREATES_NOTHING,
+    command_name,
+    create_version_table_once,
+    rows_after,
+)
 
 
 def test_a_proxy_is_installed_and_removed_by_these_methods() -> None:
@@ -62,6 +67,21 @@ def test_a_script_creates_the_version_table_where_there_is_none() -> None:
     create_version_table_once(ctx)
     ctx.run_migrations()
     assert "CREATE TABLE IF NOT EXISTS alembic_version" in written.getvalue()
+
+
+def test_the_rows_after_a_step_are_those_of_all_branches() -> None:
+    """Alembic writes each change of a row by one of three methods, and nothing else writes."""
+    methods = {name: f for name, f in vars(HeadMaintainer).items() if inspect.isfunction(f)}
+    assert {name for name, f in methods.items() if "_exec(" in inspect.getsource(f)} == {
+        "_insert_version",
+        "_delete_version",
+        "_update_version",
+    }
+    ctx = MigrationContext.configure(url="postgresql+asyncpg://", opts={"as_sql": True})
+    up = [StampStep((), ("1",), True, True), StampStep(("1",), ("2",), True, False)]
+    steps = [*up, StampStep((), ("3",), True, True), StampStep(("2", "3"), ("4",), True, False)]
+    found = list(rows_after(ctx, ("0",), steps))  # type: ignore[arg-type]  # steps of a stamp
+    assert found == [("0", "1"), ("0", "2"), ("0", "2", "3"), ("0", "4")]
 
 
 class Step(StampStep):

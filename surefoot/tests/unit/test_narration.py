@@ -44,9 +44,9 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transa
         ),
         (RevisionDone(DONE, 1, 3), ["  1 of 3  0002  Add b  0.2 s"]),
         (RevisionDone(replace(DONE, title=""), 1, 1), ["  1 of 1  0002  0.2 s"]),
-        (Finished(REPORT, HEADS), ["OK  1 applied in 1.5 s. Undo: alembic downgrade 0001"]),
+        (Finished(REPORT, HEADS, "0001"), ["OK  1 applied in 1.5 s. Undo: alembic downgrade 0001"]),
         (
-            Finished(replace(REPORT, steps=(replace(DONE, direction="downgrade"),)), HEADS),
+            Finished(replace(REPORT, steps=(replace(DONE, direction="downgrade"),)), HEADS, "0001"),
             ["OK  1 reverted in 1.5 s. Redo: alembic upgrade 0001"],
         ),
         (

@@ -9,6 +9,10 @@ MigrationContext                creates the version table. Alembic does it in a 
                                 that `alembic current` sets) leaves it to the run, after the guards.
 MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
                                 online run creates it where there is none.
+HeadMaintainer                  knows which rows of its table a step leaves, and writes them.
+  ._insert_version              `rows_after` has it follow the steps of a plan and write nothing:
+  ._delete_version              a step does not name the rows of other branches.
+  ._update_version
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
@@ -18,10 +22,11 @@ Config.cmd_opts.cmd             the function that the command line chose. `cmd_o
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from alembic.runtime.migration import HeadMaintainer
 from alembic.script import revision
 from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy.schema import CreateTable
@@ -29,6 +34,7 @@ from sqlalchemy.schema import CreateTable
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.migration import MigrationContext
+    from alembic.runtime.migration import RevisionStep
 
 CREATES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 # The objects that `op` or `context` mean, the newest last: calls may be nested.
@@ -63,6 +69,30 @@ def create_version_table_once(ctx: MigrationContext) -> None:
     table: Any = ctx._version
     statement = CreateTable(table, if_not_exists=True)
     table.create = lambda _connection: ctx.execute(statement)
+
+
+class _Rows(HeadMaintainer):
+    """The rows of the version table, in memory."""
+
+    def _insert_version(self, version: str) -> None:
+        self.heads.add(version)
+
+    def _delete_version(self, version: str) -> None:
+        self.heads.remove(version)
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        self._delete_version(from_)
+        self._insert_version(to_)
+
+
+def rows_after(
+    ctx: MigrationContext, heads: Iterable[str], steps: Iterable[RevisionStep]
+) -> Iterator[tuple[str, ...]]:
+    """The revisions that the version table names after each step, of all branches."""
+    rows = _Rows(ctx, heads)
+    for step in steps:
+        rows.update_to_step(step)
+        yield tuple(sorted(rows.heads))
 
 
 def install() -> None:

@@ -5,21 +5,22 @@ from dataclasses import replace
 from functools import partial
 
 from surefoot.catalog import Catalog, snapshot
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.run.commands import upgrade
 from surefoot.target import Target
 
 
 async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-    """The revisions with the fingerprint of the schema after each.
+    """The revisions with the fingerprint of the schema after each, None where branches were mixed.
 
     `scratch` is an empty database that may be filled. On failure: as `upgrade`.
     """
-    found = []
+    found: list[Revision] = []
     for revision in revisions:
         await upgrade(scratch, revision.id, measure=False)
-        catalog = await catalog_of(scratch)
-        found.append(replace(revision, fingerprint=catalog.fingerprint()))
+        is_alone = len(ancestors(revisions, [revision.id])) == len(found) + 1
+        fingerprint = (await catalog_of(scratch)).fingerprint() if is_alone else None
+        found.append(replace(revision, fingerprint=fingerprint))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision
+from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.connect.failures import sqlstate
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.gaps import UNSEEN
@@ -77,12 +77,23 @@ async def lint(
     tried_on = await server_major(scratch)
     major = major or tried_on
     folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
-    start, to = chosen[0].down, chosen[-1].id
+    start, to = chosen[0].down, _last_of(chosen, revisions)
     text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
     traced = await trace(
         scratch, folder, start=start, to=to, rows=rows, back=back, text=text, listen=listen
     )
     return replace(judgement(chosen, traced, major), tried_on=tried_on)
+
+
+def _last_of(chosen: Sequence[Revision], chain: Sequence[Revision]) -> Sequence[str]:
+    """The revisions that no other chosen one builds on; several where they are in branches."""
+    last: list[str] = []
+    below: frozenset[str] = frozenset()
+    for revision in reversed(chosen):
+        if revision.id not in below:
+            last.insert(0, revision.id)
+            below |= ancestors(chain, [revision.id])
+    return last
 
 
 def chosen_of(revisions: Sequence[Revision], wanted: Iterable[str] | None) -> Sequence[Revision]:

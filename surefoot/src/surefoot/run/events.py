@@ -32,10 +32,14 @@ class RevisionDone:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run reached its end. `heads` are the newest revisions of this build."""
+    """The run reached its end. `heads` are the newest revisions of this build.
+
+    `back` is what the opposite command takes to lead back, where there is one such revision.
+    """
 
     report: Report
     heads: frozenset[str]
+    back: str | None = None
 
 
 @dataclass(frozen=True)

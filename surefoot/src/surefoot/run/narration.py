@@ -79,12 +79,13 @@ def _finished(event: events.Finished) -> str:
         return f"OK  {report.database} is {at}{_names(report.after)}. Nothing to do. ({took})"
     direction = report.steps[-1].direction
     _, done = _VERBS[direction]
-    rest = {
-        "upgrade": f"Undo: alembic downgrade {_names(report.before)}",
-        "downgrade": f"Redo: alembic upgrade {_names(report.before)}",
-        "stamp": "The schema is untouched.",
-    }
-    return f"OK  {len(report.steps)} {done} in {took}. {rest[direction]}"
+    rest = "The schema is untouched."
+    if direction != "stamp":
+        again, opposite = ("Undo", "downgrade") if direction == "upgrade" else ("Redo", "upgrade")
+        rest = f"{again}: alembic {opposite} {event.back}"
+        if event.back is None:
+            rest = f"It was at {_names(report.before)}"
+    return f"OK  {len(report.steps)} {done} in {took}. {rest}"
 
 
 def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:

@@ -62,7 +62,15 @@ class Recorder:
     def end(self, heads: Collection[str]) -> None:
         """The run reached its end; `accept_ahead` has reported it already where it was called."""
         if not self._is_ahead:
-            self.listen(Finished(self.report(), frozenset(heads)))
+            self.listen(Finished(self.report(), frozenset(heads), self._back()))
+
+    def _back(self) -> str | None:
+        """A downgrade to the only revision reverts no branch beside it, nor what is below."""
+        is_line = all(len(each.before) <= 1 == len(each.after) for each in self.plan)
+        is_upgrade = any(each.direction == "upgrade" for each in self.plan)
+        if len(self.before) > 1 or (is_upgrade and self.before and not is_line):
+            return None
+        return "".join(self.before) or "base"
 
     def report(self) -> Report:
         """The record of the run up to now."""

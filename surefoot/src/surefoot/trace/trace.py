@@ -70,7 +70,7 @@ async def trace(
     versions: Path,
     *,
     start: Sequence[str],
-    to: str = "head",
+    to: Sequence[str] = ("head",),
     rows: int = ROWS,
     back: bool = False,
     text: str | None = None,
@@ -100,14 +100,17 @@ async def trace(
         if rows:
             await seed(session, rows, scratch.version_table, text)
 
-        async def run(command: Callable[..., Awaitable[object]], to: str, *, retry: bool) -> Trace:
+        async def run(
+            command: Callable[..., Awaitable[object]], to: Sequence[str], *, retry: bool
+        ) -> Trace:
             tracer = Tracer(versions, LockProbe(session, reader))
             repeated: set[str | None] = set()
             while True:
                 failure = None
                 with tracer.on(engine.sync_engine, await table_sizes(session)):
                     try:
-                        await command(scratch, to, listen=listen, measure=False)
+                        for each in to:
+                            await command(scratch, each, listen=listen, measure=False)
                     except SurefootError as error:
                         failure = error
                 last = tracer.last
@@ -121,9 +124,7 @@ async def trace(
         if not back or len(start) > 1:
             return traced
         # With the sample rows: a downgrade that fails on them would fail on the target too.
-        return replace(
-            traced, back=await run(downgrade, start[0] if start else "base", retry=False)
-        )
+        return replace(traced, back=await run(downgrade, start or ["base"], retry=False))
 
 
 async def _set_time_zone(engine: AsyncEngine) -> None:

@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
+from surefoot.compat.alembic import rows_after
 from surefoot.errors import CommandUnknown, DatabaseAhead
 from surefoot.ledger.glance import ids
 from surefoot.run.guards.scripts import refuse_unread, synchronous
@@ -77,20 +78,23 @@ def recorded(
         if migration is not None:
             migration.found(heads)
         planned = list(function(heads, ctx))
-        plan = [_planned(step.info, step.doc) for step in planned]
-        if migration is None and plan:
-            raise CommandUnknown(_name(function), "runs revisions, while its command only reads")
-        if migration is not None:
-            refuse_unread(script, migration.revisions)
-            migration.planned(ctx, heads, plan)
+        if migration is None:
+            if planned:
+                what = "runs revisions, while its command only reads"
+                raise CommandUnknown(_name(function), what)
+            recorder.begin(tuple(heads), ())
+            return
+        refuse_unread(script, migration.revisions)
+        after = list(rows_after(ctx, heads, planned))
+        plan = list(map(_planned, planned, [tuple(heads), *after], after))
+        migration.planned(ctx, heads, plan)
         # A purge has emptied the table in this transaction.
         recorder.begin(tuple(heads) or recorder.before, plan)
-        if migration is not None:
-            for step, about in zip(planned, plan, strict=True):
-                step.migration_fn = synchronous(about.revision, step.migration_fn)
-                migration.revision_starts(about)
-                yield step
-                migration.revision_done()
+        for step, about in zip(planned, plan, strict=True):
+            step.migration_fn = synchronous(about.revision, step.migration_fn)
+            migration.revision_starts(about)
+            yield step
+            migration.revision_done()
 
     return steps
 
@@ -133,16 +137,14 @@ def _name(function: Function) -> str:
     return getattr(function, "__qualname__", repr(function))
 
 
-def _planned(info: MigrationInfo, doc: str | None) -> PlannedRevision:
+def _planned(
+    step: RevisionStep, before: tuple[str, ...], after: tuple[str, ...]
+) -> PlannedRevision:
+    info: MigrationInfo = step.info
     direction = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
     named = info.destination_revision_ids if info.is_stamp else info.up_revision_ids
-    return PlannedRevision(
-        ", ".join(named) or "base",
-        (doc or "").strip().rstrip("."),
-        direction,
-        info.source_revision_ids,
-        info.destination_revision_ids,
-    )
+    title = (step.doc or "").strip().rstrip(".")
+    return PlannedRevision(", ".join(named) or "base", title, direction, before, after)
 
 
 def _known(script: ScriptDirectory, revision: str) -> bool:
