@@ -219,6 +219,41 @@ def test_a_method_has_lines_as_any_function() -> None:
     assert unseen(source, frozenset({4, 9})) == [(5, 5)]
 
 
+# A condition, and the lines that are reported of its two branches where neither ran.
+BRANCHES: Mapping[str, tuple[int, int]] = {
+    'op.get_bind().dialect.name == "sqlite"': (6, 6),
+    'op.get_context().dialect.name != "postgresql"': (6, 6),
+    'bind.engine.name in ("mysql", "mariadb")': (6, 6),
+    'not (dialect == "postgresql" or dialect == "sqlite")': (6, 6),
+    'dialect_name == "sqlite" and op.get_bind()': (6, 6),
+    'op.get_bind().dialect.name == "postgresql"': (3, 3),
+    'op.get_bind().dialect.name == "postgresql" and count(op)': (3, 6),
+    "bind.dialect.server_version_info == (9,)": (3, 6),
+    'environ["KIND"] == "oracle"': (3, 6),
+    "bind.dialect.name == NAME": (3, 6),
+}
+
+
+@pytest.mark.parametrize("condition", BRANCHES)
+def test_nothing_is_said_of_a_branch_for_another_dialect(condition: str) -> None:
+    """Neither branch ran; the other condition may be true on another database."""
+    source = (
+        f"def upgrade():\n    if {condition}:\n        op.execute('SELECT 1')\n"
+        "        print('done')\n    elif True:\n        op.execute('SELECT 2')\n"
+    )
+    assert unseen(source, frozenset({2})) == [BRANCHES[condition]]
+
+
+def test_lines_that_are_left_out_together_are_reported_once() -> None:
+    """Also where some of them call nothing; a message alone is nothing."""
+    source = (
+        "def upgrade():\n    for row in rows():\n        x = row.id\n        op.execute(x)\n"
+        "        y = 1\n        op.execute(y)\n        y += 1\n    if not x:\n"
+        "        logger.info('nothing')\n        print('nothing')\n"
+    )
+    assert unseen(source, frozenset({2, 8})) == [(4, 6)]
+
+
 async def test_many_new_rows_under_a_lock_are_work(bench: Bench, tmp_path: Path) -> None:
     """However few rows are read."""
     result = await linted(

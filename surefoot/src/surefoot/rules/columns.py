@@ -38,7 +38,7 @@ def _proves_not_null(statement: Statement, effect: Effect) -> bool:
 
 def _is_checked(statement: Statement, effect: Effect) -> bool:
     """Whether a change of type scans the table or rebuilds its indexes."""
-    indexed = frozenset(statement.tables[index] for index in statement.rebuilds)
+    indexed = frozenset(statement.tables[i] for i in statement.rebuilds & statement.tables.keys())
     return not rewrites(statement, effect) and (
         scans(statement, effect) or statement.within(effect.relation, indexed)
     )

@@ -4,10 +4,15 @@ A revision that breaks one of them has no verdict: it is `unknown`.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from surefoot.rules.findings import Hit, Rule, TracedRevision
+
+# How a revision asks for the dialect, and what else it may be.
+_DIALECT = re.compile(r"(dialect|dialect_?name|(dialect|engine)\.name)$", re.IGNORECASE)
+_DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
 
 
 def _incomplete(unit: TracedRevision) -> Iterator[Hit]:
@@ -27,7 +32,8 @@ def _unseen_lines(unit: TracedRevision) -> Iterator[Hit]:
 def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
     """The lines that call something and did not run, in upgrade() and all that it ran.
 
-    Nothing is said of a `raise`, which ends the revision, and of a choice within one line.
+    Nothing is said of a `raise`, which ends the revision, of a message, of a choice within one
+    line, and of a branch for another dialect. Lines without a call between others are included.
     """
     found: list[tuple[int, int]] = []
     for function in _functions(ast.parse(source).body):
@@ -35,13 +41,13 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
         ran = [not executed.isdisjoint(range(a, b + 1)) for a, b, _ in parts]
         if function.name != "upgrade" and not any(ran):
             continue
+        is_open = False
         for (first, last, calls), was_run in zip(parts, ran, strict=True):
-            if was_run or not calls:
-                continue
-            if found and found[-1][1] >= first - 1:
-                found[-1] = (found[-1][0], last)
-            else:
-                found.append((first, last))
+            if was_run:
+                is_open = False
+            elif calls:
+                found.append((found.pop()[0] if is_open else first, last))
+                is_open = True
     return found
 
 
@@ -71,11 +77,42 @@ def _parts(body: Sequence[ast.stmt]) -> Iterator[tuple[int, int, bool]]:
         ]
         last = inner[0].lineno - 1 if inner and hasattr(inner[0], "lineno") else None
         calls = not isinstance(statement, ast.Raise) and any(
-            isinstance(node, (ast.Call, ast.Await)) for part in head for node in ast.walk(part)
+            isinstance(node, ast.Await) or (isinstance(node, ast.Call) and not _tells(node))
+            for part in head
+            for node in ast.walk(part)
         )
         yield statement.lineno, max(statement.lineno, last or statement.end_lineno or 0), calls
+        if isinstance(statement, ast.If) and (holds := _holds(statement.test)) is not None:
+            inner = statement.body if holds else statement.orelse
         for part in inner:
             yield from _parts(part.body if not isinstance(part, ast.stmt) else [part])
+
+
+def _tells(call: ast.Call) -> bool:
+    """Whether a call writes a message."""
+    words = ast.unparse(call.func).lower().split(".")
+    return words == ["print"] or words[0].strip("_") in ("log", "logger", "logging", "warnings")
+
+
+def _holds(test: ast.expr) -> bool | None:
+    """Whether a condition on the dialect holds on PostgreSQL; None for any other condition."""
+    match test:
+        case ast.UnaryOp(op=ast.Not()):
+            held = _holds(test.operand)
+            return None if held is None else not held
+        case ast.BoolOp():
+            decides = isinstance(test.op, ast.Or)
+            held_ = [_holds(value) for value in test.values]
+            return decides if decides in held_ else None if None in held_ else not decides
+        case ast.Compare(left=left, ops=[how], comparators=[other]):
+            try:
+                names = set(re.split(r"\W+", str(ast.literal_eval(other)))) - {""}
+            except ValueError:
+                return None
+            if not _DIALECT.search(ast.unparse(left)) or not names <= _DIALECTS:
+                return None
+            return ("postgresql" in names) == isinstance(how, (ast.Eq, ast.In))
+    return None
 
 
 RULES = (
