@@ -43,6 +43,8 @@ INSERT INTO parts VALUES (1, 1), (2, 2);
 CREATE TABLE parent_of (id int); CREATE TABLE heir (n int) INHERITS (parent_of);
 INSERT INTO heir VALUES (1, 1);
 CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS rows FROM t;
+CREATE TABLE computed (n int, twice int GENERATED ALWAYS AS (n * 2) STORED);
+INSERT INTO computed VALUES (1);
 CREATE TABLE empty (id int, n numeric(10, 4));
 CREATE TABLE lists (id int, tags text[]); INSERT INTO lists VALUES (1, '{a}');
 DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext') THEN
@@ -248,6 +250,7 @@ HARMLESS: dict[str, list[str]] = {
     "temporary table": ["CREATE TEMP TABLE w AS SELECT * FROM t", "TRUNCATE w", "DROP TABLE w"],
     "rolled back": ["SAVEPOINT a", "DROP TABLE child", "ROLLBACK TO a"],
     "large object made": ["SELECT lo_from_bytea(0, 'more')"],
+    "generated column": ["ALTER TABLE computed DROP twice"],
     "enum value": ["ALTER TYPE mood RENAME VALUE 'good' TO 'fine'"],
     "nothing": ["SELECT 1"],
 }

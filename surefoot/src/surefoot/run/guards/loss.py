@@ -221,6 +221,8 @@ class LossGuard:
             yield f"{_number(deleted, 'row')} of {was.label}"
         for old, new in changed:
             name = f"{was.label}.{old.name}"
+            if new is None and old.generated:
+                continue  # it has no value of its own
             if new is None:
                 is_table = was.kind == "r"
                 yield f"column {name} ({was.estimate})" if is_table else f"attribute {name}"
