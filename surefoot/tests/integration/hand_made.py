@@ -25,6 +25,14 @@ def _one(statements: str, *found: str, note: str | None = None) -> HandMade:
 BESIDE = """
 CREATE TABLE listed (id int) PARTITION BY LIST (id);
 CREATE TABLE loose (id int);
+CREATE TABLE listed_1 PARTITION OF listed FOR VALUES IN (5) PARTITION BY RANGE (id);
+CREATE TABLE listed_1_1 PARTITION OF listed_1 FOR VALUES FROM (0) TO (9);
+CREATE TABLE ancestor (id int, name text);
+CREATE TABLE heir (more int) INHERITS (ancestor);
+CREATE SEQUENCE counted;
+CREATE TABLE numbered (n bigint DEFAULT nextval('counted'));
+CREATE VIEW lower_view AS SELECT n FROM numbered;
+CREATE VIEW upper_view AS SELECT n FROM lower_view;
 CREATE COLLATION theirs (LOCALE = 'C');
 CREATE OPERATOR @@@ (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text);
 CREATE TEXT SEARCH DICTIONARY theirs (TEMPLATE = pg_catalog.simple);
@@ -92,6 +100,27 @@ CHANGES = {
         "missing index uq_jobs_active",
     ),
     "serial column dropped": _one("ALTER TABLE a DROP ser", "missing column a.ser"),
+    "columns added": _one(
+        "ALTER TABLE files ADD note text, ADD other int",
+        "unexpected column files.other",
+        "unexpected column files.note",
+    ),
+    "column of a parent table added": _one(
+        "ALTER TABLE ancestor ADD more int", "unexpected column ancestor.more"
+    ),
+    "column of a parent table dropped": _one(
+        "ALTER TABLE ancestor DROP name", "missing column ancestor.name"
+    ),
+    "check of a parent table added": _one(
+        "ALTER TABLE ancestor ADD CONSTRAINT c CHECK (id > 0)", "unexpected constraint ancestor.c"
+    ),
+    "column renamed with a check": _one(
+        "ALTER TABLE jobs RENAME operation TO operated",
+        "missing column jobs.operation",
+        "changed definition of constraint jobs.ck_jobs_operation_not_empty",
+        "changed definition of index uq_jobs_active",
+        "unexpected column jobs.operated",
+    ),
     "column renamed": _one(
         "ALTER TABLE api_keys RENAME last_used_at TO used_at",
         "unexpected column api_keys.used_at",
@@ -257,6 +286,14 @@ CHANGES = {
     "partition detached": _one(
         "ALTER TABLE part DETACH PARTITION part_1", "missing partition part_1"
     ),
+    "partition detached and changed": _one(
+        "ALTER TABLE part DETACH PARTITION part_1; ALTER TABLE part_1 ADD more int",
+        "missing partition part_1",
+    ),
+    "partition with partitions dropped": _one("DROP TABLE listed_1", "missing partition listed_1"),
+    "table with partitions of partitions dropped": _one(
+        "DROP TABLE listed", "missing table listed"
+    ),
     "partition added": _one(
         "CREATE TABLE part_2 PARTITION OF part DEFAULT", "unexpected partition part_2"
     ),
@@ -274,6 +311,11 @@ CHANGES = {
         "unexpected partition loose",
     ),
     "sequence added": _one("CREATE SEQUENCE numbers", "unexpected sequence numbers"),
+    "sequence of a default dropped": _one(
+        "DROP SEQUENCE counted CASCADE",
+        "missing sequence counted",
+        "changed default of column numbered.n",
+    ),
     "sequence dropped": _one("DROP SEQUENCE sq", "missing sequence sq"),
     "sequence changed": _one(
         "ALTER SEQUENCE sq INCREMENT 3 NO CYCLE", "changed definition of sequence sq"
@@ -303,6 +345,12 @@ CHANGES = {
         "CREATE VIEW names AS SELECT name FROM volume_usage", "unexpected view names"
     ),
     "view dropped": _one("DROP VIEW volume_usage", "missing view volume_usage"),
+    "view renamed under a view": _one(
+        "ALTER VIEW lower_view RENAME TO lowest_view",
+        "missing view lower_view",
+        "changed definition of view upper_view",
+        "unexpected view lowest_view",
+    ),
     "view changed": _one(
         "CREATE OR REPLACE VIEW v6 AS SELECT s.c FROM (SELECT count(*) + 1 AS c FROM a) s",
         "changed definition of view v6",

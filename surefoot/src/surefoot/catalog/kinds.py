@@ -83,6 +83,7 @@ class Partition(TableObject):
     bound: str
     comment: str | None = None
     options: Names | None = None
+    partition_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from surefoot.catalog.kinds import (
     UNDECLARED,
     UNDECLARED_KINDS,
     Attribute,
+    Attributes,
     Column,
     Kind,
     SchemaObject,
@@ -34,6 +35,9 @@ class Key(NamedTuple):
 
     kind: str
     name: str
+
+
+_OF_PARTITION: Attributes = frozenset({"partition key"})
 
 
 @dataclass(frozen=True)
@@ -104,16 +108,22 @@ class Catalog:
         """The SHA-256 of the objects and the method; the same on every supported server.
 
         Owners and privileges are left out, and so are extensions: an operator may install one
-        beside the schema, and dropping one drops the objects that need it.
+        beside the schema, and dropping one drops the objects that need it. The key by which a
+        partition is divided again is left out, so that those of before stay comparable.
         """
         listing: list[list[object]] = [
-            [*key, sorted(found.without(ON_DEMAND).attributes().items())]
+            [*key, sorted(found.without(_unprinted(key)).attributes().items())]
             for key, found in sorted(self.objects.items(), key=lambda item: item[0])
             if key.kind != "extension"
         ]
         listing += ([name, other.fingerprint()] for name, other in sorted(self.others.items()))
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest() + FINGERPRINT_METHOD
+
+
+def _unprinted(key: Key) -> Attributes:
+    """The attributes that are no part of a fingerprint."""
+    return ON_DEMAND | _OF_PARTITION if key.kind == "partition" else ON_DEMAND
 
 
 # The catalog of an empty schema.

@@ -25,7 +25,8 @@ FROM relation c WHERE c.is_table
 """,
     ("partition", "pg_class"): """
 SELECT c.oid, c.relname AS name, p.relname AS table, c.reloptions AS options,
-       pg_get_expr(c.relpartbound, c.oid, true) AS bound
+       pg_get_expr(c.relpartbound, c.oid, true) AS bound,
+       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key
 FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
 WHERE c.relnamespace = (SELECT oid FROM namespace) AND c.relispartition
   AND c.relkind IN ('r', 'p', 'f')

@@ -72,7 +72,8 @@ def _create(key: Key, item: SchemaObject) -> str:
     name = quoted(item.name)
     match item:
         case kinds.Partition():
-            return f"CREATE TABLE {name} PARTITION OF {quoted(item.table)} {item.bound}"
+            by = f" PARTITION BY {item.partition_key}" if item.partition_key else ""
+            return f"CREATE TABLE {name} PARTITION OF {quoted(item.table)} {item.bound}{by}"
         case kinds.Constraint():
             return (
                 f"ALTER TABLE {quoted(item.table)} ADD CONSTRAINT {name} {item.definition}"

@@ -4,14 +4,14 @@ A missing or unexpected table includes its columns, constraints and indexes, a c
 and a detached partition the table that it became.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.changes import attach, detach
 from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import Constraint, Partition, Sequence, table_of
+from surefoot.catalog.kinds import Constraint, Partition, Sequence, Table, table_of
 from surefoot.catalog.order import in_order
 from surefoot.catalog.statements import validate
 from surefoot.differences import repair
@@ -27,22 +27,33 @@ _OWNERS = ("table", "view", "materialized view", "partition")
 def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     """The deviations of `found` from `expected`: drops first, then changes, then creations.
 
+    A change comes after the creation that it needs, and before the drop of what it needs no more.
     An unexpected extension is no deviation: operators install extensions. The names of further
     schemas have the schema before them.
     """
     by_key = _by_key(expected, found)
-    special = {**_moves(by_key, expected, found), **_proofs(by_key, expected, found)}
+    special = {
+        **_moves(by_key, expected, found),
+        **_proofs(by_key, expected, found),
+        **dict.fromkeys(_inherited(by_key, expected, found)),
+    }
     gone, come = (
         _grouped({key for key in by_key if _word(by_key, key) == word} - set(special), catalog)
         for word, catalog in (("unexpected", found), ("missing", expected))
     )
     changed = {key for key in by_key if _word(by_key, key) == "changed"} - set(special)
-    ordered = {
+    members = {
         **{key: gone[key] for key in reversed(_ordered(gone, found))},
         **dict.fromkeys(sorted(key for key, how in special.items() if how is not None), ()),
         **dict.fromkeys(in_order(changed, expected.uses), ()),
         **{key: come[key] for key in _ordered(come, expected)},
     }
+    kept = dict.fromkeys(changed, ())
+    needs = _needs({**kept, **come}, expected)
+    for user, used in _needs({**kept, **gone}, found).items():
+        for each in used & gone.keys():
+            needs.setdefault(each, set()).add(user)
+    ordered = {key: members[key] for key in _in_turn(members, needs)}
     return (
         *_repaired(ordered, by_key, special, expected, found),
         *(
@@ -107,13 +118,32 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
             continue
         detached = key in expected.objects
         if detached:
-            sql, objects = attach(expected.one(Partition, key)), found.objects
+            partition, objects = expected.one(Partition, key), found.objects
+            ours, theirs = (
+                side.column_order.get(name, ())
+                for side, name in ((found, key.name), (expected, partition.table))
+            )
+            name = quoted(key.name)
+            more = [f"ALTER TABLE {name} DROP COLUMN {quoted(c)}" for c in ours if c not in theirs]
+            moves[key] = Repair((*more, attach(partition)), loses_data=bool(more))
         else:
-            sql, objects = detach(found.one(Partition, key)), expected.objects
-        moves[key] = Repair((sql,))
+            objects = expected.objects
+            moves[key] = Repair((detach(found.one(Partition, key)),))
         moves[table] = None
         moves.update({each: None for each in objects if table_of(objects[each]) == table.name})
     return moves
+
+
+def _inherited(by_key: By, expected: Catalog, found: Catalog) -> Iterator[Key]:
+    """Columns and constraints that follow from the deviation of a parent that has them, too."""
+    for key, differences in by_key.items():
+        item = found.objects.get(key) or expected.objects[key]
+        table = found.find(Table, Key("table", str(table_of(item))))
+        for parent in (table and table.inherits) or ():
+            same = by_key.get(Key(key.kind, f"{parent}.{item.name}"), ())
+            of_parent = {(each.word, each.attribute) for each in same}
+            if {(each.word, each.attribute) for each in differences} <= of_parent:
+                yield key
 
 
 def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
@@ -171,14 +201,35 @@ def _leaves(key: Key, table: Key, keys: Collection[Key], catalog: Catalog) -> bo
 
 def _ordered(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> list[Key]:
     """The groups, each after those that it uses."""
-    main = {member: key for key, members in groups.items() for member in (key, *members)}
-    uses: dict[Key, set[Key]] = {}
-    for user, used in catalog.uses.items():
-        of = main.get(user, user)
-        uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
+    uses = _needs(groups, catalog)
     for key in groups:
         for kind in _OWNERS:
             table = Key(kind, str(table_of(catalog.objects[key])))
             if table in groups:
                 uses.setdefault(key, set()).add(table)
     return in_order(groups, {key: frozenset(each) for key, each in uses.items()})
+
+
+def _needs(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> dict[Key, set[Key]]:
+    """The objects that each group uses; of another group, its main object."""
+    main = {member: key for key, members in groups.items() for member in (key, *members)}
+    uses: dict[Key, set[Key]] = {}
+    for user, used in catalog.uses.items():
+        of = main.get(user, user)
+        uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
+    return uses
+
+
+def _in_turn(keys: Iterable[Key], needs: Mapping[Key, set[Key]]) -> Iterator[Key]:
+    """The objects in their order, but each after those that it needs."""
+    waiting = dict.fromkeys(keys)
+
+    def placed(key: Key) -> Iterator[Key]:
+        del waiting[key]
+        for needed in [each for each in waiting if each in needs.get(key, ())]:
+            if needed in waiting:
+                yield from placed(needed)
+        yield key
+
+    while waiting:
+        yield from placed(next(iter(waiting)))

@@ -43,7 +43,17 @@ def toward(found: Catalog, expected: Catalog, keys: set[Key]) -> Catalog:
     """The database with these objects as they should be."""
     objects = _merged(found.objects, expected.objects, keys)
     tables = {key.name for key in keys} | {key.name.rpartition(".")[0] for key in keys}
-    order = {name: expected.column_order.get(name, ()) for name in tables}
+    # Columns that are left over may be repaired later.
+    order = {
+        name: tuple(
+            column
+            for column in dict.fromkeys(
+                (*expected.column_order.get(name, ()), *found.column_order.get(name, ()))
+            )
+            if Key("column", f"{name}.{column}") in objects
+        )
+        for name in tables
+    }
     target = replace(
         found,
         objects=objects,

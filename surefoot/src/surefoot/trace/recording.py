@@ -46,7 +46,7 @@ def recorded(
         tables={
             label[index]: relations[table].label
             for index, table in of_index.items()
-            if index in known and table in known
+            if table in known
         },
         parents={r.label: label[parent] for r in met for parent in r.parents if parent in label},
         activity={label[o]: work for o, work in counted.items() if o in known and o in label},
