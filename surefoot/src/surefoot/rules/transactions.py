@@ -15,9 +15,17 @@ MANY_ROWS = 10_000
 # Sample rows are few: what takes longer waits, and does not work.
 WAIT_S = 0.5
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_SETS_LOCK_TIMEOUT = re.compile(
-    r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE
-)
+_SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+
+# Settings that switch a check off: the value that does not, and the effect of the others.
+_CHECKS = {
+    "session_replication_role": (
+        "origin",
+        "foreign keys are not checked, and triggers do not run",
+    ),
+    "check_function_bodies": ("on", "functions are created without a look at their bodies"),
+    "track_counts": ("on", "changed rows are not counted, which the guard of data relies on"),
+}
 
 
 def _timeout(unit: TracedRevision) -> Iterator[Hit]:
@@ -31,7 +39,7 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
             continue
         sql = _COMMENT.sub(" ", statement.sql)
         # A function or a block sets it, and its end restores it.
-        if "lock_timeout" in sql.lower() and not _SETS_LOCK_TIMEOUT.match(sql):
+        if "lock_timeout" in sql.lower() and not _SETS.match(sql):
             yield Hit.at(statement, value="set by the statement itself")
 
 
@@ -70,6 +78,19 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if statement.outlives:
             yield Hit.at(statement, names=", ".join(sorted(statement.outlives)))
+
+
+def _switches_off(unit: TracedRevision) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for name, (safe, effect) in _CHECKS.items():
+            value = statement.sets.get(name, safe)
+            sql = _COMMENT.sub(" ", statement.sql)
+            within = rf"\bset(?:_config)?[\s('\"]+(?:local\s+|session\s+)?{name}\b"
+            # A function or a block sets it, and its end restores it.
+            if not _SETS.match(sql) and re.search(within, sql, re.IGNORECASE):
+                value = "set by the statement itself"
+            if value not in ("", safe):
+                yield Hit.at(statement, name=name, value=value, effect=effect)
 
 
 def _unlocks(unit: TracedRevision) -> Iterator[Hit]:
@@ -139,12 +160,23 @@ RULES = (
     ),
     Rule(
         id="avoid-session-setting",
-        title="A setting that outlives the revision",
-        consequence="{names} stays changed for the revisions after this one",
+        title="A setting of the session that is changed",
+        consequence="{names} stays changed after the revision where psql runs its SQL; the "
+        "environment restores it",
         help="use SET LOCAL, which ends with the transaction",
         rewrite="op.execute(\"SET LOCAL {names} = 'value'\")",
         page="sql-set",
         detect=_outlives,
+        level="warning",
+    ),
+    Rule(
+        id="avoid-switching-checks-off",
+        title="Checks of the server switched off",
+        consequence="{name} is {value}: {effect}",
+        help="let the server check; where rows have to come in another order, make the foreign "
+        "keys deferrable",
+        rewrite='op.execute("SET CONSTRAINTS ALL DEFERRED")',
+        detect=_switches_off,
     ),
     Rule(
         id="avoid-advisory-unlock",

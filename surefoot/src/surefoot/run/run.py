@@ -10,6 +10,7 @@ from surefoot.project import Project
 from surefoot.run.interruption import Interruption
 from surefoot.run.locks.observer import Observer
 from surefoot.run.recorder import Recorder
+from surefoot.run.session_settings import SessionSettings
 from surefoot.telemetry import Telemetry
 
 
@@ -32,6 +33,8 @@ class Run:
     measure: bool = True
     observer: Observer = field(init=False)
     telemetry: Telemetry = field(init=False)
+    # Those of the connection.
+    settings: SessionSettings = field(init=False)
 
     def __post_init__(self) -> None:
         engine = AsyncEngine(self.connection.engine)

@@ -42,12 +42,15 @@ FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_s
 _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
     n_tup_upd, n_tup_del))"""
 ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
-# The settings that the session has changed.
+# The settings that the session has changed, and its role, which pg_settings does not list.
 SESSION = """
 SELECT json_build_array(
     (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::bigint,
-    (SELECT json_object_agg(name, setting) FROM pg_settings WHERE source = 'session'
-        AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val))::text
+    (SELECT json_object_agg(name, setting) FROM (
+        SELECT name, setting FROM pg_settings WHERE source = 'session'
+        AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val
+        UNION ALL VALUES ('role', current_setting('role')),
+            ('session_authorization', session_user::text)) AS s))::text
 """
 # Rows of a large catalog that are asked for: all, or those that this transaction has written.
 _CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
@@ -129,12 +132,13 @@ class Settings:
     """The lock timeout of a session, and the other settings that it has changed."""
 
     lock_timeout_ms: int
-    changed: Mapping[str, str] | None
+    changed: Mapping[str, str]
 
-    def differences(self, other: Settings) -> frozenset[str]:
-        """The names of the settings that differ, but the lock timeout."""
-        mine, its = self.changed or {}, other.changed or {}
-        return frozenset(name for name in {*mine, *its} if mine.get(name) != its.get(name))
+    def differences(self, other: Settings) -> Mapping[str, str]:
+        """The settings that differ, but the lock timeout; one that is as at connect is empty."""
+        mine, its = self.changed, other.changed
+        names = sorted({*mine, *its})
+        return {name: mine.get(name, "") for name in names if mine.get(name) != its.get(name)}
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,9 @@ class Statement:
     idle_s: float = 0.0
     # The rows that it wrote to tables that the revision itself created.
     made_rows: int = 0
-    # The settings of the session that it changed, and those that are in force after the revision.
-    sets: frozenset[str] = frozenset()
+    # The settings that it changed, with their values, and those that it changed for the session,
+    # and that its revision does not change back.
+    sets: Mapping[str, str] = field(default_factory=dict)
     outlives: frozenset[str] = frozenset()
     # Whether it released an advisory lock from before the revision.
     unlocks: bool = False

@@ -41,6 +41,7 @@ _CONTROL = re.compile(
 )
 _ENDS_WELL, _ROLLS_BACK = ("COMMIT", "END"), ("ROLLBACK", "ABORT")
 _LOOKS = re.compile(r"\s*(?:SELECT|SET)\b", re.IGNORECASE)
+_LOCAL = re.compile(r"\bSET\s+LOCAL\b|\bset_config\s*\([^;]*\btrue\s*\)", re.IGNORECASE)
 _QUERIES = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 
 
@@ -213,24 +214,24 @@ class Tracer:
         if word in _ROLLS_BACK:
             self._last = running.repetition = None
         elif word in _ENDS_WELL and self._last is not None and self._session is not None:
+            self._outlives(running, self._last.session)
             rest = await self._session.at_rest()
-            self._outlives(running, rest)
             self._last = replace(self._last, locks=frozenset(), activity={}, session=rest)
             # A revision without a statement: PostgreSQL has not counted the rows of the run yet.
             self._foreign_reads = self._foreign_reads or not self._asked
             self._asked = False
         return result
 
-    def _outlives(self, running: RunningRevision, rest: Settings) -> None:
-        """Note the settings that are in force after the revision, and were not before it."""
-        changed = rest.differences(running.first.session) if running.first else frozenset()
+    def _outlives(self, running: RunningRevision, left: Settings) -> None:
+        """Note the settings that the revision has left changed; the run then restores them."""
+        changed = {*left.differences(running.first.session)} if running.first else set()
         for place in range(len(self.statements) - 1, -1, -1):
             statement = self.statements[place]
             if statement.revision != running.revision:
                 break
-            if outlives := changed & statement.sets:
-                self.statements[place] = replace(statement, outlives=outlives)
-                changed -= outlives
+            if (outlives := changed & statement.sets.keys()) and not _LOCAL.search(statement.sql):
+                self.statements[place] = replace(statement, outlives=frozenset(outlives))
+            changed -= outlives
 
     def _of(self, driver: Any) -> TracedSession:
         if self._session is None or not self._is_traced(driver):

@@ -1,5 +1,6 @@
 """admit() decides whether a run can use a session, before anything else."""
 
+import json
 from typing import Any
 
 from surefoot.connect.failures import address
@@ -11,8 +12,9 @@ from surefoot.errors import (
     StandbyRefused,
 )
 from surefoot.run.run import Run
+from surefoot.run.session_settings import READ, SessionSettings
 
-_SESSION = """
+_SESSION = f"""
 SELECT pg_backend_pid(),
        extract(epoch FROM current_setting('lock_timeout')::interval)::float8, pg_is_in_recovery(),
        current_setting('default_transaction_read_only') = 'on',
@@ -21,12 +23,13 @@ SELECT pg_backend_pid(),
                AND relkind IN ('r', 'p', 'm', 'f')
                AND relname <> ALL ($2::text[])
                AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
-                               AND objid = pg_class.oid AND deptype = 'e'))
-"""
+                               AND objid = pg_class.oid AND deptype = 'e')),
+       ({READ})
+"""  # noqa: S608 - constants
 
 
 def admit(run: Run) -> tuple[int, float, bool]:
-    """Look at the session and at the schema.
+    """Look at the session, whose settings the run learns, and at the schema.
 
     Returns its backend, its lock timeout in seconds, and whether the schema has tables.
 
@@ -35,7 +38,8 @@ def admit(run: Run) -> tuple[int, float, bool]:
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
     found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
-    pid, lock_timeout_s, standby, read_only, versioned, inhabited = found.one()
+    pid, lock_timeout_s, standby, read_only, versioned, inhabited, settings = found.one()
+    run.settings = SessionSettings(**json.loads(settings))
     connection.rollback()
     driver: Any = connection.connection.driver_connection
     if (connected := driver.get_server_pid()) != pid:

@@ -57,8 +57,13 @@ def refuse_asynchronous(loaded: Script) -> None:
             raise RunsNothing(loaded.revision, name)
 
 
-def synchronous(revision: str, function: Callable[..., Any]) -> Callable[..., None]:
-    """The function of a revision. On failure: RunsNothing, where it returns a coroutine."""
+def synchronous(
+    revision: str, function: Callable[..., Any], done: Callable[[], None] = lambda: None
+) -> Callable[..., None]:
+    """The function of a revision, and `done` after it.
+
+    On failure: RunsNothing, where it returns a coroutine.
+    """
 
     def run(**options: Any) -> None:
         with function_of(revision):
@@ -67,6 +72,7 @@ def synchronous(revision: str, function: Callable[..., Any]) -> Callable[..., No
             if inspect.iscoroutine(made):
                 made.close()
             raise RunsNothing(revision, getattr(function, "__name__", "its function"))
+        done()
 
     return run
 

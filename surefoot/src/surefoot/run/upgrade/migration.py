@@ -9,7 +9,7 @@
 5. Look again: the database is where the run says that it is. The ledger keeps the fingerprint of
    the schema, so that a later difference can be dated.
 
-The mutex is released in every case, and the session's settings are as they were.
+The mutex is released in every case. The session's settings are after each revision as they were.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -27,12 +27,7 @@ from surefoot.operations import constraints  # noqa: F401 - registers its operat
 from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import admit
-from surefoot.run.guards.guards import (
-    back_up,
-    compare_with_stamp,
-    refuse_unsafe,
-    spare_services,
-)
+from surefoot.run.guards.guards import back_up, compare_with_stamp, refuse_unsafe, spare_services
 from surefoot.run.guards.id_length import refuse_long_ids
 from surefoot.run.guards.loss import LossGuard
 from surefoot.run.guards.mixture import refuse_mixtures
@@ -240,6 +235,10 @@ class Migration:
         self._retries.begin(about.revision)
         self._transaction.begin()
         self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
+
+    def function_done(self) -> None:
+        """The function of a revision has run; rows of the run follow."""
+        self._transaction.restore_settings()
 
     def revision_done(self) -> None:
         """It is committed."""

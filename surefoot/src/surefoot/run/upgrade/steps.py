@@ -91,7 +91,8 @@ def recorded(
         # A purge has emptied the table in this transaction.
         recorder.begin(tuple(heads) or recorder.before, plan)
         for step, about in zip(planned, plan, strict=True):
-            step.migration_fn = synchronous(about.revision, step.migration_fn)
+            done = migration.function_done
+            step.migration_fn = synchronous(about.revision, step.migration_fn, done)
             migration.revision_starts(about)
             yield step
             migration.revision_done()

@@ -1,13 +1,12 @@
 """RevisionTransaction supervises the transaction of the running revision.
 
-It listens to SQLAlchemy's events. Each statement is counted. Its lock timeout follows from its
-class and from the locks that the transaction has: beside one that readers or writers wait for,
-every further wait is short, and all of them together are no longer than one may be.
+It listens to SQLAlchemy's events. Each statement is counted, and the observer hears of it. Its
+lock timeout follows from its class and from the locks that the transaction has: beside one that
+readers or writers wait for, all further waits together are no longer than one may be.
 Refused are a commit before the revision's own rows are written, a rollback, a second connection,
 and any statement next to a step that runs outside the transaction. A statement that shows by its
 first word that it ends the transaction is not sent. For all others the server is asked, by the id
-of the transaction, whether it is still the one that began. The observer learns when a statement
-begins and ends.
+of the transaction, whether it is still the one that began.
 """
 
 import asyncio
@@ -44,10 +43,8 @@ _ENDS_A_TRANSACTION = re.compile(
 class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
-    # The lock timeout that the session came with.
-    session_timeout_s = 0.0
-    # Whether a statement of the run itself is under way.
-    _own = False
+    # The lock timeout that the session came with; whether a statement of the run is under way.
+    session_timeout_s, _own = 0.0, False
     # The class of the step outside the transaction that runs.
     _step_class: LockClass = "short"
 
@@ -65,10 +62,9 @@ class RevisionTransaction:
         self.outside = False
         # Whether that step has begun, and whether it is done; only the rows about it may follow.
         self._stepping = self._stepped = False
-        # Whether it may commit: the whole revision, its rows included, is written.
-        self._complete = False
-        # Whether the revision has rolled back by itself.
-        self._rolled_back = False
+        # Whether it may commit: the whole revision, its rows included, is written; and whether it
+        # has rolled back by itself.
+        self._complete = self._rolled_back = False
         # The server's id of the transaction; whether it was seen that it is another one now, and
         # whether that was at the end of the one statement that ended it.
         self._identity: str | None = None
@@ -106,11 +102,10 @@ class RevisionTransaction:
             return NOTHING if is_known else "not known: it ended its transaction by itself"
         return "all or nothing: its commit was under way" if self._complete else "not known"
 
-    def _asked(self, query: str) -> str | None:
-        """The answer to a query of the run itself."""
+    def _asked(self, query: str, *after: str) -> str | None:
+        """The answer to a query of the run itself, after other statements of it."""
         with self.unobserved():
-            found = self._connection.exec_driver_sql(query).scalar()
-        return None if found is None else str(found)
+            return ask(self._connection, *after, query)
 
     def _is_left(self) -> bool:
         """Whether the server is in no transaction, by its last answer."""
@@ -196,6 +191,12 @@ class RevisionTransaction:
             if self._connection.invalidated:
                 raise
 
+    def restore_settings(self) -> None:
+        """Undo what the function of the revision has set, before the run writes its rows."""
+        if not (self._rolled_back or self._is_left()):
+            self._asked("SELECT NULL::text", self._run.settings.restored)
+            self._timeout_s = self.session_timeout_s
+
     @contextmanager
     def unobserved(self) -> Iterator[None]:
         """Statements of the library, which are no part of the revision."""
@@ -209,22 +210,21 @@ class RevisionTransaction:
     @contextmanager
     def observed(self) -> Iterator[None]:
         """Follow each statement, and give each the lock timeout of its class."""
-        listeners = {
-            "before_cursor_execute": self._statement_begins,
-            "after_cursor_execute": self._statement_ends,
-            "commit": self._commits,
-            "rollback": self._rolls_back,
-        }
-        for name, listener in listeners.items():
-            event.listen(self._connection, name, listener)
         self._task = asyncio.current_task()
-        event.listen(self._connection.engine, "engine_connect", self._connects)
+        listeners = (
+            (self._connection, "before_cursor_execute", self._statement_begins),
+            (self._connection, "after_cursor_execute", self._statement_ends),
+            (self._connection, "commit", self._commits),
+            (self._connection, "rollback", self._rolls_back),
+            (self._connection.engine, "engine_connect", self._connects),
+        )
+        for listener in listeners:
+            event.listen(*listener)
         try:
             yield
         finally:
-            event.remove(self._connection.engine, "engine_connect", self._connects)
-            for name, listener in listeners.items():
-                event.remove(self._connection, name, listener)
+            for listener in listeners:
+                event.remove(*listener)
 
     def _statement_begins(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if self._own:

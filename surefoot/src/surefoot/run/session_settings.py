@@ -1,0 +1,42 @@
+"""SessionSettings are the settings that the session of a run came with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from surefoot.quoting import literal
+
+# The settings that the session itself has set, and those that pg_settings does not list.
+READ = """
+SELECT json_build_object('changed', coalesce((SELECT json_object_agg(name, setting)
+    FROM pg_settings WHERE source = 'session'), '{}'),
+    'user', session_user::text, 'role', current_setting('role'))::text
+"""
+# The guard of data has to know that rows were not counted.
+_RESTORE = """
+DO $restore$ DECLARE counts text := current_setting('track_counts'); BEGIN
+    RESET ALL;
+    PERFORM {};
+    IF counts <> current_setting('track_counts') THEN
+        PERFORM set_config('track_counts', counts, true);
+    END IF;
+END $restore$
+"""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """The role of a session, and what differs from the settings that it got at connect."""
+
+    user: str
+    role: str
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def restored(self) -> str:
+        """SQL that gives them back to the session, whatever SET has done meanwhile.
+
+        RESET ALL leaves the role alone, and forgets what the session had set before the run.
+        """
+        had = {"session_authorization": self.user, "role": self.role, **self.changed}
+        given = (f"set_config({literal(n)}, {literal(v)}, false)" for n, v in had.items())
+        return _RESTORE.format(", ".join(given))
