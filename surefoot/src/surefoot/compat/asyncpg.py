@@ -182,9 +182,9 @@ class CopiedText(UnpreparedStatement):
         return [(row[6:][:length].decode() if length >= 0 else None,)]
 
 
-# Calls the function that sends a message, whose SQL it is given, and returns its result. The last
-# argument says that the message only parses the SQL.
-Around = Callable[[str, Callable[[], Awaitable[Any]], bool], Awaitable[Any]]
+# Calls the function that sends a message, and returns its result. It is given the SQL, and the
+# parameters of each time that the message runs it: of none, where it only parses.
+Around = Callable[[str, Callable[[], Awaitable[Any]], Sequence[Sequence[Any]]], Awaitable[Any]]
 _INTROSPECTION = {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13}
 
 
@@ -217,19 +217,22 @@ class ObservedProtocol:
     async def prepare(self, name: Any, query: str, *more: Any, **options: Any) -> Any:
         """Parse a statement, and lock what it names."""
         return await self._run(
-            query, lambda: self._protocol.prepare(name, query, *more, **options), parses=True
+            query, lambda: self._protocol.prepare(name, query, *more, **options), []
         )
 
-    async def bind_execute(self, state: Any, *more: Any, **options: Any) -> Any:
+    async def bind_execute(self, state: Any, args: Any, *more: Any, **options: Any) -> Any:
         """Run a prepared statement."""
         return await self._run(
-            state.query, lambda: self._protocol.bind_execute(state, *more, **options)
+            state.query, lambda: self._protocol.bind_execute(state, args, *more, **options), [args]
         )
 
-    async def bind_execute_many(self, state: Any, *more: Any, **options: Any) -> Any:
+    async def bind_execute_many(self, state: Any, args: Any, *more: Any, **options: Any) -> Any:
         """Run it for each of many parameters."""
+        args = list(args)
         return await self._run(
-            state.query, lambda: self._protocol.bind_execute_many(state, *more, **options)
+            state.query,
+            lambda: self._protocol.bind_execute_many(state, args, *more, **options),
+            args,
         )
 
     async def execute(self, state: Any, *more: Any, **options: Any) -> Any:
@@ -245,8 +248,11 @@ class ObservedProtocol:
         return await self._run(statement, lambda: self._protocol.copy_out(statement, *more))
 
     async def _run(
-        self, query: str, send: Callable[[], Awaitable[Any]], *, parses: bool = False
+        self,
+        query: str,
+        send: Callable[[], Awaitable[Any]],
+        times: Sequence[Sequence[Any]] = ((),),
     ) -> Any:
         if query in _INTROSPECTION:
             return await send()
-        return await self._around(query, send, parses)
+        return await self._around(query, send, times)

@@ -10,12 +10,15 @@ import math
 from dataclasses import dataclass
 
 from surefoot.planning.statistics import Statistics, TableStatistics
+from surefoot.trace.schema_objects import Activity
 from surefoot.trace.statement import Statement
 
 # The duration of a statement without rows on the scratch database: planning, catalog, answer. A
 # higher value would hide the scan of the sample rows, which takes hardly longer.
 OVERHEAD_S = 0.0005
 SLOW_S = 0.5
+# As many are changed in a moment.
+FEW_ROWS = 1000
 # Cold caches, disks that are slower than memory, and concurrent writers.
 LOW, HIGH = 0.6, 1.8
 
@@ -47,12 +50,19 @@ INSTANT = Estimate(0.001, 0.01)
 def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
     """The duration on the target; None where the scratch database had no rows to measure with."""
     worked = worked_on(statement)
-    if not worked:
+    expected = {e.table: e.rows for e in statement.expected if e.is_change and e.rows > FEW_ROWS}
+    if not worked and not expected:
         # It waits, or makes rows of its own: that takes as long on any database.
         slow = statement.seconds >= SLOW_S
         return Estimate(statement.seconds, statement.seconds) if slow else INSTANT
     factors = []
-    for table in worked:
+    for table, rows in expected.items():
+        work = statement.activity.get(table, Activity(0))
+        if not (changed := work.updated + work.deleted):
+            # No sample row met its condition.
+            return None
+        factors.append((rows / changed, rows / changed))
+    for table in worked - (expected.keys() - statement.scans - statement.rewrites):
         size, rows = statistics.tables.get(table), statement.rows.get(table, 0)
         if size is None:
             return None

@@ -1,11 +1,11 @@
 """plan() forecasts the effect of the pending revisions on a database, with durations.
 
-trace (on a scratch database) x statistics (of the target, read only) -> Forecast
+trace (on a scratch database) x statistics and plans (of the target, read only) -> Forecast
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import text
@@ -18,10 +18,11 @@ from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
 from surefoot.ledger.glance import Glance, read
 from surefoot.ledger.position import position
 from surefoot.linting.chain_lint import lint
-from surefoot.linting.lint import Linted
+from surefoot.linting.lint import Linted, judgement
 from surefoot.planning.schema import Schema, make_schema, read_schema
 from surefoot.planning.statements import PlannedStatement, planned
 from surefoot.planning.statistics import Statistics, read_statistics
+from surefoot.planning.target_plans import with_expected_rows
 from surefoot.planning.undo import Undo, undos
 from surefoot.project import Project
 from surefoot.rules.findings import Finding
@@ -120,7 +121,8 @@ async def plan(
 
     The pending revisions run on a scratch database and back again, on the scratch server of
     `trying` (the database's own by default). Their locks, rewrites and scans are combined with the
-    statistics of the database: rows, bytes and open transactions, for which reading is enough.
+    statistics of the database: rows, bytes and open transactions, for which reading is enough. It
+    plans their data statements with EXPLAIN, for which its role needs the right to run them.
     With `from_database` the scratch database has a copy of the database's schema, by pg_dump.
 
     `listen` hears the events of the runs on the scratch database.
@@ -169,6 +171,12 @@ async def plan(
         prepare=prepare,
         listen=listen,
     )
+    with explained(engine.url):
+        known = await with_expected_rows(database, linted.trace.statements, now)
+    if known != linted.trace.statements:
+        traced = replace(linted.trace, statements=known)
+        again = judgement(pending, traced, linted.major or major)
+        linted = replace(again, tried_on=linted.tried_on)
     return forecast(name or called, called, heads, pending, linted, now, copied=from_database)
 
 

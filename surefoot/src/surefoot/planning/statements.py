@@ -52,6 +52,8 @@ class PlannedStatement:
             ],
             "scans": sorted(statement.scans),
             "rewrites": sorted(statement.rewrites),
+            "expected": [asdict(each) for each in statement.expected],
+            "not_seen": statement.not_seen or None,
             "takes": asdict(self.takes) if self.takes else None,
             "tables": {
                 t: asdict(statistics.tables[t]) for t in sorted(tables) if t in statistics.tables

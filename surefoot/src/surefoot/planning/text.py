@@ -10,6 +10,7 @@ from surefoot.planning.statistics import Statistics
 from surefoot.planning.undo import Cost, Undo
 from surefoot.rules.findings import Finding
 from surefoot.run.report import duration
+from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import blocked
 
 WIDTH = 72
@@ -111,6 +112,12 @@ def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]
         yield f"    scans {table}{_size(statistics, table)}"
     for table in sorted(statement.changes_rows):
         yield f"    changes rows of {table}{_size(statistics, table)}"
+    for each in statement.expected:
+        if each.action != "read" or each.rows > MANY_ROWS:
+            rows = f"{_rows(each.rows)} rows of {each.table}"
+            yield f"    expects to {each.action} {rows}, by {each.by}"
+    if statement.not_seen:
+        yield f"    not seen on the target, because {statement.not_seen}"
     if statement.error:
         yield f"    FAILS with SQLSTATE {statement.error}"
 

@@ -113,3 +113,6 @@ def _taken(statements: Sequence[Statement], *, changed: bool) -> Iterator[str]:
                 yield f"rows of {table}"
             elif changed and work.updated:
                 yield f"values of {table}"
+        for each in statement.expected if changed else ():
+            if each.is_change and each.rows:
+                yield f"{'rows' if each.action == 'delete' else 'values'} of {each.table}"

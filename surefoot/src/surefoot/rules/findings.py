@@ -15,6 +15,7 @@ from typing import Any, Literal
 from surefoot.rules.safe_form import filled
 from surefoot.rules.squawk import Remark
 from surefoot.trace.effects import Effect
+from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
@@ -219,4 +220,7 @@ def measured(statement: Statement) -> str | None:
             if t in statement.changes_rows
         )
         said += f"; changes {rows}"
+    many = (str(each) for each in statement.expected if each.rows > MANY_ROWS)
+    if expected := ", ".join(many):
+        said += f"; on the target it is expected to {expected}"
     return said.lstrip("; ") or None

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from surefoot.operations.lock_class import lock_class
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
+from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
 from surefoot.trace.statement import Statement
 
 # The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
-# A statement that writes more new rows is work, however few rows it reads.
-MANY_ROWS = 10_000
 # Sample rows are few: what takes longer waits, and does not work.
 WAIT_S = 0.5
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -44,6 +44,6 @@ class Measured:
     times: int = 0
     taken: dict[int, set[str]] = field(default_factory=dict)
 
-    def took(self, seconds: float) -> None:
-        """It, or one of them, has ended."""
-        self.seconds, self.times = self.seconds + seconds, self.times + 1
+    def took(self, seconds: float, times: int) -> None:
+        """It, or one of them, has ended, or a message that runs it many times."""
+        self.seconds, self.times = self.seconds + seconds, self.times + times

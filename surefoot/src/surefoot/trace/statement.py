@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from surefoot.trace.effects import Effect
+from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows
 from surefoot.trace.lock_modes import strongest
 from surefoot.trace.schema_objects import Activity
 
@@ -24,6 +26,8 @@ class Statement:
     sql: str
     # Whether it ran in the transaction of the revision; otherwise its locks end with it.
     transactional: bool
+    # As the driver was given them; of many sets, the first.
+    parameters: tuple[Any, ...] = ()
     effects: tuple[Effect, ...] = ()
     # relation -> the strongest lock that this statement took on it.
     locks: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +47,8 @@ class Statement:
     # The lock timeout after it, and the one before it.
     lock_timeout_ms: int = 0
     former_lock_timeout_ms: int = 0
-    # How often its line has sent one, where that was so often that they were measured together.
+    # How often it ran: by one message with many parameters, or by a line that was measured
+    # together with others of it.
     times: int = 1
     # How long after it no statement was sent, while its locks were held.
     idle_s: float = 0.0
@@ -57,6 +62,9 @@ class Statement:
     unlocks: bool = False
     # The SQLSTATE that it ended with.
     error: str | None = None
+    # The rows that it is expected to reach on the target; what the target could not tell, and why.
+    expected: tuple[ExpectedRows, ...] = ()
+    not_seen: str = ""
 
     @property
     def lock(self) -> str | None:
@@ -99,7 +107,9 @@ class Statement:
     @property
     def sweeps(self) -> frozenset[str]:
         """The tables of which it changes many rows, or may on the rows of the target."""
-        return frozenset(t for t, work in self.activity.items() if self._sweeps(t, work))
+        there = (e.table for e in self.expected if e.is_change and e.rows > MANY_ROWS)
+        here = (t for t, work in self.activity.items() if self._sweeps(t, work))
+        return frozenset([*here, *there])
 
     def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -100,13 +100,15 @@ class Tracer:
         with self._running.lines.on():
             yield
 
-    async def _sent(self, driver: Any, sql: str, send: _Send, parses: bool) -> Any:
+    async def _sent(
+        self, driver: Any, sql: str, send: _Send, times: Sequence[Sequence[Any]]
+    ) -> Any:
         """Send one message, and record what it does where a revision sends it."""
         running, is_own = self._running, sender.revision() is None
         if running is None or (is_own and not self._is_traced(driver)):
             return await send()
         with running.lines.paused(), sender.own():
-            if parses:
+            if not times:
                 return await (send() if is_own else self._parse(running, driver, sql, send))
             self._idle(running)
             if match := _CONTROL.fullmatch(sql):
@@ -118,14 +120,16 @@ class Tracer:
                 return await send()
             running.lines.check()
             try:
-                return await self._statement(running, driver, sql, send)
+                return await self._statement(running, driver, sql, send, times)
             finally:
                 running.ended_s = time.monotonic()
 
     def _is_traced(self, driver: Any) -> bool:
         return self._session is not None and self._session.driver is driver
 
-    async def _statement(self, running: RunningRevision, driver: Any, sql: str, send: _Send) -> Any:
+    async def _statement(
+        self, running: RunningRevision, driver: Any, sql: str, send: _Send, times: Sequence[Any]
+    ) -> Any:
         session = self._of(driver)
         inside, line = driver.is_in_transaction(), running.lines.line
         running.number, running.sent[line] = running.number + 1, running.sent[line] + 1
@@ -136,10 +140,12 @@ class Tracer:
         if measured is None:
             before = await self._before(running, session)
             statement = Statement(running.revision, line, running.number, sql.strip(), inside)
-            measured = Measured(statement, before)
+            measured = Measured(replace(statement, parameters=tuple(times[0])), before)
         elif _QUERIES.match(measured.statement.sql) and not _QUERIES.match(sql):
             # What a loop writes is the reason to look at it, not what it reads.
-            measured.statement = replace(measured.statement, line=line, sql=sql.strip())
+            measured.statement = replace(
+                measured.statement, line=line, sql=sql.strip(), parameters=tuple(times[0])
+            )
         running.repetition = measured if is_repeated else None
         finish = None
         if not inside:
@@ -152,7 +158,7 @@ class Tracer:
             error, running.repetition = _state(raised), None
             raise
         finally:
-            measured.took(time.monotonic() - began_s)
+            measured.took(time.monotonic() - began_s, len(times))
             if finish is not None:
                 measured.seconds, measured.taken = await finish()
             if running.repetition is None:
