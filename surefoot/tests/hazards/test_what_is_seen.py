@@ -254,20 +254,83 @@ def test_lines_that_are_left_out_together_are_reported_once() -> None:
     assert unseen(source, frozenset({2, 8})) == [(4, 6)]
 
 
-async def test_many_new_rows_under_a_lock_are_work(bench: Bench, tmp_path: Path) -> None:
-    """However few rows are read."""
-    result = await linted(
-        bench,
-        tmp_path,
-        """
-        op.execute("ALTER TABLE jobs ADD COLUMN number integer")
-        op.execute("CREATE TABLE x AS SELECT n FROM generate_series(1, 20000) n")
-        op.execute("INSERT INTO cache SELECT n, n FROM generate_series(1, 20000) n")
-        op.execute("CREATE TABLE y AS SELECT n FROM generate_series(1, 200) n")
-        """,
-    )
-    rule = "avoid-work-under-access-exclusive"
-    assert [f.line for f in result.findings if f.rule == rule] == [FIRST + 1, FIRST + 2]
+MANY = "SELECT i FROM generate_series(1, 20000) i"
+ROWS = '[{"key": str(n)} for n in range(20000)]'
+# Much work, though no old table is scanned.
+WORK: Mapping[str, str] = {
+    "a table": f'op.execute("CREATE TABLE made AS {MANY}")',
+    "rows of a query": f'op.execute("INSERT INTO tags {MANY}")',
+    "a bulk insert": f'op.bulk_insert(sa.table("cache", sa.column("key")), {ROWS})',
+    "rows one by one": """
+        for n in range(150):
+            op.execute("INSERT INTO tags SELECT i FROM generate_series(1, 100) i")
+    """,
+    "a copy": """
+        async def copied(connection):
+            driver = (await connection.get_raw_connection()).driver_connection
+            rows = [(n,) for n in range(20000)]
+            await driver.copy_records_to_table("tags", records=rows, columns=["job_id"])
+        op.run_async(copied)
+    """,
+    "a cascade": 'op.execute("DELETE FROM jobs WHERE id < 900")',
+    "large objects": """
+        op.execute("SELECT lo_from_bytea(0, decode(repeat('00', 30000000), 'hex'))")
+    """,
+    "a function that writes": 'op.execute("SELECT fill(20000)")',
+    "a trigger that writes": 'op.execute("INSERT INTO results (job_id) VALUES (NULL)")',
+    "a table of the session": f'op.execute("CREATE TEMPORARY TABLE own AS {MANY}")',
+    "new rows and an index": """
+        op.execute("CREATE TABLE filled AS SELECT n FROM generate_series(1, 9000) n")
+        op.execute("CREATE INDEX ON filled (n)")
+    """,
+    "new rows and their change": """
+        op.execute("CREATE TABLE filling AS SELECT n FROM generate_series(1, 9000) n")
+        op.execute("UPDATE filling SET n = n + 1")
+    """,
+}
+LITTLE = """
+op.execute("CREATE TABLE little AS SELECT i FROM generate_series(1, 200) i")
+op.execute("UPDATE jobs SET note = 'x' WHERE id = 7")
+op.execute("SELECT fill(200)")
+"""
+PRELUDE = """
+op.execute(
+    "CREATE FUNCTION fill(n int) RETURNS void LANGUAGE sql AS "
+    "'INSERT INTO tags SELECT i FROM generate_series(1, n) i'"
+)
+op.execute(
+    "CREATE FUNCTION logs() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN PERFORM fill(20000); RETURN new; END'"
+)
+op.execute("CREATE TRIGGER logs BEFORE INSERT ON results FOR EACH ROW EXECUTE FUNCTION logs()")
+op.execute("ALTER TABLE results DROP CONSTRAINT fk_results_job_id")
+op.execute(
+    "ALTER TABLE results ADD CONSTRAINT fk FOREIGN KEY (job_id) REFERENCES jobs "
+    "ON DELETE CASCADE NOT VALID"
+)
+"""
+BLOCK = f"DO $$ BEGIN LOCK TABLE archive.jobs; INSERT INTO tags {MANY}; END $$"
+
+
+@pytest.mark.parametrize(
+    ("lock", "rule"),
+    [
+        ("ACCESS EXCLUSIVE", "avoid-work-under-access-exclusive"),
+        pytest.param("SHARE", "avoid-work-under-write-lock", marks=pytest.mark.slow),
+    ],
+)
+async def test_work_while_others_wait_is_found_however_it_is_done(
+    bench: Bench, tmp_path: Path, lock: str, rule: str
+) -> None:
+    """By the rows that are written: in old tables, in new ones and in those of the system."""
+    locked = f'op.execute("LOCK TABLE archive.jobs IN {lock} MODE")\n'
+    works = [locked + textwrap.dedent(text).strip() for text in WORK.values()]
+    block = f'op.execute("{BLOCK.replace("jobs;", f"jobs IN {lock} MODE;")}")'
+    result = await linted(bench, tmp_path, PRELUDE, locked + LITTLE, *works, block)
+    assert result.trace.failure is None
+    names = {f"{number:04}": name for number, name in enumerate(WORK, start=3)}
+    found = [names.get(f.revision, f.revision) for f in result.findings if f.rule == rule]
+    assert found == [*WORK, f"{len(WORK) + 3:04}"]
 
 
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:

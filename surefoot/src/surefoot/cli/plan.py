@@ -21,9 +21,10 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
 
     The pending revisions run on a scratch database, and back again. Their effects there are
     combined with the statistics of the database: rows, bytes and open transactions, for which
-    reading is enough. UPDATE, DELETE and the like are planned there by EXPLAIN, which executes
-    nothing, for the rows that they will reach; the role needs the right to run them. The scratch database has the schema of the revisions; with --from-database
-    it has a copy of the schema of the database, including changes made by hand.
+    reading is enough. EXPLAIN tells how many rows of the database each UPDATE, DELETE and the like
+    will reach, and executes nothing; its role needs the right to run them. The scratch database has
+    the schema of the revisions; with --from-database it has a copy of the schema of the database,
+    including changes made by hand.
 
     \b
     Examples:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from surefoot.operations.lock_class import lock_class
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
@@ -42,16 +43,24 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
             yield Hit.at(statement, value="set by the statement itself")
 
 
-def _under_lock(unit: TracedRevision) -> Iterator[Hit]:
+def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
+    """Work while readers wait, or writers alone."""
+    rows = 0
     for statement in unit.statements:
-        modes = statement.held.items()
-        held = [t for t, mode in modes if mode == EXCLUSIVE and t not in statement.tables]
-        works = statement.scans | statement.rewrites | statement.sweeps
-        made = statement.made_rows + sum(w.inserted for w in statement.activity.values())
-        work = f"{', '.join(sorted(works))} is scanned or changed"
-        if held and (works or made > MANY_ROWS):
-            work = work if works else f"{made} rows are written"
-            yield Hit.at(statement, held=", ".join(held), work=work)
+        before, after = (_locked(statement, each) for each in (statement.held, statement.locks))
+        held, works = before, statement.scans | statement.rewrites | statement.sweeps
+        if not before and after:
+            # A block or a function has taken the lock, and works on.
+            held, works = after, statement.sweeps - statement.rewrites - set(statement.locks)
+        rows = rows + statement.written if held and statement.transactional else 0
+        if not held or readers != (EXCLUSIVE in held.values()):
+            continue
+        if works or rows > MANY_ROWS:
+            waits = sorted(t for t, mode in held.items() if mode == EXCLUSIVE or not readers)
+            work = f"{', '.join(sorted(works))} is scanned or changed"
+            work = work if works else f"{rows} rows are read or written"
+            yield Hit.at(statement, held=", ".join(waits), work=work)
+            rows = 0
 
 
 def _waits(unit: TracedRevision) -> Iterator[Hit]:
@@ -107,8 +116,13 @@ def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
             return
 
 
+def _locked(statement: Statement, locks: Mapping[str, str]) -> Mapping[str, str]:
+    """The tables that others wait for, with their locks."""
+    return {t: m for t, m in locks.items() if blocks_writers(m) and t not in statement.tables}
+
+
 def _blocking(statement: Statement, locks: Mapping[str, str]) -> set[str]:
-    return {t for t, mode in locks.items() if blocks_writers(mode) and t not in statement.tables}
+    return set(_locked(statement, locks))
 
 
 def _each(tables: Callable[[Statement], Iterable[str]]) -> Detector:
@@ -145,7 +159,16 @@ RULES = (
         help="do it in a separate revision, before or after",
         rewrite="# two revisions: one takes the lock, the other does the work",
         page="explicit-locking",
-        detect=_under_lock,
+        detect=partial(_under_lock, readers=True),
+    ),
+    Rule(
+        id="avoid-work-under-write-lock",
+        title="A scan or a change of rows under a lock that stops writes",
+        consequence="writes of {held} block while {work}",
+        help="do it in a separate revision, before or after",
+        rewrite="# two revisions: one takes the lock, the other does the work",
+        page="explicit-locking",
+        detect=partial(_under_lock, readers=False),
     ),
     Rule(
         id="avoid-waiting-under-lock",

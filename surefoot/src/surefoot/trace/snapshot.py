@@ -32,12 +32,17 @@ _T = TypeVar("_T")
 LAST_OF_SERVER = 16383
 
 # The tables of which rows were read or written since PostgreSQL last flushed the statistics of the
-# session, and how many.
+# session, and how many; pages of large objects are rows of a system table.
 _ACTIVE = f"""
 SELECT x.relid, x.seq_scan, x.seq_tup_read, coalesce(x.idx_tup_fetch, 0) AS fetched, x.n_tup_ins,
     x.n_tup_upd, x.n_tup_del
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
     + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
+UNION ALL SELECT oid, 0, 0, 0, inserted, updated, deleted FROM (SELECT oid,
+    pg_stat_get_xact_tuples_inserted(oid) AS inserted,
+    pg_stat_get_xact_tuples_updated(oid) AS updated, pg_stat_get_xact_tuples_deleted(oid) AS deleted
+    FROM (SELECT 'pg_largeobject'::regclass::oid AS oid) AS o) AS pages
+WHERE inserted + updated + deleted > 0
 """  # noqa: S608 - a constant
 _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
     n_tup_upd, n_tup_del))"""

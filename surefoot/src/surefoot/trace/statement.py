@@ -52,7 +52,8 @@ class Statement:
     times: int = 1
     # How long after it no statement was sent, while its locks were held.
     idle_s: float = 0.0
-    # The rows that it wrote to tables that the revision itself created.
+    # The rows that it read and wrote in tables that the revision itself created, and the pages of
+    # large objects.
     made_rows: int = 0
     # The settings that it changed, with their values, and those that it changed for the session,
     # and that its revision does not change back.
@@ -65,6 +66,13 @@ class Statement:
     # The rows that it is expected to reach on the target; what the target could not tell, and why.
     expected: tuple[ExpectedRows, ...] = ()
     not_seen: str = ""
+
+    @property
+    def written(self) -> int:
+        """The rows that it reads and writes beside those that it scans for; more on the target."""
+        there = sum(e.rows for e in self.expected if e.action != "read")
+        here = sum(sum(work[4:]) for work in self.activity.values())
+        return self.made_rows + max(here, there)
 
     @property
     def lock(self) -> str | None:

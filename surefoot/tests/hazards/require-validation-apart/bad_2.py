@@ -12,6 +12,7 @@ def upgrade() -> None:
         "fk_tags_job_id", "tags", "jobs", ["job_id"], ["id"], postgresql_not_valid=True
     )
     # finds: require-validation-apart
+    # finds: avoid-work-under-write-lock
     op.execute("ALTER TABLE tags VALIDATE CONSTRAINT fk_tags_job_id")
 
 
