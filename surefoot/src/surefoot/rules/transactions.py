@@ -12,8 +12,9 @@ from surefoot.trace.statement import Statement
 
 # The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
-# Sample rows are few: what takes longer waits, and does not work.
+# Sample rows are few: what takes longer, and writes fewer rows, waits and does not work.
 WAIT_S = 0.5
+FEW_ROWS = 1000
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
 
@@ -70,8 +71,9 @@ def _waits(unit: TracedRevision) -> Iterator[Hit]:
         if not statement.transactional:
             continue
         worked = statement.scans | statement.rewrites | statement.changes_rows
+        rests = not worked and statement.written < FEW_ROWS and statement.seconds >= WAIT_S
         before = ", ".join(sorted(_blocking(statement, statement.held)))
-        if before and statement.seconds >= WAIT_S and not worked and not statement.made_rows:
+        if before and rests:
             yield Hit.at(statement, held=before, seconds=f"{statement.seconds:.1f}")
         locks = {**statement.locks, **statement.held}
         if not (after := ", ".join(sorted(_blocking(statement, locks)))):
