@@ -11,7 +11,13 @@ import pytest
 from hazards.bench import FILE, FIRST, Bench, found
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import Linted, lint
+from surefoot.planning.statements import planned
+from surefoot.planning.statistics import Statistics
+from surefoot.rules.findings import measured
 from surefoot.rules.gaps import unseen
+from surefoot.trace.lock_modes import blocked
+
+AE, SUE = "ACCESS EXCLUSIVE", "SHARE UPDATE EXCLUSIVE"
 
 # Each sends TRUNCATE, in the line that is marked.
 WAYS: Mapping[str, str] = {
@@ -331,6 +337,32 @@ async def test_work_while_others_wait_is_found_however_it_is_done(
     names = {f"{number:04}": name for number, name in enumerate(WORK, start=3)}
     found = [names.get(f.revision, f.revision) for f in result.findings if f.rule == rule]
     assert found == [*WORK, f"{len(WORK) + 3:04}"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("REINDEX INDEX ix_jobs_rank", ["SHARE on jobs", f"{AE} on ix_jobs_rank of jobs"]),
+        ("REINDEX TABLE tags", ["SHARE on tags", f"{AE} on ix_tags_job_id of tags"]),
+        ("ALTER INDEX ix_jobs_rank SET (fillfactor = 50)", [f"{SUE} on ix_jobs_rank of jobs"]),
+        ("ALTER INDEX ix_jobs_rank RENAME TO i", [f"{SUE} on ix_jobs_rank of jobs"]),
+        ("DROP INDEX ix_jobs_rank", [f"{AE} on jobs"]),
+        ("CLUSTER tags USING ix_tags_job_id", [f"{AE} on tags"]),
+        ("UPDATE jobs SET rank = 1 WHERE id = 1", ["ROW EXCLUSIVE on jobs"]),
+    ],
+)
+async def test_lint_and_plan_tell_the_same_locks(
+    bench: Bench, tmp_path: Path, sql: str, shown: list[str]
+) -> None:
+    """Also that of an index, where queries of its table wait for it and not for the table."""
+    (statement,) = (await linted(bench, tmp_path, f'op.execute("{sql}")')).trace.statements
+    (planned_one,) = planned([statement], Statistics({}, None))
+    told = [
+        f"{k.mode} on {statement.named(k.index or k.table)} ({blocked(k.mode)})"
+        for k in planned_one.locks
+    ]
+    assert sorted(each.partition(" (")[0] for each in told) == sorted(shown)
+    assert all(each in (measured(statement) or "") for each in told)
 
 
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from surefoot.trace.statement import Statement
 
 @dataclass(frozen=True)
 class PlannedLock:
-    """A lock on one table: from its statement until the transaction ends."""
+    """A lock on one table, or on an index of it, until the transaction ends."""
 
     table: str
     mode: str
     held: Estimate | None
+    index: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,12 @@ class PlannedStatement:
             "times": statement.times,
             "transactional": statement.transactional,
             "locks": [
-                {"table": k.table, "mode": k.mode, "held": asdict(k.held) if k.held else None}
+                {
+                    "table": k.table,
+                    "index": k.index,
+                    "mode": k.mode,
+                    "held": asdict(k.held) if k.held else None,
+                }
                 for k in self.locks
             ],
             "scans": sorted(statement.scans),
@@ -75,11 +81,10 @@ def planned(
         rest = None if rest is None or takes is None else takes + idle + rest
         held = rest if statement.transactional else takes
         locks = [
-            PlannedLock(relation, mode, held)
-            for relation, mode in statement.locks.items()
-            if relation not in statement.tables
-            and mode != "ACCESS SHARE"
-            and (only is None or relation in only)
+            PlannedLock(table, mode, held, relation if relation != table else None)
+            for relation, mode in statement.shown_locks.items()
+            for table in (statement.tables.get(relation, relation),)
+            if only is None or table in only
         ]
         locks.sort(key=lambda lock: -STRENGTH[lock.mode])
         made.append(PlannedStatement(statement, tuple(locks), takes))

@@ -105,7 +105,8 @@ def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]
     statement = planned.statement
     for lock in planned.locks:
         held = f", held {_about(lock.held)}" if statement.lock else ""
-        yield f"    {lock.mode} on {lock.table}{held}: {blocked(lock.mode)}"
+        name = statement.named(lock.index or lock.table)
+        yield f"    {lock.mode} on {name}{held}: {blocked(lock.mode)}"
     for table in sorted(statement.rewrites):
         yield f"    rewrites {table}{_size(statistics, table)}"
     for table in sorted(statement.scans - statement.rewrites):

@@ -203,12 +203,9 @@ def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
 def measured(statement: Statement) -> str | None:
     """The locks and the work of a statement, in one line."""
     said = ", ".join(
-        f"{mode} on {relation}"
-        for relation, mode in statement.locks.items()
-        if relation not in statement.tables and mode != "ACCESS SHARE"
+        f"{mode} on {statement.named(relation)} ({blocked(mode)})"
+        for relation, mode in statement.shown_locks.items()
     )
-    if said and statement.lock:
-        said += f" ({blocked(statement.lock)})"
     if statement.rewrites:
         said += f"; rewrites {', '.join(sorted(statement.rewrites))}"
     if statement.scans:

@@ -66,7 +66,8 @@ RULES = (
     Rule(
         id="require-concurrent-reindex",
         title="An index rebuilt without CONCURRENTLY",
-        consequence="writes to {table} block until {name} is rebuilt, and so do reads that use it",
+        consequence="reads and writes of {table} block until {name} is rebuilt: each query locks "
+        "all indexes of its tables",
         help="op.reindex_concurrently in a separate revision",
         rewrite='op.reindex_concurrently("{name}"{schema})',
         page="sql-reindex",

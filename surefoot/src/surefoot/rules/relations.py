@@ -43,9 +43,28 @@ def _gives(statement: Statement, name: str) -> bool:
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in unit.effects("dropped") if unit.phase != "contract" else ():
-        if effect.facts["kind"] in TABLES:
-            kind, name = TABLES[effect.facts["kind"]], effect.relation
-            yield Hit.of(statement, effect, kind=kind, TABLE=kind.upper(), name=name)
+        kind = effect.facts["kind"]
+        if kind in TABLES and not (kind in "vm" and _is_made_again(unit, effect)):
+            noun, name = TABLES[kind], effect.relation
+            yield Hit.of(statement, effect, kind=noun, TABLE=noun.upper(), name=name)
+
+
+def _is_made_again(unit: TracedRevision, dropped: Effect) -> bool:
+    """Whether the revision creates a view of that name, with all columns that it had."""
+    return any(
+        effect.relation == dropped.relation and effect.facts["columns"] >= dropped.facts["columns"]
+        for _, effect in unit.effects("created", fresh=True)
+    )
+
+
+def _detached(unit: TracedRevision) -> Iterator[Hit]:
+    for statement, effect in unit.effects("detached"):
+        if locks_out(statement, effect):
+            yield Hit.of(statement, effect, done="detaching")
+    for statement, effect in unit.effects("dropped"):
+        parent = effect.facts["parent"]
+        if parent and statement.locks.get(parent) == EXCLUSIVE:
+            yield Hit.at(statement, done="dropping", table=parent, name=effect.relation)
 
 
 def _locks_referenced(unit: TracedRevision) -> Iterator[Hit]:
@@ -144,13 +163,13 @@ RULES = (
     ),
     Rule(
         id="require-concurrent-detach",
-        title="A partition detached without CONCURRENTLY",
-        consequence="detaching {name} takes ACCESS EXCLUSIVE on {table} and {name}; reads and "
+        title="A partition detached without CONCURRENTLY, or dropped from its parent",
+        consequence="{done} {name} takes ACCESS EXCLUSIVE on {table} and {name}; reads and "
         "writes block",
-        help="op.detach_partition_concurrently in a separate revision",
+        help="op.detach_partition_concurrently in a separate revision, then drop it",
         rewrite='op.detach_partition_concurrently("{table}", "{name}")',
         page="ddl-partitioning",
-        detect=on("detached", where=locks_out),
+        detect=_detached,
         since=14,
     ),
     Rule(

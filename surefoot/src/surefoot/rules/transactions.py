@@ -7,7 +7,7 @@ from functools import partial
 from surefoot.operations.lock_class import lock_class
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
 from surefoot.trace.expected_rows import MANY_ROWS
-from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers
+from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers, strongest
 from surefoot.trace.statement import Statement
 
 # The highest lock timeout that a revision may set, in seconds.
@@ -119,8 +119,13 @@ def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _locked(statement: Statement, locks: Mapping[str, str]) -> Mapping[str, str]:
-    """The tables that others wait for, with their locks."""
-    return {t: m for t, m in locks.items() if blocks_writers(m) and t not in statement.tables}
+    """The tables that others wait for, with the strongest lock on each or an index of it."""
+    found: dict[str, str] = {}
+    for relation, mode in locks.items():
+        table = statement.tables.get(relation, relation)
+        if blocks_writers(mode):
+            found[table] = strongest((mode, found.get(table, mode))) or mode
+    return found
 
 
 def _blocking(statement: Statement, locks: Mapping[str, str]) -> set[str]:

@@ -54,10 +54,14 @@ class _Comparison:
         for oid, new, old in _pairs(self.before.relations, self.after.relations):
             if new is None:
                 if old.kind not in "iI":
-                    yield self.on(oid, "dropped", kind=old.kind)
+                    kept = [p for p in old.parents if p in self.after.relations]
+                    parent = self.label(kept[0]) if kept else ""
+                    facts = {"kind": old.kind, "columns": _columns(self.before, oid)}
+                    yield self.on(oid, "dropped", **facts, parent=parent)
             elif old is None:
                 if new.kind not in "iI":
-                    yield self.on(oid, "created", kind=new.kind)
+                    columns = _columns(self.after, oid)
+                    yield self.on(oid, "created", kind=new.kind, columns=columns)
                     for parent in new.parents:
                         yield self.on(parent, "partition_created", new.label)
             else:
@@ -225,6 +229,11 @@ class _Comparison:
             for index in self.after.indexes.values()
             if index.relation == relation and index.valid and not index.partial
         )
+
+
+def _columns(snapshot: Snapshot, oid: int) -> frozenset[str]:
+    """The names of the columns of a relation."""
+    return frozenset(column.name for column in snapshot.columns_of(oid))
 
 
 def _typed(column: Column) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from surefoot.trace.effects import Effect
 from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows
-from surefoot.trace.lock_modes import strongest
+from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
 # The fraction of a table's rows that one statement may change.
@@ -78,6 +78,24 @@ class Statement:
     def lock(self) -> str | None:
         """The strongest lock that it took."""
         return strongest(self.locks.values())
+
+    @property
+    def shown_locks(self) -> Mapping[str, str]:
+        """Its locks that others may wait for: of tables, and of an index where that is stronger.
+
+        Every query locks all indexes of its tables.
+        """
+        modes = {name: STRENGTH[mode] for name, mode in self.locks.items()}
+        return {
+            name: mode
+            for name, mode in self.locks.items()
+            if mode != "ACCESS SHARE" and modes[name] > modes.get(self.tables.get(name, ""), -1)
+        }
+
+    def named(self, relation: str) -> str:
+        """The relation, and the table of an index."""
+        table = self.tables.get(relation)
+        return f"{relation} of {table}" if table else relation
 
     @property
     def rewrites(self) -> frozenset[str]:
