@@ -339,6 +339,39 @@ async def test_work_while_others_wait_is_found_however_it_is_done(
     assert found == [*WORK, f"{len(WORK) + 3:04}"]
 
 
+# Each waits for 0.2 s after a lock is taken, or after the last statement.
+WAITS: Mapping[str, str] = {
+    "in Python": "time.sleep(0.2)",
+    "in a program": "__import__('subprocess').run(['sleep', '0.2'])",
+    "for a peer": "__import__('select').select([], [], [], 0.2)",
+    "in a coroutine": """
+        async def work(connection):
+            await __import__("asyncio").sleep(0.2)
+            await connection.execute(sa.text("SELECT 1"))
+        op.run_async(work)
+    """,
+    "in parts": """
+        for _ in range(4):
+            time.sleep(0.05)
+            op.execute("SELECT 1")
+    """,
+    "in the server": 'op.execute("SELECT pg_sleep(0.2)")',
+}
+
+
+async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time between two statements is measured, whatever it is spent with."""
+    monkeypatch.setattr("surefoot.rules.transactions.WAIT_S", 0.2)
+    lock = 'op.execute("LOCK TABLE archive.jobs IN SHARE MODE")\n'
+    waits = [textwrap.dedent(text).strip() for text in WAITS.values()]
+    result = await linted(bench, tmp_path, *(lock + text for text in waits), *waits)
+    assert result.trace.failure is None
+    found = {f.revision for f in result.findings if f.rule == "avoid-waiting-under-lock"}
+    assert found == {f"{number:04}" for number in range(1, len(WAITS) + 1)}
+
+
 @pytest.mark.parametrize(
     ("sql", "shown"),
     [

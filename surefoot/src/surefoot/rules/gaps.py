@@ -8,7 +8,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.statement import Statement
+
+_BLOCK = re.compile(r"\s*DO\b", re.IGNORECASE)
+_TEXT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# A choice that only refuses, or that passes an error over: there is nothing to see in it.
+_HARMLESS = re.compile(
+    r"\bIF\b[^;]*?\bTHEN\s+RAISE\b[^;]*;\s*END\s+IF|"
+    r"\bWHEN\s+[\w\s]+THEN\s+(?:NULL|RAISE\b[^;]*)\s*;|\bIF\s+(?:NOT\s+)?EXISTS\s+(?!\()\w",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(r"\b(?<!END )(?:IF|ELSE|ELSIF|ELSEIF|LOOP|EXCEPTION\s+WHEN)\b", re.IGNORECASE)
 
 # How a revision asks for the dialect, and what else it may be.
 _DIALECT = re.compile(r"(dialect|dialect_?name|(dialect|engine)\.name)$", re.IGNORECASE)
@@ -27,6 +39,40 @@ def _unseen_lines(unit: TracedRevision) -> Iterator[Hit]:
         for first, last in unseen(unit.source, unit.executed):
             lines = f"line {first}" if first == last else f"lines {first} to {last}"
             yield Hit(line=first, values={"lines": lines})
+
+
+def _skipped(unit: TracedRevision) -> Iterator[Hit]:
+    for number, statement in enumerate(unit.statements):
+        for notice in statement.skipped:
+            if not _is_made(notice, unit.statements[number + 1 :]):
+                yield Hit.at(statement, notice=notice)
+
+
+def _is_made(notice: str, statements: Sequence[Statement]) -> bool:
+    """Whether one of the statements creates what was to be dropped first."""
+    name = re.search(r'"([^"]+)"|(\w+)\(', notice)
+    if name is None:
+        return False
+    made = re.compile(rf"\s*CREATE\b.*\b{re.escape(name[1] or name[2])}\b", re.DOTALL)
+    return any(made.match(without_comments(each.sql)) for each in statements)
+
+
+def _passed_over(unit: TracedRevision) -> Iterator[Hit]:
+    failed = [statement for statement in unit.statements if statement.error]
+    for statement in failed if unit.complete else failed[:-1]:
+        yield Hit.at(statement, sqlstate=statement.error)
+
+
+def _chooses(unit: TracedRevision) -> Iterator[Hit]:
+    """One of a revision: it does not become clearer by repetition."""
+    for statement in unit.statements:
+        what = " and ".join(sorted(statement.calls))
+        if _BLOCK.match(without_comments(statement.sql)):
+            text = _HARMLESS.sub(" ", _TEXT.sub(" ", statement.sql))
+            what = "the block" if _CHOICE.search(text) else ""
+        if what:
+            yield Hit.at(statement, what=what)
+            return
 
 
 def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
@@ -138,5 +184,36 @@ RULES = (
         detect=_unseen_lines,
         seen="run",
     ),
+    Rule(
+        id="require-effect-of-statement",
+        title="A statement that did nothing on the scratch database",
+        consequence="it did not do all that it says ({notice}); where somebody has made or dropped "
+        "this by hand, it does more, unseen",
+        help="name only what the revisions before have made, or allow this rule with the reason",
+        rewrite='op.drop_index_concurrently("ix_jobs_rank")',
+        detect=_skipped,
+        seen="run",
+    ),
+    Rule(
+        id="avoid-passing-over-an-error",
+        title="A statement that failed, and the revision went on",
+        consequence="it ends with SQLSTATE {sqlstate} on the scratch database, and the revision "
+        "goes on: what it does where it succeeds is unseen",
+        help="let the revision fail, or allow this rule with the reason",
+        rewrite="# without try and except",
+        detect=_passed_over,
+        seen="run",
+    ),
+    Rule(
+        id="avoid-choice-in-sql",
+        title="A block or a function that may choose what it does",
+        consequence="{what} may do something else on another database; nobody sees which of its "
+        "branches ran on the scratch database",
+        help="write the statements into the revision, without conditions",
+        rewrite='op.execute("UPDATE jobs SET rank = 0 WHERE id = 7")',
+        detect=_chooses,
+        seen="run",
+        level="warning",
+    ),
 )
-UNSEEN = frozenset(rule.id for rule in RULES)
+UNSEEN = frozenset(rule.id for rule in RULES if rule.level == "error")

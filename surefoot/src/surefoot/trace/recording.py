@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from surefoot.trace.effects import Effect, activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
-from surefoot.trace.schema_objects import Relation
+from surefoot.trace.schema_objects import Named, Relation
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
+
+# SQLSTATEs of what is there already: a schema, an extension.
+_CAME = ("42P06", "42710")
+_IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
 def recorded(
@@ -56,8 +63,31 @@ def recorded(
         lock_timeout_ms=after.session.lock_timeout_ms,
         former_lock_timeout_ms=before.session.lock_timeout_ms,
         sets=after.session.differences(before.session),
+        calls=_calls(statement.sql, before.routines.values()),
         unlocks=bool((before.advisory_locks - after.advisory_locks) & first.advisory_locks),
     )
+
+
+def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:
+    """What the statement has not done, because it or a part of it was IF [NOT] EXISTS.
+
+    A schema or an extension that is there is not told: the scratch database may have come with it.
+    """
+    return tuple(
+        notice.message
+        for notice in notices
+        if notice.sqlstate not in _CAME
+        # Its words may be in another language.
+        and (notice.message.endswith(", skipping") or _IF.search(statement.sql))
+    )
+
+
+def _calls(sql: str, routines: Iterable[Named]) -> frozenset[str]:
+    """The routines that a query calls by name, and that may choose what they do."""
+    if not _QUERY.match(sql):
+        return frozenset()
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    return frozenset(each.name for each in routines if each.kind and each.name in words)
 
 
 def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:

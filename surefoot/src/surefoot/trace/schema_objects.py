@@ -108,6 +108,7 @@ class Named(NamedTuple):
     oid: int
     schema: str
     name: str
+    # Of a type; of a function that may change something, its procedural language.
     kind: str = ""
     # Of a domain: whether it is NOT NULL, and its base type.
     required: bool = False

@@ -61,6 +61,10 @@ class Statement:
     outlives: frozenset[str] = frozenset()
     # Whether it released an advisory lock from before the revision.
     unlocks: bool = False
+    # The notices of IF [NOT] EXISTS, by which it has done nothing or less.
+    skipped: tuple[str, ...] = ()
+    # The procedural functions that it calls by name; nobody sees which of their branches ran.
+    calls: frozenset[str] = frozenset()
     # The SQLSTATE that it ended with.
     error: str | None = None
     # The rows that it is expected to reach on the target; what the target could not tell, and why.

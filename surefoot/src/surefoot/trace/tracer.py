@@ -23,7 +23,7 @@ from surefoot.compat.asyncpg import observe
 from surefoot.connect import sender
 from surefoot.trace.executed_lines import ExecutedLines
 from surefoot.trace.lock_probe import LockProbe
-from surefoot.trace.recording import recorded
+from surefoot.trace.recording import recorded, skipped
 from surefoot.trace.running_revision import Measured, RunningRevision
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
@@ -64,6 +64,8 @@ class Tracer:
         # Of the connection that migrates; the run uses others of the engine to watch it.
         self._session: TracedSession | None = None
         self._sizes: Mapping[int, TableSize] = {}
+        # What PostgreSQL has told since the last statement that was looked at.
+        self._notices: list[Any] = []
 
     @contextmanager
     def on(self, engine: Engine, sizes: Mapping[int, TableSize]) -> Iterator[None]:
@@ -75,6 +77,7 @@ class Tracer:
             driver = connection.driver_connection
             if driver not in observed:
                 observed[driver] = observe(driver, partial(self._sent, driver))
+                driver.add_log_listener(self._told)
 
         event.listen(engine, "checkout", connects)
         token = sender.AROUND.set(self._function)
@@ -109,7 +112,9 @@ class Tracer:
             return await send()
         with running.lines.paused(), sender.own():
             if not times:
-                return await (send() if is_own else self._parse(running, driver, sql, send))
+                # A failed transaction takes nothing but its end, no look at it.
+                plain = is_own or _CONTROL.fullmatch(sql)
+                return await (send() if plain else self._parse(running, driver, sql, send))
             self._idle(running)
             if match := _CONTROL.fullmatch(sql):
                 return await self._control(running, match[1].upper(), send)
@@ -123,6 +128,9 @@ class Tracer:
                 return await self._statement(running, driver, sql, send, times)
             finally:
                 running.ended_s = time.monotonic()
+
+    def _told(self, _connection: Any, message: Any) -> None:
+        self._notices.append(message)
 
     def _is_traced(self, driver: Any) -> bool:
         return self._session is not None and self._session.driver is driver
@@ -200,12 +208,15 @@ class Tracer:
                     known=running.known,
                     sizes=self._sizes,
                 ),
+                skipped=skipped(measured.statement, self._notices),
                 seconds=measured.seconds,
                 idle_s=measured.idle_s,
                 times=measured.times,
                 error=error or None,
             )
         )
+
+        self._notices.clear()
 
     async def _end_repetition(self, running: RunningRevision) -> None:
         measured, running.repetition = running.repetition, None
