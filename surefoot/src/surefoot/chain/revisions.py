@@ -26,7 +26,7 @@ _NO_REVISIONS = ("__init__", ".#")
 
 
 # Raised whenever the rules or the trace may judge a revision in another way than before.
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -203,8 +204,8 @@ def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
 def measured(statement: Statement) -> str | None:
     """The locks and the work of a statement, in one line."""
     said = ", ".join(
-        f"{mode} on {statement.named(relation)} ({blocked(mode)})"
-        for relation, mode in statement.shown_locks.items()
+        ", ".join(f"{mode} on {statement.named(each)}" for each, mode in locks) + f" ({effect})"
+        for effect, locks in groupby(statement.shown_locks.items(), lambda lock: blocked(lock[1]))
     )
     if statement.rewrites:
         said += f"; rewrites {', '.join(sorted(statement.rewrites))}"

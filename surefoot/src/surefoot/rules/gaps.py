@@ -190,7 +190,8 @@ RULES = (
         consequence="it did not do all that it says ({notice}); where somebody has made or dropped "
         "this by hand, it does more, unseen",
         help="name only what the revisions before have made, or allow this rule with the reason",
-        rewrite='op.drop_index_concurrently("ix_jobs_rank")',
+        rewrite="# the statement without IF EXISTS or IF NOT EXISTS",
+        page="sql-dropindex",
         detect=_skipped,
         seen="run",
     ),
@@ -201,6 +202,7 @@ RULES = (
         "goes on: what it does where it succeeds is unseen",
         help="let the revision fail, or allow this rule with the reason",
         rewrite="# without try and except",
+        page="sql-savepoint",
         detect=_passed_over,
         seen="run",
     ),
@@ -210,7 +212,8 @@ RULES = (
         consequence="{what} may do something else on another database; nobody sees which of its "
         "branches ran on the scratch database",
         help="write the statements into the revision, without conditions",
-        rewrite='op.execute("UPDATE jobs SET rank = 0 WHERE id = 7")',
+        rewrite="# op.execute() for each statement, without a condition",
+        page="sql-do",
         detect=_chooses,
         seen="run",
         level="warning",

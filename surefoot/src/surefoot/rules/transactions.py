@@ -205,6 +205,7 @@ RULES = (
         help="let the server check; where rows have to come in another order, make the foreign "
         "keys deferrable",
         rewrite='op.execute("SET CONSTRAINTS ALL DEFERRED")',
+        page="runtime-config-client",
         detect=_switches_off,
     ),
     Rule(
