@@ -14,7 +14,7 @@ from surefoot.linting.lint import Linted, lint
 from surefoot.planning.statements import planned
 from surefoot.planning.statistics import Statistics
 from surefoot.rules.findings import measured
-from surefoot.rules.gaps import unseen
+from surefoot.rules.unseen_lines import unseen
 from surefoot.trace.lock_modes import blocked
 
 AE, SUE = "ACCESS EXCLUSIVE", "SHARE UPDATE EXCLUSIVE"
@@ -206,12 +206,28 @@ async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) ->
         with open(__file__):
             pass
         [op.get_bind() for _ in range(2)]
+        if sa.inspect(op.get_bind()).has_table("of_an_operator"):
+            op.drop_table("of_an_operator")
+        if __import__("os").environ.get("NOWHERE"):
+            op.execute("SELECT 4")
+        if len(revision) > 99: op.execute("SELECT 5")
+        len(revision) > 99 and op.execute("SELECT 6")
+        op.execute("SELECT 7") if len(revision) else op.execute("SELECT 8")
+        [op.execute(f"SELECT {n}") for n in ()]
+        if len(revision) == 4: op.execute("SELECT 9")
+        [op.execute(f"SELECT {n}") for n in (10, 11)]
         """,
     )
     assert result.trace.failure is None
     assert [f.consequence for f in result.findings if f.rule == "require-every-line-run"] == [
-        f"{lines} did not run on the scratch database: their statements are unseen"
-        for lines in ("line 12", "lines 17 to 20", "line 24")
+        f"{lines} did not run on the scratch database, or not completely: their statements are "
+        "unseen"
+        for lines in (
+            "line 12",
+            "lines 17 to 20",
+            "line 24",
+            *(f"line {number}" for number in (29, 31, 32, 33, 34, 35)),
+        )
     ]
 
 
