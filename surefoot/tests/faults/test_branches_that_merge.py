@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.databases import Database
+from harness.commands import psql
+from harness.databases import Database, Databases, value
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock
 
@@ -40,6 +41,41 @@ async def test_a_run_ends_where_the_rows_of_all_branches_are(
         assert done.code == 0, done.err
         first, *_, last = done.err.splitlines()
         assert (first.partition(": ")[2], last.partition(" s. ")[2]) == said
+
+
+@pytest.mark.slow
+async def test_a_revision_builds_on_what_it_depends_on(
+    chain: Chain, launcher: Launcher, empty_database: Database, databases: Databases
+) -> None:
+    """The version table does not name what another of its revisions depends on."""
+    for number, down in (("1", ""), ("2", "1"), ("b1", ""), ("b2", "b1"), ("3", "2")):
+        up, undo = f"op.execute('CREATE TABLE t{number} ()')", f"op.execute('DROP TABLE t{number}')"
+        chain.add(up, undo, identifier=number, down=down, lock=False)
+    label = "revision = 'b1'\nbranch_labels = ('side',)\n"
+    for number, old, new in (
+        ("b1", "revision = 'b1'\n", label),
+        ("2", "revision = '2'\n", "revision = '2'\ndepends_on = 'side'\n"),
+        ("3", "down_revision = '2'", "down_revision = ('2', 'b2')"),
+    ):
+        text = chain.path(number).read_text("utf-8")
+        assert old in text
+        chain.path(number).write_text(text.replace(old, new), "utf-8")
+    chain.lock()
+    assert {r.id: r.down for r in read_lock(chain.lock_path)}["2"] == ("1", "b1")
+    offline = await databases.empty()
+    url = empty_database.url
+    for command, rows in (("upgrade 2", "2"), ("upgrade head", "3"), ("downgrade 2", "2 b2")):
+        done = await launcher.alembic(chain, *command.split(), url=url)
+        assert done.code == 0, done.err
+        found = "SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"
+        assert await value(url, found) == rows
+    again = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert again.code == 0, again.err
+    for asked in ("2", "2:head"):
+        written = await launcher.alembic(chain, "upgrade", asked, "--sql", url=url)
+        psql(offline, written.out)
+    nothing = await launcher.alembic(chain, "upgrade", "head", url=offline.url)
+    assert (nothing.code, "Nothing to do" in nothing.err) == (0, True), nothing.err
 
 
 @pytest.mark.slow

@@ -95,8 +95,8 @@ def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
         (
             "x.py",
             "revision = 9",
-            "x.py: revision and down_revision are not plain strings at the top of the file, so "
-            "they cannot be read without running it",
+            "x.py: revision, down_revision and depends_on are not plain strings at the top of the "
+            "file, so they cannot be read without running it",
         ),
         (
             "0001_step_0001.py",

@@ -7,9 +7,10 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 from surefoot.chain.checksum import checksum
 from surefoot.chain.module_names import module_names
@@ -39,6 +40,7 @@ class Revision:
     """One file of the versions folder."""
 
     id: str
+    # The revisions that it builds on: down_revision and depends_on.
     down: tuple[str, ...]
     phase: str
     slug: str
@@ -98,10 +100,12 @@ def read_revisions(versions: Path, *, recursive: bool = False) -> tuple[Revision
     On failure: RevisionsBroken names the file and what is wrong with it.
     """
     found: dict[str, Revision] = {}
+    labelled: dict[str, str] = {}
     for path in source_files(versions, recursive=recursive):
-        revision = _read(path)
+        revision, labels = _read(path)
         if revision is None:
             continue
+        labelled.update(dict.fromkeys(labels, revision.id))
         if revision.id in found:
             files = " and ".join(each.name for each in (found[revision.id].path, path) if each)
             raise RevisionsBroken(
@@ -109,7 +113,13 @@ def read_revisions(versions: Path, *, recursive: bool = False) -> tuple[Revision
                 help="give one of them the next number, and its successor's down_revision with it",
             )
         found[revision.id] = revision
-    return ordered(found.values())
+    # depends_on may have the label of a branch, which is the revision that declares it.
+    return ordered(
+        replace(each, down=tuple(dict.fromkeys(labelled.get(d, d) for d in each.down)))
+        if labelled
+        else each
+        for each in found.values()
+    )
 
 
 def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
@@ -124,7 +134,7 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
             if down not in by_id:
                 raise RevisionsBroken(
                     f"{revision.id} builds on {down}, which no file has",
-                    help="restore the file of that revision, or correct down_revision",
+                    help="restore its file, or correct down_revision or depends_on",
                 )
     sorter = TopologicalSorter({revision.id: revision.down for revision in by_id.values()})
     try:
@@ -181,8 +191,8 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
     return frozenset(found)
 
 
-def _read(path: Path) -> Revision | None:
-    """The revision in a file, or None where the file holds none."""
+def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
+    """The revision in a file, or None where the file holds none; the labels of its branch."""
     try:
         source = path.read_bytes()
         tree = ast.parse(source, filename=str(path))
@@ -197,7 +207,7 @@ def _read(path: Path) -> Revision | None:
         ) from None
     values = module_names(tree)
     if "revision" not in values:
-        return None
+        return None, ()
     for statement in tree.body:
         if isinstance(statement, ast.AsyncFunctionDef) and statement.name in (
             "upgrade",
@@ -205,11 +215,11 @@ def _read(path: Path) -> Revision | None:
         ):
             raise RunsNothing(path.name, statement.name)
     identifier, down, phase = values["revision"], values.get("down_revision"), values.get("phase")
-    downs = tuple(down) if isinstance(down, (tuple, list)) else () if down is None else (down,)
+    downs = (*_each(down), *_each(values.get("depends_on")))
     if not isinstance(identifier, str) or not all(isinstance(item, str) for item in downs):
         raise RevisionsBroken(
-            f"{path.name}: revision and down_revision are not plain strings at the top of the "
-            "file, so they cannot be read without running it",
+            f"{path.name}: revision, down_revision and depends_on are not plain strings at the top "
+            "of the file, so they cannot be read without running it",
             help='write them as revision = "0008" and down_revision = "0007"',
         )
     if phase is None:
@@ -227,7 +237,7 @@ def _read(path: Path) -> Revision | None:
             help='a contract revision names the oldest revision whose code survives it: "0007"',
         )
     slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
-    return Revision(
+    found = Revision(
         identifier,
         downs,
         str(phase),
@@ -237,3 +247,9 @@ def _read(path: Path) -> Revision | None:
         allowed=tuple(_ALLOWED.findall(source.decode(errors="replace"))),
         path=path,
     )
+    return found, _each(values.get("branch_labels"))
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    """The items of a tuple or list, or the one value."""
+    return tuple(value) if isinstance(value, (tuple, list, set)) else (value,) if value else ()

@@ -34,10 +34,12 @@ def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> Non
                 "cannot read it there without running it",
                 help=_PLAIN,
             )
-        if set(known.down) != set(to_tuple(loaded.down_revision, ())):
+        needed = script.get_revisions(to_tuple(loaded.dependencies, ()))
+        below = {*to_tuple(loaded.down_revision, ()), *(each.revision for each in needed)}
+        if set(known.down) != below:
             raise RevisionsBroken(
                 f"{os.path.relpath(loaded.path)}: for Alembic {loaded.revision} builds on "
-                f"{loaded.down_revision!r}, and its source says {known.down!r}",
+                f"{', '.join(sorted(below)) or 'base'}, and its source says {known.down!r}",
                 help=_PLAIN,
             )
         refuse_asynchronous(loaded)
