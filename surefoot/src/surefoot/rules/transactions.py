@@ -56,6 +56,9 @@ def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
         rows = rows + statement.written if held and statement.transactional else 0
         if not held or readers != (EXCLUSIVE in held.values()):
             continue
+        if not readers:
+            # It locks the same table, for work that has a rule of its own.
+            works -= held.keys() & after.keys()
         if works or rows > MANY_ROWS:
             waits = sorted(t for t, mode in held.items() if mode == EXCLUSIVE or not readers)
             work = f"{', '.join(sorted(works))} is scanned or changed"
