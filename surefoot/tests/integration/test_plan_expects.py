@@ -106,6 +106,12 @@ CASES: Mapping[str, tuple[str, tuple[Any, ...], Expected, str]] = {
         [("delete", "items", 40_000, "Seq Scan on items")],
         "",
     ),
+    "locks of rows": (
+        "SELECT id FROM customers WHERE country = 'US' FOR UPDATE",
+        (),
+        [("lock", "customers", 600, "ix_customers_country")],
+        "",
+    ),
     "a merge": (
         "MERGE INTO customers c USING orders o ON c.id = o.customer_id "
         "WHEN MATCHED THEN UPDATE SET notes = ''",

@@ -29,9 +29,9 @@ _PLANNED = re.compile(
     rf"{_COMMENTS}(?:WITH|INSERT|UPDATE|DELETE|MERGE|SELECT)\b", re.IGNORECASE | re.DOTALL
 )
 _HIDES = re.compile(rf"{_COMMENTS}(?:DO|CALL|EXECUTE)\b", re.IGNORECASE | re.DOTALL)
-# In the order of the columns of the triggers.
-_EVENTS = {"merge": ("insert", "update", "delete")}
-# Row triggers, by the actions that they run at: the bits of tgtype.
+_WRITING = ("insert", "update", "delete", "merge")
+_EVENTS = {"merge": _WRITING[:3]}
+# Row triggers, by the actions that they run at, in the order of _WRITING: the bits of tgtype.
 _TRIGGERS = """
 SELECT CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END || relname, tgname::text,
     tgtype & 4 > 0, tgtype & 16 > 0, tgtype & 8 > 0
@@ -100,7 +100,7 @@ class TargetPlans:
                 # A change of these rows, which it reads by itself.
                 continue
             # Of a message with many parameters, the first were planned.
-            times = 1 if each.action == "read" else statement.times
+            times = statement.times if each.action in _WRITING else 1
             found.append(rows := replace(each, rows=each.rows * times))
             if rows.action == "delete":
                 found.extend(taken_along(rows, self._keys, self._statistics))
@@ -138,8 +138,10 @@ class TargetPlans:
                     yield f"trigger {name} runs for each row of {table}"
 
 
-def _reached(node: Mapping[str, Any], statistics: Statistics) -> Iterator[ExpectedRows]:
-    """The rows that a node of a plan, and those below it, change and read."""
+def _reached(
+    node: Mapping[str, Any], statistics: Statistics, action: str = "read"
+) -> Iterator[ExpectedRows]:
+    """The rows that a node of a plan, and those below it, change, lock and read."""
     parts: Sequence[Mapping[str, Any]] = node.get("Plans", ())
     table = label(node.get("Schema", ""), node.get("Relation Name", ""))
     if node["Node Type"] == "ModifyTable":
@@ -151,9 +153,11 @@ def _reached(node: Mapping[str, Any], statistics: Statistics) -> Iterator[Expect
         rows = round(node["Plan Rows"])
         if node["Node Type"] == "Seq Scan" and table in statistics.tables:
             rows = max(rows, statistics.tables[table].rows)
-        yield ExpectedRows(table, "read", rows, _way(node))
+        yield ExpectedRows(table, action, rows, _way(node))
+    if node["Node Type"] == "LockRows":
+        action = "lock"
     for part in parts:
-        yield from _reached(part, statistics)
+        yield from _reached(part, statistics, action)
 
 
 def _way(node: Mapping[str, Any]) -> str:

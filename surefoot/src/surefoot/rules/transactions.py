@@ -244,6 +244,17 @@ RULES = (
         level="warning",
     ),
     Rule(
+        id="avoid-locking-many-rows",
+        title="Many rows locked by a query",
+        consequence="every row of {table} that it reads stays locked until the commit; writes of "
+        "these rows wait",
+        help="lock and change the rows in batches, outside of the revision",
+        rewrite="# SELECT … FOR UPDATE SKIP LOCKED LIMIT 1000, repeated",
+        page="explicit-locking",
+        detect=_each(lambda statement: statement.locks_rows),
+        level="warning",
+    ),
+    Rule(
         id="avoid-data-change-beside-ddl",
         title="Many rows changed in the transaction of a schema change",
         consequence="the locks of the schema change are held until the rows of {table} are changed",

@@ -11,7 +11,7 @@ class ExpectedRows:
     """Rows of the table that a statement reads or changes there, by the database's statistics."""
 
     table: str
-    # insert, update, delete, merge or read.
+    # insert, update, delete, merge, lock or read.
     action: str
     rows: int
     # The node of the plan that finds them, or the foreign key that takes them along.

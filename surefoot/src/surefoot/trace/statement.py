@@ -1,5 +1,6 @@
 """Statement is one statement that a revision executed, with its locks, effects and activity."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows
 from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
+_LOCKS_ROWS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+UPDATE|UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 # The fraction of a table's rows that one statement may change.
 FEW = 0.1
 
@@ -74,7 +76,7 @@ class Statement:
     @property
     def written(self) -> int:
         """The rows that it reads and writes beside those that it scans for; more on the target."""
-        there = sum(e.rows for e in self.expected if e.action != "read")
+        there = sum(e.rows for e in self.expected if e.action == "insert" or e.is_change)
         here = sum(sum(work[4:]) for work in self.activity.values())
         return self.made_rows + max(here, there)
 
@@ -140,6 +142,13 @@ class Statement:
         there = (e.table for e in self.expected if e.is_change and e.rows > MANY_ROWS)
         here = (t for t, work in self.activity.items() if self._sweeps(t, work))
         return frozenset([*here, *there])
+
+    @property
+    def locks_rows(self) -> frozenset[str]:
+        """The tables of which it locks many rows, here or on the target, and changes none."""
+        there = [e.table for e in self.expected if e.action == "lock" and e.rows > MANY_ROWS]
+        here = self.scans if _LOCKS_ROWS.search(self.sql) else frozenset()
+        return frozenset([*there, *(t for t in here if self.locks.get(t) == "ROW SHARE")])
 
     def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted
