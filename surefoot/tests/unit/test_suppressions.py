@@ -25,7 +25,7 @@ BREAKS = "import app\n"  # avoid-importing-the-application
             [Suppression("avoid-truncate", "it is a cache", 1)],
         ),
         ("#allow avoid-truncate :  x  ", [Suppression("avoid-truncate", "x", 1)]),
-        ("x = 1  # allow require-downgrade", [Suppression("require-downgrade", "", 1)]),
+        ("x = 1  # allow require-downgrade", [Suppression("require-downgrade", "", 1, (1, 1))]),
         ("\n# allow require-downgrade:", [Suppression("require-downgrade", "", 2)]),
         ("# allow truncate: that is no rule's name", []),
         ("# we allow avoid-truncate: here", []),
@@ -53,11 +53,78 @@ def test_a_long_reason_is_read_as_it_was_written() -> None:
     assert suppressions(written) == [Suppression("avoid-truncate", reason, 1)]
 
 
+IN_FUNCTIONS = """\
+# allow avoid-a: head
+x = f(  # allow avoid-b: within
+    1,
+)
+
+
+def upgrade():
+    # allow avoid-c: above
+    #   all of it
+    for each in (1, 2):
+        op.execute(
+            "…",  # allow avoid-d: within
+        )
+        g()  # allow avoid-e: at the end
+    h()
+
+    # allow avoid-f: above, after an empty line
+
+    k()
+    # allow avoid-g: above nothing
+
+
+# allow avoid-h: outside of the functions
+def downgrade():  # allow avoid-i: a function
+    pass
+"""
+
+
+def test_a_comment_covers_the_statement_that_it_stands_at() -> None:
+    """Outside of the functions the whole file; the last one of a function nothing."""
+    found = {each.rule[-1]: each.lines for each in suppressions(IN_FUNCTIONS)}
+    assert found == {
+        "a": None,
+        "b": (2, 4),
+        "c": (10, 14),
+        "d": (11, 13),
+        "e": (14, 14),
+        "f": (19, 19),
+        "g": (20, 20),
+        "h": None,
+        "i": (24, 25),
+    }
+    scopes = [each.scope for each in suppressions(IN_FUNCTIONS)[:5]]
+    assert scopes == [
+        "in the whole file", "in lines 2 to 4", "in lines 10 to 14", "in lines 11 to 13",
+        "at line 14",
+    ]  # fmt: skip
+
+
+def test_a_comment_at_one_statement_leaves_the_others() -> None:
+    """What is not covered is a finding, and a comment that covers none of them is one too."""
+    one = "import app  # allow avoid-importing-the-application: frozen\n"
+    findings, passed = judge(one + "import shop\n")
+    assert passed == 1
+    assert [(line, rule) for line, rule, _ in told(findings)] == [
+        (2, "avoid-importing-the-application")
+    ]
+    findings, passed = judge("x = 1  # allow avoid-importing-the-application: frozen\n" + BREAKS)
+    assert (passed, [f.line for f in findings]) == (0, [1, 2])
+    assert findings[0].consequence == (
+        "the comment allows avoid-importing-the-application, which the revision does not break "
+        "at line 1"
+    )
+
+
 def judge(source: str, failure: str | None = None) -> tuple[Sequence[Finding], int]:
     unit = TracedRevision(
         "0009", PATH, "expand", source=source, failure=failure, complete=failure is None
     )
-    return judged(unit, 18)
+    kept, passed = judged(unit, 18)
+    return kept, len(passed)
 
 
 def told(findings: Sequence[Finding]) -> Iterator[tuple[int, str, str]]:

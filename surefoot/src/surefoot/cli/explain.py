@@ -2,17 +2,13 @@
 
 import difflib
 import inspect
-import re
 from collections.abc import Iterator
 
 import click
 
 from surefoot import errors
 from surefoot.cli import output
-from surefoot.rules.findings import Rule
-
-# Names that a finding fills in stand in angle brackets.
-_VALUE, _NAME = re.compile(r"\{(\w+)\}"), r"<\1>"
+from surefoot.rules.findings import Rule, generic
 
 
 @click.command(name="explain")
@@ -48,8 +44,8 @@ def command(name: str | None) -> None:
 
 def _rule(rule: Rule) -> None:
     output.answer(f"{rule.level} [{rule.id}]  {rule.title}")
-    output.answer(f"  {_VALUE.sub(_NAME, rule.consequence)}")
-    output.answer(f"  help: {_VALUE.sub(_NAME, rule.help)}\n")
+    output.answer(f"  {generic(rule.consequence)}")
+    output.answer(f"  help: {generic(rule.help)}\n")
     output.answer("Safe form:\n")
     for line in rule.safe_form().splitlines():
         output.answer(f"    {line}" if line else "")

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +18,9 @@ from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.errors import SurefootError
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
+from surefoot.linting.history import changed_since, staged
 from surefoot.linting.lint import Linted
+from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.planning.text import summary
 from surefoot.project import Project
 
@@ -28,21 +31,36 @@ ANSWER_S = 2.0
 @click.command(name="lint")
 @click.argument("revisions", nargs=-1)
 @click.option("--since", metavar="GIT_REF", help="Revisions that were added or changed since.")
+@click.option("--staged", "staged_", is_flag=True, help="Revisions that the next commit changes.")
+@click.option(
+    "--level", "levels", metavar="RULE=LEVEL", multiple=True, help="error, warning or off."
+)
+@click.option("--fail-on", type=click.Choice(FAIL_ON), help="The least level of exit code 1.")
+@click.option("--strict", is_flag=True, help="The same as --fail-on warning.")
 @json_option
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
 def command(
-    revisions: tuple[str, ...], since: str | None, json_: bool, format_: str | None
+    revisions: tuple[str, ...],
+    since: str | None,
+    staged_: bool,
+    levels: tuple[str, ...],
+    fail_on: str | None,
+    strict: bool,
+    json_: bool,
+    format_: str | None,
 ) -> None:
     """Run REVISIONS (all by default) on a scratch database, and show what would hurt.
 
     The rules are those for the PostgreSQL of the database, if it answers, else of the scratch
-    server.
+    server. [tool.surefoot.lint] in pyproject.toml sets levels; an option goes before it.
 
     \b
     Examples:
       surefoot lint
       surefoot lint 0012 0013
       surefoot lint --since origin/main --format github
+      surefoot lint --staged --strict
+      surefoot lint --level avoid-length-limit=off
 
     A comment in the file, with a reason, allows a finding:
       # allow avoid-dropping-a-column: nothing has read it since release 12
@@ -54,15 +72,25 @@ def command(
     chain = found.revisions()
     if not chain:
         raise click.UsageError(f"there is no revision in {os.path.relpath(found.versions)}")
-    wanted = _wanted(found, chain, revisions, since)
-    if not wanted:
-        output.narrate(f"no revision was added or changed since {since}: nothing to lint")
+    if (since is not None) + staged_ + bool(revisions) > 1:
+        raise click.UsageError("name revisions, --since or --staged: one of them")
+    settings = _settings(found, levels, "warning" if strict else fail_on)
+    wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
     linted = asyncio.run(_linted(found, database(), wanted))
+    linted = replace(linted, findings=settings.applied(linted.findings))
     _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
         output.failed_on_scratch(linted.trace.failure)
-    if any(finding.level == "error" for finding in linted.findings):
+    if settings.fails(linted.findings):
         raise SystemExit(1)
+
+
+def _settings(of: Project, levels: Sequence[str], fail_on: str | None) -> LintSettings:
+    """Those of the project with the options of the command line. On failure: UsageError."""
+    found = LintSettings.read(of.ini.parent)
+    given = {rule: level for rule, _, level in (each.partition("=") for each in levels)}
+    check_levels(given)
+    return replace(found, levels={**found.levels, **given}, fail_on=fail_on or found.fail_on)
 
 
 async def _linted(of: Project, database: Database, wanted: Sequence[str]) -> Linted:
@@ -84,63 +112,74 @@ async def _major(database: Database) -> int | None:
 
 
 def _print(linted: Linted, *, json_: bool, format_: str | None) -> None:
+    """The findings as the answer, and what is known of them as narration."""
     count = sum(unit.complete for unit in linted.units)
     if json_:
-        found = [finding.as_json() for finding in linted.findings]
-        output.answer_json({"schema_version": 1, "revisions": count, "findings": found})
+        output.answer_json({"schema_version": 1, "revisions": count, **_as_json(linted)})
     elif format_ is not None:
         output.answer(FORMATS[format_](linted.findings))
     else:
         for finding in linted.findings:
             output.answer(f"{finding.render()}\n")
-    allowed = f", {linted.suppressed} allowed by the files" if linted.suppressed else ""
+    for each in linted.suppressed:
+        output.narrate(each.render())
+    if not linted.units:
+        return
+    allowed = len({each.finding for each in linted.suppressed})
+    said = f", {allowed} allowed by the files" if allowed else ""
     noun = "revision" if count == 1 else "revisions"
     missed = len(linted.units) - count
     untried = f", {missed} not run to the end" if missed else ""
     if linted.mismatch:
         output.narrate(linted.mismatch)
-    output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{allowed}")
+    output.narrate(f"{summary(linted.findings)} in {count} {noun}{untried}{said}")
+
+
+def _as_json(linted: Linted) -> dict[str, Any]:
+    return {
+        "findings": [finding.as_json() for finding in linted.findings],
+        "allowed": [
+            {**each.finding.as_json(), "scope": each.by.scope, "reason": each.by.reason}
+            for each in linted.suppressed
+        ],
+    }
 
 
 def _wanted(
-    of: Project, chain: Sequence[Revision], revisions: Sequence[str], since: str | None
+    of: Project,
+    chain: Sequence[Revision],
+    revisions: Sequence[str],
+    since: str | None,
+    settings: LintSettings,
+    *,
+    staged_: bool,
 ) -> Sequence[str]:
-    """The ids that were asked for. On failure: click.UsageError."""
-    if since is not None and revisions:
-        raise click.UsageError("name revisions or --since, not both")
-    if since is not None:
-        changed = _changed_since(of.versions, since)
-        return [r.id for r in chain if r.path is not None and r.path.resolve() in changed]
+    """The ids that were asked for. On failure: click.UsageError, UsageError."""
     known = [r.id for r in chain]
-    for revision in revisions:
-        if revision not in known:
-            raise click.UsageError(f"there is no revision {revision}; the newest is {known[-1]}")
-    return list(revisions) or known
+    if revisions:
+        for revision in revisions:
+            if revision not in known:
+                raise click.UsageError(
+                    f"there is no revision {revision}; the newest is {known[-1]}"
+                )
+        return revisions
+    included = [r for r in chain if settings.includes(r.path)]
+    if since is None and not staged_:
+        if not included:
+            raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
+        return [r.id for r in included]
+    changed = _staged(of.versions) if staged_ else changed_since(of.versions, since or "")
+    wanted = [r.id for r in included if r.path is not None and r.path.resolve() in changed]
+    if not wanted:
+        said = "is staged" if staged_ else f"was added or changed since {since}"
+        output.narrate(f"no revision {said}: nothing to lint")
+    return wanted
 
 
-def _changed_since(versions: Path, reference: str) -> set[Path]:
-    """Files below the folder of revisions that differ from a commit, or that git does not know.
-
-    Ignored ones as well: git cannot say when they changed.
-    """
-    options = ("--name-only", "--diff-filter=d", "--relative", "-z")
-    changed = _git(versions, "diff", *options, reference, "--", ".")
-    added = _git(versions, "ls-files", "--others", "-z", "--", ".")
-    return {(versions / name).resolve() for name in (changed + added).split("\0") if name}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """The output of git. On failure: click.UsageError with its message."""
-    try:
-        done = subprocess.run(  # noqa: S603 - only the name of the commit is not fixed
-            ["git", *arguments],  # noqa: S607 - the git of the user
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise click.UsageError("--since asks git, which is not installed here") from None
-    if done.returncode:
-        raise click.UsageError(f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+def _staged(versions: Path) -> set[Path]:
+    """The staged files, with a note of those that are read as they were edited since."""
+    found, later = staged(versions)
+    for path in sorted(later):
+        said = "was edited after it was staged; the file is linted as it is now"
+        output.narrate(f"{os.path.relpath(path)} {said}")
+    return found

@@ -15,6 +15,7 @@ HeadMaintainer                  knows which rows of its table a step leaves, and
   ._update_version
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
+util.compat.tomllib             Alembic's own reader of pyproject.toml: Python 3.10 has none.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
                                 content is not.
 """
@@ -24,6 +25,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.runtime.migration import HeadMaintainer
@@ -49,6 +51,15 @@ def command_name(config: Config) -> str | None:
         config.cmd_opts, "cmd", None
     )
     return command[0].__name__ if command else None
+
+
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """The content of a TOML file. On failure: OSError, or ValueError where it is not TOML."""
+    from alembic.util.compat import tomllib  # noqa: PLC0415 - one command reads such a file
+
+    with path.open("rb") as opened:
+        found: Mapping[str, Any] = tomllib.load(opened)
+    return found
 
 
 def is_empty_name(error: BaseException) -> bool:

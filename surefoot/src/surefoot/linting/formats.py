@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
-from surefoot.rules.findings import Finding
+from surefoot.rules.findings import Finding, generic
 from surefoot.rules.registry import RULES
+from surefoot.rules.repository import in_repository
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -16,7 +18,8 @@ def github(findings: Sequence[Finding]) -> str:
     """Workflow commands of GitHub Actions, which annotate the line."""
     lines = []
     for finding in findings:
-        place = f"file={_escaped(_path(finding), ':,')},line={finding.line}"
+        place = f"file={_escaped(in_repository(finding.path), ':,')},line={finding.line}"
+        place += f",endLine={finding.end_line}"
         title = _escaped(finding.rule, ":,")
         text = _escaped(_message(finding))
         lines.append(f"::{finding.level} {place},title={title}::{text}")
@@ -33,7 +36,10 @@ def gitlab(findings: Sequence[Finding]) -> str:
                 "check_name": finding.rule,
                 "fingerprint": _fingerprint(finding),
                 "severity": severities[finding.level],
-                "location": {"path": _path(finding), "lines": {"begin": finding.line}},
+                "location": {
+                    "path": in_repository(finding.path),
+                    "lines": {"begin": finding.line, "end": finding.end_line},
+                },
             }
             for finding in findings
         ]
@@ -49,7 +55,13 @@ def sarif(findings: Sequence[Finding]) -> str:
             "version": "2.1.0",
             "runs": [
                 {
-                    "tool": {"driver": {"name": "surefoot", "rules": [_rule(r) for r in rules]}},
+                    "tool": {
+                        "driver": {
+                            "name": "surefoot",
+                            "version": version("surefoot"),
+                            "rules": [_rule(each) for each in rules],
+                        }
+                    },
                     "results": [
                         {
                             "ruleId": finding.rule,
@@ -60,8 +72,14 @@ def sarif(findings: Sequence[Finding]) -> str:
                             "locations": [
                                 {
                                     "physicalLocation": {
-                                        "artifactLocation": {"uri": _path(finding)},
-                                        "region": {"startLine": finding.line},
+                                        "artifactLocation": {
+                                            "uri": quote(in_repository(finding.path)),
+                                            "uriBaseId": "%SRCROOT%",
+                                        },
+                                        "region": {
+                                            "startLine": finding.line,
+                                            "endLine": finding.end_line,
+                                        },
                                     }
                                 }
                             ],
@@ -88,18 +106,17 @@ def _rule(identifier: str) -> Mapping[str, Any]:
     return {
         "id": identifier,
         "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": f"{generic(rule.consequence)}. Help: {generic(rule.help)}."},
         "help": {"text": rule.safe_form()},
+        **({"helpUri": rule.url} if rule.url else {}),
         "defaultConfiguration": {"level": rule.level},
     }
 
 
 def _message(finding: Finding) -> str:
     said = f"{finding.consequence}. Help: {finding.help}"
-    return f"{said}. Traced: {finding.traced}" if finding.traced else said
-
-
-def _path(finding: Finding) -> str:
-    return os.path.relpath(finding.path).replace(os.sep, "/")
+    said += f". Traced: {finding.traced}" if finding.traced else ""
+    return f"{said}\n\n{finding.remedy}" if finding.remedy else said
 
 
 def _fingerprint(finding: Finding) -> str:

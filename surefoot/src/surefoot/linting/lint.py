@@ -28,14 +28,27 @@ _PLACE = re.compile(r"\S+\.py:(\d+): ")
 
 
 @dataclass(frozen=True)
+class Suppressed:
+    """A finding, and the comment in its file that lets it pass."""
+
+    finding: Finding
+    by: Suppression
+
+    def render(self) -> str:
+        """Place, rule, scope and reason of the comment."""
+        said = f"[{self.by.rule}]  {self.by.scope}: {self.by.reason}"
+        return f"{os.path.relpath(self.finding.path)}:{self.by.line}\n  allowed {said}"
+
+
+@dataclass(frozen=True)
 class Linted:
     """The result: the findings, and the trace that they come from."""
 
     findings: tuple[Finding, ...]
     trace: Trace
     units: tuple[TracedRevision, ...] = ()
-    # The number of findings that the files suppress.
-    suppressed: int = 0
+    # The findings that the files suppress.
+    suppressed: tuple[Suppressed, ...] = ()
     # The major version of PostgreSQL that it is for, and that of the scratch server.
     major: int | None = None
     tried_on: int | None = None
@@ -107,8 +120,8 @@ def judgement(chosen: Sequence[Revision], traced: Trace, major: int) -> Linted:
     found = units(chosen, traced, major)
     verdicts = [judged(unit, major) for unit in found]
     findings = tuple(finding for kept, _ in verdicts for finding in kept)
-    count = sum(count for _, count in verdicts)
-    return Linted(findings, traced, tuple(found), count, major)
+    passed = tuple(each for _, suppressed in verdicts for each in suppressed)
+    return Linted(findings, traced, tuple(found), passed, major)
 
 
 async def with_verdicts(
@@ -186,30 +199,33 @@ def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> s
     return reason if at in (revision.id, None) else f"{at} before it failed: {reason}"
 
 
-def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], int]:
-    """The findings that the file does not suppress, and the number of those that it does."""
+def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], Sequence[Suppressed]]:
+    """The findings that the file does not suppress, and those that it does."""
     found = examine(unit, RULES.values(), major)
-    allowed = {each.rule: each for each in suppressions(unit.source)}
-    kept = [each for each in found if each.rule not in allowed]
-    used = {each.rule for each in found}
-    kept += [
-        _unused(unit, each) for each in allowed.values() if _is_unused(unit, each, used, major)
-    ]
-    return sorted(kept, key=lambda f: (f.line, f.rule)), sum(f.rule in allowed for f in found)
+    stated = suppressions(unit.source)
+    let = [Suppressed(f, by) for f in found for by in stated if by.covers(f.rule, f.line)]
+    passed, used = {each.finding for each in let}, {each.by for each in let}
+    kept = [each for each in found if each not in passed]
+    broken = {each.rule for each in found}
+    unused = (each for each in stated if each not in used)
+    kept += [_unused(unit, each, broken) for each in unused if _is_unused(unit, each, major)]
+    return sorted(kept, key=lambda f: (f.line, f.rule)), let
 
 
-def _is_unused(unit: TracedRevision, suppression: Suppression, used: set[str], major: int) -> bool:
+def _is_unused(unit: TracedRevision, suppression: Suppression, major: int) -> bool:
+    """Whether that is known: squawk may not be installed, the run may not have come to it."""
     rule = RULES.get(suppression.rule)
     if rule is None:
         return True
-    # Squawk may not be installed.
-    looked = unit.complete and (rule.seen != "squawk" or is_installed())
-    return rule.id not in used and rule.holds(major) and looked
+    return rule.holds(major) and unit.complete and (rule.seen != "squawk" or is_installed())
 
 
-def _unused(unit: TracedRevision, suppression: Suppression) -> Finding:
-    known = suppression.rule in RULES
-    why = "which the revision does not break" if known else "which does not exist"
+def _unused(unit: TracedRevision, suppression: Suppression, broken: set[str]) -> Finding:
+    why = "which the revision does not break"
+    if suppression.rule not in RULES:
+        why = "which does not exist"
+    elif suppression.rule in broken:
+        why = f"which the revision does not break {suppression.scope}"
     hit = Hit(line=suppression.line, values={"rule": suppression.rule, "why": why})
     return finding(unit, UNUSED, hit)
 

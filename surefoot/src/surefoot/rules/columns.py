@@ -94,6 +94,7 @@ def _numbered(kind: str, title: str, page: str) -> Rule:
         'op.execute("CREATE SEQUENCE {table}_{column}_seq OWNED BY {table:sql}.{column:sql}")\n'
         'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} '
         "SET DEFAULT nextval('{table}_{column}_seq')\")",
+        grows=True,
         page=page,
         detect=_rewriting(kind),
     )
@@ -120,6 +121,7 @@ RULES = (
         rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type}")\n'
         'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} SET DEFAULT '
         '{default}")',
+        grows=True,
         page="sql-altertable",
         detect=_rewriting("default"),
     ),
@@ -134,6 +136,7 @@ RULES = (
         "and backfill the rows in batches",
         rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type} '
         'GENERATED ALWAYS AS ({expression}) VIRTUAL")',
+        grows=True,
         page="ddl-generated-columns",
         detect=_generated,
     ),
@@ -157,6 +160,7 @@ RULES = (
         "# the one after it\n"
         'op.alter_column("{table}", "{column}", nullable=False{schema})\n'
         'op.drop_constraint(op.f("ck_{table}_{column}_not_null"), "{table}"{schema})',
+        grows=True,
         page="sql-altertable",
         detect=on("column_required", where=_proves_not_null),
     ),
@@ -171,6 +175,7 @@ RULES = (
         "# write to both and backfill the rows in batches; then in a contract revision:\n"
         'op.drop_column("{table}", "{column}"{schema})\n'
         'op.alter_column("{table}", "{column}_new", new_column_name="{column}"{schema})',
+        grows=True,
         page="sql-altertable",
         detect=on("column_retyped", where=rewrites),
     ),
@@ -187,6 +192,7 @@ RULES = (
         "postgresql_not_valid=True)\n"
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT ck_{table}_{column}")',
+        grows=True,
         page="sql-altertable",
         detect=on("column_retyped", where=_is_checked),
     ),

@@ -92,6 +92,7 @@ RULES = (
         'NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
+        grows=True,
         page="sql-altertable",
         detect=_validated("c"),
     ),
@@ -104,6 +105,7 @@ RULES = (
         'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
+        grows=True,
         page="sql-altertable",
         detect=_validated("f"),
     ),
@@ -135,6 +137,7 @@ RULES = (
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} UNIQUE USING INDEX '
         '{name:sql}")',
+        grows=True,
         page="sql-altertable",
         detect=_builds_index("u"),
     ),
@@ -149,6 +152,7 @@ RULES = (
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} PRIMARY KEY USING '
         'INDEX {name:sql}")',
+        grows=True,
         page="sql-altertable",
         detect=_builds_index("p"),
     ),
@@ -160,6 +164,7 @@ RULES = (
         help="set the columns NOT NULL first, by way of a validated check",
         rewrite="for column in [{columns}]:  # each in the steps of require-proven-not-null\n"
         '    op.alter_column("{table}", column, nullable=False{schema})',
+        grows=True,
         page="sql-altertable",
         detect=on("constraint_added", where=_key_on_nullable),
     ),
@@ -170,6 +175,7 @@ RULES = (
         "writes block, and PostgreSQL cannot build it concurrently",
         help="create it with the table, or in a maintenance window",
         rewrite="# in the revision that creates {table}",
+        grows=True,
         page="ddl-constraints",
         detect=_builds_index("x"),
     ),
@@ -180,6 +186,7 @@ RULES = (
         help="validate it in the next revision",
         rewrite="# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
+        grows=True,
         page="sql-altertable",
         detect=_validated_at_once,
     ),
@@ -192,6 +199,7 @@ RULES = (
         'NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER DOMAIN {domain:sql} VALIDATE CONSTRAINT {name:sql}")',
+        grows=True,
         page="sql-alterdomain",
         detect=_domain_checks,
     ),
@@ -201,6 +209,7 @@ RULES = (
         consequence="each DELETE in {to} scans {table}: no index begins with {columns}",
         help="build the index concurrently in an earlier revision",
         rewrite='op.create_index_concurrently("ix_{table}_{column}", "{table}", [{keys}]{schema})',
+        grows=True,
         page="ddl-constraints",
         detect=_without_index,
         level="warning",

@@ -7,12 +7,17 @@ docs/rules.md and the tests all read it.
 from __future__ import annotations
 
 import os
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from surefoot.errors.disclosure import disclosed
+from surefoot.rules.python_lines import last_line
+from surefoot.rules.repository import in_repository
 from surefoot.rules.safe_form import filled
 from surefoot.rules.squawk import Remark
 from surefoot.trace.effects import Effect
@@ -21,6 +26,9 @@ from surefoot.trace.lock_modes import EXCLUSIVE, blocked
 from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
+_VALUE = re.compile(r"\{(\w+)\}")
+# Of the SQL of a finding.
+LONGEST_SHOWN = 90
 _DOCUMENTATION = "https://www.postgresql.org/docs/current"
 
 
@@ -132,6 +140,8 @@ class Rule:
     # How it is detected: by what its statements do on a scratch database, by how it ran there, in
     # its file, or by squawk.
     seen: Literal["traced", "run", "read", "squawk"] = "traced"
+    # Whether the time that others wait grows with the rows of the table.
+    grows: bool = False
     # The page of PostgreSQL's documentation on it, without host and ending; of the file none.
     page: str = ""
 
@@ -151,7 +161,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation of a rule: place, rule, consequence, help."""
+    """One violation of a rule: place, rule, consequence, help, and the way out."""
 
     rule: str
     level: Level
@@ -162,20 +172,40 @@ class Finding:
     help: str
     # Locks and work of the statement, if it was traced.
     traced: str | None = None
+    # The last line of the statement in the file, and the beginning of its SQL.
+    end_line: int = field(default=1, compare=False)
+    statement: str | None = field(default=None, compare=False)
+    # The safe form with the names of the finding, and the page of PostgreSQL's documentation.
+    remedy: str = field(default="", compare=False)
+    url: str | None = field(default=None, compare=False)
+    # The tables whose rows decide how long others wait; none where that does not depend on rows.
+    tables: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def place(self) -> str:
         """File and line, relative to the working directory."""
         return f"{os.path.relpath(self.path)}:{self.line}"
 
+    @property
+    def allow(self) -> str | None:
+        """The comment that allows it; one about a comment has none."""
+        return None if self.rule.endswith("-suppression") else f"# allow {self.rule}: <the reason>"
+
     def render(self) -> str:
-        text = (
-            f"{self.place}\n  {self.level} [{self.rule}]  {self.consequence}\n    help: {self.help}"
-        )
-        return f"{text}\n    traced: {self.traced}" if self.traced else text
+        lines = [self.place, f"  {self.level} [{self.rule}]  {self.consequence}"]
+        lines.append(f"    help: {self.help}")
+        lines += [f"    statement: {self.statement}"] if self.statement else []
+        lines += [f"    traced: {self.traced}"] if self.traced else []
+        if self.remedy:
+            lines += [
+                "    safe form:",
+                *(f"      {row}".rstrip() for row in self.remedy.split("\n")),
+            ]
+        lines += [f"    or allow it: {self.allow}"] if self.allow else []
+        return "\n".join(lines)
 
     def as_json(self) -> Mapping[str, Any]:
-        return {**vars(self), "path": os.path.relpath(self.path)}
+        return {**vars(self), "path": in_repository(self.path), "allow": self.allow}
 
 
 def examine(unit: TracedRevision, rules: Iterable[Rule], major: int) -> tuple[Finding, ...]:
@@ -198,7 +228,32 @@ def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:
         rule.consequence.format(**hit.values),
         rule.help.format(**hit.values),
         measured(hit.statement) if hit.statement else None,
+        last_line(unit.source, hit.line),
+        shortened(hit.statement.sql) if hit.statement else None,
+        rule.safe_form(**hit.values),
+        rule.url,
+        worked_on(hit) if rule.grows else (),
     )
+
+
+def worked_on(hit: Hit) -> tuple[str, ...]:
+    """The tables whose rows a statement reads, writes or indexes."""
+    found = {str(hit.values["table"])} if hit.values.get("table") else set()
+    if hit.statement is not None:
+        its = hit.statement
+        found |= its.scans | its.rewrites | its.sweeps
+        found |= {its.tables[index] for index in its.rebuilds if index in its.tables}
+    return tuple(sorted(found))
+
+
+def generic(text: str) -> str:
+    """A text of a rule, with <name> for each name that a finding fills in."""
+    return _VALUE.sub(r"<\1>", text)
+
+
+def shortened(sql: str) -> str:
+    """The beginning of a statement in one line, without passwords."""
+    return textwrap.shorten(disclosed(sql), LONGEST_SHOWN, placeholder=" …")
 
 
 def measured(statement: Statement) -> str | None:

@@ -50,6 +50,7 @@ RULES = (
         "each partition, attached to an index created ON ONLY the table",
         rewrite="# with the options of the index\n"
         'op.create_index_concurrently("{name}", "{table}", [{columns}]{schema})',
+        grows=True,
         page="sql-createindex",
         detect=on("index_created", where=_blocks_writers),
     ),
@@ -70,6 +71,7 @@ RULES = (
         "all indexes of its tables",
         help="op.reindex_concurrently in a separate revision",
         rewrite='op.reindex_concurrently("{name}"{schema})',
+        grows=True,
         page="sql-reindex",
         detect=_rebuilt,
     ),

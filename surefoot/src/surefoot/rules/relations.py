@@ -158,6 +158,7 @@ RULES = (
         'op.execute("ALTER TABLE {read:sql} VALIDATE CONSTRAINT bounds")\n'
         "# the one after it\n"
         'op.execute("ALTER TABLE {table:sql} ATTACH PARTITION {name:sql} FOR VALUES …")',
+        grows=True,
         page="ddl-partitioning",
         detect=_attached,
     ),
@@ -179,6 +180,7 @@ RULES = (
         help="to shrink or sort it use pg_repack or, in PostgreSQL 19 or later, REPACK "
         "CONCURRENTLY, outside of revisions",
         rewrite="# not in a revision",
+        grows=True,
         page="sql-vacuum",
         detect=_vacuum,
     ),
@@ -189,6 +191,7 @@ RULES = (
         help="create a new table, copy the rows in batches and swap the two",
         rewrite='op.execute("CREATE TABLE {table}_new (LIKE {table:sql} INCLUDING ALL)")\n'
         "# or CREATE UNLOGGED TABLE; copy the rows in batches, then swap the two",
+        grows=True,
         page="sql-altertable",
         detect=on("persistence_changed", where=lambda s, e: e.relation in s.rewrites),
     ),
@@ -198,6 +201,7 @@ RULES = (
         consequence="reads of {view} block until it is computed",
         help="REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index on the view",
         rewrite='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY {view:sql}")',
+        grows=True,
         page="sql-refreshmaterializedview",
         detect=on("rewritten", where=_refreshed),
     ),

@@ -3,7 +3,9 @@
 # allow avoid-dropping-a-column: nothing has read it since release 12
 #   and the last row that had a value is gone
 
-A reason continues on the indented lines below it.
+A reason continues on the indented lines below it. Outside of the functions, as at the head of the
+file, a comment covers the whole file. Otherwise it covers one statement: the one whose lines it
+stands in, or the next one below it.
 """
 
 import io
@@ -12,6 +14,8 @@ import textwrap
 import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from surefoot.rules.python_lines import Lines, lines_of, statement_at, statements
 
 _COMMENT = re.compile(r"#\s*allow\s+((?:avoid|require)-[a-z-]+)\s*(?::\s*(.*?)\s*)?$")
 _MORE = re.compile(r"#\s{2,}(\S.*?)\s*$")
@@ -25,10 +29,25 @@ class Suppression:
     rule: str
     reason: str
     line: int
+    # The lines that it covers; None is the whole file.
+    lines: Lines | None = None
+
+    def covers(self, rule: str, line: int) -> bool:
+        """Whether it lets a finding of the rule at that line pass."""
+        first, last = self.lines or (line, line)
+        return rule == self.rule and first <= line <= last
+
+    @property
+    def scope(self) -> str:
+        """The lines that it covers, for messages."""
+        if self.lines is None:
+            return "in the whole file"
+        first, last = self.lines
+        return f"at line {first}" if first == last else f"in lines {first} to {last}"
 
 
 def suppressions(source: str) -> Sequence[Suppression]:
-    """The suppressions in a file; each applies to the whole file."""
+    """The suppressions in a file."""
     found: list[Suppression] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -36,12 +55,27 @@ def suppressions(source: str) -> Sequence[Suppression]:
             continue
         line = token.start[0]
         if match := _COMMENT.match(token.string):
-            found.append(Suppression(match[1], match[2] or "", line))
+            covered = _covered(source, line, token.line[: token.start[1]])
+            found.append(Suppression(match[1], match[2] or "", line, covered))
             last = line
         elif last == line - 1 and (more := _MORE.match(token.string)):
             found[-1] = replace(found[-1], reason=f"{found[-1].reason} {more[1]}".strip())
             last = line
     return found
+
+
+def _covered(source: str, line: int, before: str) -> Lines | None:
+    """The lines that a comment covers: None for all, its own where no statement follows.
+
+    `before` stands before it on its line.
+    """
+    holding = statement_at(source, line)
+    if holding is None:
+        return (line, line) if before else None
+    if before.strip() or not hasattr(holding, "body"):
+        return lines_of(holding)
+    below = (s for s in statements(source) if line < s.lineno <= lines_of(holding)[1])
+    return next(map(lines_of, below), (line, line))
 
 
 def comment(rule: str, reason: str) -> str:

@@ -61,10 +61,13 @@ def check_imports(revision: Revision) -> None:
     """On failure: RevisionImports, with each line that imports code of the application."""
     path = path_of(revision)
     source = path.read_text("utf-8")
-    if any(allowed.rule == _IMPORTS.id for allowed in suppressions(source)):
-        return
     unit = TracedRevision(revision.id, path, revision.phase, source=source)
-    if found := examine(unit, [_IMPORTS], major=0):
+    allowed = suppressions(source)
+    if found := [
+        each
+        for each in examine(unit, [_IMPORTS], major=0)
+        if not any(one.covers(each.rule, each.line) for one in allowed)
+    ]:
         places = [f"{path.name}:{finding.line}: {finding.consequence}" for finding in found]
         raise RevisionImports(places, help=_IMPORTS.help)
 

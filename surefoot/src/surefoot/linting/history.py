@@ -1,0 +1,73 @@
+"""Git tells which revision files are new, and which ones another branch has already."""
+
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from surefoot.errors import UsageError
+
+_NAMES = ("--name-only", "--relative", "-z")
+
+
+def changed_since(folder: Path, reference: str) -> set[Path]:
+    """Files below the folder that differ from a commit, or that git does not know.
+
+    Ignored ones as well: git cannot say when they changed. On failure: UsageError.
+    """
+    changed = _git(folder, "diff", *_NAMES, "--diff-filter=d", reference, "--", ".")
+    added = _git(folder, "ls-files", "--others", "-z", "--", ".")
+    return _paths(folder, changed + added)
+
+
+def staged(folder: Path) -> tuple[set[Path], set[Path]]:
+    """Files below the folder that the next commit adds or changes, and those edited after that.
+
+    On failure: UsageError.
+    """
+    found = _git(folder, "diff", *_NAMES, "--diff-filter=d", "--cached", "--", ".")
+    later = _git(folder, "diff", *_NAMES, "--", ".")
+    return _paths(folder, found), _paths(folder, found) & _paths(folder, later)
+
+
+def released(lock: Path, reference: str | None = None) -> tuple[frozenset[str], str]:
+    """The revisions in the lock file of another branch, and its name.
+
+    That is the upstream of this branch, or else the default branch of `origin`. On failure:
+    UsageError, where git knows neither, or the branch has no lock file.
+    """
+    folder = lock.parent
+    name = reference or _upstream(folder)
+    source = _git(folder, "show", f"{name}:./{lock.name}")
+    lines = (line.split() for line in source.splitlines() if not line.startswith("#"))
+    return frozenset(line[0] for line in lines if line), name
+
+
+def _upstream(folder: Path) -> str:
+    for name in ("@{upstream}", "origin/HEAD", "origin/main", "origin/master"):
+        with suppress(UsageError):
+            return _git(folder, "rev-parse", "--abbrev-ref", name).strip()
+    raise UsageError(
+        "git knows no upstream of this branch, so nobody can tell which revisions are released",
+        help="name the branch that has the released ones: --since origin/main",
+    )
+
+
+def _paths(folder: Path, names: str) -> set[Path]:
+    return {(folder / name).resolve() for name in names.split("\0") if name}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """The output of git. On failure: UsageError with its message."""
+    try:
+        done = subprocess.run(  # noqa: S603 - only the name of a commit is not fixed
+            ["git", *arguments],  # noqa: S607 - the git of the user
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UsageError("git is asked which files are new, and is not installed here") from None
+    if done.returncode:
+        raise UsageError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
