@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -64,12 +64,29 @@ async def scratch(
     On failure: ServerBinariesMissing, ServerStartFailed, ScratchRoomMissing; with a `scratch_url`
     what connecting can meet, and PermissionMissing where its role may not create a database.
     """
+    async with scratch_and_server(database, project, major=major) as (engine, _):
+        yield engine
+
+
+@asynccontextmanager
+async def scratch_and_server(
+    database: Database, project: Project | None = None, *, major: int | None = None
+) -> AsyncIterator[tuple[AsyncEngine, Database]]:
+    """The same, with a database for which `scratch` makes further ones on the same server."""
+    async with _server(database, major) as (server, made), made as engine:
+        await _prepare(engine, project)
+        yield engine, replace(database, scratch_url=server.url)
+
+
+@asynccontextmanager
+async def _server(
+    database: Database, major: int | None
+) -> AsyncIterator[tuple[Database, AbstractAsyncContextManager[AsyncEngine]]]:
+    """The server for scratch databases, and the first one of them."""
     if database.scratch_url is not None or not database.is_named:
         named = database if database.scratch_url is None else database.at(database.scratch_url)
         with named.available() as server:
-            async with _beside(server) as engine:
-                await _prepare(engine, project)
-                yield engine
+            yield server, _beside(server)
         return
     with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place()) as folder:
         embedded = EmbeddedServer(
@@ -80,9 +97,8 @@ async def scratch(
             remove_at_end=True,
         )
         with embedded.use() as running:
-            async with _engine(database.at(running.url())) as engine:
-                await _prepare(engine, project)
-                yield engine
+            server = database.at(running.url())
+            yield server, _engine(server)
 
 
 def _place() -> Path:

@@ -23,6 +23,7 @@ from surefoot.linting.lint import Linted
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.planning.text import summary
 from surefoot.project import Project
+from surefoot.remedies.planned import planned, with_remedies
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -95,7 +96,11 @@ def _settings(of: Project, levels: Sequence[str], fail_on: str | None) -> LintSe
 
 async def _linted(of: Project, database: Database, wanted: Sequence[str]) -> Linted:
     major = await _major(database)
-    return await lint(of, database, wanted, major=major, listen=output.trying())
+
+    async def complete(linted: Linted, beside: Database) -> Linted:
+        return with_remedies(linted, await planned(of, beside, linted))
+
+    return await lint(of, database, wanted, major=major, complete=complete, listen=output.trying())
 
 
 async def _major(database: Database) -> int | None:

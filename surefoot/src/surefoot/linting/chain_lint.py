@@ -9,7 +9,7 @@ from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
-from surefoot.scratch import scratch
+from surefoot.scratch import scratch_and_server
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, Trace
 
@@ -26,13 +26,15 @@ async def lint(
     rows: int = ROWS,
     back: bool = False,
     prepare: Callable[[Target], Awaitable[None]] | None = None,
+    complete: Callable[[Linted, Database], Awaitable[Linted]] | None = None,
     listen: Listen = ignore,
 ) -> Linted:
     """The findings of revisions, all by default, in the order of the chain.
 
     They run on the scratch server of `database`, which itself is not connected to. The rules are
     those for `major`, by default that of the scratch server. `prepare` may bring the scratch
-    database to the revision before them; `rows`, `back` and `listen` are those of `trace`.
+    database to the revision before them; `complete` may change the result, and gets a database on
+    whose server it may try more; `rows`, `back` and `listen` are those of `trace`.
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
@@ -46,13 +48,14 @@ async def lint(
         return NOTHING
     wanted = [revision.id for revision in chosen]
     try:
-        async with scratch(database, project, major=major) as engine:
+        async with scratch_and_server(database, project, major=major) as (engine, server):
             with explained(engine.url):
                 target = Target.of(engine, project)
                 if prepare is not None:
                     await prepare(target)
-                return await lint_on(
+                linted = await lint_on(
                     target, chain, wanted, rows=rows, back=back, major=major, listen=listen
                 )
+            return linted if complete is None else await complete(linted, server)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -1,0 +1,74 @@
+"""planned() gives findings the safe forms that autogenerate plans for the same change."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from surefoot.catalog import Key
+from surefoot.chain.revisions import Revision
+from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
+from surefoot.differences.fingerprints import catalog_of
+from surefoot.errors import SurefootError
+from surefoot.linting.lint import Linted
+from surefoot.project import Project
+from surefoot.remedies.steps import Step, object_of, shown, steps
+from surefoot.rules.findings import Finding, TracedRevision, finding
+from surefoot.rules.registry import RULES
+from surefoot.run.commands import upgrade
+from surefoot.scratch import scratch
+from surefoot.target import Target
+
+# Two catalogs are read for each; older revisions are hardly edited any more.
+MOST_REVISIONS = 20
+Planned = Mapping[Finding, Sequence[Step]]
+
+
+async def planned(project: Project, database: Database, linted: Linted) -> Planned:
+    """The steps of the planned safe forms, by finding.
+
+    The revisions run once more, on another scratch database. Where that fails there are none.
+    """
+    wanted = {unit.revision: found for unit in linted.units if (found := _objects(unit, linted))}
+    chain = project.revisions()
+    chosen = [r for r in chain if r.id in wanted and len(r.down) <= 1][-MOST_REVISIONS:]
+    made: dict[Finding, Sequence[Step]] = {}
+    if chosen and linted.major is not None:
+        with suppress(SurefootError):
+            async with scratch(database, project, major=linted.major) as engine:
+                target = replace(Target.of(engine, project), limits=Limits())
+                for revision in chosen:
+                    made |= await _around(target, revision, wanted[revision.id], linted.major)
+    return {each: found for each, found in made.items() if found}
+
+
+def with_remedies(linted: Linted, planned: Planned) -> Linted:
+    """The result with the planned safe forms in place of those of the rules."""
+    findings = (
+        replace(each, remedy=shown(planned[each])) if each in planned else each
+        for each in linted.findings
+    )
+    return replace(linted, findings=tuple(findings))
+
+
+def _objects(unit: TracedRevision, linted: Linted) -> Mapping[Finding, Key]:
+    """The findings of a revision on an object whose change can be planned."""
+    found: dict[Finding, Key] = {}
+    kept = {each for each in linted.findings if each.revision == unit.revision}
+    for rule in {each.rule for each in kept} if unit.complete else ():
+        for hit in RULES[rule].detect(unit) if rule in RULES else ():
+            key, made = object_of(rule, hit), finding(unit, RULES[rule], hit)
+            if key is not None and made in kept:
+                found[made] = key
+    return found
+
+
+async def _around(
+    target: Target, revision: Revision, wanted: Mapping[Finding, Key], major: int
+) -> Planned:
+    for down in revision.down:
+        await upgrade(target, down, measure=False)
+    before = await catalog_of(target)
+    await upgrade(target, revision.id, measure=False)
+    after = await catalog_of(target)
+    return {each: steps(before, after, key, major) for each, key in wanted.items()}

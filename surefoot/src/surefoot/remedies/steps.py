@@ -1,0 +1,118 @@
+"""A safe form as the steps that autogenerate plans for the same change of a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alembic.autogenerate import render_python_code
+from alembic.migration import MigrationContext
+from alembic.operations import ops
+
+from surefoot.autogenerate.catalog_table import Written
+from surefoot.autogenerate.change import Change
+from surefoot.autogenerate.code_format import body
+from surefoot.autogenerate.comparison import between, temporary_name
+from surefoot.autogenerate.hooks import render_item
+from surefoot.autogenerate.objects import diff_objects
+from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Column, table_of
+from surefoot.differences.repair import bare, toward
+from surefoot.rules.findings import Hit
+
+# The rules whose safe form is planned, and the kind of the object that a hit names.
+_KINDS = {
+    "require-concurrent-index": "index",
+    "require-concurrent-index-drop": "index",
+    "require-not-valid-check": "constraint",
+    "require-not-valid-foreign-key": "constraint",
+    "require-concurrent-unique": "constraint",
+    "require-concurrent-primary-key": "constraint",
+    "require-proven-not-null": "column",
+    "avoid-type-change": "column",
+}
+# Those whose steps need nothing between them but their order.
+CERTAIN = frozenset(_KINDS) - {"avoid-type-change"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One revision: what it does and what takes it back, as lines of Python."""
+
+    title: str
+    about: tuple[str, ...]
+    phase: str
+    upgrade: str
+    downgrade: str
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether it has to be alone in its revision."""
+        return "_concurrently(" in self.upgrade
+
+
+def object_of(rule: str, hit: Hit) -> Key | None:
+    """The object of a hit whose safe form can be planned."""
+    kind, values = _KINDS.get(rule), hit.values
+    if kind is None:
+        return None
+    name = str(values["column" if kind == "column" else "name"])
+    return Key(kind, name if kind == "index" else f"{values['table']}.{name}")
+
+
+def steps(before: Catalog, after: Catalog, key: Key, major: int) -> Sequence[Step]:
+    """The revisions that change one object in short steps; none where there is no such plan.
+
+    The catalogs are those around the revision that changes it at once.
+    """
+    after = bare(after)
+    found = toward(after, bare(before), {key})
+    if key not in {*found.objects, *after.objects}:
+        return ()
+    comparison = replace(between(found, after), at_once=False, major=major)
+    item = after.objects.get(key) or found.objects[key]
+    if isinstance(item, Column) and found.one(Column, key).type != item.type:
+        if found.users_of(key) or after.users_of(key):
+            return ()
+        new = replace(item, name=temporary_name(item.name))
+        objects = {**after.objects, Key("column", temporary_name(key.name)): new}
+        comparison = replace(comparison, temporary=replace(after, objects=objects))
+    if not comparison.is_in_use(table_of(item) or ""):
+        return ()
+    diff = diff_objects(comparison)
+    planned = plan(changes_between(comparison, diff), comparison, diff)
+    return [_step(each, phase(each.changes, comparison)) for each in planned]
+
+
+def shown(planned: Sequence[Step]) -> str:
+    """The steps as one text to paste from."""
+    if len(planned) == 1:
+        return planned[0].upgrade
+    count = len(planned)
+    parts = (f"# {n} of {count}: {s.title}\n{s.upgrade}" for n, s in enumerate(planned, 1))
+    return "\n".join(parts)
+
+
+def _step(planned: RevisionPlan, narrows: str) -> Step:
+    up, down = ops.UpgradeOps(list(planned.changes)), ops.DowngradeOps()
+    up.reverse_into(down)
+    title = planned.title or "this revision"
+    return Step(title, planned.about, narrows, _code(up), _code(down))
+
+
+def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
+    changed: Any = [op for each in operations.ops if isinstance(each, Change) for op in each.ops]
+    for each in changed:
+        if isinstance(getattr(each, "existing_type", None), Written):
+            each.existing_type = None  # only PostgreSQL knows it
+    context = MigrationContext.configure(dialect_name="postgresql")
+    item: Any = render_item
+    rendered = render_python_code(operations, render_item=item, migration_context=context)
+    return _dedented(body(rendered))
+
+
+def _dedented(code: str) -> str:
+    return "\n".join(line.removeprefix("    ") for line in code.split("\n"))
