@@ -12,6 +12,7 @@ import click
 
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
+from surefoot.cli.fixing import fixed
 from surefoot.cli.project import database, json_option, project
 from surefoot.connect.database import Database
 from surefoot.connect.failures import DATABASE_ERRORS
@@ -23,7 +24,9 @@ from surefoot.linting.lint import Linted
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.planning.text import summary
 from surefoot.project import Project
-from surefoot.remedies.planned import planned, with_remedies
+from surefoot.remedies.planned import Planned, planned, with_remedies
+from surefoot.remedies.steps import SafeForm
+from surefoot.rules.findings import Finding
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -38,6 +41,8 @@ ANSWER_S = 2.0
 )
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="The least level of exit code 1.")
 @click.option("--strict", is_flag=True, help="The same as --fail-on warning.")
+@click.option("--fix", is_flag=True, help="Write safe forms that are certain into the file.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
 @json_option
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="For a pull request.")
 def command(
@@ -47,6 +52,8 @@ def command(
     levels: tuple[str, ...],
     fail_on: str | None,
     strict: bool,
+    fix: bool,
+    yes: bool,
     json_: bool,
     format_: str | None,
 ) -> None:
@@ -62,6 +69,7 @@ def command(
       surefoot lint --since origin/main --format github
       surefoot lint --staged --strict
       surefoot lint --level avoid-length-limit=off
+      surefoot lint 0013 --fix
 
     A comment in the file, with a reason, allows a finding:
       # allow avoid-dropping-a-column: nothing has read it since release 12
@@ -77,9 +85,13 @@ def command(
         raise click.UsageError("name revisions, --since or --staged: one of them")
     settings = _settings(found, levels, "warning" if strict else fail_on)
     wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
-    linted = asyncio.run(_linted(found, database(), wanted))
-    linted = replace(linted, findings=settings.applied(linted.findings))
+    if fix and (json_ or format_):
+        raise click.UsageError("--fix shows a difference: leave --json and --format out")
+    linted, made = asyncio.run(_linted(found, database(), wanted, settings, back=fix))
     _print(linted, json_=json_, format_=format_)
+    if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
+        linted, _ = asyncio.run(_linted(found, database(), written, settings))
+        _print(linted, json_=json_, format_=format_)
     if linted.trace.failure is not None:
         output.failed_on_scratch(linted.trace.failure)
     if settings.fails(linted.findings):
@@ -94,13 +106,32 @@ def _settings(of: Project, levels: Sequence[str], fail_on: str | None) -> LintSe
     return replace(found, levels={**found.levels, **given}, fail_on=fail_on or found.fail_on)
 
 
-async def _linted(of: Project, database: Database, wanted: Sequence[str]) -> Linted:
+async def _linted(
+    of: Project,
+    database: Database,
+    wanted: Sequence[str],
+    settings: LintSettings,
+    *,
+    back: bool = False,
+) -> tuple[Linted, Planned]:
+    """The findings at the levels of the project, and the safe forms that can be planned."""
     major = await _major(database)
+    made: dict[Finding, SafeForm] = {}
 
     async def complete(linted: Linted, beside: Database) -> Linted:
-        return with_remedies(linted, await planned(of, beside, linted))
+        made.update(await planned(of, beside, linted))
+        return with_remedies(linted, made)
 
-    return await lint(of, database, wanted, major=major, complete=complete, listen=output.trying())
+    linted = await lint(
+        of,
+        database,
+        wanted,
+        major=major,
+        back=back,
+        complete=complete,
+        listen=output.trying(),
+    )
+    return replace(linted, findings=settings.applied(linted.findings)), made
 
 
 async def _major(database: Database) -> int | None:

@@ -1,6 +1,6 @@
 """planned() gives findings the safe forms that autogenerate plans for the same change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted
 from surefoot.project import Project
-from surefoot.remedies.steps import Step, object_of, shown, steps
+from surefoot.remedies.steps import SafeForm, object_of, safe_form
 from surefoot.rules.findings import Finding, TracedRevision, finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
@@ -21,31 +21,31 @@ from surefoot.target import Target
 
 # Two catalogs are read for each; older revisions are hardly edited any more.
 MOST_REVISIONS = 20
-Planned = Mapping[Finding, Sequence[Step]]
+Planned = Mapping[Finding, SafeForm]
 
 
 async def planned(project: Project, database: Database, linted: Linted) -> Planned:
-    """The steps of the planned safe forms, by finding.
+    """The planned safe forms, by finding.
 
     The revisions run once more, on another scratch database. Where that fails there are none.
     """
     wanted = {unit.revision: found for unit in linted.units if (found := _objects(unit, linted))}
     chain = project.revisions()
     chosen = [r for r in chain if r.id in wanted and len(r.down) <= 1][-MOST_REVISIONS:]
-    made: dict[Finding, Sequence[Step]] = {}
+    made: dict[Finding, SafeForm] = {}
     if chosen and linted.major is not None:
         with suppress(SurefootError):
             async with scratch(database, project, major=linted.major) as engine:
                 target = replace(Target.of(engine, project), limits=Limits())
                 for revision in chosen:
                     made |= await _around(target, revision, wanted[revision.id], linted.major)
-    return {each: found for each, found in made.items() if found}
+    return made
 
 
 def with_remedies(linted: Linted, planned: Planned) -> Linted:
     """The result with the planned safe forms in place of those of the rules."""
     findings = (
-        replace(each, remedy=shown(planned[each])) if each in planned else each
+        replace(each, remedy=planned[each].render()) if each in planned else each
         for each in linted.findings
     )
     return replace(linted, findings=tuple(findings))
@@ -71,4 +71,5 @@ async def _around(
     before = await catalog_of(target)
     await upgrade(target, revision.id, measure=False)
     after = await catalog_of(target)
-    return {each: steps(before, after, key, major) for each, key in wanted.items()}
+    forms = {each: safe_form(before, after, key, major) for each, key in wanted.items()}
+    return {each: found for each, found in forms.items() if found is not None}

@@ -54,6 +54,29 @@ class Step:
         return "_concurrently(" in self.upgrade
 
 
+@dataclass(frozen=True)
+class SafeForm:
+    """The steps for one object, between the same schemas."""
+
+    key: Key
+    steps: Sequence[Step]
+    is_dropped: bool
+    # Of the schema after the revision.
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """The object without its table."""
+        return self.key.name.rpartition(".")[2]
+
+    def render(self) -> str:
+        """The steps as one text to paste from."""
+        if len(self.steps) == 1:
+            return self.steps[0].upgrade
+        numbered, count = enumerate(self.steps, 1), len(self.steps)
+        return "\n".join(f"# {n} of {count}: {s.title}\n{s.upgrade}" for n, s in numbered)
+
+
 def object_of(rule: str, hit: Hit) -> Key | None:
     """The object of a hit whose safe form can be planned."""
     kind, values = _KINDS.get(rule), hit.values
@@ -63,37 +86,30 @@ def object_of(rule: str, hit: Hit) -> Key | None:
     return Key(kind, name if kind == "index" else f"{values['table']}.{name}")
 
 
-def steps(before: Catalog, after: Catalog, key: Key, major: int) -> Sequence[Step]:
-    """The revisions that change one object in short steps; none where there is no such plan.
+def safe_form(before: Catalog, changed: Catalog, key: Key, major: int) -> SafeForm | None:
+    """The revisions that change one object in short steps; None where there is no such plan.
 
     The catalogs are those around the revision that changes it at once.
     """
-    after = bare(after)
+    after = bare(changed)
     found = toward(after, bare(before), {key})
     if key not in {*found.objects, *after.objects}:
-        return ()
+        return None
     comparison = replace(between(found, after), at_once=False, major=major)
     item = after.objects.get(key) or found.objects[key]
     if isinstance(item, Column) and found.one(Column, key).type != item.type:
         if found.users_of(key) or after.users_of(key):
-            return ()
+            return None
         new = replace(item, name=temporary_name(item.name))
         objects = {**after.objects, Key("column", temporary_name(key.name)): new}
         comparison = replace(comparison, temporary=replace(after, objects=objects))
     if not comparison.is_in_use(table_of(item) or ""):
-        return ()
+        return None
     diff = diff_objects(comparison)
     planned = plan(changes_between(comparison, diff), comparison, diff)
-    return [_step(each, phase(each.changes, comparison)) for each in planned]
-
-
-def shown(planned: Sequence[Step]) -> str:
-    """The steps as one text to paste from."""
-    if len(planned) == 1:
-        return planned[0].upgrade
-    count = len(planned)
-    parts = (f"# {n} of {count}: {s.title}\n{s.upgrade}" for n, s in enumerate(planned, 1))
-    return "\n".join(parts)
+    made = [_step(each, phase(each.changes, comparison)) for each in planned]
+    dropped = key not in after.objects
+    return SafeForm(key, made, dropped, changed.fingerprint()) if made else None
 
 
 def _step(planned: RevisionPlan, narrows: str) -> Step:

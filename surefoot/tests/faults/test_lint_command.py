@@ -1,0 +1,173 @@
+"""`surefoot lint` in a git repository: which files, which levels, and the safe form written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from harness.databases import Database
+from harness.runs import Chain, Launcher
+from surefoot.chain.revisions import read_revisions
+
+TABLE = (
+    'op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True), '
+    'sa.Column("a", sa.Integer()), sa.Column("b", sa.Text()))',
+    'op.drop_table("t")',
+)
+INDEX = ('op.create_index("ix_t_a", "t", ["a"])', 'op.drop_index("ix_t_a")')
+
+
+def git(chain: Chain, *words: str) -> None:
+    identity = ["-c", "user.name=dev", "-c", "user.email=dev@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=chain.folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def service(chain: Chain) -> Chain:
+    """A repository whose default branch has one revision."""
+    chain.add(*TABLE)
+    git(chain, "init", "-q", "-b", "main")
+    git(chain, "add", "-A")
+    git(chain, "commit", "-qm", "Start")
+    git(chain, "remote", "add", "origin", ".")
+    git(chain, "update-ref", "refs/remotes/origin/main", "HEAD")
+    return chain
+
+
+def configure(chain: Chain, text: str) -> None:
+    (chain.folder / "pyproject.toml").write_text(f"[tool.surefoot.lint]\n{text}\n", "utf-8")
+
+
+async def test_levels_of_the_project_decide_and_options_go_before_them(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """What is off is not shown, what is small is a warning, and an option wins."""
+    service.add(*INDEX)
+    url = empty_database.url
+
+    async def lint(*options: str) -> tuple[int, list[tuple[str, str]]]:
+        found = await launcher.surefoot(service, "lint", "0002", "--json", *options, url=url)
+        findings = json.loads(found.out)["findings"] if found.out else []
+        return found.code, [(each["rule"], each["level"]) for each in findings]
+
+    rule = "require-concurrent-index"
+    assert await lint() == (1, [(rule, "error")])
+    configure(service, 'small-tables = ["t"]')
+    assert await lint() == (0, [(rule, "warning")])
+    assert await lint("--strict") == (1, [(rule, "warning")])
+    configure(service, f'fail-on = "never"\nlevels = {{ {rule} = "off" }}')
+    assert await lint() == (0, [])
+    assert await lint("--level", f"{rule}=error", "--fail-on", "error") == (1, [(rule, "error")])
+    configure(service, 'fail_on = "never"')
+    refused = await launcher.surefoot(service, "lint", url=url)
+    assert refused.code == 2
+    assert "there is no key 'fail_on'; did you mean 'fail-on'?" in refused.err
+
+
+async def test_staged_files_are_linted_before_a_commit(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Others are not, and a path begins at the root of the repository."""
+    url = empty_database.url
+    nothing = await launcher.surefoot(service, "lint", "--staged", url=url)
+    assert (nothing.code, nothing.err) == (0, "no revision is staged: nothing to lint\n")
+    service.add(*INDEX)
+    git(service, "add", "-A")
+    service.add('op.drop_column("t", "b")')
+    path = service.path("0002")
+    path.write_text(path.read_text("utf-8") + "# edited\n", "utf-8")
+    service.lock()
+    found = await launcher.surefoot(service, "lint", "--staged", "--format", "gitlab", url=url)
+    assert found.code == 1
+    (finding,) = json.loads(found.out)
+    assert finding["location"] == {
+        "path": "alembic/versions/0002_change.py",
+        "lines": {"begin": 12, "end": 12},
+    }
+    assert "0002_change.py was edited after it was staged" in found.err
+    both = await launcher.surefoot(service, "lint", "--staged", "0002", url=url)
+    assert (both.code, "one of them" in both.err) == (2, True)
+
+
+async def test_a_suppression_is_shown_with_its_scope(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """At its statement it leaves the others."""
+    other = INDEX[0].replace("ix_t_a", "ix_t_b").replace('["a"]', '["b"]')
+    allowed = "# allow require-concurrent-index: t is small\n"
+    service.add(f"{allowed}{INDEX[0]}\n{other}", INDEX[1])
+    found = await launcher.surefoot(service, "lint", "0002", url=empty_database.url)
+    assert found.code == 1
+    assert found.out.count("error [require-concurrent-index]") == 1
+    assert "until ix_t_b is built" in found.out
+    assert (
+        "0002_change.py:12\n  allowed [require-concurrent-index]  at line 13: t is small\n"
+    ) in found.err
+    assert "1 error, 0 warnings in 1 revision, 1 allowed by the files" in found.err
+
+
+SEVERAL = (
+    "op.execute(\"UPDATE t SET b = 'x' WHERE id = 1\")\n"
+    'op.create_index("ix_t_a", "t", ["a"])\n'
+    'op.create_check_constraint("ck_t_a", "t", "a > 0")',
+    'op.drop_constraint("ck_t_a", "t", type_="check")\nop.drop_index("ix_t_a")',
+)
+
+
+@pytest.mark.slow
+async def test_the_safe_form_is_written_and_linted_again(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The file keeps its other statements; what has to be alone gets a revision of its own."""
+    service.add(*SEVERAL)
+    url = empty_database.url
+    asked = await launcher.surefoot(service, "lint", "0002", "--fix", url=url)
+    assert (asked.code, "add --yes" in asked.err) == (2, True)
+    assert service.ids == ["0001", "0002"]
+    found = await launcher.surefoot(service, "lint", "0002", "--fix", "--yes", url=url)
+    assert found.code == 0, found.err
+    assert service.ids == ["0001", "0002", "0003", "0004"]
+    assert "--- a/alembic/versions/0002_change.py" in found.out
+    assert '-    op.create_index("ix_t_a", "t", ["a"])' in found.out
+    source = service.path("0002").read_text("utf-8")
+    assert source.startswith('"""Change 0002."""')
+    assert "UPDATE t SET b = 'x' WHERE id = 1" in source
+    assert "postgresql_not_valid=True" in source
+    assert "ix_t_a" not in source
+    _, _, index, proof = read_revisions(service.versions)
+    assert (index.down, proof.down) == (("0002",), ("0003",))
+    texts = [each.path.read_text("utf-8") for each in (index, proof) if each.path]
+    assert "op.create_index_concurrently(" in texts[0]
+    assert "op.validate_constraint(" in texts[1]
+    assert "0 errors, 0 warnings in 3 revisions" in found.err
+    for command in (("upgrade", "head"), ("downgrade", "base")):
+        run = await launcher.alembic(service, *command, url=url)
+        assert run.code == 0, run.err
+
+
+@pytest.mark.slow
+async def test_a_released_revision_is_not_fixed(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """By the lock of the other branch, by the database, and where nobody knows."""
+    service.add(*INDEX)
+    before = service.path("0002").read_text("utf-8")
+    fix = ("lint", "0002", "--fix", "--yes")
+    url = empty_database.url
+    run = await launcher.alembic(service, "upgrade", "head", url=url)
+    assert run.code == 0, run.err
+    applied = await launcher.surefoot(service, *fix, url=url)
+    assert (applied.code, "0002 is applied to the database" in applied.err) == (2, True)
+    git(service, "add", "-A")
+    git(service, "commit", "-qm", "Index")
+    git(service, "update-ref", "refs/remotes/origin/main", "HEAD")
+    released = await launcher.surefoot(service, *fix, url=url)
+    assert released.code == 2
+    assert "0002 is released: revisions.lock of origin/main has it" in released.err
+    git(service, "update-ref", "-d", "refs/remotes/origin/main")
+    unknown = await launcher.surefoot(service, *fix, url=url)
+    assert (unknown.code, "git knows no upstream of this branch" in unknown.err) == (2, True)
+    assert service.path("0002").read_text("utf-8") == before
+    assert service.ids == ["0001", "0002"]
