@@ -171,3 +171,20 @@ async def test_a_released_revision_is_not_fixed(
     assert (unknown.code, "git knows no upstream of this branch" in unknown.err) == (2, True)
     assert service.path("0002").read_text("utf-8") == before
     assert service.ids == ["0001", "0002"]
+
+
+async def test_a_rule_is_explained_with_the_names_of_a_finding(
+    service: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """By the revision or by the place; where it has no finding that is said."""
+    service.add(*INDEX)
+    rule, path = "require-concurrent-index", "alembic/versions/0002_change.py"
+    url = empty_database.url
+    found = await launcher.surefoot(service, "explain", rule, f"{path}:12", url=url)
+    assert found.code == 0, found.err
+    assert 'op.create_index_concurrently(op.f("ix_t_a"), "t", ["a"], unique=False)' in found.out
+    assert "See https://www.postgresql.org/docs/current/sql-createindex.html" in found.out
+    none = await launcher.surefoot(service, "explain", rule, "0001", url=url)
+    assert (none.code, f"{rule} has no finding at 0001" in none.err) == (2, True)
+    unknown = await launcher.surefoot(service, "explain", rule, "0009", url=url)
+    assert (unknown.code, "there is no revision or place 0009" in unknown.err) == (2, True)

@@ -142,7 +142,8 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     assert [finding["rule"] for finding in document["findings"]] == ["require-concurrent-index"]
     annotated = command("vegafs", "plan", "--format", "github", DATABASE_URL=database.url)
     assert annotated.out.startswith(
-        "::error file=alembic/versions/0009_index_jobs.py,line=11,title=require-concurrent-index::"
+        "::error file=alembic/versions/0009_index_jobs.py,line=11,endLine=11,"
+        "title=require-concurrent-index::"
     )
 
 

@@ -41,7 +41,7 @@ def body(rendered: str | None) -> str:
     rendered = (rendered or "pass").strip()
     code = _ALEMBIC_REMARK.sub("", textwrap.dedent(_INDENT + rendered)).strip()
     strings: list[str] = []
-    for start, end, text in reversed(list(_strings(code))):
+    for start, end, text in reversed(list(string_tokens(code))):
         spelled = _spelled(text)
         if spelled != text:
             # Inserted after the lines are indented: the text in a string must not move.
@@ -64,7 +64,7 @@ def imports(rendered: str | None, *bodies: str | None) -> list[str]:
     ]
 
 
-def _strings(code: str) -> Iterator[tuple[int, int, str]]:
+def string_tokens(code: str) -> Iterator[tuple[int, int, str]]:
     """The start, the end and the source of each string in the code."""
     starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
     for token in tokenize.generate_tokens(io.StringIO(code).readline):

@@ -1,4 +1,4 @@
-"""`surefoot explain`: a rule or an error code, offline."""
+"""`surefoot explain`: a rule or an error code, offline; or the findings of a rule in a revision."""
 
 import difflib
 import inspect
@@ -13,14 +13,20 @@ from surefoot.rules.findings import Rule, generic
 
 @click.command(name="explain")
 @click.argument("name", required=False)
-def command(name: str | None) -> None:
+@click.argument("place", required=False, metavar="[REVISION|PATH:LINE]")
+def command(name: str | None, place: str | None) -> None:
     """Explain the rule or the error code NAME; without NAME, list the rules.
+
+    With a revision, or the place of a finding, the rule is explained by its findings there, with
+    the names of that revision: it runs on a scratch database.
 
     \b
     Examples:
       surefoot explain
       surefoot explain require-concurrent-index
       surefoot explain mutex-held
+      surefoot explain require-concurrent-index 0013
+      surefoot explain require-concurrent-index alembic/versions/0013_index_jobs.py:15
     """
     from surefoot.rules.registry import RULES  # noqa: PLC0415 - the list is long, the help short
 
@@ -30,7 +36,9 @@ def command(name: str | None) -> None:
         output.narrate(f"{len(RULES)} rules")
         return
     codes = {error.code: error for error in _errors()}
-    if name in RULES:
+    if name in RULES and place is not None:
+        _findings(RULES[name], place)
+    elif name in RULES:
         _rule(RULES[name])
     elif name in codes:
         error = codes[name]
@@ -53,6 +61,19 @@ def _rule(rule: Rule) -> None:
         output.answer(f"\nPostgreSQL {rule.since or ''} to {rule.until or ''}")
     if rule.url:
         output.answer(f"\nSee {rule.url}")
+
+
+def _findings(rule: Rule, place: str) -> None:
+    """The rule as it stands in a revision. On failure: click.UsageError, where it does not."""
+    from surefoot.cli.lint import linted_at  # noqa: PLC0415 - what is explained offline needs less
+
+    found = [each for each in linted_at(place) if each.rule == rule.id]
+    if not found:
+        raise click.UsageError(f"{rule.id} has no finding at {place}")
+    for finding in found:
+        output.answer(f"{finding.level} [{rule.id}]  {rule.title}\n")
+        output.answer(finding.render())
+        output.answer(f"\nSee {rule.url}\n" if rule.url else "")
 
 
 def _errors(

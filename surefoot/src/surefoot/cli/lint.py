@@ -98,6 +98,21 @@ def command(
         raise SystemExit(1)
 
 
+def linted_at(place: str) -> Sequence[Finding]:
+    """The findings in a revision, or at a line of its file, also those that the file allows.
+
+    On failure: click.UsageError, where there is no such revision.
+    """
+    found, (name, _, line) = project(), place.partition(":")
+    chain = found.revisions()
+    ids = [r.id for r in chain if name == r.id or (r.path and Path(name).resolve() == r.path)]
+    if not ids or (line and not line.isdecimal()):
+        raise click.UsageError(f"there is no revision or place {place}; name 0013 or PATH:LINE")
+    linted, _ = asyncio.run(_linted(found, database(), ids, LintSettings()))
+    every = (*linted.findings, *(each.finding for each in linted.suppressed))
+    return [f for f in every if not line or f.line <= int(line) <= f.end_line]
+
+
 def _settings(of: Project, levels: Sequence[str], fail_on: str | None) -> LintSettings:
     """Those of the project with the options of the command line. On failure: UsageError."""
     found = LintSettings.read(of.ini.parent)

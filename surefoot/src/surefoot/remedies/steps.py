@@ -12,7 +12,7 @@ from alembic.operations import ops
 
 from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.change import Change
-from surefoot.autogenerate.code_format import body
+from surefoot.autogenerate.code_format import body, string_tokens
 from surefoot.autogenerate.comparison import between, temporary_name
 from surefoot.autogenerate.hooks import render_item
 from surefoot.autogenerate.objects import diff_objects
@@ -127,8 +127,13 @@ def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
     context = MigrationContext.configure(dialect_name="postgresql")
     item: Any = render_item
     rendered = render_python_code(operations, render_item=item, migration_context=context)
-    return _dedented(body(rendered))
+    lines = (line.removeprefix("    ") for line in body(rendered).split("\n"))
+    return _double_quoted("\n".join(lines))
 
 
-def _dedented(code: str) -> str:
-    return "\n".join(line.removeprefix("    ") for line in code.split("\n"))
+def _double_quoted(code: str) -> str:
+    """The code with strings in the quotes that formatters of Python prefer."""
+    for start, end, text in reversed(list(string_tokens(code))):
+        if text[0] == "'" and not {'"', "\\", "\n"}.intersection(text):
+            code = f'{code[:start]}"{text[1:-1]}"{code[end:]}'
+    return code
