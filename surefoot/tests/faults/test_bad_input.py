@@ -123,7 +123,7 @@ FILES = {
         "down_revision = '0002'",
         "down_revision = '0009'",
         "ERROR [revisions-broken]  0003 builds on 0009, which no file has\n"
-        "  help: restore the file of that revision, or correct down_revision\n",
+        "  help: restore its file, or correct down_revision or depends_on\n",
     ),
     "a number given twice": (
         "revision = '0003'",
