@@ -90,3 +90,14 @@ async def test_rows_that_were_not_counted_are_still_known_to_be_so(
     await upgrade(target, "0001")
     with pytest.raises(DataWouldBeLost, match="track_counts is off"):
         await upgrade(replace(target, limits=Limits(production=True, lint="off")))
+
+
+async def test_a_session_of_another_isolation_level_is_restored(
+    target: Target, chain: Chain
+) -> None:
+    """Settings of one transaction are none of the session."""
+    options = {"isolation_level": "SERIALIZABLE", "postgresql_deferrable": True}
+    made = target.engine.execution_options(**options)
+    chain.add("op.execute('SET search_path = elsewhere')")
+    report = await upgrade(replace(target, engine=made))
+    assert [step.revision for step in report.steps] == chain.ids

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 from surefoot.quoting import literal
 
-# The settings that the session itself has set, and those that pg_settings does not list.
+# The settings that the session itself has set, and those that pg_settings does not list; without
+# those of one transaction.
 READ = """
 SELECT json_build_object('changed', coalesce((SELECT json_object_agg(name, setting)
-    FROM pg_settings WHERE source = 'session'), '{}'),
+    FROM pg_settings WHERE source = 'session'
+    AND name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')),
+    '{}'),
     'user', session_user::text, 'role', current_setting('role'))::text
 """
 # The guard of data has to know that rows were not counted.

@@ -84,10 +84,10 @@ def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:
 
 def _calls(sql: str, routines: Iterable[Named]) -> frozenset[str]:
     """The routines that a query calls by name, and that may choose what they do."""
-    if not _QUERY.match(sql):
+    found = {each.name for each in routines if each.kind}
+    if not found or not _QUERY.match(sql):
         return frozenset()
-    words = {word.lower() for word in re.findall(r"\w+", sql)}
-    return frozenset(each.name for each in routines if each.kind and each.name in words)
+    return frozenset(found & {word.lower() for word in re.findall(r"(\w+)\s*\(", sql)})
 
 
 def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:

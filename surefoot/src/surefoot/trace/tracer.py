@@ -216,8 +216,6 @@ class Tracer:
             )
         )
 
-        self._notices.clear()
-
     async def _end_repetition(self, running: RunningRevision) -> None:
         measured, running.repetition = running.repetition, None
         if measured is not None and self._session is not None:
@@ -265,6 +263,7 @@ class Tracer:
         elif self._foreign_reads:
             last = replace(last, activity=await session.activity())
         self._foreign_reads, self._last = False, last
+        self._notices.clear()
         running.begins(last)
         return last
 
