@@ -136,6 +136,7 @@ def test_a_plan_of_what_would_hurt_is_a_no(
     (statement,) = revision["statements"]
     assert statement["locks"][0] | {"held": None} == {
         "table": "jobs",
+        "index": None,
         "mode": "SHARE",
         "held": None,
     }
