@@ -60,6 +60,12 @@ def _passed_over(unit: TracedRevision) -> Iterator[Hit]:
         yield Hit.at(statement, sqlstate=statement.error)
 
 
+def _unmet(unit: TracedRevision) -> Iterator[Hit]:
+    for statement in unit.statements:
+        for table in sorted(statement.unmet):
+            yield Hit.at(statement, table=table)
+
+
 def _chooses(unit: TracedRevision) -> Iterator[Hit]:
     """One of a revision: it does not become clearer by repetition."""
     for statement in unit.statements:
@@ -117,6 +123,18 @@ RULES = (
         page="sql-savepoint",
         detect=_passed_over,
         seen="run",
+    ),
+    Rule(
+        id="avoid-unmeasured-change",
+        title="A change of rows that no sample row meets",
+        consequence="no sample row of {table} meets its condition: how many rows of a database it "
+        "changes is unseen",
+        help="`surefoot plan` asks the database; many rows are for batches outside of the revision",
+        rewrite="# a backfill job that walks the primary key in batches",
+        page="sql-explain",
+        detect=_unmet,
+        seen="run",
+        level="warning",
     ),
     Rule(
         id="avoid-choice-in-sql",

@@ -57,7 +57,7 @@ def recorded(
         },
         parents={r.label: label[parent] for r in met for parent in r.parents if parent in label},
         activity={label[o]: work for o, work in counted.items() if o in known and o in label},
-        made_rows=sum(sum(work[2:]) for o, work in counted.items() if o not in known),
+        made_rows=sum(work.rows for o, work in counted.items() if o not in known),
         rows={name: size.rows for name, size in measured.items()},
         bytes={name: size.bytes for name, size in measured.items()},
         lock_timeout_ms=after.session.lock_timeout_ms,

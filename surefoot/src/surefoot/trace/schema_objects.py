@@ -125,6 +125,18 @@ class Activity(NamedTuple):
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    # The scans of its indexes that are not unique.
+    probes: int = 0
+
+    @property
+    def written(self) -> int:
+        """Its rows that were inserted, updated and deleted."""
+        return self.inserted + self.updated + self.deleted
+
+    @property
+    def rows(self) -> int:
+        """Its rows that were read and written."""
+        return self.scanned + self.fetched + self.written
 
     def since(self, before: Activity | None) -> Activity:
         """The difference from an earlier Activity of the same transaction."""

@@ -35,17 +35,19 @@ LAST_OF_SERVER = 16383
 # session, and how many; pages of large objects are rows of a system table.
 _ACTIVE = f"""
 SELECT x.relid, x.seq_scan, x.seq_tup_read, coalesce(x.idx_tup_fetch, 0) AS fetched, x.n_tup_ins,
-    x.n_tup_upd, x.n_tup_del
+    x.n_tup_upd, x.n_tup_del, coalesce(x.idx_scan, 0) - coalesce((
+        SELECT sum(pg_stat_get_xact_numscans(indexrelid)) FROM pg_index
+        WHERE indrelid = relid AND indisunique), 0)::bigint AS probes
 FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
     + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
-UNION ALL SELECT oid, 0, 0, 0, inserted, updated, deleted FROM (SELECT oid,
+UNION ALL SELECT oid, 0, 0, 0, inserted, updated, deleted, 0 FROM (SELECT oid,
     pg_stat_get_xact_tuples_inserted(oid) AS inserted,
     pg_stat_get_xact_tuples_updated(oid) AS updated, pg_stat_get_xact_tuples_deleted(oid) AS deleted
     FROM (SELECT 'pg_largeobject'::regclass::oid AS oid) AS o) AS pages
 WHERE inserted + updated + deleted > 0
 """  # noqa: S608 - a constant
 _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
-    n_tup_upd, n_tup_del))"""
+    n_tup_upd, n_tup_del, probes))"""
 ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
 # The settings that the session has changed, and its role, which pg_settings does not list.
 SESSION = """

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from surefoot.operations.lock_class import without_comments
 from surefoot.trace.effects import Effect
 from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows
 from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
+_CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _LOCKS_ROWS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+UPDATE|UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 # The fraction of a table's rows that one statement may change.
 FEW = 0.1
@@ -77,7 +79,7 @@ class Statement:
     def written(self) -> int:
         """The rows that it reads and writes beside those that it scans for; more on the target."""
         there = sum(e.rows for e in self.expected if e.action == "insert" or e.is_change)
-        here = sum(sum(work[4:]) for work in self.activity.values())
+        here = sum(work.written for work in self.activity.values())
         return self.made_rows + max(here, there)
 
     @property
@@ -149,6 +151,22 @@ class Statement:
         there = [e.table for e in self.expected if e.action == "lock" and e.rows > MANY_ROWS]
         here = self.scans if _LOCKS_ROWS.search(self.sql) else frozenset()
         return frozenset([*there, *(t for t in here if self.locks.get(t) == "ROW SHARE")])
+
+    @property
+    def unmet(self) -> frozenset[str]:
+        """The tables whose rows it looks for by an index to change them, and no sample row is met.
+
+        Of a unique index it is at most one row that is looked for, as a rule.
+        """
+        known = {each.table for each in self.expected}
+        return frozenset(
+            table
+            for table, work in self.activity.items()
+            if work.probes
+            and not (work.scans or work.fetched or work.written or table in known)
+            and _CHANGES.match(without_comments(self.sql))
+            and table.rpartition(".")[2] in self.sql
+        )
 
     def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted
