@@ -59,7 +59,11 @@ def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], ma
     source = source.replace(line("Undo", unmeasured()), line("Undo", _undo(undo, back)))
     found = examine(unit, RULES.values(), major)
     broken = {each.rule for each in found}
-    stated = (Allowance(e.rule, e.reason) for e in suppressions(source) if e.rule in broken)
+    stated = (
+        Allowance(e.rule, e.reason)
+        for e in suppressions(source)
+        if e.rule in broken and e.lines is None
+    )
     allowed = merged((*as_declared(found), *stated))
     comments = "".join(f"\n{comment(*each)}" for each in allowed)
     if not comments and not _ALLOWED.search(source):
