@@ -113,7 +113,7 @@ def _way_back(
         ran = [s.line for s in back if any(form.name == e.name for e in s.effects)]
         found = [s for s in code if any(s.lineno <= line <= lines_of(s)[1] for line in ran)]
     if len(found) != 1 or not isinstance(found[0], ast.Expr):
-        raise NotCertain(f"downgrade() has {len(found)} statements on {form.key.name}")
+        raise NotCertain(f"downgrade() has no one statement that takes {form.key.name} back")
     return lines_of(found[0])
 
 

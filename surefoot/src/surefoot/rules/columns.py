@@ -186,12 +186,12 @@ RULES = (
         "on {column}; reads and writes block",
         help="drop the check, change the type, add the check NOT VALID and validate it in the next "
         "revision; for an index, build its replacement concurrently first",
-        rewrite='op.drop_constraint("ck_{table}_{column}", "{table}"{schema})\n'
+        rewrite='op.drop_constraint("ck_…", "{table}"{schema})\n'
         'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} TYPE {type}")\n'
-        'op.create_check_constraint(op.f("ck_{table}_{column}"), "{table}", "condition"{schema}, '
+        'op.create_check_constraint(op.f("ck_…"), "{table}", "condition"{schema}, '
         "postgresql_not_valid=True)\n"
         "# the next revision\n"
-        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT ck_{table}_{column}")',
+        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT ck_…")',
         grows=True,
         page="sql-altertable",
         detect=on("column_retyped", where=_is_checked),

@@ -102,7 +102,7 @@ RULES = (
         consequence="{table} and {to} are scanned to validate {name}; writes to both block",
         help="add it NOT VALID; validate it in the next revision, which does not block writes",
         rewrite='op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} '
-        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} NOT VALID")\n'
+        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} … NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         grows=True,
@@ -118,7 +118,7 @@ RULES = (
         "separate revision",
         rewrite="# a revision after that of the table or column\n"
         'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} '
-        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} NOT VALID")\n'
+        'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} … NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-createtable",

@@ -107,7 +107,8 @@ RULES = (
         title="A table, view, type, function or schema renamed",
         consequence="the running release uses {what}, the next one {to}; one of them fails",
         help="create {to} as a view of {what}, or the reverse, until no release uses the old name",
-        rewrite='op.execute("CREATE VIEW {to:sql} AS SELECT * FROM {what:sql}")',
+        rewrite="# for a table, without the rename\n"
+        'op.execute("CREATE VIEW {to:sql} AS SELECT * FROM {what:sql}")',
         page="sql-createview",
         detect=_renamed,
     ),

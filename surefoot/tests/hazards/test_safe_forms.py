@@ -1,0 +1,65 @@
+"""A planned safe form gives the schema of the revision that it replaces, and breaks no rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.databases import engine
+from hazards.bench import Bench
+from hazards.cases import HERE
+from surefoot.chain.lockfile import write_lock
+from surefoot.chain.revisions import read_revisions
+from surefoot.connect.limits import Limits
+from surefoot.differences.fingerprints import catalog_of
+from surefoot.linting.lint import lint
+from surefoot.remedies.rewriting import rewritten
+from surefoot.remedies.steps import CERTAIN, object_of, safe_form
+from surefoot.rules.findings import finding
+from surefoot.rules.registry import RULES
+from surefoot.run.commands import upgrade
+
+QUICK = {"require-not-valid-foreign-key", "require-concurrent-index-drop"}
+EACH = [
+    pytest.param(rule, marks=() if rule in QUICK else pytest.mark.slow) for rule in sorted(CERTAIN)
+]
+
+
+@pytest.mark.parametrize("rule", EACH)
+async def test_it_gives_the_same_schema_and_has_no_error(
+    bench: Bench, rule: str, major: int
+) -> None:
+    """Of every rule whose safe form is written by --fix; and its downgrade leads back."""
+    chain = bench.chain([HERE / rule / "bad.py"])
+    revisions = read_revisions(chain.versions)
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        target = replace(bench.target(made, chain), limits=Limits())
+        before = await catalog_of(target)
+        linted = await lint(target, revisions, {"0001"}, back=True)
+        await upgrade(target, "0001", measure=False)
+        after = await catalog_of(target)
+    (unit,) = linted.units
+    forms = {}
+    for hit in RULES[rule].detect(unit):
+        key = object_of(rule, hit)
+        assert key is not None
+        form = safe_form(before, after, key, major)
+        assert form is not None
+        forms[finding(unit, RULES[rule], hit)] = form
+    assert linted.trace.back is not None
+    revision = revisions[-1]
+    for text in rewritten(unit, revision, revisions, forms, linted.trace.back.statements):
+        text.path.write_text(text.after, "utf-8")
+    written = read_revisions(chain.versions)
+    write_lock(chain.lock_path, written)
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        target = replace(bench.target(made, chain), limits=Limits())
+        again = await lint(target, written, {r.id for r in written if r.down}, back=True)
+        assert [f.render() for f in again.findings if f.rule == rule] == []
+        assert again.trace.failure is None
+        assert again.trace.back is not None
+        assert again.trace.back.failure is None
+        assert (await catalog_of(target)).fingerprint() == before.fingerprint()
+        await upgrade(target, "head", measure=False)
+        assert (await catalog_of(target)).fingerprint() == after.fingerprint()
