@@ -169,6 +169,13 @@ def test_a_verdict_is_known_where_its_seal_is_that_of_the_file(versions: Path) -
     assert known() == [("f/2", "clean"), ("f/2", "avoid-x")]
     path.write_text(allowed.replace("avoid-truncate", "avoid-renaming"), "utf-8")
     assert known() == [(None, None), ("f/2", "avoid-x")]
+    # At another statement it allows something else.
+    head, _, rest = allowed.partition("\n\n\n")
+    comment = "# allow avoid-truncate: it is a cache\n"
+    path.write_text(f"{head}\n{comment}\n\n{rest.replace(comment, '')}", "utf-8")
+    assert known() == [(None, None), ("f/2", "avoid-x")]
+    path.write_text(f"{allowed}# another comment\n\n", "utf-8")
+    assert known() == [("f/2", "clean"), ("f/2", "avoid-x")]
     path.write_text(allowed, "utf-8")
     lock.write_text(written.replace("avoid-x", "clean"), "utf-8")
     assert known() == [("f/2", "clean"), (None, None)]

@@ -43,7 +43,9 @@ def written(
     where = next(
         n for n, row in enumerate(text.splitlines(), 1) if "drop_it" in row or "pass" in row
     )
-    back = [Statement("0009", where, 1, "…", True, (Effect("constraint_dropped", "t", "c"),))]
+    back = [
+        Statement("0009", where, 1, "…", True, effects=(Effect("constraint_dropped", "t", "c"),))
+    ]
     finding = Finding("require-not-valid-check", "error", "0009", PATH, line, "c", "h")
     form = SafeForm(Key("constraint", "t.c"), steps, False, "")
     return [each.after for each in rewritten(unit, chain[0], chain, {finding: form}, back)]

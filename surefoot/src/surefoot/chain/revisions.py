@@ -5,8 +5,10 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 
 import ast
 import hashlib
+import io
 import re
-from collections.abc import Iterable, Sequence
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,6 +32,7 @@ _NO_REVISIONS = ("__init__", ".#")
 RULES_VERSION = "2"
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
+_NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
@@ -51,7 +54,7 @@ class Revision:
     verdict: str | None = field(default=None, compare=False)
     # Of the line in revisions.lock: fingerprint and verdict are known where it is that of the file.
     seal: str | None = field(default=None, compare=False)
-    # The comments of its file that allow a rule to be broken.
+    # The comments of its file that allow a rule to be broken, each with its place in the code.
     allowed: tuple[str, ...] = field(default=(), compare=False)
     # Of a contract revision: the oldest revision whose code still works after it. The ledger keeps
     # it for builds that do not have the file; revisions.lock does not have it.
@@ -244,10 +247,24 @@ def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
         slug,
         checksum(tree),
         requires_code=requires_code,
-        allowed=tuple(_ALLOWED.findall(source.decode(errors="replace"))),
+        allowed=tuple(_allowed(source)),
         path=path,
     )
     return found, _each(values.get("branch_labels"))
+
+
+def _allowed(source: bytes) -> Iterator[str]:
+    """The comments that allow a rule, each after the number of words of code before it.
+
+    A comment covers the statement that it stands at; empty lines and other comments do not matter.
+    """
+    if not _ALLOWED.search(source.decode(errors="replace")):
+        return
+    words = 0
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT and (found := _ALLOWED.match(token.string)):
+            yield f"{words} {found[0]}"
+        words += token.type not in _NO_CODE
 
 
 def _each(value: Any) -> tuple[Any, ...]:
