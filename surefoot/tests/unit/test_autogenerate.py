@@ -101,7 +101,7 @@ def test_postgresql_is_told_how_where_it_asks(old: str, new: str, using: str | N
     """By assignment where it casts so, else by a cast, else by the text."""
     casts = {("integer", "bigint"): "i", ("boolean", "integer"): "e"}
     nothing = Catalog({})
-    comparison = Comparison(nothing, nothing, {}, frozenset(), casts, {})
+    comparison = Comparison(nothing, nothing, casts)
     assert comparison.using("c", old, new) == using
 
 
@@ -145,6 +145,8 @@ def test_sql_over_lines_is_indented_where_that_means_nothing() -> None:
         ("x := y", "x := y"),
         ("'[[:alpha:]]'", "'[[:alpha:]]'"),
         ("'12:30'", "'12:30'"),
+        (r"'a\:b'", r"'a\\:b'"),
+        (r"'(?:a)'", r"'(?\:a)'"),
     ],
 )
 def test_a_colon_before_a_word_is_no_parameter(statement: str, escaped: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -16,9 +16,6 @@ from alembic.autogenerate.render import render_op
 from alembic.operations import MigrateOperation, ops
 from alembic.util import to_list
 
-from surefoot.autogenerate.catalog_table import Written
-from surefoot.autogenerate.rendering import Statement
-from surefoot.autogenerate.sql_text import as_sql
 from surefoot.catalog import Key
 
 PROVEN = "Scans the existing rows; blocks neither reads nor writes."
@@ -81,7 +78,6 @@ class Change(ops.OpContainer):
 
     `action` is done to the object `key`: make, drop, change, or remake for an object that is
     dropped and created again because of another one. A change of Alembic's operations has neither.
-    Without `undo` the operations are reversed.
     """
 
     # Whether it has its place among the revisions: it is not divided further.
@@ -100,13 +96,13 @@ class Change(ops.OpContainer):
         self,
         stage: Stage,
         do: Sequence[MigrateOperation],
-        undo: Sequence[MigrateOperation] | None = None,
+        undo: Sequence[MigrateOperation],
         action: str = "",
         key: Key | None = None,
     ) -> None:
         super().__init__(do)
         self.stage = stage
-        self.undo = [each.reverse() for each in reversed(do)] if undo is None else list(undo)
+        self.undo = list(undo)
         self.action = action
         self.key = key
 
@@ -130,15 +126,4 @@ class Change(ops.OpContainer):
 
 @renderers.dispatch_for(Change)
 def _render_change(context: AutogenContext, change: Change) -> list[str]:
-    plain = (each for operation in change.ops for each in _renderable(operation))
-    return [line for each in plain for line in to_list(render_op(context, each))]
-
-
-def _renderable(operation: Any) -> Sequence[MigrateOperation]:
-    """The operation, or its SQL where only PostgreSQL knows the type of a column."""
-    columns = [getattr(operation, "column", None), *getattr(operation, "columns", ())]
-    types = [getattr(each, "type", None) for each in columns]
-    types.append(getattr(operation, "modify_type", None))
-    if not any(isinstance(each, Written) for each in types):
-        return [operation]
-    return [Statement(each) for each in as_sql([operation])]
+    return [line for each in change.ops for line in to_list(render_op(context, each))]

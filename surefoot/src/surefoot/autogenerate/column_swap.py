@@ -6,23 +6,19 @@ are renamed when the columns are swapped.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from alembic.operations import MigrateOperation, ops
-from sqlalchemy import DefaultClause
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeEngine
+from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
-from surefoot.autogenerate.indexes import KeyIndex, index_of, key_index_of, named, renamed_index
+from surefoot.autogenerate.indexes import build, index_of_key, renamed_index, using_index
 from surefoot.autogenerate.object_operations import create, drop, step
-from surefoot.autogenerate.rendering import BuildIndex, Call, rename_column, sql
+from surefoot.autogenerate.rendering import Call, drop_index, rename_column, set_default, sql
+from surefoot.autogenerate.table_operations import add_column, drop_column
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
-from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import quoted
 
 Operations = Sequence[MigrateOperation]
@@ -51,12 +47,7 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         rename = (sql(f"ALTER TYPE {a} RENAME TO {b}") for a, b in ((one, other), (other, one)))
         renamed = [(gone.ops, gone.undo), _pair(*rename)]
     for column in columns:
-        kind = comparison.columns[column].type
-        if is_enum:
-            kind = postgresql.ENUM(name=new, create_type=False)
-            is_array = comparison.models.one(Column, column).type.endswith("[]")
-            kind = postgresql.ARRAY(kind) if is_array else kind
-        yield from _made_beside(column, comparison, kind, title[:1].lower() + title[1:])
+        yield from _made_beside(column, comparison, title[:1].lower() + title[1:])
     steps = [
         *(_refusal(column, there=True) for column in columns),
         *(pair for column in columns for pair in _swapped(column, comparison)),
@@ -81,17 +72,12 @@ def _pair(do: MigrateOperation, undo: MigrateOperation) -> _Pair:
     return [do], [undo]
 
 
-def _made_beside(
-    key: Key, comparison: Comparison, kind: TypeEngine[Any], purpose: str
-) -> Iterator[Change]:
+def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Change]:
     """The new column with its indexes and constraints, under temporary names."""
-    declared, there = comparison.columns[key], temporary_name(key.name)
-    table, copy = declared.table.name, copy_column(declared)
-    copy.name = copy.key = temporary_name(str(declared.name))
-    copy.type = kind
-    copy.nullable, copy.server_default = True, None
-    drop = ops.DropColumnOp(table, str(copy.name))
-    add = Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop])
+    there = temporary_name(key.name)
+    column = comparison.temporary.one(Column, Key("column", there))
+    empty = replace(column, not_null=False, default=None)
+    add = Change(Stage.TABLES, add_column(empty, comparison.temporary), [drop_column(column)])
     about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
@@ -100,8 +86,8 @@ def _made_beside(
     yield add.at(Turn.MAIN, "", f"Add {there}", about)
     for user in sorted(users_of(comparison, key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
-    if comparison.temporary.one(Column, Key("column", there)).not_null:
-        yield from forbid_null(Key("column", there), kind, comparison)
+    if column.not_null:
+        yield from forbid_null(Key("column", there), comparison)
 
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
@@ -114,11 +100,11 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
         proof = step(Stage.STATE, user, loose, check, "validate")
         yield proof.at(Turn.VALIDATE, name, f"Validate {name}", PROVEN)
         return
-    found = key_index_of(item) if isinstance(item, Constraint) else index_of(item)
-    index = found.index if isinstance(found, KeyIndex) else found
+    index = index_of_key(item) if isinstance(item, Constraint) else item
     assert index is not None
-    build = Change(Stage.CREATE, [BuildIndex(named(index, name))], None, "build", user)
-    yield build.at(Turn.INDEX, name, f"Build {name} on {table}")
+    do = [build(replace(index, name=name))]
+    made = Change(Stage.CREATE, do, [drop_index(name)], "build", user)
+    yield made.at(Turn.INDEX, name, f"Build {name} on {table}")
 
 
 def _refusal(key: Key, *, there: bool) -> _Pair:
@@ -134,14 +120,13 @@ def _refusal(key: Key, *, there: bool) -> _Pair:
 
 def _swapped(key: Key, comparison: Comparison) -> Iterator[_Pair]:
     """The old column goes, and the new one takes its name and those of its dependents."""
-    declared = comparison.columns[key]
-    table, name = declared.table.name, str(declared.name)
+    found = comparison.database.one(Column, key)
+    table, name = found.table, found.name
     there, users = temporary_name(name), sorted(users_of(comparison, key))
     was = {user: comparison.database.objects[user] for user in users}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(users) for each in create(user, was[user])]
-    add = ops.AddColumnOp(table, comparison.reflected(key))
-    yield [ops.DropColumnOp(table, name)], [add, *again]
+    yield [drop_column(found)], [*add_column(found, comparison.database), *again]
     yield _pair(rename_column(table, there, name), rename_column(table, name, there))
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         yield _renamed_constraint(table, not_null_name(table, there), not_null_name(table, name))
@@ -161,16 +146,15 @@ def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> _Pair:
         return _pair(renamed_index(there, name), renamed_index(name, there))
     if before.type == "check":
         return _renamed_constraint(before.table, there, name)
-    key = key_index_of(after) if isinstance(after, Constraint) else None
-    assert key is not None
-    return [key.using(name, there)], [*drop(user, before), named(key.index, there)]
+    assert isinstance(after, Constraint)
+    index = index_of_key(after)
+    assert index is not None
+    again = create(Key("index", there), replace(index, name=there))
+    return [using_index(after, there)], [drop(user, before), *again]
 
 
 def _default(key: Key, comparison: Comparison) -> Iterator[_Pair]:
-    declared = comparison.columns[key]
-    table, name, default = declared.table.name, str(declared.name), declared.server_default
-    if isinstance(default, DefaultClause):
-        yield _pair(
-            ops.AlterColumnOp(table, name, modify_server_default=default),
-            ops.AlterColumnOp(table, name, modify_server_default=None),
-        )
+    column = comparison.models.one(Column, key)
+    if column.default is not None:
+        on = column.table, column.name
+        yield _pair(set_default(*on, column.default), set_default(*on, None))

@@ -6,25 +6,23 @@ decided in `_altered`: in place, or through a second column (`column_swap`).
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
-from alembic.operations import MigrateOperation, ops
-from sqlalchemy import DefaultClause, text
+from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.allowances import unavoidable
-from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.change import REWRITE, Allowance, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.rendering import AlterColumnUsing, ContinueSequence, sql
+from surefoot.autogenerate.rendering import ContinueSequence, set_default, set_nullable, sql
+from surefoot.autogenerate.table_operations import add_column, drop_column, retype, set_comment
 from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.kinds import Column, Routine
 from surefoot.catalog.widening import needs_no_rewrite
-from surefoot.compat.sqlalchemy import copy_column
 from surefoot.quoting import literal, quoted
 
 _CALL = re.compile(r"(\w+)\(")
@@ -57,28 +55,26 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     A volatile default is set after the column is added, for new rows only. NOT NULL without a value
     for existing rows is a change of its own.
     """
-    expected, column = comparison.models.one(Column, key), comparison.columns[key]
-    table, name = expected.table, expected.name
-    drop = ops.DropColumnOp(table, name)
+    models, expected = comparison.models, comparison.models.one(Column, key)
+    on, drop = (expected.table, expected.name), [drop_column(expected)]
     by_row = is_volatile(comparison, expected)
     required = expected.not_null and (by_row or not expected.has_own_value)
-    copy = copy_column(column)
     if by_row or required:
-        copy.nullable = True
-        copy.server_default = None if by_row else copy.server_default
-        yield Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop], "begin", key)
+        default = None if by_row else expected.default
+        optional = replace(expected, not_null=False, default=default)
+        yield Change(Stage.TABLES, add_column(optional, models), drop, "begin", key)
     else:
-        add = Change(Stage.TABLES, [ops.AddColumnOp(table, copy)], [drop], "make", key)
+        add = Change(Stage.TABLES, add_column(expected, models), drop, "make", key)
         yield _rewriting(add, comparison, key)
     if by_row:
-        default = ops.AlterColumnOp(table, name, modify_server_default=column.server_default)
+        fill = Change(Stage.TABLES, [set_default(*on, expected.default)], [], "default", key)
         about = (
             f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
             "a revision, where they need one."
         )
-        yield Change(Stage.TABLES, [default], [], "default", key).at(Turn.MAIN, about=about)
+        yield fill.at(Turn.MAIN, about=about)
     if required:
-        yield from forbid_null(key, column.type, comparison)
+        yield from forbid_null(key, comparison)
 
 
 def _rewriting(change: Change, comparison: Comparison, key: Key) -> Change:
@@ -100,25 +96,19 @@ def rewrites(comparison: Comparison, key: Key) -> tuple[Allowance, ...]:
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
     """Drops a column; a required one is first made optional for new releases."""
-    found, column = comparison.database.one(Column, key), comparison.reflected(key)
-    table, name = found.table, found.name
+    found = comparison.database.one(Column, key)
+    on, back = (found.table, found.name), found
     # A row without a value is refused.
     if found.not_null and not found.has_own_value and not comparison.at_once:
-        optional = ops.AlterColumnOp(table, name, modify_nullable=True, existing_nullable=False)
-        optional.existing_type = _known(column.type)
+        do, undo = [set_nullable(*on, True)], [set_nullable(*on, False)]
+        free = Change(Stage.TABLES, do, undo, "nullable", key)
         about = f"From here on a release that does not know {key.name} can write rows."
-        free = Change(Stage.TABLES, [optional], None, "nullable", key)
         yield free.at(Turn.MAIN, "", f"Allow rows without {key.name}", about)
-        column.nullable = True
+        back = replace(found, not_null=False)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
-    do, undo = [ops.DropColumnOp(table, name)], [ops.AddColumnOp(table, column)]
-    drop = Change(Stage.TABLES, do, undo, "drop", key)
-    yield drop.at(Turn.COLUMNS, table, f"Drop {key.name}", about)
-
-
-def _known(kind: Any) -> Any:
-    """The type, or None where no revision can name it."""
-    return None if isinstance(kind, Written) else kind
+    again = add_column(back, comparison.database)
+    drop = Change(Stage.TABLES, [drop_column(found)], again, "drop", key)
+    yield drop.at(Turn.COLUMNS, found.table, f"Drop {key.name}", about)
 
 
 def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
@@ -129,49 +119,41 @@ def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
     if "type" in different and is_swappable(comparison, key):
         yield from swap(key, comparison)
         return
-    (found, expected), declared = comparison.pair(key), comparison.columns[key]
-    kind = _known(comparison.reflected(key).type)
+    found, expected = comparison.pair(key)
+    on = found.table, found.name
 
-    def alter(action: str, kind: Any, **given: Any) -> Change:
-        operation = ops.AlterColumnOp(found.table, found.name, existing_type=kind, **given)
-        return Change(Stage.TABLES, [operation], None, action, key)
+    def alter(action: str, do: MigrateOperation, undo: MigrateOperation) -> Change:
+        return Change(Stage.TABLES, [do], [undo], action, key)
 
-    old, new = _default(found.default), _default(expected.default)
-    if new is not None and isinstance(declared.server_default, DefaultClause):
-        new = declared.server_default
     if different & {"type", "collation"}:
-        yield from _retype(comparison, key, old, new)
+        yield from _retype(comparison, key)
     elif "default" in different:
         if comparison.database.uses.get(key, frozenset()) & diff.replaced:
             # The default is dropped while the values change: it may not exist in the other enum.
-            yield from _without_default(key, found, old, [], new, Stage.AWAY)
+            yield from _without_default(key, found, expected, [], Stage.AWAY)
         else:
-            yield alter("default", kind, modify_server_default=new, existing_server_default=old)
-    kind = declared.type if different & {"type", "collation"} else kind
+            do, undo = (set_default(*on, each.default) for each in (expected, found))
+            yield alter("default", do, undo)
     if "comment" in different:
-        comments = {"modify_comment": expected.comment, "existing_comment": found.comment}
-        yield alter("comment", kind, **comments)
+        yield alter("comment", set_comment(expected), set_comment(found))
     if "not null" in different and expected.not_null:
-        yield from forbid_null(key, kind, comparison)
+        yield from forbid_null(key, comparison)
     elif "not null" in different:
-        yield alter("nullable", kind, modify_nullable=True, existing_nullable=False)
+        yield alter("nullable", set_nullable(*on, True), set_nullable(*on, False))
 
 
 def _without_default(
-    key: Key, column: Column, old: Any, changes: list[Change], new: Any, away: Stage = Stage.TABLES
+    key: Key, found: Column, expected: Column, changes: list[Change], away: Stage = Stage.TABLES
 ) -> list[Change]:
     """The changes with the old default dropped before and the new one set after them."""
+    on = found.table, found.name
 
-    def default(stage: Stage, before: Any, after: Any) -> Change:
-        do, undo = (
-            [ops.AlterColumnOp(column.table, column.name, modify_server_default=value)]
-            for value in (after, before)
-        )
-        return Change(stage, do, undo, "default", key)
+    def default(stage: Stage, before: str | None, after: str | None) -> list[Change]:
+        do, undo = ([set_default(*on, each)] for each in (after, before))
+        return [] if before == after else [Change(stage, do, undo, "default", key)]
 
-    ahead = [] if old is None else [default(away, old, None)]
-    behind = [] if new is None else [default(Stage.TABLES, None, new)]
-    return [*ahead, *changes, *behind]
+    ahead = default(away, found.default, None)
+    return [*ahead, *changes, *default(Stage.TABLES, None, expected.default)]
 
 
 def identity(before: Column, after: Column) -> Iterator[Change]:
@@ -210,40 +192,29 @@ def numbered(change: Change, key: Key) -> Iterator[Change]:
         "that a release writes by itself afterwards."
     )
     title = f"Set {key.name} after its rows"
-    last = Change(Stage.STATE, [number], None, "number", key)
+    last = Change(Stage.STATE, [number], [sql(number.again)], "number", key)
     yield last.at(Turn.VALIDATE, key.name, title, about)
 
 
-def _retype(comparison: Comparison, key: Key, old: Any, new: Any) -> list[Change]:
+def _retype(comparison: Comparison, key: Key) -> list[Change]:
     """A type change. A default blocks it where PostgreSQL has no cast for the default.
 
     Where it has one, the default is set again too: it would keep the text of its old type.
     """
-    (found, expected), kind = comparison.pair(key), comparison.columns[key].type
-    table, name = found.table, found.name
-    up = comparison.using(quoted(name), found.type, expected.type)
-    down = comparison.using(quoted(name), expected.type, found.type)
-    former = comparison.reflected(key).type
-    operation = ops.AlterColumnOp(table, name, modify_type=kind, existing_type=_known(former))
-    back = ops.AlterColumnOp(table, name, modify_type=former, existing_type=_known(kind))
+    found, expected = comparison.pair(key)
+    up, down = (
+        comparison.using(quoted(found.name), old.type, new.type)
+        for old, new in ((found, expected), (expected, found))
+    )
     in_one = up is None and down is None
-    if in_one and (old is not None or new is not None):
-        operation.existing_server_default, operation.modify_server_default = old, new
-        back.existing_server_default, back.modify_server_default = new, old
-    retype = Change(Stage.TABLES, [_using(operation, up)], [_using(back, down)], "retype", key)
+    default = in_one and (found.default, expected.default) != (None, None)
+    do = retype(expected, comparison.models, up, default=default)
+    undo = retype(found, comparison.database, down, default=default)
     about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
-    written = about and comparison.is_in_use(table)
+    written = about and comparison.is_in_use(found.table)
     allow = unavoidable("avoid-type-change") if written else ()
-    retype.at(Turn.MAIN, about=about, allow=allow)
-    return [retype] if in_one else _without_default(key, found, old, [retype], new)
-
-
-def _using(operation: ops.AlterColumnOp, using: str | None) -> ops.AlterColumnOp:
-    return operation if using is None else AlterColumnUsing(operation, using)
-
-
-def _default(expression: str | None) -> DefaultClause | None:
-    return None if expression is None else DefaultClause(text(expression))
+    change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about, allow=allow)
+    return [change] if in_one else _without_default(key, found, expected, [change])
 
 
 def fills_rows(column: Column) -> bool:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import MetaData
-from sqlalchemy.types import NullType
-
-from surefoot.autogenerate.catalog_table import Written, catalog_table, columns_of
-from surefoot.autogenerate.object_operations import Declared
+from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
-from surefoot.catalog.kinds import Attributes, Column, Enum, Table
-from surefoot.compat.sqlalchemy import copy_column
+from surefoot.catalog.definitions import names
+from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Table
+from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
@@ -32,8 +28,6 @@ class Comparison:
 
     database: Catalog
     models: Catalog
-    declared: Declared = field(default_factory=dict)
-    nameless: frozenset[tuple[str, str]] = frozenset()
     casts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     # The privileges that an object of both sides loses where it is created again, as statements.
     grants: Mapping[Key, list[str]] = field(default_factory=dict)
@@ -43,11 +37,6 @@ class Comparison:
     major: int = 0
     # The models once more, with each retyped column and enum under its temporary name.
     temporary: Catalog = field(default_factory=lambda: Catalog({}))
-    # The tables of the models, each after those that it refers to, and their columns.
-    tables: Mapping[str, sa.Table] = field(default_factory=dict)
-    columns: Mapping[Key, sa.Column[Any]] = field(default_factory=dict)
-    # A table of the database, as SQLAlchemy reflects it.
-    reflect: Callable[[str], sa.Table] = lambda name: sa.Table(name, MetaData())
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
     # Whether a table in use is changed in steps that block it for a short time only.
@@ -67,6 +56,46 @@ class Comparison:
     def gone_tables(self) -> frozenset[str]:
         """The tables that only the database has."""
         return self._tables(self.database) - self._tables(self.models)
+
+    @cached_property
+    def tables_in_order(self) -> list[str]:
+        """The new tables, each after those that it refers to or inherits from."""
+        uses: dict[Key, frozenset[Key]] = {}
+        for key, table in self.models.each(Table):
+            parents = [name for each in table.inherits or () for name in names(each)]
+            uses[key] = frozenset(Key("table", name) for name in parents)
+        for _, each in self.models.each(Constraint):
+            key = Key("table", each.table)
+            if referred := refers_to(each):
+                uses[key] = uses.get(key, frozenset()) | {Key("table", referred)}
+        new = (Key("table", name) for name in self.new_tables)
+        return [key.name for key in in_order(new, uses)]
+
+    @cached_property
+    def inline(self) -> Mapping[str, list[Constraint]]:
+        """The constraints that are created with a table of one side, by its name.
+
+        A table of the models is created with foreign keys to earlier tables; a partitioned one also
+        with those to existing tables, as they cannot be added NOT VALID before PostgreSQL 18.
+        """
+        found: dict[str, list[Constraint]] = {}
+        earlier = set[str]()
+        for catalog, tables in (
+            (self.models, self.tables_in_order),
+            (self.database, self.gone_tables),
+        ):
+            of: dict[str, list[Constraint]] = {name: [] for name in tables}
+            for _, each in catalog.each(Constraint):
+                if each.table in of and inline_code(each) is not None:
+                    of[each.table].append(each)
+            for name, constraints in of.items():
+                known = {None, name}
+                if catalog is self.models:
+                    earlier.add(name)
+                    of_parts = catalog.one(Table, Key("table", name)).partition_key is not None
+                    known |= earlier | (self.kept_tables if of_parts else set())
+                found[name] = [each for each in constraints if refers_to(each) in known]
+        return found
 
     def is_in_use(self, table: str) -> bool:
         """Whether a table exists on both sides and can be changed online.
@@ -104,19 +133,6 @@ class Comparison:
     def pair(self, key: Key) -> tuple[Column, Column]:
         return self.followed.one(Column, key), self.models.one(Column, key)
 
-    def reflected(self, key: Key) -> sa.Column[Any]:
-        """A copy of a column as the catalog has it; reflection mixes in its domain and its key."""
-        found = self.database.one(Column, key)
-        column = copy_column(self.reflect(found.table).c[found.name])
-        column.nullable, kind = not found.not_null, column.type
-        if isinstance(kind, NullType):
-            column.type = Written(found)
-        # SQLAlchemy 2.0 leaves the collation out.
-        elif found.collation and isinstance(kind, sa.String) and kind.collation is None:
-            column.type = kind.copy()
-            column.type.collation = found.collation.strip('"')
-        return column
-
     def using(self, column: str, old: str, new: str) -> str | None:
         """The USING expression of a type change; None where PostgreSQL needs none."""
         before, after = (_MODIFIER.sub("", kind) for kind in (old, new))
@@ -133,19 +149,6 @@ class Comparison:
     @staticmethod
     def _tables(catalog: Catalog) -> frozenset[str]:
         return frozenset(key.name for key, _ in catalog.each(Table))
-
-
-def between(database: Catalog, other: Catalog) -> Comparison:
-    """The comparison of two catalogs without models, for changes that are made at once."""
-    tables = {key.name: catalog_table(other, key.name) for key, _ in other.each(Table)}
-    return Comparison(
-        database,
-        other,
-        tables=tables,
-        columns=columns_of(tables.values()),
-        reflect=cache(partial(catalog_table, database)),
-        at_once=True,
-    )
 
 
 def temporary_name(name: str) -> str:

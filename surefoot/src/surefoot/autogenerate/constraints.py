@@ -5,18 +5,13 @@ NOT NULL is added in the same way.
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Any
 
-from alembic.operations import ops
-from sqlalchemy.sql.elements import conv
-
-from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.indexes import can_swap, key_index_of, swap_key
-from surefoot.autogenerate.object_operations import step
-from surefoot.autogenerate.rendering import BuildIndex, CreateCheck, NotValid, sql, validate
+from surefoot.autogenerate.indexes import build, can_swap, index_of_key, swap_key, using_index
+from surefoot.autogenerate.object_operations import create, drop, refers_to, step
+from surefoot.autogenerate.rendering import drop_index, set_nullable, sql, validate
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import quoted
@@ -38,14 +33,14 @@ def constraint_parts(
     between = (
         constraint.validated
         and table in comparison.new_tables
-        and object_operations.refers_to(constraint) in comparison.kept_tables
+        and refers_to(constraint) in comparison.kept_tables
     )
     provable = between or (in_use and constraint.type in ("check", "foreign key"))
     if provable and change.action != "validate":
-        promise = step(change.stage, key, None, loose, "promise", comparison.declared)
+        promise = step(change.stage, key, None, loose, "promise")
         yield promise.at(Turn.KEYS if between else Turn.MAIN, "", f"Add {name}")
     if provable or (in_use and change.action == "validate"):
-        proof = step(Stage.STATE, key, loose, constraint, "validate", comparison.declared)
+        proof = step(Stage.STATE, key, loose, constraint, "validate")
         yield proof.at(Turn.VALIDATE, table, f"Validate {name} of {table}", PROVEN)
     elif not in_use or change.action == "validate":
         yield change
@@ -69,17 +64,18 @@ def _without(found: Constraint | None) -> str:
 def _key(
     change: Change, key: Key, constraint: Constraint, comparison: Comparison, moved: Collection[Key]
 ) -> Iterator[Change]:
-    found, name = key_index_of(constraint), constraint.name
-    if found is None:
+    index, name = index_of_key(constraint), constraint.name
+    if index is None:
         yield change
     elif can_swap(key, comparison, moved):
-        yield from swap_key(key, found, comparison)
+        yield from swap_key(key, index, comparison)
     else:
-        build = Change(change.stage, [BuildIndex(found.index)], None, "build", key)
-        yield build.at(Turn.INDEX, name, f"Build the index of {name}")
+        made = Change(change.stage, [build(index)], [drop_index(name)], "build", key)
+        yield made.at(Turn.INDEX, name, f"Build the index of {name}")
         # Alembic's operation does not drop the index of the key; dropping the constraint does.
-        using = [found.using(name, name), *change.ops[1:]]
-        attach = Change(change.stage, using, [*change.undo, found.index], "attach", key)
+        using = [using_index(constraint, name), *change.ops[1:]]
+        undo = [*change.undo, *create(Key("index", name), index)]
+        attach = Change(change.stage, using, undo, "attach", key)
         about = "The index was built in an earlier revision: no row is read."
         yield attach.at(Turn.KEYS, constraint.table, f"Create {name} from its index", about)
 
@@ -89,16 +85,11 @@ NOT_NULL_NOT_VALID = 18
 _LONGEST_NAME = 63
 
 
-def forbid_null(key: Key, kind: Any, comparison: Comparison) -> Iterator[Change]:
-    """NOT NULL added NOT VALID and validated; older servers set it from a validated check.
-
-    `kind` is the type of the column, which is final by then.
-    """
+def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
+    """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
     table, _, column = key.name.rpartition(".")
-    forbid = ops.AlterColumnOp(
-        table, column, modify_nullable=False, existing_type=kind, existing_nullable=True
-    )
-    change = Change(Stage.TABLES, [forbid], None, "not null", key)
+    do, undo = (set_nullable(table, column, allowed) for allowed in (False, True))
+    change = Change(Stage.TABLES, [do], [undo], "not null", key)
     writes = f"writes {key.name} in every row"
     if key in comparison.database.objects:
         writes = f"never writes null to {key.name}"
@@ -141,13 +132,20 @@ def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Change
 
 def _by_check(change: Change, table: str, column: str, key: Key, about: str) -> Iterator[Change]:
     name = f"ck_{table}_{column}_not_null"[:_LONGEST_NAME]
-    check = CreateCheck(conv(name), table, f"{quoted(column)} IS NOT NULL")
-    drop = ops.DropConstraintOp(conv(name), table, "check")
-    promised = Change(Stage.TABLES, [NotValid(check)], [drop], "promised", key)
+    check = Constraint(
+        name=name,
+        table=table,
+        type="check",
+        definition=f"CHECK ({quoted(column)} IS NOT NULL)",
+        validated=True,
+        comment=None,
+    )
+    of, loose = Key("constraint", f"{table}.{name}"), replace(check, validated=False)
+    gone, valid, promise = drop(of, check), create(of, check), create(of, loose)
+    promised = Change(Stage.TABLES, promise, [gone], "promised", key)
     yield promised.at(Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
-    prove, back = validate(name, table), [drop, NotValid(check)]
-    proven = Change(Stage.TABLES, [prove], back, "proven", key)
+    proven = Change(Stage.TABLES, [validate(name, table)], [gone, *promise], "proven", key)
     yield proven.at(Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN)
-    forbid = Change(Stage.TABLES, [*change.ops, drop], [check, *change.undo], "required", key)
+    forbid = Change(Stage.TABLES, [*change.ops, gone], [*valid, *change.undo], "required", key)
     about = "PostgreSQL relies on the validated check, and reads no row."
     yield forbid.at(Turn.REQUIRE, table, f"Forbid null in {key.name}", about)

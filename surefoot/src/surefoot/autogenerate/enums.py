@@ -10,12 +10,12 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import ObjectDiff, object_changes, spread
-from surefoot.autogenerate.rendering import Note
+from surefoot.autogenerate.rendering import Call, Note
 from surefoot.autogenerate.tables import table_changes
 from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
-from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, ReplaceEnumOp, value_steps
+from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, value_steps
 
 _RENAMED = (
     "A release knows one of the two names, and fails on the other. Before this runs: have the next "
@@ -38,27 +38,35 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         return
     steps, columns = value_steps(key.name, old, new), used_by(comparison, key)
     rename = steps[0] if steps else None
-    back = ReplaceEnumOp(key.name, old, columns=columns)
+    there, back = (
+        Call("replace_enum", key.name, list(values), columns=columns or None)
+        for values in (new, old)
+    )
     if isinstance(rename, RenameEnumValueOp):
         note = Note(
             f"Written as a rename because only one value differs, at the same place. "
             f"If {rename.old} is removed and {rename.new} is new, use "
             f"op.replace_enum({key.name!r}, ...) once no row has {rename.old}."
         )
-        change = Change(Stage.TYPES, [note, rename], [rename.reverse()], "rename", key)
+        values = rename.old, rename.new
+        do, undo = (Call("rename_enum_value", key.name, *each) for each in (values, values[::-1]))
+        change = Change(Stage.TYPES, [note, do], [undo], "rename", key)
         allow = unavoidable("avoid-renaming-an-enum-value")
         yield change.at(Turn.MAIN, about=_RENAMED, allow=allow)
     elif steps is not None:
         aside, again = _around(comparison, key)
-        added = (step.value for step in steps if isinstance(step, AddEnumValueOp))
-        title = f"Add {', '.join(added)} to {key.name}"
-        change = Change(Stage.TYPES, steps, [*aside, back, *again], "add", key)
+        added = [step for step in steps if isinstance(step, AddEnumValueOp)]
+        title = f"Add {', '.join(step.value for step in added)} to {key.name}"
+        calls = [
+            Call("add_enum_value", key.name, step.value, before=step.before, after=step.after)
+            for step in added
+        ]
+        change = Change(Stage.TYPES, calls, [*aside, back, *again], "add", key)
         yield change.at(Turn.VALUES, "", title)
     elif key in diff.swapped:
         yield from swap(key, comparison)
     else:
-        other = ReplaceEnumOp(key.name, new, columns=columns)
-        change = Change(Stage.ENUMS, [other], [back], "replace", key)
+        change = Change(Stage.ENUMS, [there], [back], "replace", key)
         yield change.at(Turn.MAIN, allow=unavoidable("avoid-type-change") if columns else ())
 
 
@@ -66,11 +74,7 @@ def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The operations around the removal of a value: they drop and restore blocking objects."""
-    there = (each for each in comparison.columns if each in comparison.database.objects)
-    columns = {each: comparison.reflected(each) for each in there}
-    as_it_was = replace(
-        comparison, models=comparison.database, declared={}, columns=columns, online=False
-    )
+    as_it_was = replace(comparison, models=comparison.database, online=False)
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
     changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]

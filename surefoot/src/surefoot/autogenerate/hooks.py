@@ -18,8 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import NestedTransaction, types
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import NestedTransaction
 
 from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
@@ -48,7 +47,6 @@ __all__ = [
     "compare_tables",
     "end",
     "process_revision_directives",
-    "render_item",
 ]
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
@@ -91,7 +89,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
         diff = diff_objects(comparison)
         others = [
-            *(Change(Stage.TABLES, [each]) for each in far),
+            *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
             *changes_between(comparison, diff),
         ]
         covered = not others and all(rename.kind != "column" for rename in renames)
@@ -120,24 +118,6 @@ def _rename(context: AutogenContext, renames: list[Rename]) -> None:
     savepoint, known = _renamed.get(context, (None, []))
     _renamed[context] = (savepoint or connection.begin_nested(), [*known, *renames])
     carry_out(connection, renames, connection.dialect.default_schema_name or "public")
-
-
-def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """Renders an enum or a domain by name: a revision creates and drops them separately."""
-    if kind != "type" or not isinstance(item, types.TypeEngine) or item._variant_mapping:
-        return False
-    rendered = None
-    if isinstance(item, types.Enum) and item.native_enum and item.name:
-        rendered = f"postgresql.ENUM(name={str(item.name)!r}, create_type=False)"
-    elif isinstance(item, postgresql.DOMAIN):
-        base = type(item.data_type).__name__
-        rendered = f"postgresql.DOMAIN({str(item.name)!r}, sa.{base}(), create_type=False)"
-    elif type(item) is postgresql.JSONB and type(item.astext_type) is types.Text:
-        rendered = "postgresql.JSONB()"
-    if rendered is None:
-        return False
-    context.imports.add("from sqlalchemy.dialects import postgresql")
-    return rendered
 
 
 def process_revision_directives(

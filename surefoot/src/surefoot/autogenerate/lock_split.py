@@ -8,12 +8,12 @@ stays in one revision: between two it would be missing.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Allowance, Change, Stage
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.enums import used_by
+from surefoot.autogenerate.object_operations import refers_to
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Table, table_of
 from surefoot.catalog.widening import needs_no_rewrite
@@ -72,7 +72,7 @@ def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
             yield key.name
         catalog = comparison.models if action == "make" else comparison.database
         constraints = catalog.of_table(Constraint, key.name) if action in ("make", "drop") else {}
-        referred = map(object_operations.refers_to, constraints.values())
+        referred = map(refers_to, constraints.values())
         yield from (each for each in referred if each in comparison.kept_tables)
     elif key.kind == "domain":
         yield from tables_of(comparison, key) if action in ("change", "required") else ()
@@ -82,7 +82,7 @@ def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
         yield from (key.name,) if before is not None else ()
     elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
         yield table
-        if isinstance(item, Constraint) and (other := object_operations.refers_to(item)):
+        if isinstance(item, Constraint) and (other := refers_to(item)):
             yield other
 
 

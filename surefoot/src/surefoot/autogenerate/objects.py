@@ -10,12 +10,11 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from surefoot.autogenerate import object_operations
-from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
+from surefoot.autogenerate.table_operations import serials
 from surefoot.autogenerate.type_change import is_swappable_enum
 from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
@@ -102,21 +101,12 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     """Whether the object is created and dropped with its table or column."""
     found, expected = comparison.database.objects.get(key), comparison.models.objects.get(key)
     item = found if expected is None else expected
-    if isinstance(item, Constraint | Index) and item.table in comparison.new_tables:
-        # One that a DDL event creates comes after the table.
-        kind = item.type if isinstance(item, Constraint) else "index"
-        return key in comparison.declared or (item.table, kind) in comparison.nameless
-    if isinstance(item, Constraint) and item.table in comparison.gone_tables:
-        # Without foreign keys, tables can be dropped in any order, each under one lock.
-        referred = object_operations.refers_to(item)
-        other = referred is not None and referred != item.table
-        return object_operations.is_plain(item) and not other
-    both = found is not None and expected is not None
-    if isinstance(item, Sequence) and item.owned_by is not None and not both:
-        column = Key("column", item.owned_by)
-        one_side = (column in comparison.database.objects) != (column in comparison.models.objects)
-        written = found is None and isinstance(comparison.columns[column].type, Written)
-        return one_side and not written
+    if isinstance(item, Constraint) and item.table in comparison.inline:
+        return item in comparison.inline[item.table]
+    if isinstance(item, Sequence) and (found is None or expected is None):
+        table = (item.owned_by or "").rpartition(".")[0]
+        catalog = comparison.models if found is None else comparison.database
+        return key in serials(catalog, table, comparison.inline.get(table, ()))
     return False
 
 
@@ -187,7 +177,7 @@ def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     coming = in_order(diff.added | diff.recreated, expected.uses)
     staying = in_order(diff.in_place, expected.uses)
     return [
-        *(_drop(comparison, diff, key) for key in going),
+        *(change for key in going for change in _drop(comparison, diff, key)),
         *(change for key in coming for change in _create(comparison, key)),
         *(change for key in staying for change in _in_place(comparison, key)),
     ]
@@ -209,37 +199,39 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
     return bool(words & tables or used & {"table", "column", *VIEWS})
 
 
-def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Change:
-    item = comparison.database.objects[key]
+def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+    item, action = comparison.database.objects[key], _action("drop", comparison, key)
+    if isinstance(item, Sequence) and (free := _without_owner(comparison.models, item)):
+        yield step(Stage.DROP, key, item, free, "change")
+        item = free
     late = needs_tables(comparison.database, key) or key in diff.recreated
-    # Dropping the table drops these; the way back creates some of them after the table.
-    gone = (
-        table_of(item) in comparison.gone_tables
-        and not isinstance(item, Trigger)
-        and not (isinstance(item, Constraint) and item.type == "foreign key")
-    )
-    stage, action = Stage.DROP if late else Stage.CLEAN, _action("drop", comparison, key)
-    change = step(stage, key, item, None, action)
-    change.ops = [] if gone else change.ops
-    return change
+    change = step(Stage.DROP if late else Stage.CLEAN, key, item, None, action)
+    # Dropping the table drops these; the way back creates them after the table.
+    is_reference = isinstance(item, Constraint) and item.type == "foreign key"
+    if table_of(item) in comparison.gone_tables and not (isinstance(item, Trigger) or is_reference):
+        change.ops = []
+    yield change
 
 
 def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
     item, lost = comparison.models.objects[key], comparison.grants.get(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
     action = _action("make", comparison, key)
-    owner = Key("column", item.owned_by or "") if isinstance(item, Sequence) else None
-    late = owner in comparison.models.objects and owner not in comparison.database.objects
-    if isinstance(item, Sequence) and late:
-        # The default of the column needs the sequence, which the column owns once it exists.
-        free = replace(item, owned_by=None)
+    if isinstance(item, Sequence) and (free := _without_owner(comparison.database, item)):
         yield step(stage, key, None, free, action)
         yield step(Stage.STATE, key, free, item, "change")
         return
-    change = step(stage, key, None, item, action, comparison.declared)
+    change = step(stage, key, None, item, action)
     if lost:
         change.ops.append(Note(f"Dropping it dropped these privileges: {'; '.join(lost)}."))
     yield change
+
+
+def _without_owner(other: Catalog, sequence: Sequence) -> Sequence | None:
+    """The sequence of a column that the other side lacks: the default needs it before."""
+    owner = Key("column", sequence.owned_by or "")
+    owned = sequence.owned_by is not None and owner not in other.objects
+    return replace(sequence, owned_by=None) if owned else None
 
 
 def _action(action: str, comparison: Comparison, key: Key) -> str:

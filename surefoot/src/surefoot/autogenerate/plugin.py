@@ -42,7 +42,6 @@ def configure_options(
         "compare_server_default": True,
         "include_name": include_name,
         "include_object": include_object,
-        "render_item": _later("render_item"),
         "process_revision_directives": _later("process_revision_directives"),
         "template_args": {"page": _LazyTexts()},
         EXCLUDE: excluded,

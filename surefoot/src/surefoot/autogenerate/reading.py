@@ -1,9 +1,9 @@
 """Reads both sides of a comparison: the database, and the models in a schema of their own."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,14 +11,11 @@ import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from sqlalchemy import MetaData, text
-from sqlalchemy.sql.elements import conv
 
-from surefoot.autogenerate.catalog_table import catalog_table, columns_of
 from surefoot.autogenerate.comparison import Comparison, is_replaced, temporary_name
-from surefoot.autogenerate.object_operations import declared, nameless
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import Column, Enum, Table
+from surefoot.catalog.kinds import Column, Enum
 from surefoot.catalog.models import models_catalog
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import quoted
@@ -65,25 +62,15 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
             error.message,
         )
         return
-    columns = columns_of(tables)
-    # DDL events of the models create tables and columns, too.
-    every = [catalog_table(models, key.name) for key, _ in models.each(Table)]
-    names = {table.name for table in tables}
-    reflect = cache(partial(_reflect, context))
-    hidden = set(_hidden_columns(context, columns, database, reflect))
+    hidden = set(_hidden_columns(context, tables, database))
     _made[context] = Comparison(
         _without(hidden, database.declarable()),
         _without(hidden, models.declarable()),
-        declared(metadata, connection.dialect),
-        nameless(metadata, connection.dialect),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
         {key: granted(key, database, models) for key in models.objects if key in database.objects},
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
-        {t.name: t for t in (*tables, *(each for each in every if each.name not in names))},
-        {**columns_of(every), **columns},
-        reflect,
     )
 
 
@@ -101,38 +88,26 @@ def _hidden(context: AutogenContext, tables: Iterable[sa.Table]) -> Iterator[str
 
 
 def _hidden_columns(
-    context: AutogenContext,
-    columns: Mapping[Key, sa.Column[Any]],
-    database: Catalog,
-    reflect: Callable[[str], sa.Table],
+    context: AutogenContext, tables: Iterable[sa.Table], database: Catalog
 ) -> Iterator[Key]:
-    for key, column in columns.items():
+    declared = {Key("column", f"{t.name}.{c.name}"): c for t in tables for c in t.columns}
+    for key, column in declared.items():
         if not context.run_object_filters(column, column.name, "column", False, None):
             yield key
-    tables = {key.name.rpartition(".")[0] for key in columns}
+    shared = {key.name.rpartition(".")[0] for key in declared}
     for key, found in database.each(Column):
-        if key not in columns and (table := found.table) in tables:
-            name, there = found.name, reflect(table).c[found.name]
-            of: Any = {"table_name": table, "schema_name": None}
-            seen = context.run_name_filters(name, "column", of)
-            if not (seen and context.run_object_filters(there, name, "column", True, None)):
+        if key not in declared and found.table in shared:
+            there: sa.Column[Any] = sa.Column(found.name)
+            sa.Table(found.table, MetaData(), there)
+            of: Any = {"table_name": found.table, "schema_name": None}
+            seen = context.run_name_filters(found.name, "column", of)
+            if not (seen and context.run_object_filters(there, there.name, "column", True, None)):
                 yield key
 
 
 def _without(hidden: Collection[Key], catalog: Catalog) -> Catalog:
     objects = {key: item for key, item in catalog.objects.items() if key not in hidden}
     return replace(catalog, objects=objects)
-
-
-def _reflect(context: AutogenContext, name: str) -> sa.Table:
-    table, impl = sa.Table(name, MetaData()), context.migration_context.impl
-    sa.event.listen(table, "column_reflect", impl.autogen_column_reflect)
-    assert context.inspector is not None
-    context.inspector.reflect_table(table, None, resolve_fks=False)
-    for item in table.constraints:
-        # The name that it has, whatever convention is in force when the revision runs.
-        item.name = conv(str(item.name)) if item.name else None
-    return table
 
 
 def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:

@@ -4,9 +4,8 @@ Indexes, checks and unique constraints are built on the second column too. Views
 generated columns, triggers and functions refer to the old column itself, and prevent a swap.
 """
 
-from surefoot.autogenerate.catalog_table import Written
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
-from surefoot.autogenerate.indexes import index_of, key_index_of
+from surefoot.autogenerate.indexes import can_be_built, index_of_key
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.catalog.widening import needs_no_rewrite
@@ -18,9 +17,7 @@ def is_swappable(comparison: Comparison, key: Key) -> bool:
         return False
     before, after = comparison.database.one(Column, key), comparison.models.one(Column, key)
     rewritten = not needs_no_rewrite(before.type, after.type)
-    if not rewritten or key not in comparison.columns or not _can_be_swapped(comparison, key):
-        return False
-    return not isinstance(comparison.reflected(key).type, Written)
+    return rewritten and _can_be_swapped(comparison, key)
 
 
 def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
@@ -91,9 +88,9 @@ def _can_be_copied(comparison: Comparison, user: Key) -> bool:
     if not has_temporary_name(item.name):
         return False
     if isinstance(item, Index):
-        return index_of(item) is not None
+        return can_be_built(item)
     if not isinstance(item, Constraint) or users_of(comparison, user):
         return False
     if item.type == "check":
         return item.validated
-    return item.type == "unique" and key_index_of(item) is not None
+    return item.type == "unique" and index_of_key(item) is not None

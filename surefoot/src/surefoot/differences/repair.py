@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from surefoot.autogenerate.comparison import Comparison, between
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.planner import changes_between, plan
 from surefoot.autogenerate.sql_text import as_sql
@@ -105,7 +105,7 @@ def repaired(
         return Repair(drop, note=None if drop else _NOT_KNOWN)
     if names & {"kind", "partition key"}:
         return Repair(note=_TABLE)
-    comparison = between(*_near(found, target, {key, *members}))
+    comparison = Comparison(*_near(found, target, {key, *members}), at_once=True)
     diff = diff_objects(comparison)
     again = diff.recreated | diff.recreated_columns
     holds = any(user.kind in ("table", "column", "partition") for user in found.users_of(key))

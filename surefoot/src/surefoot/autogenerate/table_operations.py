@@ -1,0 +1,113 @@
+"""The operations on tables and columns: calls, or SQL where a type has no code."""
+
+from collections.abc import Sequence
+
+from alembic.operations import MigrateOperation
+
+from surefoot.autogenerate.column_code import (
+    column_code,
+    column_sql,
+    serial_sequence,
+    type_code,
+)
+from surefoot.autogenerate.object_operations import inline_code
+from surefoot.autogenerate.rendering import Call, Code, set_default, sql, text_code
+from surefoot.catalog import Catalog, Key, statements
+from surefoot.catalog.definitions import names, parse_key
+from surefoot.catalog.kinds import Column, Constraint, Table
+from surefoot.quoting import quoted
+
+
+def columns_of(catalog: Catalog, table: str) -> list[Column]:
+    """The columns of a table, in its order."""
+    found = (catalog.column(table, name) for name in catalog.column_order.get(table, ()))
+    return [each for each in found if each is not None]
+
+
+def serials(catalog: Catalog, table: str, inline: Sequence[Constraint]) -> set[Key | None]:
+    """The sequences that a table brings along: of one column of its key, where it is a call."""
+    columns, in_key = columns_of(catalog, table), key_columns(inline)
+    found = {serial_sequence(each, catalog) for each in columns if each.name in in_key} - {None}
+    known = all(type_code(each.type, each.collation, catalog) for each in columns)
+    return found if known and len(found) == 1 else set()
+
+
+def create_table(
+    catalog: Catalog, name: str, inline: Sequence[Constraint]
+) -> list[MigrateOperation]:
+    """The table with its columns and these constraints."""
+    table, columns = catalog.one(Table, Key("table", name)), columns_of(catalog, name)
+    in_key, serial = key_columns(inline), serials(catalog, name, inline)
+    codes = [
+        column_code(
+            each,
+            catalog,
+            serial=serial_sequence(each, catalog) in serial if each.name in in_key else None,
+        )
+        for each in columns
+    ]
+    unlogged = table.persistence == "unlogged"
+    if None not in codes:
+        made = Call(
+            "create_table",
+            name,
+            *codes,
+            *map(inline_code, inline),
+            comment=table.comment,
+            prefixes=["UNLOGGED"] if unlogged else None,
+            postgresql_partition_by=table.partition_key,
+            postgresql_inherits=[n for each in table.inherits or () for n in names(each)] or None,
+        )
+        return [made]
+    items = [column_sql(each) for each in columns]
+    items += [f"CONSTRAINT {quoted(each.name)} {each.definition}" for each in inline]
+    words = ["CREATE UNLOGGED TABLE" if unlogged else "CREATE TABLE", quoted(name)]
+    words.append("(\n    {}\n)".format(",\n    ".join(items)))
+    words += [f"INHERITS ({', '.join(table.inherits)})"] if table.inherits else []
+    words += [f"PARTITION BY {table.partition_key}"] if table.partition_key else []
+    comments = [(Key("table", name), table), *((_key(each), each) for each in columns)]
+    return [
+        sql(" ".join(words)),
+        *(sql(statements.comment(key, each)) for key, each in comments if each.comment),
+    ]
+
+
+def key_columns(inline: Sequence[Constraint]) -> list[str]:
+    """The columns of the primary key."""
+    keys = (parse_key(each.definition) for each in inline)
+    return [name for key in keys if key and key.is_primary for name in names(key.columns)]
+
+
+def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
+    made = column_code(column, catalog)
+    if made is not None:
+        return [Call("add_column", column.table, made)]
+    comment = [sql(statements.comment(_key(column), column))] if column.comment else []
+    return [sql(f"ALTER TABLE {quoted(column.table)} ADD COLUMN {column_sql(column)}"), *comment]
+
+
+def drop_column(column: Column) -> Call:
+    return Call("drop_column", column.table, column.name)
+
+
+def retype(
+    column: Column, catalog: Catalog, using: str | None, *, default: bool
+) -> list[MigrateOperation]:
+    """Gives a column its type, and its default where that is asked for."""
+    kind = type_code(column.type, column.collation, catalog)
+    on = column.table, column.name
+    if kind is None:
+        alter = f"ALTER TABLE {quoted(on[0])} ALTER COLUMN {quoted(on[1])} TYPE {column.type}"
+        alter += f" COLLATE {column.collation}" if column.collation else ""
+        alter += f" USING {using}" if using else ""
+        return [sql(alter), *([set_default(*on, column.default)] if default else [])]
+    given = {"server_default": text_code(column.default)} if default else {}
+    return [Call("alter_column", *on, type_=kind, **given, postgresql_using=using)]
+
+
+def set_comment(column: Column) -> Call:
+    return Call("alter_column", column.table, column.name, comment=Code(repr(column.comment)))
+
+
+def _key(column: Column) -> Key:
+    return Key("column", f"{column.table}.{column.name}")
