@@ -24,6 +24,8 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
+    LargeBinary,
     MetaData,
     Numeric,
     PrimaryKeyConstraint,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     func,
     text,
@@ -38,9 +41,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import (
     ARRAY,
     DOMAIN,
+    INET,
     INT8RANGE,
     JSON,
     JSONB,
+    TIMESTAMP,
     UUID,
     ExcludeConstraint,
 )
@@ -940,3 +945,111 @@ def column_type_unknown_to_sqlalchemy(m: MetaData, new: bool) -> None:
     if new:
         ddl(m, "CREATE TYPE pair AS (a integer, b text)", first=True)
         ddl(m, "ALTER TABLE things ADD COLUMN ab pair")
+
+
+# -- texts, types and names that are easily written wrong ----------------------------------------
+
+
+class Shouted(TypeDecorator[str]):
+    """A type of the project, which no revision can import."""
+
+    impl = String(20)
+    cache_ok = True
+
+
+@change
+def colons_and_backslashes_added(m: MetaData, new: bool) -> None:
+    items = [
+        Column("a", Text, server_default="x :y"),
+        Column("b", Text, server_default=text(r"'c\:\\:d'"), comment="a :b"),
+        Column("c", Text, Computed(r"name || '\:x'", persisted=True)),
+        CheckConstraint(r"a ~ '^(?\:foo|[[\:alpha\:]]+)$'", name="pattern"),
+        Index("ix_colon", "a", postgresql_where=text(r"a <> '\:b'")),
+    ]
+    things(m, *(items if new else []))
+
+
+@change
+def table_with_colons_added(m: MetaData, new: bool) -> None:
+    if new:
+        things(
+            m,
+            Column("a", Text, server_default="x :y"),
+            CheckConstraint(r"a <> '\:b'", name="colon"),
+            Index("ix_colon", text(r"(a || '\:c')"), postgresql_where=text(r"a <> '\:b'")),
+        )
+
+
+@change
+def type_changed_with_a_colon_in_the_default(m: MetaData, new: bool) -> None:
+    things(m, Column("a", Text if new else String(20), server_default="x :y"), Index(None, "a"))
+
+
+@change
+def types_of_the_project_added(m: MetaData, new: bool) -> None:
+    columns = [
+        Column("loud", Shouted, server_default="A"),
+        Column("kind", Enum("a", "b", native_enum=False, create_constraint=True, name="kind")),
+        Column("labels", ARRAY(Enum("A+", 'q"t', name="Odd labels"))),
+        Column("span", Interval),
+        Column("raw", LargeBinary),
+        Column("at", TIMESTAMP(precision=3, timezone=True)),
+        Column("address", INET),
+        Column("point", DOMAIN("Odd domain", Numeric(8, 2))),
+    ]
+    things(m, *(columns if new else []))
+
+
+@change
+def enum_without_a_native_type_changed(m: MetaData, new: bool) -> None:
+    labels = ("a", "b", "c") if new else ("a", "b")
+    kind = Enum(*labels, native_enum=False, create_constraint=True, name="kind", length=10)
+    things(m, Column("kind", kind))
+
+
+@change
+def two_foreign_keys_between_two_tables_added(m: MetaData, new: bool) -> None:
+    things(m)
+    if new:
+        Table(
+            "links",
+            m,
+            Column("one", ForeignKey("things.id"), primary_key=True),
+            Column("other", ForeignKey("things.id", deferrable=True, initially="DEFERRED")),
+        )
+
+
+@change
+def inherited_table_added(m: MetaData, new: bool) -> None:
+    if new:
+        parent = Table("z_parent", m, Column("id", Integer, primary_key=True), Column("n", Text))
+        child = Table(
+            "a_child",
+            m,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("size", Integer),
+            postgresql_inherits="z_parent",
+        )
+        child.add_is_dependent_on(parent)
+
+
+@change
+def constraint_that_is_not_valid_added(m: MetaData, new: bool) -> None:
+    made = [ForeignKey("things.id", postgresql_not_valid=True)] if new else []
+    things(m, Column("up", BigInteger, *made))
+
+
+@change
+def serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
+    key: Any = [] if new else [Identity()]
+    Table("numbered", m, Column("id", Integer, *key, primary_key=True), Column("note", Text))
+
+
+@change
+def key_extended_as_a_table_that_refers_goes(m: MetaData, new: bool) -> None:
+    columns = [Column("a", Integer, primary_key=True, autoincrement=False)]
+    columns.append(Column("b", Integer, primary_key=new, nullable=False, autoincrement=False))
+    Table("pairs", m, *columns)
+    if not new:
+        Table("users", m, Column("id", Integer, primary_key=True), Column("a", Integer))
+        ddl(m, "ALTER TABLE users ADD CONSTRAINT users_a FOREIGN KEY (a) REFERENCES pairs (a)")

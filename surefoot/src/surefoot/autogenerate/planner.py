@@ -59,7 +59,7 @@ def plan(
     if not changes:
         return []
     moved = _moved(changes, diff)
-    parts = [part for change in changes for part in _parts(change, comparison, moved)]
+    parts = [part for change in changes for part in _parts(change, comparison, diff, moved)]
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
@@ -92,7 +92,9 @@ def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
-def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> Iterator[Change]:
+def _parts(
+    change: Change, comparison: Comparison, diff: ObjectDiff, moved: Collection[Key]
+) -> Iterator[Change]:
     """The parts of a change of a table in use, which block neither reads nor writes for long.
 
     Tables, columns and enums are divided already.
@@ -109,7 +111,9 @@ def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> It
     elif action in ("change", "comment"):
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
-        yield _with_its_table(change, item)
+        # A foreign key goes before the key that it needs.
+        leaves_now = comparison.database.uses.get(key, frozenset()) & diff.recreated
+        yield change if leaves_now else _with_its_table(change, item)
     elif isinstance(item, Sequence) and action == "make":
         in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
         yield from numbered(change, key) if in_use else (change,)

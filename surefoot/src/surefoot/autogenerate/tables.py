@@ -88,11 +88,16 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
 
 
 def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
-    """Identities: dropped before a default is set, and added after one is dropped."""
+    """Identities: dropped before a default is set, and added after one is dropped.
+
+    A sequence that is created may have the name of the one that an identity leaves.
+    """
     for key, found in comparison.database.each(Column):
         expected = comparison.models.find(Column, key)
         if expected is not None and (expected.identity is None) == leaving:
-            yield from identity(found, expected)
+            for change in identity(found, expected):
+                change.stage = Stage.TYPES if leaving else change.stage
+                yield change
 
 
 def _changed(comparison: Comparison, table: str) -> Iterator[Change]:

@@ -38,14 +38,6 @@ class IndexDefinition:
     options: str | None
     where: str | None
 
-    @property
-    def plain_columns(self) -> list[str] | None:
-        """The columns, where the index is a btree of columns and nothing else."""
-        rest = self.include or self.nulls_not_distinct or self.options or self.where
-        if rest or self.method != "btree" or not all(map(is_name, self.items)):
-            return None
-        return [name for item in self.items for name in names(item)]
-
 
 @dataclass(frozen=True)
 class KeyDefinition:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from surefoot.operations.statement import StatementOperation, operation
 from surefoot.quoting import literal, quoted
@@ -41,9 +40,6 @@ class AddEnumValueOp(StatementOperation):
         name, value = quoted(self.type_name), literal(self.value)
         return f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value}{place}"
 
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("add_enum_value", self.type_name, self.value)
-
 
 @operation("rename_enum_value")
 @dataclass(eq=False)
@@ -57,13 +53,6 @@ class RenameEnumValueOp(StatementOperation):
     def sql(self) -> str:
         name, old, new = quoted(self.type_name), literal(self.old), literal(self.new)
         return f"ALTER TYPE {name} RENAME VALUE {old} TO {new}"
-
-    def reverse(self) -> RenameEnumValueOp:
-        """The operation that restores the old name."""
-        return RenameEnumValueOp(self.type_name, self.new, self.old)
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("rename_enum_value", self.type_name, self.old, self.new)
 
 
 @operation("replace_enum")
@@ -97,9 +86,6 @@ class ReplaceEnumOp(StatementOperation):
             f"    labels CONSTANT text[] := ARRAY[{labels}]::text[];\n"
             f"    pairs CONSTANT text[] := ARRAY[{pairs}]::text[];\n{_REPLACE_ENUM}$replace_enum$"
         )
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("replace_enum", self.type_name, self.values)
 
 
 def value_steps(
