@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from alembic.operations import ops
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Integer
 
 from surefoot.autogenerate import object_operations
@@ -21,8 +21,15 @@ from surefoot.autogenerate.objects import ObjectDiff, diff_objects
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.autogenerate.sql_text import as_sql
+from surefoot.autogenerate.table_operations import (
+    add_column,
+    create_table,
+    drop_column,
+    retype,
+)
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, View
+from surefoot.environment.commandline import in_words
 
 TABLE = Table(
     name="t", kind="table", persistence="permanent", partition_key=None, inherits=None,
@@ -299,3 +306,25 @@ def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
     found = planned(*changes, models={Key("column", "t.c"): numbered})
     assert titles(found) == [None, "Set t.c after its rows"]
     assert not any(each.allow for each in found)
+
+
+WIDE = replace(COLUMN, type="bigint", default="1")
+
+
+@pytest.mark.parametrize(
+    ("operations", "said"),
+    [
+        (create_table(Catalog(IN_USE, column_order={"t": ("c",)}), "t", ()), "add table t"),
+        (add_column(COLUMN, Catalog(IN_USE)), "add column t.c"),
+        ([drop_column(COLUMN)], "remove column t.c"),
+        (retype(WIDE, Catalog(IN_USE), None, default=True), "modify type and default of t.c"),
+        ([index_call(INDEX)], "add index t.ix"),
+        ([object_operations.drop(of(CHECK), CHECK)], "remove constraint t.ck"),
+        (object_operations.create(of(FOREIGN), FOREIGN), "add foreign key t.fk"),
+    ],
+)
+def test_a_check_says_each_operation_in_words(
+    operations: list[MigrateOperation], said: str
+) -> None:
+    """With the table, whatever the order of the arguments."""
+    assert [in_words(each.to_diff_tuple()) for each in operations] == [said]

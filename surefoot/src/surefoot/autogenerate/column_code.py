@@ -77,7 +77,7 @@ def column_code(column: Column, catalog: Catalog, *, serial: bool | None = None)
     if column.identity is not None:
         made.append(_identity(column))
     numbers = serial is not None and column.type in _HIGHEST and column.identity is None
-    return code(
+    whole = code(
         "Column",
         column.name,
         kind,
@@ -87,6 +87,8 @@ def column_code(column: Column, catalog: Catalog, *, serial: bool | None = None)
         nullable=Code(not column.not_null),
         comment=column.comment,
     )
+    whole.called = column.name
+    return whole
 
 
 def serial_sequence(column: Column, catalog: Catalog) -> Key | None:

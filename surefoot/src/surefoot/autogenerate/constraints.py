@@ -10,8 +10,8 @@ from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import build, can_swap, index_of_key, swap_key, using_index
-from surefoot.autogenerate.object_operations import create, drop, refers_to, step
-from surefoot.autogenerate.rendering import drop_index, set_nullable, sql, validate
+from surefoot.autogenerate.object_operations import create, refers_to, step
+from surefoot.autogenerate.rendering import drop_index, set_nullable
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import quoted
@@ -82,14 +82,26 @@ def _key(
 
 # The first major version of PostgreSQL that has NOT NULL … NOT VALID.
 NOT_NULL_NOT_VALID = 18
-_LONGEST_NAME = 63
 
 
 def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
     """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
     table, _, column = key.name.rpartition(".")
     do, undo = (set_nullable(table, column, allowed) for allowed in (False, True))
-    change = Change(Stage.TABLES, [do], [undo], "not null", key)
+    if table not in comparison.kept_tables or not comparison.online:
+        yield Change(Stage.TABLES, [do], [undo], "not null", key)
+        return
+    itself = promised_by_itself(comparison)
+    check = f"CHECK ({quoted(column)} IS NOT NULL)"
+    constraint = Constraint(
+        name=not_null_name(table, column) if itself else f"ck_{table}_{column}_not_null"[:63],
+        table=table,
+        type="not null" if itself else "check",
+        definition=f"NOT NULL {quoted(column)}" if itself else check,
+        validated=True,
+        comment=None,
+    )
+    loose = replace(constraint, validated=False)
     writes = f"writes {key.name} in every row"
     if key in comparison.database.objects:
         writes = f"never writes null to {key.name}"
@@ -97,12 +109,21 @@ def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
         f"Before this runs: deploy a release that {writes}, and backfill the rows that have no "
         "value, in batches and outside of a revision."
     )
-    if table not in comparison.kept_tables or not comparison.online:
-        yield change
-    elif promised_by_itself(comparison):
-        yield from _by_itself(table, column, key, about)
-    else:
-        yield from _by_check(change, table, column, key, about)
+    if itself:
+        about += (
+            f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the "
+            "models were compared with; an older one refuses it."
+        )
+    promised = step(Stage.TABLES, key, None, loose, "promised")
+    yield promised.at(Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
+    title = f"Forbid null in {key.name}" if itself else f"Validate that {key.name} has no null"
+    proven = step(Stage.TABLES, key, loose, constraint, "proven")
+    yield proven.at(Turn.PROVE, table, title, PROVEN)
+    if not itself:
+        forbid = step(Stage.TABLES, key, constraint, None, "required")
+        forbid.ops, forbid.undo = [do, *forbid.ops], [*forbid.undo, undo]
+        about = "PostgreSQL relies on the validated check, and reads no row."
+        yield forbid.at(Turn.REQUIRE, table, f"Forbid null in {key.name}", about)
 
 
 def promised_by_itself(comparison: Comparison) -> bool:
@@ -112,40 +133,4 @@ def promised_by_itself(comparison: Comparison) -> bool:
 
 def not_null_name(table: str, column: str) -> str:
     """The name of a NOT NULL constraint that is added NOT VALID."""
-    return f"{table}_{column}_not_null"[:_LONGEST_NAME]
-
-
-def _by_itself(table: str, column: str, key: Key, about: str) -> Iterator[Change]:
-    name = not_null_name(table, column)
-    free = sql(f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(column)} DROP NOT NULL")
-    add = f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(name)}"
-    promise = [sql(f"{add} NOT NULL {quoted(column)} NOT VALID")]
-    about += (
-        f" This needs PostgreSQL {NOT_NULL_NOT_VALID}, the version of the database that the models "
-        "were compared with; an older one refuses it."
-    )
-    promised = Change(Stage.TABLES, promise, [free], "promised", key)
-    yield promised.at(Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
-    proven = Change(Stage.TABLES, [validate(name, table)], [free, *promise], "proven", key)
-    yield proven.at(Turn.PROVE, table, f"Forbid null in {key.name}", PROVEN)
-
-
-def _by_check(change: Change, table: str, column: str, key: Key, about: str) -> Iterator[Change]:
-    name = f"ck_{table}_{column}_not_null"[:_LONGEST_NAME]
-    check = Constraint(
-        name=name,
-        table=table,
-        type="check",
-        definition=f"CHECK ({quoted(column)} IS NOT NULL)",
-        validated=True,
-        comment=None,
-    )
-    of, loose = Key("constraint", f"{table}.{name}"), replace(check, validated=False)
-    gone, valid, promise = drop(of, check), create(of, check), create(of, loose)
-    promised = Change(Stage.TABLES, promise, [gone], "promised", key)
-    yield promised.at(Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
-    proven = Change(Stage.TABLES, [validate(name, table)], [gone, *promise], "proven", key)
-    yield proven.at(Turn.PROVE, table, f"Validate that {key.name} has no null", PROVEN)
-    forbid = Change(Stage.TABLES, [*change.ops, gone], [*valid, *change.undo], "required", key)
-    about = "PostgreSQL relies on the validated check, and reads no row."
-    yield forbid.at(Turn.REQUIRE, table, f"Forbid null in {key.name}", about)
+    return f"{table}_{column}_not_null"[:63]

@@ -16,6 +16,7 @@ from alembic.operations import MigrateOperation, ops
 _SPECIAL = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)|\\(?=:\w*(?![:\w]))")
 _LINE_BREAK_IN_STRING = re.compile(r"'[^']*\n[^']*'|\$\w*\$")
 _INDENT = " " * 8
+_SAID = {"type_": "type", "server_default": "default"}
 
 
 def escaped(text: str) -> str:
@@ -63,6 +64,9 @@ class ContinueSequence(Statement):
 class Code(str):
     """A part of a call that is Python already."""
 
+    # The name of a column.
+    called = ""
+
     def __repr__(self) -> str:
         return str(self)
 
@@ -81,7 +85,15 @@ class Call(MigrateOperation):
         self.name, self.arguments, self.options = name, arguments, options
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        return (self.name, *map(str, self.arguments))
+        """The entry for `alembic check`, such as `remove index` and `things.ix`."""
+        given = [each for each in self.arguments if isinstance(each, str)]
+        given.sort(key=lambda each: isinstance(each, Name))
+        named = [name for each in given if (name := getattr(each, "called", each))]
+        if self.name == "alter_column":
+            said = (_SAID.get(each, each) for each in self.options if each != "postgresql_using")
+            return (f"modify_{' and '.join(said)}", None, *named)
+        verb = self.name.replace("create_", "add_").replace("drop_", "remove_")
+        return (verb.replace("_", " "), ".".join(dict.fromkeys((named[0], named[-1]))))
 
     def spelled(self, module: str = "op") -> str:
         given = {name: each for name, each in self.options.items() if each not in (None, False)}
