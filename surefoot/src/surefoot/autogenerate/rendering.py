@@ -92,6 +92,7 @@ class Call(MigrateOperation):
         if self.name == "alter_column":
             said = (_SAID.get(each, each) for each in self.options if each != "postgresql_using")
             return (f"modify_{' and '.join(said)}", None, *named)
+        named = named[:1] if self.name == "create_table" else named
         verb = self.name.replace("create_", "add_").replace("drop_", "remove_")
         return (verb.replace("_", " "), ".".join(dict.fromkeys((named[0], named[-1]))))
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from alembic.autogenerate import render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import ops
 
-from surefoot.autogenerate.catalog_table import Written
-from surefoot.autogenerate.change import Change
 from surefoot.autogenerate.code_format import body, string_tokens
-from surefoot.autogenerate.comparison import between, temporary_name
-from surefoot.autogenerate.hooks import render_item
+from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
@@ -95,7 +91,7 @@ def safe_form(before: Catalog, changed: Catalog, key: Key, major: int) -> SafeFo
     found = toward(after, bare(before), {key})
     if key not in {*found.objects, *after.objects}:
         return None
-    comparison = replace(between(found, after), at_once=False, major=major)
+    comparison = Comparison(found, after, major=major)
     item = after.objects.get(key) or found.objects[key]
     if isinstance(item, Column) and found.one(Column, key).type != item.type:
         if found.users_of(key) or after.users_of(key):
@@ -120,13 +116,8 @@ def _step(planned: RevisionPlan, narrows: str) -> Step:
 
 
 def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
-    changed: Any = [op for each in operations.ops if isinstance(each, Change) for op in each.ops]
-    for each in changed:
-        if isinstance(getattr(each, "existing_type", None), Written):
-            each.existing_type = None  # only PostgreSQL knows it
     context = MigrationContext.configure(dialect_name="postgresql")
-    item: Any = render_item
-    rendered = render_python_code(operations, render_item=item, migration_context=context)
+    rendered = render_python_code(operations, migration_context=context)
     lines = (line.removeprefix("    ") for line in body(rendered).split("\n"))
     return _double_quoted("\n".join(lines))
 
