@@ -125,7 +125,7 @@ def _effects(planned: PlannedStatement, statistics: Statistics) -> Iterator[str]
 
 def _about(held: Estimate | None) -> str:
     if held is None:
-        return "for an unknown time (no rows to measure with)"
+        return "for an unknown time (a statement under it met no sample rows)"
     if held.is_a_moment:
         return "for a moment"
     low, high = duration(held.low_s), duration(held.high_s)
