@@ -12,7 +12,6 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ON events (job_id)")
     # finds: require-not-valid-foreign-key
     # finds: avoid-locking-two-tables
-    # finds: avoid-work-under-write-lock
     op.create_foreign_key("fk_events_job_id", "events", "jobs", ["job_id"], ["id"])
 
 
