@@ -95,12 +95,13 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
 
 def _switches_off(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
+        text = statement.sql.lower()
         for name, (safe, effect) in _CHECKS.items():
             value = statement.sets.get(name, safe)
-            sql = _COMMENT.sub(" ", statement.sql)
+            sql = _COMMENT.sub(" ", text) if name in text else ""
             within = rf"\bset(?:_config)?[\s('\"]+(?:local\s+|session\s+)?{name}\b"
             # A function or a block sets it, and its end restores it.
-            if not _SETS.match(sql) and re.search(within, sql, re.IGNORECASE):
+            if not _SETS.match(sql) and re.search(within, sql):
                 value = "set by the statement itself"
             if value not in ("", safe):
                 yield Hit.at(statement, name=name, value=value, effect=effect)

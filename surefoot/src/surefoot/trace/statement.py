@@ -149,8 +149,8 @@ class Statement:
     def locks_rows(self) -> frozenset[str]:
         """The tables of which it locks many rows, here or on the target, and changes none."""
         there = [e.table for e in self.expected if e.action == "lock" and e.rows > MANY_ROWS]
-        here = self.scans if _LOCKS_ROWS.search(self.sql) else frozenset()
-        return frozenset([*there, *(t for t in here if self.locks.get(t) == "ROW SHARE")])
+        here = [table for table in self.scans if self.locks.get(table) == "ROW SHARE"]
+        return frozenset([*there, *(here if here and _LOCKS_ROWS.search(self.sql) else ())])
 
     @property
     def unmet(self) -> frozenset[str]:
