@@ -15,8 +15,13 @@ def upgrade() -> None:
         "DO $$ BEGIN CREATE TYPE mood AS ENUM ('if', 'else'); "
         "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     )
+    op.execute(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_type WHERE typname = 'cheer') "
+        "THEN CREATE TYPE cheer AS ENUM ('a'); END IF; END $$"
+    )
     op.execute("SELECT lower('IF')")
 
 
 def downgrade() -> None:
     op.execute("DROP TYPE mood")
+    op.execute("DROP TYPE cheer")
