@@ -49,20 +49,21 @@ INSTANT = Estimate(0.001, 0.01)
 
 def estimate(statement: Statement, statistics: Statistics) -> Estimate | None:
     """The duration on the target; None where the scratch database had no rows to measure with."""
-    worked = worked_on(statement)
-    expected = {e.table: e.rows for e in statement.expected if e.is_change and e.rows > FEW_ROWS}
-    if not worked and not expected:
-        # It waits, or makes rows of its own: that takes as long on any database.
-        slow = statement.seconds >= SLOW_S
-        return Estimate(statement.seconds, statement.seconds) if slow else INSTANT
     factors = []
+    expected = {each.table: each.rows for each in statement.expected if each.is_change}
     for table, rows in expected.items():
         work = statement.activity.get(table, Activity(0))
-        if not (changed := work.updated + work.deleted):
+        if changed := work.updated + work.deleted:
+            factors.append((rows / changed, rows / changed))
+        elif rows > FEW_ROWS:
             # No sample row met its condition.
             return None
-        factors.append((rows / changed, rows / changed))
-    for table in worked - (expected.keys() - statement.scans - statement.rewrites):
+    worked = worked_on(statement) - (expected.keys() - statement.scans - statement.rewrites)
+    if not worked and not factors:
+        # It waits, or makes rows of its own: that takes as long on any database.
+        slow = statement.seconds >= SLOW_S or statement.written > FEW_ROWS
+        return Estimate(statement.seconds, statement.seconds) if slow else INSTANT
+    for table in worked:
         size, rows = statistics.tables.get(table), statement.rows.get(table, 0)
         if size is None:
             return None

@@ -1,0 +1,57 @@
+"""The duration of a statement on the target, by the rows that it is expected to reach there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from surefoot.planning.estimate import HIGH, INSTANT, LOW, OVERHEAD_S, Estimate, estimate
+from surefoot.planning.statistics import Statistics, TableStatistics
+from surefoot.trace.expected_rows import ExpectedRows
+from surefoot.trace.schema_objects import Activity
+from surefoot.trace.statement import Statement
+
+NOW = Statistics({"jobs": TableStatistics(1_000_000, 10**8, 0, 0, 0.0)}, None)
+ROWS: Mapping[str, Any] = {"rows": {"jobs": 1000}, "bytes": {"jobs": 10**5}}
+TOOK_S = 0.001
+
+
+def updates(rows: int) -> tuple[ExpectedRows, ...]:
+    return (ExpectedRows("jobs", "update", rows, "an index"),)
+
+
+@pytest.mark.parametrize(
+    ("what", "factor"),
+    [
+        # By an index on both: as many rows more.
+        ({"activity": {"jobs": Activity(1, updated=10)}, "expected": updates(5000)}, 500),
+        ({"activity": {"jobs": Activity(1, updated=10)}, "expected": updates(10)}, 1),
+        # The scan of the whole table takes longer than the change of few rows.
+        ({"activity": {"jobs": Activity(1, 1, updated=10)}, "expected": updates(10)}, 1000),
+        # No sample row was met: a moment for few rows, and unknown for many.
+        ({"activity": {"jobs": Activity(1, probes=1)}, "expected": updates(10)}, 0),
+        ({"activity": {"jobs": Activity(1, probes=1)}, "expected": updates(5000)}, None),
+        ({"expected": updates(5000)}, None),
+    ],
+)
+def test_the_duration_follows_the_expected_rows(
+    what: Mapping[str, Any], factor: int | None
+) -> None:
+    statement = Statement("1", 1, 1, "UPDATE …", True, seconds=TOOK_S + OVERHEAD_S, **ROWS, **what)
+    found = estimate(statement, NOW)
+    if factor is None:
+        assert found is None
+    else:
+        assert found is not None
+        scaled = Estimate(TOOK_S * factor * LOW, TOOK_S * factor * HIGH)
+        assert (found.low_s, found.high_s) == pytest.approx(
+            ((INSTANT + scaled).low_s, (INSTANT + scaled).high_s)
+        )
+
+
+def test_many_new_rows_take_as_long_everywhere() -> None:
+    """They depend on no table of the database."""
+    statement = Statement("1", 1, 1, "CREATE TABLE …", True, seconds=0.2, made_rows=100_000)
+    assert estimate(statement, NOW) == Estimate(0.2, 0.2)
