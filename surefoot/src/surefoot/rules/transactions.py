@@ -57,8 +57,8 @@ def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
         if not held or readers != (EXCLUSIVE in held.values()):
             continue
         if not readers:
-            # It locks the same table, for work that has a rule of its own.
-            works -= held.keys() & after.keys()
+            # A change of the same table's schema has a rule of its own.
+            works -= held.keys() & {effect.relation for effect in statement.effects}
         if works or rows > MANY_ROWS:
             waits = sorted(t for t, mode in held.items() if mode == EXCLUSIVE or not readers)
             work = f"{', '.join(sorted(works))} is scanned or changed"

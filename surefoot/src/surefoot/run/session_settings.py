@@ -14,11 +14,12 @@ SELECT json_build_object('changed', coalesce((SELECT json_object_agg(name, setti
     '{}'),
     'user', session_user::text, 'role', current_setting('role'))::text
 """
-# The guard of data has to know that rows were not counted.
-_RESTORE = """
+_RESET = "RESET ALL"
+# The guard of data has to know that rows were not counted. A block needs PL/pgSQL, which loads
+# settings of its own into the session.
+_RESET_BUT_COUNTS = """
 DO $restore$ DECLARE counts text := current_setting('track_counts'); BEGIN
     RESET ALL;
-    PERFORM {};
     IF counts <> current_setting('track_counts') THEN
         PERFORM set_config('track_counts', counts, true);
     END IF;
@@ -34,12 +35,11 @@ class SessionSettings:
     role: str
     changed: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def restored(self) -> str:
-        """SQL that gives them back to the session, whatever SET has done meanwhile.
+    def restored(self, *, but_counts: bool) -> tuple[str, str]:
+        """A statement and a query that give them back to the session, whatever has set others.
 
         RESET ALL leaves the role alone, and forgets what the session had set before the run.
         """
         had = {"session_authorization": self.user, "role": self.role, **self.changed}
         given = (f"set_config({literal(n)}, {literal(v)}, false)" for n, v in had.items())
-        return _RESTORE.format(", ".join(given))
+        return _RESET_BUT_COUNTS if but_counts else _RESET, f"SELECT concat({', '.join(given)})"

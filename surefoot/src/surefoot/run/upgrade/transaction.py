@@ -102,10 +102,10 @@ class RevisionTransaction:
             return NOTHING if is_known else "not known: it ended its transaction by itself"
         return "all or nothing: its commit was under way" if self._complete else "not known"
 
-    def _asked(self, query: str, *after: str) -> str | None:
-        """The answer to a query of the run itself, after other statements of it."""
+    def _asked(self, *statements: str) -> str | None:
+        """The answer to the last of the statements, which are the run's own."""
         with self.unobserved():
-            return ask(self._connection, *after, query)
+            return ask(self._connection, *statements)
 
     def _is_left(self) -> bool:
         """Whether the server is in no transaction, by its last answer."""
@@ -194,7 +194,8 @@ class RevisionTransaction:
     def restore_settings(self) -> None:
         """Undo what the function of the revision has set, before the run writes its rows."""
         if not (self._rolled_back or self._is_left()):
-            self._asked("SELECT NULL::text", self._run.settings.restored)
+            guarded = self._run.limits.production
+            self._asked(*self._run.settings.restored(but_counts=guarded))
             self._timeout_s = self.session_timeout_s
 
     @contextmanager
