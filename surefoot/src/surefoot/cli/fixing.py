@@ -92,13 +92,14 @@ def _certain(chain: Sequence[Revision], linted: Linted, planned: Planned) -> tup
     for unit in linted.units:
         broken = [f for f in linted.findings if f.revision == unit.revision and f.level == "error"]
         forms = {f: planned[f] for f in broken if f in planned and f.rule in CERTAIN}
-        reasons = {f: _BETWEEN for f in broken if f not in forms}
+        # Others may follow from these, and are judged again afterwards.
+        reasons = {} if forms else dict.fromkeys(broken, _BETWEEN)
         if forms:
             try:
                 texts = rewritten(unit, by_id[unit.revision], chain, forms, back[unit.revision])
                 found = texts, next(iter(forms.values())).fingerprint
             except NotCertain as error:
-                reasons |= dict.fromkeys(forms, str(error))
+                reasons = dict.fromkeys(forms, str(error))
         for finding, reason in reasons.items():
             output.narrate(f"{finding.place} [{finding.rule}]  by hand: {reason}")
     return found
