@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness.databases import engine
-from hazards.bench import Bench
+from hazards.bench import FILE, Bench
 from hazards.cases import HERE
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
@@ -24,6 +25,48 @@ QUICK = {"require-not-valid-foreign-key", "require-concurrent-index-drop"}
 EACH = [
     pytest.param(rule, marks=() if rule in QUICK else pytest.mark.slow) for rule in sorted(CERTAIN)
 ]
+
+
+SHOWN = {
+    "avoid-type-change": (
+        "op.alter_column('tags', 'label', type_=sa.Integer(), postgresql_using='label::int')",
+        ['sa.Column("label_new", sa.Integer()', "op.refuse_rows(", 'new_column_name="label"'],
+    ),
+    "avoid-dropping-a-column": (
+        "op.drop_column('results', 'value')",
+        ["# Before this runs: deploy a release", 'op.drop_column("results", "value")'],
+    ),
+    "avoid-required-column-without-default": (
+        "op.add_column('tags', sa.Column('number', sa.Integer(), nullable=False))",
+        ['sa.Column("number", sa.Integer()', "NOT NULL number", "op.validate_constraint("],
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", SHOWN)
+async def test_a_form_that_needs_a_decision_is_shown(
+    bench: Bench, rule: str, major: int, tmp_path: Path
+) -> None:
+    """Its steps in their order; --fix does not write it."""
+    code, expected = SHOWN[rule]
+    path = tmp_path / "bad.py"
+    path.write_text(FILE.format(number=1, former=0, body=f"    {code}\n"), "utf-8")
+    chain = bench.chain([path])
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        target = replace(bench.target(made, chain), limits=Limits())
+        before = await catalog_of(target)
+        linted = await lint(target, read_revisions(chain.versions), {"0001"})
+        after = await catalog_of(target)
+    (hit,) = RULES[rule].detect(linted.units[0])
+    key = object_of(rule, hit)
+    assert key is not None
+    form = safe_form(before, after, key, major)
+    assert form is not None
+    text = form.render()
+    places = [text.find(each) for each in expected]
+    assert -1 not in places, text
+    assert places == sorted(places)
+    assert rule not in CERTAIN
 
 
 @pytest.mark.parametrize("rule", EACH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 
 from alembic.autogenerate import render_python_code
 from alembic.migration import MigrationContext
@@ -29,9 +30,12 @@ _KINDS = {
     "require-concurrent-primary-key": "constraint",
     "require-proven-not-null": "column",
     "avoid-type-change": "column",
+    "avoid-dropping-a-column": "column",
+    "avoid-required-column-without-default": "column",
 }
+_WIDTH = 92
 # Those whose steps need nothing between them but their order.
-CERTAIN = frozenset(_KINDS) - {"avoid-type-change"}
+CERTAIN = frozenset(rule for rule in _KINDS if rule.startswith("require-"))
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,12 @@ class SafeForm:
 
     def render(self) -> str:
         """The steps as one text to paste from."""
-        if len(self.steps) == 1:
-            return self.steps[0].upgrade
-        numbered, count = enumerate(self.steps, 1), len(self.steps)
-        return "\n".join(f"# {n} of {count}: {s.title}\n{s.upgrade}" for n, s in numbered)
+        count, lines = len(self.steps), []
+        for number, step in enumerate(self.steps, 1):
+            said = [f"{number} of {count}: {step.title}"] if count > 1 else []
+            lines += [f"# {row}" for text in (*said, *step.about) for row in wrap(text, _WIDTH)]
+            lines.append(step.upgrade)
+        return "\n".join(lines)
 
 
 def object_of(rule: str, hit: Hit) -> Key | None:
@@ -92,17 +98,19 @@ def safe_form(before: Catalog, changed: Catalog, key: Key, major: int) -> SafeFo
     if key not in {*found.objects, *after.objects}:
         return None
     comparison = Comparison(found, after, major=major)
-    item = after.objects.get(key) or found.objects[key]
-    if isinstance(item, Column) and found.one(Column, key).type != item.type:
+    old, item = found.objects.get(key), after.objects.get(key)
+    if isinstance(item, Column) and getattr(old, "type", None) != item.type:
         if found.users_of(key) or after.users_of(key):
-            return None
+            return None  # they would change as well
         new = replace(item, name=temporary_name(item.name))
         objects = {**after.objects, Key("column", temporary_name(key.name)): new}
         comparison = replace(comparison, temporary=replace(after, objects=objects))
-    if not comparison.is_in_use(table_of(item) or ""):
+    if not comparison.is_in_use(table_of(item or old) or ""):
         return None
     diff = diff_objects(comparison)
     planned = plan(changes_between(comparison, diff), comparison, diff)
+    if any(each.allow for each in planned):
+        return None  # it cannot keep every rule either
     made = [_step(each, phase(each.changes, comparison)) for each in planned]
     dropped = key not in after.objects
     return SafeForm(key, made, dropped, changed.fingerprint()) if made else None
