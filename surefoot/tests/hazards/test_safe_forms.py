@@ -15,8 +15,9 @@ from surefoot.chain.revisions import read_revisions
 from surefoot.connect.limits import Limits
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.linting.lint import lint
+from surefoot.remedies.planned import with_temporary_names
 from surefoot.remedies.rewriting import rewritten
-from surefoot.remedies.steps import CERTAIN, object_of, safe_form
+from surefoot.remedies.steps import CERTAIN, object_of, safe_form, without
 from surefoot.rules.findings import finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
@@ -29,8 +30,13 @@ EACH = [
 
 SHOWN = {
     "avoid-type-change": (
-        "op.alter_column('tags', 'label', type_=sa.Integer(), postgresql_using='label::int')",
-        ['sa.Column("label_new", sa.Integer()', "op.refuse_rows(", 'new_column_name="label"'],
+        "op.alter_column('jobs', 'rank', type_=sa.BigInteger())",
+        [
+            'sa.Column("rank_new", sa.BigInteger()',
+            'op.create_index_concurrently(op.f("ix_jobs_rank_new"), "jobs", ["rank_new"]',
+            "op.refuse_rows(",
+            'new_column_name="rank"',
+        ],
     ),
     "avoid-dropping-a-column": (
         "op.drop_column('results', 'value')",
@@ -57,10 +63,11 @@ async def test_a_form_that_needs_a_decision_is_shown(
         before = await catalog_of(target)
         linted = await lint(target, read_revisions(chain.versions), {"0001"})
         after = await catalog_of(target)
-    (hit,) = RULES[rule].detect(linted.units[0])
-    key = object_of(rule, hit)
-    assert key is not None
-    form = safe_form(before, after, key, major)
+        (hit,) = RULES[rule].detect(linted.units[0])
+        key = object_of(rule, hit)
+        assert key is not None
+        there = await with_temporary_names(target, without(key, before, after), after)
+    form = safe_form(before, after, key, major, there)
     assert form is not None
     text = form.render()
     places = [text.find(each) for each in expected]

@@ -49,7 +49,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     tables = [table for table in tables if table.name not in excluded]
     database = snapshot(connection, schema, exclude=excluded, privileges=True)
     try:
-        rename = partial(_rename_to_temporary, database)
+        rename = partial(rename_to_temporary, database)
         models, temporary = models_catalog(
             connection, metadata, schema, exclude=excluded, then=rename
         )
@@ -110,7 +110,7 @@ def _without(hidden: Collection[Key], catalog: Catalog) -> Catalog:
     return replace(catalog, objects=objects)
 
 
-def _rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
+def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
     """The statements that give retyped columns and replaced enums their temporary names."""
     for key, column in models.each(Column):
         found = database.find(Column, key)

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from surefoot.catalog import Key
+from sqlalchemy import Connection
+
+from surefoot.autogenerate.reading import rename_to_temporary
+from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
@@ -12,7 +15,7 @@ from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted
 from surefoot.project import Project
-from surefoot.remedies.steps import SafeForm, object_of, safe_form
+from surefoot.remedies.steps import SafeForm, object_of, safe_form, without
 from surefoot.rules.findings import Finding, TracedRevision, finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
@@ -71,5 +74,25 @@ async def _around(
     before = await catalog_of(target)
     await upgrade(target, revision.id, measure=False)
     after = await catalog_of(target)
-    forms = {each: safe_form(before, after, key, major) for each, key in wanted.items()}
-    return {each: found for each, found in forms.items() if found is not None}
+    found: dict[Finding, SafeForm] = {}
+    for each, key in wanted.items():
+        temporary = await with_temporary_names(target, without(key, before, after), after)
+        if form := safe_form(before, after, key, major, temporary):
+            found[each] = form
+    return found
+
+
+async def with_temporary_names(target: Target, found: Catalog, after: Catalog) -> Catalog | None:
+    """The schema of the target with each retyped column under its temporary name, if there is one.
+
+    PostgreSQL renames it in what depends on it; nothing is committed.
+    """
+    statements = list(rename_to_temporary(found, after))
+
+    def read(connection: Connection) -> Catalog:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        return snapshot(connection, target.schemas, version_table=target.version_table)
+
+    async with target.engine.connect() as connection:
+        return await connection.run_sync(read) if statements else None

@@ -11,12 +11,12 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 
 from surefoot.autogenerate.code_format import body, string_tokens
-from surefoot.autogenerate.comparison import Comparison, temporary_name
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.kinds import Column, table_of
+from surefoot.catalog.kinds import table_of
 from surefoot.differences.repair import bare, toward
 from surefoot.rules.findings import Hit
 
@@ -88,23 +88,28 @@ def object_of(rule: str, hit: Hit) -> Key | None:
     return Key(kind, name if kind == "index" else f"{values['table']}.{name}")
 
 
-def safe_form(before: Catalog, changed: Catalog, key: Key, major: int) -> SafeForm | None:
+def without(change: Key, before: Catalog, after: Catalog) -> Catalog:
+    """The schema after a revision with one object as it was before."""
+    return toward(bare(after), bare(before), {change})
+
+
+def safe_form(
+    before: Catalog, changed: Catalog, key: Key, major: int, temporary: Catalog | None = None
+) -> SafeForm | None:
     """The revisions that change one object in short steps; None where there is no such plan.
 
-    The catalogs are those around the revision that changes it at once.
+    The catalogs are those around the revision that changes it at once; `temporary` is the second
+    one with a retyped column under its temporary name.
     """
-    after = bare(changed)
-    found = toward(after, bare(before), {key})
+    found, after = without(key, before, changed), bare(changed)
     if key not in {*found.objects, *after.objects}:
         return None
     comparison = Comparison(found, after, major=major)
+    if temporary is not None:
+        comparison = replace(comparison, temporary=bare(temporary))
     old, item = found.objects.get(key), after.objects.get(key)
-    if isinstance(item, Column) and getattr(old, "type", None) != item.type:
-        if found.users_of(key) or after.users_of(key):
-            return None  # they would change as well
-        new = replace(item, name=temporary_name(item.name))
-        objects = {**after.objects, Key("column", temporary_name(key.name)): new}
-        comparison = replace(comparison, temporary=replace(after, objects=objects))
+    if item is not None and old is None and after.users_of(key):
+        return None  # they come along with a new column
     if not comparison.is_in_use(table_of(item or old) or ""):
         return None
     diff = diff_objects(comparison)
