@@ -51,8 +51,10 @@ class LintSettings:
             return cls()
         try:
             given = read_toml(file).get("tool", {}).get("surefoot", {}).get("lint", {})
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError) as error:
             _refuse(f"it cannot be read: {error}")
+        if not isinstance(given, dict):
+            _refuse("it is not a table")
         for key in given:
             _known("key", key, _KEYS)
         levels = given.get("levels", {})

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from surefoot.autogenerate.reading import rename_to_temporary
 from surefoot.catalog import Catalog, Key, snapshot
@@ -37,7 +38,7 @@ async def planned(project: Project, database: Database, linted: Linted) -> Plann
     chosen = [r for r in chain if r.id in wanted and len(r.down) <= 1][-MOST_REVISIONS:]
     made: dict[Finding, SafeForm] = {}
     if chosen and linted.major is not None:
-        with suppress(SurefootError):
+        with suppress(SurefootError, DBAPIError):
             async with scratch(database, project, major=linted.major) as engine:
                 target = replace(Target.of(engine, project), limits=Limits())
                 for revision in chosen:
