@@ -188,3 +188,35 @@ async def test_a_rule_is_explained_with_the_names_of_a_finding(
     assert (none.code, f"{rule} has no finding at 0001" in none.err) == (2, True)
     unknown = await launcher.surefoot(service, "explain", rule, "0009", url=url)
     assert (unknown.code, "there is no revision or place 0009" in unknown.err) == (2, True)
+
+
+@pytest.mark.parametrize("spoiled", ["missing", "stale", "in conflict"])
+async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
+    chain: Chain, launcher: Launcher, empty_database: Database, spoiled: str
+) -> None:
+    """One sentence and the command that helps; in a format one finding, and none of a revision."""
+    chain.add(*TABLE)
+    chain.add(*INDEX)
+    if spoiled == "missing":
+        chain.lock_path.unlink()
+    elif spoiled == "stale":
+        path = chain.path("0002")
+        path.write_text(path.read_text("utf-8").replace("ix_t_a", "ix_t_b"), "utf-8")
+    else:
+        text = chain.lock_path.read_text("utf-8")
+        chain.lock_path.write_text(f"<<<<<<< HEAD\n{text}", "utf-8")
+    code = "revisions-broken" if spoiled == "in conflict" else "lock-file-stale"
+    for command in ("lint", "plan"):
+        said = await launcher.surefoot(chain, command, url=empty_database.url)
+        assert said.out == ""
+        assert said.err.startswith(f"ERROR [{code}]  ")
+        assert "surefoot lock`" in said.err
+        told = await launcher.surefoot(chain, command, "--format", "gitlab", url=empty_database.url)
+        assert [each["check_name"] for each in json.loads(told.out)] == [code]
+        assert (told.code, told.err) == (said.code, said.err)
+    found = json.loads(
+        (await launcher.surefoot(chain, "lint", "--json", url=empty_database.url)).out
+    )
+    (finding,) = found["findings"]
+    assert (finding["path"], finding["allow"]) == ("alembic/revisions.lock", None)
+    assert found["revisions"] == 0

@@ -160,5 +160,7 @@ def check_lock(path: Path, revisions: Sequence[Revision]) -> None:
     ]
     if not differences and list(locked) != list(on_disk):
         differences = ["the order differs"]
+    elif revisions and not path.exists():
+        differences = ["it does not exist"]
     if differences:
         raise LockFileStale(path.name, differences)

@@ -13,6 +13,7 @@ import click
 from surefoot.chain.revisions import Revision
 from surefoot.cli import output
 from surefoot.cli.fixing import fixed
+from surefoot.cli.lock_finding import lock_finding
 from surefoot.cli.project import database, json_option, project
 from surefoot.connect.database import Database
 from surefoot.connect.failures import DATABASE_ERRORS
@@ -20,7 +21,7 @@ from surefoot.errors import SurefootError
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS
 from surefoot.linting.history import changed_since, staged
-from surefoot.linting.lint import Linted
+from surefoot.linting.lint import NOTHING, Linted
 from surefoot.linting.settings import FAIL_ON, LintSettings, check_levels
 from surefoot.planning.text import summary
 from surefoot.project import Project
@@ -87,7 +88,12 @@ def command(
     wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
     if fix and (json_ or format_):
         raise click.UsageError("--fix shows a difference: leave --json and --format out")
-    linted, made = asyncio.run(_linted(found, database(), wanted, settings, back=fix))
+
+    def answer(findings: Sequence[Finding]) -> None:
+        _print(replace(NOTHING, findings=tuple(findings)), json_=json_, format_=format_)
+
+    with lock_finding(found.lock, answer if json_ or format_ else None):
+        linted, made = asyncio.run(_linted(found, database(), wanted, settings, back=fix))
     _print(linted, json_=json_, format_=format_)
     if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
         linted, _ = asyncio.run(_linted(found, database(), written, settings))

@@ -1,14 +1,17 @@
 """`surefoot plan`: the effect of the pending revisions on a database, before they run."""
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 
 from surefoot.cli import output
+from surefoot.cli.lock_finding import lock_finding
 from surefoot.cli.project import json_option, opened, project, serving, target_option
 from surefoot.linting.formats import FORMATS
 from surefoot.planning.plan import plan
 from surefoot.planning.text import render, summary
+from surefoot.rules.findings import Finding
 
 
 @click.command(name="plan")
@@ -36,11 +39,15 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
     Exit codes: 0 no finding of level error; 1 there is one; 4 a revision failed on the scratch
     database; 75 the database does not answer.
     """
-    trying = opened()[0].resolved_database()
-    with serving(target) as database:
+    trying, of = opened()[0].resolved_database(), project()
+
+    def answer(findings: Sequence[Finding]) -> None:
+        output.answer(FORMATS[format_ or ""](findings))
+
+    with lock_finding(of.lock, answer if format_ else None), serving(target) as database:
         found = asyncio.run(
             plan(
-                project(),
+                of,
                 database,
                 name=target,
                 trying=trying,
@@ -51,7 +58,7 @@ def command(target: str | None, from_database: bool, json_: bool, format_: str |
     if json_ or format_ is None:
         output.answer_as(json_, found, lambda: render(found))
     else:
-        output.answer(FORMATS[format_](found.findings))
+        answer(found.findings)
         output.narrate(summary(found.findings))
     if found.stopped_by is not None:
         output.failed_on_scratch(found.stopped_by)

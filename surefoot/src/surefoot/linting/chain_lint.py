@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 
+from surefoot.chain.lockfile import check_lock
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
@@ -38,11 +39,14 @@ async def lint(
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
+    On failure: LockFileStale and RevisionsBroken, since no run starts with another revisions.lock.
+
     Example:
         linted = await lint(project, database)
         print(linted.findings, linted.suppressed)
     """
     chain = project.revisions()
+    check_lock(project.lock, chain)
     chosen = chosen_of(chain, revisions)
     if not chosen:
         return NOTHING

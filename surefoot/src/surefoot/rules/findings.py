@@ -188,8 +188,9 @@ class Finding:
 
     @property
     def allow(self) -> str | None:
-        """The comment that allows it; one about a comment has none."""
-        return None if self.rule.endswith("-suppression") else f"# allow {self.rule}: <the reason>"
+        """The comment that allows it; one about a comment or revisions.lock has none."""
+        is_about_code = self.revision and not self.rule.endswith("-suppression")
+        return f"# allow {self.rule}: <the reason>" if is_about_code else None
 
     def render(self) -> str:
         lines = [self.place, f"  {self.level} [{self.rule}]  {self.consequence}"]
