@@ -1,11 +1,13 @@
 """The registry of the rules, by chapter; surefoot.rules.findings.Rule is their record."""
 
 from surefoot.rules import (
+    access,
     columns,
     constraints,
     design,
     gaps,
     indexes,
+    objects,
     relations,
     source,
     transactions,
@@ -18,6 +20,8 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Constraints": constraints.RULES,
     "Indexes": indexes.RULES,
     "Tables, partitions and types": relations.RULES,
+    "Objects of the running release": objects.RULES,
+    "Rights, rows and values of the running release": access.RULES,
     "Transactions and rows": transactions.RULES,
     "What was not run": gaps.RULES,
     "Design, by squawk": design.RULES,

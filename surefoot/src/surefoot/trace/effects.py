@@ -29,7 +29,7 @@ class Effect:
 def effects(before: Snapshot, after: Snapshot, known: frozenset[int]) -> tuple[Effect, ...]:
     """The changes between the Snapshots; `known` are the relations from before the revision."""
     its = _Comparison(before, after, known)
-    parts = (its.relations, its.columns, its.constraints, its.indexes, its.attached, its.types)
+    parts = (its.relations, its.columns, its.constraints, its.indexes, its.types)
     return tuple(effect for part in parts for effect in part())
 
 
@@ -46,12 +46,12 @@ class _Comparison:
         self.known = known
         self.renamed_schemas = {
             was.name
-            for _, now, was in _pairs(before.schemas, after.schemas)
+            for _, now, was in pairs(before.schemas, after.schemas)
             if now is not None and was is not None
         }
 
     def relations(self) -> Iterator[Effect]:
-        for oid, new, old in _pairs(self.before.relations, self.after.relations):
+        for oid, new, old in pairs(self.before.relations, self.after.relations):
             if new is None:
                 if old.kind not in "iI":
                     kept = [p for p in old.parents if p in self.after.relations]
@@ -66,7 +66,7 @@ class _Comparison:
                         yield self.on(parent, "partition_created", new.label)
             else:
                 yield from self.relation_changed(oid, new, old)
-        for _, now, was in _pairs(self.before.schemas, self.after.schemas):
+        for _, now, was in pairs(self.before.schemas, self.after.schemas):
             if now is not None and was is not None:
                 yield Effect("schema_renamed", was.name, facts={"to": now.name})
 
@@ -77,12 +77,10 @@ class _Comparison:
         if new.filenode != old.filenode and new.kind != "S":
             sizes = (old.size_bytes, new.size_bytes)
             yield self.on(oid, "rewritten", kind=new.kind, bytes=sizes)
+        elif new.filenode != old.filenode:
+            yield self.on(oid, "restarted")
         if new.persistence != old.persistence:
             yield self.on(oid, "persistence_changed", to=new.persistence)
-        if new.owner != old.owner:
-            yield self.on(oid, "owner_changed")
-        if new.row_security != old.row_security:
-            yield self.on(oid, "row_security_changed")
         if new.kind in "iI":
             return
         for parent in set(new.parents) - set(old.parents):
@@ -91,7 +89,7 @@ class _Comparison:
             yield self.on(parent, "detached", new.label)
 
     def columns(self) -> Iterator[Effect]:
-        for (oid, _), new, old in _pairs(self.before.columns, self.after.columns):
+        for (oid, _), new, old in pairs(self.before.columns, self.after.columns):
             if new is None:
                 if oid in self.after.relations:
                     yield self.on(oid, "column_dropped", old.name)
@@ -112,7 +110,7 @@ class _Comparison:
     def constraints(self) -> Iterator[Effect]:
         states = (self.before.constraints, self.after.constraints)
         remade = _exchanged(*states, lambda _, c: (c.relation, c.type, c.name, c.kind))
-        for oid, new, old in _pairs(self.before.constraints, self.after.constraints):
+        for oid, new, old in pairs(self.before.constraints, self.after.constraints):
             if oid in remade:
                 if old is None:
                     yield self.on_constraint("remade", new)
@@ -142,10 +140,11 @@ class _Comparison:
         states = (self.before.indexes, self.after.indexes)
         remade = _exchanged(*states, lambda oid, i: (i.relation, names[oid].label))
         made = {each.index for each in self.after.constraints.values() if each.index}
-        for oid, new, old in _pairs(self.before.indexes, self.after.indexes):
+        for oid, new, old in pairs(self.before.indexes, self.after.indexes):
             if new is None:
                 if oid not in remade and old.relation in self.after.relations:
-                    yield self.on(old.relation, "index_dropped", self.label(oid))
+                    facts = {"unique": old.unique, "columns": self.names(old.relation, old.columns)}
+                    yield self.on(old.relation, "index_dropped", self.label(oid), **facts)
                 continue
             label = self.after.relations[oid].label
             if oid in remade:
@@ -161,18 +160,8 @@ class _Comparison:
             elif old.valid != new.valid:
                 yield self.on(new.relation, "index_validity_changed", label, valid=new.valid)
 
-    def attached(self) -> Iterator[Effect]:
-        for what, field_ in (("trigger", "triggers"), ("policy", "policies"), ("rule", "rules")):
-            for _, new, old in _pairs(getattr(self.before, field_), getattr(self.after, field_)):
-                if new is None:
-                    if old.relation in self.after.relations:
-                        yield self.on(old.relation, f"{what}_dropped", old.name)
-                else:
-                    done = "created" if old is None else "changed"
-                    yield self.on(new.relation, f"{what}_{done}", new.name)
-
     def types(self) -> Iterator[Effect]:
-        for _, new, old in _pairs(self.before.labels, self.after.labels):
+        for _, new, old in pairs(self.before.labels, self.after.labels):
             if new is None:
                 continue
             name = self.after.types[new.type].name
@@ -180,7 +169,7 @@ class _Comparison:
                 yield Effect("value_added", name, new.label, new.type not in self.before.types)
             elif new.label != old.label:
                 yield Effect("value_renamed", name, old.label, facts={"to": new.label})
-        for _, new, old in _pairs(self.before.types, self.after.types):
+        for _, new, old in pairs(self.before.types, self.after.types):
             if new is None:
                 yield Effect("type_dropped", old.name)
             elif old is None:
@@ -189,10 +178,8 @@ class _Comparison:
                 yield Effect("type_renamed", old.name, facts={"to": new.name})
             elif new.required and not old.required:
                 yield Effect("domain_required", new.name)
-        for _, new, old in _pairs(self.before.routines, self.after.routines):
-            if new is None:
-                yield Effect("routine_dropped", old.name)
-            elif old is not None and new.name != old.name:
+        for _, new, old in pairs(self.before.routines, self.after.routines):
+            if new is not None and old is not None and new.name != old.name:
                 yield Effect("routine_renamed", old.name, facts={"to": new.name})
 
     def on(self, oid: int, kind: str, name: str = "", /, **facts: Any) -> Effect:
@@ -250,7 +237,7 @@ def _exchanged(
     return frozenset(oid for key in went.keys() & came.keys() for oid in (went[key], came[key]))
 
 
-def _pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:
+def pairs(before: Mapping[Any, T], after: Mapping[Any, T]) -> Iterator[tuple[Any, Any, Any]]:
     """Key, new and old value of each entry that differs."""
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from surefoot.trace.lock_modes import MODES
+from surefoot.trace.provision_query import LAST_OF_SERVER
 from surefoot.trace.schema_objects import Relation
-from surefoot.trace.snapshot import LAST_OF_SERVER
 
 POLL_S = 0.005
 PROGRESS_S = 0.1

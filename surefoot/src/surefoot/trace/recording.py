@@ -9,13 +9,15 @@ from typing import Any
 
 from surefoot.trace.effects import Effect, activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
+from surefoot.trace.provisions import changed_provisions
 from surefoot.trace.schema_objects import Named, Relation
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
 
-# SQLSTATEs of what is there already: a schema, an extension.
-_CAME = ("42P06", "42710")
+# SQLSTATEs of a name that is too long, and of what is there already: a schema, an extension.
+CUT = "42622"
+_CAME = (CUT, "42P06", "42710")
 _IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
@@ -40,7 +42,7 @@ def recorded(
     relations = {**after.relations, **before.relations}
     # PostgreSQL counts rows by transaction.
     counted = activity(before, after) if statement.transactional else {}
-    found = effects(before, after, known)
+    found = (*effects(before, after, known), *changed_provisions(before, after, known))
     met = _with_parents({*taken, *held, *counted, *_changed(relations, found)}, relations)
     label = {relation.oid: relation.label for relation in met}
     measured = {label[o]: sizes[o] for o in label if o in sizes and o in before.relations}

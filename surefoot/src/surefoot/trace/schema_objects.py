@@ -5,7 +5,8 @@ They are tuples: a large schema has tens of thousands of them before and after e
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from surefoot.quoting import label, qualified
 
@@ -23,6 +24,14 @@ class Relation(NamedTuple):
     row_security: bool
     parents: tuple[int, ...]
     size_bytes: int
+    # Whether the policies also apply to the owner.
+    forced: bool
+    # The replica identity.
+    replica: str
+    # `role privilege` each.
+    rights: tuple[str, ...]
+    # Of a sequence: maximum, minimum, increment, and whether it begins again after the last value.
+    sequence: tuple[int, int, int, bool] | None
 
     @property
     def is_table(self) -> bool:
@@ -53,6 +62,8 @@ class Column(NamedTuple):
     default: str | None
     identity: str
     generated: str
+    # Rights on the column alone.
+    rights: tuple[str, ...]
 
 
 class Constraint(NamedTuple):
@@ -84,14 +95,16 @@ class Index(NamedTuple):
     partial: bool
 
 
-class Attached(NamedTuple):
-    """A trigger, a policy or a rule of a table."""
+class Provision(NamedTuple):
+    """A function, trigger, policy, type: an object that a release relies on."""
 
+    noun: str
     oid: int
-    relation: int
     name: str
-    # Of a trigger.
-    enabled: str = ""
+    # The table of a trigger, policy or rule; 0 where there is none.
+    relation: int
+    # The properties that decide whether a use of it still works.
+    terms: Mapping[str, Any]
 
 
 class Label(NamedTuple):

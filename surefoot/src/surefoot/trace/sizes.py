@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from surefoot.quoting import qualified
-from surefoot.trace.snapshot import LAST_OF_SERVER
+from surefoot.trace.provision_query import LAST_OF_SERVER
 
 # A table that is empty, as most are, has nothing to count.
 TABLES = f"""

@@ -14,23 +14,19 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from surefoot.trace.provision_query import LAST_OF_SERVER, PROVISIONS, rights
 from surefoot.trace.schema_objects import (
     Activity,
-    Attached,
     Column,
     Constraint,
     Index,
     Label,
     Named,
+    Provision,
     Relation,
 )
 
 _T = TypeVar("_T")
-# The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
-# read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
-# a dependency on that relation, and plan again with each change of the first table.
-LAST_OF_SERVER = 16383
-
 # The tables of which rows were read or written since PostgreSQL last flushed the statistics of the
 # session, and how many; pages of large objects are rows of a system table.
 _ACTIVE = f"""
@@ -59,6 +55,7 @@ SELECT json_build_array(
         UNION ALL VALUES ('role', current_setting('role')),
             ('session_authorization', session_user::text)) AS s))::text
 """
+_RIGHTS = rights("relacl", """CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char\"""", "relowner")
 # Rows of a large catalog that are asked for: all, or those that this transaction has written.
 _CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
@@ -77,15 +74,21 @@ SELECT json_build_object(
             relowner::bigint, relrowsecurity,
             (SELECT coalesce(array_agg(inhparent::bigint), '{{}}') FROM pg_inherits
              WHERE inhrelid = r.oid AND NOT inhdetachpending),
-            CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END))
+            CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) ELSE 0 END,
+            relforcerowsecurity, relreplident,
+            CASE WHEN relkind NOT IN ('i', 'I') THEN {_RIGHTS} END,
+            (SELECT json_build_array(seqmax, seqmin, seqincrement, seqcycle) FROM pg_sequence
+             WHERE seqrelid = r.oid)))
         FROM relations r WHERE {_CHANGED.format("written")}
+        OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
         OR oid IN (SELECT relid FROM active WHERE n_tup_ins > 0)),
     'relation_oids', (SELECT json_agg(oid::bigint) FROM relations WHERE NOT $1),
     'columns', (SELECT json_agg(json_build_array(
             attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
             format_type(atttypid, atttypmod), atttypid::bigint,
-            n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated))
+            n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated,
+            CASE WHEN attacl IS NOT NULL THEN {rights("attacl", "'c'", "0")} END))
         FROM pg_attribute a
         JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
@@ -102,14 +105,7 @@ SELECT json_build_object(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
             indkey::smallint[], indpred IS NOT NULL))
         FROM pg_index i JOIN relations r ON r.oid = indexrelid WHERE {_CHANGED.format("i.xmin")}),
-    'triggers', (SELECT json_agg(json_build_array(t.oid::bigint, tgrelid::bigint, tgname,
-            tgenabled)) FROM pg_trigger t JOIN relations r ON r.oid = tgrelid
-        WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal),
-    'policies', (SELECT json_agg(json_build_array(p.oid::bigint, polrelid::bigint, polname))
-        FROM pg_policy p),
-    'rules', (SELECT json_agg(json_build_array(w.oid::bigint, ev_class::bigint, rulename))
-        FROM pg_rewrite w JOIN relations r ON r.oid = ev_class
-        WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'),
+    'provisions', ({PROVISIONS}),
     'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
         FROM pg_enum e JOIN pg_type t ON t.oid = enumtypid
         JOIN spaces s ON s.oid = typnamespace WHERE t.oid > {LAST_OF_SERVER}),
@@ -158,9 +154,7 @@ class Snapshot:
     columns: Mapping[tuple[int, int], Column]
     constraints: Mapping[int, Constraint]
     indexes: Mapping[int, Index]
-    triggers: Mapping[int, Attached]
-    policies: Mapping[int, Attached]
-    rules: Mapping[int, Attached]
+    provisions: Mapping[tuple[str, int], Provision]
     labels: Mapping[int, Label]
     types: Mapping[int, Named]
     schemas: Mapping[int, Named]
@@ -201,13 +195,12 @@ _KINDS = {
     "relations": Relation,
     "constraints": Constraint,
     "indexes": Index,
-    **dict.fromkeys(("triggers", "policies", "rules"), Attached),
     "labels": Label,
     **dict.fromkeys(("types", "schemas", "routines"), Named),
     "activity": Activity,
 }
 # A list inside a row is a tuple: Snapshots are compared and kept.
-_LISTS = {"relations": 8, "constraints": 7, "indexes": 5}
+_LISTS = {"relations": (8, 12), "columns": (10,), "constraints": (7,), "indexes": (5,)}
 
 
 def read_settings(document: str) -> Settings:
@@ -232,9 +225,10 @@ def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
     def rows(name: str) -> list[list[Any]]:
         return found[name] or []
 
-    for name, place in _LISTS.items():
+    for name, places in _LISTS.items():
         for row in rows(name):
-            row[place] = tuple(row[place])
+            for place in places:
+                row[place] = tuple(row[place] or ())
     named: dict[str, Any] = {
         name: {row[0]: kind(*row) for row in rows(name)} for name, kind in _KINDS.items()
     }
@@ -250,6 +244,7 @@ def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
     return Snapshot(
         **named,
         columns=columns,
+        provisions={(row[0], row[1]): Provision(*row) for row in rows("provisions")},
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         session=Settings(*found["session"]),
         advisory_locks=frozenset(map(tuple, rows("advisory_locks"))),

@@ -67,6 +67,8 @@ class Statement:
     unlocks: bool = False
     # The notices of IF [NOT] EXISTS, by which it has done nothing or less.
     skipped: tuple[str, ...] = ()
+    # The notices of names that were cut.
+    cut: tuple[str, ...] = ()
     # The procedural functions that it calls by name; nobody sees which of their branches ran.
     calls: frozenset[str] = frozenset()
     # The SQLSTATE that it ended with.

@@ -23,7 +23,7 @@ from surefoot.compat.asyncpg import observe
 from surefoot.connect import sender
 from surefoot.trace.executed_lines import ExecutedLines
 from surefoot.trace.lock_probe import LockProbe
-from surefoot.trace.recording import recorded, skipped
+from surefoot.trace.recording import CUT, recorded, skipped
 from surefoot.trace.running_revision import Measured, RunningRevision
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
@@ -209,6 +209,7 @@ class Tracer:
                     sizes=self._sizes,
                 ),
                 skipped=skipped(measured.statement, self._notices),
+                cut=tuple(each.message for each in self._notices if each.sqlstate == CUT),
                 seconds=measured.seconds,
                 idle_s=measured.idle_s,
                 times=measured.times,

@@ -1,0 +1,188 @@
+"""Rules on access: rights, rows and values that the running release can no longer use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from surefoot.rules.difference import Difference, Terms, at, differences, losing
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+
+_TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
+_RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
+
+
+def _defaults(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Columns that got a value by themselves, and are required or empty without one now."""
+    for its in left:
+        if its.noun != "column" or its.now is None:
+            continue
+        now = its.now
+        if now["default"] or now["identity"] or now["generated"]:
+            continue
+        old = its.former or its.effect.facts["former"]
+        if not old or not (old["default"] or old["identity"] or old["generated"]):
+            continue
+        if now["required"]:
+            yield at(its, what="fail where they leave it out")
+        elif old["generated"]:
+            yield at(its, what="leave it empty, as it is not computed any more")
+
+
+def _generated(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Columns that accept no value any more."""
+    for its in left:
+        if its.noun == "column" and its.former and its.now:
+            always = its.now["identity"] == "a" != its.former["identity"]
+            if always or its.gained("generated"):
+                yield at(its, what="GENERATED ALWAYS")
+
+
+def _rights(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Rights that a role has no longer, and a REVOKE that took nothing here."""
+    for its in left:
+        if its.noun == "default privileges":
+            usual = (its.former or its.now or {}).get("usual")
+            old = its.former["rights"] if its.former else usual
+            new = its.now["rights"] if its.now else usual
+        elif its.former is None or its.now is None or "rights" not in its.now:
+            continue
+        else:
+            old, new = its.former["rights"], its.now["rights"]
+        if gone := sorted(set(old or ()) - set(new or ())):
+            by_role: dict[str, list[str]] = {}
+            for role, _, right in (each.rpartition(" ") for each in gone):
+                by_role.setdefault(role, []).append(right)
+            said = "; ".join(f"{role} loses {', '.join(r)}" for role, r in by_role.items())
+            yield at(its, what=f"{said} on {its.noun} {its.label}")
+
+
+def _unmet_revokes(unit: TracedRevision) -> Iterator[Hit]:
+    """REVOKE that changes nothing here: the rights may have been granted on the target alone."""
+    made = {e.relation for _, e in unit.effects("created", fresh=True)}
+    for statement in unit.statements if unit.phase != "contract" else ():
+        words = set(re.findall(r"[\w.]+", statement.sql))
+        if _TAKES.search(statement.sql) and not statement.effects and not words & made:
+            yield Hit.at(statement, what="a role may lose rights that were granted elsewhere")
+
+
+def _rows(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Rows that row level security hides from the running release."""
+    new = {d.effect.relation for d in left if d.noun == "policy" and d.now and d.now["permissive"]}
+    for its in left:
+        if its.noun == "table" and its.former and its.now:
+            let = its.now["policies"] or its.effect.relation in new
+            on = its.gained("secured") or (its.now["secured"] and its.gained("forced"))
+            if on and not let:
+                yield at(its, what="no policy lets anybody read or write a row of")
+        elif its.noun == "policy":
+            old, now = its.former, its.now
+            if not (now or old or {})["secured"]:
+                continue
+            if now is None and old and old["permissive"]:
+                yield at(its, what=f"policy {its.effect.name} no longer lets it use rows of")
+            elif now and not now["permissive"]:
+                yield at(its, what=f"restrictive policy {its.effect.name} hides rows of")
+            elif now and old and _without_security(now) != _without_security(old):
+                yield at(its, what=f"policy {its.effect.name} now lets it use other rows of")
+
+
+def _without_security(terms: Terms) -> Terms:
+    return {name: value for name, value in terms.items() if name != "secured"}
+
+
+def _sequences(unit: TracedRevision) -> Iterator[Hit]:
+    """Sequences that end earlier, or give a number again."""
+    for its in differences(unit):
+        if its.noun == "sequence" and its.former and its.now:
+            (most, least, step, cycles), old = its.now["sequence"], its.former["sequence"]
+            if most < old[0] or least > old[1]:
+                yield at(its, what="ends earlier, and INSERTs fail then")
+            elif cycles and not old[3]:
+                yield at(its, what="gives the same numbers again after the last one")
+            elif (step > 0) != (old[2] > 0):
+                yield at(its, what="counts in the other direction")
+    for statement, effect in unit.effects("restarted"):
+        if _RESTARTS.search(statement.sql) and not statement.emptied:
+            yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
+
+
+def _collations(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Columns that sort and compare in another way."""
+    for its in left:
+        if its.noun == "column" and its.former and its.now:
+            old, now = its.former["collation"], its.now["collation"]
+            if old != now:
+                yield at(its, old=old or "the default", new=now or "the default")
+
+
+def _revoked(unit: TracedRevision) -> Iterator[Hit]:
+    yield from losing(_rights)(unit)
+    yield from _unmet_revokes(unit)
+
+
+RULES = (
+    Rule(
+        id="avoid-dropping-a-default",
+        title="A default, identity or expression dropped that INSERTs rely on",
+        consequence="{name} gets no value by itself; INSERTs of the running release {what}",
+        help="deploy a release that gives the value, then drop it in a contract revision",
+        rewrite='phase = "contract"',
+        page="ddl-default",
+        detect=losing(_defaults),
+    ),
+    Rule(
+        id="avoid-generated-always",
+        title="A column that accepts no value any more",
+        consequence="{name} is {what} now; INSERTs of the running release that give it a value "
+        "fail",
+        help="use GENERATED BY DEFAULT AS IDENTITY; or deploy a release that gives no value, then "
+        "do this in a contract revision",
+        rewrite='op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} '
+        'SET GENERATED BY DEFAULT")',
+        page="ddl-identity-columns",
+        detect=losing(_generated),
+    ),
+    Rule(
+        id="avoid-revoking",
+        title="A right taken from a role",
+        consequence="{what}; the running release fails where it needs the right",
+        help="deploy a release that does not need it, then revoke it in a contract revision; an "
+        "object that is created again needs the GRANTs of the former",
+        rewrite='phase = "contract"',
+        page="ddl-priv",
+        detect=_revoked,
+    ),
+    Rule(
+        id="avoid-hiding-rows",
+        title="Rows hidden by row level security",
+        consequence="{what} {table}; the running release reads fewer rows, and its writes fail, "
+        "unless it owns the table",
+        help="create permissive policies that let it in, then enable row level security; narrow "
+        "them in a contract revision",
+        rewrite='op.execute("CREATE POLICY everybody ON {table:sql} USING (true)")\n'
+        'op.execute("ALTER TABLE {table:sql} ENABLE ROW LEVEL SECURITY")',
+        page="ddl-rowsecurity",
+        detect=losing(_rows),
+    ),
+    Rule(
+        id="avoid-narrowing-a-sequence",
+        title="A sequence that ends earlier, or gives numbers again",
+        consequence="sequence {name} {what}; INSERTs may get a number that is in use, or none",
+        help="keep its bounds, NO CYCLE, and its value; set the value by setval() to the highest "
+        "one in use",
+        rewrite='op.execute("ALTER SEQUENCE {name:sql} AS bigint NO MAXVALUE NO CYCLE")',
+        page="sql-altersequence",
+        detect=_sequences,
+    ),
+    Rule(
+        id="avoid-changing-collation",
+        title="A column with another collation",
+        consequence="{name} has collation {new}, and not {old}: it sorts and compares otherwise, "
+        "and its indexes are built again",
+        help="add a column with the new collation, or name the collation in the queries",
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql}_new text COLLATE …")',
+        page="collation",
+        detect=losing(_collations),
+    ),
+)

@@ -1,0 +1,220 @@
+"""Rules on objects that the running release uses by name: dropped, or not what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surefoot.rules.difference import Difference, at, losing
+from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.effects import Effect
+from surefoot.trace.provisions import PROVISION
+from surefoot.trace.statement import Statement
+
+# What they name is missed by nobody but the table that they belong to.
+_DROPPED = frozenset({
+    "function", "procedure", "aggregate", "type", "extension", "schema", "sequence", "operator",
+    "collation", "cast", "trigger", "rule",
+})  # fmt: skip
+
+
+def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Objects that are gone, and triggers that do not run any more."""
+    for its in left:
+        if its.noun == "trigger" and its.lost("enabled"):
+            yield at(its, done="disabled")
+        if its.now is not None or its.noun not in _DROPPED:
+            continue
+        if its.noun == "sequence" and _goes_along(its.statement):
+            continue
+        if not any(_replaces(each, its) for each in left):
+            yield at(its, done="dropped")
+
+
+def _goes_along(statement: Statement) -> bool:
+    """Whether a sequence goes with its table or column, or with the identity of that."""
+    gone = statement.of("column_dropped", "dropped")
+    changes = (e.facts for e in statement.of(PROVISION) if e.facts["noun"] == "column")
+    return any(e.facts.get("kind") != "S" for e in gone) or any(
+        facts["former"] and facts["former"]["identity"] for facts in changes
+    )
+
+
+def _replaces(new: Difference, old: Difference) -> bool:
+    """Whether every call of a dropped function finds another one that gives the same."""
+    if new.now is None or old.former is None or "arguments" not in new.now or new.former:
+        return False
+    if "arguments" not in old.former:
+        return False
+    took, takes = old.former["arguments"], new.now["arguments"]
+    return (
+        all(new.now[term] == old.former[term] for term in ("called", "result"))
+        and takes[: len(took)] == took
+        and len(takes) - new.now["optional"] <= len(took)
+    )
+
+
+def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Functions that give another result for the same call."""
+    for its in left:
+        if its.now is None or its.former is None or "arguments" not in its.now:
+            continue
+        if its.former["result"] != its.now["result"]:
+            yield at(its, what=f"returns {its.now['result']}, and not {its.former['result']}")
+        elif its.gained("strict"):
+            yield at(its, what="returns null where an argument is null")
+        elif its.lost("definer"):
+            yield at(its, what="runs with the rights of its caller, and not of its owner")
+
+
+def _types(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Types that have other values."""
+    renamed = any(unit.effects("value_renamed"))
+    for its in left:
+        if its.noun != "type" or its.former is None or its.now is None or renamed:
+            continue
+        old, new = its.former["labels"] or [], its.now["labels"] or []
+        kept = [label for label in new if label in old]
+        parts = its.former["attributes"] or []
+        if gone := [label for label in old if label not in new]:
+            yield at(its, what=f"has no value {', '.join(gone)}")
+        elif kept != old:
+            yield at(its, what="sorts its values in another order")
+        elif its.now["base"] != its.former["base"]:
+            yield at(its, what=f"is {its.now['base']}, and not {its.former['base']}")
+        elif (its.now["attributes"] or [])[: len(parts)] != parts:
+            yield at(its, what="has other attributes")
+
+
+def _refusals(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Triggers and rules that refuse or divert what the running release writes."""
+    for its in left:
+        if its.noun == "trigger" and its.gained("refuses") and its.now and its.now["enabled"]:
+            yield at(its, what="raises an error, or drops the row, for some of")
+        elif its.noun == "rule" and its.gained("instead"):
+            yield at(its, what="runs instead of")
+
+
+def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Changes that subscribers do not receive any more, or that fail on the publisher."""
+    for its in left:
+        if its.noun == "table" and its.former and its.now:
+            if its.now["replica"] not in (its.former["replica"], "f"):
+                yield at(its, what="has another replica identity")
+        elif its.noun == "publication" and its.former:
+            if its.now is None:
+                yield at(its, what="is dropped")
+            elif gone := [
+                t for t in its.former["tables"] or () if t not in (its.now["tables"] or ())
+            ]:
+                yield at(its, what=f"has no table {', '.join(gone)}")
+            elif set(its.former["published"]) - set(its.now["published"]):
+                yield at(its, what="publishes fewer kinds of changes")
+
+
+def _keys(unit: TracedRevision) -> Iterator[Hit]:
+    """Unique keys that are gone: ON CONFLICT names their columns."""
+    if unit.phase == "contract":
+        return
+    made = [
+        (e.relation, set(e.facts["columns"]))
+        for _, e in unit.effects("constraint_added", "index_created")
+        if e.facts.get("unique") or e.facts.get("kind") in ("p", "u", "x")
+    ]
+    for statement, effect in unit.effects("constraint_dropped", "index_dropped"):
+        facts = effect.facts
+        is_key = facts.get("unique") or facts.get("kind") in ("p", "u", "x")
+        along = facts.get("with_table") or _of_constraint(statement, effect)
+        along = along or any(e.relation == effect.relation for e in statement.of("column_dropped"))
+        if is_key and not along and (effect.relation, set(facts["columns"])) not in made:
+            columns = ", ".join(each or "an expression" for each in facts["columns"])
+            yield Hit.of(statement, effect, columns=columns)
+
+
+def _of_constraint(statement: Statement, effect: Effect) -> bool:
+    return effect.kind == "index_dropped" and any(
+        each.relation == effect.relation and each.facts["kind"] in ("p", "u", "x")
+        for each in statement.of("constraint_dropped")
+    )
+
+
+def _long_names(unit: TracedRevision) -> Iterator[Hit]:
+    """Names that PostgreSQL has cut."""
+    for statement in unit.statements:
+        for said in statement.cut:
+            yield Hit.at(statement, said=said)
+
+
+RULES = (
+    Rule(
+        id="avoid-dropping-an-object",
+        title="A function, type, trigger, sequence, extension or schema dropped, or a trigger "
+        "disabled",
+        consequence="the {noun} {name} is {done}; the running release fails, or works otherwise, "
+        "where it relies on it",
+        help="deploy a release that does not use it, then drop it in a contract revision; DROP … "
+        "CASCADE also drops all that depends on an object",
+        rewrite='phase = "contract"',
+        page="ddl-depend",
+        detect=losing(_dropped),
+    ),
+    Rule(
+        id="avoid-changing-a-function",
+        title="A function that gives another result for the same call",
+        consequence="{noun} {name} {what}; the running release expects the former",
+        help="create a function of another name, and drop the old one in a contract revision",
+        rewrite="# CREATE FUNCTION … under another name; then in a contract revision:\n"
+        'op.execute("DROP FUNCTION {name}")',
+        page="sql-createfunction",
+        detect=losing(_functions),
+    ),
+    Rule(
+        id="avoid-changing-a-type",
+        title="A type with other values",
+        consequence="{noun} {name} {what}; the running release expects the former",
+        help="create a type of another name for a new column, and drop the old one in a contract "
+        "revision",
+        rewrite="# CREATE TYPE … under another name; then in a contract revision:\n"
+        'op.execute("DROP TYPE {name:sql}")',
+        page="sql-createtype",
+        detect=losing(_types),
+    ),
+    Rule(
+        id="avoid-dropping-a-key",
+        title="A unique key dropped",
+        consequence="the unique key {name} on {columns} of {table} is dropped; INSERT … ON "
+        "CONFLICT of the running release fails, and nothing else keeps the rows distinct",
+        help="deploy a release that does not name the key, then drop it in a contract revision",
+        rewrite='phase = "contract"',
+        page="sql-insert",
+        detect=_keys,
+    ),
+    Rule(
+        id="avoid-refusing-writes",
+        title="A trigger or rule that refuses or diverts rows",
+        consequence="{noun} {name} {what} the writes of the running release",
+        help="deploy a release that no longer writes such rows, then create it in a contract "
+        "revision",
+        rewrite='phase = "contract"',
+        page="sql-createtrigger",
+        detect=losing(_refusals),
+    ),
+    Rule(
+        id="avoid-changing-replication",
+        title="A publication dropped or reduced, or another replica identity",
+        consequence="the {noun} {name} {what}; subscribers miss changes, or UPDATE and DELETE fail",
+        help="change the subscribers first, then this in a contract revision",
+        rewrite='phase = "contract"',
+        page="logical-replication-publication",
+        detect=losing(_replication),
+    ),
+    Rule(
+        id="avoid-long-identifier",
+        title="A name that PostgreSQL cuts",
+        consequence="PostgreSQL cuts names to 63 bytes, and two of them may then be the same: "
+        "{said}",
+        help="use a shorter name",
+        rewrite="# a name of at most 63 bytes",
+        page="sql-syntax-lexical",
+        detect=_long_names,
+    ),
+)

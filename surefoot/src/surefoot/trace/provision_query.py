@@ -1,0 +1,89 @@
+"""PROVISIONS is the part of a Snapshot's query that reads the objects a release relies on.
+
+Those of extensions, and those that PostgreSQL made for another object, come and go with it.
+"""
+
+# The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
+# read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
+# a dependency on that relation, and plan again with each change of the first table.
+LAST_OF_SERVER = 16383
+_RAISES = r"prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|USING|'')'"
+
+
+def rights(acl: str, kind: str, owner: str) -> str:
+    """SQL: who may do what by an access control list; where there is none, by the usual one."""
+    return (
+        "(SELECT json_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END "  # noqa: S608 - constants
+        f"|| ' ' || privilege_type) FROM aclexplode(coalesce({acl}, "
+        f"acldefault({kind}, {owner}))))"
+    )
+
+
+def _own(catalog: str, oid: str) -> str:
+    return (
+        f"{oid} > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = {oid} "
+        f"AND classid = '{catalog}'::regclass AND deptype IN ('e', 'i'))"
+    )
+
+
+_LABEL = "CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END"
+PROVISIONS = rf"""
+SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
+SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
+        ELSE CASE WHEN prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
+        THEN 'trigger function' ELSE 'function' END END AS noun, p.oid,
+    {_LABEL} || proname || '(' || oidvectortypes(proargtypes) || ')' AS name, 0 AS relation,
+    json_build_object('result', pg_get_function_result(p.oid), 'strict', proisstrict,
+        'definer', prosecdef, 'called', {_LABEL} || proname, 'arguments', proargtypes::oid[],
+        'optional', pronargdefaults, 'rights', {rights("proacl", "'f'", "proowner")}) AS terms
+    FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
+UNION ALL SELECT 'type', t.oid, {_LABEL} || typname, 0,
+    json_build_object('base', CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END,
+        'labels', (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum
+            WHERE enumtypid = t.oid),
+        'attributes', (SELECT json_agg(attname || ' ' || format_type(atttypid, atttypmod))
+            FROM pg_attribute WHERE attrelid = typrelid AND attnum > 0 AND NOT attisdropped))
+    FROM pg_type t JOIN spaces ON spaces.oid = typnamespace
+    LEFT JOIN pg_class r ON r.oid = typrelid
+    WHERE (typtype IN ('d', 'e', 'r') OR r.relkind = 'c') AND {_own("pg_type", "t.oid")}
+UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
+    json_build_object('enabled', tgenabled <> 'D', 'when', tgtype, 'runs', tgfoid::bigint,
+        'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'))
+    FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
+    WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal AND tgparentid = 0
+UNION ALL SELECT 'policy', p.oid, polname, polrelid,
+    json_build_object('permissive', polpermissive, 'command', polcmd, 'roles', polroles::oid[],
+        'secured', relrowsecurity, 'using', pg_get_expr(polqual, polrelid),
+        'check', pg_get_expr(polwithcheck, polrelid))
+    FROM pg_policy p JOIN pg_class c ON c.oid = polrelid
+UNION ALL SELECT 'rule', w.oid, rulename, ev_class,
+    json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type)
+    FROM pg_rewrite w JOIN pg_class c ON c.oid = ev_class
+    WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'
+UNION ALL SELECT 'extension', oid, extname, 0, '{{}}' FROM pg_extension WHERE oid > {LAST_OF_SERVER}
+UNION ALL SELECT 'schema', n.oid, n.nspname, 0,
+    json_build_object('rights', {rights("nspacl", "'n'", "nspowner")})
+    FROM pg_namespace n JOIN spaces ON spaces.oid = n.oid
+UNION ALL SELECT 'operator', o.oid, {_LABEL} || oprname || '(' || format_type(oprleft, NULL) || ', '
+        || format_type(oprright, NULL) || ')', 0, '{{}}'
+    FROM pg_operator o JOIN spaces ON spaces.oid = oprnamespace WHERE {_own("pg_operator", "o.oid")}
+UNION ALL SELECT 'collation', c.oid, {_LABEL} || collname, 0, '{{}}'
+    FROM pg_collation c JOIN spaces ON spaces.oid = collnamespace
+    WHERE {_own("pg_collation", "c.oid")}
+UNION ALL SELECT 'cast', oid, format_type(castsource, NULL) || ' as '
+        || format_type(casttarget, NULL), 0, '{{}}'
+    FROM pg_cast WHERE {_own("pg_cast", "pg_cast.oid")}
+UNION ALL SELECT 'publication', p.oid, pubname, 0,
+    json_build_object('tables', ARRAY(SELECT prrelid::regclass::text FROM pg_publication_rel
+        WHERE prpubid = p.oid), 'all', puballtables, 'published',
+        array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update'
+        END, CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END],
+        NULL)) FROM pg_publication p
+UNION ALL SELECT 'default privileges', d.oid, concat_ws(' ', defaclrole::regrole, defaclobjtype,
+        NULLIF(defaclnamespace, 0)::regnamespace), 0,
+    json_build_object('rights', {rights("defaclacl", "'r'", "0")}, 'usual', CASE defaclnamespace
+        WHEN 0 THEN (SELECT json_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text
+        END || ' ' || privilege_type) FROM aclexplode(acldefault(CASE defaclobjtype WHEN 'S'
+        THEN 's' ELSE defaclobjtype END, defaclrole))) END)
+    FROM pg_default_acl d
+) AS provisions"""  # noqa: S608 - all parts are constants
