@@ -96,7 +96,7 @@ def traced(statement: Statement) -> Measured:
     }
     if not statement.transactional:
         return Measured(locks)
-    return Measured(locks, statement.rewrites, statement.scans)
+    return Measured(locks, statement.rewrites | statement.emptied, statement.scans)
 
 
 async def _inside(

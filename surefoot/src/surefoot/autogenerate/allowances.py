@@ -32,8 +32,8 @@ _REASONS = {
     "require-not-valid-domain-check": "PostgreSQL has no NOT VALID for the NOT NULL of a domain, "
     f"and blocks writes during the scan; {_WINDOW}",
     # A column of a domain with constraints.
-    "avoid-volatile-default": "PostgreSQL rewrites the table to check whether the domain accepts "
-    f"null; {_WINDOW}",
+    "avoid-column-of-constrained-domain": "PostgreSQL rewrites the table to check whether the "
+    f"domain accepts null; {_WINDOW}",
     # A sequence that is named after its table or column.
     "avoid-renaming": "releases use the sequence only through its column",
     "avoid-reference-with-its-column": "before PostgreSQL 18 a foreign key of a partitioned table "

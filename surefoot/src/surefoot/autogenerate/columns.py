@@ -91,7 +91,7 @@ def rewrites(comparison: Comparison, key: Key) -> tuple[Allowance, ...]:
     if column.identity:
         return unavoidable("avoid-identity-column")
     generated = "avoid-stored-generated-column"
-    return unavoidable(generated if column.generated else "avoid-volatile-default")
+    return unavoidable(generated if column.generated else "avoid-column-of-constrained-domain")
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:

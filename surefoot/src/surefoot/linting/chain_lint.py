@@ -1,6 +1,7 @@
 """lint() runs revisions of a project on a scratch database of their own."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from surefoot.chain.lockfile import check_lock
 from surefoot.connect.database import Database
@@ -12,7 +13,7 @@ from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
 from surefoot.scratch import scratch_and_server
 from surefoot.target import Target
-from surefoot.trace.trace import ROWS, Trace
+from surefoot.trace.trace import ROWS, ZONE, Trace
 
 # Without a statement only the rules on the file are of interest, which hold for every major.
 ANY_MAJOR = 18
@@ -26,6 +27,7 @@ async def lint(
     major: int | None = None,
     rows: int = ROWS,
     back: bool = False,
+    zone: str = ZONE,
     prepare: Callable[[Target], Awaitable[None]] | None = None,
     complete: Callable[[Linted, Database], Awaitable[Linted]] | None = None,
     listen: Listen = ignore,
@@ -35,7 +37,7 @@ async def lint(
     They run on the scratch server of `database`, which itself is not connected to. The rules are
     those for `major`, by default that of the scratch server. `prepare` may bring the scratch
     database to the revision before them; `complete` may change the result, and gets a database on
-    whose server it may try more; `rows`, `back` and `listen` are those of `trace`.
+    whose server it may try more; `rows`, `back`, `zone` and `listen` are those of `trace`.
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
@@ -57,9 +59,8 @@ async def lint(
                 target = Target.of(engine, project)
                 if prepare is not None:
                     await prepare(target)
-                linted = await lint_on(
-                    target, chain, wanted, rows=rows, back=back, major=major, listen=listen
-                )
+                how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
+                linted = await lint_on(target, chain, wanted, major=major, **how)
             return linted if complete is None else await complete(linted, server)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -21,7 +22,7 @@ from surefoot.rules.squawk import is_installed, remarks
 from surefoot.rules.suppressions import Suppression, suppressions
 from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
-from surefoot.trace.trace import ROWS, Trace, trace
+from surefoot.trace.trace import ROWS, ZONE, Trace, trace
 
 # The place that the reason of a failure begins with.
 _PLACE = re.compile(r"\S+\.py:(\d+): ")
@@ -77,12 +78,14 @@ async def lint(
     rows: int = ROWS,
     back: bool = False,
     major: int | None = None,
+    zone: str = ZONE,
     listen: Listen = ignore,
 ) -> Linted:
     """Lint the revisions `wanted` (all by default) of a chain, in its order.
 
-    `scratch` is an empty database, or one at the revision before them; `rows`, `back` and `listen`
-    are passed to `trace`. The rules are those for `major`, by default that of the scratch database.
+    `scratch` is an empty database, or one at the revision before them; `rows`, `back`, `zone` and
+    `listen` are passed to `trace`. The rules are those for `major`, by default that of the scratch
+    database.
     """
     chosen = chosen_of(revisions, wanted)
     if not chosen:
@@ -92,9 +95,8 @@ async def lint(
     folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
     start, to = chosen[0].down, _last_of(chosen, revisions)
     text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
-    traced = await trace(
-        scratch, folder, start=start, to=to, rows=rows, back=back, text=text, listen=listen
-    )
+    how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
+    traced = await trace(scratch, folder, start=start, to=to, text=text, **how)
     return replace(judgement(chosen, traced, major), tried_on=tried_on)
 
 

@@ -148,6 +148,7 @@ async def plan(
                 heads = tuple(sorted(seen.heads))
                 pending = _pending(chain, seen, called, project.version_table)
                 now = await connection.run_sync(read_statistics)
+                zone = await connection.scalar(text("SHOW timezone"))
                 major = int((connection.dialect.server_version_info or (0,))[0])
                 if from_database and pending:
                     schema = await read_schema(database, connection)
@@ -168,6 +169,7 @@ async def plan(
         major=major,
         rows=ROWS,
         back=True,
+        zone=str(zone),
         prepare=prepare,
         listen=listen,
     )

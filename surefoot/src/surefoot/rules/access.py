@@ -9,6 +9,8 @@ from surefoot.rules.difference import Difference, Terms, at, differences, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 
 _TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
+# To a number that is in the revision.
+_SETS = re.compile(r"\bsetval\s*\(\s*'([^']+)'[^,]*,\s*\d+\s*[,)]", re.IGNORECASE)
 _RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
 
 
@@ -27,6 +29,11 @@ def _defaults(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what="fail where they leave it out")
         elif old["generated"]:
             yield at(its, what="leave it empty, as it is not computed any more")
+
+
+def _nullable(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Columns that may be null now."""
+    return (at(its) for its in left if its.noun == "column" and its.lost("required"))
 
 
 def _generated(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
@@ -102,6 +109,10 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
                 yield at(its, what="gives the same numbers again after the last one")
             elif (step > 0) != (old[2] > 0):
                 yield at(its, what="counts in the other direction")
+    made = {e.relation for _, e in unit.effects("created", fresh=True)}
+    for statement in unit.statements:
+        if (match := _SETS.search(statement.sql)) and match[1].lower() not in made:
+            yield Hit.at(statement, name=match[1], what="gives numbers again")
     for statement, effect in unit.effects("restarted"):
         if _RESTARTS.search(statement.sql) and not statement.emptied:
             yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
@@ -130,6 +141,16 @@ RULES = (
         rewrite='phase = "contract"',
         page="ddl-default",
         detect=losing(_defaults),
+    ),
+    Rule(
+        id="avoid-dropping-not-null",
+        title="A column made nullable",
+        consequence="the running release may not expect nulls in {name}",
+        help="deploy a release that accepts nulls; then drop NOT NULL in a contract revision",
+        rewrite='phase = "contract"',
+        page="ddl-constraints",
+        detect=losing(_nullable),
+        level="warning",
     ),
     Rule(
         id="avoid-generated-always",

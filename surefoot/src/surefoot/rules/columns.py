@@ -1,5 +1,6 @@
 """Rules on columns: adding, changing, renaming and dropping one in a table that is in use."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,7 +24,17 @@ def _kind(effect: Effect) -> str:
     for kind in ("identity", "generated"):
         if effect.facts[kind]:
             return kind
-    return "serial" if (effect.facts["default"] or "").startswith("nextval(") else "default"
+    default = effect.facts["default"] or ""
+    if effect.facts["domain"] and "(" not in default:
+        return "domain"
+    return "serial" if default.startswith("nextval(") else "default"
+
+
+def _gets_zone(effect: Effect) -> bool:
+    """Whether the change is between the two types of a timestamp, of the same precision."""
+    types = {str(effect.facts[each]) for each in ("former", "type")}
+    bases = {re.sub(r" with(out)? time zone", "", each) for each in types}
+    return len(types) == 2 and len(bases) == 1
 
 
 def _is_unfilled(_: Statement, effect: Effect) -> bool:
@@ -125,6 +136,18 @@ RULES = (
         page="sql-altertable",
         detect=_rewriting("default"),
     ),
+    Rule(
+        id="avoid-column-of-constrained-domain",
+        title="A column whose type is a domain with constraints",
+        consequence="{table} is rewritten under ACCESS EXCLUSIVE to check {column} by its domain "
+        "{type}; reads and writes block",
+        help="add the column with the base type of the domain, and a check NOT VALID that is "
+        "validated in the next revision",
+        rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} … '
+        'CONSTRAINT ck_{table}_{column} CHECK (…)")',
+        page="sql-altertable",
+        detect=_rewriting("domain"),
+    ),
     _numbered("serial", "A serial column added to an existing table", "datatype-numeric"),
     _numbered("identity", "An identity column added to an existing table", "ddl-identity-columns"),
     Rule(
@@ -177,7 +200,20 @@ RULES = (
         'op.alter_column("{table}", "{column}_new", new_column_name="{column}"{schema})',
         grows=True,
         page="sql-altertable",
-        detect=on("column_retyped", where=rewrites),
+        detect=on("column_retyped", where=lambda s, e: rewrites(s, e) and not _gets_zone(e)),
+    ),
+    Rule(
+        id="require-utc-for-time-zone",
+        title="A timestamp that gets a time zone, or loses it, by a rewrite",
+        consequence="{table} is rewritten under ACCESS EXCLUSIVE to change {column} from {former} "
+        "to {type} in the time zone of the session; reads and writes block",
+        help="if the values are in UTC, SET LOCAL timezone = 'UTC' first: PostgreSQL then rewrites "
+        "nothing; otherwise add a column of the new type, write to both, and backfill the rows in "
+        "batches",
+        rewrite="op.execute(\"SET LOCAL timezone = 'UTC'\")\n"
+        'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} TYPE {type}")',
+        page="datatype-datetime",
+        detect=on("column_retyped", where=lambda s, e: rewrites(s, e) and _gets_zone(e)),
     ),
     Rule(
         id="avoid-type-change-under-check",

@@ -42,17 +42,6 @@ RULES = (
         detect=_said("prefer-text-field"),
     ),
     _Advice(
-        id="avoid-dropping-not-null",
-        title="A column made nullable",
-        consequence="the running release may not expect nulls in the column",
-        help="deploy a release that accepts nulls; then drop NOT NULL in a contract revision",
-        rewrite='phase = "contract"',
-        page="sql-altertable",
-        detect=lambda unit: (
-            iter(()) if unit.phase == "contract" else _said("ban-drop-not-null")(unit)
-        ),
-    ),
-    _Advice(
         id="avoid-domain-with-constraint",
         title="A domain with a constraint",
         consequence="a later change of the constraint scans every table that uses the domain",

@@ -48,10 +48,13 @@ class Difference:
 def differences(unit: TracedRevision) -> list[Difference]:
     """The differences that the revision leaves, each at the statement that made it last."""
     found: dict[tuple[str, str, str], Difference] = {}
-    for statement, effect in unit.effects(PROVISION):
+    for statement, effect in unit.effects(PROVISION, fresh=True):
         key = (effect.facts["noun"], effect.relation, effect.name)
         last = Difference(statement, effect, **effect.facts)
         first = found.get(key)
+        # Of a new relation; but one of that name may have been dropped before.
+        if effect.fresh and first is None:
+            continue
         found[key] = replace(last, former=first.former) if first else last
     return [each for each in found.values() if each.former != each.now and not each.renamed]
 

@@ -28,7 +28,7 @@ def _is_alone(statement: Statement, effect: Effect) -> bool:
 
 def _rebuilt(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
-        if any(statement.of("column_retyped")) or statement.rewrites:
+        if any(statement.of("column_retyped")) or statement.rewrites | statement.emptied:
             continue
         for index in sorted(statement.rebuilds & statement.tables.keys()):
             if statement.transactional:

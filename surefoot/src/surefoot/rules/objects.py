@@ -123,7 +123,7 @@ def _keys(unit: TracedRevision) -> Iterator[Hit]:
     for statement, effect in unit.effects("constraint_dropped", "index_dropped"):
         facts = effect.facts
         is_key = facts.get("unique") or facts.get("kind") in ("p", "u", "x")
-        along = facts.get("with_table") or _of_constraint(statement, effect)
+        along = facts["kept"] or facts.get("with_table") or _of_constraint(statement, effect)
         along = along or any(e.relation == effect.relation for e in statement.of("column_dropped"))
         if is_key and not along and (effect.relation, set(facts["columns"])) not in made:
             columns = ", ".join(each or "an expression" for each in facts["columns"])

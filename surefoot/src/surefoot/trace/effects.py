@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.schema_objects import Activity, Column, Constraint, Relation
+from surefoot.trace.schema_objects import Activity, Column, Constraint, Named, Relation
 from surefoot.trace.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -95,7 +95,9 @@ class _Comparison:
                     yield self.on(oid, "column_dropped", old.name)
             elif old is None:
                 if self.after.relations[oid].kind not in "vm":
-                    yield self.on(oid, "column_added", new.name, **new._asdict())
+                    its_type = self.after.types.get(new.type_oid)
+                    domain = its_type is not None and its_type.kind == "d"
+                    yield self.on(oid, "column_added", new.name, **new._asdict(), domain=domain)
             else:
                 if new.name != old.name:
                     yield self.on(oid, "column_renamed", old.name, to=new.name)
@@ -120,6 +122,7 @@ class _Comparison:
                     old,
                     with_table=old.relation not in self.after.relations,
                     with_referenced=old.references not in self.after.relations,
+                    kept=self.is_unique(old.relation, old.columns),
                 )
             elif old is None:
                 yield self.on_constraint(
@@ -140,15 +143,21 @@ class _Comparison:
         states = (self.before.indexes, self.after.indexes)
         remade = _exchanged(*states, lambda oid, i: (i.relation, names[oid].label))
         made = {each.index for each in self.after.constraints.values() if each.index}
+        files = {names[oid].filenode for oid in remade & self.before.indexes.keys()}
         for oid, new, old in pairs(self.before.indexes, self.after.indexes):
             if new is None:
                 if oid not in remade and old.relation in self.after.relations:
-                    facts = {"unique": old.unique, "columns": self.names(old.relation, old.columns)}
+                    facts = {
+                        "unique": old.unique,
+                        "columns": self.names(old.relation, old.columns),
+                        "kept": self.is_unique(old.relation, old.columns),
+                    }
                     yield self.on(old.relation, "index_dropped", self.label(oid), **facts)
                 continue
             label = self.after.relations[oid].label
             if oid in remade:
-                if old is None:
+                # PostgreSQL keeps the file of an index that the new type does not change.
+                if old is None and self.after.relations[oid].filenode not in files:
                     yield self.on(new.relation, "index_remade", label)
             elif old is None:
                 facts = new._asdict() | {
@@ -174,13 +183,19 @@ class _Comparison:
                 yield Effect("type_dropped", old.name)
             elif old is None:
                 yield Effect("type_created", new.name, fresh=True, facts=new._asdict())
-            elif new.name != old.name:
-                yield Effect("type_renamed", old.name, facts={"to": new.name})
+            elif to := self.moved(new, old):
+                yield Effect("type_renamed", old.name, facts={"to": to})
             elif new.required and not old.required:
                 yield Effect("domain_required", new.name)
         for _, new, old in pairs(self.before.routines, self.after.routines):
-            if new is not None and old is not None and new.name != old.name:
-                yield Effect("routine_renamed", old.name, facts={"to": new.name})
+            if new is not None and old is not None and (to := self.moved(new, old)):
+                yield Effect("routine_renamed", old.name, facts={"to": to})
+
+    def moved(self, new: Named, old: Named) -> str:
+        """The new name of a type or a routine, or nothing."""
+        if new.schema != old.schema and old.schema not in self.renamed_schemas:
+            return f"{new.schema}.{new.name}"
+        return new.name if new.name != old.name else ""
 
     def on(self, oid: int, kind: str, name: str = "", /, **facts: Any) -> Effect:
         """An effect on a relation."""
@@ -209,6 +224,14 @@ class _Comparison:
         found = (self.after.columns.get((relation, number)) for number in columns)
         return tuple(each.name if each else "" for each in found)
 
+    def is_unique(self, relation: int, columns: tuple[int, ...]) -> bool:
+        """Whether an index still keeps the columns unique."""
+        return any(
+            index.unique and index.valid and not index.partial
+            for index in self.after.indexes.values()
+            if index.relation == relation and set(index.columns) == set(columns)
+        )
+
     def leads_an_index(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether a valid, non-partial index begins with the columns, in any order."""
         return any(
@@ -219,8 +242,8 @@ class _Comparison:
 
 
 def _columns(snapshot: Snapshot, oid: int) -> frozenset[str]:
-    """The names of the columns of a relation."""
-    return frozenset(column.name for column in snapshot.columns_of(oid))
+    """The columns of a relation with their types."""
+    return frozenset(f"{each.name} {_typed(each)}" for each in snapshot.columns_of(oid))
 
 
 def _typed(column: Column) -> str:

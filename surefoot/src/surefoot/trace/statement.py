@@ -109,10 +109,9 @@ class Statement:
 
     @property
     def rewrites(self) -> frozenset[str]:
-        """The tables that it rewrote."""
-        return frozenset(
-            e.relation for e in self.of("rewritten", parts=True) if e.facts["kind"] in "rm"
-        )
+        """The tables that it wrote anew."""
+        kinds = (e for e in self.of("rewritten", parts=True) if e.facts["kind"] in "rm")
+        return frozenset(e.relation for e in kinds) - self.emptied
 
     @property
     def rebuilds(self) -> frozenset[str]:

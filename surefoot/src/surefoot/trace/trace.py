@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, Refused, SurefootError
+from surefoot.quoting import literal
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
@@ -74,6 +75,7 @@ async def trace(
     rows: int = ROWS,
     back: bool = False,
     text: str | None = None,
+    zone: str = ZONE,
     listen: Listen = ignore,
 ) -> Trace:
     """Run the revisions after `start`, and record each statement.
@@ -81,7 +83,7 @@ async def trace(
     The database is empty, or already at `start`. A revision that fails because of the sample rows
     is run again without them, once. With `back` the applied revisions are downgraded afterwards,
     and recorded as well. `listen` hears the events of each run. Tables that `text` names get rows,
-    all of them without it.
+    all of them without it. Sessions are in the time zone `zone`, by default one that is not UTC.
 
     A revision that fails is `failure` of the Trace, as is one before `start`.
     """
@@ -93,7 +95,7 @@ async def trace(
     except SurefootError as error:
         return Trace((), error)
     engine = scratch.engine
-    await _set_time_zone(engine)
+    await _set_time_zone(engine, zone)
     async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await other.get_raw_connection()).driver_connection
@@ -127,14 +129,14 @@ async def trace(
         return replace(traced, back=await run(downgrade, start or ["base"], retry=False))
 
 
-async def _set_time_zone(engine: AsyncEngine) -> None:
-    """Set a time zone for new sessions in which a timestamp differs from UTC.
+async def _set_time_zone(engine: AsyncEngine, zone: str) -> None:
+    """Set the time zone of new sessions.
 
-    In UTC a change from timestamp to timestamptz needs no rewrite, which would hide it.
+    In UTC a change from timestamp to timestamptz needs no rewrite.
     """
     async with engine.begin() as connection:
         name = await connection.scalar(text("SELECT quote_ident(current_database())"))
-        await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO '{ZONE}'"))
+        await connection.execute(text(f"ALTER DATABASE {name} SET timezone TO {literal(zone)}"))
 
 
 def _is_about_rows(error: BaseException | None) -> bool:

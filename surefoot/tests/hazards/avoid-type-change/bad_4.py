@@ -1,4 +1,4 @@
-"""Say where the clock stood when a job began."""
+"""Bound the length of a reference."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +10,9 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-type-change
-    op.alter_column("jobs", "began", type_=sa.DateTime(timezone=True))
+    # finds: avoid-length-limit
+    op.alter_column("jobs", "ref", type_=sa.String(100))
 
 
 def downgrade() -> None:
-    op.alter_column("jobs", "began", type_=sa.DateTime())
+    op.alter_column("jobs", "ref", type_=sa.Text())

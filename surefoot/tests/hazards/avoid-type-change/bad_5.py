@@ -1,6 +1,5 @@
-"""Bound the length of a reference."""
+"""Give a job's status fewer values."""
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
@@ -10,9 +9,10 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-type-change
-    # finds: avoid-length-limit
-    op.alter_column("jobs", "ref", type_=sa.String(100))
+    op.replace_enum(
+        "job_status", ["PENDING", "RUNNING", "DONE", "FAILED"], columns=[("jobs", "status")]
+    )
 
 
 def downgrade() -> None:
-    op.alter_column("jobs", "ref", type_=sa.Text())
+    op.replace_enum("job_status", ["PENDING", "RUNNING", "DONE"], columns=[("jobs", "status")])
