@@ -12,6 +12,15 @@ def _said(name: str) -> Detector:
     return lambda unit: (Hit.at(each.statement) for each in unit.remarks if each.rule == name)
 
 
+def _limited(unit: TracedRevision) -> Iterator[Hit]:
+    """Only a limit that is new; squawk also reports one that is raised."""
+    for hit in _said("prefer-text-field")(unit):
+        assert hit.statement is not None
+        retyped = list(hit.statement.of("column_retyped", fresh=True))
+        if not retyped or any("(" not in each.facts["former"] for each in retyped):
+            yield hit
+
+
 def _constrained_domain(unit: TracedRevision) -> Iterator[Hit]:
     """Only a domain with a constraint; squawk also reports one with a default."""
     for hit in _said("ban-create-domain-with-constraint")(unit):
@@ -39,7 +48,7 @@ RULES = (
         help="use text, with a check on its length if there is a limit",
         rewrite='sa.Column("{column}", sa.Text())',
         page="datatype-character",
-        detect=_said("prefer-text-field"),
+        detect=_limited,
     ),
     _Advice(
         id="avoid-domain-with-constraint",

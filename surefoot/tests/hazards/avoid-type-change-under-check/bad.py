@@ -10,7 +10,6 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-type-change-under-check
-    # finds: avoid-length-limit
     op.alter_column("jobs", "code", type_=sa.String(40))
 
 

@@ -10,7 +10,6 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-type-change
-    # finds: avoid-length-limit
     op.alter_column("jobs", "note", type_=sa.String(50))
 
 
