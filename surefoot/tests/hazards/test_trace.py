@@ -19,13 +19,15 @@ from surefoot.rules.registry import RULES
 # A revision each, in one chain.
 HARMLESS = (
     ["CREATE TRIGGER touch_jobs BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION touch()"],
-    ["ALTER TABLE jobs DISABLE TRIGGER touch_jobs"],
-    ["DROP TRIGGER touch_jobs ON jobs"],
+    [
+        "ALTER TABLE jobs DISABLE TRIGGER touch_jobs",
+        "ALTER TABLE jobs ENABLE TRIGGER touch_jobs",
+    ],
     ["ALTER TABLE jobs ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON jobs USING (true)"],
     ["ALTER TABLE jobs OWNER TO CURRENT_USER", "GRANT SELECT ON jobs TO PUBLIC"],
     ["CREATE RULE r AS ON DELETE TO cache DO ALSO NOTHING", "DROP RULE r ON cache"],
     ["ALTER TABLE jobs ALTER COLUMN rank SET DEFAULT 1", "COMMENT ON COLUMN jobs.rank IS 'x'"],
-    ["ALTER TABLE jobs ALTER COLUMN code DROP NOT NULL"],
+    ["ALTER TABLE jobs ALTER COLUMN note DROP NOT NULL"],
     ["ALTER TABLE jobs ADD COLUMN a integer NOT NULL DEFAULT 7"],
     ["ALTER TABLE jobs ADD COLUMN b timestamptz NOT NULL DEFAULT now()"],
     [

@@ -29,7 +29,7 @@ _NO_REVISIONS = ("__init__", ".#")
 
 
 # Raised whenever the rules or the trace may judge a revision in another way than before.
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)

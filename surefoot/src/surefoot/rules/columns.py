@@ -75,25 +75,6 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     )
 
 
-def _typed(*types: str) -> Detector:
-    return on(
-        "column_added", where=lambda _, e: e.facts["type"].partition("(")[0] in types, fresh=True
-    )
-
-
-def _small_keys(unit: TracedRevision) -> Iterator[Hit]:
-    types = {
-        (effect.relation, effect.name): effect.facts["type"]
-        for _, effect in unit.effects("column_added", fresh=True)
-    }
-    for statement, effect in unit.effects("constraint_added", fresh=True):
-        if effect.facts["kind"] == "p" and len(effect.facts["columns"]) == 1:
-            (column,) = effect.facts["columns"]
-            type_ = types.get((effect.relation, column))
-            if type_ in ("integer", "smallint"):
-                yield Hit.of(statement, effect, column=column, type=type_)
-
-
 def _numbered(kind: str, title: str, page: str) -> Rule:
     return Rule(
         id=f"avoid-{kind}-column",
@@ -258,48 +239,5 @@ RULES = (
         'op.drop_column("{table}", "{column}"{schema})',
         page="ddl-alter",
         detect=_renamed,
-    ),
-    Rule(
-        id="avoid-json-column",
-        title="A column of type json",
-        consequence="{table}.{column} is json, which has no equality operator: DISTINCT, GROUP BY "
-        "and UNION fail",
-        help="use jsonb",
-        rewrite='sa.Column("{column}", postgresql.JSONB())',
-        page="datatype-json",
-        detect=_typed("json"),
-    ),
-    Rule(
-        id="avoid-small-integer-key",
-        title="A primary key that can run out of values",
-        consequence="{table}.{column} is {type}; when its values run out every INSERT fails, and a "
-        "change to bigint rewrites the table",
-        help="use bigint",
-        rewrite='sa.Column("{column}", sa.BigInteger(), sa.Identity(always=True), nullable=False)',
-        page="datatype-numeric",
-        detect=_small_keys,
-        level="warning",
-    ),
-    Rule(
-        id="avoid-timestamp-without-time-zone",
-        title="A timestamp without time zone",
-        consequence="{table}.{column} is a timestamp without time zone: its meaning depends on the "
-        "reader, and a later change rewrites the table",
-        help="use timestamp with time zone",
-        rewrite='sa.Column("{column}", sa.DateTime(timezone=True))',
-        page="datatype-datetime",
-        detect=_typed("timestamp without time zone", "timestamp"),
-        level="warning",
-    ),
-    Rule(
-        id="avoid-char-column",
-        title="A blank-padded character column",
-        consequence="{table}.{column} is {type}, which pads values with blanks; a later change "
-        "rewrites the table",
-        help="use text, with a check on its length if there is a limit",
-        rewrite='sa.Column("{column}", sa.Text())',
-        page="datatype-character",
-        detect=_typed("character", "bpchar"),
-        level="warning",
     ),
 )

@@ -24,7 +24,7 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Rights, rows and values of the running release": access.RULES,
     "Transactions and rows": transactions.RULES,
     "What was not run": gaps.RULES,
-    "Design, by squawk": design.RULES,
+    "Design": design.RULES,
     "The file": source.RULES,
 }
 RULES: dict[str, Rule] = {rule.id: rule for rules in CHAPTERS.values() for rule in rules}
