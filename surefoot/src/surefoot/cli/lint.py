@@ -93,7 +93,7 @@ def command(
         _print(replace(NOTHING, findings=tuple(findings)), json_=json_, format_=format_)
 
     with lock_finding(found.lock, answer if json_ or format_ else None):
-        linted, made = asyncio.run(_linted(found, database(), wanted, settings, back=fix))
+        linted, made = asyncio.run(_linted(found, database(), wanted, settings))
     _print(linted, json_=json_, format_=format_)
     if fix and (written := fixed(found, database(), linted, made, since=since, yes=yes)):
         linted, _ = asyncio.run(_linted(found, database(), written, settings))
@@ -132,8 +132,6 @@ async def _linted(
     database: Database,
     wanted: Sequence[str],
     settings: LintSettings,
-    *,
-    back: bool = False,
 ) -> tuple[Linted, Planned]:
     """The findings at the levels of the project, and the safe forms that can be planned."""
     major = await _major(database)
@@ -148,7 +146,7 @@ async def _linted(
         database,
         wanted,
         major=major,
-        back=back,
+        downgrades=True,
         complete=complete,
         listen=output.trying(),
     )

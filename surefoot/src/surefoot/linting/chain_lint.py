@@ -27,6 +27,7 @@ async def lint(
     major: int | None = None,
     rows: int = ROWS,
     back: bool = False,
+    downgrades: bool = False,
     zone: str = ZONE,
     prepare: Callable[[Target], Awaitable[None]] | None = None,
     complete: Callable[[Linted, Database], Awaitable[Linted]] | None = None,
@@ -37,7 +38,8 @@ async def lint(
     They run on the scratch server of `database`, which itself is not connected to. The rules are
     those for `major`, by default that of the scratch server. `prepare` may bring the scratch
     database to the revision before them; `complete` may change the result, and gets a database on
-    whose server it may try more; `rows`, `back`, `zone` and `listen` are those of `trace`.
+    whose server it may try more; `rows`, `back`, `zone` and `listen` are those of `trace`. With
+    `downgrades` those are traced and judged too.
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
@@ -60,7 +62,8 @@ async def lint(
                 if prepare is not None:
                     await prepare(target)
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
-                linted = await lint_on(target, chain, wanted, major=major, **how)
+                how |= {"major": major, "downgrades": downgrades}
+                linted = await lint_on(target, chain, wanted, **how)
             return linted if complete is None else await complete(linted, server)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -77,6 +77,7 @@ async def lint(
     *,
     rows: int = ROWS,
     back: bool = False,
+    downgrades: bool = False,
     major: int | None = None,
     zone: str = ZONE,
     listen: Listen = ignore,
@@ -84,8 +85,8 @@ async def lint(
     """Lint the revisions `wanted` (all by default) of a chain, in its order.
 
     `scratch` is an empty database, or one at the revision before them; `rows`, `back`, `zone` and
-    `listen` are passed to `trace`. The rules are those for `major`, by default that of the scratch
-    database.
+    `listen` are passed to `trace`. With `downgrades` those are traced and judged too. The rules are
+    those for `major`, by default that of the scratch database.
     """
     chosen = chosen_of(revisions, wanted)
     if not chosen:
@@ -95,9 +96,10 @@ async def lint(
     folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
     start, to = chosen[0].down, _last_of(chosen, revisions)
     text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
-    how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
+    how: dict[str, Any] = {"rows": rows, "back": back or downgrades, "zone": zone, "listen": listen}
     traced = await trace(scratch, folder, start=start, to=to, text=text, **how)
-    return replace(judgement(chosen, traced, major), tried_on=tried_on)
+    linted = judgement(chosen, traced, major, downgrades=downgrades)
+    return replace(linted, tried_on=tried_on)
 
 
 def _last_of(chosen: Sequence[Revision], chain: Sequence[Revision]) -> Sequence[str]:
@@ -117,9 +119,16 @@ def chosen_of(revisions: Sequence[Revision], wanted: Iterable[str] | None) -> Se
     return [r for r in revisions if r.id in ids]
 
 
-def judgement(chosen: Sequence[Revision], traced: Trace, major: int) -> Linted:
+def judgement(
+    chosen: Sequence[Revision], traced: Trace, major: int, *, downgrades: bool = False
+) -> Linted:
     """The findings of the rules for that major version in a trace of the revisions."""
     found = units(chosen, traced, major)
+    if downgrades and traced.back is not None:
+        back = traced.back.statements
+        found = [
+            replace(unit, back=[s for s in back if s.revision == unit.revision]) for unit in found
+        ]
     verdicts = [judged(unit, major) for unit in found]
     findings = tuple(finding for kept, _ in verdicts for finding in kept)
     passed = tuple(each for _, suppressed in verdicts for each in suppressed)

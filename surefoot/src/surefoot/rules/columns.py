@@ -126,6 +126,7 @@ RULES = (
         "validated in the next revision",
         rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} … '
         'CONSTRAINT ck_{table}_{column} CHECK (…)")',
+        grows=True,
         page="sql-altertable",
         detect=_rewriting("domain"),
     ),
@@ -193,6 +194,7 @@ RULES = (
         "batches",
         rewrite="op.execute(\"SET LOCAL timezone = 'UTC'\")\n"
         'op.execute("ALTER TABLE {table:sql} ALTER COLUMN {column:sql} TYPE {type}")',
+        grows=True,
         page="datatype-datetime",
         detect=on("column_retyped", where=lambda s, e: rewrites(s, e) and _gets_zone(e)),
     ),

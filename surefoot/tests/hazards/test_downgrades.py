@@ -1,0 +1,56 @@
+"""A downgrade is judged as a downgrade: by the work that others wait for, not by its phase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.databases import engine
+from hazards.bench import FILE, Bench
+from surefoot.chain.revisions import read_revisions
+from surefoot.linting.lint import lint
+
+# The statement of the upgrade, that of the downgrade, and the rule that the downgrade breaks.
+CASES = [
+    ("ALTER TABLE jobs DROP COLUMN rank", "ALTER TABLE jobs ADD COLUMN rank integer", None),
+    ("ALTER TABLE jobs ADD COLUMN n integer", "ALTER TABLE jobs DROP COLUMN n", None),
+    ("SELECT 1", "DROP FUNCTION area(integer, integer)", None),
+    (
+        "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(12, 2)",
+        "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(10, 2)",
+        "avoid-type-change",
+    ),
+    (
+        "ALTER TABLE jobs ALTER COLUMN code DROP NOT NULL",
+        "ALTER TABLE jobs ALTER COLUMN code SET NOT NULL",
+        "require-proven-not-null",
+    ),
+    (
+        "DROP INDEX ix_jobs_ref",
+        "CREATE INDEX ix_jobs_ref ON jobs (ref)",
+        "require-concurrent-index",
+    ),
+]
+
+
+async def test_the_work_of_a_downgrade_is_advice(bench: Bench, tmp_path: Path) -> None:
+    """It names the downgrade, and the statement of it; what the upgrade made may go."""
+    paths = []
+    for number, (up, down, _) in enumerate(CASES, start=1):
+        text = FILE.format(number=number, former=number - 1, body=f"    op.execute({up!r})\n")
+        raises = next(line for line in text.splitlines() if "raise" in line)
+        paths.append(tmp_path / f"{number}.py")
+        text = text.replace(raises, f"    op.execute({down!r})").replace("expand", "contract")
+        paths[-1].write_text(text, "utf-8")
+    chain = bench.chain(paths)
+    revisions = read_revisions(chain.versions)
+    wanted = {each.id for each in revisions if each.down}
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        linted = await lint(bench.target(made, chain), revisions, wanted, downgrades=True)
+    assert linted.trace.back is not None
+    assert linted.trace.back.failure is None
+    found = [f for f in linted.findings if f.consequence.startswith("in the downgrade, ")]
+    assert [(f.revision, f.rule, f.level) for f in found] == [
+        (f"{number:04}", rule, "warning") for number, (*_, rule) in enumerate(CASES, 1) if rule
+    ]
+    lines = [paths[int(f.revision) - 1].read_text("utf-8").splitlines()[f.line - 1] for f in found]
+    assert lines == [f"    op.execute({down!r})" for _, down, rule in CASES if rule]
