@@ -62,6 +62,7 @@ CREATE INDEX ix_docs_title ON docs (title);
 CREATE INDEX ix_docs_name ON docs (name);
 ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON docs USING (true);
+CREATE TABLE notes (doc_id bigint PRIMARY KEY REFERENCES docs ON DELETE CASCADE);
 CREATE PUBLICATION changes FOR TABLE docs;
 GRANT SELECT ON jobs TO PUBLIC
 """

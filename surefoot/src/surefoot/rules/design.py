@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on
+from surefoot.rules.squawk import ASKED
 
 _Advice = partial(Rule, level="warning", seen="squawk")
 
 
-def _said(name: str) -> Detector:
-    return lambda unit: (Hit.at(each.statement) for each in unit.remarks if each.rule == name)
+def _said(*names: str) -> Detector:
+    return lambda unit: (Hit.at(each.statement) for each in unit.remarks if each.rule in names)
 
 
 def _limited(unit: TracedRevision) -> Iterator[Hit]:
@@ -111,6 +112,16 @@ RULES = (
         rewrite='sa.Column("{column}", sa.Text())',
         page="datatype-character",
         detect=_limited,
+    ),
+    _Advice(
+        id="avoid-changing-role-settings",
+        title="A role, a database or the server altered",
+        consequence="sessions of the running release get other rights or settings when they "
+        "connect again, and no other database of the project gets them",
+        help="do it where the server is set up, and not in a revision",
+        rewrite="# not in a revision",
+        page="sql-alterrole",
+        detect=_said(*ASKED),
     ),
     _Advice(
         id="avoid-domain-with-constraint",

@@ -13,7 +13,7 @@ from surefoot.trace.statement import Statement
 # What they name is missed by nobody but the table that they belong to.
 _DROPPED = frozenset({
     "function", "procedure", "aggregate", "type", "extension", "schema", "sequence", "operator",
-    "collation", "cast", "trigger", "rule",
+    "collation", "cast", "trigger", "rule", "foreign key",
 })  # fmt: skip
 
 
@@ -147,8 +147,8 @@ def _long_names(unit: TracedRevision) -> Iterator[Hit]:
 RULES = (
     Rule(
         id="avoid-dropping-an-object",
-        title="A function, type, trigger, sequence, extension or schema dropped, or a trigger "
-        "disabled",
+        title="A function, type, trigger, sequence, extension, schema or cascading foreign key "
+        "dropped, or a trigger disabled",
         consequence="the {noun} {name} is {done}; the running release fails, or works otherwise, "
         "where it relies on it",
         help="deploy a release that does not use it, then drop it in a contract revision; DROP … "

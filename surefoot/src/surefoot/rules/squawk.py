@@ -15,6 +15,9 @@ from pathlib import Path
 from surefoot.trace.statement import Statement
 
 TIMEOUT_S = 30
+# Rules of it that are used, and that it applies only where it is asked to.
+ASKED = ("ban-alter-role-options", "ban-alter-database-options", "ban-alter-system-options")
+_OPTIONS = ("--reporter=json", "--stdin-filepath=r.sql", *(f"--include={each}" for each in ASKED))
 # A statement of more characters is not shown to it.
 LONGEST = 100_000
 
@@ -40,7 +43,7 @@ def remarks(statements: Sequence[Statement], major: int) -> Sequence[Remark]:
         text += sql
         owners += [statement] * sql.count("\n")
     done = subprocess.run(  # noqa: S603 - the program beside this Python, or the one on the path
-        [program, "--reporter", "json", f"--pg-version={major}", "--stdin-filepath", "r.sql"],
+        [program, *_OPTIONS, f"--pg-version={major}"],
         input=text,
         capture_output=True,
         text=True,

@@ -60,6 +60,10 @@ UNION ALL SELECT 'rule', w.oid, rulename, ev_class,
     json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type)
     FROM pg_rewrite w JOIN pg_class c ON c.oid = ev_class
     WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'
+UNION ALL SELECT 'foreign key', oid, conname, conrelid,
+    json_build_object('deletes', confdeltype, 'updates', confupdtype)
+    FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND oid > {LAST_OF_SERVER}
+    AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
 UNION ALL SELECT 'extension', oid, extname, 0, '{{}}' FROM pg_extension WHERE oid > {LAST_OF_SERVER}
 UNION ALL SELECT 'schema', n.oid, n.nspname, 0,
     json_build_object('rights', {rights("nspacl", "'n'", "nspowner")})
