@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import subprocess
 from typing import Any, get_args
 
 import pytest
@@ -15,6 +16,7 @@ from surefoot.rules.findings import Level, Rule
 from surefoot.rules.registry import CHAPTERS, RULES
 from surefoot.rules.safe_form import filled
 
+_NAMED = re.compile(r"(?:avoid|require)-[a-z-]+")
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 
 
@@ -24,6 +26,30 @@ def test_the_page_is_current() -> None:
     assert PAGE.exists(), command
     page = PAGE.read_text("utf-8")
     assert page == reference(page), f"run {command}"
+
+
+def test_the_page_decides_on_each_rule_of_squawk() -> None:
+    """It knows their names, and those that are relayed are."""
+    found: dict[str, str] = {}
+    for row in PAGE.read_text("utf-8").partition("## The rules of squawk")[2].splitlines():
+        if match := re.fullmatch(r"\| ([a-z, -]+) \| ((?:measured|relayed|refuted).*) \|", row):
+            found |= dict.fromkeys(match[1].split(", "), match[2])
+    assert len(found) == 76
+    named = {each for said in found.values() for each in _NAMED.findall(said)}
+    assert named <= {*RULES}
+    relayed = [said for said in found.values() if said.startswith("relayed")]
+    assert {each for said in relayed for each in _NAMED.findall(said)} == {
+        rule.id for rule in RULES.values() if rule.seen == "squawk"
+    }
+    asked = [f"--include={name}" for name in found]
+    told = subprocess.run(
+        ["squawk", *asked, "--reporter=json", "--stdin-filepath=r.sql"],
+        input="SELECT 1;\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "invalid rule name" not in told.stderr
 
 
 def test_no_two_rules_have_one_id() -> None:
