@@ -234,3 +234,22 @@ async def test_a_plan_finds_what_sample_rows_do_not_meet(
     document = found.as_json()["revisions"][0]["statements"][0]
     assert document["not_seen"] is None
     assert document["expected"][0]["action"] == "update"
+
+
+@pytest.mark.parametrize(("zone", "rewrites"), [("UTC", False), ("Europe/Vienna", True)])
+async def test_timestamps_are_converted_in_the_time_zone_of_the_target(
+    empty_database: Database, tmp_path: Path, zone: str, rewrites: bool
+) -> None:
+    """In UTC only the catalog changes."""
+    chain = Chain(tmp_path / "chain")
+    chain.add("op.execute('CREATE TABLE t (at timestamp)')")
+    async with engine(empty_database.access, "migrate") as made:
+        await upgrade(Target.of(made, chain.ini))
+    name = empty_database.name
+    await execute(empty_database.url, f"ALTER DATABASE {name} SET timezone = '{zone}'")
+    chain.add("op.execute('ALTER TABLE t ALTER COLUMN at TYPE timestamptz')")
+    trying = replace(empty_database.access, scratch_url=empty_database.url)
+    found = await plan(Project.read(chain.ini), empty_database.access, trying=trying)
+    assert found.stopped_by is None
+    rules = [each.rule for each in found.findings]
+    assert ("require-utc-for-time-zone" in rules) == rewrites
