@@ -6,6 +6,8 @@ import ast
 import hashlib
 import re
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -43,7 +45,12 @@ def test_the_page_decides_on_each_rule_of_squawk() -> None:
     }
     asked = [f"--include={name}" for name in found]
     told = subprocess.run(
-        ["squawk", *asked, "--reporter=json", "--stdin-filepath=r.sql"],
+        [
+            str(Path(sys.executable).with_name("squawk")),
+            *asked,
+            "--reporter=json",
+            "--stdin-filepath=r.sql",
+        ],
         input="SELECT 1;\n",
         capture_output=True,
         text=True,
