@@ -44,6 +44,32 @@ async def test_a_run_ends_where_the_rows_of_all_branches_are(
 
 
 @pytest.mark.slow
+async def test_the_commands_of_a_message_name_all_rows(
+    branches: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """A database between the branches is adopted by the command that the refusal prints."""
+    url = empty_database.url
+    for to in ("2", "4"):
+        done = await launcher.alembic(branches, "upgrade", to, url=url)
+        assert done.code == 0, done.err
+    psql(empty_database, "DELETE FROM alembic_version")
+    refused = await launcher.alembic(branches, "upgrade", "head", url=url)
+    assert "`surefoot ops adopt 2 4 --reason …`" in refused.err, refused.err
+    adopt = ("ops", "adopt", "2", "4", "--reason", "emptied by hand")
+    shown = await launcher.surefoot(branches, *adopt, url=url)
+    assert shown.err == (
+        "0 differences between the database and the schema of 2, 4\n"
+        "Next: surefoot ops adopt 2 4 --reason … --execute\n"
+    )
+    done = await launcher.surefoot(branches, *adopt, "--execute", url=url)
+    assert done.code == 0, done.err
+    current = await launcher.alembic(branches, "current", url=url)
+    assert sorted(current.out.split()) == ["2", "4"]
+    stamped = await launcher.alembic(branches, "stamp", "2", "4", url=url)
+    assert "`surefoot ops stamp 2 4 --reason …`" in stamped.err, stamped.err
+
+
+@pytest.mark.slow
 async def test_a_revision_builds_on_what_it_depends_on(
     chain: Chain, launcher: Launcher, empty_database: Database, databases: Databases
 ) -> None:

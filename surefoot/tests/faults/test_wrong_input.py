@@ -130,6 +130,34 @@ SAYS = {
     ),
     "a revisions.lock that is binary": (2, "cannot be read: it is no text"),
     "an event trigger that refuses": (4, "FAILED ["),
+    "a ledger with another column": (
+        3,
+        "REFUSED [ledger-altered]  the table alembic_version_ledger is not the ledger as the "
+        "library made it: checksum is missing\n",
+    ),
+    "a ledger with a column of another type": (
+        3,
+        "REFUSED [ledger-altered]  the table alembic_version_ledger is not the ledger as the "
+        "library made it: statements is text and was integer\n",
+    ),
+    "a version table with a row twice": (
+        3,
+        "REFUSED [version-row-repeated]  alembic_version has several rows 0001: ",
+    ),
+    "a search path that leads nowhere": (
+        3,
+        "REFUSED [search-path-empty]  the search_path of this session (nowhere) leads to no schema",
+    ),
+}
+# Everything that looks at the two tables refuses for the same reason.
+LOOKING = (
+    *("alembic current", "alembic check", "alembic downgrade base", "alembic stamp head"),
+    *("alembic revision --autogenerate -m change", "surefoot plan", "surefoot drift"),
+)
+UNREADABLE = {
+    "a ledger with a column of another type": "ledger-altered",
+    "a version table with a row twice": "version-row-repeated",
+    "a search path that leads nowhere": "search-path-empty",
 }
 
 
@@ -141,6 +169,33 @@ async def test_the_sentence_says_what_is_wrong(
     await spoiled(chain, empty_database, name)
     result = await run("alembic upgrade head", name, chain, empty_database, server)
     assert (result.code, said in result.err) == (code, True), result.err
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("line", LOOKING)
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_nobody_takes_tables_that_cannot_be_read_for_base(
+    chain: Chain, empty_database: Database, server: Server, name: str, line: str
+) -> None:
+    """Each refuses; `current` may say what the table that can be read names."""
+    if name == "a ledger with a column of another type" and "--autogenerate" in line:
+        return  # it does not read the ledger
+    await spoiled(chain, empty_database, name)
+    result = await run(line, name, chain, empty_database, server)
+    assert (result.code, result.out in ("", "0001\n")) == (3, True), result
+    assert result.err.startswith(f"REFUSED [{UNREADABLE[name]}]  "), result.err
+
+
+async def test_a_row_too_many_goes_as_the_help_says(
+    chain: Chain, empty_database: Database, server: Server
+) -> None:
+    """The statements of the help run, and the next upgrade does."""
+    name = "a version table with a row twice"
+    await spoiled(chain, empty_database, name)
+    refused = await run("alembic upgrade head", name, chain, empty_database, server)
+    await execute(empty_database.url, refused.err.partition("by hand: ")[2])
+    done = await run("alembic upgrade head", name, chain, empty_database, server)
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize("command", ["current", "history"])

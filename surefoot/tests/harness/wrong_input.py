@@ -215,6 +215,14 @@ INPUTS: dict[str, Wrong] = {
     "a ledger with another column": Wrong(
         sql="ALTER TABLE alembic_version_ledger RENAME checksum TO sum"
     ),
+    "a ledger with a column of another type": Wrong(
+        sql="ALTER TABLE alembic_version_ledger ALTER statements TYPE text"
+    ),
+    "a version table with a row twice": Wrong(
+        sql="ALTER TABLE alembic_version DROP CONSTRAINT alembic_version_pkc;"
+        "INSERT INTO alembic_version TABLE alembic_version"
+    ),
+    "a search path that leads nowhere": Wrong(url=_parameter("options=-c%20search_path%3Dnowhere")),
     "an event trigger that refuses": Wrong(sql=_REFUSING),
     "a revision that is unknown": Wrong(
         arguments=lambda words: re.sub(r"\b(0001|head|base)\b", "nope", words)

@@ -1,6 +1,7 @@
 """`surefoot ops`: override a guard. Each command needs a reason, which the ledger keeps."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import click
@@ -40,27 +41,27 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("revision")
+@click.argument("revisions", nargs=-1, required=True)
 @reason_option
 @execute_option
-def stamp(revision: str, reason: str, execute: bool) -> None:
-    """Record that the database is at REVISION, whatever its schema is."""
-    _stamp(revision, reason, execute=execute, adopt=False)
+def stamp(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
+    """Record that the database is at REVISIONS, whatever its schema is."""
+    _stamp(revisions, reason, execute=execute, adopt=False)
 
 
 @command.command()
-@click.argument("revision")
+@click.argument("revisions", nargs=-1, required=True)
 @reason_option
 @execute_option
-def adopt(revision: str, reason: str, execute: bool) -> None:
-    """Adopt a database at REVISION, whatever its version table and its ledger say.
+def adopt(revisions: tuple[str, ...], reason: str, execute: bool) -> None:
+    """Adopt a database at REVISIONS, whatever its version table and its ledger say.
 
     For tables that were made without revisions; for revisions that plain Alembic, offline SQL or a
     hand applied; after revisions were squashed or renamed; after a version table or a ledger was
     lost. The ledger keeps the old rows and gets one for each revision that it lacks, has too many,
     or has with another file.
     """
-    _stamp(revision, reason, execute=execute, adopt=True)
+    _stamp(revisions, reason, execute=execute, adopt=True)
 
 
 @command.command("accept-checksum")
@@ -73,26 +74,28 @@ def accept(revision: str, reason: str) -> None:
     output.narrate(f"OK  {revision} is accepted as {row.checksum[:8]}…; the ledger keeps why")
 
 
-def _stamp(revision: str, reason: str, *, execute: bool, adopt: bool) -> None:
-    expected = asyncio.run(_expected(project(), database(), revision))
+def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool) -> None:
+    expected = asyncio.run(_expected(project(), database(), revisions))
     found = on_target(catalog_of)
     differences = deviations(expected, found)
     if differences:
         output.answer("\n".join(listing(differences)))
     count = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
-    output.narrate(f"{count} between the database and the schema of {revision}")
+    output.narrate(f"{count} between the database and the schema of {', '.join(revisions)}")
     if not execute:
         verb = "adopt" if adopt else "stamp"
-        output.narrate(f"Next: {names.command()} ops {verb} {revision} --reason … --execute")
+        named = f"{verb} {names.arguments(revisions)}"
+        output.narrate(f"Next: {names.command()} ops {named} --reason … --execute")
         return
     stamped = partial(upgrade.stamp, reason=reason, adopt=adopt, listen=output.tell)
-    on_target(lambda target: stamped(target, revision))
+    on_target(lambda target: stamped(target, revisions))
 
 
-async def _expected(of: Project, database: Database, revision: str) -> Catalog:
+async def _expected(of: Project, database: Database, revisions: Sequence[str]) -> Catalog:
     """The catalog that the revisions give on a scratch database."""
     async with scratch(database, of) as engine:
         target = Target.of(engine, of)
-        if revision != "base":
-            await upgrade.upgrade(target, revision)
+        for revision in revisions:
+            if revision != "base":
+                await upgrade.upgrade(target, revision)
         return await catalog_of(target)

@@ -132,7 +132,7 @@ async def _ask(name: str, question: Callable[[], Awaitable[str]]) -> Answer:
 
 
 def _ledger(connection: Connection, project: Project) -> str:
-    ledger = Ledger(project.version_table)
+    ledger, found = Ledger(project.version_table), heads_of(connection, project.version_table)
     if not ledger.exists(connection):
         return (
             "the table was dropped, with the record of all runs"
@@ -141,7 +141,6 @@ def _ledger(connection: Connection, project: Project) -> str:
         )
     ledger.verify(connection)
     rows = ledger.read(connection)
-    found = heads_of(connection, project.version_table)
     check_integrity(project.revisions(), found, applied(rows))
     began = unfinished(rows)
     left = f"; a step of {began.revision} is unfinished" if began else ""

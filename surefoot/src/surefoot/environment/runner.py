@@ -42,7 +42,7 @@ from surefoot.errors import (
     ModelsDiffer,
     TransactionAlreadyOpen,
 )
-from surefoot.ledger.glance import read
+from surefoot.ledger.glance import heads_of, read
 from surefoot.project import Project
 from surefoot.run.events import ignore
 from surefoot.run.interruption import Interruption
@@ -211,6 +211,9 @@ class Online:
     def _read(self, connection: Connection, script: ScriptDirectory, function: Function) -> None:
         command = command_name(context.config)
         recorder = Recorder(_name(connection), ignore)
+        # Alembic would take what it cannot read for base.
+        heads_of(connection, self.project.version_table)
+        connection.rollback()
         context.configure(
             connection=connection,
             fn=recorded(function, script, recorder, None),

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from surefoot.errors.names import command
+from surefoot.errors.names import arguments, command
 from surefoot.errors.refused import Refused
 
 
 class StampRefused(Refused):
     """The schema differs from the one that the revision to stamp gives."""
 
-    def __init__(self, database: str, revision: str, expected: str | None, found: str) -> None:
-        self.database, self.revision = database, revision
+    def __init__(
+        self, database: str, revisions: Sequence[str], expected: str | None, found: str
+    ) -> None:
+        self.database, self.revision = database, (revision := ", ".join(revisions) or "base")
+        first = f"`{command()} ops stamp {arguments(revisions)} --reason …`"
         self.expected, self.found = expected, found
         super().__init__(
             f"the schema of {database!r} is not what {revision} gives (fingerprint {found[:8]}…, "
@@ -19,7 +22,7 @@ class StampRefused(Refused):
             if expected
             else f"it is not known whether the schema of {database!r} is what {revision} gives: "
             f"revisions.lock has no comparable fingerprint for it; run `{command()} lock`",
-            help=f"`{command()} ops stamp {revision} --reason …` shows the difference first",
+            help=f"{first} shows the difference first",
         )
 
 
@@ -54,14 +57,14 @@ class RevisionInserted(Refused):
     """A revision was inserted before one that is already applied."""
 
     name: str
-    current: str
+    current: Sequence[str]
     says = (
         "{name} comes before {current}, which is applied, but was never applied itself: no upgrade "
         "would run it"
     )
     helps = (
         "give it the next number and build it on the newest revision; if its changes are in the "
-        "database, `{names.command} ops adopt {current} --reason …` records it"
+        "database, `{names.command} ops adopt {current!w} --reason …` records it"
     )
 
 
@@ -69,12 +72,14 @@ class RevisionUnrecorded(Refused):
     """Revisions were applied, and the ledger does not have them: plain Alembic, or a hand."""
 
     revisions: Sequence[str]
-    current: str
+    current: Sequence[str]
     says = (
         "the database is at {current}, and its ledger does not have {revisions}: something else "
         "than Surefoot applied them"
     )
-    helps = "`{names.command} ops adopt {current} --reason …` compares the schema and records them"
+    helps = (
+        "`{names.command} ops adopt {current!w} --reason …` compares the schema and records them"
+    )
 
 
 class LedgerContradicted(Refused):
@@ -95,6 +100,7 @@ class RevisionIdTooLong(Refused):
     revision: str
     length: int
     table: str
+    sql: str
     width: int
     says = (
         "the id {revision} has {length} characters, and {table}.version_num holds {width}: after "
@@ -102,7 +108,7 @@ class RevisionIdTooLong(Refused):
     )
     helps = (
         "give it a shorter id; or, as no revision can do it, by hand: create the table, or "
-        "ALTER TABLE {table} ALTER version_num TYPE varchar(255)"
+        "ALTER TABLE {sql} ALTER version_num TYPE varchar(255)"
     )
 
 
@@ -110,21 +116,54 @@ class VersionRowInvalid(Refused):
     """A row of the version table holds no revision id."""
 
     table: str
+    sql: str
     found: str
     says = "{table} has a row that is no revision: its version_num is {found}"
     helps = (
         "correct the row by hand, `{names.command} ledger` shows the revisions that were applied: "
-        "DELETE FROM {table} WHERE coalesce(version_num, '') = ''"
+        "DELETE FROM {sql} WHERE coalesce(version_num, '') = ''"
+    )
+
+
+class VersionRowRepeated(Refused):
+    """The version table names a revision twice."""
+
+    table: str
+    sql: str
+    revision: str
+    says = (
+        "{table} has several rows {revision}: its primary key was dropped, and a step of Alembic "
+        "moves one row"
+    )
+    helps = (
+        "keep one of them, by hand: DELETE FROM {sql} a USING {sql} b "
+        "WHERE a.version_num = b.version_num AND a.ctid > b.ctid; "
+        "ALTER TABLE {sql} ADD PRIMARY KEY (version_num)"
+    )
+
+
+class SearchPathEmpty(Refused):
+    """The search path leads to no schema, so no table of an unqualified name can be found."""
+
+    path: str
+    table: str
+    says = (
+        "the search_path of this session ({path}) leads to no schema: a table of an unqualified "
+        "name, such as {table}, cannot be found, whether it is there or not"
+    )
+    helps = (
+        "set it for the database or the role, such as "
+        "ALTER DATABASE … SET search_path = public; `SHOW search_path` shows it"
     )
 
 
 class LedgerAltered(Refused):
-    """The ledger lacks columns: somebody altered the table."""
+    """Somebody altered the ledger's table: its columns are not those that the library makes."""
 
     table: str
-    columns: Sequence[str]
-    says = "the ledger {table} lacks columns that every build has written: {columns}"
-    helps = "rename them back, or restore the table from a backup"
+    differences: Sequence[str]
+    says = "the table {table} is not the ledger as the library made it: {differences}"
+    helps = "alter these columns back, or restore the table from a backup"
 
 
 class LedgerEdited(Refused):

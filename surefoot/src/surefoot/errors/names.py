@@ -4,7 +4,8 @@ A message names the command that its reader has and the setting by the project's
 `names.use(Names("shop", {"database": "SHOP_DATABASE_URL"}))`, once per process.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 # Settings that are no field of Limits, where the project gives them no name.
@@ -67,6 +68,11 @@ def in_use() -> Names:
 def command() -> str:
     """The command as the user types it."""
     return _in_use.command
+
+
+def arguments(revisions: Iterable[str]) -> str:
+    """The revisions as a command of a shell takes them."""
+    return shlex.join(revisions) or "base"
 
 
 def setting(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from surefoot.errors import VersionRowInvalid
+from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
 from surefoot.ledger.table import TELLING, Ledger, Row, applied, was_used
 from surefoot.version_table import VersionTable
 
@@ -37,6 +37,11 @@ FROM in_force
 """  # noqa: S608 - as above
 
 
+_EXISTS = """
+SELECT to_regclass(:table) IS NOT NULL, current_schema() IS NULL, current_setting('search_path')
+"""
+
+
 @dataclass(frozen=True)
 class Glance:
     """The ids that the version table names, and the rows of the ledger in force.
@@ -58,7 +63,7 @@ def glance(
     It takes one statement at the head of a ledger without downgrades, elsewhere a second one, which
     reads both tables at one moment too.
 
-    On failure: ProgrammingError, where one of the tables does not exist; VersionRowInvalid.
+    On failure: ProgrammingError, where one of the tables does not exist; the errors of `ids`.
     """
     names, rows, has_ledger = Ledger(version_table).names, None, True
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
@@ -80,21 +85,29 @@ def heads_of(
 ) -> tuple[str, ...]:
     """The revisions that the version table names; none where it does not exist.
 
-    On failure: VersionRowInvalid.
+    On failure: SearchPathEmpty, and the errors of `ids`.
     """
     table = version_table.quoted
-    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+    exists, is_blind, path = connection.execute(text(_EXISTS), {"table": table}).one()
+    if not exists:
+        if is_blind and version_table.schema is None:
+            raise SearchPathEmpty(path, version_table.name)
         return ()
     names = f"SELECT version_num FROM {table} ORDER BY version_num"  # noqa: S608 - quoted
     return ids(connection.exec_driver_sql(names).scalars(), version_table)
 
 
 def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> tuple[str, ...]:
-    """The revision ids in the rows of a version table. On failure: VersionRowInvalid."""
-    rows = tuple(found)
-    for row in rows:
+    """The revision ids in the rows of a version table.
+
+    On failure: VersionRowInvalid, VersionRowRepeated.
+    """
+    rows, named = tuple(found), (version_table.name, version_table.quoted)
+    for number, row in enumerate(rows):
         if not isinstance(row, str) or not row:
-            raise VersionRowInvalid(version_table.name, "NULL" if row is None else repr(row))
+            raise VersionRowInvalid(*named, "NULL" if row is None else repr(row))
+        if row in rows[:number]:
+            raise VersionRowRepeated(*named, row)
     return rows
 
 

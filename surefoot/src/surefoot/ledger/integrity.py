@@ -29,7 +29,7 @@ def check_integrity(
     # This first: the revision after an inserted one builds on it, and so was edited as well.
     unrecorded = [r for r in revisions if r.id in below and r.id not in recorded]
     if unrecorded:
-        newest = ", ".join(sorted(in_database))
+        newest = sorted(in_database)
         if any(head in recorded for head in in_database):
             raise RevisionInserted(f"{unrecorded[0].id}_{unrecorded[0].slug}", newest)
         raise RevisionUnrecorded([revision.id for revision in unrecorded], newest)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.errors import DatabaseDiverged, Refused
-from surefoot.errors.names import command
+from surefoot.errors.names import arguments, command
 from surefoot.ledger.integrity import Stranger, check_integrity, strangers
 from surefoot.ledger.table import Row
 from surefoot.version_table import VersionTable
@@ -96,22 +96,22 @@ def _contradiction(
     table: str,
     has_ledger: bool,
 ) -> Contradiction | None:
-    newest = (
-        _listed(heads(revisions)) if recorded is None else next(reversed(list(recorded)), "REV")
-    )
+    ids = {revision.id for revision in revisions}
+    in_force = ids if recorded is None else set(recorded)
+    newest = sorted(heads([each for each in revisions if each.id in in_force]))
+    if recorded and not in_force <= ids:
+        newest = [next(reversed(list(recorded)))]
     adopt = f"`{command()} ops adopt {{}} --reason …` records where the schema is"
     by_hand = (
         f"{table} was written by somebody else: `{command()} ledger` shows what was done, "
-        f"{adopt.format(newest)}"
+        f"{adopt.format(arguments(newest) if newest else 'REV')}"
     )
-    ids = {revision.id for revision in revisions}
-    in_force = ids if recorded is None else set(recorded)
     if unknown := found - ids - in_force:
         return Contradiction(
             f"it is at {_listed(unknown)}, which neither this build nor its ledger knows", _LOST
         )
     if in_force and not found:
-        return Contradiction(f"{table} is empty, and the ledger is at {newest}", by_hand)
+        return Contradiction(f"{table} is empty, and the ledger is at {', '.join(newest)}", by_hand)
     known = found & ids
     if found - ids:
         # A newer build was here: it knows more of the order than this one.

@@ -8,8 +8,9 @@ something ends with a `measured` row, which holds the fingerprint of the schema 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -40,8 +41,8 @@ CREATE TABLE {{table}} (
     phase text NOT NULL,
     outcome text NOT NULL CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES}),
     checksum text NOT NULL,
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
     duration_s double precision NOT NULL
         GENERATED ALWAYS AS (extract(epoch FROM finished_at - started_at)) STORED,
     statements integer NOT NULL,
@@ -55,6 +56,14 @@ CREATE TABLE {{table}} (
     previous_sha256 text NOT NULL,
     row_sha256 text NOT NULL
 )
+"""
+# Its columns by name and type.
+_COLUMN = re.compile(r"^    (\w+) ([a-z ]+?)(?: NOT NULL| PRIMARY|,|$)", re.MULTILINE)
+_TYPES_MADE = dict(_COLUMN.findall(_CREATE))
+_ADDED_LATER = ("requires_code",)
+_COLUMNS = """
+SELECT json_object_agg(attname, format_type(atttypid, NULL)) FROM pg_attribute
+WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
 """
 # The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.
 _NARROW = """
@@ -156,8 +165,18 @@ class Ledger:
         }
 
     def exists(self, connection: Connection) -> bool:
-        known = text("SELECT to_regclass(:name) IS NOT NULL")
-        return bool(connection.scalar(known, {"name": self.names["table"]}))
+        """Whether there is the table. On failure: LedgerAltered, where it has other columns."""
+        found = connection.scalar(text(_COLUMNS), {"name": self.names["table"]})
+        if found is None:
+            return False
+        different = [
+            f"{name} is {found[name]} and was {type_}" if name in found else f"{name} is missing"
+            for name, type_ in _TYPES_MADE.items()
+            if found.get(name) != type_ and (name in found or name not in _ADDED_LATER)
+        ]
+        if different:
+            raise LedgerAltered(self.name, different)
+        return True
 
     def create(self, connection: Connection) -> None:
         """Create the table. The caller holds the migration mutex, so no other run does the same."""
@@ -198,15 +217,13 @@ class Ledger:
         return connection.exec_driver_sql(statement).rowcount == 1
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first. On failure: LedgerAltered."""
+        """Every row, oldest first, of a table that `exists`."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
         known = {field.name for field in fields(Row)}
-        if lacking := {f.name for f in fields(Row) if f.default is MISSING} - set(rows.keys()):
-            raise LedgerAltered(self.name, sorted(lacking))
         return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
 
     def rows(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first; none where there is no ledger."""
+        """Every row, oldest first; none where there is no ledger. On failure: LedgerAltered."""
         return self.read(connection) if self.exists(connection) else ()
 
     def was_dropped(self, connection: Connection) -> bool:

@@ -7,7 +7,7 @@ await upgrade(Target.of(engine), "head")   from a FastAPI lifespan, a test, a sc
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -89,13 +89,13 @@ async def downgrade(
 
 async def stamp(
     target: Target,
-    revision: str,
+    revision: str | Sequence[str],
     *,
     reason: str | None = None,
     adopt: bool = False,
     listen: Listen | None = None,
 ) -> Report:
-    """Record that the database is at `revision`; with a reason, whatever its schema is.
+    """Record that the database is at `revision`, or at several; with a reason, whatever it has.
 
     With a reason, whatever version table and ledger said before is replaced.
 
@@ -151,14 +151,15 @@ async def accept_checksum(
 
 async def _run(
     target: Target,
-    function: Callable[[Config, str], None],
-    revision: str,
+    function: Callable[[Config, Any], None],
+    revision: str | Sequence[str],
     signals: bool = False,
     **attributes: Any,
 ) -> Report:
     compat.install()
     config = Config(target.ini)
-    config.attributes.update(destination=revision, limits=target.limits, **attributes)
+    named = revision if isinstance(revision, str) else names.arguments(revision)
+    config.attributes.update(destination=named, limits=target.limits, **attributes)
     interruption = config.attributes["interruption"] = Interruption(target.engine)
 
     def call(connection: Connection) -> None:

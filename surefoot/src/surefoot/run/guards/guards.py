@@ -18,7 +18,7 @@ from surefoot.errors import (
     ServicesAlive,
     StampRefused,
 )
-from surefoot.errors.names import command
+from surefoot.errors.names import arguments, command
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.services import Service, intolerant, living
 from surefoot.run.events import BackupStarted, ServicesWaiting, Warned
@@ -39,8 +39,7 @@ def compare_with_stamp(run: Run, stamped: Sequence[str]) -> None:
     of = run.project
     found = snapshot(run.connection, of.schemas, version_table=of.version_table).fingerprint()
     if found != expected:
-        named = ", ".join(stamped) or "base"
-        raise StampRefused(run.recorder.database, named, expected, found)
+        raise StampRefused(run.recorder.database, stamped, expected, found)
 
 
 def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]) -> None:
@@ -160,5 +159,6 @@ async def _backed_up(command: str) -> str:
 
 def _command(about: PlannedRevision) -> str:
     if about.direction == "downgrade":
-        return f"{command()} downgrade {', '.join(about.after) or 'base'}"
+        # To one of several: what does not build on it stays.
+        return f"{command()} downgrade {arguments(about.after[:1])}"
     return f"{command()} upgrade {about.revision}"

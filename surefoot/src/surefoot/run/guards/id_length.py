@@ -29,4 +29,4 @@ def refuse_long_ids(run: Run, revisions: Sequence[Revision]) -> None:
     # A type without a width has a negative one.
     if found is None or 0 <= found < len(longest.id):
         width = ALEMBICS_LENGTH if found is None else found
-        raise RevisionIdTooLong(longest.id, len(longest.id), table.name, width)
+        raise RevisionIdTooLong(longest.id, len(longest.id), table.name, table.quoted, width)

@@ -9,7 +9,7 @@ from surefoot.catalog import snapshot
 from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.compat.alembic import ensure_version_table
 from surefoot.errors import DatabaseAhead, LedgerContradicted, NotAdopted
-from surefoot.errors.names import command
+from surefoot.errors.names import arguments, command
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
@@ -125,7 +125,8 @@ class Bookkeeping:
         """
         for head in sorted(found):
             if head in ancestors(self._revisions, set(found) - {head}):
-                at = next(reversed(self._in_force), "REV")
+                known = [each for each in self._revisions if each.id in self._in_force]
+                at = arguments(sorted(heads(known))) if known else "REV"
                 raise LedgerContradicted(
                     self._run.recorder.database,
                     f"of its rows {', '.join(sorted(found))} one builds on another",
