@@ -58,9 +58,13 @@ def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObjec
         case "make":
             return new is not None and new.not_null and not new.has_own_value
         case "retype":
-            return old is None or new is None or not is_widening(old.type, new.type)
+            if old is None or new is None or old.collation != new.collation:
+                return True
+            return not is_widening(old.type, new.type)
         case "default":
             return new is None or (new.default is None and new.identity is None)
+        case "change":
+            return bool(old and old.generated and not (new and new.generated))
         case "identity":
             return new is None or (new.identity or "ALWAYS").startswith("ALWAYS")
     return action in _FORBIDS
@@ -68,10 +72,11 @@ def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObjec
 
 def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     before, after = comparison.sides(key)
-    item = after or before
+    drops = action in ("drop", "unbuild")
+    item = before if drops else after or before
     unique = isinstance(item, Index) and item.unique
     kind = item.type if isinstance(item, Constraint) else None
-    if action in ("drop", "unbuild"):
+    if drops:
         # ON CONFLICT needs the key that it names; rows go with those that they refer to.
         acts = isinstance(item, Constraint) and _ACTS.search(item.definition)
         return unique or kind in ("unique", "primary key", "exclusion") or bool(acts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.difference import Difference, Terms, at, differences, losing
+from surefoot.rules.difference import Difference, Terms, at, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 
 _TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
@@ -98,9 +98,9 @@ def _without_security(terms: Terms) -> Terms:
     return {name: value for name, value in terms.items() if name != "secured"}
 
 
-def _sequences(unit: TracedRevision) -> Iterator[Hit]:
-    """Sequences that end earlier, or give a number again."""
-    for its in differences(unit):
+def _bounds(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Sequences that end earlier, or that begin again."""
+    for its in left:
         if its.noun == "sequence" and its.former and its.now:
             (most, least, step, cycles), old = its.now["sequence"], its.former["sequence"]
             if most < old[0] or least > old[1]:
@@ -109,6 +109,11 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
                 yield at(its, what="gives the same numbers again after the last one")
             elif (step > 0) != (old[2] > 0):
                 yield at(its, what="counts in the other direction")
+
+
+def _sequences(unit: TracedRevision) -> Iterator[Hit]:
+    """Also those that are set to a number, in every phase."""
+    yield from losing(_bounds)(unit)
     made = {e.relation for _, e in unit.effects("created", fresh=True)}
     for statement in unit.statements:
         if (match := _SETS.search(statement.sql)) and match[1].lower() not in made:
