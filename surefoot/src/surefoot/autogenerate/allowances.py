@@ -1,14 +1,15 @@
-"""Allowances for rules that PostgreSQL or the models make a revision break.
+"""The rules that a planned revision may break, with the reason for the reviewer.
 
-A rule about the design of a schema asks for another schema. Autogenerate writes the schema that the
-models declare, and writes an `# allow` comment with that reason for the reviewer.
+PostgreSQL has no safe form for some changes, and the planner keeps some in one transaction. A rule
+about the design of a schema asks for another schema than the models declare. The trace of the new
+file tells which rules it breaks: only those get an `# allow` comment.
 """
 
 from collections.abc import Iterable
 
-from surefoot.autogenerate.change import Allowance
 from surefoot.rules.findings import Finding
 from surefoot.rules.registry import RULES
+from surefoot.rules.suppressions import comment
 
 # Rules about the design of a schema.
 _DESIGN = frozenset({
@@ -17,7 +18,7 @@ _DESIGN = frozenset({
     "avoid-timestamp-without-time-zone", "require-index-for-foreign-key",
 })  # fmt: skip
 _WINDOW = "check the size of the table, and run this while nobody uses it"
-# Why a rule cannot be kept.
+# Why a planned revision cannot keep a rule.
 _REASONS = {
     "avoid-stored-generated-column": "PostgreSQL can add a stored column only by a rewrite; "
     f"{_WINDOW}, or declare it virtual (PostgreSQL 18)",
@@ -25,40 +26,38 @@ _REASONS = {
     "avoid-exclusion-constraint": "PostgreSQL builds its index only under ACCESS EXCLUSIVE, and "
     f"cannot use an existing one; {_WINDOW}",
     # Of a column, or of all columns of an enum.
-    "avoid-type-change": "a dependent object prevents a swap of columns, so the table is "
+    "avoid-type-change": "no second column can be filled and swapped in, so the table is "
     f"rewritten; {_WINDOW}",
     "avoid-renaming-an-enum-value": "a value has one name at a time; the old release is replaced "
     "as this runs",
     "require-not-valid-domain-check": "PostgreSQL has no NOT VALID for the NOT NULL of a domain, "
     f"and blocks writes during the scan; {_WINDOW}",
-    # A column of a domain with constraints.
     "avoid-column-of-constrained-domain": "PostgreSQL rewrites the table to check whether the "
     f"domain accepts null; {_WINDOW}",
-    # A sequence that is named after its table or column.
-    "avoid-renaming": "releases use the sequence only through its column",
+    "avoid-renaming-a-column": "the rename was declared; the releases are replaced at the same "
+    "moment",
+    "avoid-renaming": "the rename was declared, or is of a sequence that follows a declared one; "
+    "the releases are replaced at the same moment",
     "avoid-reference-with-its-column": "before PostgreSQL 18 a foreign key of a partitioned table "
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }
+MISSING = "would be missing between two transactions"
+# Of a revision whose docstring names the objects.
+_TOGETHER = frozenset({"avoid-locking-two-tables", "avoid-work-under-access-exclusive"})
 
 
-def unavoidable(rule: str) -> tuple[Allowance, ...]:
-    """The allowance for a rule that a change cannot keep."""
-    return (Allowance(rule, _REASONS[rule]),)
+def allowances(findings: Iterable[Finding], source: str) -> list[str]:
+    """The comments for the rules that a planned revision was found to break.
+
+    `source` is the text of its file.
+    """
+    reasons = dict(_REASONS)
+    reasons |= {rule: f"the models declare {_lower(RULES[rule].title)}" for rule in _DESIGN}
+    if MISSING in " ".join(source.split()):
+        reasons |= dict.fromkeys(_TOGETHER, f"dropped and created again, objects {MISSING}")
+    broken = sorted({each.rule for each in findings} & {*reasons})
+    return [comment(rule, reasons[rule]) for rule in broken]
 
 
-def merged(allowances: Iterable[Allowance]) -> list[Allowance]:
-    """One allowance for each rule, with all its reasons."""
-    reasons: dict[str, dict[str, None]] = {}
-    for rule, reason in allowances:
-        reasons.setdefault(rule, {})[reason] = None
-    return [Allowance(rule, "; ".join(reasons[rule])) for rule in sorted(reasons)]
-
-
-def as_declared(findings: Iterable[Finding]) -> list[Allowance]:
-    """The allowances for the rules about design that a revision was found to break."""
-    broken = sorted({each.rule for each in findings} & _DESIGN)
-    titles = {each: RULES[each].title for each in broken}
-    return [
-        Allowance(each, f"the models declare {of[:1].lower()}{of[1:]}")
-        for each, of in titles.items()
-    ]
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -66,13 +65,6 @@ class Turn(enum.IntEnum):
     TABLES = 18
 
 
-class Allowance(NamedTuple):
-    """A rule that a revision breaks, and the reason."""
-
-    rule: str
-    reason: str
-
-
 class Change(ops.OpContainer):
     """One change. `ops` does it, `undo` takes it back, both in the order in which they run.
 
@@ -89,8 +81,6 @@ class Change(ops.OpContainer):
     title = ""
     # A note on preconditions or consequences.
     about = ""
-    # The rules that it cannot avoid breaking.
-    allow: tuple[Allowance, ...] = ()
 
     def __init__(
         self,
@@ -112,11 +102,10 @@ class Change(ops.OpContainer):
         group: str = "",
         title: str = "",
         about: str = "",
-        allow: tuple[Allowance, ...] = (),
     ) -> Change:
         """The change with its place among the revisions."""
         self.turn, self.group, self.title, self.about = turn, group, title, about
-        self.allow, self.is_placed = allow, True
+        self.is_placed = True
         return self
 
     def reverse(self) -> Change:

@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.allowances import unavoidable
-from surefoot.autogenerate.change import REWRITE, Allowance, Change, Stage, Turn
+from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.constraints import forbid_null
@@ -78,20 +77,11 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 
 def _rewriting(change: Change, comparison: Comparison, key: Key) -> Change:
-    allow = rewrites(comparison, key)
-    return change.at(Turn.REWRITE, key.name, f"Add {key.name}", REWRITE, allow) if allow else change
-
-
-def rewrites(comparison: Comparison, key: Key) -> tuple[Allowance, ...]:
-    """The allowance for adding a column that rewrites a table in use."""
     column = comparison.models.one(Column, key)
     writes = fills_rows(column) or checked_domain(comparison, key)
     if not (writes and comparison.is_in_use(column.table)):
-        return ()
-    if column.identity:
-        return unavoidable("avoid-identity-column")
-    generated = "avoid-stored-generated-column"
-    return unavoidable(generated if column.generated else "avoid-column-of-constrained-domain")
+        return change
+    return change.at(Turn.REWRITE, key.name, f"Add {key.name}", REWRITE)
 
 
 def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -211,9 +201,7 @@ def _retype(comparison: Comparison, key: Key) -> list[Change]:
     do = retype(expected, comparison.models, up, default=default)
     undo = retype(found, comparison.database, down, default=default)
     about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
-    written = about and comparison.is_in_use(found.table)
-    allow = unavoidable("avoid-type-change") if written else ()
-    change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about, allow=allow)
+    change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about)
     return [change] if in_one else _without_default(key, found, expected, [change])
 
 

@@ -6,7 +6,6 @@ NOT NULL is added in the same way.
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.indexes import build, can_swap, index_of_key, swap_key, using_index
@@ -45,11 +44,10 @@ def constraint_parts(
     elif not in_use or change.action == "validate":
         yield change
     elif constraint.type == "exclusion":
-        allow, title = unavoidable("avoid-exclusion-constraint"), f"Add {name}"
         if key in comparison.database.objects:
-            yield change.at(Turn.MAIN, allow=allow)  # in place of the old one
+            yield change.at(Turn.MAIN)  # in place of the old one
         else:
-            yield change.at(Turn.REWRITE, key.name, title, REWRITE, allow)
+            yield change.at(Turn.REWRITE, key.name, f"Add {name}", REWRITE)
     else:
         yield from _key(change, key, constraint, comparison, moved)
 

@@ -8,7 +8,6 @@ comes last, in a revision of its own.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.object_operations import step
@@ -74,5 +73,4 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
             "backfill the rows that have none, in batches and outside of a revision."
         )
         forbid = step(Stage.STATE, key, state, replace(state, not_null=True), "required")
-        why, title = unavoidable("require-not-valid-domain-check"), f"Forbid null in {key.name}"
-        yield forbid.at(Turn.REQUIRE, key.name, title, about, why)
+        yield forbid.at(Turn.REQUIRE, key.name, f"Forbid null in {key.name}", about)

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison
@@ -51,8 +50,7 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         values = rename.old, rename.new
         do, undo = (Call("rename_enum_value", key.name, *each) for each in (values, values[::-1]))
         change = Change(Stage.TYPES, [note, do], [undo], "rename", key)
-        allow = unavoidable("avoid-renaming-an-enum-value")
-        yield change.at(Turn.MAIN, about=_RENAMED, allow=allow)
+        yield change.at(Turn.MAIN, about=_RENAMED)
     elif steps is not None:
         aside, again = _around(comparison, key)
         added = [step for step in steps if isinstance(step, AddEnumValueOp)]
@@ -67,7 +65,7 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         yield from swap(key, comparison)
     else:
         change = Change(Stage.ENUMS, [there], [back], "replace", key)
-        yield change.at(Turn.MAIN, allow=unavoidable("avoid-type-change") if columns else ())
+        yield change.at(Turn.MAIN)
 
 
 def _around(

@@ -20,7 +20,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction
 
-from surefoot.autogenerate.allowances import merged
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.objects import diff_objects
@@ -39,7 +38,6 @@ from surefoot.autogenerate.renames import (
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.errors import MessageMissing, UsageError
-from surefoot.rules.suppressions import comment
 
 __all__ = [
     "RevisionTexts",
@@ -165,8 +163,7 @@ def process_revision_directives(
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if planned.title and planned.about else (RevisionText.why,)
         why = "\n\n".join(map(docstring, (*purpose, *planned.about, *doubts)))
-        allow = tuple(comment(*each) for each in merged(planned.allow))
-        text = RevisionText(why, narrows, unmeasured(), unmeasured(), allow)
+        text = RevisionText(why, narrows, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     _ask(doubtful)
 

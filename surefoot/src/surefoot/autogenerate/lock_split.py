@@ -8,7 +8,8 @@ stays in one revision: between two it would be missing.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from surefoot.autogenerate.change import Allowance, Change, Stage
+from surefoot.autogenerate.allowances import MISSING
+from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.columns import fills_rows
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.domains import tables_of
@@ -37,18 +38,18 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
     for part in parts:
         key, leaves = part.key, part.stage in _LEAVES
         tables = set() if key is None else set(_locked(part.action, key, comparison))
-        broken = ["avoid-locking-two-tables"] if held and tables - held - made else []
-        if held and key and not leaves and _works(part.action, key, comparison):
-            broken.append("avoid-work-under-access-exclusive")
+        broken = bool(held and tables - held - made)
+        broken |= bool(held and key and not leaves and _works(part.action, key, comparison))
         if broken and not away:
             revisions.append([])
-            made, held, broken = set(), set(), []
+            made, held, broken = set(), set(), False
         coming[key] -= 1
         if key and leaves and coming[key] > 0:
             away.add(key)
-        names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
-        reason = f"{names} would be missing between two transactions"
-        part.allow += tuple(Allowance(rule, reason) for rule in broken)
+        if broken and not any(MISSING in each.about for each in revisions[-1]):
+            names = ", ".join(f"the {each.kind} {each.name}" for each in sorted(away))
+            told = f"One transaction holds several locks, or works under one: {names} {MISSING}."
+            part.about = f"{part.about} {told}".strip()
         away = {each for each in away if coming[each] > 0}
         revisions[-1].append(part)
         held |= tables

@@ -11,7 +11,7 @@ from collections import abc
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from surefoot.autogenerate.change import Allowance, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.columns import numbered
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
@@ -39,7 +39,6 @@ class RevisionPlan:
     # None where the developer's message is the title.
     title: str | None
     about: tuple[str, ...] = ()
-    allow: tuple[Allowance, ...] = ()
 
 
 def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
@@ -75,7 +74,6 @@ def plan(
             tuple(group),
             None if group is named else _title(group),
             tuple(dict.fromkeys(part.about for part in group if part.about)),
-            tuple(dict.fromkeys(each for part in group for each in part.allow)),
         )
         for group in grouped
     ]

@@ -15,8 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
-from surefoot.autogenerate.allowances import unavoidable
-from surefoot.autogenerate.change import Allowance, Change, Stage, Turn
+from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
@@ -24,7 +23,6 @@ from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
 _FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
-_DECLARED = "the rename was declared; the releases are replaced at the same moment"
 _RENAMED = (
     "A release knows either {old} or {new}: one that uses the old name fails afterwards, and one "
     "that uses the new name fails before. Before this runs: have the next release ready, and "
@@ -71,15 +69,12 @@ class Rename:
         change = Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
         old, new = self.former.name, self.key.name
         if self.kind not in ("table", "column"):
-            allow = unavoidable("avoid-renaming") if self.kind == "sequence" else ()
-            yield change.at(Turn.RENAME, allow=allow)
+            yield change.at(Turn.RENAME)
         elif covered and self.kind == "table":
             yield from _covered(change, old, new)
         else:
-            rule = "avoid-renaming-a-column" if self.kind == "column" else "avoid-renaming"
-            allow = (Allowance(rule, _DECLARED),)
             about = _RENAMED.format(old=old, new=new)
-            yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about, allow)
+            yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
 
     def _operation(self) -> MigrateOperation:
         if self.kind == "column":

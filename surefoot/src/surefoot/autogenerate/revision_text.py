@@ -18,8 +18,6 @@ class RevisionText:
     phase: str = "contract"
     locks: str = "<which locks, on which tables, for how long>"
     undo: str = "<the effect of the downgrade, and the data that it cannot restore>"
-    # Comments that allow the rules that it breaks, with reasons.
-    allow: tuple[str, ...] = ()
 
 
 def unmeasured() -> str:

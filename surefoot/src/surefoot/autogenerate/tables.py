@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.allowances import unavoidable
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.columns import column_changes, identity, rewrites
+from surefoot.autogenerate.columns import column_changes, identity
 from surefoot.autogenerate.comparison import Comparison, changed
-from surefoot.autogenerate.object_operations import refers_to, step
+from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import Call, Note, sql
 from surefoot.autogenerate.table_operations import add_column, create_table, drop_column
@@ -46,10 +45,7 @@ def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
 
 def _create(comparison: Comparison, table: str) -> Change:
     make, drop = _made(comparison, comparison.models, table), [Call("drop_table", table)]
-    refers = any(refers_to(each) in comparison.kept_tables for each in comparison.inline[table])
-    allow = unavoidable("avoid-reference-with-its-column") if refers else ()
-    made = Change(Stage.TABLES, make, drop, "make", Key("table", table))
-    return made.at(Turn.MAIN, allow=allow)
+    return Change(Stage.TABLES, make, drop, "make", Key("table", table))
 
 
 def _drop(comparison: Comparison, table: str) -> Change:
@@ -83,7 +79,7 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
             add = add_column(comparison.models.one(Column, key), comparison.models)
             before.append(Change(Stage.AWAY, [drop], back, "remake", key))
             made = Change(Stage.TABLES, add, [drop], "remake", key)
-            after.append(made.at(Turn.MAIN, allow=rewrites(comparison, key)))
+            after.append(made.at(Turn.MAIN))
     return before, after
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from surefoot.autogenerate.allowances import as_declared, merged
-from surefoot.autogenerate.change import Allowance
+from surefoot.autogenerate.allowances import allowances
 from surefoot.autogenerate.revision_text import RevisionTexts, unmeasured
 from surefoot.chain.revisions import Revision
 from surefoot.linting.lint import Linted, judged
@@ -15,11 +14,9 @@ from surefoot.planning.statistics import Statistics
 from surefoot.planning.undo import Undo, undos
 from surefoot.rules.findings import TracedRevision, examine
 from surefoot.rules.registry import RULES
-from surefoot.rules.suppressions import comment, suppressions
 from surefoot.trace.lock_modes import STRENGTH
 from surefoot.trace.statement import Statement
 
-_ALLOWED = re.compile(r"^# allow .*\n(?:# {2,}.*\n)*", re.MULTILINE)
 _UPGRADE = re.compile(r"\n+(?=def upgrade\()")
 _WORK = (", catalogue change only", " while rows are read", " while rows are rewritten")
 
@@ -57,19 +54,11 @@ def measured(unit: TracedRevision, linted: Linted, chain: Sequence[Revision], ma
         line("Locks", unmeasured()), line("Locks", f"{_locks(unit.statements)}.")
     )
     source = source.replace(line("Undo", unmeasured()), line("Undo", _undo(undo, back)))
-    found = examine(unit, RULES.values(), major)
-    broken = {each.rule for each in found}
-    stated = (
-        Allowance(e.rule, e.reason)
-        for e in suppressions(source)
-        if e.rule in broken and e.lines is None
-    )
-    allowed = merged((*as_declared(found), *stated))
-    comments = "".join(f"\n{comment(*each)}" for each in allowed)
-    if not comments and not _ALLOWED.search(source):
+    if source == unit.source:  # the planner did not write it
         return source
-    apart = f"\n{comments}\n\n\n" if comments else "\n\n\n"
-    return _UPGRADE.sub(lambda _: apart, _ALLOWED.sub("", source), count=1)
+    comments = allowances(examine(unit, RULES.values(), major), source)
+    apart = "\n".join(["\n", *comments, "\n\n"]) if comments else "\n\n\n"
+    return _UPGRADE.sub(lambda _: apart, source, count=1)
 
 
 def _locks(statements: Iterable[Statement]) -> str:

@@ -26,13 +26,6 @@ branch_labels = ${page.literal(branch_labels)}
 % if depends_on:
 depends_on = ${page.literal(depends_on)}
 % endif
-<% allowed = page.of(up_revision).allow %>\
-% if allowed:
-
-% endif
-% for comment in allowed:
-${comment}
-% endfor
 
 
 def upgrade() -> None:
