@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from surefoot.autogenerate.indexes import index_of_key, using_index
 from surefoot.autogenerate.object_operations import index_call
 from surefoot.autogenerate.objects import ObjectDiff, diff_objects
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.renames import Rename, parse_renames
+from surefoot.autogenerate.renames import Rename, candidates, parse_renames
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.autogenerate.table_operations import (
     add_column,
@@ -326,3 +327,38 @@ def test_a_check_says_each_operation_in_words(
 ) -> None:
     """With the table, whatever the order of the arguments."""
     assert [in_words(each.to_diff_tuple()) for each in operations] == [said]
+
+
+def test_twice_the_tables_take_twice_the_work() -> None:
+    """Of the plan and the question after renames: nothing looks at all tables for each of them."""
+    few, many = (_calls(_schema(tables, 5), _schema(tables, 6)) for tables in (40, 80))
+    assert many < 2.5 * few
+
+
+def _schema(tables: int, columns: int) -> Catalog:
+    objects: dict[Key, SchemaObject] = {}
+    order = {f"t{n}": tuple(f"c{column}" for column in range(columns)) for n in range(tables)}
+    for table, names in order.items():
+        objects[Key("table", table)] = replace(TABLE, name=table)
+        objects[Key("constraint", f"{table}.pk")] = replace(KEY, table=table)
+        for name in names:
+            objects[Key("column", f"{table}.{name}")] = replace(COLUMN, table=table, name=name)
+    return Catalog(objects, column_order=order)
+
+
+def _calls(database: Catalog, models: Catalog) -> int:
+    count = 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    comparison = Comparison(database, models, major=18)
+    sys.setprofile(counted)
+    try:
+        diff = diff_objects(comparison)
+        plan(changes_between(comparison, diff), comparison, diff)
+        list(candidates(database, models))
+    finally:
+        sys.setprofile(None)
+    return count

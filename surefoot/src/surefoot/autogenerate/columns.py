@@ -20,12 +20,11 @@ from surefoot.autogenerate.rendering import ContinueSequence, set_default, set_n
 from surefoot.autogenerate.table_operations import add_column, drop_column, retype, set_comment
 from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key, alterations
-from surefoot.catalog.kinds import Column, Routine
+from surefoot.catalog.kinds import Column
 from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import literal, quoted
 
 _CALL = re.compile(r"(\w+)\(")
-_SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 
 
 def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iterator[Change]:
@@ -44,7 +43,8 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
             yield from _altered(comparison, diff, key)
     for name in reversed(database.column_order.get(table, ())):
         key = Key("column", f"{table}.{name}")
-        if key in database.objects and key not in {*models.objects, *diff.recreated_columns}:
+        gone = key in database.objects and key not in models.objects
+        if gone and key not in diff.recreated_columns:
             yield from _dropped(comparison, key)
 
 
@@ -212,10 +212,6 @@ def fills_rows(column: Column) -> bool:
 
 def is_volatile(comparison: Comparison, column: Column) -> bool:
     """Whether the default of a column may differ from row to row."""
-    ours = {
-        routine.name: bool(_SAYS_SO.search(routine.definition))
-        for key, routine in comparison.models.each(Routine)
-        if key.kind == "function"
-    }
     calls = _CALL.findall((column.default or "").lower())
-    return any(not ours.get(name, name not in comparison.volatile) for name in calls)
+    ours = comparison.own_functions
+    return any(ours.get(name, name in comparison.volatile) for name in calls)

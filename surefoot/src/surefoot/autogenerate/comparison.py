@@ -11,12 +11,13 @@ from typing import Any
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.definitions import names
-from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Table
+from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Routine, Table
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
 
 _LONGEST_NAME = 63
+_SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
 _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 # PostgreSQL casts every type to these on assignment.
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
@@ -125,6 +126,15 @@ class Comparison:
                 for key in self.database.users_of(enum):
                     objects[key] = _replaced(objects[key], old, new)
         return replace(self.database, objects=objects)
+
+    @cached_property
+    def own_functions(self) -> Mapping[str, bool]:
+        """Whether a function of the models is volatile, by its name."""
+        return {
+            each.name: not _SAYS_SO.search(each.definition)
+            for key, each in self.models.each(Routine)
+            if key.kind == "function"
+        }
 
     def sides(self, key: Key) -> tuple[SchemaObject | None, SchemaObject | None]:
         """An object as the database has it and as the models declare it."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from surefoot.catalog.kinds import (
@@ -18,8 +19,8 @@ from surefoot.catalog.kinds import (
     Kind,
     SchemaObject,
     Table,
+    TableObject,
     Value,
-    table_of,
 )
 from surefoot.chain.revisions import FINGERPRINT_METHOD
 
@@ -82,7 +83,14 @@ class Catalog:
 
     def of_table(self, kind: type[Kind], table: str) -> dict[str, Kind]:
         """The objects of a kind that belong to a table, by their own name."""
-        return {found.name: found for _, found in self.each(kind) if table_of(found) == table}
+        return {each.name: each for each in self._by_table.get(table, ()) if isinstance(each, kind)}
+
+    @cached_property
+    def _by_table(self) -> Mapping[str, list[TableObject]]:
+        found: dict[str, list[TableObject]] = {}
+        for _, each in self.each(TableObject):
+            found.setdefault(each.table, []).append(each)
+        return found
 
     def users_of(self, *keys: Key) -> frozenset[Key]:
         """The objects that need one of these, directly or through another."""
