@@ -45,7 +45,7 @@ def constraint_parts(
         yield change
     elif constraint.type == "exclusion":
         if key in comparison.database.objects:
-            yield change.at(Turn.MAIN)  # in place of the old one
+            yield change.at(Turn.MAIN, about=REWRITE)  # in place of the old one
         else:
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", REWRITE)
     else:

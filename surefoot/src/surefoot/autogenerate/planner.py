@@ -11,7 +11,8 @@ from collections import abc
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.allowances import MISSING
+from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.columns import numbered
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
@@ -39,6 +40,11 @@ class RevisionPlan:
     # None where the developer's message is the title.
     title: str | None
     about: tuple[str, ...] = ()
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it says neither that it rewrites a table nor that it holds several locks."""
+        return not any(each in about for about in self.about for each in (REWRITE, MISSING))
 
 
 def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:

@@ -114,7 +114,7 @@ def safe_form(
         return None
     diff = diff_objects(comparison)
     planned = plan(changes_between(comparison, diff), comparison, diff)
-    if any(each.allow for each in planned):
+    if not all(each.is_online for each in planned):
         return None  # it cannot keep every rule either
     made = [_step(each, phase(each.changes, comparison)) for each in planned]
     dropped = key not in after.objects
