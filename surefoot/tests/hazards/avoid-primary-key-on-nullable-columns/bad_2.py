@@ -8,6 +8,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
+    # finds: avoid-dropping-a-key
     op.execute("ALTER TABLE cache DROP CONSTRAINT cache_pkey")
     # finds: avoid-primary-key-on-nullable-columns
     # finds: avoid-work-under-access-exclusive
