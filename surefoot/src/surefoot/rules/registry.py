@@ -9,6 +9,7 @@ from surefoot.rules import (
     indexes,
     objects,
     relations,
+    rights,
     source,
     transactions,
 )
@@ -21,7 +22,7 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Indexes": indexes.RULES,
     "Tables, partitions and types": relations.RULES,
     "Objects of the running release": objects.RULES,
-    "Rights, rows and values of the running release": access.RULES,
+    "Rights, rows and values of the running release": (*rights.RULES, *access.RULES),
     "Transactions and rows": transactions.RULES,
     "What was not run": gaps.RULES,
     "Design": design.RULES,
