@@ -66,6 +66,7 @@ async def test_levels_of_the_project_decide_and_options_go_before_them(
     assert "there is no key 'fail_on'; did you mean 'fail-on'?" in refused.err
 
 
+@pytest.mark.slow
 async def test_staged_files_are_linted_before_a_commit(
     service: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -173,6 +174,7 @@ async def test_a_released_revision_is_not_fixed(
     assert service.ids == ["0001", "0002"]
 
 
+@pytest.mark.slow
 async def test_a_rule_is_explained_with_the_names_of_a_finding(
     service: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -190,6 +192,7 @@ async def test_a_rule_is_explained_with_the_names_of_a_finding(
     assert (unknown.code, "there is no revision or place 0009" in unknown.err) == (2, True)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("spoiled", ["missing", "stale", "in conflict"])
 async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
     chain: Chain, launcher: Launcher, empty_database: Database, spoiled: str
