@@ -47,6 +47,8 @@ async def test_a_verdict_is_of_what_was_tried(
     checked = await launcher.surefoot(chain, "lock", "--check", url=url)
     assert checked.code == 1
     assert "the verdict of 0002 is of other code or rules" in checked.err
+    verified = await launcher.surefoot(chain, "verify", url=url)
+    assert "no   files     [lock-file-stale] revisions.lock does not match" in verified.out
     path = chain.path(stops)
     source = path.read_text("utf-8").replace("    op.execute", "    pass  #", 1)
     allowed = "# allow require-concurrent-index: t is small\n"
@@ -57,6 +59,55 @@ async def test_a_verdict_is_of_what_was_tried(
     assert (await launcher.surefoot(chain, "lock", "--check", url=url)).code == 1
     assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
     assert verdicts(chain) == ["clean", "require-concurrent-index"]
+
+
+PRODUCTION = """
+from dataclasses import replace
+from harness.environment import database
+from surefoot import Environment, Limits
+
+def of_production():
+    return replace(database(), limits=Limits(production=True))
+
+Environment(metadata="sample.models:metadata", database=of_production).run()
+"""
+
+
+async def test_a_lock_is_written_and_a_schema_adopted_beside_production(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The guards of a database in use do not hold on a scratch database."""
+    (chain.folder / "alembic" / "env.py").write_text(PRODUCTION, "utf-8")
+    chain.add(*TABLE)
+    chain.add("op.create_index('i', 't', ['id'])", "op.drop_index('i')")
+    url = empty_database.url
+    refused = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert "REFUSED [revision-unseen]  0001 " in refused.err
+    locked = await launcher.surefoot(chain, "lock", url=url)
+    assert locked.code == 0, locked.err
+    assert verdicts(chain) == ["clean", "require-concurrent-index"]
+    await watcher.execute("CREATE TABLE t (id int, n int); CREATE INDEX i ON t (id)")
+    adopt = ("ops", "adopt", "0002", "--reason", "by hand")
+    shown = await launcher.surefoot(chain, *adopt, url=url)
+    assert shown.err.startswith("0 differences "), shown.err
+
+
+async def test_a_fingerprint_that_was_edited_proves_no_stamp(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The one of another revision has the seal of its own."""
+    url = empty_database.url
+    chain.add(*TABLE)
+    chain.add("op.execute('CREATE TABLE other (id int)')", "op.drop_table('other')")
+    assert (await launcher.surefoot(chain, "lock", url=url)).code == 0
+    assert (await launcher.alembic(chain, "upgrade", "0001", url=url)).code == 0
+    one, two = (revision.fingerprint for revision in read_lock(chain.lock_path))
+    assert one is not None
+    assert two is not None
+    text = chain.lock_path.read_text("utf-8")
+    chain.lock_path.write_text(text.replace(two, one), "utf-8")
+    stamped = await launcher.alembic(chain, "stamp", "0002", url=url)
+    assert (stamped.code, "no comparable fingerprint" in stamped.err) == (3, True), stamped.err
 
 
 @pytest.mark.parametrize("options", [[], ["--json"], *(["--format", f] for f in FORMATS)])

@@ -186,6 +186,12 @@ INPUTS: dict[str, Wrong] = {
     "a revisions.lock with a conflict": Wrong(
         lambda chain: chain.lock_path.write_text("<<<<<<< HEAD\n") and None
     ),
+    "a revisions.lock with a line twice": Wrong(
+        lambda chain: chain.lock_path.write_text(
+            (text := chain.lock_path.read_text("utf-8")) + text.splitlines()[-1] + "\n", "utf-8"
+        )
+    ),
+    "an empty revisions.lock": Wrong(lambda chain: chain.lock_path.write_text("")),
     "a URL that is none": Wrong(url=lambda url: "nonsense"),
     "an empty URL": Wrong(url=lambda url: ""),
     "a server that is not there": Wrong(url=lambda url: "postgresql://u:secret@127.0.0.1:1/gone"),

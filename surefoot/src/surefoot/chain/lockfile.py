@@ -21,6 +21,7 @@ _HEADER = """\
 # Two branches that add a revision conflict here before they conflict in a database.
 # Written by `alembic revision`; after an edit by `{command} lock`.
 """
+_FIELDS = "id, predecessor, phase, slug, sha256, fingerprint, verdict"
 # A comment with the hash of the files: where it is right, none of them has to be parsed.
 _FILES = "# files: "
 
@@ -39,23 +40,27 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
 
 
 def lock_lines(path: Path) -> Sequence[Sequence[str]]:
-    """The fields of each line: id, predecessors, phase, slug, sha256, fingerprint, verdict.
+    """The fields of each line, as _FIELDS names them.
 
     On failure: as `read_lock`.
     """
-    found = []
-    for number, line in enumerate(_lines(path), start=1):
+    found: dict[str, list[str]] = {}
+    lines = _lines(path)
+    if not any(lines):
+        raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
+    for number, line in enumerate(lines, start=1):
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
-        if len(fields) != 7 or fields[2] not in PHASES:
+        is_line = len(fields) == 7 and fields[2] in PHASES
+        if not is_line or fields[0] in found:
+            wrong = f"has {fields[0]} a second time" if is_line else f"does not read as {_FIELDS}"
             raise RevisionsBroken(
-                f"{path}:{number} does not read as id, predecessor, phase, slug, sha256, "
-                "fingerprint, verdict",
+                f"{path}:{number} {wrong}",
                 help=f"resolve the conflict in the revision files, then run `{command()} lock`",
             )
-        found.append(fields)
-    return found
+        found[fields[0]] = fields
+    return [*found.values()]
 
 
 def _lines(path: Path) -> Sequence[str]:
@@ -164,3 +169,16 @@ def check_lock(path: Path, revisions: Sequence[Revision]) -> None:
         differences = ["it does not exist"]
     if differences:
         raise LockFileStale(path.name, differences)
+
+
+def check_seals(path: Path, revisions: Sequence[Revision]) -> None:
+    """Compare the verdicts of a lock that `check_lock` accepts with what they are of.
+
+    On failure: LockFileStale, with each verdict that production would not believe.
+    """
+    locked = read_lock(path)
+    told = with_known(revisions, locked)
+    unsealed = [a.id for a, b in zip(told, locked, strict=True) if a.verdict != b.verdict]
+    if unsealed:
+        of = "is of other code or rules"
+        raise LockFileStale(path.name, [f"the verdict of {each} {of}" for each in unsealed])

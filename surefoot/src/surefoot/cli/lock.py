@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from surefoot.chain.lockfile import check_lock, read_lock, with_known, write_lock
+from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
 from surefoot.chain.revisions import CLEAN, Revision
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
 from surefoot.differences.fingerprints import fingerprinted
-from surefoot.errors import LockFileStale, RevisionsBroken, names
+from surefoot.errors import RevisionsBroken, names
 from surefoot.linting.lint import with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import scratch
@@ -31,12 +32,7 @@ def command(check: bool) -> None:
     revisions, lock = found.revisions(), found.lock
     if check:
         check_lock(lock, revisions)
-        told = with_known(revisions, locked := read_lock(lock))
-        unsealed = [a.id for a, b in zip(told, locked, strict=True) if a.verdict != b.verdict]
-        if unsealed:
-            raise LockFileStale(
-                lock.name, [f"the verdict of {each} is of other code or rules" for each in unsealed]
-            )
+        check_seals(lock, revisions)
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
         return
     revisions = with_known(revisions, _locked(lock))
@@ -61,7 +57,7 @@ async def _completed(
 ) -> tuple[Revision, ...]:
     if any(revision.fingerprint is None for revision in revisions):
         async with scratch(database, of) as engine:
-            revisions = await fingerprinted(Target.of(engine, of), revisions)
+            revisions = await fingerprinted(Target.of(engine, of, Limits()), revisions)
     async with scratch(database, of) as engine:
         judged, _ = await with_verdicts(Target.of(engine, of), revisions, listen=output.trying())
     return judged

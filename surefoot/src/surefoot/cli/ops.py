@@ -10,6 +10,7 @@ from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
 from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
 from surefoot.differences import deviations, listing
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import names
@@ -94,7 +95,8 @@ def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool)
 async def _expected(of: Project, database: Database, revisions: Sequence[str]) -> Catalog:
     """The catalog that the revisions give on a scratch database."""
     async with scratch(database, of) as engine:
-        target = Target.of(engine, of)
+        # The guards of production protect the data of production.
+        target = Target.of(engine, of, Limits())
         for revision in revisions:
             if revision != "base":
                 await upgrade.upgrade(target, revision)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.chain.lockfile import check_lock
+from surefoot.chain.lockfile import check_lock, check_seals
 from surefoot.chain.revisions import one_head
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -93,6 +93,7 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
         revisions = project.revisions()
         one_head(revisions)
         check_lock(project.lock, revisions)
+        check_seals(project.lock, revisions)
         return f"{len(revisions)} revisions, one head, {project.lock.name} is up to date"
 
     async def ledger() -> str:

@@ -30,12 +30,12 @@ SERVICES_POLL_S = 0.2
 KEPT_CHARACTERS = 4000
 
 
-def compare_with_stamp(run: Run, stamped: Sequence[str]) -> None:
-    """Compare the schema with the fingerprint of the revision that is to be stamped.
+def compare_with_stamp(run: Run, revisions: Sequence[Revision], stamped: Sequence[str]) -> None:
+    """Compare the schema with the sealed fingerprint of the revision that is to be stamped.
 
     On failure: StampRefused. A false stamp hides the difference from every later run.
     """
-    expected = expected_fingerprint(run.project.locked(), stamped)
+    expected = expected_fingerprint(with_known(revisions, run.project.locked()), stamped)
     of = run.project
     found = snapshot(run.connection, of.schemas, version_table=of.version_table).fingerprint()
     if found != expected:

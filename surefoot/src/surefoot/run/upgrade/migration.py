@@ -209,7 +209,7 @@ class Migration:
         if run.command == "upgrade" and run.reason is None:
             spare_services(run, self.revisions, plan)
         if run.command == "stamp" and run.reason is None:
-            compare_with_stamp(run, after)
+            compare_with_stamp(run, self.revisions, after)
         elif run.command != "stamp" and run.limits.production:
             refuse_unsafe(run, self.revisions, plan)
             return back_up(run, plan)
