@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from harness.commands import snapshot_of
-from harness.databases import Database
+from harness.databases import Database, access_to, engine
 from harness.runs import Chain, Launcher
 from surefoot import Project, drift, plan
 from surefoot.chain.lockfile import write_lock
@@ -24,8 +24,12 @@ HIDE = (
     "ALTER TABLE alembic_version OWNER TO {role};"
     "ALTER TABLE alembic_version_ledger OWNER TO {role};"
     "ALTER FUNCTION alembic_version_ledger_append_only() OWNER TO {role};"
-    "ALTER TABLE alembic_version ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
 )
+HIDDEN = {
+    "the version table": ["alembic_version"],
+    "the ledger": ["alembic_version_ledger"],
+    "both": ["alembic_version", "alembic_version_ledger"],
+}
 
 
 @pytest.fixture
@@ -87,17 +91,36 @@ async def test_a_revision_table_below_the_ledger_is_refused(
     assert again.code == 0, again.err
 
 
-async def test_a_revision_table_that_row_security_hides_is_refused(
-    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+@pytest.mark.parametrize("tables", HIDDEN.values(), ids=HIDDEN)
+async def test_a_table_that_row_security_hides_is_not_taken_for_empty(
+    applied: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    tables: list[str],
 ) -> None:
-    """The role sees an empty table, and the ledger knows better."""
+    """The role sees no row: nobody says that there is none, nor what would be dropped for it."""
     role = f"{empty_database.name}_owner"
     await watcher.execute(HIDE.format(role=role))
+    for table in tables:
+        await watcher.execute(
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+        )
     url = empty_database.url.replace("//tester@", f"//{role}@")
     assert url != empty_database.url
-    result = await launcher.alembic(applied, "upgrade", "head", url=url)
-    assert result.code == 3, result.err
-    assert "alembic_version is empty, and the ledger is at 0003" in result.err
+    for start, command in (
+        (launcher.alembic, ("upgrade", "head")),
+        (launcher.alembic, ("current",)),
+        (launcher.surefoot, ("drift",)),
+        (launcher.surefoot, ("plan",)),
+    ):
+        result = await start(applied, *command, url=url)
+        assert result.code == 3, result.err
+        assert "REFUSED [rows-hidden]  " in result.err
+    async with engine(access_to(url), "watch") as made:
+        verdict = await check(made, Build.read(applied.lock_path))
+    assert verdict.error is not None
+    assert verdict.error.code == "rows-hidden"
     assert await watcher.fetchval("SELECT count(*) FROM t") == 1
     await watcher.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}")
 

@@ -96,6 +96,8 @@ async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str]
             return frozenset(), []
         heads = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
         rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
+        if has_ledger and not rows:
+            return frozenset(), []  # empty, or hidden by row security
     finally:
         await connection.close()
     return frozenset(ids((row[0] for row in heads), table)), [Row(**dict(row)) for row in rows]

@@ -148,12 +148,25 @@ class SearchPathEmpty(Refused):
     path: str
     table: str
     says = (
-        "the search_path of this session ({path}) leads to no schema: a table of an unqualified "
-        "name, such as {table}, cannot be found, whether it is there or not"
+        "the search_path of this session ({path}) leads to no schema that its role may use: a "
+        "table of an unqualified name, such as {table}, cannot be found, whether it is there or not"
     )
     helps = (
-        "set it for the database or the role, such as "
-        "ALTER DATABASE … SET search_path = public; `SHOW search_path` shows it"
+        "GRANT USAGE ON SCHEMA to the role, or set the search_path of the database or the role, "
+        "such as ALTER DATABASE … SET search_path = public"
+    )
+
+
+class RowsHidden(Refused):
+    """A table shows no row, and row security decides which rows this role sees."""
+
+    table: str
+    says = (
+        "{table} shows no row to this role, and has row security: whether it has rows is not known"
+    )
+    helps = (
+        "run it as the owner of the table or as a role with BYPASSRLS, or give this one a policy: "
+        "CREATE POLICY … ON {table} USING (true)"
     )
 
 

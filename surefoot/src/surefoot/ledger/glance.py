@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
-from surefoot.ledger.table import TELLING, Ledger, Row, applied, was_used
+from surefoot.ledger.table import TELLING, Ledger, Row, applied, refuse_hidden, was_used
 from surefoot.version_table import VersionTable
 
 _DIGEST = """encode(sha256(convert_to(
@@ -70,6 +70,8 @@ def glance(
     if not as_expected:
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
         heads, as_expected, rows, has_ledger = found.one()
+    if not (heads and has_ledger):
+        return read(connection, version_table)  # which tells an empty table from a hidden one
     recorded = None if as_expected else dict(map(_row, json.loads(rows or "[]")))
     return Glance(frozenset(ids(json.loads(heads or "[]"), version_table)), recorded, has_ledger)
 
@@ -85,7 +87,7 @@ def heads_of(
 ) -> tuple[str, ...]:
     """The revisions that the version table names; none where it does not exist.
 
-    On failure: SearchPathEmpty, and the errors of `ids`.
+    On failure: SearchPathEmpty, RowsHidden, and the errors of `ids`.
     """
     table = version_table.quoted
     exists, is_blind, path = connection.execute(text(_EXISTS), {"table": table}).one()
@@ -94,7 +96,10 @@ def heads_of(
             raise SearchPathEmpty(path, version_table.name)
         return ()
     names = f"SELECT version_num FROM {table} ORDER BY version_num"  # noqa: S608 - quoted
-    return ids(connection.exec_driver_sql(names).scalars(), version_table)
+    found = ids(connection.exec_driver_sql(names).scalars(), version_table)
+    if not found:
+        refuse_hidden(connection, table)
+    return found
 
 
 def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from surefoot.errors import LedgerAltered, LedgerEdited
+from surefoot.errors import LedgerAltered, LedgerEdited, RowsHidden
 from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.writer import actor, storable
 from surefoot.quoting import literal
@@ -217,13 +217,16 @@ class Ledger:
         return connection.exec_driver_sql(statement).rowcount == 1
 
     def read(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first, of a table that `exists`."""
+        """Every row, oldest first, of a table that `exists`. On failure: RowsHidden."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
         known = {field.name for field in fields(Row)}
-        return tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
+        found = tuple(Row(**{k: row[k] for k in row.keys() & known}) for row in rows.mappings())
+        if not found:
+            refuse_hidden(connection, self.names["table"])
+        return found
 
     def rows(self, connection: Connection) -> tuple[Row, ...]:
-        """Every row, oldest first; none where there is no ledger. On failure: LedgerAltered."""
+        """Every row; none where there is no ledger. On failure: LedgerAltered, RowsHidden."""
         return self.read(connection) if self.exists(connection) else ()
 
     def was_dropped(self, connection: Connection) -> bool:
@@ -237,6 +240,12 @@ class Ledger:
         query = _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
         if (edited := connection.exec_driver_sql(query).scalar()) is not None:
             raise LedgerEdited(self.name, int(edited))
+
+
+def refuse_hidden(connection: Connection, table: str) -> None:
+    """Ask whether a table that shows no row may have some. On failure: RowsHidden."""
+    if connection.scalar(text("SELECT row_security_active(:name)"), {"name": table}):
+        raise RowsHidden(table)
 
 
 def append_sql(ledger: Ledger, entry: Entry, by: str = OFFLINE_ACTOR) -> str:
