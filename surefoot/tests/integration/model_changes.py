@@ -393,6 +393,18 @@ def identity_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def identity_of_a_wider_type(m: MetaData, new: bool) -> None:
+    kind, down = (BigInteger, -(2**63)) if new else (Integer, -(2**31))
+    things(
+        m,
+        Column("number", kind, Identity()),
+        Column("down", kind, Identity(start=-1, increment=-1, minvalue=down, maxvalue=-1)),
+    )
+    Table("keyed", m, Column("id", kind, Identity(), primary_key=True))
+    Table("user", m, Column("keyed_id", kind, ForeignKey("keyed.id")))
+
+
+@change
 def identity_in_place_of_a_default(m: MetaData, new: bool) -> None:
     extra: Any = {} if new else {"server_default": text("1")}
     things(m, Column("n", BigInteger, *([Identity()] if new else []), nullable=False, **extra))

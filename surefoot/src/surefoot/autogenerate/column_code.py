@@ -27,7 +27,7 @@ _DIALECT = frozenset({
     "macaddr8", "money", "numrange", "oid", "regclass", "tsquery", "tsrange", "tstzrange",
     "tsvector",
 })  # fmt: skip
-_HIGHEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+HIGHEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _OPTION = re.compile(r"(START|INCREMENT|MINVALUE|MAXVALUE|CACHE)(?: WITH| BY)? (-?\d+)")
 
 
@@ -76,7 +76,7 @@ def column_code(column: Column, catalog: Catalog, *, serial: bool | None = None)
         made.append(code("Computed", escaped(expression), persisted=persisted))
     if column.identity is not None:
         made.append(_identity(column))
-    numbers = serial is not None and column.type in _HIGHEST and column.identity is None
+    numbers = serial is not None and column.type in HIGHEST and column.identity is None
     whole = code(
         "Column",
         column.name,
@@ -123,7 +123,7 @@ def _identity(column: Column) -> Code:
 
 def _options(given: str, type_: str) -> dict[str, object]:
     """The options of a sequence that differ from the defaults for its type."""
-    usual = {"start": 1, "increment": 1, "minvalue": 1, "maxvalue": _HIGHEST.get(type_), "cache": 1}
+    usual = {"start": 1, "increment": 1, "minvalue": 1, "maxvalue": HIGHEST.get(type_), "cache": 1}
     found = {name.lower(): int(value) for name, value in _OPTION.findall(given)}
     options: dict[str, object] = {n: each for n, each in found.items() if each != usual[n]}
     return {**options, "cycle": True} if given.endswith(" CYCLE") else options

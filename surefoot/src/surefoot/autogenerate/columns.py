@@ -11,6 +11,7 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
+from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.column_swap import swap
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.constraints import forbid_null
@@ -159,10 +160,19 @@ def identity(before: Column, after: Column) -> Iterator[Change]:
         again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
         return [sql(first), ContinueSequence(sequence, again, quoted(table), quoted(name))]
 
-    if before.identity != after.identity:
+    if _followed(before, after) != after.identity:
         key = Key("column", f"{table}.{name}")
         change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
         yield from numbered(change, key)
+
+
+def _followed(before: Column, after: Column) -> str | None:
+    """The identity after a change of the type: a bound of the old type becomes one of the new."""
+    old, new = HIGHEST.get(before.type), HIGHEST.get(after.type)
+    if before.identity is None or old is None or new is None:
+        return before.identity
+    found = re.sub(rf"\bMAXVALUE {old}\b", f"MAXVALUE {new}", before.identity)
+    return re.sub(rf"\bMINVALUE {-old - 1}\b", f"MINVALUE {-new - 1}", found)
 
 
 def numbered(change: Change, key: Key) -> Iterator[Change]:

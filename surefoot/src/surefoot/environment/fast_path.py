@@ -29,7 +29,7 @@ HEADS = ("head", "heads")
 _SESSION = """
 SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
        AND current_setting('default_transaction_read_only') = 'off'
-       AND to_regclass($1) IS NOT NULL
+       AND to_regclass($1) IS NOT NULL AND row_security_active(to_regclass($2)) IS NOT TRUE
        AND (to_regclass($2) IS NOT NULL OR to_regprocedure($3 || '()') IS NULL), -- not dropped
        to_regclass($2) IS NOT NULL
 """
@@ -96,8 +96,6 @@ async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str]
             return frozenset(), []
         heads = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
         rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
-        if has_ledger and not rows:
-            return frozenset(), []  # empty, or hidden by row security
     finally:
         await connection.close()
     return frozenset(ids((row[0] for row in heads), table)), [Row(**dict(row)) for row in rows]

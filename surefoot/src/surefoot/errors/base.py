@@ -21,8 +21,8 @@ else:  # typing has it from Python 3.11 on, and only a type checker uses it
 class _Wording(string.Formatter):
     """Fills a template with the attributes of an error, and with `names`.
 
-    `{a_list:none}` is its items or `none`, `{a_list!l:- }` a line for each item, after a dash, and
-    `{a_list!w}` the items as arguments of a command.
+    `{a_list:none}` is its items or `none`, `{a_list!l:- }` a line for each, after a dash,
+    and `{a_list!w}` the items as arguments of a command.
     """
 
     def __init__(self, error: SurefootError) -> None:
