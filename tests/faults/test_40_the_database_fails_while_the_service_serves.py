@@ -23,6 +23,7 @@ from tests.support.settings import settings_of
 LIMIT_S = 2.0
 READY = (200, "at-head")
 FAILED, INVALID = (503, "database-failed"), (503, "version-row-invalid")
+ALTERED, REPEATED = (503, "ledger-altered"), (503, "version-row-repeated")
 VIEW = "ALTER TABLE alembic_version RENAME TO v; CREATE VIEW alembic_version AS "
 # A change of the database, and the words that the summary of the answer then has.
 ANSWERS = {
@@ -33,6 +34,15 @@ ANSWERS = {
     "a column of the ledger is renamed": (
         "ALTER TABLE alembic_version_ledger RENAME checksum TO sum",
         "UndefinedColumnError, SQLSTATE 42703",
+    ),
+    "the columns of the ledger have other types": (
+        "ALTER TABLE alembic_version_ledger ALTER checksum TYPE bytea USING checksum::bytea",
+        "checksum is bytea and was text",
+    ),
+    "the revision table has a row twice": (
+        "ALTER TABLE alembic_version DROP CONSTRAINT alembic_version_pkc;"
+        "INSERT INTO alembic_version TABLE alembic_version",
+        "several rows 0008",
     ),
     "the revision table is a view that fails": (
         f"{VIEW} SELECT (1 / (length(version_num) - 4))::text AS version_num FROM v",
@@ -84,7 +94,7 @@ async def test_an_answer_that_nobody_foresaw_is_told_by_its_name(
 ) -> None:
     """503 within two seconds; the API waits until the tables can be read again."""
     await execute(database.url, statement)
-    took_s, told = await turns(served, FAILED, INVALID)
+    took_s, told = await turns(served, FAILED, INVALID, ALTERED, REPEATED)
     assert took_s < within(LIMIT_S)
     assert names in told["summary"]
     assert told["fix"]

@@ -125,6 +125,35 @@ async def test_a_table_that_row_security_hides_is_not_taken_for_empty(
     await watcher.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}")
 
 
+async def test_a_ledger_without_a_row_gets_what_the_revision_table_has(
+    applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A restore left the rows out: the next run must not leave a ledger that denies the rest."""
+    applied.add("op.execute('CREATE TABLE v (id int)')", "op.execute('DROP TABLE v')")
+    applied.add("op.execute('CREATE TABLE w (id int)')", "op.execute('DROP TABLE w')")
+    await watcher.execute(
+        "ALTER TABLE alembic_version_ledger DISABLE TRIGGER ALL; TRUNCATE alembic_version_ledger;"
+        "ALTER TABLE alembic_version_ledger ENABLE TRIGGER ALL"
+    )
+    url = empty_database.url
+    verified = await launcher.surefoot(applied, "verify", url=url)
+    assert "it has no row of the revisions up to 0003: their record is lost" in verified.out
+    done = await launcher.alembic(applied, "upgrade", "head", url=url)
+    assert done.code == 0, done.err
+    assert done.err.startswith(
+        "WARNING [ledger-lost]  alembic_version_ledger has no row of a revision: who applied what, "
+        "and when, is lost up to now; it gets 0001, 0002, 0003 as adopted\n"
+    )
+    rows = await watcher.fetch("SELECT revision, outcome FROM alembic_version_ledger ORDER BY id")
+    assert [tuple(row) for row in rows] == [
+        *((each, "adopted") for each in ("0001", "0002", "0003")),
+        *((each, "applied") for each in ("0004", "0005")),
+        ("0005", "measured"),
+    ]
+    again = await launcher.alembic(applied, "upgrade", "head", url=url)
+    assert again.code == 0, again.err
+
+
 async def test_a_ledger_that_was_dropped_is_created_again(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

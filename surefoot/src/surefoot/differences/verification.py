@@ -31,7 +31,7 @@ from surefoot.errors import (
 )
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_integrity
-from surefoot.ledger.table import Ledger, applied, unfinished
+from surefoot.ledger.table import Ledger, applied, unfinished, was_used
 from surefoot.project import Project
 from surefoot.startup import check as startup
 
@@ -143,6 +143,8 @@ def _ledger(connection: Connection, project: Project) -> str:
     ledger.verify(connection)
     rows = ledger.read(connection)
     check_integrity(project.revisions(), found, applied(rows))
+    if found and not was_used(rows):
+        return f"it has no row of the revisions up to {', '.join(found)}: their record is lost"
     began = unfinished(rows)
     left = f"; a step of {began.revision} is unfinished" if began else ""
     valid = "all hashes are valid, and the files match the applied revisions"

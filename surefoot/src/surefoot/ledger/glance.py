@@ -60,14 +60,16 @@ def glance(
 ) -> Glance:
     """Read both tables; the rows only where `expected` is not their digest.
 
-    It takes one statement at the head of a ledger without downgrades, elsewhere a second one, which
-    reads both tables at one moment too.
+    It takes one statement at the head of a ledger without downgrades. Elsewhere a second one asks
+    for the ledger's columns, and a third reads both tables at one moment too.
 
-    On failure: ProgrammingError, where one of the tables does not exist; the errors of `ids`.
+    On failure: ProgrammingError, where one of the tables does not exist; LedgerAltered; RowsHidden;
+    the errors of `ids`.
     """
-    names, rows, has_ledger = Ledger(version_table).names, None, True
+    ledger, rows, has_ledger = Ledger(version_table), None, True
+    names = ledger.names
     heads, as_expected = connection.exec_driver_sql(_SHORT.format(**names), (expected,)).one()
-    if not as_expected:
+    if not as_expected and ledger.exists(connection):
         found = connection.exec_driver_sql(_LONG.format(**names), (expected,))
         heads, as_expected, rows, has_ledger = found.one()
     if not (heads and has_ledger):

@@ -160,23 +160,30 @@ class Bookkeeping:
         """
         connection = self._connection
         ensure_version_table(ctx)
-        if self._ledger.exists(connection):
+        exists, tells = self._ledger.exists(connection), self._was_used
+        if exists:
             self._ledger.extend(connection)
+            # This run may have written the first row meanwhile.
+            tells = tells or was_used(self._ledger.read(connection))
+        below = ancestors(self._revisions, heads_of(connection, self._version_table))
+        if exists and (tells or not below):
             written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
             return bool(connection.exec_driver_sql(written).scalar())
-        below = ancestors(self._revisions, heads_of(connection, self._version_table))
-        if self._ledger.was_dropped(connection):
-            adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
+        adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
+        if exists:
+            self._tell_lost(f"it gets {adopted} as adopted", "has no row of a revision")
+        elif self._ledger.was_dropped(connection):
             self._tell_lost(f"it is created again, with {adopted} as adopted")
-        self._ledger.create(connection)
+        if not exists:
+            self._ledger.create(connection)
         for revision in self._revisions:
             if revision.id in below:
                 self.append(revision.id, "upgrade", "adopted")
         return True
 
-    def _tell_lost(self, what_follows: str) -> None:
-        lost = "was dropped: who applied what, and when, is lost up to now"
-        text = f"{self._ledger.name} {lost}; {what_follows}"
+    def _tell_lost(self, what_follows: str, why: str = "was dropped") -> None:
+        lost = "who applied what, and when, is lost up to now"
+        text = f"{self._ledger.name} {why}: {lost}; {what_follows}"
         self._run.recorder.listen(Warned("ledger-lost", text))
 
     def append(
