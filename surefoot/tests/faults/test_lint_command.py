@@ -170,6 +170,8 @@ async def test_a_released_revision_is_not_fixed(
     git(service, "update-ref", "-d", "refs/remotes/origin/main")
     unknown = await launcher.surefoot(service, *fix, url=url)
     assert (unknown.code, "git knows no upstream of this branch" in unknown.err) == (2, True)
+    named = await launcher.surefoot(service, *fix, "--since", "HEAD", url=url)
+    assert "0002 is released: revisions.lock of HEAD has it" in named.err
     assert service.path("0002").read_text("utf-8") == before
     assert service.ids == ["0001", "0002"]
 

@@ -35,7 +35,12 @@ ANSWER_S = 2.0
 
 @click.command(name="lint")
 @click.argument("revisions", nargs=-1)
-@click.option("--since", metavar="GIT_REF", help="Revisions that were added or changed since.")
+@click.option(
+    "--since",
+    metavar="GIT_REF",
+    help="Revisions that were added or changed since; beside REVISIONS, for --fix, the branch that "
+    "has those that are released.",
+)
 @click.option("--staged", "staged_", is_flag=True, help="Revisions that the next commit changes.")
 @click.option(
     "--level", "levels", metavar="RULE=LEVEL", multiple=True, help="error, warning or off."
@@ -82,7 +87,9 @@ def command(
     chain = found.revisions()
     if not chain:
         raise click.UsageError(f"there is no revision in {os.path.relpath(found.versions)}")
-    if (since is not None) + staged_ + bool(revisions) > 1:
+    # With --fix, --since names the branch that has the released revisions.
+    chosen = (since is not None and not (fix and revisions)) + staged_ + bool(revisions)
+    if chosen > 1:
         raise click.UsageError("name revisions, --since or --staged: one of them")
     settings = _settings(found, levels, "warning" if strict else fail_on)
     wanted = _wanted(found, chain, revisions, since, settings, staged_=staged_)
