@@ -140,3 +140,26 @@ async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_
         "  done: 0002\n"
         "  help: `surefoot ledger` shows what was done, `alembic current` where it is\n"
     ), done.err
+
+
+@pytest.mark.parametrize("command", ["drift", "plan", "verify"])
+@pytest.mark.parametrize("table", ["alembic_version", "alembic_version_ledger"])
+async def test_a_command_that_reads_waits_for_a_locked_table_as_long_as_the_limit_says(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    table: str,
+    command: str,
+) -> None:
+    """A prepared transaction keeps its locks without a session, for days."""
+    chain.add("op.execute('CREATE TABLE a (id int)')")
+    url = empty_database.url
+    first = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert first.code == 0, first.err
+    env = {"SUREFOOT_TEST_READ_WAIT_S": "0.2", "SUREFOOT_TEST_SCRATCH_URL": url}
+    async with watcher.transaction():
+        await watcher.execute(f"LOCK {table}")
+        told = await launcher.alembic(chain, command, url=url, env=env, program="surefoot")
+    assert told.code == 75, told.err
+    assert told.err.startswith("ERROR [table-locked]  "), told.err

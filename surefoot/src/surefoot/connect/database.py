@@ -4,7 +4,7 @@ app       what a service works with: pooled, checked before use
 watch     how a service watches its schema beside its pool: one connection, and statements that end
           in the server when their client gives up
 migrate   how Alembic runs: no pool, its own name, timeouts that the server sets at connect
-observe   for whoever only reads: no pool, every transaction read-only
+observe   for whoever only reads: no pool, every transaction read-only, short waits for locks
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ class Database:
         settings["application_name"] = settings["application_name"][:MAX_APPLICATION_NAME]
         if role == "observe":
             settings["default_transaction_read_only"] = "on"
+            settings["lock_timeout"] = f"{self.limits.read_wait_s * 1000:.0f}ms"
         if role == "migrate":
             settings |= driver.migration_settings(self.limits)
         return settings

@@ -143,7 +143,6 @@ async def plan(
     try:
         with explained(engine.url), _patient(called, wait_s):
             async with engine.connect() as connection:
-                await connection.execute(text(f"SET lock_timeout = {wait_s * 1000:.0f}"))
                 seen = await connection.run_sync(read, project.version_table)
                 heads = tuple(sorted(seen.heads))
                 pending = _pending(chain, seen, called, project.version_table)
