@@ -113,7 +113,9 @@ async def _inside(
         frozenset(
             name
             for oid, name in names.items()
-            if oid in after and after[oid]["relfilenode"] != before[oid]["relfilenode"]
+            if oid in after
+            and before[oid]["kind"] != "S"  # a sequence is one row
+            and after[oid]["relfilenode"] != before[oid]["relfilenode"]
         ),
         frozenset(name for oid, name in names.items() if oid in scanned),
     )

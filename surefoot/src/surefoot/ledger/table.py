@@ -61,8 +61,9 @@ CREATE TABLE {{table}} (
 _COLUMN = re.compile(r"^    (\w+) ([a-z ]+?)(?: NOT NULL| PRIMARY|,|$)", re.MULTILINE)
 _TYPES_MADE = dict(_COLUMN.findall(_CREATE))
 _ADDED_LATER = ("requires_code",)
+# quote_all_identifiers quotes a type.
 _COLUMNS = """
-SELECT json_object_agg(attname, format_type(atttypid, NULL)) FROM pg_attribute
+SELECT json_object_agg(attname, replace(format_type(atttypid, NULL), '"', '')) FROM pg_attribute
 WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
 """
 # The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.

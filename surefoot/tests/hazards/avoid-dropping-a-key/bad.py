@@ -9,7 +9,8 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-dropping-a-key
-    op.drop_index_concurrently("ux_cache_value")
+    # finds: require-concurrent-index-drop
+    op.drop_index("ux_cache_value")
 
 
 def downgrade() -> None:
