@@ -40,6 +40,7 @@ def configure(chain: Chain, text: str) -> None:
     (chain.folder / "pyproject.toml").write_text(f"[tool.surefoot.lint]\n{text}\n", "utf-8")
 
 
+@pytest.mark.slow
 async def test_levels_of_the_project_decide_and_options_go_before_them(
     service: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -22,7 +22,7 @@ from surefoot.rules.findings import finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
 
-QUICK = {"require-not-valid-foreign-key", "require-concurrent-index-drop"}
+QUICK = {"require-not-valid-foreign-key"}
 EACH = [
     pytest.param(rule, marks=() if rule in QUICK else pytest.mark.slow) for rule in sorted(CERTAIN)
 ]
@@ -49,6 +49,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("rule", SHOWN)
 async def test_a_form_that_needs_a_decision_is_shown(
     bench: Bench, rule: str, major: int, tmp_path: Path

@@ -43,7 +43,7 @@ HOST = socket.gethostname()
             "observe",
             {
                 "application_name": f"vegafs-observe@{HOST}"[:63],
-                "lock_timeout": "0",
+                "lock_timeout": "5s",
                 "default_transaction_read_only": "on",
             },
         ),
