@@ -24,6 +24,11 @@ def label(schema: str, name: str) -> str:
     return name if schema == "public" else f"{schema}.{name}"
 
 
+def label_sql(schema: str, name: str) -> str:
+    """SQL: the same of two columns of names."""
+    return f"CASE {schema} WHEN 'public' THEN '' ELSE {schema} || '.' END || {name}"
+
+
 def literal(value: str | int | None) -> str:
     """The value as a literal, whatever `standard_conforming_strings` is; NULL for none.
 

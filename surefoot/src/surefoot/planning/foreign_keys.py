@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import asyncpg
 
 from surefoot.planning.statistics import Statistics
+from surefoot.quoting import label_sql
 from surefoot.trace.expected_rows import ExpectedRows
 
-_LABEL = "CASE {0}.nspname WHEN 'public' THEN '' ELSE {0}.nspname || '.' END || {1}.relname"
 KEYS = f"""
-SELECT {_LABEL.format("pn", "p")}, {_LABEL.format("cn", "c")}, conname::text, confdeltype::text,
+SELECT {label_sql("pn.nspname", "p.relname")}, {label_sql("cn.nspname", "c.relname")},
+    conname::text, confdeltype::text,
     string_agg(a.attname, ', ' ORDER BY k.place),
     max(coalesce((SELECT min(null_frac) FROM pg_stats s WHERE s.schemaname = cn.nspname
         AND s.tablename = c.relname AND s.attname = a.attname), 0))::float8,

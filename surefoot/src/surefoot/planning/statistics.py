@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-TABLES = """
-SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END,
+from surefoot.quoting import label_sql
+
+TABLES = f"""
+SELECT {label_sql("n.nspname", "c.relname")},
        greatest(c.reltuples, s.n_live_tup, 0)::bigint, pg_table_size(c.oid),
        pg_indexes_size(c.oid), coalesce(s.n_dead_tup, 0),
        coalesce((s.n_tup_ins + s.n_tup_upd + s.n_tup_del) / nullif(extract(epoch FROM now()
@@ -20,7 +22,7 @@ LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
 LEFT JOIN pg_stat_database d ON d.datname = current_database()
 WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname !~ '^pg_toast'
-"""
+"""  # noqa: S608 - constants
 OLDEST = """
 SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8,
        coalesce(nullif(application_name, ''), usename), pid

@@ -18,7 +18,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import describe
 from surefoot.planning.foreign_keys import ForeignKey, read_foreign_keys, taken_along
 from surefoot.planning.statistics import Statistics
-from surefoot.quoting import label
+from surefoot.quoting import label, label_sql
 from surefoot.trace.expected_rows import ExpectedRows
 from surefoot.trace.statement import Statement
 
@@ -32,12 +32,12 @@ _HIDES = re.compile(rf"{_COMMENTS}(?:DO|CALL|EXECUTE)\b", re.IGNORECASE | re.DOT
 _WRITING = ("insert", "update", "delete", "merge")
 _EVENTS = {"merge": _WRITING[:3]}
 # Row triggers, by the actions that they run at, in the order of _WRITING: the bits of tgtype.
-_TRIGGERS = """
-SELECT CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END || relname, tgname::text,
+_TRIGGERS = f"""
+SELECT {label_sql("nspname", "relname")}, tgname::text,
     tgtype & 4 > 0, tgtype & 16 > 0, tgtype & 8 > 0
 FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace
 WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 1 = 1 ORDER BY 1, 2
-"""
+"""  # noqa: S608 - constants
 
 
 async def with_expected_rows(

@@ -3,6 +3,10 @@
 Those of extensions, and those that PostgreSQL made for another object, come and go with it.
 """
 
+from functools import partial
+
+from surefoot.quoting import label_sql
+
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
 # a dependency on that relation, and plan again with each change of the first table.
@@ -26,18 +30,19 @@ def _own(catalog: str, oid: str) -> str:
     )
 
 
-_LABEL = "CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END"
+_label = partial(label_sql, "nspname")
+_OF_DEFAULTS = "CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END"
 PROVISIONS = rf"""
 SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
 SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
         ELSE CASE WHEN prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
         THEN 'trigger function' ELSE 'function' END END AS noun, p.oid,
-    {_LABEL} || proname || '(' || oidvectortypes(proargtypes) || ')' AS name, 0 AS relation,
+    {_label("proname")} || '(' || oidvectortypes(proargtypes) || ')' AS name, 0 AS relation,
     json_build_object('result', pg_get_function_result(p.oid), 'strict', proisstrict,
-        'definer', prosecdef, 'called', {_LABEL} || proname, 'arguments', proargtypes::oid[],
+        'definer', prosecdef, 'called', {_label("proname")}, 'arguments', proargtypes::oid[],
         'optional', pronargdefaults, 'rights', {rights("proacl", "'f'", "proowner")}) AS terms
     FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
-UNION ALL SELECT 'type', t.oid, {_LABEL} || typname, 0,
+UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     json_build_object('base', CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END,
         'labels', (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum
             WHERE enumtypid = t.oid),
@@ -68,10 +73,10 @@ UNION ALL SELECT 'extension', oid, extname, 0, '{{}}' FROM pg_extension WHERE oi
 UNION ALL SELECT 'schema', n.oid, n.nspname, 0,
     json_build_object('rights', {rights("nspacl", "'n'", "nspowner")})
     FROM pg_namespace n JOIN spaces ON spaces.oid = n.oid
-UNION ALL SELECT 'operator', o.oid, {_LABEL} || oprname || '(' || format_type(oprleft, NULL) || ', '
+UNION ALL SELECT 'operator', o.oid, {_label("oprname")} || '(' || format_type(oprleft, NULL) || ', '
         || format_type(oprright, NULL) || ')', 0, '{{}}'
     FROM pg_operator o JOIN spaces ON spaces.oid = oprnamespace WHERE {_own("pg_operator", "o.oid")}
-UNION ALL SELECT 'collation', c.oid, {_LABEL} || collname, 0, '{{}}'
+UNION ALL SELECT 'collation', c.oid, {_label("collname")}, 0, '{{}}'
     FROM pg_collation c JOIN spaces ON spaces.oid = collnamespace
     WHERE {_own("pg_collation", "c.oid")}
 UNION ALL SELECT 'cast', oid, format_type(castsource, NULL) || ' as '
@@ -85,9 +90,7 @@ UNION ALL SELECT 'publication', p.oid, pubname, 0,
         NULL)) FROM pg_publication p
 UNION ALL SELECT 'default privileges', d.oid, concat_ws(' ', defaclrole::regrole, defaclobjtype,
         NULLIF(defaclnamespace, 0)::regnamespace), 0,
-    json_build_object('rights', {rights("defaclacl", "'r'", "0")}, 'usual', CASE defaclnamespace
-        WHEN 0 THEN (SELECT json_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text
-        END || ' ' || privilege_type) FROM aclexplode(acldefault(CASE defaclobjtype WHEN 'S'
-        THEN 's' ELSE defaclobjtype END, defaclrole))) END)
+    json_build_object('rights', {rights("defaclacl", "'r'", "0")}, 'usual',
+        CASE defaclnamespace WHEN 0 THEN {rights("NULL", _OF_DEFAULTS, "defaclrole")} END)
     FROM pg_default_acl d
 ) AS provisions"""  # noqa: S608 - all parts are constants
