@@ -68,7 +68,7 @@ def fixed(
     _write(of, {each.path: each.after for each in texts})
     last = of.revisions()[-1].id
     try:
-        same = asyncio.run(_schema(of, database, last)) == schema
+        same = asyncio.run(_schema(of, database, last, linted.major)) == schema
     except SurefootError as error:
         same = False
         output.narrate(f"on the scratch database: {error.message}")
@@ -135,10 +135,10 @@ async def _applied(target: Target) -> frozenset[str]:
         return await connection.run_sync(ids)
 
 
-async def _schema(of: Project, database: Database, revision: str) -> str:
+async def _schema(of: Project, database: Database, revision: str, major: int | None) -> str:
     """The fingerprint of the schema after a revision."""
-    async with scratch(database, of) as engine:
-        target = replace(Target.of(engine, of), limits=Limits())
+    async with scratch(database, of, major=major) as engine:
+        target = Target.of(engine, of, Limits())
         await upgrade(target, revision, measure=False)
         return (await catalog_of(target)).fingerprint()
 

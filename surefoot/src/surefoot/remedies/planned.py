@@ -40,7 +40,7 @@ async def planned(project: Project, database: Database, linted: Linted) -> Plann
     if chosen and linted.major is not None:
         with suppress(SurefootError, DBAPIError):
             async with scratch(database, project, major=linted.major) as engine:
-                target = replace(Target.of(engine, project), limits=Limits())
+                target = Target.of(engine, project, Limits())
                 for revision in chosen:
                     made |= await _around(target, revision, wanted[revision.id], linted.major)
     return made
