@@ -71,10 +71,7 @@ def _chooses(unit: TracedRevision) -> Iterator[Hit]:
     """One of a revision: it does not become clearer by repetition."""
     for statement in unit.statements:
         what = " and ".join(sorted(statement.calls))
-        # op.replace_enum reads the catalog, and does the same on every database.
-        if statement.sql.startswith("DO $replace_enum$"):
-            what = ""
-        elif _BLOCK.match(without_comments(statement.sql)):
+        if _BLOCK.match(without_comments(statement.sql)):
             text = _HARMLESS.sub(" ", _TEXT.sub(" ", statement.sql))
             branches = [each.upper() for each in _CHOICE.findall(text)]
             # Its one branch has run where it did anything.
