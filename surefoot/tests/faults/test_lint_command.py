@@ -44,7 +44,7 @@ def configure(chain: Chain, text: str) -> None:
 async def test_levels_of_the_project_decide_and_options_go_before_them(
     service: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """What is off is not shown, what is small is a warning, and an option wins."""
+    """A rule that is off reports nothing, a small table gives a warning, and an option wins."""
     service.add(*INDEX)
     url = empty_database.url
 

@@ -104,7 +104,7 @@ def test_a_comment_covers_the_statement_that_it_stands_at() -> None:
 
 
 def test_a_comment_at_one_statement_leaves_the_others() -> None:
-    """What is not covered is a finding, and a comment that covers none of them is one too."""
+    """A finding outside of its lines is reported, and so is a comment that covers no finding."""
     one = "import app  # allow avoid-importing-the-application: frozen\n"
     findings, passed = judge(one + "import shop\n")
     assert passed == 1

@@ -10,7 +10,7 @@ from surefoot.trace.effects import Effect
 from surefoot.trace.provisions import PROVISION
 from surefoot.trace.statement import Statement
 
-# What they name is missed by nobody but the table that they belong to.
+# The kinds of objects that a release may name. Others are used only by their table.
 _DROPPED = frozenset({
     "function", "procedure", "aggregate", "type", "extension", "schema", "sequence", "operator",
     "collation", "cast", "trigger", "rule", "foreign key",

@@ -71,9 +71,9 @@ def recorded(
 
 
 def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:
-    """What the statement has not done, because it or a part of it was IF [NOT] EXISTS.
+    """The notices that PostgreSQL skipped something because of IF EXISTS or IF NOT EXISTS.
 
-    A schema or an extension that is there is not told: the scratch database may have come with it.
+    A schema or an extension that exists is left out: the scratch database may have come with it.
     """
     return tuple(
         notice.message

@@ -109,7 +109,7 @@ class Statement:
 
     @property
     def rewrites(self) -> frozenset[str]:
-        """The tables that it wrote anew."""
+        """The tables that it rewrote."""
         kinds = (e for e in self.of("rewritten", parts=True) if e.facts["kind"] in "rm")
         return frozenset(e.relation for e in kinds) - self.emptied
 

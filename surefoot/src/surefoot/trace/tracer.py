@@ -64,7 +64,7 @@ class Tracer:
         # Of the connection that migrates; the run uses others of the engine to watch it.
         self._session: TracedSession | None = None
         self._sizes: Mapping[int, TableSize] = {}
-        # What PostgreSQL has told since the last statement that was looked at.
+        # The notices since the last statement that was recorded.
         self._notices: list[Any] = []
 
     @contextmanager
@@ -150,7 +150,7 @@ class Tracer:
             statement = Statement(running.revision, line, running.number, sql.strip(), inside)
             measured = Measured(replace(statement, parameters=tuple(times[0])), before)
         elif _QUERIES.match(measured.statement.sql) and not _QUERIES.match(sql):
-            # What a loop writes is the reason to look at it, not what it reads.
+            # A loop that reads and writes is reported by the statement that writes.
             measured.statement = replace(
                 measured.statement, line=line, sql=sql.strip(), parameters=tuple(times[0])
             )
