@@ -88,6 +88,7 @@ async def turns(client: httpx.AsyncClient, *expected: tuple[int, str]) -> tuple[
     raise AssertionError(f"it is not {expected}: {told}")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("statement", "names"), ANSWERS.values(), ids=ANSWERS)
 async def test_an_answer_that_nobody_foresaw_is_told_by_its_name(
     served: httpx.AsyncClient, database: Database, statement: str, names: str
@@ -122,6 +123,7 @@ async def test_a_database_that_takes_no_connections(
         await admin.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["alembic_version", "alembic_version_ledger"])
 async def test_a_table_that_is_locked(
     served: httpx.AsyncClient, database: Database, table: str
@@ -137,6 +139,7 @@ async def test_a_table_that_is_locked(
     await blocker.close()
 
 
+@pytest.mark.slow
 async def test_a_session_that_stands_still(
     served: httpx.AsyncClient, database: Database, server: Server
 ) -> None:
@@ -181,6 +184,7 @@ async def test_a_table_that_was_renamed_is_drift_when_it_is_asked(
     assert (refused.status_code, refused.json()["code"]) == (503, "schema-drifted")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("statement", [each for each, _ in ANSWERS.values()], ids=ANSWERS)
 async def test_the_page_shows_what_it_cannot_read(database: Database, statement: str) -> None:
     """The other parts are there, and no part is an old one."""

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import httpx
+import pytest
 
 from app.db.engine import PROJECT
 from app.db.migration import in_a_thread
@@ -34,6 +35,7 @@ def image_check(**environment: str) -> int:
     return done.returncode
 
 
+@pytest.mark.slow
 async def test_a_service_that_migrates_is_alive_and_not_ready(database: Database) -> None:
     """Here for a lock; so would it be for an index that takes a minute. Then it serves."""
     await execute(

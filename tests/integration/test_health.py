@@ -162,6 +162,7 @@ async def test_a_database_that_refuses_is_named(database: Database) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_database_that_is_silent_does_not_make_it_hang() -> None:
     """A server that takes the connection and never answers, as one behind a lost network."""
 
@@ -189,6 +190,7 @@ async def test_a_database_that_is_silent_does_not_make_it_hang() -> None:
     assert took_s < within(5)
 
 
+@pytest.mark.slow
 async def test_a_server_that_stands_still_does_not_make_it_hang(
     own: FastAPI, server: Server
 ) -> None:

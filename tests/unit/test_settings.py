@@ -235,6 +235,7 @@ def test_the_password_is_in_no_text_of_settings() -> None:
     assert "S3cret" not in f"{settings} {settings!r} {settings.model_dump()}"
 
 
+@pytest.mark.slow
 def test_importing_reads_nothing() -> None:
     """A broken environment is an error of the command that reads it, not of an import."""
     done = subprocess.run(

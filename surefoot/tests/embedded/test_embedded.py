@@ -138,6 +138,7 @@ def test_a_database_url_is_left_alone(empty_state_dir: Path) -> None:
     assert not empty_state_dir.exists()
 
 
+@pytest.mark.slow
 async def test_without_a_database_url_the_embedded_server_is_in_force(
     empty_state_dir: Path,
 ) -> None:

@@ -65,6 +65,7 @@ def test_an_ordinary_user_runs_it_as_itself(parent: Path) -> None:
     assert (done.stdout, done.returncode) == (f"{NOBODY} {NOBODY}\n", 0), done.stderr
 
 
+@pytest.mark.slow
 def test_root_runs_it_in_a_namespace_and_owns_the_files(parent: Path) -> None:
     """Nothing changes hands where the kernel lets root appear as somebody else."""
     parent.chmod(0o700)

@@ -15,6 +15,7 @@ from surefoot.errors import ServerBinariesMissing, ServerStartFailed
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
+@pytest.mark.slow
 async def test_a_long_state_path_gets_a_short_private_socket_folder(state_dir: Path) -> None:
     """A socket's path has at most 107 bytes; its folder then lies in the temporary one."""
     deep = state_dir / ("long-" * 20) / ("path-" * 20)
@@ -26,6 +27,7 @@ async def test_a_long_state_path_gets_a_short_private_socket_folder(state_dir: P
     assert eventually(lambda: not socket_folder.exists())
 
 
+@pytest.mark.slow
 async def test_a_path_with_reserved_characters_works(state_dir: Path) -> None:
     """Spaces, percent signs and the like are quoted in the URL and read back from it."""
     with quick(state_dir / "a b%41+c#d?e&f@g:h").use() as running:

@@ -49,6 +49,7 @@ async def test_one_of_many_migrates_an_empty_database(
     assert [tuple(row) for row in ledger] == [*applied, (counted.ids[-1], "measured")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", PROCESSES)
 async def test_one_of_many_applies_the_last_three(
     counted: Chain,

@@ -87,6 +87,7 @@ async def held(watcher: asyncpg.Connection) -> asyncpg.Connection:
     return watcher
 
 
+@pytest.mark.slow
 async def test_waiting_for_the_mutex_leaves_the_loop_free(
     small: Chain, empty_database: Database, held: asyncpg.Connection
 ) -> None:

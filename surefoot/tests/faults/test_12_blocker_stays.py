@@ -33,6 +33,7 @@ async def blocked(chain: Chain, launcher: Launcher, database: Database) -> str:
     return database.url
 
 
+@pytest.mark.slow
 async def test_it_gives_up_within_its_budget_and_names_the_blocker(
     chain: Chain,
     launcher: Launcher,

@@ -31,6 +31,7 @@ async def ran(watcher: asyncpg.Connection) -> list[str]:
     return [row[0] for row in await watcher.fetch("SELECT what FROM ran ORDER BY what")]
 
 
+@pytest.mark.slow
 async def test_a_lock_timeout_in_a_transaction_repeats_the_revision(
     chain: Chain,
     launcher: Launcher,

@@ -13,6 +13,7 @@ from harness.runs import Chain, Launcher
 WARNED_WITHIN_S = 5.0
 
 
+@pytest.mark.slow
 async def test_the_session_is_named_and_the_index_is_built_once_it_is_gone(
     chain: Chain,
     launcher: Launcher,

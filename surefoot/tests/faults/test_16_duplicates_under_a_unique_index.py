@@ -18,6 +18,7 @@ ARGUMENTS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("arguments", "duplicates"), ARGUMENTS.values(), ids=ARGUMENTS)
 async def test_the_duplicates_are_counted_and_no_index_is_left(
     chain: Chain,

@@ -85,6 +85,7 @@ async def test_a_pooler_that_forgets_the_settings_is_named(
     assert await watcher.fetchval(MUTEXES) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, SLOW(FORGETFUL)], ids=["as it comes", "forgetful"])
 async def test_with_a_direct_url_it_works(
     slow: Chain,

@@ -82,6 +82,7 @@ async def test_an_edited_file_that_the_lock_does_not_know_is_refused(
     assert await watcher.fetchval("SELECT to_regclass('t4') IS NULL")
 
 
+@pytest.mark.slow
 async def test_a_deleted_revision_is_refused(
     changed: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -89,6 +89,7 @@ async def test_behind(reader: str, newer: Chain) -> None:
     )
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("requires_code", "message", "help_line"),
     [

@@ -217,6 +217,7 @@ async def test_an_id_in_another_form_is_understood(
     assert await watcher.fetchval(query) == 64
 
 
+@pytest.mark.slow
 async def test_revisions_in_folders_of_the_folder_are_read(
     chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

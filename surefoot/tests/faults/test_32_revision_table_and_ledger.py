@@ -91,6 +91,7 @@ async def test_a_revision_table_below_the_ledger_is_refused(
     assert again.code == 0, again.err
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("tables", HIDDEN.values(), ids=HIDDEN)
 async def test_a_table_that_row_security_hides_is_not_taken_for_empty(
     applied: Chain,
@@ -125,6 +126,7 @@ async def test_a_table_that_row_security_hides_is_not_taken_for_empty(
     await watcher.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}")
 
 
+@pytest.mark.slow
 async def test_a_ledger_without_a_row_gets_what_the_revision_table_has(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
@@ -295,6 +297,7 @@ async def test_a_purging_stamp_that_is_true_is_one_transaction(
     assert "OK  3 applied" in again.err
 
 
+@pytest.mark.slow
 async def test_a_row_too_many_above_the_ledger_is_told_as_such(
     applied: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -97,6 +97,7 @@ async def test_the_result_is_that_of_an_online_run(
     assert (await rows(empty_database))[-1][:4] == ("0003", "upgrade", "contract", "applied")
 
 
+@pytest.mark.slow
 async def test_branches_that_merge_are_written_as_they_are_run(
     chain: Chain, launcher: Launcher, empty_database: Database, databases: Databases
 ) -> None:
@@ -180,6 +181,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("asked", "done", "said"), WRONG.values(), ids=WRONG)
 async def test_a_script_where_it_does_not_belong_changes_nothing(
     chain: Chain,

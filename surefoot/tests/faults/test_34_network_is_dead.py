@@ -213,6 +213,7 @@ async def test_sigterm_ends_a_client_that_waits_for_a_dead_socket(
     assert "interrupted" in result.err.splitlines()[-1 if where == "look" else -2]
 
 
+@pytest.mark.slow
 async def test_either_end_of_a_session_finds_out(private_server: PrivateServer) -> None:
     """The system asks a silent peer, for the server and for the client, and gives up on it."""
     host = ".".join(["127", *(str(random.randint(1, 250)) for _ in range(3))])

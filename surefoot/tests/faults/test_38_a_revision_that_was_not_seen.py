@@ -92,6 +92,7 @@ async def test_a_lock_is_written_and_a_schema_adopted_beside_production(
     assert shown.err.startswith("0 differences "), shown.err
 
 
+@pytest.mark.slow
 async def test_a_fingerprint_that_was_edited_proves_no_stamp(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
@@ -110,6 +111,7 @@ async def test_a_fingerprint_that_was_edited_proves_no_stamp(
     assert (stamped.code, "no comparable fingerprint" in stamped.err) == (3, True), stamped.err
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("options", [[], ["--json"], *(["--format", f] for f in FORMATS)])
 @pytest.mark.parametrize("command", ["lint", "plan"])
 async def test_a_failure_is_a_finding_in_every_format(

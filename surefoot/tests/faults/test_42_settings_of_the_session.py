@@ -66,6 +66,7 @@ def seen(number: int) -> str:
     return f'op.execute(r"""INSERT INTO public.seen {SETTINGS.format(number)}""")'
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_revision_leaves_the_session_as_it_was(
     target: Target, chain: Chain, change: str

@@ -142,6 +142,7 @@ async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_
     ), done.err
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("command", ["drift", "plan", "verify"])
 @pytest.mark.parametrize("table", ["alembic_version", "alembic_version_ledger"])
 async def test_a_command_that_reads_waits_for_a_locked_table_as_long_as_the_limit_says(

@@ -163,6 +163,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("name", "code", "said"), [(k, *v) for k, v in SAYS.items()], ids=SAYS)
 async def test_the_sentence_says_what_is_wrong(
     chain: Chain, empty_database: Database, server: Server, name: str, code: int, said: str

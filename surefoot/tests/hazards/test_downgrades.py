@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.databases import engine
 from hazards.bench import FILE, Bench
 from surefoot.chain.revisions import read_revisions
@@ -32,6 +34,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 async def test_the_work_of_a_downgrade_is_advice(bench: Bench, tmp_path: Path) -> None:
     """It names the downgrade, and the statement of it; what the upgrade made may go."""
     paths = []

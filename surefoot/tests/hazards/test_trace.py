@@ -85,6 +85,7 @@ def write(path: Path, *sql: str, number: int = 1) -> None:
     path.write_text(text, "utf-8")
 
 
+@pytest.mark.slow
 async def test_a_revision_that_was_repeated_is_traced_once(bench: Bench, revision: Path) -> None:
     """Its first attempt did not get a lock, and left nothing."""
     write(revision, "CREATE TABLE t (id bigint)", "ALTER TABLE jobs ADD COLUMN n text")

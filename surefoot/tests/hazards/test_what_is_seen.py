@@ -135,6 +135,7 @@ async def test_a_loop_is_measured_without_a_look_at_each_row(bench: Bench, tmp_p
     assert last.seconds < many.seconds
 
 
+@pytest.mark.slow
 async def test_a_revision_that_never_ends_is_stopped(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +376,7 @@ WAITS: Mapping[str, str] = {
 }
 
 
+@pytest.mark.slow
 async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +390,7 @@ async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
     assert found == {f"{number:04}" for number in range(1, len(WAITS) + 1)}
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("sql", "shown"),
     [

@@ -55,6 +55,7 @@ async def project(connection: AsyncConnection, scratch: AsyncEngine, tmp_path: P
     return project
 
 
+@pytest.mark.slow
 async def test_the_locks_and_the_downgrade_are_measured(
     project: Project, scratch: AsyncEngine
 ) -> None:

@@ -304,6 +304,7 @@ async def test_a_default_that_differs_by_row_is_set_after_its_column(project: Pr
     assert 'server_default=sa.text("made()")' in _formatted(project, path)
 
 
+@pytest.mark.slow
 async def test_a_type_that_writes_every_row_is_filled_beside_the_column(project: Project) -> None:
     """The old column goes only where the new one has its values, and so does the way back."""
     await project.create(things(Column("size", Integer, server_default="7")))

@@ -46,6 +46,7 @@ def test_start_keeps_the_server_and_stop_ends_it(vegafs: Vegafs, state_dir: Path
     assert vegafs("stop").err == f"OK  no server runs in {state_dir}\nNext: vegafs db start\n"
 
 
+@pytest.mark.slow
 def test_status_says_what_runs_and_what_keeps_it(vegafs: Vegafs, state_dir: Path) -> None:
     """Up or not, pinned or not, and who uses it."""
     assert vegafs("status").out == f"STOPPED  {state_dir}\n"

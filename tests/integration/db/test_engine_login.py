@@ -18,6 +18,7 @@ from surefoot.connect.url import DatabaseUrl
 from tests.support.settings import engine, settings_of
 
 
+@pytest.mark.slow
 async def test_a_password_of_reserved_characters_logs_in(guarded: Path) -> None:
     """Every character arrives at a server that checks it, however the URL holds it."""
     password = quote(PASSWORD, safe="")

@@ -3,12 +3,15 @@
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from harness.databases import Database, value
 from harness.forks import Result
 from harness.guarded import PASSWORD
 from tests.support.project import run_alembic
 
 
+@pytest.mark.slow
 def test_a_password_of_reserved_characters_passes_through_alembic(guarded: Path) -> None:
     """A `%` would be interpolated, if the URL came near Alembic's configuration."""
     url = f"postgresql://guarded:{quote(PASSWORD, safe='')}@/vegafs_dev?host={guarded}"
