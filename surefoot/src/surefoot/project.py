@@ -10,8 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from surefoot.chain.lockfile import is_written_from, read_lock
-from surefoot.chain.revisions import Revision, read_revisions, source_files
+from surefoot.chain.lockfile import baseline, is_written_from, read_lock
+from surefoot.chain.revisions import Revision, read_revisions, source_files, with_past
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.version_table import VersionTable
 
@@ -84,7 +84,9 @@ class Project:
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revision files in the order in which they apply. On failure: RevisionsBroken."""
-        return read_revisions(self.versions, recursive=self.recursive)
+        return with_past(
+            read_revisions(self.versions, recursive=self.recursive), baseline(self.lock)
+        )
 
     def is_locked(self) -> bool:
         """Whether revisions.lock was written from the revision files as they are, byte by byte.

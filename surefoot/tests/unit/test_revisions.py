@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from surefoot.chain import revisions as chain
-from surefoot.chain.lockfile import check_lock, lock_header, read_lock, with_known, write_lock
-from surefoot.chain.revisions import ancestors, heads, read_revisions
+from surefoot.chain.lockfile import (
+    baseline,
+    check_lock,
+    lock_header,
+    read_lock,
+    with_known,
+    write_lock,
+)
+from surefoot.chain.revisions import ancestors, heads, read_revisions, with_past
 from surefoot.errors import LockFileStale, RevisionsBroken
 
 
@@ -185,6 +192,27 @@ def test_a_verdict_is_known_where_its_seal_is_that_of_the_file(versions: Path) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chain, "RULES_VERSION", "0")
         assert known() == [(None, None), (None, None)]
+
+
+def test_a_baseline_is_kept_by_the_lock(versions: Path) -> None:
+    """The revisions up to it are taken as they are; no verdict is missed, no rule is broken."""
+    write(versions, "0002b", "0001")
+    lock = versions.parent / "lock"
+    revisions = with_past(read_revisions(versions), ["0002", "0002b"])
+    write_lock(lock, [replace(each, verdict="avoid-drop-table") for each in revisions])
+    assert "\nbaseline  0002+0002b\n" in lock.read_text("utf-8")
+    locked = read_lock(lock)
+    assert [each.id for each in locked if each.past] == ["0001", "0002", "0002b"]
+    assert [each.id for each in locked if each.broken_rules] == ["0003"]
+    assert [each.id for each in with_past(revisions, ["0002"]) if each.is_unknown] == ["0003"]
+    write_lock(lock, with_past(read_revisions(versions), baseline(lock)))
+    assert baseline(lock) == {"0002", "0002b"}
+
+
+def test_a_baseline_that_is_no_revision_is_refused(versions: Path) -> None:
+    """Whether a revision is taken as it is would depend on a file that is gone."""
+    with pytest.raises(RevisionsBroken, match=r"baseline of revisions\.lock names 0009"):
+        with_past(read_revisions(versions), ["0009"])
 
 
 def test_a_lock_with_git_conflict_marks_is_refused(tmp_path: Path) -> None:

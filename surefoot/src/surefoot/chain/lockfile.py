@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from surefoot.chain.revisions import FINGERPRINT_METHOD, PHASES, Revision
+from surefoot.chain.revisions import FINGERPRINT_METHOD, PHASES, Revision, heads, with_past
 from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
@@ -19,8 +19,11 @@ _HEADER = """\
 # fingerprint of the schema that it gives, and lint's verdict: clean, unknown, or the rules that it
 # breaks (- where nobody has looked yet), with a seal of what the verdict is of.
 # Two branches that add a revision conflict here before they conflict in a database.
+# The baseline, where there is one: the revisions up to it are taken as they are.
 # Written by `alembic revision`; after an edit by `{command} lock`.
 """
+# The first of the two fields of that line.
+_BASELINE = "baseline"
 _FIELDS = "id, predecessor, phase, slug, sha256, fingerprint, verdict"
 # A comment with the hash of the files: where it is right, none of them has to be parsed.
 _FILES = "# files: "
@@ -36,7 +39,7 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
 
     On failure: RevisionsBroken, where the file is missing or a line cannot be parsed.
     """
-    return tuple(map(from_line, lock_lines(path)))
+    return with_past(tuple(map(from_line, lock_lines(path))), baseline(path))
 
 
 def lock_lines(path: Path) -> Sequence[Sequence[str]]:
@@ -50,7 +53,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
         raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
     for number, line in enumerate(lines, start=1):
         fields = line.split()
-        if not fields or line.startswith("#"):
+        if not fields or line.startswith("#") or _is_baseline(fields):
             continue
         is_line = len(fields) == 7 and fields[2] in PHASES
         if not is_line or fields[0] in found:
@@ -61,6 +64,21 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
             )
         found[fields[0]] = fields
     return [*found.values()]
+
+
+def baseline(path: Path) -> frozenset[str]:
+    """The revisions up to which the chain is taken as it is; none where the file does not say.
+
+    It is read from a file that has merge conflicts, too. On failure: RevisionsBroken.
+    """
+    if not path.exists():
+        return frozenset()
+    taken = [line.split()[1] for line in _lines(path) if _is_baseline(line.split())]
+    return frozenset(predecessors("+".join(taken) or "-"))
+
+
+def _is_baseline(fields: Sequence[str]) -> bool:
+    return len(fields) == 2 and fields[0] == _BASELINE
 
 
 def _lines(path: Path) -> Sequence[str]:
@@ -124,7 +142,10 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
-    text = lock_header() + hashed + "".join(f"{revision.line()}\n" for revision in revisions)
+    past = sorted(heads([revision for revision in revisions if revision.past]))
+    taken = f"{_BASELINE}  {'+'.join(past)}\n" if past else ""
+    lines = "".join(f"{revision.line()}\n" for revision in revisions)
+    text = lock_header() + hashed + taken + lines
     written = text.encode()
     try:
         if path.exists() and path.read_bytes() == written:

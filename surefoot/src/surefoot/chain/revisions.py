@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -59,6 +59,9 @@ class Revision:
     # Of a contract revision: the oldest revision whose code still works after it. The ledger keeps
     # it for builds that do not have the file; revisions.lock does not have it.
     requires_code: str | None = field(default=None, compare=False)
+    # Whether it is taken as it is: the baseline of revisions.lock is this revision or builds on it.
+    # No rule judges it, and it may end its transaction. The file does not have it.
+    past: bool = field(default=False, compare=False)
     # Where it was read from; not in revisions.lock.
     path: Path | None = field(default=None, compare=False)
 
@@ -82,13 +85,13 @@ class Revision:
     @property
     def broken_rules(self) -> tuple[str, ...]:
         """The rules that lint found broken; empty also where lint has not run."""
-        parts = (self.verdict or CLEAN).split("+")
+        parts = () if self.past else (self.verdict or CLEAN).split("+")
         return tuple(part for part in parts if part not in (CLEAN, UNKNOWN))
 
     @property
     def is_unknown(self) -> bool:
-        """Whether lint has not seen all of it."""
-        return self.verdict is None or UNKNOWN in self.verdict.split("+")
+        """Whether lint has not seen all of it, and should have."""
+        return not self.past and (self.verdict is None or UNKNOWN in self.verdict.split("+"))
 
 
 def source_files(versions: Path, *, recursive: bool = False) -> list[Path]:
@@ -162,6 +165,20 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
                 help="name one of those in requires_code: the oldest whose code works after it",
             )
     return tuple(found)
+
+
+def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple[Revision, ...]:
+    """The revisions, of which those up to the baseline are taken as they are.
+
+    On failure: RevisionsBroken, where the baseline is no revision.
+    """
+    if unknown := sorted(set(baseline) - {revision.id for revision in revisions}):
+        raise RevisionsBroken(
+            f"the baseline of revisions.lock names {', '.join(unknown)}, which no file has",
+            help="name the newest revisions that are to be taken as they are in its baseline line",
+        )
+    below = ancestors(revisions, baseline)
+    return tuple(replace(each, past=True) if each.id in below else each for each in revisions)
 
 
 def heads(revisions: Sequence[Revision]) -> frozenset[str]:

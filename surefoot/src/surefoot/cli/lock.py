@@ -37,7 +37,7 @@ def command(check: bool) -> None:
         return
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
-    if any(r.fingerprint is None or r.verdict != CLEAN for r in revisions):
+    if any(r.fingerprint is None or (r.verdict != CLEAN and not r.past) for r in revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
         revisions = asyncio.run(_completed(found, database(), revisions))
         changed = write_lock(lock, revisions) or changed

@@ -141,14 +141,15 @@ async def with_verdicts(
     complete: Complete | None = None,
     listen: Listen = ignore,
 ) -> tuple[tuple[Revision, ...], Linted]:
-    """Lint the revisions that have no clean verdict; return all with verdicts, and the result.
+    """Lint the revisions after the baseline that have no clean verdict.
 
-    `complete` may change the result, which includes the trace of the downgrades for it.
+    Returns all, with verdicts, and the result. `complete` may change the result, which includes
+    the trace of the downgrades for it.
 
     revisions.lock keeps the verdicts: an upgrade in production lints nothing. A clean one stays
     valid: the file has not changed since. `scratch` is an empty database.
     """
-    wanted = [revision.id for revision in revisions if revision.verdict != CLEAN]
+    wanted = [each.id for each in revisions if each.verdict != CLEAN and not each.past]
     linted = await lint(scratch, revisions, wanted, back=complete is not None, listen=listen)
     if complete is not None:
         linted = complete(linted, await server_major(scratch))
