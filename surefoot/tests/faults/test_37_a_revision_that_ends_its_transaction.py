@@ -212,3 +212,22 @@ async def test_a_prepared_transaction_that_the_role_may_not_end_is_not_called_ro
     assert await watcher.fetchval("SELECT owner FROM pg_prepared_xacts") == "other"
     await watcher.execute("ROLLBACK PREPARED 'x'")
     await watcher.close()
+
+
+async def test_only_the_revisions_that_run_are_judged(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The source of the others is not held against the command, up or down, online or as SQL."""
+    block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')"
+    chain.add("op.execute('CREATE TABLE t (id int)')", block)
+    chain.add(INSERT)
+    chain.add(block)
+    url = empty_database.url
+    for command in ("upgrade +1", "upgrade 0001:0002 --sql", "upgrade +1", "downgrade -1"):
+        done = await launcher.alembic(chain, *command.split(), url=url)
+        assert done.code == 0, (command, done.err)
+    for command in ("upgrade head", "upgrade 0001:head --sql", "downgrade -1"):
+        refused = await launcher.alembic(chain, *command.split(), url=url)
+        assert (refused.code, "[commits-by-itself]" in refused.err) == (3, True), refused.err
+    current = await launcher.alembic(chain, "current", url=url)
+    assert current.out == "0001\n"

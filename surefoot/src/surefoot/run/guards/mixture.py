@@ -7,7 +7,7 @@ revision (in a helper, in a loop) is refused by `Migration.outside_transaction` 
 import ast
 from collections.abc import Collection, Sequence
 
-from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.revisions import Revision
 from surefoot.errors import CommitsByItself, MixedRevision
 from surefoot.operations.concurrently import NAMES
 
@@ -18,17 +18,15 @@ _SILENT = frozenset({"f", "get_bind", "get_context", "batch_alter_table", "inlin
 _OUTSIDE = tuple(name.encode() for name in (*NAMES, "autocommit_block"))
 
 
-def refuse_mixtures(revisions: Sequence[Revision], before: Collection[str], command: str) -> None:
-    """Look at the source of the revisions that may run from `before`, where the database is.
+def refuse_mixtures(revisions: Sequence[Revision], planned: Collection[str], command: str) -> None:
+    """Look at the source of the planned revisions.
 
     On failure: MixedRevision, CommitsByItself; nothing has run.
     """
     if command == "stamp":
         return
-    below = ancestors(revisions, before)
     for revision in revisions:
-        due = (revision.id in below) == (command == "downgrade")
-        if due and revision.path is not None:
+        if revision.id in planned and revision.path is not None:
             refuse_mixture(revision.id, revision.path.read_bytes(), command)
 
 

@@ -98,7 +98,6 @@ class Migration:
             self.revisions = self._files()
             refuse_long_ids(run, self.revisions)
             self._retries.look(lambda: self._bookkeeping.open(self.revisions, inhabited=inhabited))
-            refuse_mixtures(self.revisions, self._recorder.before, run.command)
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
@@ -179,8 +178,8 @@ class Migration:
 
         Version table and ledger are then created in the transaction of the first revision.
 
-        On failure: LedgerContradicted, ServicesAlive, StampRefused, RevisionUnsafe,
-        BackupMissing, BackupFailed.
+        On failure: LedgerContradicted, MixedRevision, CommitsByItself, ServicesAlive, StampRefused,
+        RevisionUnsafe, BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
         self._bookkeeping.refuse_applied(plan)
@@ -206,6 +205,7 @@ class Migration:
     def _guard(self, plan: Sequence[PlannedRevision], after: Sequence[str]) -> str | None:
         """Ask the guards; the text about a backup for the ledger. On failure: as `planned`."""
         run = self._run
+        refuse_mixtures(self.revisions, [each.revision for each in plan], run.command)
         if run.command == "upgrade" and run.reason is None:
             spare_services(run, self.revisions, plan)
         if run.command == "stamp" and run.reason is None:

@@ -87,11 +87,13 @@ class OfflineScript:
 
         def steps(heads: tuple[str, ...], ctx: MigrationContext) -> Iterator[RevisionStep]:
             refuse_unread(script, self._revisions)
-            refuse_mixtures(self._revisions, heads, self._command)
+            planned = list(function(heads, ctx))
+            due = [each for step in planned for each in step.info.up_revision_ids]
+            refuse_mixtures(self._revisions, due, self._command)
             create_version_table_once(ctx)
             ctx.impl.static_output(_HOW)
             is_first, self._heads = True, frozenset(heads)
-            for step in function(heads, ctx):
+            for step in planned:
                 # Where the first transaction of such a revision fails, psql would go on to its
                 # step: every transaction of the session then only reads.
                 self._is_guarded = not step.info.is_stamp and bool(self._heads)
