@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from configparser import ConfigParser, Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from surefoot.chain.lockfile import baseline, is_written_from, read_lock
+from surefoot.chain.lockfile import baseline, check_lock, is_written_from, read_lock
 from surefoot.chain.revisions import Revision, read_revisions, source_files, with_past
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
+from surefoot.errors.names import command
 from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from surefoot.startup.check import Build
 
 DEFAULT_INI = "alembic.ini"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,26 +86,52 @@ class Project:
         return self.versions.parent / "revisions.lock"
 
     def revisions(self) -> tuple[Revision, ...]:
-        """The revision files in the order in which they apply. On failure: RevisionsBroken."""
-        return with_past(
-            read_revisions(self.versions, recursive=self.recursive), baseline(self.lock)
-        )
+        """The revision files in the order in which they apply. On failure: RevisionsBroken.
+
+        Without a revisions.lock all of them are taken for the past, judged by nobody.
+        """
+        found = read_revisions(self.versions, recursive=self.recursive)
+        if not self.lock.exists():
+            return tuple(replace(each, past=True, unlocked=True) for each in found)
+        return with_past(found, baseline(self.lock))
 
     def is_locked(self) -> bool:
         """Whether revisions.lock was written from the revision files as they are, byte by byte.
 
         On failure: RevisionsBroken.
         """
-        return is_written_from(self.lock, source_files(self.versions, recursive=self.recursive))
+        return self.lock.exists() and is_written_from(
+            self.lock, source_files(self.versions, recursive=self.recursive)
+        )
 
     def locked(self) -> tuple[Revision, ...]:
-        """The revisions as revisions.lock lists them. On failure: RevisionsBroken."""
-        return read_lock(self.lock)
+        """The revisions as revisions.lock lists them, or else as their files are.
+
+        On failure: RevisionsBroken.
+        """
+        return read_lock(self.lock) if self.lock.exists() else self.revisions()
+
+    def lock_missing(self) -> str:
+        """In one line, which file a project without revisions.lock lacks; empty with one."""
+        if self.lock.exists():
+            return ""
+        return f"there is no {self.lock}, so no revision is judged: `{command()} adopt` writes it"
+
+    def check_lock(self, revisions: Sequence[Revision]) -> None:
+        """Compare revisions.lock, where there is one, with the files. On failure: LockFileStale."""
+        if self.lock.exists():
+            check_lock(self.lock, revisions)
 
     def build(self) -> Build:
-        """The revisions of this build, for the start-up check. On failure: RevisionsBroken."""
+        """The revisions of this build, for the start-up check. On failure: RevisionsBroken.
+
+        They are read from revisions.lock, or else from their files, with a warning in the log.
+        """
         from surefoot.startup.check import Build  # noqa: PLC0415 - the check is an upper room
 
+        if missing := self.lock_missing():
+            _log.warning("%s", missing)
+            return Build.of(self.revisions(), self.version_table, self.schemas)
         return Build.read(self.lock, self.version_table, self.schemas)
 
     def models(self) -> Sequence[MetaData]:

@@ -129,7 +129,7 @@ SAYS = {
         "characters, and alembic_version.version_num holds 32",
     ),
     "a revisions.lock that is binary": (2, "cannot be read: it is no text"),
-    "a revisions.lock with a line twice": (2, "revisions.lock:9 has 0002 a second time\n"),
+    "a revisions.lock with a line twice": (2, "revisions.lock:10 has 0002 a second time\n"),
     "an empty revisions.lock": (2, "revisions.lock is empty\n"),
     "an event trigger that refuses": (4, "FAILED ["),
     "a ledger with another column": (

@@ -142,7 +142,7 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
-    past = sorted(heads([revision for revision in revisions if revision.past]))
+    past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
     taken = f"{_BASELINE}  {'+'.join(past)}\n" if past else ""
     lines = "".join(f"{revision.line()}\n" for revision in revisions)
     text = lock_header() + hashed + taken + lines

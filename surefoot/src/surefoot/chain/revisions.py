@@ -62,6 +62,9 @@ class Revision:
     # Whether it is taken as it is: the baseline of revisions.lock is this revision or builds on it.
     # No rule judges it, and it may end its transaction. The file does not have it.
     past: bool = field(default=False, compare=False)
+    # Whether there is no revisions.lock that says so: it is then taken for the past, as all are,
+    # but nobody has judged it.
+    unlocked: bool = field(default=False, compare=False)
     # Where it was read from; not in revisions.lock.
     path: Path | None = field(default=None, compare=False)
 
@@ -91,7 +94,8 @@ class Revision:
     @property
     def is_unknown(self) -> bool:
         """Whether lint has not seen all of it, and should have."""
-        return not self.past and (self.verdict is None or UNKNOWN in self.verdict.split("+"))
+        is_judged = self.verdict is not None and UNKNOWN not in self.verdict.split("+")
+        return self.unlocked or not (self.past or is_judged)
 
 
 def source_files(versions: Path, *, recursive: bool = False) -> list[Path]:

@@ -1,6 +1,7 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -37,6 +38,10 @@ def command(check: bool) -> None:
         return
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
+    if not revisions:
+        output.narrate(f"there is no revision in {os.path.relpath(found.versions)}")
+    if any(each.unlocked for each in revisions):
+        revisions = found.revisions()  # from now on there is a lock, without a baseline
     if any(r.fingerprint is None or (r.verdict != CLEAN and not r.past) for r in revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
         revisions = asyncio.run(_completed(found, database(), revisions))

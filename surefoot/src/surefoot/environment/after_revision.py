@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from alembic import context
 from alembic.script import write_hooks
 
-from surefoot.chain.lockfile import read_lock, with_known, write_lock
+from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors.names import command
 from surefoot.project import Project
@@ -46,8 +46,12 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
             subprocess.run(  # noqa: S603 - our own interpreter, a file of ours
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
-    locked = read_lock(project.lock) if project.lock.exists() else ()
-    write_lock(project.lock, with_known(project.revisions(), locked))
+    revisions, is_locked = project.revisions(), project.lock.exists()
+    if not is_locked and len(revisions) > 1:
+        # Whether the older ones are taken as they are is not decided here.
+        say(f"OK  {written.name} written. Review, then: alembic upgrade head")
+        return
+    write_lock(project.lock, with_known(revisions, project.locked() if is_locked else ()))
     try:
         asyncio.run(_lint(written, environment, project))
     except Exception as error:

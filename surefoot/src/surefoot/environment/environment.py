@@ -23,7 +23,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
-from surefoot.environment.commandline import rendered
+from surefoot.environment.commandline import narrate, rendered
 from surefoot.errors import (
     ConfigurationInvalid,
     EnvironmentMissing,
@@ -33,6 +33,7 @@ from surefoot.errors import (
 )
 from surefoot.errors.names import setting
 from surefoot.project import DEFAULT_INI, Project, imported
+from surefoot.run.events import Warned, ignore
 from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ class Environment:
             gc.set_threshold(50_000, 20, 100)
         with rendered(config):
             project = self.project(config)
+        if missing := project.lock_missing():
+            listen = config.attributes.get("listen") or (
+                narrate if command_name(config) else ignore
+            )
+            listen(Warned("lock-file-missing", missing))
         with rendered(config, project.versions):
             if self.engine is None and fast_path.at_head(config, project, self.resolved_database):
                 return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import command
+from surefoot.errors.names import command, setting
 
 
 class Refused(SurefootError):
@@ -187,12 +187,22 @@ class RevisionUnsafe(Refused):
 class RevisionUnseen(Refused):
     """A revision would run in production of which lint has not seen all, as it is now."""
 
-    revision: str
-    says = "{revision} may hurt a database in use: lint has not seen all of it, as it is now"
-    helps = (
-        "`{names.command} lock` tries it, and `{names.command} lint {revision}` shows what is "
-        "unseen; {names[lint=warn]} only warns"
-    )
+    def __init__(self, revision: str, *, unlocked: bool = False) -> None:
+        """`unlocked`: there is no revisions.lock."""
+        self.revision, self.unlocked = revision, unlocked
+        why = (
+            "there is no revisions.lock"
+            if unlocked
+            else "lint has not seen all of it, as it is now"
+        )
+        tried = (
+            f"`{command()} lock` tries it, and `{command()} lint {revision}` shows what is unseen"
+        )
+        adopted = f"`{command()} adopt` writes revisions.lock"
+        super().__init__(
+            f"{revision} may hurt a database in use: {why}",
+            help=f"{adopted if unlocked else tried}; {setting('lint=warn')} only warns",
+        )
 
 
 class ServicesAlive(Refused):

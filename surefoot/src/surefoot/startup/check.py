@@ -65,11 +65,14 @@ class Build:
 
     @classmethod
     def of(
-        cls, revisions: Sequence[Revision], version_table: VersionTable = VersionTable()
+        cls,
+        revisions: Sequence[Revision],
+        version_table: VersionTable = VersionTable(),
+        schemas: Sequence[str] = (),
     ) -> Build:
         """The build that has these revisions."""
         applied = digest((r.id, r.sha256) for r in revisions)
-        return cls(heads(revisions), applied, lambda: revisions, version_table)
+        return cls(heads(revisions), applied, lambda: revisions, version_table, schemas)
 
     @classmethod
     def read(

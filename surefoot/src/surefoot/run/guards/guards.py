@@ -33,13 +33,18 @@ KEPT_CHARACTERS = 4000
 def compare_with_stamp(run: Run, revisions: Sequence[Revision], stamped: Sequence[str]) -> None:
     """Compare the schema with the sealed fingerprint of the revision that is to be stamped.
 
-    On failure: StampRefused. A false stamp hides the difference from every later run.
+    On failure: StampRefused. A false stamp hides the difference from every later run. Without
+    revisions.lock nothing is known of the schema, and that is only a warning outside of production.
     """
     expected = expected_fingerprint(with_known(revisions, run.project.locked()), stamped)
     of = run.project
     found = snapshot(run.connection, of.schemas, version_table=of.version_table).fingerprint()
-    if found != expected:
-        raise StampRefused(run.recorder.database, stamped, expected, found)
+    if found == expected:
+        return
+    refusal = StampRefused(run.recorder.database, stamped, expected, found)
+    if run.limits.production or of.lock.exists():
+        raise refusal
+    run.recorder.listen(Warned(refusal.code, refusal.message))
 
 
 def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]) -> None:
@@ -58,8 +63,9 @@ def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[Planne
         if revision.broken_rules and run.limits.lint == "error":
             raise RevisionUnsafe(revision.id, revision.broken_rules)
         if revision.is_unknown and run.limits.lint == "error":
-            raise RevisionUnseen(revision.id)
-        warning = f"was not seen to its end: {command()} lock" if revision.is_unknown else ""
+            raise RevisionUnseen(revision.id, unlocked=revision.unlocked)
+        how = "adopt" if revision.unlocked else "lock"
+        warning = f"was not seen to its end: {command()} {how}" if revision.is_unknown else ""
         if revision.broken_rules:
             warning = f"breaks {', '.join(revision.broken_rules)}"
         if warning:

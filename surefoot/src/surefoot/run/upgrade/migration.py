@@ -18,7 +18,6 @@ from typing import Any
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.chain.lockfile import check_lock
 from surefoot.chain.revisions import Revision, heads, one_head
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
@@ -118,7 +117,7 @@ class Migration:
         """The revisions by their files. On failure: RevisionsBroken, LockFileStale."""
         revisions = self._project.revisions()
         one_head(revisions)
-        check_lock(self._project.lock, revisions)
+        self._project.check_lock(revisions)
         return revisions
 
     def _record_failure(self, error: SurefootError) -> None:
