@@ -1,18 +1,21 @@
-"""Project is one folder of revisions, and all that Alembic's configuration says of it."""
+"""Project is one chain of revisions, and all that Alembic's configuration says of it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from configparser import ConfigParser, Error
+import os
+import re
+from collections.abc import Iterable, Sequence
+from configparser import ConfigParser, Error, SectionProxy
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from importlib import import_module, resources
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from surefoot.chain.lockfile import baseline, check_lock, is_written_from, read_lock
-from surefoot.chain.revisions import Revision, read_revisions, source_files, with_past
+from surefoot.chain.revisions import Revision, read_revisions, with_past
+from surefoot.chain.source import source_files
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.errors.names import command
 from surefoot.version_table import VersionTable
@@ -24,25 +27,28 @@ if TYPE_CHECKING:
     from surefoot.startup.check import Build
 
 DEFAULT_INI = "alembic.ini"
+# The values of path_separator; without one Alembic divides by commas and blanks.
+_SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
+_LEGACY_SEPARATOR = re.compile(r", *| +")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Project:
-    """The revisions of one application: their folder, their lock file and their version table.
+    """The revisions of one application: their folders, their lock file and their version table.
 
     On failure: ConfigurationInvalid where the ini file cannot be read.
 
     Example:
         project = Project.read("alembic.ini")
-        print(project.versions, project.lock, [r.id for r in project.revisions()])
+        print(project.locations, project.lock, [r.id for r in project.revisions()])
     """
 
     ini: Path
-    # script_location: the folder of env.py, script.py.mako and revisions.lock.
+    # script_location: the folder of env.py and script.py.mako.
     folder: Path
-    # The folder of the revision files.
-    versions: Path
+    # version_locations: the folders of the revision files.
+    locations: tuple[Path, ...]
     # recursive_version_locations: whether folders in it hold revisions too.
     recursive: bool = False
     version_table: VersionTable = VersionTable()
@@ -57,18 +63,18 @@ class Project:
 
         `options` are the fields that the file does not hold. On failure: ConfigurationInvalid.
         """
-        path = Path(ini).resolve()
-        parser = ConfigParser({"here": str(path.parent)})
+        path = Path(ini).absolute()
+        parser = ConfigParser({"here": path.parent.as_posix()})
         try:
             with path.open(encoding="utf-8") as opened:
                 parser.read_file(opened)
-            folder = Path(path.parent, parser.get("alembic", "script_location"))
-            listed = parser.get("alembic", "version_locations", fallback="")
-            recursive = parser.getboolean("alembic", "recursive_version_locations", fallback=False)
-        except (OSError, ValueError, Error) as error:
+            folder = _placed(parser.get("alembic", "script_location"), path.parent)
+            given = parser["alembic"]
+            places = [_placed(each, path.parent) for each in _listed(given)]
+            recursive = given.get("recursive_version_locations") == "true"
+        except (OSError, ValueError, ImportError, Error) as error:
             raise ConfigurationInvalid(str(path), str(error)) from None
-        versions = Path(path.parent, listed) if listed else folder / "versions"
-        return cls(path, folder, versions, recursive, **options)
+        return cls(path.resolve(), folder, _locations(folder, places), recursive, **options)
 
     @classmethod
     def of(cls, config: Config, **options: Any) -> Project:
@@ -77,20 +83,26 @@ class Project:
 
         script = ScriptDirectory.from_config(config)
         ini = Path(config.config_file_name or DEFAULT_INI).resolve()
-        folder, versions = Path(script.dir).resolve(), Path(script.versions).resolve()
-        return cls(ini, folder, versions, script.recursive_version_locations, **options)
+        folder = Path(script.dir).resolve()
+        places = [_placed(each, Path.cwd()) for each in script.version_locations]
+        recursive = script.recursive_version_locations
+        return cls(ini, folder, _locations(folder, places), recursive, **options)
 
     @property
     def lock(self) -> Path:
-        """The file that lists the revisions with their checksums: revisions.lock."""
-        return self.versions.parent / "revisions.lock"
+        """The file that lists the revisions with their checksums: revisions.lock.
+
+        It is beside the folder of the revisions, and of several in the folder of env.py.
+        """
+        of_one = len(self.locations) == 1
+        return (self.locations[0].parent if of_one else self.folder) / "revisions.lock"
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revision files in the order in which they apply. On failure: RevisionsBroken.
 
         Without a revisions.lock all of them are taken for the past, judged by nobody.
         """
-        found = read_revisions(self.versions, recursive=self.recursive)
+        found = read_revisions(*self.locations, recursive=self.recursive)
         if not self.lock.exists():
             return tuple(replace(each, past=True, unlocked=True) for each in found)
         return with_past(found, baseline(self.lock))
@@ -101,7 +113,7 @@ class Project:
         On failure: RevisionsBroken.
         """
         return self.lock.exists() and is_written_from(
-            self.lock, source_files(self.versions, recursive=self.recursive)
+            self.lock, source_files(*self.locations, recursive=self.recursive)
         )
 
     def locked(self) -> tuple[Revision, ...]:
@@ -110,6 +122,11 @@ class Project:
         On failure: RevisionsBroken.
         """
         return read_lock(self.lock) if self.lock.exists() else self.revisions()
+
+    def named_locations(self) -> str:
+        """The folders of the revision files, for messages."""
+        inner = " and the folders in it" if self.recursive else ""
+        return ", ".join(os.path.relpath(each) + inner for each in self.locations)
 
     def lock_missing(self) -> str:
         """In one line, which file a project without revisions.lock lacks; empty with one."""
@@ -147,6 +164,36 @@ class Project:
             raise ModelsNotImportable(str(error)) from error
         except Exception as error:
             raise ModelsNotImportable(f"{type(error).__name__}: {error}") from error
+
+
+def _listed(given: SectionProxy) -> Sequence[str]:
+    """The items of version_locations, divided as Alembic does. On failure: ValueError."""
+    named, listed = given.get("path_separator"), given.get("version_locations")
+    named = given.get("version_path_separator") if named is None else named
+    if not listed:
+        return ()
+    if named is None:
+        return _LEGACY_SEPARATOR.split(listed)
+    if named not in _SEPARATORS:
+        raise ValueError(f"{named!r} is no path_separator; it is {', '.join(_SEPARATORS)}")
+    return [each.strip() for each in listed.split(_SEPARATORS[named]) if each]
+
+
+def _placed(named: str, beside: Path) -> Path:
+    """A folder, or one in a package: `package:folder`; a relative one is below the current folder.
+
+    Where it is not there, Alembic cannot run; a service may still start, and looks beside its ini
+    file. On failure: ImportError.
+    """
+    if ":" in named and not Path(named).is_absolute():
+        package, *inner = named.split(":")
+        return Path(str(resources.files(package)), *inner).resolve()
+    found = Path(named).absolute()
+    return (found if found.exists() else Path(beside, named)).resolve()
+
+
+def _locations(folder: Path, places: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(places)) or (folder / "versions",)
 
 
 def imported(reference: str) -> Any:

@@ -1,38 +1,27 @@
-"""Revisions are the files of the versions folder, read from disk without running them.
+"""Revisions are the files of the version locations, read from disk without running them.
 
 versions/*.py -> read_revisions -> (Revision, ...) in the order in which they are applied
 """
 
-import ast
 import hashlib
-import io
-import re
-import tokenize
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from surefoot.chain.checksum import checksum
-from surefoot.chain.module_names import module_names
-from surefoot.errors import RevisionsBroken, RunsNothing
+from surefoot.chain.source import read_source, source_files
+from surefoot.errors import RevisionsBroken
 from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
 # Where the revision was not seen to its end.
 UNKNOWN = "unknown"
-FUNCTIONS = ("upgrade", "downgrade")
-# Alembic leaves them alone: a package's own file, and the lock file of an editor.
-_NO_REVISIONS = ("__init__", ".#")
 
 
 # Raised whenever the rules or the trace may judge a revision in another way than before.
 RULES_VERSION = "3"
-# Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
-_ALLOWED = re.compile(r"#\s*allow\s.*")
-_NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
@@ -40,7 +29,7 @@ FINGERPRINT_METHOD = "/2"
 
 @dataclass(frozen=True)
 class Revision:
-    """One file of the versions folder."""
+    """One file of a version location."""
 
     id: str
     # The revisions that it builds on: down_revision and depends_on.
@@ -98,20 +87,14 @@ class Revision:
         return self.unlocked or not (self.past or is_judged)
 
 
-def source_files(versions: Path, *, recursive: bool = False) -> list[Path]:
-    """The files of the folder that Alembic loads."""
-    found = versions.rglob("*.py") if recursive else versions.glob("*.py")
-    return sorted(path for path in found if not path.name.startswith(_NO_REVISIONS))
-
-
-def read_revisions(versions: Path, *, recursive: bool = False) -> tuple[Revision, ...]:
-    """Every revision in the folder, each after those that it builds on.
+def read_revisions(*folders: Path, recursive: bool = False) -> tuple[Revision, ...]:
+    """Every revision in the folders, each after those that it builds on.
 
     On failure: RevisionsBroken names the file and what is wrong with it.
     """
     found: dict[str, Revision] = {}
     labelled: dict[str, str] = {}
-    for path in source_files(versions, recursive=recursive):
+    for path in source_files(*folders, recursive=recursive):
         revision, labels = _read(path)
         if revision is None:
             continue
@@ -217,27 +200,10 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
 
 def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
     """The revision in a file, or None where the file holds none; the labels of its branch."""
-    try:
-        source = path.read_bytes()
-        tree = ast.parse(source, filename=str(path))
-    except OSError as error:
-        raise RevisionsBroken(
-            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
-        ) from None
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
-        raise RevisionsBroken(
-            f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
-        ) from None
-    values = module_names(tree)
+    source = read_source(path)
+    values = source.names
     if "revision" not in values:
         return None, ()
-    for statement in tree.body:
-        if isinstance(statement, ast.AsyncFunctionDef) and statement.name in (
-            "upgrade",
-            "downgrade",
-        ):
-            raise RunsNothing(path.name, statement.name)
     identifier, down, phase = values["revision"], values.get("down_revision"), values.get("phase")
     downs = (*_each(down), *_each(values.get("depends_on")))
     if not isinstance(identifier, str) or not all(isinstance(item, str) for item in downs):
@@ -266,26 +232,12 @@ def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
         downs,
         str(phase),
         slug,
-        checksum(tree),
+        source.sha256,
         requires_code=requires_code,
-        allowed=tuple(_allowed(source)),
+        allowed=tuple(source.allowed),
         path=path,
     )
     return found, _each(values.get("branch_labels"))
-
-
-def _allowed(source: bytes) -> Iterator[str]:
-    """The comments that allow a rule, each after the number of words of code before it.
-
-    A comment covers the statement that it stands at; empty lines and other comments do not matter.
-    """
-    if not _ALLOWED.search(source.decode(errors="replace")):
-        return
-    words = 0
-    for token in tokenize.tokenize(io.BytesIO(source).readline):
-        if token.type == tokenize.COMMENT and (found := _ALLOWED.match(token.string)):
-            yield f"{words} {found[0]}"
-        words += token.type not in _NO_CODE
 
 
 def _each(value: Any) -> tuple[Any, ...]:

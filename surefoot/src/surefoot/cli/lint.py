@@ -86,7 +86,7 @@ def command(
     found = project()
     chain = found.revisions()
     if not chain:
-        raise click.UsageError(f"there is no revision in {os.path.relpath(found.versions)}")
+        raise click.UsageError(f"there is no revision in {found.named_locations()}")
     # With --fix, --since names the branch that has the released revisions.
     chosen = (since is not None and not (fix and revisions)) + staged_ + bool(revisions)
     if chosen > 1:
@@ -230,7 +230,11 @@ def _wanted(
         if not included:
             raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
         return [r.id for r in included]
-    changed = _staged(of.versions) if staged_ else changed_since(of.versions, since or "")
+    changed = {
+        path
+        for folder in of.locations
+        for path in (_staged(folder) if staged_ else changed_since(folder, since or ""))
+    }
     wanted = [r.id for r in included if r.path is not None and r.path.resolve() in changed]
     if not wanted:
         said = "is staged" if staged_ else f"was added or changed since {since}"
@@ -238,9 +242,9 @@ def _wanted(
     return wanted
 
 
-def _staged(versions: Path) -> set[Path]:
+def _staged(folder: Path) -> set[Path]:
     """The staged files, with a note of those that are read as they were edited since."""
-    found, later = staged(versions)
+    found, later = staged(folder)
     for path in sorted(later):
         said = "was edited after it was staged; the file is linted as it is now"
         output.narrate(f"{os.path.relpath(path)} {said}")

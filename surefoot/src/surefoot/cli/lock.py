@@ -1,7 +1,6 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import click
@@ -38,8 +37,6 @@ def command(check: bool) -> None:
         return
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
-    if not revisions:
-        output.narrate(f"there is no revision in {os.path.relpath(found.versions)}")
     if any(each.unlocked for each in revisions):
         revisions = found.revisions()  # from now on there is a lock, without a baseline
     if any(r.fingerprint is None or (r.verdict != CLEAN and not r.past) for r in revisions):
@@ -48,6 +45,8 @@ def command(check: bool) -> None:
         changed = write_lock(lock, revisions) or changed
     state = "written" if changed else "was up to date"
     output.narrate(f"OK  {lock.name} {state}: {len(revisions)} revisions")
+    if not revisions:
+        output.narrate(f"there is no revision in {found.named_locations()}")
     for revision in revisions:
         if revision.broken_rules:
             rules = ", ".join(revision.broken_rules)

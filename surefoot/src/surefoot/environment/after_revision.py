@@ -31,8 +31,8 @@ def register(environment: Environment, project: Project) -> None:
 
     def hook(path: str, _options: object) -> None:
         # Alembic calls it after env.py has run.
-        with rendered(config, project.versions):
-            finish(Path(path), environment, project)
+        with rendered(config, project.locations):
+            finish(Path(path).resolve(), environment, project)
 
     config = context.config
     write_hooks.register(NAME)(hook)
@@ -55,7 +55,7 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     try:
         asyncio.run(_lint(written, environment, project))
     except Exception as error:
-        meant = understood(error, project.versions) or unforeseen(error)
+        meant = understood(error, project.locations) or unforeseen(error)
         say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
     say(
         f"OK  {written.name} written, {project.lock.name} refreshed. "

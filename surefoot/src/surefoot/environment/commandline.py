@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,10 +48,10 @@ narrate = narrated(say)
 
 
 @contextmanager
-def rendered(config: Config, versions: Path | None = None) -> Iterator[None]:
+def rendered(config: Config, folders: Collection[Path] = ()) -> Iterator[None]:
     """Errors of the block as one message and the exit code of their class, where typed by a person.
 
-    A library's caller gets the exception. A revision of the folder that cannot be imported is said
+    A library's caller gets the exception. A revision of the folders that cannot be imported is said
     to be that.
     """
     if typed := command_name(config) is not None:
@@ -65,7 +65,7 @@ def rendered(config: Config, versions: Path | None = None) -> Iterator[None]:
             raise
         fail(Interrupted(signal.SIGINT, None))
     except (Exception, SystemExit) as error:
-        meant = understood(error, versions)
+        meant = understood(error, folders)
         if typed:
             if isinstance(error, SystemExit) and meant is None:
                 raise
@@ -104,7 +104,7 @@ def fail(error: SurefootError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def understood(error: BaseException, versions: Path | None = None) -> SurefootError | None:
+def understood(error: BaseException, folders: Collection[Path] = ()) -> SurefootError | None:
     """The error of the library that says the same.
 
     Alembic's text is kept, except where it is about a revision.
@@ -115,7 +115,7 @@ def understood(error: BaseException, versions: Path | None = None) -> SurefootEr
         return _of_alembic(error)
     if is_empty_name(error):
         return RevisionUnknown("an empty name is no revision")
-    if versions is not None and (file := _imported_from(error, versions)):
+    if folders and (file := _imported_from(error, folders)):
         return RevisionsBroken(f"{file} cannot be imported: {_words(error)}", help="correct it")
     return None
 
@@ -131,18 +131,22 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _imported_from(error: BaseException, versions: Path) -> str | None:
-    """The file of the folder, and the line, that was being imported when the error was raised."""
+def _imported_from(error: BaseException, folders: Collection[Path]) -> str | None:
+    """The file of the folders, and the line, that was being imported when the error was raised."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno is not None:
         path = Path(error.filename).resolve()
-        return f"{path.name}:{error.lineno}" if versions in path.parents else None
+        return f"{path.name}:{error.lineno}" if _is_in(path, folders) else None
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename).resolve()
-        if frame.name == "<module>" and versions in path.parents:
+        if frame.name == "<module>" and _is_in(path, folders):
             return f"{path.name}:{frame.lineno}"
     if isinstance(error, SyntaxError):  # a file that is no text has no line, and no frame
         return "a revision"
     return None
+
+
+def _is_in(path: Path, folders: Collection[Path]) -> bool:
+    return any(folder in path.parents for folder in folders)
 
 
 def _of_alembic(error: CommandError) -> SurefootError:

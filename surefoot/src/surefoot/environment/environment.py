@@ -107,7 +107,7 @@ class Environment:
                 narrate if command_name(config) else ignore
             )
             listen(Warned("lock-file-missing", missing))
-        with rendered(config, project.versions):
+        with rendered(config, project.locations):
             if self.engine is None and fast_path.at_head(config, project, self.resolved_database):
                 return
             from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without

@@ -62,11 +62,11 @@ DIALECT_URL = "postgresql+asyncpg://"
 
 def run(environment: Environment, project: Project) -> None:
     """Do what the Alembic command asks for. On failure: ModelsNotImportable, among others."""
-    if command_name(context.config) in ("revision", "merge") and not os.access(
-        project.versions, os.W_OK
-    ):
+    writes = command_name(context.config) in ("revision", "merge")
+    if writes and not any(os.access(each, os.W_OK) for each in project.locations):
         # Alembic writes the file after env.py has run.
-        raise FileNotWritable(str(project.versions), "the file system, or its mode, forbids it")
+        named = ", ".join(map(str, project.locations))
+        raise FileNotWritable(named, "the file system, or its mode, forbids it")
     after_revision.register(environment, project)
     compat.install()
     config, shared = context.config, _shared(project)

@@ -56,8 +56,9 @@ class ChainTests:
         ids = [revision.id for revision in revisions]
         for name in (*([self.since] if self.since else []), *self.between):
             if name not in ids:
+                folders = ", ".join(map(str, self.project.locations))
                 raise UsageError(
-                    f"ChainTests names {name}, which is no revision of {self.project.versions}",
+                    f"ChainTests names {name}, which is no revision of {folders}",
                     help="correct since=… or between=…",
                 )
         tried = revisions[ids.index(self.since) if self.since else 0 :]

@@ -77,7 +77,7 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
     try:
         script = sql(tests, asked)
     except Exception as error:  # a revision may raise anything where it has no connection
-        reason = reason_of(error, tests.project.versions)
+        reason = reason_of(error, tests.project.locations)
         if isinstance(error, UpgradeFailed):
             reason = error.reason
         raise OfflineImpossible(asked, reason) from error

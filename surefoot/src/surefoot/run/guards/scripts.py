@@ -13,7 +13,8 @@ from typing import Any
 from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
 
-from surefoot.chain.revisions import FUNCTIONS, Revision
+from surefoot.chain.revisions import Revision
+from surefoot.chain.source import FUNCTIONS
 from surefoot.connect.sender import function_of
 from surefoot.errors import RevisionsBroken, RunsNothing
 

@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 
 from alembic.util.exc import CommandError
@@ -47,7 +48,7 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
         return None
     if isinstance(error, SurefootError):
         return error
-    reason, state = reason_of(error, run.project.versions), sqlstate(error)
+    reason, state = reason_of(error, run.project.locations), sqlstate(error)
     failed: type[ConnectionLost | UpgradeFailed] = FAILURES.get(state or "", UpgradeFailed)
     if is_lost(error):
         # The server's reason is often lost with the connection.
@@ -57,21 +58,21 @@ def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
     return failed(running.revision, reason, applied, resume, kept)
 
 
-def reason_of(error: Exception, versions: Path) -> str:
+def reason_of(error: Exception, folders: Collection[Path]) -> str:
     """The exception in words, behind the place in the revision that it came through."""
     reason, state = describe(error), sqlstate(error)
     if state is not None:
         reason = f"{reason} (SQLSTATE {state})"
     elif not isinstance(error, CommandError):
         reason = f"{type(error).__name__}: {reason}"
-    place = place_of(error, versions)
+    place = place_of(error, folders)
     return f"{place}: {reason}" if place else reason
 
 
-def place_of(error: BaseException, versions: Path) -> str | None:
+def place_of(error: BaseException, folders: Collection[Path]) -> str | None:
     """The last line of a revision file that the error came through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if versions.resolve() in path.parents:
+        if any(folder.resolve() in path.parents for folder in folders):
             return f"{os.path.relpath(path)}:{frame.lineno}"
     return None

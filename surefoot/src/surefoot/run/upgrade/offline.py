@@ -169,7 +169,7 @@ class OfflineScript:
             except SurefootError:
                 raise
             except Exception as error:
-                reason = reason_of(error, self._project.versions)
+                reason = reason_of(error, self._project.locations)
                 raise UpgradeFailed(running, reason, (), self._typed) from error
 
         return begun

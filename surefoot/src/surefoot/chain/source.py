@@ -1,0 +1,87 @@
+"""Source is a revision file, read without running it.
+
+folders -> source_files -> paths -> read_source -> Source
+"""
+
+import ast
+import io
+import os
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from surefoot.chain.checksum import checksum
+from surefoot.chain.module_names import module_names
+from surefoot.errors import RevisionsBroken, RunsNothing
+
+FUNCTIONS = ("upgrade", "downgrade")
+# Alembic leaves them alone: a package's own file, and the lock file of an editor.
+_NO_REVISIONS = ("__init__", ".#")
+# Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
+_ALLOWED = re.compile(r"#\s*allow\s.*")
+_NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the text of a file says."""
+
+    # The names that it binds; `...` is a value that only shows when the file runs.
+    names: Mapping[str, object]
+    sha256: str
+    # The comments that allow a rule to be broken, each with its place in the code.
+    allowed: Sequence[str]
+
+
+def source_files(*folders: Path, recursive: bool = False) -> list[Path]:
+    """The files that Alembic loads from the folders, each once; a folder may be missing."""
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        for root, inner, names in os.walk(folder):
+            base = Path(root).resolve()
+            for name in sorted(names):
+                if name.endswith(".py") and not name.startswith(_NO_REVISIONS):
+                    path = Path(root, name)
+                    found.setdefault(path.resolve() if path.is_symlink() else base / name, path)
+            # os.walk goes on in the folders that are left in its list.
+            inner[:] = sorted({*inner} - {"__pycache__"}) if recursive else []
+    return sorted(found.values())
+
+
+def read_source(path: Path) -> Source:
+    """The text of a file. On failure: RevisionsBroken, RunsNothing."""
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source, filename=str(path))
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
+        ) from None
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
+        raise RevisionsBroken(
+            f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
+        ) from None
+    names = module_names(tree)
+    for each in tree.body:
+        if "revision" not in names or not isinstance(each, ast.AsyncFunctionDef):
+            continue
+        if each.name in FUNCTIONS:
+            raise RunsNothing(path.name, each.name)
+    return Source(names, checksum(tree), tuple(_allowed(source)))
+
+
+def _allowed(source: bytes) -> Iterator[str]:
+    """The comments that allow a rule, each after the number of words of code before it.
+
+    A comment covers the statement that it stands at; empty lines and other comments do not matter.
+    """
+    if not _ALLOWED.search(source.decode(errors="replace")):
+        return
+    words = 0
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT and (found := _ALLOWED.match(token.string)):
+            yield f"{words} {found[0]}"
+        words += token.type not in _NO_CODE

@@ -1,0 +1,152 @@
+"""The chain of a project is the one that Alembic's ScriptDirectory loads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from surefoot.chain.lockfile import write_lock
+from surefoot.errors import ConfigurationInvalid
+from surefoot.project import Project
+
+FILE = 'revision = "{0}"\ndown_revision = {1!r}\n\n\ndef upgrade():\n    pass\n'
+# The lines of an ini file, and the revisions that they lead to.
+SPELLINGS = {
+    "the default": ("", "0001"),
+    "nested folders": ("recursive_version_locations = true", "0001 0002"),
+    "nested folders in other words": ("recursive_version_locations = yes", "0001"),
+    "one folder": ("version_locations = %(here)s/more", "0003"),
+    "os": (
+        f"path_separator = os\nversion_locations = a/versions{os.pathsep}%(here)s/more",
+        "0001 0003",
+    ),
+    "colon": ("path_separator = :\nversion_locations = a/versions:more", "0001 0003"),
+    "semicolon": ("path_separator = ;\nversion_locations = a/versions; more;", "0001 0003"),
+    "space": ("path_separator = space\nversion_locations = a/versions more", "0001 0003"),
+    "newline": (
+        "path_separator = newline\nversion_locations =\n    a/versions\n    %(here)s/more",
+        "0001 0003",
+    ),
+    "the former name": (
+        "version_path_separator = space\nversion_locations = a/versions more",
+        "0001 0003",
+    ),
+    "both names": (
+        "path_separator = ;\nversion_path_separator = :\nversion_locations = a/versions;more",
+        "0001 0003",
+    ),
+    "no separator": ("version_locations = a/versions, more", "0001 0003"),
+    "no separator, and blanks": ("version_locations = a/versions  more", "0001 0003"),
+    "a package": (
+        "path_separator = ;\nversion_locations = migrated:inner:versions;a/versions",
+        "0001 0004",
+    ),
+    "a folder in another": (
+        "path_separator = :\nversion_locations = a/versions/old:a/versions\n"
+        "recursive_version_locations = true",
+        "0001 0002",
+    ),
+    "a folder twice": ("path_separator = :\nversion_locations = more:more", "0003"),
+    "a folder that is not there": ("path_separator = :\nversion_locations = more:nope", "0003"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Revisions here and there; three files are none for Alembic."""
+    for name, identifier in (
+        ("a/versions/0001.py", "0001"),
+        ("a/versions/old/0002.py", "0002"),
+        ("more/0003.py", "0003"),
+        ("migrated/inner/versions/0004.py", "0004"),
+        ("a/versions/__init__.py", "0005"),
+        ("a/versions/old/__pycache__/0006.py", "0006"),
+        ("a/versions/.#0007.py", "0007"),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(FILE.format(identifier, None), "utf-8")
+    (tmp_path / "a" / "versions" / "link.py").symlink_to(tmp_path / "a" / "versions" / "0001.py")
+    (tmp_path / "migrated" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def ini(folder: Path, lines: str, location: str = "script_location = a") -> Path:
+    path = folder / "alembic.ini"
+    path.write_text(f"[alembic]\n{location}\n{lines}\n", "utf-8")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:File .* loaded twice")
+@pytest.mark.parametrize(("lines", "expected"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_project_has_the_revisions_that_alembic_loads(
+    folder: Path, lines: str, expected: str
+) -> None:
+    """Read with Alembic and without, by every spelling that Alembic has for the folders."""
+    path = ini(folder, lines)
+    config = Config(path)
+    loaded = sorted(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+    assert loaded == expected.split()
+    project = Project.read(path)
+    assert project == Project.of(config)
+    assert [revision.id for revision in project.revisions()] == loaded
+    write_lock(project.lock, project.revisions())
+    assert project.is_locked()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("location", ["migrated:inner", "%(here)s/migrated/inner"])
+def test_a_script_location_may_be_in_a_package(folder: Path, location: str) -> None:
+    """As `package:folder`."""
+    path = ini(folder, "", f"script_location = {location}")
+    project = Project.read(path)
+    assert project == Project.of(Config(path))
+    assert [revision.id for revision in project.revisions()] == ["0004"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_lock_lies_beside_one_folder_or_in_the_one_of_several(folder: Path) -> None:
+    """Two folders have no place beside both of them."""
+    for lines, place in (
+        ("", "a"),
+        ("version_locations = more", "."),
+        ("path_separator = :\nversion_locations = migrated/inner/versions:more", "a"),
+    ):
+        project = Project.read(ini(folder, lines))
+        assert project.lock == (folder / place / "revisions.lock").resolve(), lines
+
+
+def test_a_service_may_start_in_another_folder(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Alembic would not find a relative folder, the one beside the ini file is meant."""
+    path = ini(folder, "path_separator = :\nversion_locations = more:a/versions")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    project = Project.read(path)
+    assert [
+        each.relative_to(folder.resolve()) for each in (project.folder, *project.locations)
+    ] == [
+        Path("a"),
+        Path("more"),
+        Path("a/versions"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("path_separator = comma\nversion_locations = a, b", "'comma' is no path_separator"),
+        ("path_separator = ;\nversion_locations = nopackage:versions;a", "nopackage"),
+        ("version_locations = %(there)s/a", "there"),
+    ],
+)
+def test_a_place_that_cannot_be_read_is_said(folder: Path, lines: str, reason: str) -> None:
+    """With the ini file that names it."""
+    with pytest.raises(ConfigurationInvalid, match=f"alembic.ini cannot be used: .*{reason}"):
+        Project.read(ini(folder, lines))
