@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from argparse import Namespace
+
 import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
 
 from harness.databases import Database, access_to, engine
+from harness.environment import database
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import write_lock
+from surefoot.environment import fast_path
 from surefoot.project import Project
 from surefoot.startup.check import check
 
+NAMES = (
+    "2026_01_02_1200-0001_add_x.py",
+    "0002_add_x_to_.py",
+    "0003 add x.py",
+    "größe_表.py",
+    "0005_add_y.py",
+)
 TABLE = "op.execute('CREATE TABLE t{0} (id int)')", "op.execute('DROP TABLE t{0}')"
 
 
@@ -53,6 +69,40 @@ async def test_several_folders_are_one_chain(
     done = await launcher.alembic(chain, *revised, url=url)
     assert "next.py written, revisions.lock refreshed" in done.err, done.err
     assert len(project.locked()) == 4
+
+
+async def test_a_name_is_free(
+    chain: Chain, launcher: Launcher, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look is enough at head, and an older build serves on a database that is ahead."""
+    url = empty_database.url
+    for number, name in enumerate(NAMES, 1):
+        table(chain, number)
+        chain.path(f"{number:04}").rename(chain.versions / name)
+    (chain.versions / "__init__.py").touch()
+    chain.lock()
+    older = Chain(chain.folder.with_name("older"))
+    for name in NAMES[:-1]:
+        shutil.copy(chain.versions / name, older.versions)
+    (older.versions / "__init__.py").touch()
+    older.lock()
+    done = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert f"OK  {len(NAMES)} applied" in done.err, done.err
+    done = await launcher.alembic(older, "upgrade", "head", url=url)
+    newest = f"{len(NAMES):04}"
+    assert done.code == 0, done.err
+    assert f"is ahead of this build: {newest} leaves what" in done.err
+    async with engine(access_to(url), "watch") as made:
+        assert (await check(made, Project.read(older.ini).build())).state == "ahead"
+    monkeypatch.setenv("DATABASE_URL", url)
+    project, options = Project.read(chain.ini), Namespace(revision="head", cmd=(command.upgrade,))
+    config = Config(chain.ini, cmd_opts=options)
+    assert await asyncio.to_thread(fast_path.at_head, config, project, database)
+    edited = chain.versions / NAMES[1]
+    edited.write_text(edited.read_text("utf-8").replace("id int", "id bigint"), "utf-8")
+    chain.lock()
+    refused = await launcher.alembic(chain, "upgrade", "head", url=url)
+    assert "[revision-edited]  0002_add_x_to changed after it was applied" in refused.err
 
 
 async def test_a_lock_of_nothing_is_said(

@@ -194,6 +194,52 @@ def test_a_verdict_is_known_where_its_seal_is_that_of_the_file(versions: Path) -
         assert known() == [(None, None), (None, None)]
 
 
+@pytest.mark.parametrize(
+    ("file", "identifier", "slug"),
+    [
+        ("0002_add_city", "0002", "add_city"),
+        ("0002_add_city_to_", "0002", "add_city_to"),
+        ("2026_01_02_1200-ae10_add_city", "ae10", "add_city"),
+        ("add_city_ae10", "ae10", "add_city"),
+        ("add_city", "ae10", "add_city"),
+        ("ae10b_city", "ae10", "ae10b_city"),
+        ("0002 add  city", "0002", "add  city"),
+        ("0002_größe_表", "0002", "größe_表"),
+        ("0002", "0002", "0002"),
+        ("0002_x", "my revision", "0002_x"),
+        ("#2%20", "#2%20", "#2%20"),
+        ("0002_\u2028\x85_x", "two\u2003words", "0002_\u2028\x85_x"),
+        ("0002_\udcff", "0002", "?"),
+    ],
+)
+def test_a_file_may_have_any_name_and_any_id(
+    tmp_path: Path, file: str, identifier: str, slug: str
+) -> None:
+    """The lock has one line of seven fields for it."""
+    path, lock = tmp_path / f"{file}.py", tmp_path / "revisions.lock"
+    path.write_text(f"revision = {identifier!r}\ndown_revision = '0001'\n", "utf-8")
+    (tmp_path / "0001.py").write_text("revision = '0001'\n", "utf-8")
+    revisions = sorted(read_revisions(tmp_path), key=lambda each: not each.down)
+    assert (revisions[0].slug, revisions[0].file_name) == (slug, path.name)
+    write_lock(lock, [replace(each, past=True) for each in revisions])
+    assert [(each.id, each.slug, each.past) for each in read_lock(lock)] == [
+        (each.id, each.slug, True) for each in revisions
+    ]
+    check_lock(lock, revisions)
+
+
+def test_a_renamed_file_is_no_edit(versions: Path) -> None:
+    """Fingerprint and verdict stay; the lock gets the new words when it is written."""
+    lock = versions.parent / "lock"
+    write_lock(lock, [replace(each, verdict="clean") for each in read_revisions(versions)])
+    (versions / "0002_step_0002.py").rename(versions / "2026_other-0002.py")
+    check_lock(lock, read_revisions(versions))
+    known = with_known(read_revisions(versions), read_lock(lock))
+    assert [each.verdict for each in known] == ["clean"] * 3
+    assert write_lock(lock, known)
+    assert [each.slug for each in read_lock(lock)] == ["step_0001", "2026_other", "step_0003"]
+
+
 def test_a_baseline_is_kept_by_the_lock(versions: Path) -> None:
     """The revisions up to it are taken as they are; no verdict is missed, no rule is broken."""
     write(versions, "0002b", "0001")

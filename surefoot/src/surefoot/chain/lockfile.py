@@ -9,8 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from urllib.parse import unquote
 
-from surefoot.chain.revisions import FINGERPRINT_METHOD, PHASES, Revision, heads, with_past
+from surefoot.chain.revisions import (
+    FINGERPRINT_METHOD,
+    PHASES,
+    Revision,
+    heads,
+    in_line,
+    with_past,
+)
 from surefoot.errors import FileNotWritable, LockFileStale, RevisionsBroken
 from surefoot.errors.names import command
 
@@ -52,7 +60,7 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
     if not any(lines):
         raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
     for number, line in enumerate(lines, start=1):
-        fields = line.split()
+        fields = _fields(line)
         if not fields or line.startswith("#") or _is_baseline(fields):
             continue
         is_line = len(fields) == 7 and fields[2] in PHASES
@@ -73,8 +81,14 @@ def baseline(path: Path) -> frozenset[str]:
     """
     if not path.exists():
         return frozenset()
-    taken = [line.split()[1] for line in _lines(path) if _is_baseline(line.split())]
+    taken = [fields[1] for fields in map(_fields, _lines(path)) if _is_baseline(fields)]
     return frozenset(predecessors("+".join(taken) or "-"))
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a line; blanks in them are written as in a URL."""
+    fields = line.split()
+    return [unquote(each) for each in fields] if "%" in line else fields
 
 
 def _is_baseline(fields: Sequence[str]) -> bool:
@@ -131,9 +145,9 @@ def is_written_from(path: Path, files: Iterable[Path]) -> bool:
 def _digest(files: Iterable[Path]) -> str:
     """One hash over the names and the bytes of the files; line ends do not count."""
     found = hashlib.sha256()
-    for file in sorted(files, key=lambda file: (file.name, str(file))):
-        code = file.read_bytes().replace(b"\r\n", b"\n")
-        found.update(f"{file.name} {len(code)}\n".encode("utf-8", "surrogateescape"))
+    codes = [(file.name, file.read_bytes().replace(b"\r\n", b"\n")) for file in files]
+    for name, code in sorted(codes):
+        found.update(f"{name} {len(code)}\n".encode("utf-8", "surrogateescape"))
         found.update(code)
     return found.hexdigest()
 
@@ -143,7 +157,7 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
     past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
-    taken = f"{_BASELINE}  {'+'.join(past)}\n" if past else ""
+    taken = f"{_BASELINE}  {in_line('+'.join(past))}\n" if past else ""
     lines = "".join(f"{revision.line()}\n" for revision in revisions)
     text = lock_header() + hashed + taken + lines
     written = text.encode()

@@ -4,11 +4,13 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from surefoot.chain.source import read_source, source_files
 from surefoot.errors import RevisionsBroken
@@ -23,6 +25,8 @@ UNKNOWN = "unknown"
 # Raised whenever the rules or the trace may judge a revision in another way than before.
 RULES_VERSION = "3"
 
+# It would end a field of revisions.lock, or make a comment of its line.
+_NOT_IN_LINE = re.compile(r"[\s%]|^#")
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
 
@@ -35,7 +39,8 @@ class Revision:
     # The revisions that it builds on: down_revision and depends_on.
     down: tuple[str, ...]
     phase: str
-    slug: str
+    # The words of its file name. They are for people: another name is no other revision.
+    slug: str = field(compare=False)
     sha256: str
     # Of the catalog after it. The file does not have it, so two revisions may differ in it.
     fingerprint: str | None = field(default=None, compare=False)
@@ -58,16 +63,21 @@ class Revision:
     path: Path | None = field(default=None, compare=False)
 
     @property
+    def name(self) -> str:
+        """The name of its file, without `.py`; id and slug where the file is not at hand."""
+        return f"{self.id}_{self.slug}" if self.path is None else self.path.stem
+
+    @property
     def file_name(self) -> str:
-        """The name that `alembic revision` gives its file."""
-        return f"{self.id}_{self.slug}.py"
+        """The name of its file."""
+        return f"{self.name}.py"
 
     def line(self) -> str:
         """The line of the revision in revisions.lock."""
         down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
         verdict = f"{self.verdict or '-'}/{self.made_seal()}"
         fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint, verdict)
-        return "  ".join(fields)
+        return "  ".join(map(in_line, fields))
 
     def made_seal(self) -> str:
         """Binds fingerprint and verdict to the code, to its suppressions and to the rules."""
@@ -85,6 +95,11 @@ class Revision:
         """Whether lint has not seen all of it, and should have."""
         is_judged = self.verdict is not None and UNKNOWN not in self.verdict.split("+")
         return self.unlocked or not (self.past or is_judged)
+
+
+def in_line(text: str) -> str:
+    """The text as one field of revisions.lock: blanks are written as in a URL."""
+    return _NOT_IN_LINE.sub(lambda found: quote(found[0]), text)
 
 
 def read_revisions(*folders: Path, recursive: bool = False) -> tuple[Revision, ...]:
@@ -226,18 +241,27 @@ def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
             f"{path.name}: requires_code is {requires_code!r} in a revision of phase {phase}",
             help='a contract revision names the oldest revision whose code survives it: "0007"',
         )
-    slug = path.stem.removeprefix(identifier).strip("_-") or path.stem
     found = Revision(
         identifier,
         downs,
         str(phase),
-        slug,
+        _slug(path.stem, identifier),
         source.sha256,
         requires_code=requires_code,
         allowed=tuple(source.allowed),
         path=path,
     )
     return found, _each(values.get("branch_labels"))
+
+
+def _slug(stem: str, identifier: str) -> str:
+    """The words of a file name after the id, or before it."""
+    before, *after = re.split(rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])", stem, maxsplit=1)
+    for each in (*after, before):
+        # Linux allows names that are no text.
+        if words := each.encode("utf-8", "replace").decode().strip("_-. "):
+            return words
+    return identifier
 
 
 def _each(value: Any) -> tuple[Any, ...]:

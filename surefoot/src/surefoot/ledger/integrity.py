@@ -31,7 +31,7 @@ def check_integrity(
     if unrecorded:
         newest = sorted(in_database)
         if any(head in recorded for head in in_database):
-            raise RevisionInserted(f"{unrecorded[0].id}_{unrecorded[0].slug}", newest)
+            raise RevisionInserted(unrecorded[0].name, newest)
         raise RevisionUnrecorded([revision.id for revision in unrecorded], newest)
     check_files(revisions, recorded)
 
@@ -44,8 +44,8 @@ def check_files(revisions: Sequence[Revision], recorded: Mapping[str, Row]) -> N
         if known is None:
             raise RevisionMissing(identifier, row.finished_at, row.checksum)
         if known.sha256 != row.checksum:
-            name = f"{known.id}_{known.slug}"
-            raise RevisionEdited(name, known.id, row.finished_at, row.checksum, known.sha256)
+            files = row.checksum, known.sha256
+            raise RevisionEdited(known.name, known.id, row.finished_at, *files)
 
 
 def strangers(

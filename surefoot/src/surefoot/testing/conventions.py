@@ -12,7 +12,6 @@ from surefoot.rules.suppressions import suppressions
 
 # The version_num of Alembic's version table is VARCHAR(32).
 LONGEST_ID = 32
-_SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _IMPORTS = RULES["avoid-importing-the-application"]
 
 
@@ -29,7 +28,6 @@ def check_name(revision: Revision) -> None:
     Numbers ascend, so that a listing of the folder reads as history.
     """
     name, lock = path_of(revision).name, f"then `{names.command()} lock`"
-    slug = "_".join(re.findall(r"[a-z0-9]+", revision.slug.lower())) or "what_it_does"
     numbers = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
     for is_broken, reason, advice in (
         (
@@ -38,9 +36,9 @@ def check_name(revision: Revision) -> None:
             "shorten the id, and the down_revision of its successor",
         ),
         (
-            name != revision.file_name or not _SLUG.fullmatch(revision.slug),
-            f"is not named by its id, {revision.id!r}, and a slug in lower case",
-            f"rename it to {revision.id}_{slug}.py, {lock}",
+            revision.slug == revision.id,
+            f"is named by its id, {revision.id!r}, alone",
+            f"rename it to {revision.id}_what_it_does.py, {lock}",
         ),
         (
             any(int(down) >= int(revision.id) for down in numbers),

@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         revisions = tests.line()[1] if walked else tests.revisions()
     except RevisionsBroken:
         revisions = ()  # test_the_chain_has_one_head reports it
-    metafunc.parametrize("revision", revisions, ids=[f"{r.id}_{r.slug}" for r in revisions])
+    metafunc.parametrize("revision", revisions, ids=[r.name for r in revisions])
 
 
 @pytest.hookimpl(wrapper=True)

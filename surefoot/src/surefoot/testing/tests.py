@@ -39,7 +39,7 @@ def test_the_lock_is_fresh(migrations: ChainTests) -> None:
 
 
 def test_a_revision_is_named_by_what_it_does(revision: Revision) -> None:
-    """The file has its id and slug, and a docstring."""
+    """The name of the file says more than its id, and the docstring says it in words."""
     conventions.check_name(revision)
 
 
