@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from argparse import Namespace
 
@@ -103,6 +104,18 @@ async def test_a_name_is_free(
     chain.lock()
     refused = await launcher.alembic(chain, "upgrade", "head", url=url)
     assert "[revision-edited]  0002_add_x_to changed after it was applied" in refused.err
+
+
+async def test_a_chain_of_hashes_gets_a_hash(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Alembic's own, also after one that happens to be a number."""
+    chain.add("pass", identifier="ae1027a6c3d2", down="", lock=False)
+    chain.add("pass", identifier="121699507574", down="ae1027a6c3d2")
+    done = await launcher.alembic(chain, "revision", "-m", "next", url=empty_database.url)
+    assert done.code == 0, done.err
+    assert re.fullmatch(r"[0-9a-f]{12}", newest := Project.read(chain.ini).revisions()[-1].id)
+    assert newest != "121699507575"
 
 
 async def test_a_lock_of_nothing_is_said(

@@ -15,6 +15,7 @@ from surefoot.chain.lockfile import (
     with_known,
     write_lock,
 )
+from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import ancestors, heads, read_revisions, with_past
 from surefoot.errors import LockFileStale, RevisionsBroken
 
@@ -102,8 +103,7 @@ def test_a_merge_has_both_its_predecessors(versions: Path) -> None:
         (
             "x.py",
             "revision = 9",
-            "x.py: revision, down_revision and depends_on are not plain strings at the top of the "
-            "file, so they cannot be read without running it",
+            "x.py: revision, down_revision and depends_on are not strings",
         ),
         (
             "0001_step_0001.py",
@@ -226,6 +226,46 @@ def test_a_file_may_have_any_name_and_any_id(
         (each.id, each.slug, True) for each in revisions
     ]
     check_lock(lock, revisions)
+
+
+@pytest.mark.parametrize(
+    ("ids", "following"),
+    [
+        ([], "0001"),
+        (["0001"], "0002"),
+        (["0998", "0999"], "1000"),
+        (["ae1027a6", "0001", "0002", "0003"], "0004"),
+        (["0001", "0002", "0004", "0005"], "0006"),
+        (["1", "9", "10"], "11"),
+        (["0002", "0003", "0001"], "0004"),
+        (["0005", "0001", "0002", "0004"], None),
+        (["0001", "0002", "ae1027a6"], None),
+        (["0001", "0002", "0003b"], None),
+        (["001", "0002"], None),
+        (["121699507574"], None),
+        (["20260102"], None),
+        (["4711", "0815"], None),
+        (["1027", "0003"], None),
+        (["\u0661"], None),
+    ],
+)
+def test_only_a_numbered_chain_has_a_next_number(ids: list[str], following: str | None) -> None:
+    """Not one of hashes that happen to be digits, nor of dates."""
+    assert next_number(ids) == following
+
+
+def test_a_file_is_run_where_it_is_not_read_otherwise(tmp_path: Path) -> None:
+    """And only then; a name of hexadecimal digits stands for the id that a file does not say."""
+    for name, text in (
+        ("0001.py", "import nothing_of_that_name\nrevision = '0001'\n"),
+        ("0002.py", "OTHER = '0001'\nrevision = '00' + '02'\ndown_revision = [OTHER]\n"),
+        ("0003_x.py", "down_revision = '0002'\nglobals()['revision'] = '0003'\n"),
+        ("ae10.py", "down_revision = '0003'\n"),
+        ("helper.py", "x = 1\n"),
+    ):
+        (tmp_path / name).write_text(text, "utf-8")
+    found = {each.id: each.down for each in read_revisions(tmp_path)}
+    assert found == {"0001": (), "0002": ("0001",), "0003": ("0002",), "ae10": ("0003",)}
 
 
 def test_a_renamed_file_is_no_edit(versions: Path) -> None:

@@ -37,6 +37,7 @@ from surefoot.autogenerate.renames import (
     parse_renames,
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
+from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
 
 __all__ = [
@@ -142,7 +143,8 @@ def process_revision_directives(
     if not (script.message or "").strip():
         raise MessageMissing
     if asked["rev_id"] is None:
-        script.rev_id = _next_number(cast("ScriptDirectory", context.script))
+        # Where the chain has no numbers, Alembic's own id stays.
+        script.rev_id = next_number(_ids(context)) or script.rev_id
     texts: RevisionTexts = context.opts["template_args"]["page"]
     comparison = operations.info.get("comparison")
     if comparison is None:
@@ -151,7 +153,7 @@ def process_revision_directives(
         return
     directives.clear()
     doubtful = list(candidates(comparison.database, comparison.models))
-    for made, planned in _planned(script, operations):
+    for made, planned in _planned(script, operations, _ids(context)):
         directives.append(made)
         dropped = {
             change.key.name
@@ -186,20 +188,20 @@ def is_check(options: Mapping[str, Any]) -> bool:
     return getattr(options.get("fn"), "__qualname__", "").startswith("check.")
 
 
-def _next_number(script: ScriptDirectory) -> str:
-    """The highest number among the revisions, plus one."""
-    names = [each.revision for each in script.walk_revisions() if each.revision.isdecimal()]
-    return f"{max(map(int, names), default=0) + 1:04d}"
+def _ids(context: MigrationContext) -> list[str]:
+    """The revisions of the chain, oldest first."""
+    script = cast("ScriptDirectory", context.script)
+    return [each.revision for each in script.walk_revisions()][::-1]
 
 
 def _planned(
-    script: ops.MigrationScript, operations: ops.UpgradeOps
+    script: ops.MigrationScript, operations: ops.UpgradeOps, ids: Sequence[str]
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
     first, before = str(script.rev_id), None
     for number, each in enumerate(operations.info["planned"]):
-        counted = f"{int(first) + number:04d}" if first.isdecimal() else f"{first}_{number + 1}"
-        identifier = counted if number else first
+        later = next_number([*ids, first], number) or f"{first}_{number + 1}"
+        identifier = later if number else first
         upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
         upgrade.reverse_into(downgrade)
         begins = before is None

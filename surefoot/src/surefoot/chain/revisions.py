@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from surefoot.chain.source import read_source, source_files
+from surefoot.chain.source import executed, read_source, source_files
 from surefoot.errors import RevisionsBroken
 from surefoot.errors.names import command
 
@@ -27,6 +27,10 @@ RULES_VERSION = "3"
 
 # It would end a field of revisions.lock, or make a comment of its line.
 _NOT_IN_LINE = re.compile(r"[\s%]|^#")
+# The names of a file that are read; a file is run where one of them shows only then.
+_NAMES = ("revision", "down_revision", "depends_on", "branch_labels", "phase", "requires_code")
+# Alembic takes the id from such a name where the file does not say it.
+_LEGACY_ID = re.compile(r"([a-f0-9]+)\.py$")
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
 
@@ -217,14 +221,17 @@ def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
     """The revision in a file, or None where the file holds none; the labels of its branch."""
     source = read_source(path)
     values = source.names
-    if "revision" not in values:
-        return None, ()
-    identifier, down, phase = values["revision"], values.get("down_revision"), values.get("phase")
+    if "revision" not in values or any(values.get(name) is ... for name in _NAMES):
+        values = executed(path)
+    by_name = _LEGACY_ID.match(path.name)
+    identifier = values.get("revision", by_name and by_name[1])
+    if identifier is None:
+        return None, ()  # Alembic refuses the file
+    down, phase = values.get("down_revision"), values.get("phase")
     downs = (*_each(down), *_each(values.get("depends_on")))
     if not isinstance(identifier, str) or not all(isinstance(item, str) for item in downs):
         raise RevisionsBroken(
-            f"{path.name}: revision, down_revision and depends_on are not plain strings at the top "
-            "of the file, so they cannot be read without running it",
+            f"{path.name}: revision, down_revision and depends_on are not strings",
             help='write them as revision = "0008" and down_revision = "0007"',
         )
     if phase is None:

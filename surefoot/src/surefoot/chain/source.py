@@ -1,6 +1,7 @@
 """Source is a revision file, read without running it.
 
 folders -> source_files -> paths -> read_source -> Source
+                                 '-> executed -> the names that only show when the file runs
 """
 
 import ast
@@ -10,6 +11,7 @@ import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from surefoot.chain.checksum import checksum
@@ -64,13 +66,25 @@ def read_source(path: Path) -> Source:
         raise RevisionsBroken(
             f"{path.name}:{line or 1} is not Python: {reason}", help="correct the file"
         ) from None
-    names = module_names(tree)
     for each in tree.body:
-        if "revision" not in names or not isinstance(each, ast.AsyncFunctionDef):
-            continue
-        if each.name in FUNCTIONS:
+        if isinstance(each, ast.AsyncFunctionDef) and each.name in FUNCTIONS:
             raise RunsNothing(path.name, each.name)
-    return Source(names, checksum(tree), tuple(_allowed(source)))
+    return Source(module_names(tree), checksum(tree), tuple(_allowed(source)))
+
+
+def executed(path: Path) -> Mapping[str, object]:
+    """The names that the file binds, by running it as Alembic does. On failure: RevisionsBroken."""
+    spec = spec_from_file_location(re.sub(r"\W", "_", path.name), path)
+    if spec is None or spec.loader is None:
+        raise RevisionsBroken(f"{path.name} cannot be imported", help="correct it")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise RevisionsBroken(
+            f"{path.name} cannot be imported: {type(error).__name__}: {error}", help="correct it"
+        ) from error
+    return vars(module)
 
 
 def _allowed(source: bytes) -> Iterator[str]:

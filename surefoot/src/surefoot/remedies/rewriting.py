@@ -13,6 +13,7 @@ from pathlib import Path
 
 from surefoot.autogenerate.code_format import docstring, imports
 from surefoot.autogenerate.revision_text import RevisionTexts
+from surefoot.chain.numbering import next_number
 from surefoot.chain.revisions import Revision
 from surefoot.remedies.steps import SafeForm, Step
 from surefoot.rules.findings import Finding, TracedRevision
@@ -74,7 +75,7 @@ def rewritten(
     texts = [Text(unit.path, unit.source, source)]
     former = revision.id
     for number, step in enumerate(later, 1):
-        new = _next_id(revision.id, chain, number)
+        new = next_number([each.id for each in chain], number) or f"{revision.id}_{number + 1}"
         slug = re.sub(r"\W+", "_", step.title.lower()).strip("_")[:_LONGEST_SLUG].rstrip("_")
         texts.append(Text(unit.path.with_name(f"{new}_{slug}.py"), "", _file(step, new, former)))
         former = new
@@ -141,13 +142,6 @@ def _with_imports(source: str, code: str) -> str:
     if missing in source or not re.search(r"\bsa\.", code):
         return source
     return re.sub(r"^(?=import |from )", f"{missing}\n", source, count=1, flags=re.MULTILINE)
-
-
-def _next_id(identifier: str, chain: Sequence[Revision], number: int) -> str:
-    if not identifier.isdecimal():
-        return f"{identifier}_{number + 1}"
-    newest = max(int(each.id) for each in chain if each.id.isdecimal())
-    return f"{newest + number:0{len(identifier)}d}"
 
 
 def _file(step: Step, identifier: str, former: str) -> str:

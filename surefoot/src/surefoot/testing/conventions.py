@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from surefoot.chain.numbering import is_number
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionImports, RevisionMisnamed, names
 from surefoot.rules.findings import TracedRevision, examine
@@ -28,7 +29,7 @@ def check_name(revision: Revision) -> None:
     Numbers ascend, so that a listing of the folder reads as history.
     """
     name, lock = path_of(revision).name, f"then `{names.command()} lock`"
-    numbers = [d for d in revision.down if d.isdecimal() and revision.id.isdecimal()]
+    numbers = [down for down in revision.down if is_number(down) and is_number(revision.id)]
     for is_broken, reason, advice in (
         (
             len(revision.id) > LONGEST_ID,

@@ -1,7 +1,8 @@
 """Compares the revisions that Alembic runs with those that the library has read.
 
-Checksums, phases and lint verdicts are of files that were read and not run. Whatever Alembic finds
-elsewhere, or understands otherwise, would be applied without them.
+Checksums, phases and lint verdicts are of files that were read, and run only where an id shows in
+no other way. Whatever Alembic finds elsewhere, or understands otherwise, would be applied without
+them.
 """
 
 import inspect
@@ -32,7 +33,7 @@ def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> Non
         if known is None or known.path is None or not _same(known.path, Path(loaded.path)):
             raise RevisionsBroken(
                 f"Alembic runs {loaded.revision} from {os.path.relpath(loaded.path)}, and Surefoot "
-                "cannot read it there without running it",
+                "has read no source of it there",
                 help=_PLAIN,
             )
         needed = script.get_revisions(to_tuple(loaded.dependencies, ()))
@@ -40,7 +41,7 @@ def refuse_unread(script: ScriptDirectory, revisions: Sequence[Revision]) -> Non
         if set(known.down) != below:
             raise RevisionsBroken(
                 f"{os.path.relpath(loaded.path)}: for Alembic {loaded.revision} builds on "
-                f"{', '.join(sorted(below)) or 'base'}, and its source says {known.down!r}",
+                f"{', '.join(sorted(below)) or 'base'}, and Surefoot has read {known.down!r}",
                 help=_PLAIN,
             )
         refuse_asynchronous(loaded)
