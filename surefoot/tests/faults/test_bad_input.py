@@ -112,13 +112,6 @@ FILES = {
         "ERROR [revisions-broken]  the revisions 0003 build on each other in a circle\n"
         "  help: correct down_revision in one of them\n",
     ),
-    "two heads": (
-        "down_revision = '0002'",
-        "down_revision = '0001'",
-        "ERROR [revisions-broken]  the chain has 2 heads: 0002_change.py, 0003_change.py\n"
-        "  help: let the newer file build on the other one, under the next number, "
-        "then `surefoot lock`\n",
-    ),
     "a missing predecessor": (
         "down_revision = '0002'",
         "down_revision = '0009'",

@@ -34,7 +34,7 @@ def two_heads(shop: Shop) -> dict[str, str]:
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  the chain has 2 heads: "
         "0003_add_city_to_customers.py, 0004_count_visits.py\n"
         "  help: let the newer file build on the other one, under the next number, then "
-        "`surefoot lock`"
+        "`surefoot lock`; where the branches are meant: ChainTests(branches=True)"
     }
 
 
@@ -44,7 +44,8 @@ def branches(shop: Shop) -> dict[str, str]:
     return {
         "test_the_chain_has_one_head": "ERROR [revisions-broken]  0004_count_visits.py does not "
         "build on 0003 alone, and an upgrade does not stop between branches\n"
-        "  help: begin after their merge: ChainTests(since=…)"
+        "  help: begin after their merge: ChainTests(since=…); where the branches are meant: "
+        "ChainTests(branches=True)"
     }
 
 
@@ -163,6 +164,27 @@ def test_a_fault_of_the_chain_is_told_once(
     """In full, and tests that cannot go on because of it are skipped."""
     expected = fault(shop)
     assert failures(shop.test(server.url)) == expected
+
+
+@pytest.mark.slow
+def test_branches_that_are_meant_are_tested(server: Server, shop: Shop) -> None:
+    """Each revision goes up, down and up beside the others; two heads remain."""
+    shop.tell("branches=True")
+    table = "'visits', {}sa.Column('id', sa.Integer, primary_key=True)"
+    shop.revise(
+        "0004_count_visits",
+        f"op.create_table({table.format('')})",
+        "op.drop_table('visits')",
+        down="0002",
+    )
+    shop.revise("0005_branch", "pass", down="0001")
+    shop.revise("0006_merge", "pass", down=("0004", "0005"))
+    table = f"sa.Table({table.format('metadata, ')})"
+    shop.model("sa.MetaData()\n", f"sa.MetaData()\n{table}\n")
+    assert failures(shop.test(server.url)) == {}
+    shop.edit("migrations/versions/0004_count_visits.py", "op.drop_table('visits')", "pass")
+    shop.lock()
+    assert list(failures(shop.test(server.url))) == [f"{ROUND_TRIP}[0004_count_visits]"]
 
 
 @pytest.mark.slow

@@ -12,7 +12,10 @@ from surefoot.differences import Since
 from surefoot.differences.detection import dated
 from surefoot.ledger.table import Row
 
-LOCKED = [Revision(f"000{n}", (), "expand", "x", "", fingerprint=f"right {n}") for n in range(1, 4)]
+LOCKED = [
+    Revision(f"000{n}", down, "expand", "x", "", fingerprint=f"right {n}")
+    for n, down in ((1, ()), (2, ("0001",)), (3, ("0002",)))
+]
 BASE = ("base", NOTHING.fingerprint())
 
 

@@ -50,6 +50,8 @@ def row(number: int, phase: str = "expand", requires_code: str | None = None) ->
 CHAIN = Build.of(tuple(map(revision, range(1, 5))))
 # 0003 and 0004 both build on 0002, and 0005 on both.
 MERGED = Build.of((revision(1), revision(2), revision(3, 2), revision(4, 2), revision(5, 3, 4)))
+# 0002 and 0003 both build on 0001, and nothing merges them.
+BRANCHES = Build.of((revision(1), revision(2), revision(3, 1)))
 
 
 def ledger(*rows: Row) -> dict[str, Row]:
@@ -107,6 +109,64 @@ CASES = (
         "run `alembic upgrade head`",
         pending=("0005",),
         build=MERGED,
+    ),
+    Case("at all heads", {"0002", "0003"}, None, "current", build=BRANCHES),
+    Case("at all heads without a ledger", {"0002", "0003"}, {}, "current", build=BRANCHES),
+    Case(
+        "on one of two branches",
+        {"0003"},
+        ledger(row(1), row(3)),
+        "behind",
+        "database 'vegafs' is at 0003; this build needs 0002, 0003 (pending: 0002)",
+        "run `alembic upgrade heads`",
+        pending=("0002",),
+        build=BRANCHES,
+    ),
+    Case(
+        "ahead on one of two branches",
+        {"0003", "0004"},
+        up_to(3, row(4)),
+        "ahead",
+        ahead=("0004 (expand)",),
+        build=BRANCHES,
+    ),
+    Case(
+        "ahead of both branches by a merge",
+        {"0004"},
+        up_to(3, row(4)),
+        "ahead",
+        ahead=("0004 (expand)",),
+        build=BRANCHES,
+    ),
+    Case(
+        "ahead on one of two branches, without the other",
+        {"0004"},
+        ledger(row(1), row(2), row(4)),
+        "ahead",
+        "database 'vegafs' is at 0004, which this build does not know; its newest revision is "
+        "0002, 0003; ahead of it: 0004 (expand)",
+        NEWER.format("0004"),
+        ahead=("0004 (expand)",),
+        build=BRANCHES,
+    ),
+    Case(
+        "on another branch than both",
+        {"0004"},
+        ledger(row(1), row(4)),
+        "diverged",
+        "it is at 0004 and lacks 0002, 0003",
+        BRANCHED,
+        build=BRANCHES,
+    ),
+    Case(
+        "never migrated, with two branches",
+        (),
+        {},
+        "never-migrated",
+        "database 'vegafs' was never migrated; this build needs 0002, 0003",
+        "run `alembic upgrade heads`",
+        pending=("0001", "0002", "0003"),
+        build=BRANCHES,
     ),
     Case(
         "never migrated",

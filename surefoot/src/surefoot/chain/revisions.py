@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from surefoot.chain.source import executed, read_source, source_files
 from surefoot.errors import RevisionsBroken
-from surefoot.errors.names import command
 
 PHASES = ("expand", "contract")
 CLEAN = "clean"
@@ -190,18 +189,6 @@ def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple
 def heads(revisions: Sequence[Revision]) -> frozenset[str]:
     """The ids that no revision builds on."""
     return frozenset(r.id for r in revisions) - {down for r in revisions for down in r.down}
-
-
-def one_head(revisions: Sequence[Revision]) -> None:
-    """On failure: RevisionsBroken names the heads, where there are several."""
-    found = sorted(heads(revisions))
-    if len(found) > 1:
-        names = ", ".join(r.file_name for r in revisions if r.id in found)
-        raise RevisionsBroken(
-            f"the chain has {len(found)} heads: {names}",
-            help="let the newer file build on the other one, under the next number, "
-            f"then `{command()} lock`",
-        )
 
 
 def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Verification runs all checks of one database.
 
-    files     one head, and revisions.lock matches the files
+    files     they form a chain, and revisions.lock matches them
     ledger    its hashes are intact, and the files match the applied revisions
     startup   a service of this build would start
     drift     the schema and the models match the revisions
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from surefoot.chain.lockfile import check_lock, check_seals
-from surefoot.chain.revisions import one_head
+from surefoot.chain.revisions import heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.differences.detection import drift
@@ -91,10 +91,11 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
 
     async def files() -> str:
         revisions = project.revisions()
-        one_head(revisions)
         check_lock(project.lock, revisions)
         check_seals(project.lock, revisions)
-        return f"{len(revisions)} revisions, one head, {project.lock.name} is up to date"
+        at = sorted(heads(revisions))
+        newest = "one head" if len(at) == 1 else f"heads {', '.join(at)}" if at else "no head"
+        return f"{len(revisions)} revisions, {newest}, {project.lock.name} is up to date"
 
     async def ledger() -> str:
         with explained(engine.url):

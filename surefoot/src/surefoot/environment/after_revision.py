@@ -14,8 +14,9 @@ from alembic import context
 from alembic.script import write_hooks
 
 from surefoot.chain.lockfile import with_known, write_lock
+from surefoot.chain.revisions import heads
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
-from surefoot.errors.names import command
+from surefoot.errors.names import command, goal
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
 
@@ -47,9 +48,10 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
                 [sys.executable, "-m", "ruff", *arguments, str(written)], check=False
             )
     revisions, is_locked = project.revisions(), project.lock.exists()
+    review = f"Review, then: alembic upgrade {goal(heads(revisions))}"
     if not is_locked and len(revisions) > 1:
         # Whether the older ones are taken as they are is not decided here.
-        say(f"OK  {written.name} written. Review, then: alembic upgrade head")
+        say(f"OK  {written.name} written. {review}")
         return
     write_lock(project.lock, with_known(revisions, project.locked() if is_locked else ()))
     try:
@@ -57,10 +59,7 @@ def finish(written: Path, environment: Environment, project: Project) -> None:
     except Exception as error:
         meant = understood(error, project.locations) or unforeseen(error)
         say(f"NOT LINTED  {meant.message}\n  then: {command()} lock")
-    say(
-        f"OK  {written.name} written, {project.lock.name} refreshed. "
-        "Review, then: alembic upgrade head"
-    )
+    say(f"OK  {written.name} written, {project.lock.name} refreshed. {review}")
 
 
 async def _lint(written: Path, environment: Environment, project: Project) -> None:

@@ -155,7 +155,9 @@ def _of_alembic(error: CommandError) -> SurefootError:
         return ModelsDiffer([in_words(diff) for diff in error.diffs])
     if isinstance(cause, MultipleHeads):
         return UsageError(
-            reason, help="`alembic heads` shows them; give the newer file the next number"
+            reason,
+            help="`alembic upgrade heads` applies all branches, and `alembic heads` shows them; "
+            "where one is meant, give the newer file the next number, or `alembic merge heads`",
         )
     if isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
         return RevisionUnknown(str(cause))  # Alembic's own says that there is none

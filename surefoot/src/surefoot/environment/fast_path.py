@@ -61,8 +61,8 @@ def at_head(config: Config, project: Project, database: Callable[[], Database]) 
     recorder = Recorder(shown.database or "(default)", narrate)
     with explained(shown):
         newest = _look(project, found)
-    if newest is None:
-        return False
+    if newest is None or (len(newest) > 1 and getattr(options, "revision", None) == "head"):
+        return False  # Alembic refuses `head` where there are several
     recorder.begin(tuple(sorted(newest)), ())
     recorder.end(newest)
     config.attributes["report"] = recorder.report()

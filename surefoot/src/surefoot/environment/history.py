@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -13,6 +14,7 @@ from surefoot.environment.commandline import say
 from surefoot.environment.place import place
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
+from surefoot.errors.names import goal
 from surefoot.ledger.glance import Glance, read
 from surefoot.version_table import VersionTable
 
@@ -55,7 +57,8 @@ def history(
     pending = shown.count("pending")
     summary = f"{len(revisions)} revisions" + (f", {pending} pending" if states else "")
     is_next = pending and None not in shown
-    say(f"{summary}. Next: alembic upgrade head" if is_next else f"{summary}.")
+    following = f" Next: alembic upgrade {goal(script.get_heads())}" if is_next else ""
+    say(f"{summary}.{following}")
 
 
 async def _look(engine: Engine, version_table: VersionTable) -> tuple[str, Glance]:
@@ -65,7 +68,7 @@ async def _look(engine: Engine, version_table: VersionTable) -> tuple[str, Glanc
         return opened.url.database or "(default)", found
 
 
-def _range(given: str | None, found: Glance | None) -> tuple[str, str]:
+def _range(given: str | None, found: Glance | None) -> tuple[Any, Any]:
     if given is None:
         return "base", "heads"
     start, colon, end = given.strip().partition(":")
@@ -73,9 +76,9 @@ def _range(given: str | None, found: Glance | None) -> tuple[str, str]:
         raise UsageError(
             f"{given!r} is not a range of revisions", help="write it as 0002:0005, 0002: or :0005"
         )
-    current = ", ".join(sorted(found.heads) if found else ()) or "base"
-    start, end = (current if name == "current" else name for name in (start, end))
-    return start or "base", end or "heads"
+    current = tuple(sorted(found.heads)) if found and found.heads else "base"
+    ends = [current if name == "current" else name for name in (start, end)]
+    return ends[0] or "base", ends[1] or "heads"
 
 
 def _states(

@@ -1,10 +1,14 @@
 """The place of a database in the chain, for the commands that look: current, history, check."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
 
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, heads
 from surefoot.errors import CheckFailed, DatabaseBehind
+from surefoot.errors.names import goal
 from surefoot.ledger.glance import Glance
 from surefoot.ledger.position import Position, position
 from surefoot.version_table import VersionTable
@@ -14,16 +18,25 @@ def place(script: ScriptDirectory, found: Glance, table: VersionTable) -> Positi
     """Compare the chain as Alembic has loaded it with both tables, not with the files' code."""
     in_force = found.recorded or {}
     chain = [
-        Revision(
-            each.revision,
-            (*to_tuple(each.down_revision, ()), *to_tuple(each.dependencies, ())),
-            phase="",
-            slug="",
-            sha256=in_force[each.revision].checksum if each.revision in in_force else "",
-        )
-        for each in script.walk_revisions()
+        replace(each, sha256=in_force[each.id].checksum) if each.id in in_force else each
+        for each in _chain(script)
     ]
-    return position(chain[::-1], found.heads, in_force, table, has_ledger=found.has_ledger)
+    return position(chain, found.heads, in_force, table, has_ledger=found.has_ledger)
+
+
+def is_at_head(script: ScriptDirectory, rows: Collection[str]) -> bool:
+    """Whether the version table names all heads, but not those that another revision depends on."""
+    return frozenset(rows) == heads(_chain(script))
+
+
+def _chain(script: ScriptDirectory) -> Sequence[Revision]:
+    """The revisions, oldest first, without what Alembic does not know of them."""
+    found = []
+    for each in script.walk_revisions():
+        needed = [one.revision for one in script.get_revisions(to_tuple(each.dependencies, ()))]
+        down = (*to_tuple(each.down_revision, ()), *needed)
+        found.append(Revision(each.revision, down, phase="", slug="", sha256=""))
+    return found[::-1]
 
 
 def behind(
@@ -33,11 +46,9 @@ def behind(
     at = place(script, found, table)
     if at.contradiction is not None:
         return at.contradiction.error(database)
-    pending = [
-        each.revision for each in script.iterate_revisions("heads", tuple(found.heads) or "base")
-    ]
     current = ", ".join(sorted(found.heads)) or "base"
-    return DatabaseBehind(database, current, ", ".join(script.get_heads()), pending[::-1])
+    pending = [each.id for each in at.pending]
+    return DatabaseBehind(database, current, ", ".join(script.get_heads()), pending)
 
 
 def summary(database: str, script: ScriptDirectory, found: Glance, table: VersionTable) -> str:
@@ -45,8 +56,8 @@ def summary(database: str, script: ScriptDirectory, found: Glance, table: Versio
     at = place(script, found, table)
     if at.contradiction is not None:
         return at.contradiction.error(database).render()
-    if found.heads == set(script.get_heads()):
+    if at.state == "current":
         return ""
     never = "its revisions were reverted" if found.has_ledger else "it was never migrated"
-    heads = ", ".join(sorted(found.heads)) or f"base: {never}"
-    return f"{database} is at {heads}. Next: alembic upgrade head"
+    current = ", ".join(sorted(found.heads)) or f"base: {never}"
+    return f"{database} is at {current}. Next: alembic upgrade {goal(script.get_heads())}"

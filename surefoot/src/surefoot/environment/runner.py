@@ -228,7 +228,7 @@ class Online:
             is_check = isinstance(error, DatabaseNotAtHead) or function.__qualname__.startswith(
                 "check."
             )
-            if is_check and set(heads) != set(script.get_heads()):
+            if is_check and not place.is_at_head(script, heads):
                 found = read(connection, self.project.version_table)
                 raise place.behind(
                     recorder.database, script, found, self.project.version_table

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from surefoot.errors.base import SurefootError
-from surefoot.errors.names import command
+from surefoot.errors.names import command, goal
 
 
 class CheckFailed(SurefootError):
@@ -20,7 +20,12 @@ class DatabaseBehind(CheckFailed):
     expected: str
     pending: Sequence[str]
     says = "database {database!r} is at {current}; this build needs {expected} (pending: {pending})"
-    helps = "run `alembic upgrade head`"
+    helps = "run `alembic upgrade {goal}`"
+
+    @property
+    def goal(self) -> str:
+        """Where to upgrade to."""
+        return goal(self.expected.split(", "))
 
 
 class DatabaseAhead(CheckFailed):
@@ -56,7 +61,12 @@ class NeverMigrated(CheckFailed):
     database: str
     expected: str
     says = "database {database!r} was never migrated; this build needs {expected}"
-    helps = "run `alembic upgrade head`"
+    helps = "run `alembic upgrade {goal}`"
+
+    @property
+    def goal(self) -> str:
+        """Where to upgrade to."""
+        return goal(self.expected.split(", "))
 
 
 class DatabaseDrifted(CheckFailed):

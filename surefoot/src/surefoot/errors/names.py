@@ -5,7 +5,7 @@ A message names the command that its reader has and the setting by the project's
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 # Settings that are no field of Limits, where the project gives them no name.
@@ -73,6 +73,11 @@ def command() -> str:
 def arguments(revisions: Iterable[str]) -> str:
     """The revisions as a command of a shell takes them."""
     return shlex.join(revisions) or "base"
+
+
+def goal(heads: Collection[str]) -> str:
+    """The name of all heads, for `alembic upgrade`: it refuses `head` where there are several."""
+    return "heads" if len(heads) > 1 else "head"
 
 
 def setting(name: str) -> str:

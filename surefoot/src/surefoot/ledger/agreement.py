@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from surefoot.catalog import NOTHING, snapshot
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.ledger.glance import heads_of
 from surefoot.version_table import VersionTable
 
@@ -47,8 +47,13 @@ def compare(
 
 
 def expected_fingerprint(locked: Sequence[Revision], heads: Collection[str]) -> str | None:
-    """The fingerprint of the schema at these revisions; None where the lock has none."""
+    """The fingerprint of the schema at these revisions; None where the lock has none.
+
+    That of a line is taken after it and all lines before it, so in a chain with branches it holds
+    for a database that has exactly these.
+    """
     if not heads:
         return NOTHING.fingerprint()
-    known = {revision.id: revision.fingerprint for revision in locked}
-    return known.get(next(iter(heads))) if len(heads) == 1 else None
+    below = ancestors(locked, heads)
+    first = locked[: len(below)]
+    return first[-1].fingerprint if first and below == {each.id for each in first} else None

@@ -72,6 +72,8 @@ def position(
     below = ancestors(revisions, found)
     ahead = strangers(revisions, found, recorded or {})
     contradiction = _contradiction(revisions, found, recorded, version_table.name, has_ledger)
+    # A newer build may follow one branch of several: only the ledger knows what it has applied.
+    has_all = recorded is None or all(each.id in recorded for each in revisions)
     if contradiction is not None:
         state: State = "diverged"
     elif not found:
@@ -84,7 +86,7 @@ def position(
         state,
         () if state == "ahead" else tuple(r for r in revisions if r.id not in below),
         ahead,
-        all(stranger.tolerates(revisions) for stranger in ahead),
+        (state != "ahead" or has_all) and all(each.tolerates(revisions) for each in ahead),
         contradiction,
     )
 
@@ -114,9 +116,10 @@ def _contradiction(
         return Contradiction(f"{table} is empty, and the ledger is at {', '.join(newest)}", by_hand)
     known = found & ids
     if found - ids:
-        # A newer build was here: it knows more of the order than this one.
-        lacking = ids - in_force
-        if lacking or len(found) > 1:
+        # A newer build was here: it knows more of the order than this one. It had this one's
+        # revisions, unless all heads are missing; a database may follow one branch of several.
+        lacking, ends = ids - in_force, heads(revisions)
+        if (lacking and in_force.isdisjoint(ends)) or len(found) > 1 == len(ends):
             lacks = f" and lacks {_listed(lacking)}" if lacking else ""
             return Contradiction(
                 f"it is at {_listed(found)}{lacks}",

@@ -28,7 +28,10 @@ ORDER BY a.backend_start, l.pid
 
 @dataclass(frozen=True)
 class Service:
-    """A running service; `revision` is None where this build does not know its number."""
+    """A running service; `revision` is None where this build does not know its number.
+
+    Of several heads it has all.
+    """
 
     revision: str | None
     pid: int
@@ -40,20 +43,29 @@ class Service:
 
 
 def announce(connection: Connection, revision: str) -> bool:
-    """Announce the revision of this session's code; False where the session is a pooler's."""
+    """Announce the revision of this session's code; False where the session is a pooler's.
+
+    Of several heads, as a `Build` names them, each has a lock of its own.
+    """
     driver = connection.connection.driver_connection
     pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
     if driver is None or driver.get_server_pid() != pid:
         return False
-    sql = _ANNOUNCE.format(space=_number("services"), number=_number(revision))
-    return bool(connection.exec_driver_sql(sql).scalar())
+    space = _number("services")
+    each = [_ANNOUNCE.format(space=space, number=_number(head)) for head in revision.split(", ")]
+    return all(connection.exec_driver_sql(sql).scalar() for sql in each)
 
 
 def living(connection: Connection, revisions: Sequence[Revision]) -> tuple[Service, ...]:
     """The services that have announced themselves, oldest first."""
     known = {_number(revision.id): revision.id for revision in revisions}
-    rows = connection.exec_driver_sql(_LIVING.format(space=_number("services")))
-    return tuple(Service(known.get(number), *rest) for number, *rest in rows)
+    rows = connection.exec_driver_sql(_LIVING.format(space=_number("services"))).all()
+    heads: dict[int, set[str]] = {}
+    for number, pid, *_ in rows:
+        heads.setdefault(pid, set()).add(known.get(number, ""))
+    # With one that is unknown it is of a newer build, whichever others that knows.
+    at = {pid: None if "" in ids else ", ".join(sorted(ids)) for pid, ids in heads.items()}
+    return tuple({pid: Service(at[pid], pid, *rest) for _, pid, *rest in rows}.values())
 
 
 def intolerant(
@@ -68,7 +80,8 @@ def intolerant(
     return tuple(
         service
         for service in services
-        if service.revision is not None and needed not in ancestors(revisions, [service.revision])
+        if service.revision is not None
+        and needed not in ancestors(revisions, service.revision.split(", "))
     )
 
 

@@ -93,11 +93,11 @@ async def lint(
         return NOTHING
     tried_on = await server_major(scratch)
     major = major or tried_on
-    folder = Path(os.path.commonpath([_path(each).parent for each in chosen]))
+    folders = {_path(each).parent for each in chosen}
     start, to = chosen[0].down, _last_of(chosen, revisions)
     text = "\n".join(_path(revision).read_text("utf-8") for revision in chosen)
     how: dict[str, Any] = {"rows": rows, "back": back or downgrades, "zone": zone, "listen": listen}
-    traced = await trace(scratch, folder, start=start, to=to, text=text, **how)
+    traced = await trace(scratch, folders, start=start, to=to, text=text, **how)
     linted = judgement(chosen, traced, major, downgrades=downgrades)
     return replace(linted, tried_on=tried_on)
 

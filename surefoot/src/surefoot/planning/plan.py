@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import heads as heads_of
 from surefoot.connect.database import Database
 from surefoot.connect.failures import LOCK_NOT_AVAILABLE, explained, sqlstate
 from surefoot.errors import DatabaseAhead, SurefootError, TableLocked
@@ -157,8 +158,8 @@ async def plan(
     async def prepare(scratch: Target) -> None:
         if schema is not None:
             await make_schema(schema, scratch.engine)
-            for revision in heads:
-                await stamp(scratch, revision, reason="a copy of the target's schema")
+            if heads:
+                await stamp(scratch, heads, reason="a copy of the target's schema")
 
     wanted = [revision.id for revision in pending]
     linted = await lint(
@@ -187,7 +188,8 @@ def _pending(
     """The revisions after the heads. On failure: DatabaseAhead, DatabaseDiverged."""
     at = position(chain, seen.heads, seen.recorded, table, has_ledger=seen.has_ledger)
     if not seen.heads <= {revision.id for revision in chain}:
-        raise DatabaseAhead(database, ", ".join(s.id for s in at.strangers), chain[-1].id)
+        told = ", ".join(each.id for each in at.strangers)
+        raise DatabaseAhead(database, told, ", ".join(sorted(heads_of(chain))) or "base")
     if at.contradiction is not None:
         raise at.contradiction.error(database)
     return at.pending

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from surefoot.chain.revisions import heads
 from surefoot.errors import names
 from surefoot.planning.estimate import Estimate
 from surefoot.planning.plan import Forecast, PlannedRevision
@@ -55,7 +56,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         yield ""
         yield finding.render()
     yield ""
-    yield f"{summary(forecast.findings)}. Next: {_next(forecast.findings)}"
+    yield f"{summary(forecast.findings)}. Next: {_next(forecast)}"
 
 
 def summary(findings: tuple[Finding, ...]) -> str:
@@ -64,9 +65,13 @@ def summary(findings: tuple[Finding, ...]) -> str:
     return f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}"
 
 
-def _next(findings: tuple[Finding, ...]) -> str:
-    errors = [finding for finding in findings if finding.level == "error"]
-    return f"{names.command()} explain {errors[0].rule}" if errors else "alembic upgrade head"
+def _next(forecast: Forecast) -> str:
+    errors = [finding for finding in forecast.findings if finding.level == "error"]
+    if errors:
+        return f"{names.command()} explain {errors[0].rule}"
+    pending = [each.revision for each in forecast.revisions]
+    beside = set(forecast.before).difference(down for each in pending for down in each.down)
+    return f"alembic upgrade {names.goal(heads(pending) | beside)}"
 
 
 def _revision(

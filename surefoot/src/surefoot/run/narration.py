@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from surefoot.errors.names import goal
 from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
@@ -75,7 +76,8 @@ def _started(event: events.Started) -> str:
 def _finished(event: events.Finished) -> str:
     report, took = event.report, duration(event.report.duration_s)
     if not report.steps:
-        at = "at head " if event.heads and event.heads == set(report.after) else "at "
+        is_head = bool(event.heads) and event.heads == set(report.after)
+        at = f"at {goal(event.heads)} " if is_head else "at "
         return f"OK  {report.database} is {at}{_names(report.after)}. Nothing to do. ({took})"
     direction = report.steps[-1].direction
     _, done = _VERBS[direction]

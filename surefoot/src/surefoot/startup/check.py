@@ -7,12 +7,12 @@
                     contract revision that tolerates its code
     behind          does not serve; the verdict lists the pending revisions
     never-migrated  does not serve
-    diverged        does not serve: an edited, inserted or unknown revision, two heads
+    diverged        does not serve: an edited, inserted or unknown revision
     unreachable     does not serve: down, refused, locked, silent
     unreadable      does not serve: any other error, or an answer that no build writes
 
-At head it takes one statement, which only reads and takes no lock that another session waits for.
-Neither Alembic nor a revision file is imported.
+At all heads of the build it takes one statement, which only reads and takes no lock that another
+session waits for. With revisions.lock neither Alembic nor a revision file is imported.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot import errors
 from surefoot.chain.lockfile import from_line, lock_lines, predecessors
-from surefoot.chain.revisions import Revision, heads, one_head
+from surefoot.chain.revisions import Revision, heads
 from surefoot.connect import failures
-from surefoot.errors import SurefootError
+from surefoot.errors import SurefootError, names
 from surefoot.ledger.glance import Glance, digest, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
@@ -85,16 +85,13 @@ class Build:
         lines = lock_lines(lock_path)
         # Joined first: a chain of thousands is read at every start.
         below = predecessors("+".join(line[1] for line in lines))
-        build = cls(
+        return cls(
             frozenset(line[0] for line in lines).difference(below),
             digest((line[0], line[4]) for line in lines),
             lambda: tuple(map(from_line, lines)),
             version_table,
             schemas,
         )
-        if len(build.heads) > 1:
-            one_head(build.revisions)
-        return build
 
     @property
     def newest(self) -> str:
@@ -126,7 +123,8 @@ class Verdict:
         if self.ahead:
             told = ", ".join(str(stranger) for stranger in self.ahead)
             return f"database {self.database!r} is ahead of {self.expected}: {told}"
-        return f"database {self.database!r} is at head {self.current}"
+        heads = (self.current or "").split(", ")
+        return f"database {self.database!r} is at {names.goal(heads)} {self.current}"
 
 
 async def check(engine: AsyncEngine, build: Build, *, timeout_s: float = TIMEOUT_S) -> Verdict:
@@ -205,7 +203,8 @@ def decide(database: str, build: Build, found: Glance) -> Verdict:
         return verdict(at.state, errors.NeverMigrated(database, build.newest), pending=pending)
     if at.state == "ahead":
         told = [str(stranger) for stranger in at.strangers]
-        error = errors.DatabaseAhead(database, current or "", build.newest, told)
+        unknown = ", ".join(sorted(found.heads - {each.id for each in build.revisions}))
+        error = errors.DatabaseAhead(database, unknown, build.newest, told)
         return verdict(at.state, None if at.tolerated else error, ahead=at.strangers)
     if at.state == "behind":
         behind = errors.DatabaseBehind(database, current or "base", build.newest, pending)

@@ -13,12 +13,15 @@ from alembic.config import Config
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.chain.revisions import Revision, one_head
+from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, SurefootError, UsageError
+from surefoot.errors.names import command
 from surefoot.project import Project
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
+
+_MEANT = "where the branches are meant: ChainTests(branches=True)"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ChainTests:
     between: Mapping[str, str] = field(default_factory=dict)
     # The first revision to test, in a long chain; older ones are applied without tests.
     since: str | None = None
+    # Whether several heads are meant, as those of labelled branches are.
+    branches: bool = False
     # As the Environment in env.py has them.
     version_table: VersionTable = VersionTable()
     schemas: Sequence[str] = ()
@@ -65,15 +70,24 @@ class ChainTests:
         return (tried[0].down[0] if tried and tried[0].down else None), tried
 
     def check(self) -> None:
-        """On failure: RevisionsBroken where the tested part has several heads or branches."""
-        one_head(self.revisions())
+        """On failure: RevisionsBroken where the tested part has branches that are not meant."""
         former, tried = self.line()
+        if self.branches and self.since is None:
+            return
+        newest = heads(self.revisions())
+        if len(newest) > 1:
+            files = ", ".join(r.file_name for r in self.revisions() if r.id in newest)
+            raise RevisionsBroken(
+                f"the chain has {len(newest)} heads: {files}",
+                help="let the newer file build on the other one, under the next number, "
+                f"then `{command()} lock`; {_MEANT}",
+            )
         for revision in tried:
             if revision.down != ((former,) if former else ()):
                 raise RevisionsBroken(
                     f"{revision.file_name} does not build on {former} alone, and an upgrade does "
                     "not stop between branches",
-                    help="begin after their merge: ChainTests(since=…)",
+                    help=f"begin after their merge: ChainTests(since=…); {_MEANT}",
                 )
             former = revision.id
 
@@ -88,6 +102,8 @@ class Walk:
 
     reached: list[str] = field(default_factory=list)
     errors: dict[str, SurefootError] = field(default_factory=dict)
+    # Why one that was reached was not tested in every respect.
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def failed(self, revision: Revision, error: SurefootError) -> None:
         """Record the error of a revision; the first one counts."""

@@ -18,8 +18,6 @@ class RoundTrip(Walk):
     """Also the catalog after each revision, and the differences between models and head."""
 
     catalogs: dict[str, Catalog] = field(default_factory=dict)
-    # Revisions whose downgrade() raises NotImplementedError, with the reason.
-    one_way: dict[str, str] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
 
 
@@ -51,10 +49,12 @@ async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Ca
     await upgrade(target, revision.id)
     after = walk.catalogs[revision.id] = await catalog_of(target)
     try:
-        await downgrade(target, "-1")
+        # Of several heads, this one.
+        former = revision.down[0] if revision.down else "-1"
+        await downgrade(target, f"{revision.id}@{former}")
     except SurefootError as error:
         if isinstance(error.__cause__, NotImplementedError):
-            walk.one_way[revision.id] = str(error.__cause__)
+            walk.left_out[revision.id] = f"no downgrade: {error.__cause__}"
         else:
             walk.failed(revision, error)
     else:

@@ -29,7 +29,7 @@ pytest_plugins = ["surefoot.testing.plugin"]
 
 
 def test_the_chain_has_one_head(migrations: ChainTests) -> None:
-    """Every file can be read, and each revision builds on the one before."""
+    """Every file can be read, and each revision builds on the one before, or on a branch."""
     migrations.check()
 
 
@@ -53,8 +53,6 @@ def test_a_revision_goes_up_down_and_up(
 ) -> None:
     """Downgrade and upgrade give the same catalogs as before."""
     _check(migrations_round_trip, revision)
-    if revision.id in migrations_round_trip.one_way:
-        pytest.skip(f"no downgrade: {migrations_round_trip.one_way[revision.id]}")
 
 
 def test_head_is_what_the_models_say(
@@ -103,6 +101,8 @@ def _check(walk: Walk, revision: Revision) -> None:
     if revision.id not in walk.reached:
         stopped = next(reversed(walk.errors), "a revision before it")
         pytest.skip(f"not reached: {stopped} failed")
+    if revision.id in walk.left_out:
+        pytest.skip(walk.left_out[revision.id])
 
 
 def _reached_head(tests: ChainTests, walk: Walk) -> None:

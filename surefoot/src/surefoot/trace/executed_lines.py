@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,9 +18,9 @@ class ExecutedLines:
     between the line and the driver are in another greenlet.
     """
 
-    def __init__(self, versions: Path, longest_s: float) -> None:
+    def __init__(self, folders: Collection[Path], longest_s: float) -> None:
         self.lines: set[int] = set()
-        self._versions = versions.resolve()
+        self._folders = {folder.resolve() for folder in folders}
         # Work that is not the revision's puts it off.
         self.until_s = time.monotonic() + longest_s
         self._frames: list[FrameType] = []
@@ -76,6 +76,6 @@ class ExecutedLines:
         return self._runs
 
     def _is_of_revision(self, path: Path) -> bool:
-        if self._file is None and self._versions in path.parents:
+        if self._file is None and not self._folders.isdisjoint(path.parents):
             self._file = path
         return path == self._file

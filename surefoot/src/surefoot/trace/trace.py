@@ -10,7 +10,7 @@ Locks and effects are measured in PostgreSQL, not derived from the text of the S
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Trace:
 
 async def trace(
     scratch: Target,
-    versions: Path,
+    versions: Path | Collection[Path],
     *,
     start: Sequence[str],
     to: Sequence[str] = ("head",),
@@ -78,7 +78,7 @@ async def trace(
     zone: str = ZONE,
     listen: Listen = ignore,
 ) -> Trace:
-    """Run the revisions after `start`, and record each statement.
+    """Run the revisions after `start`, which are in these folders, and record each statement.
 
     The database is empty, or already at `start`. A revision that fails because of the sample rows
     is run again without them, once. With `back` the applied revisions are downgraded afterwards,
@@ -87,6 +87,7 @@ async def trace(
 
     A revision that fails is `failure` of the Trace, as is one before `start`.
     """
+    folders = (versions,) if isinstance(versions, Path) else versions
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
     try:
@@ -105,7 +106,7 @@ async def trace(
         async def run(
             command: Callable[..., Awaitable[object]], to: Sequence[str], *, retry: bool
         ) -> Trace:
-            tracer = Tracer(versions, LockProbe(session, reader))
+            tracer = Tracer(folders, LockProbe(session, reader))
             repeated: set[str | None] = set()
             while True:
                 failure = None

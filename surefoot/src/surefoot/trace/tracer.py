@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -48,8 +48,8 @@ _QUERIES = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 class Tracer:
     """Collects the statements of a run on an engine."""
 
-    def __init__(self, versions: Path, probe: LockProbe) -> None:
-        self._versions = versions
+    def __init__(self, folders: Collection[Path], probe: LockProbe) -> None:
+        self._folders = folders
         self._probe = probe
         self.statements: list[Statement] = []
         # The lines of its file that each revision has executed.
@@ -98,7 +98,7 @@ class Tracer:
     def _function(self, revision: str) -> Iterator[None]:
         """The block is the function of a revision, for the first time or once more."""
         self.statements = [s for s in self.statements if s.revision != revision]
-        self._running = RunningRevision(revision, ExecutedLines(self._versions, REVISION_S))
+        self._running = RunningRevision(revision, ExecutedLines(self._folders, REVISION_S))
         self.lines[revision] = self._running.lines.lines
         with self._running.lines.on():
             yield

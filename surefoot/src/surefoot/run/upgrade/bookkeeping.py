@@ -49,14 +49,16 @@ class Bookkeeping:
         On failure: DatabaseAhead and DatabaseDiverged, where it did not; the errors of `_agree`.
         """
         found, newest, recorder = self.heads(), heads(locked), self._run.recorder
-        to_head = self._run.destination in HEADS
+        # Where there are several heads, Alembic refuses `head`.
+        to_head = self._run.destination in HEADS[len(newest) > 1 :]
         recorder.begin(tuple(sorted(found)), ())
         if self._run.command != "upgrade" or not found:
             return False
         if not found <= {revision.id for revision in locked}:
             at = position(locked, found, applied(self._rows()))
             if not to_head or not at.tolerated:
-                current, expected = ", ".join(sorted(found)), ", ".join(sorted(newest)) or "base"
+                unknown = sorted(found - {revision.id for revision in locked})
+                current, expected = ", ".join(unknown), ", ".join(sorted(newest)) or "base"
                 told = [str(stranger) for stranger in at.strangers]
                 raise DatabaseAhead(recorder.database, current, expected, told)
             if at.contradiction is not None:
@@ -229,10 +231,12 @@ class Bookkeeping:
         """
         stamped = "adopted" if self._run.adopt else "stamped"
         below = ancestors(self._revisions, after)
-        rows = [] if after or self._in_force else [("base", "downgrade")]
-        rows += [(each, "downgrade") for each in reversed(self._in_force) if each not in below]
+        # A stamp of several revisions has a step for each, and writes rows with each.
+        in_force = applied(self._ledger.read(self._connection))
+        rows = [] if after or in_force else [("base", "downgrade")]
+        rows += [(each, "downgrade") for each in reversed(in_force) if each not in below]
         for revision in self._revisions:
-            row = self._in_force.get(revision.id)
+            row = in_force.get(revision.id)
             if revision.id in below and (row is None or row.checksum != revision.sha256):
                 rows.append((revision.id, "stamp"))
         return all(self.append(*row, stamped, within=within) for row in rows)

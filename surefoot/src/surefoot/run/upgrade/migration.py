@@ -18,7 +18,7 @@ from typing import Any
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from surefoot.chain.revisions import Revision, heads, one_head
+from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
@@ -116,7 +116,6 @@ class Migration:
     def _files(self) -> Sequence[Revision]:
         """The revisions by their files. On failure: RevisionsBroken, LockFileStale."""
         revisions = self._project.revisions()
-        one_head(revisions)
         self._project.check_lock(revisions)
         return revisions
 

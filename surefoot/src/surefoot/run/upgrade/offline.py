@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
-from surefoot.chain.revisions import Revision, ancestors, one_head
+from surefoot.chain.revisions import Revision, ancestors
 from surefoot.compat.alembic import create_version_table_once
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError, UpgradeFailed
@@ -71,7 +71,6 @@ class OfflineScript:
         self._project, self._limits = project, limits
         self._command, self._typed = command, typed
         self._revisions: Sequence[Revision] = project.revisions()
-        one_head(self._revisions)
         project.check_lock(self._revisions)
         self._ledger = Ledger(project.version_table)
         self._key = mutex.key(project.version_table)
