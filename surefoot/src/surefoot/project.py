@@ -121,7 +121,8 @@ class Project:
 
         On failure: RevisionsBroken.
         """
-        return read_lock(self.lock) if self.lock.exists() else self.revisions()
+        found = () if self.lock.exists() else self.revisions()
+        return found or read_lock(self.lock)
 
     def named_locations(self) -> str:
         """The folders of the revision files, for messages."""
@@ -129,8 +130,8 @@ class Project:
         return ", ".join(os.path.relpath(each) + inner for each in self.locations)
 
     def lock_missing(self) -> str:
-        """In one line, which file a project without revisions.lock lacks; empty with one."""
-        if self.lock.exists():
+        """In one line, that revisions.lock is missing; empty where it is not, or not needed yet."""
+        if self.lock.exists() or not source_files(*self.locations, recursive=self.recursive):
             return ""
         return f"there is no {self.lock}, so no revision is judged: `{command()} adopt` writes it"
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.databases import Database, access_to, engine
 from harness.runs import Chain, Launcher
+from surefoot.errors import RevisionsBroken
 from surefoot.project import Project
 from surefoot.startup.check import check
 
@@ -62,6 +63,20 @@ async def test_every_command_of_alembic_works(
         assert not unlocked.lock_path.exists()
     checksums = "SELECT array_agg(DISTINCT length(checksum)) FROM alembic_version_ledger"
     assert await watcher.fetchval(f"{checksums} WHERE outcome <> 'measured'") == [64]
+
+
+async def test_no_revision_is_no_chain(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The folder may be the wrong one. The first revision writes the lock."""
+    chain.lock_path.unlink()
+    refused = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert (refused.code, "revisions.lock cannot be read" in refused.err) == (2, True), refused.err
+    with pytest.raises(RevisionsBroken):
+        Project.read(chain.ini).build()
+    first = await launcher.alembic(chain, "revision", "-m", "begin", url=empty_database.url)
+    assert "begin.py written, revisions.lock refreshed" in first.err, first.err
+    assert "lock-file-missing" not in first.err
 
 
 async def test_an_edited_revision_is_refused_all_the_same(

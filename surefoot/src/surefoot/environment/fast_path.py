@@ -72,9 +72,9 @@ def at_head(config: Config, project: Project, database: Callable[[], Database]) 
 def _look(project: Project, database: Database) -> frozenset[str] | None:
     """The newest revisions, where the database has them."""
     try:
-        locked = project.locked()
         if not project.is_locked():
             return None
+        locked = project.locked()
         in_database, rows = asyncio.run(_read(database, project.version_table))
         at = position(locked, in_database, applied(rows), has_ledger=was_used(rows))
         if at.state != "current":
