@@ -72,6 +72,29 @@ async def test_several_folders_are_one_chain(
     assert len(project.locked()) == 4
 
 
+@pytest.mark.slow
+async def test_revisions_in_folders_far_apart_are_judged(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Each by its own lines, also where the only folder that has both is the root."""
+    far = tmp_path_factory.mktemp("far")
+    for number in (1, 2):
+        table(chain, number)
+    chain.add("op.create_index('i', 't1', ['id'])", "op.drop_index('i')")
+    for name in ("0002", "0003"):
+        chain.path(name).rename(far / chain.path(name).name)
+    configured(chain, f"version_locations = {chain.versions}:{far}")
+    locked = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert locked.code == 0, locked.err
+    found = [each.verdict for each in Project.read(chain.ini).locked()]
+    assert found == ["clean", "clean", "require-concurrent-index"]
+    linted = await launcher.surefoot(chain, "lint", "0003", url=empty_database.url)
+    assert f"{far.name}/0003_change.py:12\n" in linted.out
+
+
 async def test_a_name_is_free(
     chain: Chain, launcher: Launcher, empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
