@@ -7,12 +7,13 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from surefoot.chain.source import executed, read_source, source_files
+from surefoot.chain.source import executed, source_files, source_of
 from surefoot.errors import RevisionsBroken
 
 PHASES = ("expand", "contract")
@@ -206,7 +207,19 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
 
 def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
     """The revision in a file, or None where the file holds none; the labels of its branch."""
-    source = read_source(path)
+    try:
+        code = path.read_bytes()
+    except OSError as error:
+        raise RevisionsBroken(
+            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
+        ) from None
+    return _parsed(path, code)
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
+    """The same; each run on a scratch database reads the whole chain again."""
+    source = source_of(path, code)
     values = source.names
     if "revision" not in values or any(values.get(name) is ... for name in _NAMES):
         values = executed(path)

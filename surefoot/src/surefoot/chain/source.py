@@ -1,7 +1,7 @@
 """Source is a revision file, read without running it.
 
-folders -> source_files -> paths -> read_source -> Source
-                                 '-> executed -> the names that only show when the file runs
+folders -> source_files -> paths -> bytes -> source_of -> Source
+                                '-> executed -> the names that only show when the file runs
 """
 
 import ast
@@ -52,15 +52,10 @@ def source_files(*folders: Path, recursive: bool = False) -> list[Path]:
     return sorted(found.values())
 
 
-def read_source(path: Path) -> Source:
-    """The text of a file. On failure: RevisionsBroken, RunsNothing."""
+def source_of(path: Path, source: bytes) -> Source:
+    """What a file with these bytes says. On failure: RevisionsBroken, RunsNothing."""
     try:
-        source = path.read_bytes()
         tree = ast.parse(source, filename=str(path))
-    except OSError as error:
-        raise RevisionsBroken(
-            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
-        ) from None
     except (SyntaxError, ValueError, RecursionError) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", str(error))
         raise RevisionsBroken(

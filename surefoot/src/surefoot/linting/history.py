@@ -3,6 +3,7 @@
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from surefoot.errors import UsageError
 
@@ -39,7 +40,8 @@ def released(lock: Path, reference: str | None = None) -> tuple[frozenset[str], 
     name = reference or _upstream(folder)
     source = _git(folder, "show", f"{name}:./{lock.name}")
     lines = (line.split() for line in source.splitlines() if not line.startswith("#"))
-    return frozenset(line[0] for line in lines if line), name
+    # The line of the baseline has two fields.
+    return frozenset(unquote(line[0]) for line in lines if len(line) > 2), name
 
 
 def _upstream(folder: Path) -> str:
