@@ -163,6 +163,15 @@ async def test_all_heads_are_the_goal(
     for command in ("current", "current --check-heads", "history -r current:", "history"):
         looked = await launcher.alembic(branches, *command.split(), url=url)
         assert (looked.code, "Next" in looked.err) == (0, False), (command, looked.err)
+    joined = await launcher.alembic(branches, "merge", "heads", "-m", "join", url=url)
+    assert (joined.code, "_join.py written" in joined.err) == (0, True), joined.err
+    done = await launcher.alembic(branches, "upgrade", "head", url=url)
+    assert (done.code, await state_of(empty_database, branches)) == (0, "current"), done.err
+    refused = await launcher.alembic(branches, "downgrade", "-1", url=url)
+    assert (refused.code, "help: name the revision" in refused.err) == (2, True), refused.err
+    done = await launcher.alembic(branches, "downgrade", "3", url=url)
+    assert (done.code, await state_of(empty_database, branches)) == (0, "behind"), done.err
+    assert await at(empty_database) == HEADS
 
 
 async def test_sql_of_a_range_does_the_same(

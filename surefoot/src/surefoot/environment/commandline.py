@@ -161,6 +161,11 @@ def _of_alembic(error: CommandError) -> SurefootError:
         )
     if isinstance(cause, ResolutionError) and str(cause).startswith("Multiple revisions"):
         return RevisionUnknown(str(cause))  # Alembic's own says that there is none
+    if isinstance(cause, RevisionError) and reason.startswith("Ambiguous"):
+        return UsageError(
+            f"{reason}: a relative step leads to several revisions here",
+            help="name the revision that it is to lead to; `alembic history` lists them",
+        )
     if isinstance(cause, RevisionError) or reason.startswith("Can't locate revision"):
         return RevisionUnknown(reason)
     return UsageError(reason)

@@ -76,10 +76,10 @@ def run(environment: Environment, project: Project) -> None:
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
         history.history(config, script, environment.opened_engine, project.version_table)
-    elif command_name(config) == "revision" and not getattr(config.cmd_opts, "autogenerate", False):
+    elif writes and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
-        compared = _compared(environment, project)
-        context.configure(url=DIALECT_URL, as_sql=True, **shared, **compared)
+        context.script.get_heads()  # an error of a file is a sentence here, and not afterwards
+        context.configure(url=DIALECT_URL, as_sql=True, **shared, **_compared(environment, project))
         context.run_migrations()
     else:
         online = Online(environment, project, shared, _limits(environment, config))

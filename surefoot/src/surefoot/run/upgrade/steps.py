@@ -35,7 +35,7 @@ Kind = Literal["reads", "upgrade", "downgrade", "stamp", "unknown"]
 # The public functions of alembic.command, which define what they hand over.
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("check", "current", "edit", "ensure_version", "history"), "reads"),
-    **dict.fromkeys(("revision", "show"), "reads"),
+    **dict.fromkeys(("merge", "revision", "show"), "reads"),
     "upgrade": "upgrade",
     "downgrade": "downgrade",
     "stamp": "stamp",
