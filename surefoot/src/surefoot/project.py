@@ -188,7 +188,10 @@ def _placed(named: str, beside: Path) -> Path:
     """
     if ":" in named and not Path(named).is_absolute():
         package, *inner = named.split(":")
-        return Path(str(resources.files(package)), *inner).resolve()
+        place = resources.files(package)
+        for each in inner:
+            place = place / each
+        return Path(str(place)).resolve()
     found = Path(named).absolute()
     return (found if found.exists() else Path(beside, named)).resolve()
 

@@ -45,6 +45,7 @@ SPELLINGS = {
         "path_separator = ;\nversion_locations = migrated:inner:versions;a/versions",
         "0001 0004",
     ),
+    "a package without __init__.py": ("path_separator = ;\nversion_locations = a:versions", "0001"),
     "a folder in another": (
         "path_separator = :\nversion_locations = a/versions/old:a/versions\n"
         "recursive_version_locations = true",
