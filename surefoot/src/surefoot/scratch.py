@@ -45,6 +45,16 @@ WHERE xmin = pg_current_xact_id_if_assigned()::xid AND datname <> current_databa
 ORDER BY 1
 """
 
+# Objects that databases share, and the settings of this database and of the role in it.
+_OF_THE_SERVER = """
+SELECT 'ROLE ' || quote_ident(rolname) FROM pg_roles
+UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace
+"""
+_SETTINGS = """
+SELECT DISTINCT split_part(setting, '=', 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+"""
 PATIENCE_S = 2.0
 # Of one statement on a scratch database; sample rows are few.
 STATEMENT_S = 60.0
@@ -76,6 +86,19 @@ async def scratch_and_server(
     async with _server(database, major) as (server, made), made as engine:
         await _prepare(engine, project)
         yield engine, replace(database, scratch_url=server.url)
+
+
+@asynccontextmanager
+async def copied(of: AsyncEngine, server: Database) -> AsyncIterator[AsyncEngine]:
+    """A copy of a scratch database, to which nobody is connected, gone after the block.
+
+    `server` is the one that came with it. Roles and tablespaces that are made in the block go too,
+    so that the same revisions can run in the other database afterwards.
+    """
+    url = urlsplit(server.scratch_url or "")._replace(path=f"/{of.url.database}").geturl()
+    refuses = event.contains(of.sync_engine, "commit", _refuse_changes_of_the_cluster)
+    async with _beside(server.at(url), of.url.database, refuses=refuses) as engine:
+        yield engine
 
 
 @asynccontextmanager
@@ -129,21 +152,35 @@ async def _prepare(engine: AsyncEngine, project: Project | None) -> None:
 
 
 @asynccontextmanager
-async def _beside(database: Database) -> AsyncIterator[AsyncEngine]:
-    """A new database on the server of another one, which stays as it is."""
+async def _beside(
+    database: Database, template: str | None = None, *, refuses: bool = True
+) -> AsyncIterator[AsyncEngine]:
+    """A new database on the server of another one, which stays as it is; a copy of a template.
+
+    Where it `refuses` changes of the server no revision can commit one.
+    """
     assert database.url is not None
     name = f"surefoot_scratch_{uuid.uuid4().hex[:12]}"
     with explained(database.shown()):
         admin = await database.connect("migrate")
     try:
+        shared = {row[0] for row in await admin.fetch(_OF_THE_SERVER)}
         with explained(database.shown()):
-            await admin.execute(f"CREATE DATABASE {name}")
+            of = f"TEMPLATE {quoted(template)}" if template else ""
+            await admin.execute(f"CREATE DATABASE {name} {of}")
+        if template:
+            for row in await admin.fetch(_SETTINGS):
+                await admin.execute(f"ALTER DATABASE {name} SET {row[0]} FROM CURRENT")
         url = urlsplit(database.url)._replace(path=f"/{name}").geturl()
         async with _engine(database.at(url)) as engine:
-            event.listen(engine.sync_engine, "commit", _refuse_changes_of_the_cluster)
+            if refuses:
+                event.listen(engine.sync_engine, "commit", _refuse_changes_of_the_cluster)
             yield engine
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for row in () if refuses else await admin.fetch(_OF_THE_SERVER):
+            if row[0] not in shared:
+                await admin.execute(f"DROP {row[0]}")
         await admin.close()
 
 

@@ -108,7 +108,7 @@ async def test_a_revision_builds_on_what_it_depends_on(
 async def test_branches_are_tried_and_compared_on_the_scratch_database(
     branches: Chain, launcher: Launcher, empty_database: Database
 ) -> None:
-    """Every revision gets a verdict; a fingerprint where the database is at that revision alone."""
+    """Every revision gets a verdict; a fingerprint, once, where no branch is beside it."""
     url = empty_database.url
     locked = await launcher.surefoot(branches, "lock", url=url)
     assert locked.code == 0, locked.err
@@ -116,7 +116,11 @@ async def test_branches_are_tried_and_compared_on_the_scratch_database(
     assert {revision.id: revision.verdict for revision in revisions} == dict.fromkeys(
         "12345", "clean"
     )
-    assert [r.id for r in revisions if r.fingerprint is None] == ["3", "4"]
+    assert [r.id for r in revisions if r.fingerprint is None] == ["2", "3", "4"]
+    # Nothing is left to be tried.
+    nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
+    again = await launcher.surefoot(branches, "lock", url=nowhere)
+    assert (again.code, again.err) == (0, "OK  revisions.lock was up to date: 5 revisions\n")
     for chosen in (("2", "3"), ("5",)):
         linted = await launcher.surefoot(branches, "lint", *chosen, url=url)
         assert (linted.code, linted.out) == (0, ""), linted.out

@@ -1,21 +1,22 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import click
 
 from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
-from surefoot.chain.revisions import CLEAN, Revision
+from surefoot.chain.revisions import Revision, heads
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.differences.fingerprints import fingerprinted
+from surefoot.differences.fingerprints import fingerprinted, lacking
 from surefoot.errors import RevisionsBroken, names
-from surefoot.linting.lint import with_verdicts
+from surefoot.linting.lint import portions, with_verdicts
 from surefoot.project import Project
-from surefoot.scratch import scratch
+from surefoot.scratch import copied, scratch_and_server
 from surefoot.target import Target
 
 
@@ -39,7 +40,7 @@ def command(check: bool) -> None:
     changed = write_lock(lock, revisions)
     if any(each.unlocked for each in revisions):
         revisions = found.revisions()  # from now on there is a lock, without a baseline
-    if any(r.fingerprint is None or (r.verdict != CLEAN and not r.past) for r in revisions):
+    if lacking(revisions) or portions(revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
         revisions = asyncio.run(_completed(found, database(), revisions))
         changed = write_lock(lock, revisions) or changed
@@ -59,12 +60,28 @@ def command(check: bool) -> None:
 async def _completed(
     of: Project, database: Database, revisions: tuple[Revision, ...]
 ) -> tuple[Revision, ...]:
-    if any(revision.fingerprint is None for revision in revisions):
-        async with scratch(database, of) as engine:
-            revisions = await fingerprinted(Target.of(engine, of, Limits()), revisions)
-    async with scratch(database, of) as engine:
-        judged, _ = await with_verdicts(Target.of(engine, of), revisions, listen=output.trying())
-    return judged
+    """The revisions with fingerprints and verdicts, which the lock gets as they are found.
+
+    Each portion is traced on a copy of the database that has run the revisions before it: sample
+    rows and the time zone of a trace may change a schema.
+    """
+    listen = output.trying([each.id for each in revisions])
+    async with scratch_and_server(database, of) as (engine, server):
+        run = partial(
+            fingerprinted,
+            Target.of(engine, of, Limits()),
+            listen=listen,
+            keep=partial(write_lock, of.lock),
+        )
+        for portion in portions(revisions):
+            before = revisions[: [each.id for each in revisions].index(portion[0])]
+            revisions = await run(revisions, sorted(heads(before)))
+            async with copied(engine, server) as copy:
+                revisions, _ = await with_verdicts(
+                    Target.of(copy, of), revisions, listen=listen, wanted=portion
+                )
+            write_lock(of.lock, revisions)
+        return await run(revisions) if lacking(revisions) else revisions
 
 
 def _locked(lock: Path) -> tuple[Revision, ...]:

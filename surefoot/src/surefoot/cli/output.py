@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -51,8 +51,11 @@ def failed_on_scratch(cause: SurefootError) -> NoReturn:
     raise SystemExit(cause.exit_code)
 
 
-def trying() -> Listen:
-    """A listener that narrates the runs on a scratch database, where they take a moment."""
+def trying(chain: Sequence[str] = ()) -> Listen:
+    """A listener that narrates the runs on a scratch database, where they take a moment.
+
+    A revision has its place in the chain, or in its run where no chain is given.
+    """
     told_s, every_s = time.monotonic(), PROGRESS_S[sys.stderr.isatty()]
 
     def listen(event: Event) -> None:
@@ -61,6 +64,8 @@ def trying() -> Listen:
             told_s = time.monotonic()
             verb = "reverted" if event.revision.direction == "downgrade" else "run"
             place = f"{event.number} of {event.total}"
+            if event.revision.revision in chain:
+                place = f"{chain.index(event.revision.revision) + 1} of {len(chain)}"
             narrate(f"  {event.revision.revision} {verb} on the scratch database ({place})")
 
     return listen

@@ -1,31 +1,95 @@
 """The fingerprint of the schema after each revision, taken on a scratch database."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
 
 from surefoot.catalog import Catalog, snapshot
-from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.revisions import Revision, heads
 from surefoot.run.commands import upgrade
+from surefoot.run.events import Event, Listen, RevisionDone, ignore
 from surefoot.target import Target
 
+Keep = Callable[[tuple[Revision, ...]], object]
+# How often those that were found are handed over to be kept.
+KEPT_S = 1.0
 
-async def fingerprinted(scratch: Target, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-    """The revisions with the fingerprint of the schema after each, None where branches were mixed.
 
-    `scratch` is an empty database that may be filled. On failure: as `upgrade`.
+def lacking(revisions: Sequence[Revision]) -> frozenset[str]:
+    """The revisions whose fingerprint is not known and can be taken.
+
+    A database can be at one alone, in whatever order branches run, where every other revision
+    builds on it or is built on by it.
     """
-    found: list[Revision] = []
-    for revision in revisions:
-        await upgrade(scratch, revision.id, measure=False)
-        is_alone = len(ancestors(revisions, [revision.id])) == len(found) + 1
-        fingerprint = (await catalog_of(scratch)).fingerprint() if is_alone else None
-        found.append(replace(revision, fingerprint=fingerprint))
-    return tuple(found)
+    place = {revision.id: number for number, revision in enumerate(revisions)}
+    # The first place that all later revisions build on.
+    after = [max((place[down] for down in each.down), default=-1) for each in revisions]
+    for number in reversed(range(len(after) - 1)):
+        after[number] = min(after[number], after[number + 1])
+    found: set[str] = set()
+    newest: set[str] = set()
+    for number, revision in enumerate(revisions):
+        newest = (newest - set(revision.down)) | {revision.id}
+        is_alone = len(newest) == 1 and min(after[number + 1 :][:1], default=number) >= number
+        if is_alone and revision.fingerprint is None:
+            found.add(revision.id)
+    return frozenset(found)
+
+
+async def fingerprinted(
+    scratch: Target,
+    revisions: Sequence[Revision],
+    to: Sequence[str] | None = None,
+    *,
+    listen: Listen = ignore,
+    keep: Keep = lambda _: None,
+) -> tuple[Revision, ...]:
+    """Run the chain up to `to`, its heads by default: the revisions with their fingerprints.
+
+    Those that are known are not taken again: their revisions run without a look at the schema. A
+    revision beside another branch has none. `scratch` is an empty database that may be filled, or
+    one at a part of the chain. `keep` is given those found so far, from time to time and at the
+    end, also on failure: as `upgrade`.
+    """
+    wanted, found = lacking(revisions), dict[str, str]()
+    kept_s = time.monotonic()
+
+    def known() -> tuple[Revision, ...]:
+        return tuple(
+            replace(each, fingerprint=found.get(each.id, each.fingerprint)) for each in revisions
+        )
+
+    async with scratch.engine.connect() as opened:
+        reader: Any = opened.sync_connection
+
+        def hear(event: Event) -> None:
+            nonlocal kept_s
+            listen(event)
+            if isinstance(event, RevisionDone):
+                revision = event.revision.revision
+                if revision in wanted:
+                    found[revision] = _catalog(scratch, reader).fingerprint()
+                if time.monotonic() - kept_s > KEPT_S:
+                    keep(known())
+                    kept_s = time.monotonic()
+
+        try:
+            for each in sorted(heads(revisions)) if to is None else to:
+                await upgrade(scratch, each, listen=hear, measure=False)
+        finally:
+            keep(known())
+    return known()
 
 
 async def catalog_of(target: Target) -> Catalog:
     """The catalog of the target."""
     async with target.engine.connect() as connection:
-        read = partial(snapshot, schemas=target.schemas, version_table=target.version_table)
-        return await connection.run_sync(read)
+        return await connection.run_sync(partial(_catalog, target))
+
+
+def _catalog(target: Target, connection: Connection) -> Catalog:
+    return snapshot(connection, schemas=target.schemas, version_table=target.version_table)

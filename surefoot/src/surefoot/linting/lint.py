@@ -24,6 +24,8 @@ from surefoot.run.events import Listen, ignore
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, ZONE, Trace, trace
 
+# So many revisions are traced before their verdicts are kept.
+PORTION = 50
 # The place that the reason of a failure begins with.
 _PLACE = re.compile(r"\S+\.py:(\d+): ")
 
@@ -135,21 +137,40 @@ def judgement(
     return Linted(findings, traced, tuple(found), passed, major)
 
 
+def portions(revisions: Sequence[Revision]) -> Sequence[Sequence[str]]:
+    """The revisions that are to be judged, in lists of such that follow each other.
+
+    They are those after the baseline without a verdict, and those that were not seen to their end.
+    """
+    found: list[list[str]] = []
+    former = None
+    for revision in revisions:
+        if revision.is_unknown:
+            if not found or former != found[-1][-1] or len(found[-1]) == PORTION:
+                found.append([])
+            found[-1].append(revision.id)
+        former = revision.id
+    return found
+
+
 async def with_verdicts(
     scratch: Target,
     revisions: Sequence[Revision],
     complete: Complete | None = None,
     listen: Listen = ignore,
+    *,
+    wanted: Sequence[str] | None = None,
 ) -> tuple[tuple[Revision, ...], Linted]:
-    """Lint the revisions after the baseline that have no clean verdict.
+    """Lint those `wanted`, by default all that are to be judged, from the first to the last.
 
     Returns all, with verdicts, and the result. `complete` may change the result, which includes
     the trace of the downgrades for it.
 
-    revisions.lock keeps the verdicts: an upgrade in production lints nothing. A clean one stays
-    valid: the file has not changed since. `scratch` is an empty database.
+    revisions.lock keeps the verdicts: an upgrade in production lints nothing. One stays valid as
+    long as its seal is that of the file. `scratch` is as for `lint`.
     """
-    wanted = [each.id for each in revisions if each.verdict != CLEAN and not each.past]
+    if wanted is None:
+        wanted = [each for portion in portions(revisions) for each in portion]
     linted = await lint(scratch, revisions, wanted, back=complete is not None, listen=listen)
     if complete is not None:
         linted = complete(linted, await server_major(scratch))
