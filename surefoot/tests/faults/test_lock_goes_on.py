@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from harness.databases import Database, engine
 from harness.runs import Chain, Launcher
-from surefoot.chain.lockfile import read_lock
-from surefoot.chain.revisions import Revision
+from surefoot.chain.lockfile import read_lock, write_lock
+from surefoot.chain.revisions import Revision, heads, read_revisions, with_past
 from surefoot.connect.database import Database as Access
 from surefoot.differences.fingerprints import fingerprinted, lacking
 from surefoot.linting import lint
@@ -51,6 +51,8 @@ def test_a_database_can_be_at_a_revision_alone(chain: Sequence[Revision], alone:
     """Where no branch is beside it."""
     assert "".join(sorted(lacking(chain))) == alone
     assert not lacking([replace(each, fingerprint="known") for each in chain])
+    past = with_past(chain, heads(chain))
+    assert lacking(past) == lacking(chain) & heads(chain)
 
 
 def test_what_is_to_be_judged_is_judged_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +85,26 @@ async def test_only_what_is_not_known_is_looked_at(chain: Chain, empty_database:
     assert [r.fingerprint for r in kept[-1]] == [r.fingerprint for r in found]
 
 
+async def test_what_is_taken_as_it_is_runs_and_is_not_judged(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Of the past the newest revision has a fingerprint."""
+    chain.add("op.execute('CREATE TABLE t (n int)')", lock=False)
+    chain.add("op.execute('CREATE INDEX i ON t (n)')", lock=False)
+    chain.add("op.execute('CREATE INDEX j ON t (n)')", lock=False)
+    chain.lock()
+    lock = chain.lock_path
+    lock.write_text(f"{lock.read_text('utf-8')}baseline  0002\n", "utf-8")
+    done = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert done.err.splitlines()[0] == "OK  revisions.lock written: 3 revisions"
+    found = read_lock(lock)
+    assert [r.fingerprint is None for r in found] == [True, False, False]
+    assert [r.verdict for r in found] == [None, None, "require-concurrent-index+require-downgrade"]
+    # A verdict stays as long as code and rules do; there is no server at this address.
+    again = await launcher.surefoot(chain, "lock", url="postgresql://nobody@127.0.0.1:1/nowhere")
+    assert again.err.splitlines()[0] == "OK  revisions.lock was up to date: 3 revisions"
+
+
 @pytest.mark.parametrize(
     "signal", ["SIGINT", *(pytest.param(s, marks=pytest.mark.slow) for s in ("SIGTERM", "SIGKILL"))]
 )
@@ -95,13 +117,11 @@ async def test_an_interrupted_lock_is_kept(
     chain.add("pass" if signal == "SIGINT" else "import time\ntime.sleep(1.2)", lock=False)
     ends = ENDS.format(mark=str(chain.folder / "was-here"), signal=signal)
     chain.add(f"{ends}\nop.execute('CREATE TABLE t3 ()')", lock=False)
-    chain.lock()
     lock = chain.lock_path
-    lock.write_text(f"{lock.read_text('utf-8')}baseline  0003\n", "utf-8")
+    write_lock(lock, [replace(each, verdict="clean") for each in read_revisions(chain.versions)])
     stopped = await launcher.surefoot(chain, "lock", url=empty_database.url)
     assert stopped.code != 0, stopped.err
     found = read_lock(lock)
-    assert [r.past for r in found] == [True] * 3
     assert [r.fingerprint is None for r in found] == [False, False, True]
     done = await launcher.surefoot(chain, "lock", url=empty_database.url)
     assert done.code == 0, done.err

@@ -38,7 +38,7 @@ class Key(NamedTuple):
     name: str
 
 
-_OF_PARTITION: Attributes = frozenset({"partition key"})
+_OF_PARTITION: Attributes = ON_DEMAND | {"partition key"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Catalog:
         partition is divided again is left out, so that those of before stay comparable.
         """
         listing: list[list[object]] = [
-            [*key, sorted(found.without(_unprinted(key)).attributes().items())]
+            [*key, sorted(i for i in found.attributes().items() if i[0] not in _unprinted(key))]
             for key, found in sorted(self.objects.items(), key=lambda item: item[0])
             if key.kind != "extension"
         ]
@@ -131,7 +131,7 @@ class Catalog:
 
 def _unprinted(key: Key) -> Attributes:
     """The attributes that are no part of a fingerprint."""
-    return ON_DEMAND | _OF_PARTITION if key.kind == "partition" else ON_DEMAND
+    return _OF_PARTITION if key.kind == "partition" else ON_DEMAND
 
 
 # The catalog of an empty schema.

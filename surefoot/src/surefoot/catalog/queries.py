@@ -34,7 +34,10 @@ sequence AS (
 OBJECTS = _COMMON + "UNION ALL".join(
     f"""
 SELECT '{kind}', '{catalog}'::regclass::oid,
-       jsonb_build_object('comment', obj_description(o.oid, '{catalog}')) || to_jsonb(o)
+       jsonb_build_object('comment', (
+           SELECT description FROM pg_description
+           WHERE objoid = o.oid AND classoid = '{catalog}'::regclass AND objsubid = 0))
+       || to_jsonb(o)
 FROM ({query}) o
 WHERE NOT EXISTS (SELECT FROM member m
                   WHERE m.classid = '{catalog}'::regclass AND m.objid = o.oid)

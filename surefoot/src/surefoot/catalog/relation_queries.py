@@ -38,9 +38,10 @@ SELECT r.oid, a.attnum AS part, a.attname AS name, r.relname AS table, a.attnotn
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
        CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid, true)
            || CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END END AS generated,
-       CASE a.attidentity WHEN 'a' THEN 'ALWAYS ' WHEN 'd' THEN 'BY DEFAULT ' END
+       CASE WHEN a.attidentity <> '' THEN
+           CASE a.attidentity WHEN 'a' THEN 'ALWAYS ' ELSE 'BY DEFAULT ' END
            || (SELECT s.options FROM sequence s WHERE s.dependency = 'i' AND s.table_oid = r.oid
-                                                AND s.table_column = a.attnum) AS identity,
+                                                AND s.table_column = a.attnum) END AS identity,
        CASE WHEN a.attstorage <> t.typstorage THEN
            (SELECT string_agg(CASE s.way WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
                               WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END, ' instead of '
@@ -48,7 +49,8 @@ SELECT r.oid, a.attnum AS part, a.attname AS name, r.relname AS table, a.attnotn
             FROM (VALUES (a.attstorage, 1), (t.typstorage, 2)) AS s (way, turn)) END AS storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
        nullif(a.attstattarget, -1) AS statistics, a.attoptions AS attribute_options,
-       col_description(r.oid, a.attnum) AS comment
+       (SELECT description FROM pg_description WHERE objoid = r.oid AND objsubid = a.attnum
+                                                 AND classoid = 'pg_class'::regclass) AS comment
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum

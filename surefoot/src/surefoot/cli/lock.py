@@ -1,7 +1,6 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 import click
@@ -42,8 +41,10 @@ def command(check: bool) -> None:
         revisions = found.revisions()  # from now on there is a lock, without a baseline
     if lacking(revisions) or portions(revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
-        revisions = asyncio.run(_completed(found, database(), revisions))
+        asyncio.run(_complete(found, database(), revisions))
+        former, revisions = revisions, with_known(found.revisions(), read_lock(lock))
         changed = write_lock(lock, revisions) or changed
+        changed = changed or [r.line() for r in revisions] != [r.line() for r in former]
     state = "written" if changed else "was up to date"
     output.narrate(f"OK  {lock.name} {state}: {len(revisions)} revisions")
     if not revisions:
@@ -57,31 +58,31 @@ def command(check: bool) -> None:
             output.narrate(f"{revision.id} {said}: {names.command()} lint {revision.id}")
 
 
-async def _completed(
-    of: Project, database: Database, revisions: tuple[Revision, ...]
-) -> tuple[Revision, ...]:
-    """The revisions with fingerprints and verdicts, which the lock gets as they are found.
+async def _complete(of: Project, database: Database, revisions: tuple[Revision, ...]) -> None:
+    """Find the fingerprints and verdicts; the lock gets them as they are found.
 
     Each portion is traced on a copy of the database that has run the revisions before it: sample
     rows and the time zone of a trace may change a schema.
     """
+
+    def keep(found: tuple[Revision, ...]) -> None:
+        # The lock says of which files it is; one that was edited meanwhile was not run.
+        if of.revisions() == found:
+            write_lock(of.lock, found)
+
     listen = output.trying([each.id for each in revisions])
     async with scratch_and_server(database, of) as (engine, server):
-        run = partial(
-            fingerprinted,
-            Target.of(engine, of, Limits()),
-            listen=listen,
-            keep=partial(write_lock, of.lock),
-        )
+        target = Target.of(engine, of, Limits())
         for portion in portions(revisions):
             before = revisions[: [each.id for each in revisions].index(portion[0])]
-            revisions = await run(revisions, sorted(heads(before)))
+            to = sorted(heads(before))
+            revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             async with copied(engine, server) as copy:
-                revisions, _ = await with_verdicts(
-                    Target.of(copy, of), revisions, listen=listen, wanted=portion
-                )
-            write_lock(of.lock, revisions)
-        return await run(revisions) if lacking(revisions) else revisions
+                traced = Target.of(copy, of)
+                revisions, _ = await with_verdicts(traced, revisions, listen=listen, wanted=portion)
+            keep(revisions)
+        if lacking(revisions):
+            await fingerprinted(target, revisions, listen=listen, keep=keep)
 
 
 def _locked(lock: Path) -> tuple[Revision, ...]:

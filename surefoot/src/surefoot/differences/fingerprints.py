@@ -23,19 +23,24 @@ def lacking(revisions: Sequence[Revision]) -> frozenset[str]:
     """The revisions whose fingerprint is not known and can be taken.
 
     A database can be at one alone, in whatever order branches run, where every other revision
-    builds on it or is built on by it.
+    builds on it or is built on by it. Of those that are taken as they are only the newest has one:
+    a look at a large schema takes longer than a revision, and `ops adopt` compares a database at an
+    older one with the chain.
     """
+    past = [revision for revision in revisions if revision.past]
+    older = {revision.id for revision in past} - heads(past)
     place = {revision.id: number for number, revision in enumerate(revisions)}
     # The first place that all later revisions build on.
     after = [max((place[down] for down in each.down), default=-1) for each in revisions]
-    for number in reversed(range(len(after) - 1)):
+    after.append(len(revisions))
+    for number in reversed(range(len(revisions))):
         after[number] = min(after[number], after[number + 1])
     found: set[str] = set()
     newest: set[str] = set()
     for number, revision in enumerate(revisions):
         newest = (newest - set(revision.down)) | {revision.id}
-        is_alone = len(newest) == 1 and min(after[number + 1 :][:1], default=number) >= number
-        if is_alone and revision.fingerprint is None:
+        is_alone = len(newest) == 1 and after[number + 1] >= number
+        if is_alone and revision.fingerprint is None and revision.id not in older:
             found.add(revision.id)
     return frozenset(found)
 
@@ -69,10 +74,8 @@ async def fingerprinted(
         def hear(event: Event) -> None:
             nonlocal kept_s
             listen(event)
-            if isinstance(event, RevisionDone):
-                revision = event.revision.revision
-                if revision in wanted:
-                    found[revision] = _catalog(scratch, reader).fingerprint()
+            if isinstance(event, RevisionDone) and event.revision.revision in wanted:
+                found[event.revision.revision] = _catalog(scratch, reader).fingerprint()
                 if time.monotonic() - kept_s > KEPT_S:
                     keep(known())
                     kept_s = time.monotonic()

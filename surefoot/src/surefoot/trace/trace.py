@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.connect.failures import sqlstate
 from surefoot.connect.limits import Limits
 from surefoot.errors import DuplicateRows, Refused, SurefootError
+from surefoot.ledger.glance import heads_of
 from surefoot.quoting import literal
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.run.events import Listen, ignore
@@ -91,8 +92,11 @@ async def trace(
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
     try:
+        async with scratch.engine.connect() as connection:
+            there = await connection.run_sync(heads_of, scratch.version_table)
         for revision in start:
-            await upgrade(scratch, revision, listen=listen, measure=False)
+            if revision not in there:
+                await upgrade(scratch, revision, listen=listen, measure=False)
     except SurefootError as error:
         return Trace((), error)
     engine = scratch.engine
