@@ -3,15 +3,16 @@
     python benchmarks/lock_scale.py [--revisions N] [--rounds N]
 
     plain              `alembic upgrade head` of Alembic's stock async template, from base
-    baseline at head   `surefoot lock` where no revision is known, and the baseline is the newest
-    no baseline        the same without one: every revision is traced and judged too
-    one new file       `surefoot lock` where all but the newest are known, with and without baseline
+    baseline at head   `surefoot lock` where nothing is known, and the baseline is the newest
+    no baseline        the same without one: every revision is traced, judged and fingerprinted
+    one new file       `surefoot lock` where all but the newest are known
     nothing new        `surefoot lock` where all are known
-    alembic revision   its hook formats, traces and completes the new file
+    alembic revision   its hook traces the new file and completes it
 
-Whole processes on the server of the benchmark. Time of the CPU is that of the process and of the
-server. A revision of the chain creates a table with its indexes and a foreign key, or adds columns,
-a check, an enum, an index, or renames and retypes columns: about one table for three revisions.
+Whole processes, `lock` with a throw-away server of its own, and a plain upgrade on the server of
+the benchmark before each: medians. The time of the CPU is that of the process and of its server. A
+revision of the chain creates a table with its indexes and a foreign key, or adds columns, a check,
+an enum, an index, or renames and retypes columns: about one table for three revisions.
 
 The exit code is 1 where a target is missed.
 """
@@ -21,11 +22,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from projects import MEMORY, ROOT, Project, fresh, ours, server, stock
@@ -49,9 +54,10 @@ from sqlalchemy import MetaData
 from surefoot import Database
 
 metadata = MetaData()
-database = Database(os.environ["DATABASE_URL"], scratch_url=os.environ["DATABASE_URL"])
+database = Database(os.environ["DATABASE_URL"])
 """
-HOOK = "[post_write_hooks]\nhooks = finish\nfinish.type = surefoot\n"
+LOCK, REVISION = ("surefoot", "lock"), ("alembic", "revision", "-m", "more")
+HOOK = "revision_environment = true\n[post_write_hooks]\nhooks = finish\nfinish.type = surefoot\n"
 
 
 def bodies(count: int) -> Sequence[str]:
@@ -101,34 +107,67 @@ def _body(number: int) -> str:
     )[number // 3 % 3]
 
 
-def server_s(running: Running) -> float:
-    """The CPU time of the server: of its own process, of those that have ended, and of the rest."""
-    pid, found = running.state.postgres_pid, 0.0
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
-    for each in (pid, *children):
-        try:
+class Servers:
+    """The CPU time of the scratch servers of this machine that begin while the block lasts."""
+
+    def __init__(self) -> None:
+        self._pids: dict[int, float] = {}
+        self._before = set(self._found())
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self._pids.values())
+
+    def __enter__(self) -> Servers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            for pid in set(self._found()) - self._before:
+                self._pids[pid] = max(self._pids.get(pid, 0.0), spent_s(pid))
+
+    def _found(self) -> Iterator[int]:
+        for place in {MEMORY, Path(tempfile.gettempdir())}:
+            for path in place.glob("surefoot-scratch-*/server/data/postmaster.pid"):
+                with suppress(OSError, ValueError):
+                    yield int(path.read_text("utf-8").split()[0])
+
+
+def spent_s(pid: int) -> float:
+    """The CPU time of a server: of its own process, of those that have ended, and of the rest."""
+    found = 0.0
+    with suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
+        for each in (str(pid), *children):
             fields = Path(f"/proc/{each}/stat").read_text("utf-8").rpartition(") ")[2].split()
-        except OSError:
-            continue
-        found += sum(map(int, fields[11:15] if each == pid else fields[11:13])) * TICK_S
+            found += sum(map(int, fields[11 : 15 if each == str(pid) else 13])) * TICK_S
     return found
 
 
 def timed(running: Running, project: Project, *command: str, url: str) -> tuple[float, float]:
     """Wall time and CPU time of a command that works."""
-    before_s, began_s, spent = server_s(running), time.perf_counter(), os.times()
+    before_s, began_s, spent = spent_s(running.state.postgres_pid), time.perf_counter(), os.times()
+    servers = Servers()
     if not project.is_ours:
         stock = project.alembic(*command[1:], url=url)
         code, said = stock.code, stock.said
     else:
-        done = subprocess.run(
-            [sys.executable, "-c", RUN[command[0]], *command[1:]],
-            cwd=project.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with servers:
+            done = subprocess.run(
+                [sys.executable, "-c", RUN[command[0]], *command[1:]],
+                cwd=project.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         code, said = done.returncode, done.stdout + done.stderr
     if "NOT LINTED" in said:
         raise SystemExit(said)
@@ -136,67 +175,82 @@ def timed(running: Running, project: Project, *command: str, url: str) -> tuple[
         raise SystemExit(f"{' '.join(command)} failed with {code}:\n{said}")
     wall_s, now = time.perf_counter() - began_s, os.times()
     own_s = now.children_user + now.children_system - spent.children_user - spent.children_system
-    return wall_s, own_s + server_s(running) - before_s
+    return wall_s, own_s + servers.cpu_s + spent_s(running.state.postgres_pid) - before_s
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, and what revisions.lock knows before it."""
+
+    name: str
+    command: Sequence[str]
+    before: Callable[[], object] = lambda: None
+    target_ratio: float | None = TO_REACH
+    rounds: int | None = None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--revisions", type=int, default=300)
-    parser.add_argument("--only", help="the case of this name, beside plain")
+    parser.add_argument("--rounds", type=int, default=3, help="of each case; 3 by default")
     given = parser.parse_args()
-    chain = bodies(given.revisions)
-    missed = False
     in_memory = MEMORY if MEMORY.is_dir() else None
     print(f"{given.revisions} revisions, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="surefoot-benchmark-", dir=in_memory) as directory:
         folder = Path(directory)
         plain, project = stock(folder / "stock"), ours(folder / "ours")
+        (project.versions.parent / "script.py.mako").write_bytes(
+            (plain.versions.parent / "script.py.mako").read_bytes()
+        )
         ini = project.folder / "alembic.ini"
         ini.write_text(ini.read_text("utf-8") + HOOK, "utf-8")
         (project.folder / "env_database.py").write_text(DATABASE, "utf-8")
-        plain.write(chain)
-        project.write(chain)
+        for each in (plain, project):
+            each.write(bodies(given.revisions))
         lock = project.versions.parent / "revisions.lock"
-        revisions = read_revisions(project.versions)
-        newest = revisions[-1].id
-
+        unknown = read_revisions(project.versions)
+        at_head = with_past(unknown, [unknown[-1].id])
+        cases = (
+            Case("baseline at head", LOCK, lambda: write_lock(lock, at_head)),
+            Case("one new file after a baseline", LOCK, lambda: forget_newest(lock)),
+            Case("nothing new", LOCK),
+            Case("no baseline", LOCK, lambda: write_lock(lock, unknown), None, 1),
+            Case("one new file, no baseline", LOCK, lambda: forget_newest(lock)),
+            Case("lint of the newest", ("surefoot", "lint", unknown[-1].id), target_ratio=None),
+            Case(
+                "alembic revision", ("alembic", "revision", "-m", "x"), target_ratio=None, rounds=1
+            ),
+        )
         with server(folder) as running:
-            url = asyncio.run(fresh(running, "plain"))
-            # The first time compiles the files.
-            timed(running, plain, "alembic", "upgrade", "head", url=url)
-            url = asyncio.run(fresh(running, "plain"))
-            plain_s, cpu_s = timed(running, plain, "alembic", "upgrade", "head", url=url)
-            print(f"{'plain':<34}{plain_s:>8.2f} s{cpu_s:>8.2f} s of CPU", flush=True)
-
-            def case(name: str, *command: str, bound: float | None = TO_REACH) -> None:
-                nonlocal missed
-                if given.only and given.only not in name:
-                    return
-                wall_s, spent_s = timed(running, project, *command, url=url)
-                ratio, spent = wall_s / plain_s, spent_s / cpu_s
-                met = bound is None or spent <= bound
-                missed = missed or not met
-                bounded = "" if bound is None else f"  <= {bound} {'met' if met else 'MISSED'}"
-                print(
-                    f"{name:<34}{wall_s:>8.2f} s{spent_s:>8.2f} s of CPU"
-                    f"{ratio:>8.2f} x{spent:>8.2f} x of CPU{bounded}",
-                    flush=True,
-                )
-
-            url = asyncio.run(fresh(running, "postgres_"))
-            write_lock(lock, with_past(revisions, [newest]))
-            case("baseline at head", "surefoot", "lock")
-            case("nothing new, baseline at head", "surefoot", "lock")
-            forget_newest(lock)
-            case("one new file, baseline before it", "surefoot", "lock")
-            write_lock(lock, revisions)
-            case("no baseline", "surefoot", "lock", bound=None)
-            forget_newest(lock)
-            case("one new file, no baseline", "surefoot", "lock")
-            case("lint of the newest", "surefoot", "lint", newest, bound=None)
-            case("alembic revision", "alembic", "revision", "-m", "more", bound=None)
+            missed = [not measure(each, plain, project, running, given.rounds) for each in cases]
     print(f"load at the end {os.getloadavg()[0]:.1f}")
-    return int(missed)
+    return int(any(missed))
+
+
+def measure(case: Case, plain: Project, project: Project, running: Running, rounds: int) -> bool:
+    """Print the medians beside those of plain upgrades in between; whether the bound is kept."""
+    took: list[tuple[float, ...]] = []
+    # The first of several compiles the files.
+    for _ in range(1 + (case.rounds or rounds)):
+        url = asyncio.run(fresh(running, "plain"))
+        beside = timed(running, plain, "alembic", "upgrade", "head", url=url)
+        if not case.rounds or not took:
+            case.before()
+            url = asyncio.run(fresh(running, "ours"))
+            took.append((*timed(running, project, *case.command, url=url), *beside))
+    wall_s, cpu_s, plain_s, plain_cpu_s = (
+        statistics.median(figures) for figures in zip(*took[-rounds:], strict=True)
+    )
+    ratio = cpu_s / plain_cpu_s
+    met = case.target_ratio is None or ratio <= case.target_ratio
+    bound = "" if case.target_ratio is None else f"  <= {case.target_ratio}"
+    print(
+        f"{case.name:<30}{wall_s:>7.2f} s ({cpu_s:.2f} s of CPU), plain {plain_s:.2f} s "
+        f"({plain_cpu_s:.2f} s): {wall_s / plain_s:.2f} x, of CPU {ratio:.2f} x{bound}"
+        f"{'' if met else ' MISSED'}",
+        flush=True,
+    )
+    return met
 
 
 def forget_newest(lock: Path) -> None:

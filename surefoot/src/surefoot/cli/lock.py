@@ -27,6 +27,9 @@ def command(check: bool) -> None:
     The file lists every revision with the checksum of its code, the fingerprint of the schema after
     it and the verdict of `surefoot lint`, both from a run on a scratch database. `alembic revision`
     adds the line. Run this command after you edit a revision that was not applied anywhere.
+
+    It looks at the revisions from the first one on that is new or edited, and writes what it has
+    found as it goes. After an interruption, run it again: it continues.
     """
     found = project()
     revisions, lock = found.revisions(), found.lock
