@@ -12,10 +12,13 @@ from harness.databases import Database, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.chain.revisions import Revision, heads, read_revisions, with_past
+from surefoot.cli import output
 from surefoot.connect.database import Database as Access
 from surefoot.differences.fingerprints import fingerprinted, lacking
 from surefoot.linting import lint
 from surefoot.project import Project
+from surefoot.run.events import RevisionDone
+from surefoot.run.report import AppliedRevision
 from surefoot.scratch import copied, scratch_and_server
 from surefoot.target import Target
 
@@ -65,6 +68,18 @@ def test_what_is_to_be_judged_is_judged_in_portions(monkeypatch: pytest.MonkeyPa
     assert lint.portions(chain) == [["b", "c"], ["e", "f", "g"]]
     monkeypatch.setattr(lint, "PORTION", 2)
     assert lint.portions(chain) == [["b", "c"], ["e", "f"], ["g"]]
+
+
+def test_progress_is_told_by_the_place_in_the_chain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever part of the chain a run has."""
+    monkeypatch.setattr(output, "PROGRESS_S", {True: 0.0, False: 0.0})
+    done = RevisionDone(AppliedRevision("b", "", "upgrade", 0.1), 1, 1)
+    output.trying(["a", "b", "c"])(done)
+    output.trying()(done)
+    line = "  b run on the scratch database"
+    assert capsys.readouterr().err == f"{line} (2 of 3)\n{line} (1 of 1)\n"
 
 
 async def test_only_what_is_not_known_is_looked_at(chain: Chain, empty_database: Database) -> None:
