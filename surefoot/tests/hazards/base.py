@@ -15,6 +15,7 @@ CREATE TABLE jobs (
     status job_status NOT NULL DEFAULT 'PENDING',
     note varchar(100),
     code varchar(20) NOT NULL CONSTRAINT ck_jobs_code CHECK (code <> ''),
+    CONSTRAINT ck_jobs_id CHECK (id IS NOT NULL),
     ref text,
     rank integer,
     price numeric(10, 2),
@@ -32,6 +33,8 @@ CREATE TABLE results (
 CREATE INDEX ix_results_job_id ON results (job_id);
 CREATE TABLE tags (job_id bigint, label text, kind text);
 CREATE INDEX ix_tags_job_id ON tags (job_id);
+CREATE TABLE machines (name text);
+CREATE TABLE printers () INHERITS (machines);
 CREATE TABLE cache (key text PRIMARY KEY, value text);
 CREATE UNIQUE INDEX ux_cache_value ON cache (value);
 CREATE TABLE archive.jobs (id bigint PRIMARY KEY, note text);

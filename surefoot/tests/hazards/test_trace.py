@@ -34,7 +34,6 @@ HARMLESS = (
         "ALTER TABLE jobs ALTER COLUMN note TYPE varchar(200)",
         "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(14, 2)",
     ],
-    ["ALTER TABLE results DROP CONSTRAINT fk_results_job_id"],
     ["ALTER INDEX ix_jobs_rank RENAME TO jobs_by_rank"],
     ["ALTER TABLE jobs RENAME CONSTRAINT ck_jobs_code TO code_known"],
     ["ALTER TABLE jobs ALTER COLUMN rank SET STATISTICS 500", "ANALYZE jobs"],

@@ -186,6 +186,11 @@ class CopiedText(UnpreparedStatement):
 # parameters of each time that the message runs it: of none, where it only parses.
 Around = Callable[[str, Callable[[], Awaitable[Any]], Sequence[Sequence[Any]]], Awaitable[Any]]
 _INTROSPECTION = {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13}
+# Around that query asyncpg switches jit off, and on again.
+_JIT = re.compile(
+    r"\s*SELECT\s+(?:current_setting\('jit'\) AS cur,\s+set_config\('jit', 'off', false\) AS new"
+    r"|set_config\('jit', \$1, false\))\s*"
+)
 
 
 def observe(connection: asyncpg.Connection[asyncpg.Record], around: Around) -> Callable[[], None]:
@@ -253,6 +258,6 @@ class ObservedProtocol:
         send: Callable[[], Awaitable[Any]],
         times: Sequence[Sequence[Any]] = ((),),
     ) -> Any:
-        if query in _INTROSPECTION:
+        if query in _INTROSPECTION or _JIT.fullmatch(query):
             return await send()
         return await self._around(query, send, times)

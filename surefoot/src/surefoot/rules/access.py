@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from surefoot.rules.difference import Difference, Terms, at, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
@@ -45,24 +45,44 @@ def _generated(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
 
 
 def _rows(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
-    """Rows that row level security hides from the running release."""
-    new = {d.effect.relation for d in left if d.noun == "policy" and d.now and d.now["permissive"]}
+    """Rows that row level security hides from the running release, or no longer hides."""
     for its in left:
+        table = its.effect.relation
         if its.noun == "table" and its.former and its.now:
-            let = its.now["policies"] or its.effect.relation in new
+            new = [d.now for d in left if d.noun == "policy" and d.effect.relation == table]
             on = its.gained("secured") or (its.now["secured"] and its.gained("forced"))
-            if on and not let:
-                yield at(its, what="no policy lets anybody read or write a row of")
+            if its.lost("secured"):
+                yield at(its, what="row level security no longer hides rows of")
+            elif on and not _lets_in([*its.now["policies"], *filter(None, new)]):
+                yield at(its, what="no policy lets everybody read and write every row of")
         elif its.noun == "policy":
             old, now = its.former, its.now
             if not (now or old or {})["secured"]:
                 continue
-            if now is None and old and old["permissive"]:
-                yield at(its, what=f"policy {its.effect.name} no longer lets it use rows of")
+            if now is None and old:
+                yield at(its, what=f"policy {its.effect.name} no longer decides on rows of")
             elif now and not now["permissive"]:
                 yield at(its, what=f"restrictive policy {its.effect.name} hides rows of")
             elif now and old and _without_security(now) != _without_security(old):
                 yield at(its, what=f"policy {its.effect.name} now lets it use other rows of")
+
+
+def _lets_in(policies: Iterable[Terms]) -> bool:
+    """Whether policies let a role do everything with every row."""
+    commands = {
+        its["command"]
+        for its in policies
+        if its["permissive"] and {its["using"], its["check"]} <= {None, "true"}
+    }
+    return "*" in commands or commands >= set("rawd")
+
+
+def _hidden(unit: TracedRevision) -> Iterator[Hit]:
+    """Also those of a table that is a child of another one no longer."""
+    yield from losing(_rows)(unit)
+    for statement, effect in unit.effects("detached") if unit.phase != "contract" else ():
+        if effect.facts["kind"] == "r":
+            yield Hit.of(statement, effect, what=f"{effect.name} no longer gives its rows to")
 
 
 def _without_security(terms: Terms) -> Terms:
@@ -89,6 +109,10 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if (match := _SETS.search(statement.sql)) and match[1].lower() not in made:
             yield Hit.at(statement, name=match[1], what="gives numbers again")
+    dropped = {e.relation for _, e in unit.effects("dropped") if e.facts["kind"] == "S"}
+    for statement, effect in unit.effects("created", fresh=True):
+        if effect.facts["kind"] == "S" and effect.relation in dropped:
+            yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
     for statement, effect in unit.effects("restarted"):
         if _RESTARTS.search(statement.sql) and not statement.emptied:
             yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
@@ -137,15 +161,15 @@ RULES = (
     ),
     Rule(
         id="avoid-hiding-rows",
-        title="Rows hidden by row level security",
-        consequence="{what} {table}; the running release reads fewer rows, and its writes fail, "
-        "unless it owns the table",
+        title="Rows hidden by row level security, or taken from a parent table",
+        consequence="{what} {table}; the running release reads other rows than before, or its "
+        "writes fail",
         help="create permissive policies that let it in, then enable row level security; narrow "
         "them in a contract revision",
         rewrite='op.execute("CREATE POLICY everybody ON {table:sql} USING (true)")\n'
         'op.execute("ALTER TABLE {table:sql} ENABLE ROW LEVEL SECURITY")',
         page="ddl-rowsecurity",
-        detect=losing(_rows),
+        detect=_hidden,
     ),
     Rule(
         id="avoid-narrowing-a-sequence",

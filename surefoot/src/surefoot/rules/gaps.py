@@ -130,9 +130,9 @@ RULES = (
     ),
     Rule(
         id="avoid-unmeasured-change",
-        title="A change of rows that no sample row meets",
-        consequence="no sample row of {table} meets its condition: how many rows of a database it "
-        "changes is unseen",
+        title="A change of rows that few sample rows meet, or none",
+        consequence="few sample rows of {table} meet its condition, or none: how many rows of a "
+        "database it changes is unseen",
         help="`surefoot plan` asks the database; many rows are for batches outside of the revision",
         rewrite="# a backfill job that walks the primary key in batches",
         page="sql-explain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from surefoot.rules.difference import Difference, at, losing
@@ -9,6 +10,8 @@ from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.provisions import PROVISION
 from surefoot.trace.statement import Statement
+
+_NOT_NULL = re.compile(r"CHECK \(\(\S+ IS NOT NULL\)\)(?: NOT VALID)?")
 
 # The kinds of objects that a release may name. Others are used only by their table.
 _DROPPED = frozenset({
@@ -20,23 +23,24 @@ _DROPPED = frozenset({
 def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Objects that are gone, and triggers that do not run any more."""
     for its in left:
-        if its.noun == "trigger" and its.lost("enabled"):
+        if its.noun in ("trigger", "rule") and its.lost("enabled"):
             yield at(its, done="disabled")
+        elif its.noun == "constraint" and its.now is not None:
+            yield at(its, done="no longer checked")
         if its.now is not None or its.noun not in _DROPPED:
             continue
-        if its.noun == "sequence" and _goes_along(its.statement):
+        if its.noun == "sequence" and _goes_along(its):
             continue
         if not any(_replaces(each, its) for each in left):
             yield at(its, done="dropped")
 
 
-def _goes_along(statement: Statement) -> bool:
+def _goes_along(its: Difference) -> bool:
     """Whether a sequence goes with its table or column, or with the identity of that."""
-    gone = statement.of("column_dropped", "dropped")
-    changes = (e.facts for e in statement.of(PROVISION) if e.facts["noun"] == "column")
-    return any(e.facts.get("kind") != "S" for e in gone) or any(
-        facts["former"] and facts["former"]["identity"] for facts in changes
-    )
+    table = its.former and its.former["owned_by"]
+    columns = (e for e in its.statement.of(PROVISION) if e.facts["noun"] == "column")
+    changes = (*its.statement.of("column_dropped", "dropped"), *columns)
+    return bool(table) and any(effect.relation == table for effect in changes)
 
 
 def _replaces(new: Difference, old: Difference) -> bool:
@@ -107,6 +111,10 @@ def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
                 t for t in its.former["tables"] or () if t not in (its.now["tables"] or ())
             ]:
                 yield at(its, what=f"has no table {', '.join(gone)}")
+            elif limited := set(its.now["limited"]) - set(its.former["limited"]):
+                yield at(its, what=f"leaves out rows or columns of {', '.join(sorted(limited))}")
+            elif set(its.former["schemas"]) - set(its.now["schemas"]):
+                yield at(its, what="has fewer schemas")
             elif set(its.former["published"]) - set(its.now["published"]):
                 yield at(its, what="publishes fewer kinds of changes")
 
@@ -128,6 +136,33 @@ def _keys(unit: TracedRevision) -> Iterator[Hit]:
         if is_key and not along and (effect.relation, set(facts["columns"])) not in made:
             columns = ", ".join(each or "an expression" for each in facts["columns"])
             yield Hit.of(statement, effect, columns=columns)
+
+
+def _checks(unit: TracedRevision) -> Iterator[Hit]:
+    """Checks and foreign keys that are gone or not enforced, with nothing in their place."""
+    if unit.phase == "contract":
+        return
+    made = [
+        (e.relation, e.facts["kind"], set(e.facts["columns"]))
+        for _, e in unit.effects("constraint_added")
+    ]
+    for statement, effect in unit.effects("constraint_dropped", "constraint_unenforced"):
+        facts = effect.facts
+        columns = set(facts["columns"])
+        gone = {e.relation for e in statement.of("type_dropped")}
+        along = effect.relation in gone or "" in columns
+        along |= bool(facts["relation"] and facts.get("with_table"))
+        along |= bool(facts["references"] and facts.get("with_referenced"))
+        # The step after SET NOT NULL.
+        is_proof = facts.get("required") and _NOT_NULL.fullmatch(facts["check"] or "")
+        is_told = any(
+            (e.facts["noun"], e.relation, e.name) == ("foreign key", effect.relation, effect.name)
+            for e in statement.of(PROVISION)
+        )
+        replaced = (effect.relation, facts["kind"], columns) in made
+        if facts["kind"] in ("c", "f") and not (along or is_proof or is_told or replaced):
+            noun = "check" if facts["kind"] == "c" else "foreign key"
+            yield Hit.of(statement, effect, noun=noun)
 
 
 def _of_constraint(statement: Statement, effect: Effect) -> bool:
@@ -187,6 +222,17 @@ RULES = (
         rewrite='phase = "contract"',
         page="sql-insert",
         detect=_keys,
+    ),
+    Rule(
+        id="avoid-dropping-a-check",
+        title="A check or a foreign key dropped, or not enforced",
+        consequence="the {noun} {name} of {table} no longer refuses rows that the running release "
+        "does not expect; to have it again, every row is checked",
+        help="deploy a release that expects such rows, then drop it in a contract revision",
+        rewrite='phase = "contract"',
+        page="ddl-constraints",
+        detect=_checks,
+        level="warning",
     ),
     Rule(
         id="avoid-refusing-writes",

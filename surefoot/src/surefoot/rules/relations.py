@@ -21,8 +21,10 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     for number, statement in enumerate(unit.statements):
         renames = [
             (effect.name, effect.facts["to"])
-            for effect in statement.of("renamed")
-            if effect.facts["kind"] in NAMED
+            for effect in statement.of("renamed", "constraint_renamed")
+            if (
+                _is_key(unit, effect) if effect.kind != "renamed" else effect.facts["kind"] in NAMED
+            )
         ]
         renames += [
             (effect.relation, effect.facts["to"])
@@ -32,6 +34,11 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
         for what, to in renames:
             if not any(_gives(later, what) for later in unit.statements[number:]):
                 yield Hit.at(statement, what=what, to=to)
+
+
+def _is_key(unit: TracedRevision, constraint: Effect) -> bool:
+    """Whether INSERT … ON CONFLICT ON CONSTRAINT of the running release may name it."""
+    return constraint.facts["kind"] in "pux" and unit.phase != "contract"
 
 
 def _gives(statement: Statement, name: str) -> bool:

@@ -14,6 +14,8 @@ _TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
 def _rights(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Rights that a role has no longer, and a REVOKE that took nothing here."""
     for its in left:
+        if its.noun == "view" and its.gained("invoker"):
+            yield at(its, what=f"{its.label} reads with the rights of its caller")
         if its.noun == "default privileges":
             usual = (its.former or its.now or {}).get("usual")
             old = its.former["rights"] if its.former else usual

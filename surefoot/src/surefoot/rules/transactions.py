@@ -17,6 +17,12 @@ WAIT_S = 0.5
 FEW_ROWS = 1000
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+# Of the lock timeout require-lock-timeout decides.
+_SETS_SESSION = re.compile(
+    r"\s*SET\s+(?:SESSION\s+)?(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|SESSION\b|lock_timeout\b)"
+    r"(\w+)\s*(?:=|\bTO\b)(?!\s*DEFAULT\b)",
+    re.IGNORECASE,
+)
 
 # Settings that switch a check off: the value that does not, and the effect of the others.
 _CHECKS = {
@@ -50,6 +56,7 @@ def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
     for statement in unit.statements:
         before, after = (_locked(statement, each) for each in (statement.held, statement.locks))
         held, works = before, statement.scans | statement.rewrites | statement.sweeps
+        works |= statement.sampled
         if not before and after:
             # A block or a function has taken the lock, and works on.
             held, works = after, statement.sweeps - statement.rewrites - set(statement.locks)
@@ -88,9 +95,14 @@ def _waits(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _outlives(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        if statement.outlives:
-            yield Hit.at(statement, names=", ".join(sorted(statement.outlives)))
+    for number, statement in enumerate(unit.statements):
+        names = set(statement.outlives)
+        # The scratch server may have that value already.
+        if (match := _SETS_SESSION.match(_COMMENT.sub(" ", statement.sql))) and not statement.sets:
+            later = " ".join(each.sql for each in unit.statements[number + 1 :])
+            names |= {match[1].lower()} - set(re.findall(r"\w+", later.lower()))
+        if names:
+            yield Hit.at(statement, names=", ".join(sorted(names)))
 
 
 def _switches_off(unit: TracedRevision) -> Iterator[Hit]:

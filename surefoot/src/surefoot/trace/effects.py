@@ -86,7 +86,8 @@ class _Comparison:
         for parent in set(new.parents) - set(old.parents):
             yield self.on(parent, "attached", new.label)
         for parent in set(old.parents) - set(new.parents):
-            yield self.on(parent, "detached", new.label)
+            kind = self.before.relations[parent].kind
+            yield self.on(parent, "detached", new.label, kind=kind)
 
     def columns(self) -> Iterator[Effect]:
         for (oid, _), new, old in pairs(self.before.columns, self.after.columns):
@@ -123,6 +124,7 @@ class _Comparison:
                     with_table=old.relation not in self.after.relations,
                     with_referenced=old.references not in self.after.relations,
                     kept=self.is_unique(old.relation, old.columns),
+                    required=self.are_required(old.relation, old.columns),
                 )
             elif old is None:
                 yield self.on_constraint(
@@ -135,8 +137,10 @@ class _Comparison:
                 )
             elif new.validated and not old.validated:
                 yield self.on_constraint("validated", new)
+            elif old.validated and not new.validated:
+                yield self.on_constraint("unenforced", new)
             elif new.name != old.name:
-                yield self.on_constraint("renamed", old)
+                yield self.on_constraint("renamed", old, to=new.name)
 
     def indexes(self) -> Iterator[Effect]:
         names = {**self.after.relations, **self.before.relations}
@@ -201,7 +205,7 @@ class _Comparison:
         """An effect on a relation."""
         return Effect(kind, self.label(oid), name, oid not in self.known, facts)
 
-    def on_constraint(self, done: str, its: Constraint, **more: bool) -> Effect:
+    def on_constraint(self, done: str, its: Constraint, **more: object) -> Effect:
         """An effect on a constraint of a relation, or of a domain if there is no relation."""
         facts = {
             **its._asdict(),
@@ -231,6 +235,11 @@ class _Comparison:
             for index in self.after.indexes.values()
             if index.relation == relation and set(index.columns) == set(columns)
         )
+
+    def are_required(self, relation: int, columns: tuple[int, ...]) -> bool:
+        """Whether each of the columns is NOT NULL."""
+        found = [self.after.columns.get((relation, number)) for number in columns]
+        return all(each is not None and each.required for each in found)
 
     def leads_an_index(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether a valid, non-partial index begins with the columns, in any order."""

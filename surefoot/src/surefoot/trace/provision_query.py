@@ -11,6 +11,8 @@ from surefoot.quoting import label_sql
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
 # a dependency on that relation, and plan again with each change of the first table.
 LAST_OF_SERVER = 16383
+# A condition that is not on the row of the trigger alone.
+_CHOOSES = r"'\mIF\M[^;]*\m(SELECT|EXISTS|current_setting)\M[^;]*\mTHEN\M'"
 _RAISES = r"prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|USING|'')'"
 
 
@@ -31,6 +33,10 @@ def _own(catalog: str, oid: str) -> str:
 
 
 _label = partial(label_sql, "nspname")
+_PUBLISHED = (
+    f"{_label('relname')} FROM pg_publication_rel JOIN pg_class ON pg_class.oid = prrelid "
+    "JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+)
 _OF_DEFAULTS = "CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END"
 PROVISIONS = rf"""
 SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
@@ -52,17 +58,22 @@ UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     LEFT JOIN pg_class r ON r.oid = typrelid
     WHERE (typtype IN ('d', 'e', 'r') OR r.relkind = 'c') AND {_own("pg_type", "t.oid")}
 UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
-    json_build_object('enabled', tgenabled <> 'D', 'when', tgtype, 'runs', tgfoid::bigint,
-        'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'))
+    json_build_object('enabled', tgenabled IN ('O', 'A'), 'when', tgtype, 'runs', tgfoid::bigint,
+        'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'),
+        'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
     FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
     WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal AND tgparentid = 0
+UNION ALL SELECT 'constraint', t.oid, conname, tgrelid, '{{}}'
+    FROM pg_trigger t JOIN pg_constraint c ON c.oid = tgconstraint
+    WHERE t.oid > {LAST_OF_SERVER} AND tgisinternal AND tgenabled = 'D' AND tgparentid = 0
 UNION ALL SELECT 'policy', p.oid, polname, polrelid,
     json_build_object('permissive', polpermissive, 'command', polcmd, 'roles', polroles::oid[],
         'secured', relrowsecurity, 'using', pg_get_expr(polqual, polrelid),
         'check', pg_get_expr(polwithcheck, polrelid))
     FROM pg_policy p JOIN pg_class c ON c.oid = polrelid
 UNION ALL SELECT 'rule', w.oid, rulename, ev_class,
-    json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type)
+    json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type,
+        'enabled', ev_enabled IN ('O', 'A'))
     FROM pg_rewrite w JOIN pg_class c ON c.oid = ev_class
     WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'
 UNION ALL SELECT 'foreign key', oid, conname, conrelid,
@@ -83,8 +94,11 @@ UNION ALL SELECT 'cast', oid, format_type(castsource, NULL) || ' as '
         || format_type(casttarget, NULL), 0, '{{}}'
     FROM pg_cast WHERE {_own("pg_cast", "pg_cast.oid")}
 UNION ALL SELECT 'publication', p.oid, pubname, 0,
-    json_build_object('tables', ARRAY(SELECT prrelid::regclass::text FROM pg_publication_rel
-        WHERE prpubid = p.oid), 'all', puballtables, 'published',
+    json_build_object('tables', ARRAY(SELECT {_PUBLISHED} WHERE prpubid = p.oid),
+        'limited', ARRAY(SELECT {_PUBLISHED}
+            WHERE prpubid = p.oid AND (prqual IS NOT NULL OR prattrs IS NOT NULL)),
+        'schemas', ARRAY(SELECT pnnspid::regnamespace::text FROM pg_publication_namespace
+            WHERE pnpubid = p.oid), 'all', puballtables, 'published',
         array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update'
         END, CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END],
         NULL)) FROM pg_publication p

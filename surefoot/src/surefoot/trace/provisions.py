@@ -70,11 +70,15 @@ def _terms_of(snapshot: Snapshot, relation: Relation | None) -> Terms | None:
         "forced": relation.forced,
         "replica": relation.replica,
         "sequence": relation.sequence,
-        # Whether a policy lets anybody use rows.
-        "policies": any(
-            each.noun == "policy" and each.relation == relation.oid and each.terms["permissive"]
+        "owned_by": owner.label
+        if (owner := snapshot.relations.get(relation.owned_by or 0))
+        else "",
+        "invoker": relation.invoker,
+        "policies": [
+            each.terms
             for each in snapshot.provisions.values()
-        ),
+            if each.noun == "policy" and each.relation == relation.oid
+        ],
     }
 
 

@@ -21,6 +21,8 @@ class RunningRevision:
     sent: Counter[int] = field(default_factory=Counter)
     # The statements of a loop that are looked at together.
     repetition: Measured | None = None
+    # Whether it has named the search path.
+    moves: bool = False
     # When its last statement ended.
     ended_s: float | None = None
     # From before its first statement, with the relations that there were.

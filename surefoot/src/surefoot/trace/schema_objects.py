@@ -32,6 +32,10 @@ class Relation(NamedTuple):
     rights: tuple[str, ...]
     # Of a sequence: maximum, minimum, increment, and whether it begins again after the last value.
     sequence: tuple[int, int, int, bool] | None
+    # Of a sequence: the table whose column it belongs to.
+    owned_by: int | None
+    # Of a view: whether it reads with the rights of its caller.
+    invoker: bool | None
 
     @property
     def is_table(self) -> bool:
@@ -138,8 +142,9 @@ class Activity(NamedTuple):
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
-    # The scans of its indexes that are not unique.
+    # The scans of its indexes that are not unique, and of those that are.
     probes: int = 0
+    keys: int = 0
 
     @property
     def written(self) -> int:

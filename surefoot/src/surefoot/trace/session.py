@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from surefoot.trace import snapshot as snapshots
@@ -11,6 +12,10 @@ from surefoot.trace.snapshot import ACTIVITY, SESSION, SNAPSHOT, Settings, Snaps
 # A query is planned again once its answer has grown by this factor.
 GROWTH = 2
 _NAMES = itertools.count()
+_PATH = "SELECT pg_catalog.current_setting('search_path')"
+_SET_PATH = "SELECT pg_catalog.set_config('search_path', $1, true)"
+_FIRST_PATH = """SELECT pg_catalog.set_config(name, reset_val, true) FROM pg_catalog.pg_settings
+WHERE name = 'search_path'"""
 
 
 class TracedSession:
@@ -22,11 +27,22 @@ class TracedSession:
         # The length of the answer that the current plan was made for.
         self._planned_for = 0
 
-    async def snapshot(self, former: Snapshot | None = None) -> Snapshot:
+    async def snapshot(self, former: Snapshot | None = None, *, moved: bool = False) -> Snapshot:
         """The schema as the session sees it, and the session itself.
 
-        A former Snapshot makes it cheap: of this transaction, or of the one right before it.
+        A former Snapshot makes it cheap: of this transaction, or of the one right before it. Where
+        the search path may have `moved`, it is put back for the query: names in definitions depend
+        on it.
         """
+        if not moved:
+            return await self._snapshot(former)
+        settings, path = await self.at_rest(), await self.driver.fetchval(_PATH)
+        await self.driver.fetchval(_FIRST_PATH)
+        found = await self._snapshot(former)
+        await self.driver.fetchval(_SET_PATH, path)
+        return replace(found, session=settings)
+
+    async def _snapshot(self, former: Snapshot | None) -> Snapshot:
         if former is not None:
             found = snapshots.read_snapshot(await self._fetch(SNAPSHOT, False), former)
             # Their names are in the rows of other objects, which were not written.

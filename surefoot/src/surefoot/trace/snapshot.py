@@ -31,19 +31,19 @@ _T = TypeVar("_T")
 # session, and how many; pages of large objects are rows of a system table.
 _ACTIVE = f"""
 SELECT x.relid, x.seq_scan, x.seq_tup_read, coalesce(x.idx_tup_fetch, 0) AS fetched, x.n_tup_ins,
-    x.n_tup_upd, x.n_tup_del, coalesce(x.idx_scan, 0) - coalesce((
-        SELECT sum(pg_stat_get_xact_numscans(indexrelid)) FROM pg_index
-        WHERE indrelid = relid AND indisunique), 0)::bigint AS probes
-FROM pg_stat_xact_user_tables x WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
+    x.n_tup_upd, x.n_tup_del, coalesce(x.idx_scan, 0) - k.keys AS probes, k.keys
+FROM pg_stat_xact_user_tables x, LATERAL (
+    SELECT coalesce(sum(pg_stat_get_xact_numscans(indexrelid)), 0)::bigint AS keys FROM pg_index
+    WHERE indrelid = relid AND indisunique) AS k WHERE x.relid > {LAST_OF_SERVER} AND 0 < x.seq_scan
     + coalesce(x.idx_scan, 0) + x.n_tup_ins + x.n_tup_upd + x.n_tup_del
-UNION ALL SELECT oid, 0, 0, 0, inserted, updated, deleted, 0 FROM (SELECT oid,
+UNION ALL SELECT oid, 0, 0, 0, inserted, updated, deleted, 0, 0 FROM (SELECT oid,
     pg_stat_get_xact_tuples_inserted(oid) AS inserted,
     pg_stat_get_xact_tuples_updated(oid) AS updated, pg_stat_get_xact_tuples_deleted(oid) AS deleted
     FROM (SELECT 'pg_largeobject'::regclass::oid AS oid) AS o) AS pages
 WHERE inserted + updated + deleted > 0
 """  # noqa: S608 - a constant
 _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
-    n_tup_upd, n_tup_del, probes))"""
+    n_tup_upd, n_tup_del, probes, keys))"""
 ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
 # The settings that the session has changed, and its role, which pg_settings does not list.
 SESSION = """
@@ -78,7 +78,12 @@ SELECT json_build_object(
             relforcerowsecurity, relreplident,
             CASE WHEN relkind NOT IN ('i', 'I') THEN {_RIGHTS} END,
             (SELECT json_build_array(seqmax, seqmin, seqincrement, seqcycle) FROM pg_sequence
-             WHERE seqrelid = r.oid)))
+             WHERE seqrelid = r.oid),
+            CASE relkind WHEN 'S' THEN (SELECT refobjid::bigint FROM pg_depend WHERE objid = r.oid
+                AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
+                AND deptype IN ('a', 'i') LIMIT 1) END,
+            CASE relkind WHEN 'v' THEN EXISTS (SELECT FROM unnest(reloptions) AS o
+                WHERE o ~* '^security_invoker=(t|on|y|1)') END))
         FROM relations r WHERE {_CHANGED.format("written")}
         OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})

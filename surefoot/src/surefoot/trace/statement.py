@@ -12,6 +12,15 @@ from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
 _CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_ANALYZES = re.compile(r"\s*ANALY[ZS]E\b", re.IGNORECASE)
+# In a condition that is not one value of a key: a range, a join or a query.
+_MANY = re.compile(
+    r"(?<![-=<])>(?![>@])|<(?![<@>])|\b(?:BETWEEN|SELECT|USING)\b"
+    r"|(?<!DELETE )(?<!DISTINCT )\bFROM\b",
+    re.IGNORECASE,
+)
+_LIMITED = re.compile(r"\b(?:LIMIT|FETCH\s+(?:FIRST|NEXT))\b", re.IGNORECASE)
+_TEXT = re.compile(r"'(?:[^']|'')*'")
 _LOCKS_ROWS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+UPDATE|UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 # The fraction of a table's rows that one statement may change.
 FEW = 0.1
@@ -135,6 +144,13 @@ class Statement:
         return frozenset(t for t, work in self.activity.items() if work.scans > 0)
 
     @property
+    def sampled(self) -> frozenset[str]:
+        """The tables that it analyzes."""
+        analyzed = _ANALYZES.match(self.sql)
+        modes = self.locks.items() if analyzed else ()
+        return frozenset(name for name, mode in modes if mode == "SHARE UPDATE EXCLUSIVE")
+
+    @property
     def changes_rows(self) -> frozenset[str]:
         """The tables with rows that it updated or deleted."""
         return frozenset(t for t, work in self.activity.items() if work.updated or work.deleted)
@@ -155,26 +171,40 @@ class Statement:
 
     @property
     def unmet(self) -> frozenset[str]:
-        """The tables whose rows it looks for by an index to change them, and no sample row is met.
+        """The tables with rows that it looks for to change them, where few sample rows are met.
 
-        Of a unique index it is at most one row that is looked for, as a rule.
+        One value of a unique key is left out: it is of one row.
         """
-        known = {each.table for each in self.expected}
-        return frozenset(
-            table
-            for table, work in self.activity.items()
-            if work.probes
-            and not (work.scans or work.fetched or work.written or table in known)
-            and _CHANGES.match(without_comments(self.sql))
-            and table.rpartition(".")[2] in self.sql
-        )
+        sql = without_comments(self.sql)
+        if not _CHANGES.match(sql):
+            return frozenset()
+        many = _MANY.search(" ".join(_TEXT.sub("", sql).split()))
+        known = {each.table for each in self.expected} | self.sweeps
+        found = set()
+        for table in {*self.locks, *self.held} - known:
+            work = self.activity.get(table)
+            by_one_key = work is not None and not (work.scans or work.probes or many)
+            if work is not None and work.written and _LIMITED.search(sql):
+                continue
+            if self.rows.get(table) and self._is_changed(table) and not by_one_key:
+                found.add(table)
+        return frozenset(found)
+
+    def _is_changed(self, table: str) -> bool:
+        """Whether it names the table as the one whose rows it changes."""
+        name = re.escape(table.rpartition(".")[2])
+        words = rf"\b(?:UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?(?:[\w\"]+\.)?\"?{name}\b"
+        return re.search(words, self.sql, re.IGNORECASE) is not None
 
     def _sweeps(self, table: str, work: Activity) -> bool:
         changed = work.updated + work.deleted
-        if changed:
-            return changed > self.rows.get(table, 0) * FEW
-        # It scanned for rows to change, and no sample row met its condition.
-        writes = self.locks.get(table) == "ROW EXCLUSIVE"
+        if changed > self.rows.get(table, 0) * FEW:
+            return True
+        is_known = any(each.table == table and each.is_change for each in self.expected)
+        if is_known or (changed and _LIMITED.search(self.sql)):
+            return False
+        # It scanned for rows to change, and few sample rows met its condition.
+        writes = self.locks.get(table) == "ROW EXCLUSIVE" or self._is_changed(table)
         return writes and work.scans > 0 and not work.inserted
 
     def of(self, *kinds: str, fresh: bool = False, parts: bool = False) -> Iterator[Effect]:

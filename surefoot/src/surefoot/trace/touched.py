@@ -26,10 +26,10 @@ _CASCADES = {"cascade", "delete", "truncate"}
 async def touched(
     connection: asyncpg.Connection, snapshot: Snapshot, order: Sequence[Relation], text: str
 ) -> tuple[frozenset[int], Sequence[Relation]]:
-    """The tables that the text names, and all of `order` that are to have rows.
+    """The tables to be worked on, and all of `order` that are to have rows.
 
-    Among these are the tables that the named ones refer to, and, last, those that refer to them,
-    where a DELETE or TRUNCATE may take their rows with it.
+    The first are those that the text names, and those that refer to them, where a DELETE or
+    TRUNCATE may take their rows with it; the others are tables that these refer to.
     """
     words = {word.lower() for word in re.findall(r"\w+", text)}
     leads: dict[int, set[int]] = {}
@@ -50,9 +50,11 @@ async def touched(
     )
     needed = _reached(named, refers)
     cascades = named if words & _CASCADES else ()
-    others = _reached((each for oid in cascades for each in referring.get(oid, ())), refers)
+    taken = {each for oid in cascades for each in referring.get(oid, ())}
+    others = _reached(taken, refers)
     first, last = ([t for t in order if t.oid in oids] for oids in (needed, others - needed))
-    return frozenset(named), [*first, *last]
+    # With few rows the planner would read all of them, and use no index of the foreign key.
+    return frozenset(named | taken), [*first, *last]
 
 
 def _is_named(name: str, words: set[str], text: str) -> bool:

@@ -141,6 +141,7 @@ class Tracer:
         session = self._of(driver)
         inside, line = driver.is_in_transaction(), running.lines.line
         running.number, running.sent[line] = running.number + 1, running.sent[line] + 1
+        running.moves = running.moves or "search_path" in sql.lower()
         is_repeated = inside and running.sent[line] > REPEATED
         if not is_repeated:
             await self._end_repetition(running)
@@ -272,7 +273,7 @@ class Tracer:
         self, running: RunningRevision, session: TracedSession, former: Snapshot | None = None
     ) -> Snapshot:
         began_s = time.monotonic()
-        found = await session.snapshot(former)
+        found = await session.snapshot(former, moved=running.moves)
         running.lines.until_s += time.monotonic() - began_s
         return found
 

@@ -1,0 +1,16 @@
+"""Keep the printers apart."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    # finds: avoid-hiding-rows
+    op.execute("ALTER TABLE printers NO INHERIT machines")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("it is not what is looked at")
