@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.connect.failures import sqlstate
+from surefoot.rules.downgrades import in_downgrade
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.gaps import UNSEEN
 from surefoot.rules.registry import RULES
@@ -127,9 +128,16 @@ def judgement(
     """The findings of the rules for that major version in a trace of the revisions."""
     found = units(chosen, traced, major)
     if downgrades and traced.back is not None:
-        back = traced.back.statements
+        back = traced.back
         found = [
-            replace(unit, back=[s for s in back if s.revision == unit.revision]) for unit in found
+            replace(
+                unit,
+                back=[s for s in back.statements if s.revision == unit.revision],
+                back_stopped=getattr(back.failure, "reason", None)
+                if back.stopped_at == unit.revision
+                else None,
+            )
+            for unit in found
         ]
     verdicts = [judged(unit, major) for unit in found]
     findings = tuple(finding for kept, _ in verdicts for finding in kept)
@@ -234,7 +242,8 @@ def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> s
 
 def judged(unit: TracedRevision, major: int) -> tuple[Sequence[Finding], Sequence[Suppressed]]:
     """The findings that the file does not suppress, and those that it does."""
-    found = examine(unit, RULES.values(), major)
+    found = [*examine(unit, RULES.values(), major)]
+    found += dict.fromkeys(in_downgrade(unit, RULES.values(), major))
     stated = suppressions(unit.source)
     let = [Suppressed(f, by) for f in found for by in stated if by.covers(f.rule, f.line)]
     passed, used = {each.finding for each in let}, {each.by for each in let}

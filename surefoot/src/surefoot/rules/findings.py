@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -50,8 +50,9 @@ class TracedRevision:
     # Why not, and the line where it stopped.
     stopped: str | None = None
     stopped_line: int = 1
-    # The statements of its downgrade, where that is judged.
+    # The statements of its downgrade, where that is judged, and why it has failed.
     back: Sequence[Statement] = ()
+    back_stopped: str | None = None
     # The lines of its file that ran; None where nobody has followed it.
     executed: frozenset[int] | None = None
 
@@ -216,24 +217,8 @@ def examine(unit: TracedRevision, rules: Collection[Rule], major: int) -> tuple[
     found = [
         finding(unit, rule, hit) for rule in rules if rule.holds(major) for hit in rule.detect(unit)
     ]
-    found += _of_downgrade(unit, rules, major)
     # Several statements of one line may give the same finding.
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, f.rule)))
-
-
-def _of_downgrade(unit: TracedRevision, rules: Iterable[Rule], major: int) -> Iterator[Finding]:
-    """The findings of its downgrade: the work that others wait for, whatever its phase is.
-
-    It drops what the upgrade made, and is run where a release has failed: that is no hazard. They
-    are advice, as the upgrade can be released.
-    """
-    down = replace(unit, statements=unit.back)
-    for rule in rules if unit.back else ():
-        if rule.grows and rule.seen == "traced" and rule.holds(major):
-            for hit in rule.detect(down):
-                found = finding(down, rule, hit)
-                said = f"in the downgrade, {found.consequence}"
-                yield replace(found, level="warning", consequence=said)
 
 
 def finding(unit: TracedRevision, rule: Rule, hit: Hit) -> Finding:

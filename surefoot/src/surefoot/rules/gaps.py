@@ -3,12 +3,14 @@
 A revision that breaks one of them has no verdict: it is `unknown`.
 """
 
+import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision
-from surefoot.rules.unseen_lines import choices, unseen
+from surefoot.rules.unseen_lines import choices, given, unseen
 from surefoot.trace.statement import Statement
 
 # Of a revision; that of op.replace_enum chooses by the catalog alone.
@@ -19,6 +21,14 @@ _HARMLESS = re.compile(
     r"\bIF\b[^;]*?\bTHEN\s+RAISE\b[^;]*;\s*END\s+IF|"
     r"\bWHEN\s+[\w\s]+THEN\s+(?:NULL|RAISE\b[^;]*)\s*;|\bIF\s+(?:NOT\s+)?EXISTS\s+(?!\()\w",
     re.IGNORECASE,
+)
+_UNSEEN_MODULES = {
+    "subprocess", "multiprocessing", "threading", "concurrent.futures", "socket", "ssl", "smtplib",
+    "ftplib", "http.client", "urllib.request",
+}  # fmt: skip
+_UNSEEN_CALLS = re.compile(
+    r"\b(os\.system|os\.popen|os\.fork|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
+    r"run_in_executor)$"
 )
 _CHOICE = re.compile(r"\b(?<!END )(?:IF|ELSE|ELSIF|ELSEIF|LOOP|EXCEPTION\s+WHEN)\b", re.IGNORECASE)
 
@@ -32,7 +42,7 @@ def _incomplete(unit: TracedRevision) -> Iterator[Hit]:
 
 def _unseen_lines(unit: TracedRevision) -> Iterator[Hit]:
     if unit.complete and unit.executed is not None:
-        sent = frozenset(statement.line for statement in unit.statements)
+        sent = Counter(statement.line for statement in unit.statements)
         found = unseen(unit.source, unit.executed)
         for first, last in sorted({*found, *choices(unit.source, unit.executed, sent)}):
             lines = f"line {first}" if first == last else f"lines {first} to {last}"
@@ -68,7 +78,7 @@ def _unmet(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _chooses(unit: TracedRevision) -> Iterator[Hit]:
-    """One of a revision: it does not become clearer by repetition."""
+    """One block of a revision, as it does not become clearer by repetition, and each text."""
     for statement in unit.statements:
         what = " and ".join(sorted(statement.calls))
         if _BLOCK.match(without_comments(statement.sql)):
@@ -79,7 +89,27 @@ def _chooses(unit: TracedRevision) -> Iterator[Hit]:
             what = "the block" if branches and not has_run else ""
         if what:
             yield Hit.at(statement, what=what)
-            return
+            break
+    for line in given(unit.source, unit.executed or frozenset()):
+        sent = [each for each in unit.statements if each.line == line]
+        what = "the text, made from the environment or from a query,"
+        yield Hit(sent[0] if sent else None, line, {"what": what})
+
+
+def _out_of_sight(unit: TracedRevision) -> Iterator[Hit]:
+    """Other processes, threads and connections; of other imports there is a rule on the file."""
+    for node in ast.walk(ast.parse(unit.source)):
+        if isinstance(node, ast.Import):
+            found = {alias.name for alias in node.names} & _UNSEEN_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found = ({node.module or ""} | names) & _UNSEEN_MODULES
+        elif isinstance(node, ast.Call):
+            found = set(_UNSEEN_CALLS.findall(ast.unparse(node.func)))
+        else:
+            continue
+        for name in sorted(found):
+            yield Hit(line=node.lineno, values={"name": name})
 
 
 RULES = (
@@ -129,6 +159,18 @@ RULES = (
         seen="run",
     ),
     Rule(
+        id="avoid-work-out-of-sight",
+        title="A process, a thread, a request or a connection that lint does not see",
+        consequence="nobody sees what the revision does by {name}, neither its statements nor how "
+        "long locks are held meanwhile",
+        help="use the connection of the revision; do everything else outside of it, or allow this "
+        "rule with the reason",
+        rewrite="# op.execute() alone",
+        page="explicit-locking",
+        detect=_out_of_sight,
+        seen="read",
+    ),
+    Rule(
         id="avoid-unmeasured-change",
         title="A change of rows that few sample rows meet, or none",
         consequence="few sample rows of {table} meet its condition, or none: how many rows of a "
@@ -142,10 +184,10 @@ RULES = (
     ),
     Rule(
         id="avoid-choice-in-sql",
-        title="A block or a function that may choose what it does",
-        consequence="{what} may do something else on another database; nobody sees which of its "
-        "branches ran on the scratch database",
-        help="write the statements into the revision, without conditions",
+        title="A block, a function or a text that may choose what it does",
+        consequence="{what} may do something else on another database: what it did on the scratch "
+        "database is all that is seen",
+        help="write the statements into the revision, as they are, without conditions",
         rewrite="# op.execute() for each statement, without a condition",
         page="sql-do",
         detect=_chooses,

@@ -1,13 +1,23 @@
-"""unseen() and choices() read in the source of a revision which of its parts did not run."""
+"""unseen() and choices() read in the source of a revision which of its parts did not run.
+
+given() finds the statements whose text comes from outside of the file.
+"""
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 # How a revision asks for the dialect, and what else it may be.
 _DIALECT = re.compile(r"(dialect|dialect_?name|(dialect|engine)\.name)$", re.IGNORECASE)
 _DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
+# What a revision asks for outside of its file.
+_OUTSIDE = re.compile(
+    r"\b(?:environ|getenv|argv|get_x_argument|gethostname|server_version\w*)\b"
+    r"|\b(?:execute|exec_driver_sql|scalars?|inspect|read_text|open|input)\("
+)
+_MAKE_TEXT = {"text", "DDL", "format", "join", "replace", "get", "getenv", "pop", "f"}
 # Of `op`, and of a connection or a cursor.
 _SEND_NOTHING = {"f", "get_bind", "get_context", "inline_literal", "batch_alter_table"}
 _SEND = {"execute", "exec_driver_sql", "executemany", "fetch", "scalar", "scalars"}
@@ -36,23 +46,95 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
     return found
 
 
-def choices(
-    source: str, executed: frozenset[int], sent: frozenset[int]
-) -> Sequence[tuple[int, int]]:
+def choices(source: str, executed: frozenset[int], sent: Counter[int]) -> Sequence[tuple[int, int]]:
     """The choices within a line that ran, of which not every part has sent a statement.
 
-    `sent` are the lines that have sent one.
+    `sent` is how often each line has sent one.
     """
     found = []
+    functions: Counter[int] = Counter()
     for node in ast.walk(ast.parse(source)):
         sending = [part for part in _optional(node) if any(map(_sends, ast.walk(part)))]
         if not sending:
             continue
         first, last = _lines(node)
         lines = frozenset(range(first, last + 1))
-        if lines & executed and len(sending) > len(lines & sent):
+        if isinstance(node, ast.Lambda):
+            functions[first] += 1
+            ran = sum(sent[line] for line in lines) >= functions[first]
+        else:
+            ran = len(sending) <= len(lines & sent.keys())
+        if lines & executed and not ran:
             found.append((first, last))
     return found
+
+
+def given(source: str, executed: frozenset[int]) -> Sequence[int]:
+    """The lines that ran and send SQL, or name an object, that is made from what is outside.
+
+    That is the environment, the version of the server or the result of a query.
+    """
+    tree = ast.parse(source)
+    known: set[str] = set()
+    flows = list(_flows(tree))
+    size = -1
+    while size != len(known):
+        size = len(known)
+        for names, value in flows:
+            if _is_outside(value, known):
+                known |= names
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and node.lineno in executed and _sends(node)
+        if any(_varies(text, known) for text in _texts(node))
+    ]
+
+
+def _flows(tree: ast.AST) -> Iterator[tuple[set[str], ast.AST]]:
+    """The names that get a value, and the value: by assignment, by a loop, as an argument."""
+    functions = {f.name: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield {name for target in node.targets for name in _names(target)}, node.value
+        elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)) and node.value:
+            yield _names(node.target), node.value
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            yield _names(node.target), node.iter
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = functions.get(node.func.id)
+            for value in (*node.args, *(each.value for each in node.keywords)) if called else ():
+                yield {each.arg for each in called.args.args} if called else set(), value
+
+
+def _names(target: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+def _is_outside(node: ast.AST, known: set[str]) -> bool:
+    return bool(_names(node) & known or _OUTSIDE.search(ast.unparse(node)))
+
+
+def _texts(call: ast.Call) -> Sequence[ast.AST]:
+    """The arguments that are SQL, or names of objects."""
+    assert isinstance(call.func, ast.Attribute)
+    name = call.func.attr
+    if name in (*_SEND, "run_async", "bulk_insert"):
+        return call.args[:1] if name in ("execute", "exec_driver_sql", "scalar", "scalars") else []
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
+def _varies(node: ast.AST, known: set[str]) -> bool:
+    """Whether a text is made from what is outside; rows in a SQLAlchemy expression are no text."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
+            return name in _MAKE_TEXT and _is_outside(node, known)
+        case ast.IfExp():
+            parts = (node.body, node.orelse)
+            return _is_outside(node.test, known) or any(_varies(each, known) for each in parts)
+        case ast.Name() | ast.JoinedStr() | ast.BinOp() | ast.BoolOp() | ast.Subscript():
+            return _is_outside(node, known)
+    return False
 
 
 def _lines(node: ast.AST) -> tuple[int, int]:
@@ -70,6 +152,8 @@ def _optional(node: ast.AST) -> Sequence[ast.AST]:
         return node.values[1:]
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
         return [node.elt]
+    if isinstance(node, ast.Lambda):
+        return [node.body]
     if isinstance(node, (ast.If, ast.For, ast.While)):
         return [part for part in node.body if part.lineno == node.lineno][:1]
     return []

@@ -10,7 +10,7 @@ from typing import Any
 from surefoot.trace.effects import Effect, activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
 from surefoot.trace.provisions import changed_provisions
-from surefoot.trace.schema_objects import Named, Relation
+from surefoot.trace.schema_objects import Activity, Named, Relation
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
@@ -19,6 +19,7 @@ from surefoot.trace.statement import Statement
 CUT = "42622"
 _CAME = (CUT, "42P06", "42710")
 _IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
+_CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ def recorded(
         lock_timeout_ms=after.session.lock_timeout_ms,
         former_lock_timeout_ms=before.session.lock_timeout_ms,
         sets=after.session.differences(before.session),
-        calls=_calls(statement.sql, before.routines.values()),
+        calls=_calls(statement.sql, before.routines.values()) | _triggered(counted, before),
         unlocks=bool((before.advisory_locks - after.advisory_locks) & first.advisory_locks),
     )
 
@@ -85,11 +86,23 @@ def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _calls(sql: str, routines: Iterable[Named]) -> frozenset[str]:
-    """The routines that a query calls by name, and that may choose what they do."""
-    found = {each.name for each in routines if each.kind}
+    """The routines that a query calls by name, where they or it may choose what is done."""
+    chooses = _CASE.search(sql)
+    found = {each.name for each in routines if each.kind and (chooses or each.kind != "sql")}
     if not found or not _QUERY.match(sql):
         return frozenset()
     return frozenset(found & {word.lower() for word in re.findall(r"(\w+)\s*\(", sql)})
+
+
+def _triggered(counted: Mapping[int, Activity], before: Snapshot) -> frozenset[str]:
+    """The functions of the triggers of changed tables that look at other rows to choose."""
+    changed = {oid for oid, work in counted.items() if work.written}
+    return frozenset(
+        each.terms["chooses"]
+        for each in before.provisions.values()
+        if each.noun == "trigger" and each.relation in changed and each.terms["enabled"]
+        if each.terms["chooses"]
+    )
 
 
 def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:

@@ -125,7 +125,7 @@ class Named(NamedTuple):
     oid: int
     schema: str
     name: str
-    # Of a type; of a function that may change something, its procedural language.
+    # Of a type; of a function that may change something, its language.
     kind: str = ""
     # Of a domain: whether it is NOT NULL, and its base type.
     required: bool = False

@@ -120,7 +120,7 @@ SELECT json_build_object(
         WHERE t.oid > {LAST_OF_SERVER} AND typtype IN ('d', 'e')),
     'schemas', (SELECT json_agg(json_build_array(oid::bigint, nspname, nspname)) FROM spaces),
     'routines', (SELECT json_agg(json_build_array(p.oid::bigint, s.nspname, proname,
-            CASE WHEN provolatile = 'v' AND lanname NOT IN ('sql', 'c', 'internal')
+            CASE WHEN provolatile = 'v' AND lanname NOT IN ('c', 'internal')
             THEN lanname ELSE '' END))
         FROM pg_proc p JOIN spaces s ON s.oid = pronamespace JOIN pg_language l ON l.oid = prolang
         WHERE p.oid > {LAST_OF_SERVER} AND NOT EXISTS (SELECT FROM pg_depend

@@ -1,0 +1,68 @@
+"""in_downgrade() judges the downgrade of a revision: its work, its losses, its failure.
+
+It is run where a release has failed. Its phase plays no part, and to drop what the upgrade made is
+no loss. The findings are advice, as the upgrade can be released.
+"""
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from surefoot.rules.findings import Finding, Rule, TracedRevision, finding
+
+_PLACE = re.compile(r"\S+\.py:(\d+): ")
+_LEAVE = "downgrade() drops what upgrade() has made, and nothing else"
+_FAILS = "require-complete-trace"
+_LOSES = {"avoid-dropping-a-column": "column_dropped", "avoid-dropping-a-table": "dropped"}
+
+
+def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> Iterator[Finding]:
+    """The findings of a downgrade that was run."""
+    stopped = unit.back_stopped if not _raises(unit.source) else None
+    if not (unit.back or stopped):
+        return
+    place = _PLACE.match(stopped or "")
+    down = replace(
+        unit,
+        statements=unit.back,
+        phase="expand",
+        complete=stopped is None,
+        stopped=stopped,
+        stopped_line=int(place[1]) if place else 1,
+    )
+    made = _made(unit)
+    for rule in rules:
+        works = rule.grows and rule.seen == "traced" and rule.holds(major)
+        if not (works or rule.id in _LOSES or rule.id == _FAILS):
+            continue
+        for hit in rule.detect(down):
+            lost = (str(hit.values.get("table")), str(hit.values.get("name")))
+            if rule.id in _LOSES and made & {lost, (lost[0], "")}:
+                continue
+            found = finding(down, rule, hit)
+            said = f"in the downgrade, {found.consequence}"
+            found = replace(found, level="warning", consequence=said)
+            if rule.id in _LOSES:
+                found = replace(found, help=_LEAVE, remedy="")
+            yield found
+
+
+def _made(unit: TracedRevision) -> set[tuple[str, str]]:
+    """The tables, and the columns of tables, that the upgrade made or gave their names."""
+    effects = unit.effects("created", "column_added", "renamed", "column_renamed", fresh=True)
+    found = set()
+    for _, effect in effects:
+        name = effect.facts.get("to", effect.name)
+        found.add((name, "") if effect.kind == "renamed" else (effect.relation, name))
+    return found
+
+
+def _raises(source: str) -> bool:
+    """Whether downgrade() refuses."""
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == "downgrade"
+        and any(isinstance(each, ast.Raise) for each in node.body)
+        for node in ast.parse(source).body
+    )
