@@ -109,9 +109,13 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
     for statement in unit.statements:
         if (match := _SETS.search(statement.sql)) and match[1].lower() not in made:
             yield Hit.at(statement, name=match[1], what="gives numbers again")
-    dropped = {e.relation for _, e in unit.effects("dropped") if e.facts["kind"] == "S"}
+    gone = [e for _, e in unit.effects("dropped") if e.facts["kind"] == "S"]
+    owned = {effect.relation: effect.facts["owned"] for effect in gone}
     for statement, effect in unit.effects("created", fresh=True):
-        if effect.facts["kind"] == "S" and effect.relation in dropped:
+        # A serial column in the place of an identity gets its value in a later revision.
+        if not owned.get(effect.relation, True) or (
+            effect.relation in owned and effect.facts["owned"]
+        ):
             yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
     for statement, effect in unit.effects("restarted"):
         if _RESTARTS.search(statement.sql) and not statement.emptied:

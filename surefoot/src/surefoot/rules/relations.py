@@ -1,6 +1,6 @@
 """Rules on tables, partitions, views and types: renaming, dropping, attaching, rewriting."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
 from surefoot.trace.effects import Effect
@@ -20,19 +20,19 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
     replaced = {effect.relation for _, effect in dropped}
     for number, statement in enumerate(unit.statements):
         renames = [
-            (effect.name, effect.facts["to"])
+            (effect.name, effect.facts["to"], effect.facts["columns"])
             for effect in statement.of("renamed", "constraint_renamed")
             if (
                 _is_key(unit, effect) if effect.kind != "renamed" else effect.facts["kind"] in NAMED
             )
         ]
         renames += [
-            (effect.relation, effect.facts["to"])
+            (effect.relation, effect.facts["to"], ())
             for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed")
             if effect.kind != "type_renamed" or effect.facts["to"] not in replaced
         ]
-        for what, to in renames:
-            if not any(_gives(later, what) for later in unit.statements[number:]):
+        for what, to, columns in renames:
+            if not any(_gives(later, what, columns) for later in unit.statements[number:]):
                 yield Hit.at(statement, what=what, to=to)
 
 
@@ -41,11 +41,19 @@ def _is_key(unit: TracedRevision, constraint: Effect) -> bool:
     return constraint.facts["kind"] in "pux" and unit.phase != "contract"
 
 
-def _gives(statement: Statement, name: str) -> bool:
-    """Whether the statement creates something of that name, or renames something to it."""
+def _gives(statement: Statement, name: str, columns: Collection[str]) -> bool:
+    """Whether it creates something of that name and with the columns, or renames something to it.
+
+    A table that it creates has none of the rows, unless partitions are attached to it.
+    """
     created = statement.of("created", "type_created", fresh=True)
     renamed = statement.of("renamed", "type_renamed", "routine_renamed", fresh=True)
-    return any(e.relation == name for e in created) or any(e.facts["to"] == name for e in renamed)
+    return any(e.facts["to"] == name for e in renamed) or any(
+        e.relation == name
+        and e.facts.get("kind") != "r"
+        and set(columns) <= set(e.facts.get("columns", columns))
+        for e in created
+    )
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:

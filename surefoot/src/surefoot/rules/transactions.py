@@ -85,8 +85,8 @@ def _waits(unit: TracedRevision) -> Iterator[Hit]:
         before = ", ".join(sorted(_blocking(statement, statement.held)))
         if before and rests:
             yield Hit.at(statement, held=before, seconds=f"{statement.seconds:.1f}")
-        locks = {**statement.locks, **statement.held}
-        if not (after := ", ".join(sorted(_blocking(statement, locks)))):
+        locked = _blocking(statement, statement.held) | _blocking(statement, statement.locks)
+        if not (after := ", ".join(sorted(locked))):
             continue
         idle_s, held = idle_s + statement.idle_s, after
         if idle_s >= WAIT_S:

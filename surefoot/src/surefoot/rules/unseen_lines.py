@@ -31,10 +31,12 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
     within a line.
     """
     found: list[tuple[int, int]] = []
-    for function in _functions(ast.parse(source).body):
+    tree = ast.parse(source)
+    passed = _passed(tree)
+    for function in _functions(tree.body):
         parts = list(_parts(function.body))
         ran = [not executed.isdisjoint(range(a, b + 1)) for a, b, _ in parts]
-        if function.name != "upgrade" and not any(ran):
+        if function.name != "upgrade" and function.name not in passed and not any(ran):
             continue
         is_open = False
         for (first, last, calls), was_run in zip(parts, ran, strict=True):
@@ -44,6 +46,15 @@ def unseen(source: str, executed: frozenset[int]) -> Sequence[tuple[int, int]]:
                 found.append((found.pop()[0] if is_open else first, last))
                 is_open = True
     return found
+
+
+def _passed(tree: ast.Module) -> set[str]:
+    """The names outside of downgrade() that are not called where they stand: somebody chooses."""
+    body = [each for each in tree.body if getattr(each, "name", "") != "downgrade"]
+    nodes = [node for part in body for node in ast.walk(part)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    names = (node for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - {"downgrade"}
 
 
 def choices(source: str, executed: frozenset[int], sent: Counter[int]) -> Sequence[tuple[int, int]]:

@@ -57,11 +57,13 @@ class _Comparison:
                     kept = [p for p in old.parents if p in self.after.relations]
                     parent = self.label(kept[0]) if kept else ""
                     facts = {"kind": old.kind, "columns": _columns(self.before, oid)}
-                    yield self.on(oid, "dropped", **facts, parent=parent)
+                    facts |= {"parent": parent, "owned": bool(old.owned_by)}
+                    yield self.on(oid, "dropped", **facts)
             elif old is None:
                 if new.kind not in "iI":
                     columns = _columns(self.after, oid)
-                    yield self.on(oid, "created", kind=new.kind, columns=columns)
+                    facts = {"kind": new.kind, "columns": columns, "owned": bool(new.owned_by)}
+                    yield self.on(oid, "created", **facts)
                     for parent in new.parents:
                         yield self.on(parent, "partition_created", new.label)
             else:
@@ -73,7 +75,8 @@ class _Comparison:
     def relation_changed(self, oid: int, new: Relation, old: Relation) -> Iterator[Effect]:
         moved = new.schema != old.schema and old.schema not in self.renamed_schemas
         if new.name != old.name or moved:
-            yield self.on(oid, "renamed", old.label, to=new.label, kind=new.kind)
+            facts = {"kind": new.kind, "columns": _columns(self.before, oid)}
+            yield self.on(oid, "renamed", old.label, to=new.label, **facts)
         if new.filenode != old.filenode and new.kind != "S":
             sizes = (old.size_bytes, new.size_bytes)
             yield self.on(oid, "rewritten", kind=new.kind, bytes=sizes)
