@@ -191,6 +191,8 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
         database.limits,
         lock_timeout_s=max(database.limits.lock_timeout_s, PATIENCE_S),
         statement_timeout_s=STATEMENT_S,
+        # A revision that takes too long is stopped by the trace, which says so.
+        idle_in_transaction_timeout_s=0,
     )
     engine = replace(database, limits=limits).engine("migrate")
     try:

@@ -139,9 +139,10 @@ async def test_a_loop_is_measured_without_a_look_at_each_row(bench: Bench, tmp_p
 async def test_a_revision_that_never_ends_is_stopped(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it sends statements for ever, or only runs."""
+    """Whether it sends statements for ever, runs, or sleeps."""
     monkeypatch.setattr("surefoot.trace.tracer.REVISION_S", 0.3)
-    for forever in ("pass", "op.execute('SELECT 1')"):
+    monkeypatch.setattr("surefoot.trace.executed_lines.ALARM_S", 0.4)
+    for forever in ("pass", "op.execute('SELECT 1')", "time.sleep(1000)"):
         result = await linted(bench, tmp_path, f"while True:\n    {forever}")
         (stopped,) = (f for f in result.findings if f.rule == "require-complete-trace")
         assert "takes too long on the scratch database" in stopped.consequence

@@ -17,6 +17,7 @@ from surefoot.linting.lint import portions, with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import copied, scratch_and_server
 from surefoot.target import Target
+from surefoot.trace.executed_lines import TOO_LONG
 
 
 @click.command(name="lock")
@@ -82,8 +83,14 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
             revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             async with copied(engine, server) as copy:
                 traced = Target.of(copy, of)
-                revisions, _ = await with_verdicts(traced, revisions, listen=listen, wanted=portion)
+                revisions, linted = await with_verdicts(
+                    traced, revisions, listen=listen, wanted=portion
+                )
             keep(revisions)
+            failure = linted.trace.failure
+            # The trace has a bound, and the run for the fingerprints has none.
+            if failure is not None and TOO_LONG in str(failure):
+                raise failure
         if lacking(revisions):
             await fingerprinted(target, revisions, listen=listen, keep=keep)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+TOO_LONG = "it takes too long on the scratch database, and was stopped there"
+# How often the time is looked at while no line begins.
+ALARM_S = 5.0
 
 
 class ExecutedLines:
@@ -24,6 +30,7 @@ class ExecutedLines:
         # Work that is not the revision's puts it off.
         self.until_s = time.monotonic() + longest_s
         self._frames: list[FrameType] = []
+        self._pauses = 0
         # By the name of a file, whether it is the one of the revision; links lead to it, too.
         self._known: dict[str, bool] = {}
         self._file: Path | None = None
@@ -39,24 +46,45 @@ class ExecutedLines:
         before = sys.gettrace()
         sys.settrace(self._called)
         try:
-            yield
+            with self._alarm():
+                yield
         finally:
             sys.settrace(before)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Python's hook slows everything down; the block runs no line of the revision."""
-        before = sys.gettrace()
+        before, self._pauses = sys.gettrace(), self._pauses + 1
         sys.settrace(None)
         try:
             yield
         finally:
+            self._pauses -= 1
             sys.settrace(before)
+
+    @contextmanager
+    def _alarm(self) -> Iterator[None]:
+        """Check during one long call too, such as `time.sleep`, where a signal can be handled."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+            yield
+            return
+        signal.signal(signal.SIGALRM, self._alarmed)
+        signal.setitimer(signal.ITIMER_REAL, ALARM_S, ALARM_S)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _alarmed(self, *_: Any) -> None:
+        if not self._pauses:
+            self.check()
 
     def check(self) -> None:
         """On failure: RuntimeError, where the revision has run for too long."""
         if time.monotonic() > self.until_s:
-            raise RuntimeError("it takes too long on the scratch database, and was stopped there")
+            raise RuntimeError(TOO_LONG)
 
     def _called(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         name = frame.f_code.co_filename
