@@ -1,16 +1,25 @@
 """Rules on tables, partitions, views and types: renaming, dropping, attaching, rewriting."""
 
+import re
 from collections.abc import Collection, Iterator
 
+from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
 from surefoot.trace.effects import Effect
-from surefoot.trace.lock_modes import EXCLUSIVE
+from surefoot.trace.lock_modes import EXCLUSIVE, blocked, blocks_writers
 from surefoot.trace.statement import Statement
 
 # The kinds of pg_class that a release uses by name: all but indexes.
 NAMED = "rpvmfSc"
 # Other reasons for a rewrite; each has its own rule.
 REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
+_LOCKS = re.compile(r"\s*LOCK\b", re.IGNORECASE)
+_CATALOG = re.compile(
+    r"\b(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO|MERGE\s+INTO)\s+(?:ONLY\s+)?"
+    r"(?:pg_catalog\s*\.\s*)?(pg_\w+)",
+    re.IGNORECASE,
+)
+_TEXT = re.compile(r"'(?:[^']|'')*'")
 TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
@@ -112,11 +121,46 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
             yield Hit.at(statement, table=table)
 
 
+def _locks_a_table(unit: TracedRevision) -> Iterator[Hit]:
+    """LOCK TABLE: in a mode that somebody waits for."""
+    for statement in unit.statements:
+        if _LOCKS.match(without_comments(statement.sql)):
+            for table, mode in sorted(statement.shown_locks.items()):
+                if blocks_writers(mode):
+                    yield Hit.at(statement, table=table, mode=mode, blocks=blocked(mode))
+
+
+def _writes_the_catalog(unit: TracedRevision) -> Iterator[Hit]:
+    for statement in unit.statements:
+        if match := _CATALOG.search(_TEXT.sub("", without_comments(statement.sql))):
+            yield Hit.at(statement, catalog=match[1].lower())
+
+
 def _refreshed(statement: Statement, effect: Effect) -> bool:
     return effect.facts["kind"] == "m" and locks_out(statement, effect)
 
 
 RULES = (
+    Rule(
+        id="avoid-locking-a-table",
+        title="A table locked by LOCK TABLE",
+        consequence="LOCK TABLE holds {mode} on {table} until the revision commits, which {blocks}",
+        help="leave the lock to the statement that needs it",
+        rewrite="# without LOCK TABLE",
+        page="sql-lock",
+        detect=_locks_a_table,
+        level="warning",
+    ),
+    Rule(
+        id="avoid-changing-the-catalog",
+        title="A system catalog changed by hand",
+        consequence="{catalog} is changed without the locks and checks of a statement; what the "
+        "catalogs say may be wrong after it",
+        help="use the statement that makes the change",
+        rewrite="# ALTER …",
+        page="catalogs",
+        detect=_writes_the_catalog,
+    ),
     Rule(
         id="avoid-renaming",
         title="A table, view, type, function or schema renamed",
