@@ -15,7 +15,7 @@ _CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _ANALYZES = re.compile(r"\s*ANALY[ZS]E\b", re.IGNORECASE)
 # In a condition that is not one value of a key: a range, a join or a query.
 _MANY = re.compile(
-    r"(?<![-=<])>(?![>@])|<(?![<@>])|\b(?:BETWEEN|SELECT|USING)\b"
+    r"(?<![-=<>#])>(?![>@])|<(?![<@>])|\b(?:BETWEEN|SELECT|USING(?! ?\( ?VALUES))\b"
     r"|(?<!DELETE )(?<!DISTINCT )\bFROM\b",
     re.IGNORECASE,
 )
