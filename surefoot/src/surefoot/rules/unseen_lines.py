@@ -15,7 +15,7 @@ _DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "ms
 # What a revision asks for outside of its file.
 _OUTSIDE = re.compile(
     r"\b(?:environ|getenv|argv|get_x_argument|gethostname|server_version\w*)\b"
-    r"|\b(?:execute|exec_driver_sql|scalars?|inspect|read_text|open|input)\("
+    r"|\b(?:execute|exec_driver_sql|scalars?|inspect|exists|is_file)\("
 )
 _MAKE_TEXT = {"text", "DDL", "format", "join", "replace", "get", "getenv", "pop", "f"}
 # Of `op`, and of a connection or a cursor.
