@@ -13,7 +13,8 @@ from surefoot.trace.statement import Statement
 NAMED = "rpvmfSc"
 # Other reasons for a rewrite; each has its own rule.
 REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
-_LOCKS = re.compile(r"\s*LOCK\b", re.IGNORECASE)
+# At the beginning, or in a block.
+_LOCKS = re.compile(r"(?:^|[;'$]|\bBEGIN)\s*LOCK\s+(?=\w)", re.IGNORECASE)
 _CATALOG = re.compile(
     r"\b(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO|MERGE\s+INTO)\s+(?:ONLY\s+)?"
     r"(?:pg_catalog\s*\.\s*)?(pg_\w+)",
@@ -124,7 +125,7 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
 def _locks_a_table(unit: TracedRevision) -> Iterator[Hit]:
     """LOCK TABLE: in a mode that somebody waits for."""
     for statement in unit.statements:
-        if _LOCKS.match(without_comments(statement.sql)):
+        if _LOCKS.search(without_comments(statement.sql)):
             for table, mode in sorted(statement.shown_locks.items()):
                 if blocks_writers(mode):
                     yield Hit.at(statement, table=table, mode=mode, blocks=blocked(mode))

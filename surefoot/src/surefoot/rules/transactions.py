@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
 # Of the lock timeout require-lock-timeout decides.
 _SETS_SESSION = re.compile(
-    r"\s*SET\s+(?:SESSION\s+)?(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|SESSION\b|lock_timeout\b)"
+    r"(?:^|[;'$]|\bBEGIN)\s*SET\s+(?:SESSION\s+)?(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|SESSION\b|lock_timeout\b)"
     r"(\w+)\s*(?:=|\bTO\b)(?!\s*DEFAULT\b)",
     re.IGNORECASE,
 )
@@ -98,7 +98,7 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
     for number, statement in enumerate(unit.statements):
         names = set(statement.outlives)
         # The scratch server may have that value already.
-        if (match := _SETS_SESSION.match(_COMMENT.sub(" ", statement.sql))) and not statement.sets:
+        if (match := _SETS_SESSION.search(_COMMENT.sub(" ", statement.sql))) and not statement.sets:
             later = " ".join(each.sql for each in unit.statements[number + 1 :])
             names |= {match[1].lower()} - set(re.findall(r"\w+", later.lower()))
         if names:

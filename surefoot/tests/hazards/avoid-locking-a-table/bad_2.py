@@ -9,7 +9,7 @@ phase = "expand"
 
 def upgrade() -> None:
     # finds: avoid-locking-a-table
-    op.execute("-- at once\nLOCK cache IN SHARE MODE NOWAIT")
+    op.execute("LOCK cache IN SHARE MODE NOWAIT")
 
 
 def downgrade() -> None:
