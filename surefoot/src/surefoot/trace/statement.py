@@ -12,7 +12,8 @@ from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
 _CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_ANALYZES = re.compile(r"\s*ANALY[ZS]E\b", re.IGNORECASE)
+# At the beginning, or in a block.
+_ANALYZES = re.compile(r"(?:^|[;'$]|\bBEGIN)\s*ANALY[ZS]E\b", re.IGNORECASE)
 # In a condition that is not one value of a key: a range, a join or a query.
 _MANY = re.compile(
     r"(?<![-=<>#])>(?![>@])|<(?![<@>])|\b(?:BETWEEN|SELECT|USING(?! ?\( ?VALUES))\b"
@@ -146,7 +147,7 @@ class Statement:
     @property
     def sampled(self) -> frozenset[str]:
         """The tables that it analyzes."""
-        analyzed = _ANALYZES.match(self.sql)
+        analyzed = _ANALYZES.search(self.sql)
         modes = self.locks.items() if analyzed else ()
         return frozenset(name for name, mode in modes if mode == "SHARE UPDATE EXCLUSIVE")
 
