@@ -23,9 +23,6 @@ from surefoot.version_table import VersionTable
 # Projects that the library does not run yet, each with the reason.
 MISSING = {
     "outside": "a revision of the past that leaves its transaction is refused",
-    "locations": "of several version_locations one alone is read",
-    "bases": "a chain that nothing merges is refused",
-    "joined": "ids that are no literals are refused",
     "psycopg": "a URL with another driver is refused",
     "application": "a revision of the past that leaves its transaction is refused",
 }
