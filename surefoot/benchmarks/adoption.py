@@ -92,9 +92,7 @@ def measure(length: int, folder: Path, running: Running, rounds: int) -> bool:
         for used in took.values()
     )
     verdict = "met" if met else "MISSED"
-    print(
-        f"{length:>4} revisions{shown}{ours / theirs:8.3f} <= {TARGET:.2f} {verdict}", flush=True
-    )
+    print(f"{length:>4} revisions{shown}{ours / theirs:8.3f} <= {TARGET:.2f} {verdict}", flush=True)
     return met
 
 

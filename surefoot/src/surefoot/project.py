@@ -133,7 +133,8 @@ class Project:
         """In one line, that revisions.lock is missing; empty where it is not, or not needed yet."""
         if self.lock.exists() or not source_files(*self.locations, recursive=self.recursive):
             return ""
-        return f"there is no {self.lock}, so no revision is judged: `{command()} adopt` writes it"
+        writes = f"`{command()} lock --baseline heads`"
+        return f"there is no {self.lock}, so no revision is judged: {writes} writes it"
 
     def check_lock(self, revisions: Sequence[Revision]) -> None:
         """Compare revisions.lock, where there is one, with the files. On failure: LockFileStale."""

@@ -43,7 +43,7 @@ async def test_every_command_of_alembic_works(
     """Each says in one line that there is no lock, and none writes one."""
     missing = (
         f"WARNING [lock-file-missing]  there is no {unlocked.lock_path.resolve()}, so no revision "
-        "is judged: `surefoot adopt` writes it\n"
+        "is judged: `surefoot lock --baseline heads` writes it\n"
     )
     for command, said in (
         ("upgrade head", "OK  2 applied"),
@@ -101,7 +101,7 @@ async def test_production_refuses_what_nobody_has_judged(
     assert refused.code == 3, refused.err
     assert refused.err.endswith(
         "REFUSED [revision-unseen]  0001 may hurt a database in use: there is no revisions.lock\n"
-        '  help: `surefoot adopt` writes revisions.lock; Limits(lint="warn") only warns\n'
+        '  help: `surefoot lock --baseline heads` writes it; Limits(lint="warn") only warns\n'
     )
     unlocked.lock()
     lock = unlocked.lock_path.read_text("utf-8")

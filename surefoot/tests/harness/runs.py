@@ -11,7 +11,7 @@ import asyncio
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from harness.forks import PATIENCE_S, Points, Result, forks
 from harness.forks import Run as Process
 from harness.server import SAMPLE
 from surefoot.chain.lockfile import write_lock
-from surefoot.chain.revisions import read_revisions
+from surefoot.chain.revisions import read_revisions, with_past
 
 __all__ = ["Chain", "Launcher", "Points", "Result", "Run", "one_applied"]
 
@@ -92,9 +92,9 @@ class Chain:
         """The file of a revision that `add` wrote."""
         return self.versions / f"{identifier}_change.py"
 
-    def lock(self) -> None:
+    def lock(self, *, baseline: Collection[str] = ()) -> None:
         """Do what `surefoot lock` does, without fingerprints."""
-        write_lock(self.lock_path, read_revisions(self.versions))
+        write_lock(self.lock_path, with_past(read_revisions(self.versions), baseline))
 
 
 class Run:

@@ -22,9 +22,7 @@ from surefoot.version_table import VersionTable
 
 # Projects that the library does not run yet, each with the reason.
 MISSING = {
-    "outside": "a revision of the past that leaves its transaction is refused",
     "psycopg": "a URL with another driver is refused",
-    "application": "a revision of the past that leaves its transaction is refused",
 }
 State = tuple[Catalog, dict[str, list[str]]]
 
@@ -33,9 +31,7 @@ def case(manner: Manner) -> object:
     """A parameter; only the first is quick."""
     marks = [] if manner is MANNERS[0] else [pytest.mark.slow]
     if manner.name in MISSING:
-        # Not strict where a database at head runs nothing of the past.
-        strict = manner.name not in ("outside", "application")
-        marks.append(pytest.mark.xfail(strict=strict, reason=MISSING[manner.name]))
+        marks.append(pytest.mark.xfail(strict=True, reason=MISSING[manner.name]))
     return pytest.param(manner, id=manner.name, marks=marks)
 
 

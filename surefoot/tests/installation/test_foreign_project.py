@@ -79,7 +79,7 @@ def test_a_foreign_project_is_told_by_its_own_commands(shop: Shop) -> None:
     """The help names `surefoot`; Alembic's own commands answer as in any project."""
     said = shop.run("alembic upgrade head --sql").err
     assert "WARNING [lock-file-missing]" in said
-    assert "`surefoot adopt` writes it" in said
+    assert "`surefoot lock --baseline heads` writes it" in said
     shop.run("surefoot lock")
     shop.run("alembic upgrade head")
     assert "is at head" in shop.run("alembic upgrade head").err

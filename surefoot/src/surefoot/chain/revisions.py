@@ -180,11 +180,13 @@ def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple
     """
     if unknown := sorted(set(baseline) - {revision.id for revision in revisions}):
         raise RevisionsBroken(
-            f"the baseline of revisions.lock names {', '.join(unknown)}, which no file has",
-            help="name the newest revisions that are to be taken as they are in its baseline line",
+            f"the baseline names {', '.join(unknown)}, which no file has",
+            help="name the newest revisions that are to be taken as they are",
         )
     below = ancestors(revisions, baseline)
-    return tuple(replace(each, past=True) if each.id in below else each for each in revisions)
+    return tuple(
+        replace(each, past=True, unlocked=False) if each.id in below else each for each in revisions
+    )
 
 
 def heads(revisions: Sequence[Revision]) -> frozenset[str]:

@@ -1,12 +1,13 @@
 """`surefoot lock`: write revisions.lock."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
-from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.revisions import Revision, heads, with_past
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.connect.database import Database
@@ -22,12 +23,21 @@ from surefoot.trace.executed_lines import TOO_LONG
 
 @click.command(name="lock")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is outdated.")
-def command(check: bool) -> None:
+@click.option(
+    "--baseline",
+    metavar="REV",
+    multiple=True,
+    help="Take this revision and those before it as they are; `heads`: all that there are.",
+)
+def command(check: bool, baseline: tuple[str, ...]) -> None:
     """Write revisions.lock from the revision files.
 
     The file lists every revision with the checksum of its code, the fingerprint of the schema after
     it and the verdict of `surefoot lint`, both from a run on a scratch database. `alembic revision`
     adds the line. Run this command after you edit a revision that was not applied anywhere.
+
+    No rule judges the revisions up to the baseline, and they may leave their transaction: adopt the
+    past of a project with `surefoot lock --baseline heads`.
 
     It looks at the revisions from the first one on that is new or edited, and writes what it has
     found as it goes. After an interruption, run it again: it continues.
@@ -39,6 +49,12 @@ def command(check: bool) -> None:
         check_seals(lock, revisions)
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
         return
+    if baseline:
+        newest = heads(revisions)
+        revisions = with_past(
+            [replace(each, past=False, unlocked=False) for each in revisions],
+            [one for each in baseline for one in (newest if each == "heads" else [each])],
+        )
     revisions = with_known(revisions, _locked(lock))
     changed = write_lock(lock, revisions)
     if any(each.unlocked for each in revisions):

@@ -9,6 +9,8 @@ MigrationContext                creates the version table. Alembic does it in a 
                                 that `alembic current` sets) leaves it to the run, after the guards.
 MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
                                 online run creates it where there is none.
+MigrationContext._transaction   of the running revision. A revision of the past may have ended it in
+                                a way that Alembic does not see; `renew_transaction` replaces it.
 HeadMaintainer                  knows which rows of its table a step leaves, and writes them.
   ._insert_version              `rows_after` has it follow the steps of a plan and write nothing:
   ._delete_version              a step does not name the rows of other branches.
@@ -80,6 +82,17 @@ def create_version_table_once(ctx: MigrationContext) -> None:
     table: Any = ctx._version
     statement = CreateTable(table, if_not_exists=True)
     table.create = lambda _connection: ctx.execute(statement)
+
+
+def renew_transaction(ctx: MigrationContext) -> None:
+    """Commit whatever is open on its connection, and begin the transaction of a revision anew."""
+    connection = ctx.connection
+    if connection is None:
+        raise RuntimeError("there is no connection")
+    connection.commit()
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+    ctx._transaction = connection.begin()
 
 
 class _Rows(HeadMaintainer):

@@ -137,6 +137,21 @@ class CommitsByItself(Refused):
     )
 
 
+class PartlyApplied(Refused):
+    """A revision of the past was left half-way, and cannot go on from there."""
+
+    revision: str
+    kept: int
+    says = (
+        "{revision} left its transaction in a run that failed: its first {kept} changes are kept, "
+        "and it sends others now, so it cannot go on from there"
+    )
+    helps = (
+        "`{names.command} drift` compares the schema with the revisions before it; do the rest of "
+        "it by hand, then `{names.command} ops adopt {revision} --reason …` records it"
+    )
+
+
 class ConnectsByItself(Refused):
     """A revision opens a connection of its own."""
 
@@ -198,7 +213,7 @@ class RevisionUnseen(Refused):
         tried = (
             f"`{command()} lock` tries it, and `{command()} lint {revision}` shows what is unseen"
         )
-        adopted = f"`{command()} adopt` writes revisions.lock"
+        adopted = f"`{command()} lock --baseline heads` writes it"
         super().__init__(
             f"{revision} may hurt a database in use: {why}",
             help=f"{adopted if unlocked else tried}; {setting('lint=warn')} only warns",

@@ -64,7 +64,7 @@ def refuse_unsafe(run: Run, revisions: Sequence[Revision], plan: Sequence[Planne
             raise RevisionUnsafe(revision.id, revision.broken_rules)
         if revision.is_unknown and run.limits.lint == "error":
             raise RevisionUnseen(revision.id, unlocked=revision.unlocked)
-        how = "adopt" if revision.unlocked else "lock"
+        how = "lock --baseline heads" if revision.unlocked else "lock"
         warning = f"was not seen to its end: {command()} {how}" if revision.is_unknown else ""
         if revision.broken_rules:
             warning = f"breaks {', '.join(revision.broken_rules)}"

@@ -13,10 +13,11 @@ from surefoot.errors.names import arguments, command
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
-from surefoot.ledger.table import Entry, Ledger, Row, applied, was_used
+from surefoot.ledger.table import TELLING, Entry, Ledger, Row, applied, was_used
 from surefoot.run.events import Warned
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.upgrade.past import PastRevision
 
 HEADS = ("head", "heads")
 
@@ -30,6 +31,10 @@ class Bookkeeping:
         self._ledger = Ledger(self._version_table)
         self._revisions: Sequence[Revision] = ()
         # The ledger's rows in force when the run began, and whether it told of any revision.
+        self._read: Sequence[Row] = ()
+        # The revisions that are taken as they are; what is kept of those that this run has begun.
+        self._past: frozenset[str] = frozenset()
+        self._kept: dict[PlannedRevision, str] = {}
         self._in_force: dict[str, Row] = {}
         self._was_used = False
 
@@ -82,12 +87,13 @@ class Bookkeeping:
         On failure: LedgerEdited, NotAdopted, and the errors of `_agree`.
         """
         self._revisions = revisions
+        self._past = frozenset(revision.id for revision in revisions if revision.past)
         found = self.heads()
         if self._ledger.exists(self._connection):
             self._ledger.extend(self._connection)
             self._ledger.verify(self._connection)
         rows = self._rows()
-        self._in_force, self._was_used = applied(rows), was_used(rows)
+        self._read, self._in_force, self._was_used = rows, applied(rows), was_used(rows)
         if self._run.command != "stamp":
             self._agree(revisions, found, rows)
             if self._run.command == "upgrade" and inhabited and not (found or self._was_used):
@@ -135,6 +141,26 @@ class Bookkeeping:
                     f"`{command()} ops adopt {at} --reason …` records where the schema is, as does "
                     f"`alembic stamp --purge {at}`",
                 )
+
+    def past(self, about: PlannedRevision) -> PastRevision | None:
+        """The revision that begins, where it is taken as it is."""
+        if about.direction == "stamp" or about.revision not in self._past:
+            return None
+
+        def write(kept: str) -> None:
+            self._kept[about] = kept
+            self.append(about.revision, about.direction, "started", error=kept)
+
+        return PastRevision(about.revision, self._kept.get(about) or self._begun(about), write)
+
+    def _begun(self, about: PlannedRevision) -> str | None:
+        """The last row about an attempt of a run before that did not end."""
+        for row in reversed([row for row in self._read if row.revision == about.revision]):
+            if row.outcome in TELLING or row.direction != about.direction:
+                return None
+            if row.outcome == "started":
+                return row.error
+        return None
 
     def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
         """On failure: LedgerContradicted, where the plan has a revision that is in force."""

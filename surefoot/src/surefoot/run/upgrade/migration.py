@@ -63,7 +63,7 @@ class Migration:
         run = self._run
         with run.telemetry.run(run.command):
             try:
-                pid, self._transaction.session_timeout_s, inhabited = admit(run)
+                pid, self._transaction.lock_timeout.session_s, inhabited = admit(run)
                 run.interruption.pid = run.observer.pid = pid
                 with run.observer.on():
                     self._run_observed(attempt, inhabited=inhabited)
@@ -131,10 +131,11 @@ class Migration:
                 self._transaction.roll_back()
                 if self._ctx is not None:
                     self._bookkeeping.prepare(self._ctx)
-                self._bookkeeping.append(
-                    running.revision, running.direction, "failed", error=error.message
-                )
-                self._connection.commit()
+                with self._transaction.unobserved():
+                    self._bookkeeping.append(
+                        running.revision, running.direction, "failed", error=error.message
+                    )
+                    self._connection.commit()
             except (SQLAlchemyError, OSError):
                 continue
             return
@@ -203,7 +204,8 @@ class Migration:
     def _guard(self, plan: Sequence[PlannedRevision], after: Sequence[str]) -> str | None:
         """Ask the guards; the text about a backup for the ledger. On failure: as `planned`."""
         run = self._run
-        refuse_mixtures(self.revisions, [each.revision for each in plan], run.command)
+        new = [revision for revision in self.revisions if not revision.past]
+        refuse_mixtures(new, [each.revision for each in plan], run.command)
         if run.command == "upgrade" and run.reason is None:
             spare_services(run, self.revisions, plan)
         if run.command == "stamp" and run.reason is None:
@@ -231,12 +233,13 @@ class Migration:
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
-        self._transaction.begin()
+        self._transaction.begin(self._bookkeeping.past(about))
         self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
 
     def function_done(self) -> None:
         """The function of a revision has run; rows of the run follow."""
-        self._transaction.restore_settings()
+        if self._ctx is not None:
+            self._transaction.function_done(self._ctx)
 
     def revision_done(self) -> None:
         """It is committed."""

@@ -86,7 +86,7 @@ class Retries:
         """
 
         def work() -> None:
-            with self._transaction.step(lock_class):
+            with self._transaction.lock_timeout.step(lock_class):
                 part(self._run.connection)
 
         self._repeat(work, lambda: revision, self._run.observer.attempt_begins)
@@ -155,7 +155,8 @@ class Retries:
     def _blocked(
         self, cause: Cause, blockers: tuple[Blocker, ...], retry_in_s: float | None
     ) -> None:
-        attempts, outside = self._recorder.attempts, self._transaction.outside
+        attempts = self._recorder.attempts
+        outside = self._transaction.outside or self._transaction.has_left
         self._run.telemetry.lock_blocked(self._unit, attempts)
         self._recorder.listen(Blocked(self._unit, blockers, attempts, retry_in_s, cause, outside))
 

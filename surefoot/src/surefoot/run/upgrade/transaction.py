@@ -16,23 +16,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from surefoot.compat.alembic import renew_transaction
 from surefoot.connect import sender
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
-from surefoot.operations.lock_class import LockClass, lock_class, without_comments
-from surefoot.run.locks.waits import BLOCKS_OTHERS
+from surefoot.operations.lock_class import without_comments
 from surefoot.run.question import ask
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
+from surefoot.run.upgrade.past import NOTHING_SENT, PastRevision
 
-# The first attempt's lock timeout, however long later ones may wait.
-LOOK_S = 0.2
-# Zero would be no lock timeout.
-SHORTEST_S = 0.01
 # What a server has to say of a transaction, where the run is to end.
 ANSWER_S = 1.0
 _ENDS_A_TRANSACTION = re.compile(
@@ -43,21 +42,20 @@ _ENDS_A_TRANSACTION = re.compile(
 class RevisionTransaction:
     """Tracks how far the running revision is, and what survives if it stops now."""
 
-    # The lock timeout that the session came with; whether a statement of the run is under way.
-    session_timeout_s, _own = 0.0, False
-    # The class of the step outside the transaction that runs.
-    _step_class: LockClass = "short"
+    # Whether a statement of the run is under way.
+    _own = False
 
     def __init__(self, run: Run) -> None:
         self._run, self._connection, self._recorder = run, run.connection, run.recorder
+        self.lock_timeout = LockTimeout(run, self.unobserved)
         self.begin()
 
-    def begin(self) -> None:
-        """A revision begins in a transaction of its own."""
+    def begin(self, past: PastRevision | None = None) -> None:
+        """A revision begins in a transaction of its own; one of the past may leave it."""
+        self._past = past
         self._recorder.statements = 0
         self._run.observer.attempt_begins()
-        # The lock timeout that is set now; a transaction's end resets it.
-        self._timeout_s = self.session_timeout_s
+        self.lock_timeout.reset()
         # Whether the revision has left its transaction for a step that needs that.
         self.outside = False
         # Whether that step has begun, and whether it is done; only the rows about it may follow.
@@ -84,6 +82,9 @@ class RevisionTransaction:
         """
         # SQLAlchemy would connect again, to a session without the mutex.
         lost = lost or self._connection.invalidated
+        if self._past is not None and self.has_left:
+            self.roll_back()
+            return self._past.kept()
         if self._stepping:
             return "what its step has left, which the same command repairs"
         if self.outside or self._identity is None or (lost and not self._complete):
@@ -106,6 +107,11 @@ class RevisionTransaction:
         """The answer to the last of the statements, which are the run's own."""
         with self.unobserved():
             return ask(self._connection, *statements)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it is a revision of the past that has left its transaction."""
+        return self._past is not None and self._past.left
 
     def _is_left(self) -> bool:
         """Whether the server is in no transaction, by its last answer."""
@@ -160,113 +166,89 @@ class RevisionTransaction:
     def roll_back(self) -> None:
         """Roll back after an error, also where the connection is lost."""
         self._run.observer.attempt_begins()
-        self._timeout_s = self.session_timeout_s
-        with contextlib.suppress(DBAPIError):
+        self.lock_timeout.reset()
+        with contextlib.suppress(SQLAlchemyError), self.unobserved():
             self._connection.rollback()
+            if self.has_left:
+                # It set the lock timeout of the session.
+                self.lock_timeout.restore()
+                self._connection.commit()
 
-    @contextmanager
-    def step(self, wanted: LockClass) -> Iterator[None]:
-        """Give the session the lock timeout of a class, for a block outside of a transaction."""
-        self._run.observer.attempt_begins()
-        limits = self._run.limits
-        self._step_class = wanted
-        timeout_s = limits.patient_lock_timeout_s if wanted == "patient" else self._bound_s
-        self._connection.exec_driver_sql(f"SET lock_timeout = {timeout_s * 1000:.0f}")
-        try:
-            yield
-        finally:
-            self._step_class = "short"
-            self._restore_lock_timeout()
-
-    def _restore_lock_timeout(self) -> None:
-        """Leave the session as it came, also where the run was asked to stop."""
-        if self._connection.invalidated:
-            return
-        try:
-            with self.unobserved():
-                timeout_ms = self.session_timeout_s * 1000
-                self._connection.exec_driver_sql(f"SET lock_timeout = {timeout_ms:.0f}")
-        except SQLAlchemyError:
-            # The first to notice that the connection is lost has to report it.
-            if self._connection.invalidated:
-                raise
-
-    def restore_settings(self) -> None:
-        """Undo what the function of the revision has set, before the run writes its rows."""
+    def function_done(self, ctx: MigrationContext) -> None:
+        """The function of the revision has run: undo what it has set, before its rows follow."""
+        if self._past is not None:
+            self._past.ends()
+            if self.has_left:
+                with self.unobserved():
+                    renew_transaction(ctx)
+                # The rows that follow are one transaction; nobody compares its id.
+                self._identity, self._rolled_back, self._left = None, False, False
         if not (self._rolled_back or self._is_left()):
             guarded = self._run.limits.production
             self._asked(*self._run.settings.restored(but_counts=guarded))
-            self._timeout_s = self.session_timeout_s
+            self.lock_timeout.reset()
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
         """Statements of the library, which are no part of the revision."""
-        self._own = True
+        before, self._own = self._own, True
         try:
             with own():
                 yield
         finally:
-            self._own = False
+            self._own = before
 
     @contextmanager
     def observed(self) -> Iterator[None]:
         """Follow each statement, and give each the lock timeout of its class."""
         self._task = asyncio.current_task()
+        connection = self._connection
+        sent = (connection, "before_cursor_execute", self._statement_is_sent)
+        event.listen(*sent, retval=True)
         listeners = (
-            (self._connection, "before_cursor_execute", self._statement_begins),
-            (self._connection, "after_cursor_execute", self._statement_ends),
-            (self._connection, "commit", self._commits),
-            (self._connection, "rollback", self._rolls_back),
-            (self._connection.engine, "engine_connect", self._connects),
+            (connection, "after_cursor_execute", self._statement_ends),
+            (connection, "commit", self._commits),
+            (connection, "rollback", self._rolls_back),
+            (connection.engine, "engine_connect", self._connects),
         )
         for listener in listeners:
             event.listen(*listener)
         try:
             yield
         finally:
+            event.remove(*sent)
             for listener in listeners:
                 event.remove(*listener)
 
-    def _statement_begins(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def _statement_is_sent(
+        self, _connection: Any, cursor: Any, statement: str, parameters: Any, _: Any, many: bool
+    ) -> tuple[str, Any]:
+        past = None if self._own else self._past
+        if past is not None and not past.sends(statement, parameters):
+            return NOTHING_SENT, [()] if many else ()
+        self._statement_begins(cursor, statement)
+        return statement, parameters
+
+    def _statement_begins(self, cursor: Any, statement: str) -> None:
         if self._own:
             return
         self._run.interruption.check()
         running = self._recorder.running
-        if running is not None and (
-            _ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left()
+        if self._past is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
+            self._leave_past()
+        elif (
+            self._past is None
+            and running is not None
+            and (_ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left())
         ):
             raise CommitsByItself(running.revision)
         if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
-        wanted = self._step_class if self.outside else self._class_of(statement, cursor)
+        timeout = self.lock_timeout
+        wanted = timeout.step_class if self.outside else timeout.class_of(statement, cursor)
         if running is not None and not self.outside:
-            self._limit_wait(wanted, cursor)
-        self._run.observer.statement_begins(self._bound_s if wanted == "short" else None)
-
-    @own()
-    def _class_of(self, statement: str, cursor: Any) -> LockClass:
-        """The class of a statement that runs while the transaction has the locks that it has."""
-        if self._recorder.running is None or lock_class(statement) == "short":
-            return "short"
-        cursor.execute(f"SELECT {BLOCKS_OTHERS}")
-        return "short" if cursor.fetchone()[0] else "patient"
-
-    @own()
-    def _limit_wait(self, wanted: LockClass, cursor: Any) -> None:
-        """Leave the statement the time that the waits before it have left."""
-        limits, waited_s = self._run.limits, self._run.observer.waited_s
-        timeout_s = max(self._bound_s - waited_s, SHORTEST_S)
-        if wanted == "patient":
-            timeout_s = limits.patient_lock_timeout_s
-        if timeout_s != self._timeout_s:
-            cursor.execute(f"SET LOCAL lock_timeout = {timeout_s * 1000:.0f}")
-            self._timeout_s = timeout_s
-
-    @property
-    def _bound_s(self) -> float:
-        """How long others may wait in this attempt. The first only learns who blocks."""
-        bound_s = self._run.limits.lock_timeout_s
-        return min(bound_s, LOOK_S) if self._recorder.attempts == 1 else bound_s
+            timeout.limit(wanted, cursor, is_local=not self.has_left)
+        self._run.observer.statement_begins(timeout.bound_s if wanted == "short" else None)
 
     def _statement_ends(self, *_: Any) -> None:
         if self._own:
@@ -274,26 +256,44 @@ class RevisionTransaction:
         self._run.observer.statement_ends()
         self._recorder.statements += 1
         running = self._recorder.running
-        if running is not None and self._is_left():
+        if self._past is not None:
+            driver: Any = self._connection.connection.driver_connection
+            if not driver.is_in_transaction():
+                self._leave_past()
+        elif running is not None and self._is_left():
             self._left_at_once = True
             raise CommitsByItself(running.revision)
+
+    def _leave_past(self) -> None:
+        """A revision of the past commits, or has: its changes are kept, its locks are gone."""
+        if self._past is not None:
+            with self.unobserved():
+                self._past.leaves()
+            self._run.observer.attempt_begins()
+            self.lock_timeout.forget()
 
     def _connects(self, connection: Connection) -> None:
         """Another connection of the engine; the observer's are in a task of their own."""
         running = self._recorder.running
-        if running is not None and not self._own and asyncio.current_task() is self._task:
+        if self._own or self._past is not None:
+            return
+        if running is not None and asyncio.current_task() is self._task:
             connection.close()
             raise ConnectsByItself(running.revision)
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running
+        if self._past is not None and not self._complete:
+            if not self._own:
+                self._leave_past()
+            return
         if running is not None and not self._complete and not self.outside:
             # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
         if running is not None and not self.outside:
             # Deferred constraints are checked now, and may wait for locks.
-            self._run.observer.statement_begins(self._bound_s)
+            self._run.observer.statement_begins(self.lock_timeout.bound_s)
 
     def _rolls_back(self, _connection: Connection) -> None:
         # After an error as well; then `complete` is not called.
