@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,15 +27,15 @@ from alembic.util.exc import CommandError, DatabaseNotAtHead
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from surefoot.autogenerate import configure_options
 from surefoot.compat import alembic as compat
 from surefoot.compat.alembic import command_name
 from surefoot.compat.sqlalchemy import await_only, in_greenlet
 from surefoot.connect.driver import keep_alive, migration_settings
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, fast_path, history, place
+from surefoot.environment import after_revision, fast_path, history, options, place
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
+from surefoot.environment.composition import compared
 from surefoot.errors import (
     FileNotWritable,
     LoopAlreadyRunning,
@@ -61,7 +61,8 @@ DIALECT_URL = "postgresql+asyncpg://"
 
 
 def run(environment: Environment, project: Project) -> None:
-    """Do what the Alembic command asks for. On failure: ModelsNotImportable, among others."""
+    """Do what the Alembic command asks for. On failure: ConfigurationInvalid, among others."""
+    options.refuse(environment.options)
     writes = command_name(context.config) in ("revision", "merge")
     if writes and not any(os.access(each, os.W_OK) for each in project.locations):
         # Alembic writes the file after env.py has run.
@@ -79,7 +80,7 @@ def run(environment: Environment, project: Project) -> None:
     elif writes and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
         context.script.get_heads()  # an error of a file is a sentence here, and not afterwards
-        context.configure(url=DIALECT_URL, as_sql=True, **shared, **_compared(environment, project))
+        context.configure(url=DIALECT_URL, as_sql=True, **shared, **compared(environment, project))
         context.run_migrations()
     else:
         online = Online(environment, project, shared, _limits(environment, config))
@@ -128,28 +129,6 @@ def _shared(project: Project) -> dict[str, Any]:
         "version_table_schema": project.version_table.schema,
         "transaction_per_migration": True,
     }
-
-
-def _compared(environment: Environment, project: Project) -> dict[str, Any]:
-    """The options of `context.configure` for the commands that compare models with a database."""
-    ours = configure_options(environment.exclude, project.version_table)
-    if project.schemas:
-        # Alembic calls the schema that new objects get None.
-        named = (None, *project.schemas)
-        ours["include_schemas"] = True
-        ours["include_name"] = _both(
-            ours["include_name"], lambda name, kind, _: kind != "schema" or name in named
-        )
-    options = {**ours, **environment.options}
-    for name in ("include_name", "include_object"):
-        theirs = getattr(environment, name)
-        if theirs is not None:
-            options[name] = _both(options[name], theirs)
-    return options
-
-
-def _both(one: Callable[..., bool], other: Callable[..., bool]) -> Callable[..., bool]:
-    return lambda *arguments: one(*arguments) and other(*arguments)
 
 
 async def _connect(online: Online, *, signals: bool) -> None:
@@ -218,7 +197,7 @@ class Online:
             connection=connection,
             fn=recorded(function, script, recorder, None),
             **self.shared,
-            **_compared(self.environment, self.project),
+            **compared(self.environment, self.project),
         )
         try:
             with context.begin_transaction():
