@@ -6,4 +6,5 @@ Environment(
     metadata="app.db.models:metadata",
     database="app.db.engine:migration_database",
     targets="app.db.engine:targets",
+    manages=("views", "functions", "triggers"),
 ).run()

@@ -15,7 +15,11 @@ from surefoot.target import Scratch
 from surefoot.testing import ChainTests, scratch
 from surefoot.testing.tests import *  # noqa: F403 - the tests of any chain
 
-MIGRATIONS = ChainTests(Path(__file__).resolve().parents[2] / "alembic.ini", metadata)
+MIGRATIONS = ChainTests(
+    Path(__file__).resolve().parents[2] / "alembic.ini",
+    metadata,
+    manages=("views", "functions", "triggers"),
+)
 CHAIN = MIGRATIONS.revisions()
 # The longest walk of the three.
 for name in [name for name in globals() if name.startswith("test_sql_")]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from configparser import ConfigParser, Error, SectionProxy
 from dataclasses import dataclass, field, replace
 from importlib import import_module, resources
@@ -54,6 +54,8 @@ class Project:
     version_table: VersionTable = VersionTable()
     # The schemas of the application, its own first; without a name the one that new objects get.
     schemas: Sequence[str] = ()
+    # The kinds of object of which the models are the whole truth, such as "views".
+    manages: Collection[str] = ()
     # MetaData, or import strings that lead to it: "shop.models:metadata".
     metadata: Sequence[MetaData | str] = field(default=(), repr=False)
 

@@ -25,9 +25,11 @@ from surefoot.ledger.table import Entry, Ledger
 ENV = """\
 from alembic import context
 from surefoot import Environment
+from surefoot.catalog.claims import MANAGED
 
 OPTIONS = {}
-Environment(metadata=context.config.attributes.get("metadata") or (), **OPTIONS).run()
+metadata = context.config.attributes.get("metadata") or ()
+Environment(metadata=metadata, **{"manages": MANAGED, **OPTIONS}).run()
 """
 EXPECTED = "expected"
 NAMING = {

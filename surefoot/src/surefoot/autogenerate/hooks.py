@@ -25,7 +25,7 @@ from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.plugin import EXCLUDE
+from surefoot.autogenerate.plugin import EXCLUDE, MANAGES
 from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Candidate,
@@ -37,6 +37,7 @@ from surefoot.autogenerate.renames import (
     parse_renames,
 )
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
+from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
 
@@ -60,19 +61,20 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     """Read the database and the models before Alembic compares."""
     for complaint in _NOT_OURS:
         warnings.filterwarnings("ignore", complaint)
-    checks, excluded = is_check(context.opts), context.opts.get(EXCLUDE, ())
+    checks = is_check(context.opts)
+    filters = context.opts.get(EXCLUDE, ()), context.opts.get(MANAGES, ())
     renames = [] if checks else parse_renames(renames_given(context.migration_context))
     if renames:
         _rename(context, renames)
     # Both catalogs are needed to find the objects that are renamed along.
     strict = checks or bool(renames)
-    compare(context, excluded, strict=strict)
+    compare(context, *filters, strict=strict)
     comparison = comparison_of(context)
     if comparison is not None and renames:
         more = following(comparison.database, comparison.models, renames)
         if more:
             _rename(context, more)
-            compare(context, excluded, strict=strict)
+            compare(context, *filters, strict=strict)
     return PriorityDispatchResult.CONTINUE
 
 
@@ -81,6 +83,11 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
     if comparison is not None:
+        if comparison.left:
+            sys.stderr.write(
+                f"LEFT ALONE  {left_alone(comparison.left)}: no model claims them; "
+                "Environment(manages=…) names kinds that the models decide\n"
+            )
         if is_check(context.opts):
             # A difference is one operation, however many steps would remove it.
             comparison = replace(comparison, at_once=True, online=False)

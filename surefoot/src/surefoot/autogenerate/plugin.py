@@ -4,7 +4,7 @@ The functions are imported when they are called. Every command asks for the opti
 and `alembic upgrade` compares nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -16,15 +16,19 @@ from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
 EXCLUDE = "surefoot_exclude"
+MANAGES = "surefoot_manages"
 _HOOKS = "surefoot.autogenerate.hooks"
 
 
 def configure_options(
-    exclude: Iterable[str] = (), version_table: VersionTable = VersionTable()
+    exclude: Iterable[str] = (),
+    version_table: VersionTable = VersionTable(),
+    manages: Collection[str] = (),
 ) -> dict[str, Any]:
     """The arguments for `context.configure`, for every command.
 
-    `exclude` names tables that neither models nor revisions own, besides the bookkeeping.
+    `exclude` names tables that neither models nor revisions own, besides the bookkeeping;
+    `manages` the kinds of object of which the models are the whole truth.
     """
     register()
     excluded = frozenset((*version_table.relations, *exclude))
@@ -45,6 +49,7 @@ def configure_options(
         "process_revision_directives": _later("process_revision_directives"),
         "template_args": {"page": _LazyTexts()},
         EXCLUDE: excluded,
+        MANAGES: tuple(manages),
     }
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import MetaData, text
 
 from surefoot.autogenerate.comparison import Comparison, is_replaced, temporary_name
 from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.catalog.models import models_catalog
@@ -29,8 +30,12 @@ _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile =
 _made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
 
 
-def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) -> None:
+def compare(
+    context: AutogenContext, exclude: Collection[str], manages: Collection[str], *, strict: bool
+) -> None:
     """Read both sides, and keep them for the comparators of this run.
+
+    Objects that no model claims are left alone, but for the kinds that `manages` names.
 
     A role that may not create a schema gets a warning that lists what is not compared. When
     `strict`, that is an error: a check that cannot compare must not pass.
@@ -51,7 +56,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
     try:
         rename = partial(rename_to_temporary, database)
         models, temporary = models_catalog(
-            connection, metadata, schema, exclude=excluded, then=rename
+            connection, metadata, schema, exclude=excluded, then=rename, database=database
         )
     except PermissionMissing as error:
         if strict:
@@ -62,6 +67,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
             error.message,
         )
         return
+    models, left = with_unclaimed(models, database, manages)
     hidden = set(_hidden_columns(context, tables, database))
     _made[context] = Comparison(
         _without(hidden, database.declarable()),
@@ -71,6 +77,7 @@ def compare(context: AutogenContext, exclude: Collection[str], *, strict: bool) 
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         temporary,
+        left,
     )
 
 

@@ -7,11 +7,16 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.catalog.model import Catalog
+from surefoot.catalog import alterations, statements
+from surefoot.catalog.claims import LENT, parts
+from surefoot.catalog.kinds import Sequence
+from surefoot.catalog.model import NOTHING, Catalog, Key
+from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import quoted
@@ -28,7 +33,16 @@ SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
 """)
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
-SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0)
+SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0),
+       (SELECT coalesce(e.typname, t.typname)::text FROM pg_type t
+        LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+        WHERE d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+        UNION ALL SELECT p.proname || '(' || oidvectortypes(p.proargtypes) || ')' FROM pg_proc p
+        WHERE d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+        UNION ALL SELECT c.relname::text FROM pg_class c
+        WHERE d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid
+        UNION ALL SELECT c.collname::text FROM pg_collation c
+        WHERE d.refclassid = 'pg_collation'::regclass AND c.oid = d.refobjid)
 FROM pg_depend d,
      pg_identify_object(d.refclassid, d.refobjid, 0) used,
      pg_identify_object(d.classid, d.objid, 0) user_,
@@ -49,11 +63,13 @@ def models_catalog(
     *,
     exclude: Collection[str] = (),
     then: Callable[[Catalog], Iterable[str]] = lambda _: (),
+    database: Catalog = NOTHING,
 ) -> tuple[Catalog, Catalog]:
     """The catalog of the models in an empty schema, and the one after the statements of `then`.
 
-    Types and functions of extensions are found where they are. Tables of another schema than
-    `schema` are not created; a foreign key to one locks it briefly.
+    Types and functions of extensions are found where they are. Types, functions, sequences and
+    collations that the models need and only `database` has are created as they are there. Tables
+    of another schema than `schema` are not created; a foreign key to one locks it briefly.
 
     On failure: PermissionMissing where the role may not create a schema; UsageError with
     PostgreSQL's message where the models cannot be created.
@@ -64,13 +80,13 @@ def models_catalog(
         try:
             connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
             connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
-            for models in metadata:
-                _create(connection, models, {schema: shadow})
-            _refuse_borrowed(connection, shadow, schema)
+            given = list(metadata)
+            lent: list[Key] = []
+            while needed := _attempt(connection, given, lent, (shadow, schema), database):
+                lent = in_order({*lent, *needed}, database.uses)
             found = again = snapshot(connection, shadow, exclude=exclude, privileges=True)
-            if statements := list(then(found)):
-                for statement in statements:
-                    connection.execute(text(statement.replace(":", r"\:")))
+            if renamed := list(then(found)):
+                _execute(connection, renamed)
                 again = snapshot(connection, shadow, exclude=exclude)
             return found, again
         finally:
@@ -89,14 +105,66 @@ def _refuse_without_permission(connection: Connection) -> None:
     )
 
 
-def _refuse_borrowed(connection: Connection, shadow: str, schema: str) -> None:
-    """Refuse models that need an object of the database: an empty one would lack it."""
-    found = connection.scalars(_BORROWED, {"shadow": shadow, "schema": schema}).all()
-    if found:
-        raise UsageError(
-            f"the models need objects that only the database has: {', '.join(found)}",
-            help="declare them in the models: metadata.create_all() must create them",
-        )
+def _attempt(
+    connection: Connection,
+    metadata: Iterable[MetaData],
+    lent: Collection[Key],
+    schemas: tuple[str, str],
+    database: Catalog,
+) -> Collection[Key]:
+    """Create the models behind what they were lent; or undo it, and say what else they need.
+
+    On failure: UsageError where only the database has what they need, and it is no part of them.
+    """
+    shadow, schema = schemas
+    with connection.begin_nested() as savepoint:
+        for key in lent:
+            _execute(connection, _lent(key, database))
+        for models in metadata:
+            _create(connection, models, {schema: shadow})
+        borrowed = connection.execute(_BORROWED, {"shadow": shadow, "schema": schema}).all()
+        needed = {found: _named(name, database) for found, name in borrowed}
+        refused = [found for found, key in needed.items() if key is None or key in lent]
+        if refused:
+            # Its absence from the models would be a difference that nobody can make.
+            raise UsageError(
+                f"the models need objects that only the database has: {', '.join(refused)}",
+                help="declare them in the models: metadata.create_all() must create them",
+            )
+        if needed:
+            savepoint.rollback()
+        else:
+            for key in lent:
+                _execute(connection, _owned(key, database, metadata))
+    keys = {key for key in needed.values() if key is not None}
+    return keys | {need for key in keys for need in parts(key, database) if need not in lent}
+
+
+def _named(name: str | None, database: Catalog) -> Key | None:
+    """The key of an object that can be lent, by its name."""
+    keys = (Key(kind, name or "") for kind in LENT)
+    return next((key for key in keys if key in database.objects), None)
+
+
+def _lent(key: Key, database: Catalog) -> Iterable[str]:
+    item = database.objects[key]
+    yield "SET LOCAL check_function_bodies = off"
+    yield from statements.create(
+        key, replace(item, owned_by=None) if isinstance(item, Sequence) else item
+    )
+
+
+def _owned(key: Key, database: Catalog, metadata: Iterable[MetaData]) -> Iterable[str]:
+    """Gives a sequence that was lent to the column that owns it, where a model has its table."""
+    item = database.objects[key]
+    tables = {table.name for models in metadata for table in models.tables.values()}
+    if isinstance(item, Sequence) and (item.owned_by or "").rpartition(".")[0] in tables:
+        yield alterations.own(item)
+
+
+def _execute(connection: Connection, given: Iterable[str]) -> None:
+    for statement in given:
+        connection.execute(text(statement.replace(":", r"\:")))
 
 
 def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, MetaData, text
 
 from surefoot.catalog import Catalog, snapshot
+from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
@@ -65,7 +66,7 @@ async def drift(
         async with empty.connect() as connection:
             expected = await connection.run_sync(_catalog, privileges, project)
             if metadata and frozenset(at) == heads(chain):
-                given = await connection.run_sync(_models, metadata, project)
+                given = await connection.run_sync(_models, metadata, project, expected)
                 of_models = deviations(given, expected.declarable())
     return Drift(
         name,
@@ -113,6 +114,9 @@ def _catalog(connection: Connection, privileges: bool, project: Project) -> Cata
     return snapshot(connection, project.schemas, privileges=privileges, version_table=table)
 
 
-def _models(connection: Connection, metadata: Sequence[MetaData], project: Project) -> Catalog:
-    found, _ = models_catalog(connection, metadata, [*project.schemas, "public"][0])
-    return found.declarable()
+def _models(
+    connection: Connection, metadata: Sequence[MetaData], project: Project, head: Catalog
+) -> Catalog:
+    schema = [*project.schemas, "public"][0]
+    found, _ = models_catalog(connection, metadata, schema, database=head)
+    return with_unclaimed(found, head, project.manages)[0].declarable()

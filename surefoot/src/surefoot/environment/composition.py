@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options of `context.configure` for the commands that compare models with a database."""
-    ours = configure_options(environment.exclude, project.version_table)
+    ours = configure_options(environment.exclude, project.version_table, project.manages)
     if project.schemas:
         # Alembic calls the schema that new objects get None.
         named = (None, *project.schemas)

@@ -76,6 +76,9 @@ class Environment:
     version_table_schema: str | None = None
     # The schemas of the application, as `Project` has them.
     schemas: Sequence[str] = ()
+    # The kinds of object, such as "views" and "functions", of which the models are the whole truth:
+    # autogenerate drops those that no model claims, and leaves them alone otherwise.
+    manages: Collection[str] = ()
     # Filters of autogenerate, as Alembic defines them; tables of Surefoot are always left out.
     include_name: Callable[..., bool] | None = None
     include_object: Callable[..., bool] | None = None
@@ -121,6 +124,7 @@ class Environment:
             config or context.config,
             version_table=VersionTable(self.version_table, self.version_table_schema),
             schemas=tuple(self.schemas),
+            manages=tuple(self.manages),
             metadata=tuple(self.metadata) if several else (self.metadata,),  # type: ignore[arg-type]  # narrowed by `several`
         )
 

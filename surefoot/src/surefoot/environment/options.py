@@ -152,6 +152,6 @@ _TREATMENTS: Mapping[str, Treatment] = {
         ("as_sql", "destination_rev", "dont_mutate", "fn", "purge", "revision_context", "script",
          "starting_rev"), _COMMANDS
     ),
-    **dict.fromkeys(("migration", "surefoot_exclude"), _OURS),
+    **dict.fromkeys(("migration", "surefoot_exclude", "surefoot_manages"), _OURS),
     **dict.fromkeys(("mssql_batch_separator", "oracle_batch_separator"), _OTHER_SERVER),
 }  # fmt: skip

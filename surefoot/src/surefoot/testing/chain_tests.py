@@ -42,6 +42,7 @@ class ChainTests:
     # As the Environment in env.py has them.
     version_table: VersionTable = VersionTable()
     schemas: Sequence[str] = ()
+    manages: Sequence[str] = ()
 
     @cached_property
     def project(self) -> Project:

@@ -1,8 +1,10 @@
 """Round trip: each revision goes up, down and up again on empty tables; head equals the models."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from surefoot.catalog import Catalog, difference
+from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision
 from surefoot.differences.fingerprints import catalog_of
@@ -37,11 +39,12 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
                 return walk
             before = walk.catalogs[revision.id]
         async with engine.connect() as connection:
-            given, _ = await connection.run_sync(
-                models_catalog, [tests.metadata], [*tests.schemas, "public"][0]
+            schema = [*tests.schemas, "public"][0]
+            claimed, _ = await connection.run_sync(
+                partial(models_catalog, database=before), [tests.metadata], schema
             )
-        head = before.declarable()
-        walk.models.extend(str(each) for each in difference(given.declarable(), head))
+        given, _ = with_unclaimed(claimed, before, tests.manages)
+        walk.models.extend(map(str, difference(given.declarable(), before.declarable())))
     return walk
 
 
