@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from surefoot.connect.database import refuse_other_drivers
 from surefoot.connect.limits import Limits
 from surefoot.project import DEFAULT_INI, Project
 from surefoot.version_table import VersionTable
@@ -42,7 +43,11 @@ class Target:
         project: Project | Path | str = DEFAULT_INI,
         limits: Limits | None = None,
     ) -> Target:
-        """The engine's database under its own name; a project may be named by its ini file."""
+        """The engine's database under its own name; a project may be named by its ini file.
+
+        On failure: ConfigurationInvalid, where the engine is not one of asyncpg.
+        """
+        refuse_other_drivers(engine, "Target.of(engine)")
         name = engine.url.database or "(default)"
         if isinstance(project, Project):
             return cls(name, engine, project.ini, limits, project.version_table, project.schemas)

@@ -9,6 +9,7 @@ observe   for whoever only reads: no pool, every transaction read-only, short wa
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,21 +18,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from surefoot.connect import driver
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
-from surefoot.errors import DatabaseUrlMissing
+from surefoot.errors import ConfigurationInvalid, DatabaseUrlInvalid, DatabaseUrlMissing
 from surefoot.errors.names import setting
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from surefoot.embedded import EmbeddedServer
 
 Role = Literal["app", "watch", "migrate", "observe"]
 _CONNECTORS = {"migrate": driver.connect_to_migrate, "watch": driver.connect_to_watch}
+# As it is given; in a Database it is a string.
+Url = Any
+# A field -> its setting.
+_NAMES = {"url": "database", "migrate_url": "migrate_database", "scratch_url": "scratch"}
 MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 
 
@@ -39,7 +44,11 @@ MAX_APPLICATION_NAME = 63  # NAMEDATALEN - 1; the server cuts what is longer
 class Database:
     """A database, and the bounds for runs on it. Nothing connects before its first use.
 
-    On failure, at the first use: DatabaseUrlMissing, DatabaseUrlInvalid.
+    A URL may be a string, SQLAlchemy's `URL`, or an object whose `str()` is one, such as a DSN of
+    pydantic. The driver in it is the application's; the library connects by asyncpg.
+
+    On failure, at the first use: DatabaseUrlMissing, DatabaseUrlInvalid; the latter at once for an
+    object that is no URL.
 
     Example:
         database = Database(url, name="shop", connect_timeout_s=3)
@@ -47,9 +56,9 @@ class Database:
     """
 
     # postgresql://user:password@host:port/database, or None for the embedded server.
-    url: str | None = field(default=None, repr=False)
+    url: Url = field(default=None, repr=False)
     # A direct URL for migrations, where `url` leads to a pooler.
-    migrate_url: str | None = field(default=None, repr=False)
+    migrate_url: Url = field(default=None, repr=False)
     # The start of each session's application_name; role and database of an embedded server.
     name: str = "surefoot"
     limits: Limits = field(default_factory=Limits)
@@ -61,7 +70,12 @@ class Database:
     embedded: Path | None = None
     pg_bindir: Path | None = None
     # A server to try revisions on, in databases of their own; None for a throw-away one.
-    scratch_url: str | None = field(default=None, repr=False)
+    scratch_url: Url = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, named in _NAMES.items():
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, url_text(given, setting(named)))
 
     def location(self, role: Role = "app") -> DatabaseUrl:
         """The parsed URL for a role. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
@@ -175,3 +189,60 @@ class Database:
         arguments = url.connect_arguments(connect_timeout_s=self.connect_timeout_s)
         arguments["server_settings"].update(self.session_settings(role))
         return {**arguments, **driver.UNCACHED}
+
+
+async def bind(connection: AsyncConnection, limits: Limits) -> None:
+    """Give a session of the project's own engine the settings that a run needs.
+
+    A pooler's session keeps none of them, and is refused later.
+    """
+    for name, value in driver.migration_settings(limits).items():
+        known = "SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name"
+        await connection.execute(text(known), {"name": name, "value": value})
+    await connection.commit()
+    raw = await connection.get_raw_connection()
+    driver.keep_alive(raw.driver_connection)  # type: ignore[arg-type]  # asyncpg's
+
+
+def url_text(source: object, name: str) -> str:
+    """The URL in a string, in SQLAlchemy's `URL` or in an object whose `str()` is a URL.
+
+    On failure: DatabaseUrlInvalid, which says what the object is.
+    """
+    # SQLAlchemy's own str() hides the password.
+    rendered = getattr(source, "render_as_string", None)
+    found = str(source) if rendered is None else str(rendered(hide_password=False))
+    if not isinstance(source, str) and not re.match(r"[A-Za-z][\w+.-]*://", found):
+        hint = "; give its URL: engine.url" if hasattr(source, "dialect") else ""
+        raise DatabaseUrlInvalid(name, f"{kind_of(source)} is no URL{hint}")
+    if ":***@" in found:
+        reason = "its password is hidden, as in str(engine.url); give engine.url itself"
+        raise DatabaseUrlInvalid(name, reason)
+    return found
+
+
+def kind_of(found: object) -> str:
+    """The kind of an object for an error, with the driver of an engine or of a connection."""
+    dialect = getattr(found, "dialect", None)
+    if dialect is None:
+        return f"an object of the class {type(found).__name__}"
+    kind = "connection" if hasattr(found, "in_transaction") else "engine"
+    is_async = hasattr(found, f"sync_{kind}")
+    return f"{'an asynchronous' if is_async else 'a synchronous'} {kind} of {dialect.driver}"
+
+
+def refuse_other_drivers(found: Any, where: str, *, source: object = None) -> None:
+    """On failure: ConfigurationInvalid, unless it is an asynchronous engine of asyncpg, or a
+    connection that one has given; `source` is the import string that led to it.
+    """
+    driver = getattr(getattr(found, "dialect", None), "driver", None)
+    is_engine = hasattr(found, "sync_engine") and not hasattr(found, "in_transaction")
+    is_handed = hasattr(found, "in_transaction") and not hasattr(found, "sync_connection")
+    if driver == "asyncpg" and (is_engine or is_handed):
+        return
+    name = f'"{source}.url"' if isinstance(source, str) else "engine.url"
+    raise ConfigurationInvalid(
+        where,
+        f"{kind_of(found)} cannot run migrations, which run on asyncpg; keep it for the "
+        f"application, and give its URL: Environment(database={name})",
+    )

@@ -2,7 +2,7 @@
 
 SQLAlchemy alone would pick another driver for `postgresql://` and hand libpq's query arguments to
 asyncpg as keyword arguments, which it refuses with a TypeError. Here each of them is translated
-or refused by name.
+or refused by name. The driver in a URL is the application's; the library connects by asyncpg.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from surefoot.errors import DatabaseUrlInvalid
 from surefoot.errors.disclosure import keep_secret
 from surefoot.errors.names import setting
 
-SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
+SCHEMES = ("postgres", "postgresql")
+_SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
 DEFAULT_PORT = 5432
 # asyncpg reads these from a DSN of its own; they hold paths and modes, never the password.
 TLS_ARGUMENTS = (
@@ -58,7 +59,7 @@ TRANSLATED = (
 # credentials. So a password may hold "@", "/", "?", "#", ":" and "%" as they are; only one that
 # itself looks like "@host/database", or like %XX and nothing else of these, needs encoding.
 _URL = re.compile(
-    r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"^(?P<scheme>[A-Za-z][\w+.-]*)://"
     r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*?))?@)?"
     r"(?P<hosts>(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])*(?::\d*)?"
     r"(?:,(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^/?#@:,\[\]\s])+(?::\d*)?)*)"
@@ -108,7 +109,7 @@ class DatabaseUrl:
         scheme, separator, _ = text.partition("://")
         if not separator:
             raise _Unusable("it is not a URL: it has no `postgresql://` in front")
-        if scheme not in SCHEMES:
+        if not _SCHEME.fullmatch(scheme):
             raise _Unusable(_scheme_reason(scheme))
         match = _URL.match(text)
         if match is None:
@@ -190,11 +191,6 @@ class DatabaseUrl:
 
 
 def _scheme_reason(scheme: str) -> str:
-    if scheme.startswith("postgres"):
-        return (
-            f"the driver in {scheme!r} is not the one that Surefoot uses; "
-            "write postgresql:// (asyncpg is chosen by itself)"
-        )
     near = difflib.get_close_matches(scheme, SCHEMES, n=1)
     hint = f"; did you mean {near[0]}://" if near else ""
     return f"{scheme!r} is not PostgreSQL{hint}"

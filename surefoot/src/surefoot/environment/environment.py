@@ -17,9 +17,10 @@ from alembic import context
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import URL
 
 from surefoot.compat.alembic import command_name
-from surefoot.connect.database import Database
+from surefoot.connect.database import Database, refuse_other_drivers, url_text
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
 
 # A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
 DESCRIBED = "surefoot.described"
-DatabaseSource = Database | str | Callable[[], "Database | str"]
-TargetsSource = Mapping[str, "Database | str"] | str | Callable[[], Mapping[str, "Database | str"]]
+# Also another object that `Database` takes for a URL, such as a DSN of pydantic.
+DatabaseSource = Database | URL | str | Callable[[], "Database | URL | str"]
+Targets = Mapping[str, Database | URL | str]
+TargetsSource = Targets | str | Callable[[], Targets]
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,9 @@ class Environment:
 
     # One MetaData or import string, or several.
     metadata: MetaData | str | Sequence[MetaData | str]
-    # The database to migrate: a Database or a URL.
+    # The database to migrate: a Database or a URL, whose driver is the application's.
     database: DatabaseSource | None = None
-    # An engine instead, where the project makes its own.
+    # An engine of asyncpg instead, where the project makes its own.
     engine: AsyncEngine | str | Callable[[], AsyncEngine] | None = None
     # Further databases by name, for `--target NAME`.
     targets: TargetsSource | None = None
@@ -140,15 +143,21 @@ class Environment:
                     "Environment(engine=…)", "only an engine is named, and this needs a database"
                 )
             found = resolved(self.database)
-            return found if isinstance(found, Database) else Database(found)
+            if isinstance(found, Database):
+                return found
+            if hasattr(found, "dialect"):
+                refuse_other_drivers(found, "Environment(database=…)", source=self.database)
+            return Database(found)
         named = resolved(self.targets) if self.targets is not None else {}
         if target not in named:
             raise TargetUnknown(target, sorted(named))
         chosen = named[target]
         if isinstance(chosen, Database):
             return chosen
-        DatabaseUrl.parse(chosen, name=f"{setting('targets')}: {target}")
-        return self.resolved_database().at(chosen)
+        name = f"{setting('targets')}: {target}"
+        url = url_text(chosen, name)
+        DatabaseUrl.parse(url, name=name)
+        return self.resolved_database().at(url)
 
     def resolved_limits(self) -> Limits:
         """The bounds of a run."""
@@ -161,7 +170,9 @@ class Environment:
     def opened_engine(self) -> Iterator[AsyncEngine]:
         """The engine to migrate with, on a server that is up."""
         if self.engine is not None:
-            yield resolved(self.engine)
+            engine = resolved(self.engine)
+            refuse_other_drivers(engine, "Environment(engine=…)", source=self.engine)
+            yield engine
             return
         database = self.resolved_database()
         with nullcontext(database) if database.is_named else database.available() as named:

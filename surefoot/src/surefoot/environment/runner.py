@@ -24,13 +24,13 @@ from alembic import context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError, DatabaseNotAtHead
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat import alembic as compat
 from surefoot.compat.alembic import command_name
 from surefoot.compat.sqlalchemy import await_only, in_greenlet
-from surefoot.connect.driver import keep_alive, migration_settings
+from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, history, options, place
@@ -85,6 +85,7 @@ def run(environment: Environment, project: Project) -> None:
     else:
         online = Online(environment, project, shared, _limits(environment, config))
         if (connection := config.attributes.get("connection")) is not None:
+            refuse_other_drivers(connection, 'Config.attributes["connection"]')
             online.on(connection)
         elif in_greenlet():
             await_only(_connect(online, signals=False))
@@ -143,23 +144,10 @@ async def _connect(online: Online, *, signals: bool) -> None:
             try:
                 async with interruption.connected() as connection:
                     if environment.engine is not None:
-                        await _bound(connection, online.limits)
-                        raw = await connection.get_raw_connection()
-                        keep_alive(raw.driver_connection)  # type: ignore[arg-type]  # asyncpg's
+                        await bind(connection, online.limits)
                     await connection.run_sync(online.on)
             finally:
                 await interruption.end()
-
-
-async def _bound(connection: AsyncConnection, limits: Limits) -> None:
-    """Give a session of the project's own engine the settings that a run needs.
-
-    A pooler's session keeps none of them, and is refused later.
-    """
-    for name, value in migration_settings(limits).items():
-        known = "SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name"
-        await connection.execute(text(known), {"name": name, "value": value})
-    await connection.commit()
 
 
 @dataclass(frozen=True)
