@@ -326,15 +326,14 @@ def test_an_ambiguous_id_is_named(project: Path, database: Database) -> None:
             "  help: write it as DATABASE_URL=postgresql://user:password@host:5432/database\n",
         ),
         (
-            "postgresql+psycopg://vegafs:pw@host/files",
+            "mysql+asyncmy://vegafs:pw@host/files",
             2,
-            "ERROR [database-url-invalid]  DATABASE_URL cannot be used: the driver in "
-            "'postgresql+psycopg' is not the one that Surefoot uses; write postgresql:// "
-            "(asyncpg is chosen by itself)\n"
+            "ERROR [database-url-invalid]  DATABASE_URL cannot be used: "
+            "'mysql+asyncmy' is not PostgreSQL\n"
             "  help: write it as DATABASE_URL=postgresql://user:password@host:5432/database\n",
         ),
     ],
-    ids=["unreachable", "malformed", "another driver"],
+    ids=["unreachable", "malformed", "another database"],
 )
 def test_a_database_that_cannot_be_used_is_one_message(url: str, code: int, message: str) -> None:
     """The fact, the help, the exit code of its class, no traceback."""

@@ -143,8 +143,8 @@ class PartlyApplied(Refused):
     revision: str
     kept: int
     says = (
-        "{revision} left its transaction in a run that failed: its first {kept} changes are kept, "
-        "and it sends others now, so it cannot go on from there"
+        "{revision} left its transaction in a run that failed (changes that are kept: {kept}), and "
+        "it sends others now, so it cannot go on from there"
     )
     helps = (
         "`{names.command} drift` compares the schema with the revisions before it; do the rest of "

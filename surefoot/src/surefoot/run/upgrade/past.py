@@ -20,7 +20,7 @@ _ANSWERS = re.compile(r"\s*WITH\b|.*\bRETURNING\b", re.IGNORECASE | re.DOTALL)
 _ENDS = re.compile(
     r"\s*(?:COMMIT|END|ROLLBACK|ABORT|BEGIN|START|SAVEPOINT|RELEASE)\b", re.IGNORECASE
 )
-_ROW = re.compile(r"left its transaction; (\d+) changes are kept (\w+)")
+_ROW = re.compile(r"left its transaction; changes that are kept: (\d+) \((\w+)\)")
 _UNREPEATABLE = "unrepeatable"
 # Sent in place of a change that is kept.
 NOTHING_SENT = "SELECT WHERE false"
@@ -57,7 +57,8 @@ class PastRevision:
         """What it has sent is kept from now on, or was kept just now."""
         if self._sent > self._kept or not self._known:
             self._kept, self._known = self._sent, self._name()
-            self._write(f"left its transaction; {self._kept} changes are kept {self._known}")
+            told = f"{self._kept} ({self._known})"
+            self._write(f"left its transaction; changes that are kept: {told}")
         self.left = True
 
     def ends(self) -> None:
@@ -67,7 +68,8 @@ class PastRevision:
 
     def kept(self) -> str:
         """The part that is kept, in words for an error."""
-        return f"its first {self._kept} changes, and perhaps the next" if self._kept else NOTHING
+        first = "first change" if self._kept == 1 else f"first {self._kept} changes"
+        return f"its {first}, and perhaps the next" if self._kept else NOTHING
 
     def _name(self) -> str:
         return _UNREPEATABLE if self._answers else self._digest.hexdigest()[:32]
