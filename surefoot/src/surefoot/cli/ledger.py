@@ -37,7 +37,8 @@ def command(json_: bool, last: int | None) -> None:
         output.answer("  ID  WHEN (UTC)        OUTCOME   DIRECTION  REVISION  TOOK      BY")
     for row in shown:
         output.answer(_line(row))
-        for label, told in (("reason", row.reason), ("error", row.error)):
+        said = "error" if row.outcome == "failed" else "note"
+        for label, told in (("reason", row.reason), (said, row.error)):
             if told:
                 output.answer(f"        {label}: {told.splitlines()[0]}")
     output.narrate(
