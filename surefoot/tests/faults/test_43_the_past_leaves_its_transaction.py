@@ -68,7 +68,10 @@ class Past:
         )
 
     async def lock(self, *arguments: str) -> Result:
-        return await self._launcher.surefoot(self.chain, "lock", *arguments, url=self._url)
+        return await self.surefoot("lock", *arguments)
+
+    async def surefoot(self, *arguments: str) -> Result:
+        return await self._launcher.surefoot(self.chain, *arguments, url=self._url)
 
 
 @pytest.fixture
@@ -185,6 +188,7 @@ async def test_the_baseline_is_written_by_lock(past: Past, watcher: asyncpg.Conn
     assert "breaks" not in done.err
     assert "\nbaseline  0002\n" in past.chain.lock_path.read_text("utf-8")
     assert (await past.lock("--check")).code == 0
+    assert "no revision after the baseline" in (await past.surefoot("lint")).err
     assert (await past.run()).code == 0
     assert await names(watcher) == ["a", "a_id", "t"]
     await past.lock("--baseline", "0001")

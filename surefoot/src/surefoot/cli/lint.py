@@ -226,9 +226,13 @@ def _wanted(
                 )
         return revisions
     included = [r for r in chain if settings.includes(r.path)]
+    if not included:
+        raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
+    # Nobody judges the past, unless it is asked for by name.
+    included = [r for r in included if r.unlocked or not r.past]
     if since is None and not staged_:
         if not included:
-            raise click.UsageError("there is no revision in paths of [tool.surefoot.lint]")
+            output.narrate("no revision after the baseline: nothing to lint")
         return [r.id for r in included]
     changed = {
         path
