@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import IdentifierPreparer
+
+
+# Comments may hold comments.
+_COMMENT = r"/\*(?:(?!/\*|\*/).)*\*/"
+for _ in range(3):
+    _COMMENT = rf"/\*(?:(?!/\*|\*/).|{_COMMENT})*\*/"
+# A piece of a text; a semicolon ends a statement where it is a piece by itself.
+_PIECE = re.compile(
+    rf"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+      | \$((?:[^\W\d]\w*)?)\$.*?\$\1\$ | --[^\n]* | {_COMMENT}
+      | \bBEGIN\s+ATOMIC\b | \w[\w$]* | \s+ | .""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def statements(sql: str) -> Iterator[str]:
+    """The statements of a text as a client sends them: one by one, without the semicolon."""
+    pieces: list[str] = []
+    # How deep it is in parentheses, as those of a rule, and in the body of a function.
+    depth, body = 0, 0
+    for found in (*(match[0] for match in _PIECE.finditer(sql)), ""):
+        word = found.upper()
+        depth += (word == "(") - (word == ")")
+        if word.split() == ["BEGIN", "ATOMIC"]:
+            body = 1
+        elif body:
+            body += (word == "CASE") - (word == "END")
+        if found and (found != ";" or depth > 0 or body):
+            pieces.append(" " if found.startswith(("--", "/*")) else found)
+            continue
+        if statement := "".join(pieces).strip():
+            yield statement
+        pieces = []
+
+
+def several(sql: str) -> Sequence[str]:
+    """The statements of a text that holds more than one, else none."""
+    found = list(statements(sql)) if ";" in sql.rstrip(";\n ") else []
+    return found if len(found) > 1 else []
 
 
 def quoted(name: str) -> str:

@@ -20,18 +20,12 @@ from surefoot.chain.revisions import heads, with_past
 from surefoot.project import Project
 from surefoot.version_table import VersionTable
 
-# Projects that the library does not run yet, each with the reason.
-MISSING = {
-    "psycopg": "several statements in one text need the simple protocol",
-}
 State = tuple[Catalog, dict[str, list[str]]]
 
 
 def case(manner: Manner) -> object:
     """A parameter; only the first is quick."""
     marks = [] if manner is MANNERS[0] else [pytest.mark.slow]
-    if manner.name in MISSING:
-        marks.append(pytest.mark.xfail(strict=True, reason=MISSING[manner.name]))
     return pytest.param(manner, id=manner.name, marks=marks)
 
 

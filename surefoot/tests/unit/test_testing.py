@@ -1,4 +1,4 @@
-"""The files of a chain are read, and a script is split into statements."""
+"""The files of a chain are read."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from surefoot.chain.revisions import Revision, read_revisions
 from surefoot.errors import RevisionImports, RevisionMisnamed, UsageError, names
 from surefoot.testing import ChainTests
 from surefoot.testing.conventions import check_imports, check_name, declared_losses
-from surefoot.testing.offline_sql import statements
 
 
 @pytest.fixture(autouse=True)
@@ -141,29 +140,3 @@ def test_a_project_names_its_own_revisions_only(tmp_path: Path, told: dict[str, 
         f"ChainTests names 0009, which is no revision of {tmp_path / 'versions'}"
     )
     assert caught.value.help == "correct since=… or between=…"
-
-
-@pytest.mark.parametrize(
-    ("script", "expected"),
-    [
-        ("", []),
-        (
-            "BEGIN;\n\n-- Running upgrade; now\n\nSELECT 1;\nCOMMIT;\n",
-            ["BEGIN", "SELECT 1", "COMMIT"],
-        ),
-        (
-            "SELECT ';' , \"a;\"\"b\", 'it''s;'; SELECT 2",
-            ["SELECT ';' , \"a;\"\"b\", 'it''s;'", "SELECT 2"],
-        ),
-        ("SELECT E'it\\'s;', 1; SELECT 2", ["SELECT E'it\\'s;', 1", "SELECT 2"]),
-        ("DO $$ BEGIN; END $$; DO $a$ $$;$$ $a$;", ["DO $$ BEGIN; END $$", "DO $a$ $$;$$ $a$"]),
-        ("SELECT 1 /* ; */ + 1; SELECT 4 - 2 / 1;", ["SELECT 1  + 1", "SELECT 4 - 2 / 1"]),
-        (
-            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3;",
-            ["CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END", "SELECT 3"],
-        ),
-    ],
-)
-def test_a_script_falls_into_its_statements(script: str, expected: list[str]) -> None:
-    """At the semicolons that end one."""
-    assert list(statements(script)) == expected

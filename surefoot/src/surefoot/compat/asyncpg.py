@@ -33,6 +33,8 @@ from asyncpg import introspection
 from asyncpg.transaction import Transaction
 from asyncpg.types import Attribute, Type
 
+from surefoot.quoting import several
+
 # DDL and writes that return no rows. A semicolon may hide a second statement, which the server
 # refuses only where a statement is prepared.
 _RETURNS_NOTHING = re.compile(
@@ -124,6 +126,10 @@ class MigratingConnection(Connection):
         """The statement, prepared unless it returns no rows or is of `one_message`."""
         if query.endswith(_COPIED):
             return CopiedText(self, self._begin + query)
+        # PostgreSQL prepares one statement; a raw cursor may have been given several.
+        *first, query = several(query) or [query]
+        for statement in first:
+            await self.execute(statement)
         if _RETURNS_NOTHING.fullmatch(query):
             return UnpreparedStatement(self, query)
         return await super().prepare(query, **options)

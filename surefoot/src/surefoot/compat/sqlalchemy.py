@@ -5,8 +5,24 @@ await_only, in_greenlet   Alembic is synchronous, asyncpg is not. A revision run
                           `AdaptedConnection.run_async` needs a connection; a timer or a backup
                           command has none. SQLAlchemy 2.1 calls it `await_` and keeps the old name
                           until 2.2.
+AsyncAdapt_asyncpg_cursor._handle_exception
+                          It gives an error of asyncpg the class that SQLAlchemy wraps.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-__all__ = ["await_only", "in_greenlet"]
+__all__ = ["await_only", "in_greenlet", "raise_as"]
+
+
+@contextmanager
+def raise_as(cursor: Any) -> Iterator[None]:
+    """Raise an error of asyncpg in the block as one of a statement of the cursor."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        cursor._handle_exception(error)

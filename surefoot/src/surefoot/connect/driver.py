@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -32,6 +34,46 @@ _KEEPALIVE = {
 # statement is parsed inside the transaction that runs it, where its locks hold the tables as they
 # are. Unnamed statements also need no session of their own behind a pooler.
 UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
+
+
+# Where a statement is tried; a trace leaves these messages out.
+TRIAL = "SAVEPOINT surefoot_trial"
+# The server cannot type a parameter, or has no operator, cast or place for the type that it has.
+_UNTYPED = {"42P08", "42P18", "42601", "42725", "42804", "42846", "42883"}
+
+
+async def is_typed(connection: asyncpg.Connection[asyncpg.Record], query: str) -> bool:
+    """Whether the server accepts the types of the parameters of a statement, which it does not run.
+
+    An open transaction goes on as before. A failure for another reason counts as accepted.
+    """
+    inside = connection.is_in_transaction()
+    if inside:
+        await connection.execute(TRIAL)
+    try:
+        # Not as a MigratingConnection does, which runs all but the last of several statements.
+        await asyncpg.Connection.prepare(connection, query, name="")
+    except asyncpg.SyntaxOrAccessError as error:
+        if inside:
+            await connection.execute(f"ROLLBACK TO {TRIAL}")
+        return error.sqlstate not in _UNTYPED
+    finally:
+        if inside and not connection.is_closed():
+            with suppress(asyncpg.InFailedSQLTransactionError):
+                await connection.execute(f"RELEASE {TRIAL}")
+    return True
+
+
+def was_not_sent(error: BaseException | None) -> bool:
+    """Whether asyncpg itself has refused the parameters of a statement, or those of the first set.
+
+    Of many sets it sends the ones before the one that it refuses.
+    """
+    if isinstance(error, asyncpg.DataError):
+        # An error of the server has its severity.
+        many = re.search(r" in element #(\d+) of executemany", str(error))
+        return "severity" not in vars(error) and (many is None or many[1] == "0")
+    return isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects")
 
 
 async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:

@@ -50,6 +50,7 @@ from surefoot.run.recorder import Recorder
 from surefoot.run.run import Run
 from surefoot.run.upgrade.migration import Migration
 from surefoot.run.upgrade.offline import OfflineScript
+from surefoot.run.upgrade.psycopg import Psycopg
 from surefoot.run.upgrade.steps import Function, kind_of, only_upgrading, recorded
 
 if TYPE_CHECKING:
@@ -250,7 +251,8 @@ class Online:
                 context.run_migrations()
 
         try:
-            migration.run(attempt)
+            with Psycopg(connection).spoken():
+                migration.run(attempt)
         finally:
             given["report"] = recorder.report()
 

@@ -1,8 +1,7 @@
 """Offline SQL: `alembic upgrade … --sql`, run as a client does, gives the result of the upgrade."""
 
 import io
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +16,11 @@ from surefoot.connect.failures import describe
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError, UpgradeFailed
 from surefoot.errors.names import goal
+from surefoot.quoting import statements
 from surefoot.run.commands import upgrade
 from surefoot.run.upgrade.diagnosis import reason_of
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests, Walk
-
-# A piece of a script; a semicolon ends a statement where it is a piece by itself.
-_PIECE = re.compile(
-    r"""\bE'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
-      | --[^\n]* | /\*.*?\*/ | \bBEGIN\s+ATOMIC\b.*?\bEND\b(?=\s*(?:;|\Z)) | \w+ | .""",
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
 
 
 @dataclass
@@ -109,15 +102,3 @@ def sql(tests: ChainTests, revisions: str) -> str:
     written = io.StringIO()
     command.upgrade(Config(tests.ini, output_buffer=written), revisions, sql=True)
     return written.getvalue()
-
-
-def statements(script: str) -> Iterator[str]:
-    """The statements of a script as a client sends them: one by one, without the semicolon."""
-    pieces: list[str] = []
-    for found in (*(match[0] for match in _PIECE.finditer(script)), ";"):
-        if found != ";":
-            pieces.append("" if found.startswith(("--", "/*")) else found)
-            continue
-        if statement := "".join(pieces).strip():
-            yield statement
-        pieces = []

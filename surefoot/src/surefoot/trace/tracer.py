@@ -21,6 +21,7 @@ from sqlalchemy import Engine, event
 
 from surefoot.compat.asyncpg import observe
 from surefoot.connect import sender
+from surefoot.connect.driver import TRIAL, was_not_sent
 from surefoot.trace.executed_lines import ExecutedLines
 from surefoot.trace.lock_probe import LockProbe
 from surefoot.trace.recording import CUT, recorded, skipped
@@ -108,7 +109,7 @@ class Tracer:
     ) -> Any:
         """Send one message, and record what it does where a revision sends it."""
         running, is_own = self._running, sender.revision() is None
-        if running is None or (is_own and not self._is_traced(driver)):
+        if running is None or (is_own and (sql.endswith(TRIAL) or not self._is_traced(driver))):
             return await send()
         with running.lines.paused(), sender.own():
             if not times:
@@ -160,17 +161,18 @@ class Tracer:
         if not inside:
             tables = [r for r in measured.before.relations.values() if r.kind in "rpm"]
             finish = await self._probe.start(driver.get_server_pid(), tables)
-        began_s, error = time.monotonic(), ""
+        began_s, error, is_sent = time.monotonic(), "", True
         try:
             return await send()
         except BaseException as raised:
             error, running.repetition = _state(raised), None
+            is_sent = not was_not_sent(raised)
             raise
         finally:
             measured.took(time.monotonic() - began_s, len(times))
             if finish is not None:
                 measured.seconds, measured.taken = await finish()
-            if running.repetition is None:
+            if running.repetition is None and is_sent:
                 await self._ends(running, session, measured, error)
 
     async def _parse(self, running: RunningRevision, driver: Any, sql: str, send: _Send) -> Any:
