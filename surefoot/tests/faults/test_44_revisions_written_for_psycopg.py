@@ -148,4 +148,5 @@ async def test_a_revision_runs_as_under_psycopg2(
     result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert result.code == 0, result.err
     text = ", ".join(f"({column})::text" for column in columns.split(", "))
-    assert tuple(await watcher.fetchrow(f"SELECT {text} FROM p ORDER BY id DESC")) == expected
+    found = await watcher.fetchrow(f"SELECT {text} FROM p ORDER BY id DESC")
+    assert tuple(found or ()) == expected
