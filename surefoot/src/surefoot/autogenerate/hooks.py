@@ -15,17 +15,18 @@ from weakref import WeakKeyDictionary
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
-from alembic.operations import ops
+from alembic.operations import MigrateOperation, ops
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
+from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.plugin import EXCLUDE, MANAGES
+from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT
 from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Candidate,
@@ -50,6 +51,7 @@ __all__ = [
 ]
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
+_HOOKS = "process_revision_directives"
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
@@ -91,17 +93,17 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         if is_check(context.opts):
             # A difference is one operation, however many steps would remove it.
             comparison = replace(comparison, at_once=True, online=False)
-        # The catalogs do not cover other schemas.
-        far = [each for each in operations.ops if getattr(each, "schema", None) is not None]
+        # Of other schemas, which the catalogs do not cover, and of other libraries.
+        far = [each for each in operations.ops if not _is_covered(each)]
         diff = diff_objects(comparison)
         others = [
-            *(Change(Stage.TABLES, [each], [each.reverse()]) for each in far),
+            *(Change(Stage.TABLES, [each], _undo(each)) for each in far),
             *changes_between(comparison, diff),
         ]
         covered = not others and all(rename.kind != "column" for rename in renames)
         renamed = (each for rename in renames for each in rename.changes(covered=covered))
         changes = sorted([*renamed, *others], key=lambda change: change.stage)
-        operations.info.update(comparison=comparison, planned=plan(changes, comparison, diff))
+        operations.info.update(comparison=comparison, diff=diff)
         operations.ops[:] = changes
     if savepoint is not None:
         savepoint.rollback()
@@ -117,6 +119,20 @@ def compare_tables(
     return PriorityDispatchResult.CONTINUE if schemas else PriorityDispatchResult.STOP
 
 
+def _is_covered(operation: MigrateOperation) -> bool:
+    """Whether the catalogs have compared it: in the default schema, or by a library for enums."""
+    module = type(operation).__module__.partition(".")[0]
+    here = module == "alembic" and getattr(operation, "schema", "") is None
+    return here or module == "alembic_postgresql_enum"
+
+
+def _undo(operation: MigrateOperation) -> list[MigrateOperation]:
+    try:
+        return [operation.reverse()]
+    except NotImplementedError:  # some of other libraries have no way back
+        return []
+
+
 def _rename(context: AutogenContext, renames: list[Rename]) -> None:
     """Rename in the database, in a savepoint that `end` rolls back."""
     connection = context.connection
@@ -129,27 +145,40 @@ def _rename(context: AutogenContext, renames: list[Rename]) -> None:
 def process_revision_directives(
     context: MigrationContext, revision: object, directives: list[ops.MigrationScript]
 ) -> None:
-    """Alembic's hook: number and complete the revisions, or write none.
+    """Alembic's hook: ask the project's hooks, then divide, number and complete the revisions.
 
     On failure: MessageMissing where the revision has no name; UsageError for -x rename=… without
     --autogenerate.
     """
-    if is_check(context.opts) or not directives:
+    checks, hooks = is_check(context.opts), context.opts.get(PROJECT, {}).get(_HOOKS, ())
+    script, operations = directives[0], cast("ops.UpgradeOps", directives[0].upgrade_ops)
+    given_id, was_empty = script.rev_id, operations.is_empty()
+    if hooks:
+        # `alembic check` looks at the list that it made.
+        shown = [script] if checks else directives
+        edit(hooks, context, revision, shown)
+        if not shown:
+            operations.ops.clear()
+            sys.stderr.write(f"OK  {_HOOKS} removed the revision; no revision written\n")
+            return
+    if checks:
         return
+    if directives != [script]:
+        return  # the hooks made revisions of their own
     asked: dict[str, Any] = context.opts["revision_context"].command_args
     if renames_given(context) and not asked["autogenerate"]:
         raise UsageError(
             "-x rename=… declares a rename for --autogenerate, which was not given",
             help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
         )
-    script, operations = directives[0], cast("ops.UpgradeOps", directives[0].upgrade_ops)
     if asked["autogenerate"] and operations.is_empty():
         directives[:] = []
-        sys.stderr.write("OK  models and database are equal; no revision written\n")
+        why = "models and database are equal" if was_empty else f"{_HOOKS} left no operation"
+        sys.stderr.write(f"OK  {why}; no revision written\n")
         return
     if not (script.message or "").strip():
         raise MessageMissing
-    if asked["rev_id"] is None:
+    if asked["rev_id"] is None and script.rev_id == given_id:
         # Where the chain has no numbers, Alembic's own id stays.
         script.rev_id = next_number(_ids(context)) or script.rev_id
     texts: RevisionTexts = context.opts["template_args"]["page"]
@@ -206,7 +235,9 @@ def _planned(
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
     first, before = str(script.rev_id), None
-    for number, each in enumerate(operations.info["planned"]):
+    changes = cast("list[Change]", operations.ops)
+    planned = plan(changes, operations.info["comparison"], operations.info["diff"])
+    for number, each in enumerate(planned):
         later = next_number([*ids, first], number) or f"{first}_{number + 1}"
         identifier = later if number else first
         upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()

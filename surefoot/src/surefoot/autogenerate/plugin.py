@@ -17,6 +17,9 @@ from surefoot.version_table import VersionTable
 NAME = "surefoot.objects"
 EXCLUDE = "surefoot_exclude"
 MANAGES = "surefoot_manages"
+# The options of the project itself, before they are composed.
+PROJECT = "surefoot_project"
+ALEMBICS = "alembic.autogenerate.*"
 _HOOKS = "surefoot.autogenerate.hooks"
 
 
@@ -41,7 +44,7 @@ def configure_options(
 
     return {
         # Alembic's comparison of checks by name stays off: ours compares conditions.
-        "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
+        "autogenerate_plugins": [NAME],
         "compare_type": True,
         "compare_server_default": True,
         "include_name": include_name,
@@ -50,6 +53,7 @@ def configure_options(
         "template_args": {"page": _LazyTexts()},
         EXCLUDE: excluded,
         MANAGES: tuple(manages),
+        PROJECT: {},
     }
 
 

@@ -49,8 +49,7 @@ def enable_trigger(trigger: kinds.Trigger) -> str:
 
 def validate(constraint: kinds.Constraint) -> str:
     """The statement that validates a constraint."""
-    table, name = quoted(constraint.table), quoted(constraint.name)
-    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
+    return f"ALTER TABLE {quoted(constraint.table)} VALIDATE CONSTRAINT {quoted(constraint.name)}"
 
 
 def described(key: Key, item: SchemaObject) -> str:

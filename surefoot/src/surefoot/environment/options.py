@@ -37,7 +37,7 @@ class Treatment:
 
 def treatment(name: str, value: object = _UNKNOWN) -> Treatment:
     """The treatment of an option; of one that only another value refuses, by its value."""
-    found = _TREATMENTS.get(name, _OTHERS)
+    found = _TREATMENTS.get(name, _OURS if name.startswith("surefoot_") else _OTHERS)
     is_accepted = value is None or (value is not _UNKNOWN and value == found.accepted)
     if found.word == "refused" and is_accepted:
         return Treatment("heard", "it is so in any case")
@@ -53,6 +53,8 @@ def refuse(options: Mapping[str, Any]) -> None:
             raise ConfigurationInvalid(where, f"give it as Environment({found.argument}=…)")
         if found.word == "refused":
             raise ConfigurationInvalid(where, found.note)
+        if name == "template_args" and "page" in (value or ()):
+            raise ConfigurationInvalid(where, f"page: {_OURS.note}")
 
 
 def _refused(note: str, accepted: Any = _UNKNOWN) -> Treatment:
@@ -152,6 +154,6 @@ _TREATMENTS: Mapping[str, Treatment] = {
         ("as_sql", "destination_rev", "dont_mutate", "fn", "purge", "revision_context", "script",
          "starting_rev"), _COMMANDS
     ),
-    **dict.fromkeys(("migration", "surefoot_exclude", "surefoot_manages"), _OURS),
+    "migration": _OURS,
     **dict.fromkeys(("mssql_batch_separator", "oracle_batch_separator"), _OTHER_SERVER),
 }  # fmt: skip

@@ -35,7 +35,7 @@ from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.environment import after_revision, fast_path, history, options, place
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
-from surefoot.environment.composition import compared
+from surefoot.environment.composition import applied, compared, shared, written
 from surefoot.errors import (
     FileNotWritable,
     LoopAlreadyRunning,
@@ -71,20 +71,19 @@ def run(environment: Environment, project: Project) -> None:
         raise FileNotWritable(named, "the file system, or its mode, forbids it")
     after_revision.register(environment, project)
     compat.install()
-    config, shared = context.config, _shared(project)
+    config, given = context.config, shared(environment, project)
     if context.is_offline_mode():
-        context.configure(url=DIALECT_URL, literal_binds=True, **shared)
-        _write_sql(project, shared, _limits(environment, config))
+        _write_sql(environment, project, given)
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
         history.history(config, script, environment.opened_engine, project.version_table)
     elif writes and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
         context.script.get_heads()  # an error of a file is a sentence here, and not afterwards
-        context.configure(url=DIALECT_URL, as_sql=True, **shared, **compared(environment, project))
+        context.configure(url=DIALECT_URL, as_sql=True, **given, **compared(environment, project))
         context.run_migrations()
     else:
-        online = Online(environment, project, shared, _limits(environment, config))
+        online = Online(environment, project, given, _limits(environment, config))
         if (connection := config.attributes.get("connection")) is not None:
             refuse_other_drivers(connection, 'Config.attributes["connection"]')
             online.on(connection)
@@ -96,20 +95,21 @@ def run(environment: Environment, project: Project) -> None:
             asyncio.run(_connect(online, signals=True))
 
 
-def _write_sql(project: Project, shared: Mapping[str, Any], limits: Limits) -> None:
+def _write_sql(environment: Environment, project: Project, given: Mapping[str, Any]) -> None:
     """Write the SQL of a command. On failure: the errors of OfflineScript."""
-    given = context.get_context().opts
-    function, script = given["fn"], given["script"]
+    given = {"url": DIALECT_URL, **given, **written(environment)}
+    context.configure(**given)
+    opts = context.get_context().opts
+    function, script = opts["fn"], opts["script"]
     named = command_name(context.config), getattr(context.config.cmd_opts, "revision", None)
     typed = " ".join(["alembic", *filter(None, named), "--sql"])
-    written = OfflineScript(project, kind_of(function), typed, limits)
+    limits = _limits(environment, context.config)
+    offline = OfflineScript(project, kind_of(function), typed, limits)
     context.configure(
-        url=DIALECT_URL,
-        literal_binds=True,
-        fn=written.steps(function, script),
-        on_version_apply=written.on_version_apply,  # type: ignore[arg-type]  # by keyword
-        migration=written,
-        **shared,
+        fn=offline.steps(function, script),
+        on_version_apply=applied(environment, offline.on_version_apply),  # type: ignore[arg-type]  # several
+        migration=offline,
+        **given,
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -120,17 +120,6 @@ def _limits(environment: Environment, config: Config) -> Limits:
     bounds: Limits = config.attributes.get("limits") or environment.resolved_limits()
     wait_s = config.attributes.get("services_wait_s")
     return bounds if wait_s is None else replace(bounds, services_wait_s=wait_s)
-
-
-def _shared(project: Project) -> dict[str, Any]:
-    """The options of `context.configure` for every command. On failure: ModelsNotImportable."""
-    models = project.models()
-    return {
-        "target_metadata": models[0] if len(models) == 1 else list(models) or None,
-        "version_table": project.version_table.name,
-        "version_table_schema": project.version_table.schema,
-        "transaction_per_migration": True,
-    }
 
 
 async def _connect(online: Online, *, signals: bool) -> None:
@@ -240,7 +229,7 @@ class Online:
             context.configure(
                 connection=connection,
                 fn=recorded(function, script, recorder, migration),
-                on_version_apply=migration.on_version_apply,  # type: ignore[arg-type]  # by keyword
+                on_version_apply=applied(self.environment, migration.on_version_apply),  # type: ignore[arg-type]  # several
                 migration=migration,
                 **compat.CREATES_NOTHING,
                 **self.shared,
