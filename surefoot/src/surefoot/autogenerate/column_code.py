@@ -61,12 +61,20 @@ def type_code(type_: str, collation: str | None, catalog: Catalog) -> Code | Non
     return Code(f"postgresql.{base.upper()}()") if type_ in _DIALECT else None
 
 
+def type_of(column: Column, catalog: Catalog) -> Code | None:
+    """The type of a column as the project spells it, or as `type_code` does."""
+    spelled = catalog.spelled.get(Key("column", f"{column.table}.{column.name}"))
+    if spelled is not None:
+        return Code(spelled)
+    return type_code(column.type, column.collation, catalog)
+
+
 def column_code(column: Column, catalog: Catalog, *, serial: bool | None = None) -> Code | None:
     """The column for `op.create_table` and `op.add_column`; None where its type has no code.
 
     Of a column in the primary key of a new table, `serial` is whether SQLAlchemy shall number it.
     """
-    kind = type_code(column.type, column.collation, catalog)
+    kind = type_of(column, catalog)
     if kind is None:
         return None
     made = []

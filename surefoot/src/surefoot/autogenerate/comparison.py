@@ -40,6 +40,8 @@ class Comparison:
     temporary: Catalog = field(default_factory=lambda: Catalog({}))
     # How many objects of the database no model claims and nothing changes, by kind.
     left: Mapping[str, int] = field(default_factory=dict)
+    # The imports that the project's spelling of types needs.
+    imports: frozenset[str] = frozenset()
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
     # Whether a table in use is changed in steps that block it for a short time only.

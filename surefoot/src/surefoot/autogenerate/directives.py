@@ -39,7 +39,10 @@ def edit(
     upgrade = cast("ops.UpgradeOps", script.upgrade_ops)
     downgrade = cast("ops.DowngradeOps", script.downgrade_ops)
     changes = [each for each in upgrade.ops if isinstance(each, Change)]
-    there, back = _Shown(), _Shown()
+    known: dict[str, Any] = {"sa": sqlalchemy, "postgresql": postgresql}
+    for each in upgrade.info["comparison"].imports:
+        exec(each, known)  # noqa: S102 - as the revision will have it
+    there, back = _Shown(known), _Shown(known)
     upgrade.ops[:] = there.show([each.ops for each in changes])
     downgrade.ops[:] = back.show([each.undo for each in reversed(changes)])
     for hook in hooks:
@@ -64,7 +67,9 @@ class _Made:
 class _Shown:
     """One direction of a revision as Alembic's operations."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[str, Any]) -> None:
+        # The names that a revision has.
+        self._known = known
         # The place of an operation, the one that stands behind it, and its code.
         self._of: dict[int, tuple[int, MigrateOperation, MigrateOperation, str]] = {}
 
@@ -72,7 +77,7 @@ class _Shown:
         shown: list[MigrateOperation] = []
         for number, each in enumerate(of):
             for operation in each:
-                made = _alembics(operation)
+                made = _alembics(operation, self._known)
                 self._of[id(made)] = number, operation, made, _code(made)
                 table = getattr(made, "table_name", None)
                 if table is None or isinstance(made, _WHOLE):
@@ -148,13 +153,12 @@ class _Recorder(Operations):
         self.made = operation
 
 
-def _alembics(operation: MigrateOperation) -> MigrateOperation:
+def _alembics(operation: MigrateOperation, known: dict[str, Any]) -> MigrateOperation:
     """The operation of Alembic that a call makes; any other as it is."""
     if not isinstance(operation, Call) or not hasattr(Operations, operation.name):
         return operation
     op = _Recorder(_offline())
-    known = {"op": op, "sa": sqlalchemy, "postgresql": postgresql}
-    eval(operation.spelled(), known)  # noqa: S307 - code of our own, with values as literals
+    eval(operation.spelled(), {**known, "op": op})  # noqa: S307 - code of our own, with literals
     if isinstance(op.made, ops.CreateTableOp):
         op.made.columns = list(op.made.columns)  # as those that Alembic makes
     is_alembics = type(op.made).__module__.startswith("alembic.")

@@ -22,6 +22,7 @@ from sqlalchemy import NestedTransaction
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import phase
@@ -37,6 +38,7 @@ from surefoot.autogenerate.renames import (
     following,
     parse_renames,
 )
+from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
@@ -230,13 +232,22 @@ def _ids(context: MigrationContext) -> list[str]:
     return [each.revision for each in script.walk_revisions()][::-1]
 
 
+def _imports(changes: Iterable[Change], comparison: Comparison) -> set[str]:
+    """The imports of a revision that has a type as the project spells it."""
+    calls = (op for each in changes for op in (*each.ops, *each.undo) if isinstance(op, Call))
+    written = "".join(call.spelled() for call in calls)
+    has_some = any(text in written for text in comparison.models.spelled.values())
+    return set(comparison.imports) if has_some else set()
+
+
 def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps, ids: Sequence[str]
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
     first, before = str(script.rev_id), None
     changes = cast("list[Change]", operations.ops)
-    planned = plan(changes, operations.info["comparison"], operations.info["diff"])
+    comparison: Comparison = operations.info["comparison"]
+    planned = plan(changes, comparison, operations.info["diff"])
     for number, each in enumerate(planned):
         later = next_number([*ids, first], number) or f"{first}_{number + 1}"
         identifier = later if number else first
@@ -246,6 +257,7 @@ def _planned(
         made = ops.MigrationScript(
             rev_id=identifier,
             message=each.title or script.message,
+            imports=_imports(each.changes, comparison),
             upgrade_ops=upgrade,
             downgrade_ops=downgrade,
             head=script.head if before is None else before,

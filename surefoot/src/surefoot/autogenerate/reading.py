@@ -1,18 +1,18 @@
 """Reads both sides of a comparison: the database, and the models in a schema of their own."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from weakref import WeakKeyDictionary
 
-import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from sqlalchemy import MetaData, text
 
 from surefoot.autogenerate.comparison import Comparison, is_replaced, temporary_name
+from surefoot.autogenerate.filters import Filters
+from surefoot.autogenerate.plugin import PROJECT
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.grants import granted
@@ -50,8 +50,10 @@ def compare(
             help="leave the schema out: the tables are compared in another one",
         )
     tables = [table for table in context.sorted_tables if table.schema is None]
-    excluded = {*exclude, context.migration_context.version_table, *_hidden(context, tables)}
-    tables = [table for table in tables if table.name not in excluded]
+    excluded = {*exclude, context.migration_context.version_table}
+    declared = {table.name: table for table in tables if table.name not in excluded}
+    filters = Filters(context, context.opts.get(PROJECT, {}), declared)
+    excluded.update(filters.tables(frozenset(excluded)))
     database = snapshot(connection, schema, exclude=excluded, privileges=True)
     try:
         rename = partial(rename_to_temporary, database)
@@ -67,54 +69,19 @@ def compare(
             error.message,
         )
         return
-    models, left = with_unclaimed(models, database, manages)
-    hidden = set(_hidden_columns(context, tables, database))
+    models, left = with_unclaimed(filters.applied(models, database), database, manages)
+    spelled = dict(filters.spelled())
     _made[context] = Comparison(
-        _without(hidden, database.declarable()),
-        _without(hidden, models.declarable()),
+        database.declarable(),
+        replace(models.declarable(), spelled=spelled),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
         {key: granted(key, database, models) for key in models.objects if key in database.objects},
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
-        temporary,
+        replace(temporary, spelled=spelled),
         left,
+        frozenset(context.imports),
     )
-
-
-def _hidden(context: AutogenContext, tables: Iterable[sa.Table]) -> Iterator[str]:
-    """The tables that the project's `include_name` and `include_object` leave out."""
-    for table in tables:
-        if not context.run_object_filters(table, table.name, "table", False, None):
-            yield table.name
-    assert context.inspector is not None
-    for name in context.inspector.get_table_names():
-        seen = context.run_name_filters(name, "table", {"schema_name": None})
-        table = sa.Table(name, MetaData())
-        if not (seen and context.run_object_filters(table, name, "table", True, None)):
-            yield name
-
-
-def _hidden_columns(
-    context: AutogenContext, tables: Iterable[sa.Table], database: Catalog
-) -> Iterator[Key]:
-    declared = {Key("column", f"{t.name}.{c.name}"): c for t in tables for c in t.columns}
-    for key, column in declared.items():
-        if not context.run_object_filters(column, column.name, "column", False, None):
-            yield key
-    shared = {key.name.rpartition(".")[0] for key in declared}
-    for key, found in database.each(Column):
-        if key not in declared and found.table in shared:
-            there: sa.Column[Any] = sa.Column(found.name)
-            sa.Table(found.table, MetaData(), there)
-            of: Any = {"table_name": found.table, "schema_name": None}
-            seen = context.run_name_filters(found.name, "column", of)
-            if not (seen and context.run_object_filters(there, there.name, "column", True, None)):
-                yield key
-
-
-def _without(hidden: Collection[Key], catalog: Catalog) -> Catalog:
-    objects = {key: item for key, item in catalog.objects.items() if key not in hidden}
-    return replace(catalog, objects=objects)
 
 
 def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:

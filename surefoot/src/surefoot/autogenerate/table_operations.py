@@ -9,6 +9,7 @@ from surefoot.autogenerate.column_code import (
     column_sql,
     serial_sequence,
     type_code,
+    type_of,
 )
 from surefoot.autogenerate.object_operations import inline_code
 from surefoot.autogenerate.rendering import Call, Code, set_default, sql, text_code
@@ -94,7 +95,7 @@ def retype(
     column: Column, catalog: Catalog, using: str | None, *, default: bool
 ) -> list[MigrateOperation]:
     """Gives a column its type, and its default where that is asked for."""
-    kind = type_code(column.type, column.collation, catalog)
+    kind = type_of(column, catalog)
     on = column.table, column.name
     if kind is None:
         alter = f"ALTER TABLE {quoted(on[0])} ALTER COLUMN {quoted(on[1])} TYPE {column.type}"

@@ -52,6 +52,8 @@ class Catalog:
     uses: Mapping[Key, frozenset[Key]] = field(default_factory=dict, compare=False)
     # Where owners were read: objects of this role have no `owner`.
     owner: str | None = field(default=None, compare=False)
+    # The types of columns as a project spells them in Python, where it does.
+    spelled: Mapping[Key, str] = field(default_factory=dict, compare=False)
     # The further schemas of a project, by name.
     others: Mapping[str, Catalog] = field(default_factory=dict)
 

@@ -82,12 +82,14 @@ class Environment:
     # The kinds of object, such as "views" and "functions", of which the models are the whole truth:
     # autogenerate drops those that no model claims, and leaves them alone otherwise.
     manages: Collection[str] = ()
-    # Filters of autogenerate, as Alembic defines them; tables of Surefoot are always left out.
+    # Filters of autogenerate, as Alembic defines them. They are asked first; tables of Surefoot and
+    # of `exclude` are left out in any case.
     include_name: Callable[..., bool] | None = None
     include_object: Callable[..., bool] | None = None
     # Tables that belong neither to a model nor to a revision.
     exclude: Collection[str] = ()
-    # Further options of `context.configure`, such as include_schemas.
+    # Further options of `context.configure`: environment.options says how each is treated. Of two
+    # callables for one question the project's is asked first.
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:

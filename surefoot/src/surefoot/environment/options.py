@@ -82,12 +82,12 @@ _TREATMENTS: Mapping[str, Treatment] = {
     # Autogenerate and `alembic check`.
     "include_name": Treatment(
         "composed",
-        "it decides first; the version table, the ledger and `exclude` are left out after it",
+        "it decides; the version table, the ledger and `exclude` are left out in any case",
         "include_name",
     ),
     "include_object": Treatment(
         "composed",
-        "it decides first; the version table, the ledger and `exclude` are left out after it",
+        "it decides; the version table, the ledger and `exclude` are left out in any case",
         "include_object",
     ),
     "include_schemas": Treatment(
@@ -108,7 +108,9 @@ _TREATMENTS: Mapping[str, Treatment] = {
         "defaults differ, and its None leaves it to them",
     ),
     "render_item": Treatment(
-        "composed", "its text is written; where it gives False, PostgreSQL's type or definition is"
+        "composed",
+        "its text for the type of a column is written, and PostgreSQL's type where it gives False; "
+        "it is asked for other items where Alembic renders them: in other schemas",
     ),
     "user_module_prefix": Treatment(
         "heard",

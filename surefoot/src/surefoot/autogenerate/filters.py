@@ -1,0 +1,185 @@
+"""The project's filters and comparisons, asked as Alembic asks them, for the default schema.
+
+    include_name      every table, column, index and key of the database, by its name
+    include_object    tables and columns; indexes and keys that differ
+    compare_type      columns of both sides whose types differ; so compare_server_default
+
+Nobody is asked of Surefoot's own tables. An object that is left out stays as the database has it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy.exc import NoSuchTableError
+
+from surefoot.autogenerate.comparison import temporary_name
+from surefoot.catalog import Catalog, Key, SchemaObject
+from surefoot.catalog.kinds import Column, Constraint, Index, table_of
+
+# As Alembic calls them.
+_KINDS = {
+    "index": "index",
+    "unique": "unique_constraint",
+    "foreign key": "foreign_key_constraint",
+}
+_Item = sa.Column[Any] | sa.Index | sa.Constraint
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The callables of one project, and the tables as its models declare them."""
+
+    context: AutogenContext
+    given: Mapping[str, Any]
+    declared: Mapping[str, sa.Table]
+
+    def tables(self, exclude: Collection[str]) -> Iterator[str]:
+        """The tables that are left out beside these."""
+        assert self.context.inspector is not None
+        there = {*self.context.inspector.get_table_names()} - {*exclude}
+        for name in sorted(there | {*self.declared}):
+            ours = self.declared.get(name)
+            theirs = self._reflected(name) if name in there and self._asks_objects else None
+            if (name in there and not self._sees(name, "table")) or not self._includes(
+                name, "table", ours, theirs
+            ):
+                yield name
+
+    def applied(self, models: Catalog, database: Catalog) -> Catalog:
+        """The models with what is left out, and what is not compared, as the database has it."""
+        objects, uses = dict(models.objects), dict(models.uses)
+        for key in self._left_out(models, database):
+            if key in database.objects:
+                objects[key] = database.objects[key]
+                uses[key] = database.uses.get(key, frozenset())
+            else:
+                for gone in {key, *models.users_of(key)}:
+                    objects.pop(gone, None)
+        for key, column in models.each(Column):
+            if (found := database.find(Column, key)) and key in objects:
+                objects[key] = self._compared(key, column, found)
+        return replace(models, objects={key: objects[key] for key in sorted(objects)}, uses=uses)
+
+    def spelled(self) -> Iterator[tuple[Key, str]]:
+        """The types of columns as `render_item` spells them, also under a temporary name."""
+        render = self.given.get("render_item", lambda *_: False)
+        for table in self.declared.values():
+            for column in table.columns:
+                text = render("type", column.type, self.context)
+                if text is not False:
+                    for name in (column.name, temporary_name(column.name)):
+                        yield Key("column", f"{table.name}.{name}"), text
+
+    def _left_out(self, models: Catalog, database: Catalog) -> Iterator[Key]:
+        for key in sorted({*models.objects, *database.objects}):
+            before, after = database.objects.get(key), models.objects.get(key)
+            item = after or before
+            table, kind = table_of(item) or "", _kind(item)
+            if kind is None or table not in self.declared or item is None:
+                continue
+            if before is not None and not self._sees(item.name, kind, table):
+                yield key
+            elif self._asks_objects and (kind == "column" or before != after):
+                ours = after and _member(self.declared[table], after)
+                theirs = before and _member(self._reflected(table), before)
+                if (ours is not None or theirs is not None) and not self._includes(
+                    item.name, kind, ours, theirs
+                ):
+                    yield key
+
+    def _compared(self, key: Key, column: Column, found: Column) -> Column:
+        """The column with the type and the default of the database, where they are not compared."""
+        if (column.type, column.collation) != (found.type, found.collation):
+            types: Callable[..., Any] = lambda theirs, ours: (theirs.type, ours.type)  # noqa: E731
+            if self._ignores("compare_type", key, column, types):
+                column = replace(column, type=found.type, collation=found.collation)
+        if column.default != found.default:
+            defaults: Callable[..., Any] = lambda theirs, ours: (  # noqa: E731
+                found.default, ours.server_default, column.default
+            )  # fmt: skip
+            if self._ignores("compare_server_default", key, column, defaults):
+                column = replace(column, default=found.default)
+        return column
+
+    def _ignores(
+        self, name: str, key: Key, column: Column, arguments: Callable[..., tuple[Any, ...]]
+    ) -> bool:
+        given = self.given.get(name, True)
+        if not callable(given):
+            return not given
+        ours = _member(self.declared.get(column.table), column)
+        theirs = _member(self._reflected(column.table), column)
+        if ours is None or theirs is None:
+            return False
+        said = given(self.context.migration_context, theirs, ours, *arguments(theirs, ours))
+        return said is not None and not said
+
+    @property
+    def _asks_objects(self) -> bool:
+        return "include_object" in self.given
+
+    def _sees(self, name: str, kind: str, table: str | None = None) -> bool:
+        if "include_name" not in self.given:
+            return True
+        parents = {"schema_name": None, "schema_qualified_table_name": table or name}
+        if table is not None:
+            parents["table_name"] = table
+        return bool(self.given["include_name"](name, kind, parents))
+
+    def _includes(self, name: str, kind: str, ours: Any, theirs: Any) -> bool:
+        """The answer for an object of the models, or of the database where they have none."""
+        if not self._asks_objects:
+            return True
+        item, other = (theirs, None) if ours is None else (ours, theirs)
+        return bool(self.given["include_object"](item, name, kind, ours is None, other))
+
+    @cached_property
+    def _metadata(self) -> sa.MetaData:
+        return sa.MetaData()
+
+    def _reflected(self, name: str | None) -> sa.Table | None:
+        """A table of the database as SQLAlchemy reflects it; None where it cannot."""
+        assert self.context.inspector is not None
+        if name is None:
+            return None
+        if name not in self._metadata.tables:
+            table = sa.Table(name, self._metadata)
+            try:
+                self.context.inspector.reflect_table(table, include_columns=None)
+            except NoSuchTableError:
+                self._metadata.remove(table)
+                return None
+        return self._metadata.tables[name]
+
+
+def _kind(item: SchemaObject | None) -> str | None:
+    """The kind of an object by Alembic's names; None where Alembic asks nobody."""
+    if isinstance(item, Column):
+        return "column"
+    if isinstance(item, Index):
+        return _KINDS["index"]
+    return _KINDS.get(item.type) if isinstance(item, Constraint) else None
+
+
+def _member(table: sa.Table | None, item: SchemaObject) -> _Item | None:
+    """The column, index or key of a table that has the name of an object.
+
+    A key without a name of its own is known by the one that PostgreSQL gives it.
+    """
+    if table is None:
+        return None
+    members: Iterable[Any] = table.constraints
+    if isinstance(item, Column | Index):
+        members = table.columns if isinstance(item, Column) else table.indexes
+    return next((each for each in members if item.name in _names(each)), None)
+
+
+def _names(member: Any) -> tuple[str, ...]:
+    if member.name is not None:
+        return (str(member.name),)
+    columns = "_".join(column.name for column in member.columns)
+    return tuple(f"{member.table.name}_{columns}_{end}" for end in ("key", "fkey"))
