@@ -124,7 +124,7 @@ async def test_a_file_that_sends_something_else_does_not_go_on(
     past.add(f"{FIRST}\n{BLOCK}\nop.execute('SELECT 1/0')")
     assert (await past.run()).code == 4
     past.chain.path("0002").write_text(
-        past.chain.path("0002").read_text().replace("TABLE a (id int)", "TABLE z (id int)")
+        past.chain.path("0002").read_text().replace("TABLE a (id int)", "TABLE another (id int)")
     )
     past.chain.lock(baseline=["0002"])
     done = await past.run()
