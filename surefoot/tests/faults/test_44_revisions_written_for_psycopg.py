@@ -82,6 +82,13 @@ BODIES = {
         "t, n, obj_description('p'::regclass), extract(year FROM tz)",
         ("z", "-5", "it's 100%", "2024"),
     ),
+    "values that are false in Python": (
+        f"{BIND}run('''INSERT INTO p (i, j, t) SELECT 1, jsonb_build_array(:a, :b, :c), :d\n"
+        "WHERE :e IS NULL''', a=0, b=False, c='', d='', e=None)\n"
+        "run('UPDATE p SET i = 2 WHERE :e IS NULL', e=None)",
+        "i, j, t",
+        ("2", '[0, false, ""]', ""),
+    ),
     "a tuple": (
         f"{BIND}run('INSERT INTO p (i) SELECT n FROM generate_series(1, 3) n WHERE n IN :x', "
         "x=(1, 2))",
@@ -148,5 +155,84 @@ async def test_a_revision_runs_as_under_psycopg2(
     result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
     assert result.code == 0, result.err
     text = ", ".join(f"({column})::text" for column in columns.split(", "))
-    found = await watcher.fetchrow(f"SELECT {text} FROM p ORDER BY id DESC")
-    assert tuple(found or ()) == expected
+    rows = await watcher.fetch(f"SELECT {text} FROM p ORDER BY id DESC")
+    assert tuple(rows[0]) == expected
+
+
+async def test_a_commit_among_statements_is_not_sent(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Nor is anything after it, and nothing of the revision is kept."""
+    chain.add(TABLE)
+    chain.add("op.execute('INSERT INTO p (i) VALUES (1); COMMIT; INSERT INTO p (i) VALUES (2)')")
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 4, result.err
+    assert "0002 ends its transaction by itself" in result.err
+    assert "kept of 0002: nothing" in result.err
+    assert await watcher.fetchval("SELECT count(*) FROM p") == 0
+
+
+FAILING = {
+    "a table that is not there": ("INSERT INTO gone VALUES (:x)", "1", "42P01"),
+    "a value that no type takes": ("INSERT INTO p (d) VALUES (:x)", "'no date'", "22007"),
+    "a value without a literal": ("INSERT INTO p (a) VALUES (:x)", "object()", "expected"),
+    "a type that is wrong for every driver": ("SELECT CAST(:x AS int) + p FROM p", "'1'", "42883"),
+}
+
+
+@pytest.mark.parametrize(("sql", "value", "says"), FAILING.values(), ids=FAILING)
+async def test_a_failure_is_that_of_the_server(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    sql: str,
+    value: str,
+    says: str,
+) -> None:
+    """The transaction is aborted, as without the attempt, and nothing is kept."""
+    chain.add(TABLE)
+    chain.add(f"op.execute('INSERT INTO p (i) VALUES (1)')\n{BIND}run({sql!r}, x={value})")
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 4, result.err
+    assert says in result.err
+    assert "kept of 0002: nothing" in result.err
+    assert await watcher.fetchval("SELECT count(*) FROM p") == 0
+
+
+ENGINE = """
+import os
+from sqlalchemy import URL, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from surefoot import Environment
+
+url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://")
+Environment(metadata=[], engine=lambda: {made}).run()
+"""
+
+
+async def test_an_engine_of_the_project_takes_them_too(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Its connections are asyncpg's own."""
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(ENGINE.format(made="create_async_engine(url)"))
+    chain.add(TABLE)
+    for name in ("several statements", "texts for other types", "rows of the format of psycopg"):
+        chain.add(BODIES[name][0])
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 0, result.err
+    assert await watcher.fetchval("SELECT count(*) FROM p") == 4
+
+
+async def test_a_synchronous_engine_is_refused_by_name(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """With the line that works."""
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(ENGINE.format(made="create_engine(url)"))
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code == 2
+    assert "Traceback" not in result.err
+    assert "a synchronous engine of asyncpg cannot run migrations" in result.err
+    assert "give its URL: Environment(database=engine.url)" in result.err

@@ -228,3 +228,30 @@ async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) ->
     (detach,) = (await bench.of(good)).trace.statements
     assert detach.locks == {"events": "SHARE UPDATE EXCLUSIVE", "events_2020": "ACCESS EXCLUSIVE"}
     assert not detach.transactional
+
+
+async def test_each_statement_of_a_text_is_traced(bench: Bench, tmp_path: Path) -> None:
+    """Also one whose values are sent as literals; what was only tried, or not sent, is none."""
+    body = (
+        "    run = lambda sql, **values: op.get_bind().execute(sa.text(sql), values)\n"
+        "    op.execute('CREATE TABLE t (d date, m jsonb); UPDATE tags SET kind = kind')\n"
+        "    run('INSERT INTO t (d) VALUES (:d)', d='2020-01-02')\n"
+        "    run('INSERT INTO t (d) VALUES (CAST(:d AS date))', d='2020-01-02')\n"
+        "    run('SELECT :n IS NULL', n=None)\n"
+        "    op.get_bind().connection.cursor().execute('DROP TABLE t; SELECT 1')\n"
+    )
+    text = FILE.format(body=body, number=1, former=0)
+    (tmp_path / "1.py").write_text(
+        text.replace("from alembic", "import sqlalchemy as sa\nfrom alembic", 1)
+    )
+    linted = await bench.lint([tmp_path / "1.py"])
+    assert [s.sql for s in linted.trace.statements] == [
+        "CREATE TABLE t (d date, m jsonb)",
+        "UPDATE tags SET kind = kind",
+        "INSERT INTO t (d) VALUES ('2020-01-02')",
+        "INSERT INTO t (d) VALUES (CAST('2020-01-02' AS date))",
+        "SELECT NULL IS NULL",
+        "DROP TABLE t",
+        "SELECT 1",
+    ]
+    assert not any(s.error for s in linted.trace.statements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from surefoot.compat.asyncpg import (
     MigratingConnection,
     UnpreparedStatement,
     observe,
+    was_not_sent,
 )
 from surefoot.connect.database import Role
 from surefoot.run.question import ask
@@ -80,6 +82,38 @@ async def test_statements_and_a_query_are_one_message(database: Database, role: 
 
     async with engine(database.access, role) as made, made.connect() as connection:
         assert await connection.run_sync(asked) == ["ä\\", None, None, ""]
+
+
+async def test_several_statements_are_not_prepared_but_the_last(database: Database) -> None:
+    """A raw cursor is answered by the last of them."""
+    connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)
+    statement = await connection.prepare(
+        "CREATE TEMPORARY TABLE t (id int); SELECT count(*) FROM t"
+    )
+    assert await statement.fetchval() == 0
+    await connection.close()
+
+
+async def test_the_driver_says_whether_it_has_sent_anything(database: Database) -> None:
+    """By the severity that errors of the server have, and by its own words."""
+    connection = await asyncpg.connect(database.url)
+    await connection.execute("CREATE TEMPORARY TABLE t (id int, d date)")
+    insert, checked = "INSERT INTO t (d) VALUES ($1)", "INSERT INTO t VALUES ($1 / 0)"
+    right, wrong = (datetime.date(2020, 1, 1),), ("2020-01-01",)
+    found: list[bool] = []
+    for send in (
+        lambda: connection.execute(insert, *wrong),
+        lambda: connection.execute("CREATE TEMPORARY TABLE u ()", 1),
+        lambda: connection.executemany(insert, [wrong, right]),
+        lambda: connection.executemany(insert, [right, wrong]),
+        lambda: connection.execute(checked, 1),
+        lambda: connection.execute("SELECT $1::text::date", "nonsense"),
+    ):
+        with pytest.raises((asyncpg.DataError, asyncpg.InterfaceError)) as refused:
+            await send()
+        found.append(was_not_sent(refused.value))
+    assert found == [True, True, True, False, False, False]
+    await connection.close()
 
 
 async def test_every_message_that_runs_sql_is_observed(database: Database) -> None:

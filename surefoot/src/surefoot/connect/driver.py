@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -47,33 +45,19 @@ async def is_typed(connection: asyncpg.Connection[asyncpg.Record], query: str) -
 
     An open transaction goes on as before. A failure for another reason counts as accepted.
     """
-    inside = connection.is_in_transaction()
+    inside, typed = connection.is_in_transaction(), True
     if inside:
         await connection.execute(TRIAL)
     try:
         # Not as a MigratingConnection does, which runs all but the last of several statements.
         await asyncpg.Connection.prepare(connection, query, name="")
     except asyncpg.SyntaxOrAccessError as error:
+        typed = error.sqlstate not in _UNTYPED
         if inside:
             await connection.execute(f"ROLLBACK TO {TRIAL}")
-        return error.sqlstate not in _UNTYPED
-    finally:
-        if inside and not connection.is_closed():
-            with suppress(asyncpg.InFailedSQLTransactionError):
-                await connection.execute(f"RELEASE {TRIAL}")
-    return True
-
-
-def was_not_sent(error: BaseException | None) -> bool:
-    """Whether asyncpg itself has refused the parameters of a statement, or those of the first set.
-
-    Of many sets it sends the ones before the one that it refuses.
-    """
-    if isinstance(error, asyncpg.DataError):
-        # An error of the server has its severity.
-        many = re.search(r" in element #(\d+) of executemany", str(error))
-        return "severity" not in vars(error) and (many is None or many[1] == "0")
-    return isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects")
+    if inside:
+        await connection.execute(f"RELEASE {TRIAL}")
+    return typed
 
 
 async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:

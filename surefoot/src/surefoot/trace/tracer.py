@@ -19,9 +19,9 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.compat.asyncpg import observe
+from surefoot.compat.asyncpg import observe, was_not_sent
 from surefoot.connect import sender
-from surefoot.connect.driver import TRIAL, was_not_sent
+from surefoot.connect.driver import TRIAL
 from surefoot.trace.executed_lines import ExecutedLines
 from surefoot.trace.lock_probe import LockProbe
 from surefoot.trace.recording import CUT, recorded, skipped
