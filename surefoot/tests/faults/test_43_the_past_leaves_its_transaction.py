@@ -34,6 +34,17 @@ ENDS = {
 }
 
 
+VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id'::regclass"
+
+
+def once(folder: Path, end: str) -> str:
+    """The code of an end that comes in the first run only."""
+    return (
+        f"import os, pathlib\nonce = pathlib.Path({str(folder / 'once')!r})\n"
+        f"if not once.exists():\n    once.touch()\n    {end}"
+    )
+
+
 async def names(watcher: asyncpg.Connection) -> list[str]:
     """The tables and indexes, without those of the library."""
     rows = await watcher.fetch(
@@ -99,11 +110,7 @@ async def test_it_goes_on_where_it_was_left(
     past: Past, watcher: asyncpg.Connection, tmp_path: Path, end: str
 ) -> None:
     """Changes that are kept are not sent again; those that were not committed are."""
-    once = tmp_path / "once"
-    half = (
-        f"import os, pathlib\nonce = pathlib.Path({str(once)!r})\n"
-        f"if not once.exists():\n    once.touch()\n    {end}"
-    )
+    half = once(tmp_path, end)
     past.add(f"{FIRST}\n{BLOCK}\n{SECOND}\n{half}\nop.execute('CREATE TABLE c (id int)')")
     first = await past.run()
     assert first.code != 0
@@ -132,6 +139,137 @@ async def test_a_file_that_sends_something_else_does_not_go_on(
     assert "0002 left its transaction in a run that failed (changes that are kept: 2)" in done.err
     assert "ops adopt 0002 --reason" in done.err
     assert await names(watcher) == ["a", "a_id", "t"]
+
+
+async def test_an_index_that_failed_is_built_again(past: Past, watcher: asyncpg.Connection) -> None:
+    """A failed build is no change that is kept, and it leaves an invalid index."""
+    past.add(
+        "op.execute('INSERT INTO t VALUES (1), (1)')\nop.get_bind().commit()\n"
+        "with op.get_context().autocommit_block():\n"
+        "    op.execute('CREATE UNIQUE INDEX CONCURRENTLY t_id ON t (id)')"
+    )
+    first = await past.run()
+    assert "kept of 0002: its first change, and perhaps the next" in first.err
+    assert await watcher.fetchval(VALID) is False
+    await watcher.execute("DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t)")
+    second = await past.run()
+    assert second.code == 0, second.err
+    assert await watcher.fetchval(VALID) is True
+    assert await watcher.fetchval("SELECT count(*) FROM t") == 1
+
+
+async def test_settings_of_the_session_are_sent_again(
+    past: Past, watcher: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """A table goes to the schema that the revision has set before."""
+    past.add(
+        "op.execute('CREATE SCHEMA other')\nop.execute('SET search_path = other, public')\n"
+        f"{FIRST}\n{BLOCK}\n{once(tmp_path, ENDS['an error'])}\n{SECOND}"
+    )
+    assert (await past.run()).code == 4
+    done = await past.run()
+    assert done.code == 0, done.err
+    assert await watcher.fetchval("SELECT to_regclass('other.b')::text") == "other.b"
+
+
+# The first deadlock is that of the commit: whatever was sent before it is gone.
+FAILING_COMMIT = """
+op.execute('CREATE TABLE a (id int)')
+op.execute('CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN '
+           "IF nextval('s') < 2 THEN RAISE deadlock_detected; END IF; RETURN NULL; END $$")
+op.execute('CREATE CONSTRAINT TRIGGER c AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED '
+           'FOR EACH ROW EXECUTE FUNCTION f()')
+op.execute('INSERT INTO t VALUES (1)')
+op.get_bind().commit()
+op.execute('CREATE TABLE b (id int)')
+"""
+
+
+async def test_a_commit_that_failed_has_kept_nothing(
+    past: Past, watcher: asyncpg.Connection
+) -> None:
+    """Its row in the ledger is gone with it, and the next attempt sends all."""
+    await watcher.execute("CREATE SEQUENCE s")
+    past.add(FAILING_COMMIT.strip())
+    done = await past.run()
+    assert done.code == 0, done.err
+    assert "BLOCKED" in done.err
+    assert await names(watcher) == ["a", "b", "t"]
+    assert await watcher.fetchval("SELECT count(*) FROM t") == 1
+
+
+# Sent again, they would change something a second time, or give other rows.
+NOT_AGAIN = {
+    "a block": "op.execute('DO $$ BEGIN INSERT INTO t VALUES (1); END $$')",
+    "RETURNING": "op.get_bind().exec_driver_sql('INSERT INTO t VALUES (1) RETURNING id').scalar()",
+    "a temporary table": "op.execute('CREATE TEMP TABLE x AS SELECT 1')",
+}
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("change", NOT_AGAIN.values(), ids=NOT_AGAIN)
+async def test_it_does_not_go_on_where_that_is_not_known(
+    past: Past, watcher: asyncpg.Connection, tmp_path: Path, change: str
+) -> None:
+    """Nothing is sent a second time."""
+    past.add(f"{change}\n{FIRST}\n{BLOCK}\n{once(tmp_path, ENDS['an error'])}\n{SECOND}")
+    assert (await past.run()).code == 4
+    rows = await watcher.fetchval("SELECT count(*) FROM t")
+    done = await past.run()
+    assert "0002 left its transaction in a run that failed" in done.err
+    assert await names(watcher) == ["a", "a_id", "t"]
+    assert await watcher.fetchval("SELECT count(*) FROM t") == rows
+
+
+async def test_a_query_that_writes_fails_the_second_time(
+    past: Past, watcher: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """Queries are sent again, in a session that is read-only until the last change that is kept."""
+    await watcher.execute("CREATE SEQUENCE s")
+    past.add(
+        "op.execute(\"SELECT nextval('s')\")\n"
+        f"{FIRST}\n{BLOCK}\n{once(tmp_path, ENDS['an error'])}\n{SECOND}"
+    )
+    assert (await past.run()).code == 4
+    done = await past.run()
+    assert "cannot execute nextval() in a read-only transaction" in done.err
+    assert await watcher.fetchval("SELECT last_value FROM s") == 1
+    assert await names(watcher) == ["a", "a_id", "t"]
+
+
+async def test_a_kill_outside_of_a_transaction_is_not_known(
+    past: Past, watcher: asyncpg.Connection
+) -> None:
+    """Whether the statement was done is in no row."""
+    past.add(
+        "import os, threading\n"
+        "threading.Timer(0.5, lambda: os.kill(os.getpid(), 9)).start()\n"
+        "with op.get_context().autocommit_block():\n"
+        "    op.execute('INSERT INTO t SELECT 1 FROM pg_sleep(30)')"
+    )
+    assert (await past.run()).code != 0
+    done = await past.run()
+    assert "0002 left its transaction in a run that failed (changes that are kept: 0)" in done.err
+    assert await watcher.fetchval("SELECT count(*) FROM t") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("op.execute(\"PREPARE TRANSACTION 'x'\")", "commits-by-itself"),
+        ("op.get_bind().engine.connect()", "connects-by-itself"),
+    ],
+)
+async def test_nothing_of_it_may_be_out_of_sight(
+    past: Past, watcher: asyncpg.Connection, body: str, code: str
+) -> None:
+    """A prepared transaction and a second connection are refused as after the baseline."""
+    past.chain.lock(baseline=["0001"])
+    assert (await past.run()).code == 0
+    past.add(f"{FIRST}\n{body}")
+    done = await past.run()
+    assert f"REFUSED [{code}]  0002" in done.err
+    assert await names(watcher) == ["t"]
 
 
 async def test_a_lock_that_is_not_free_is_tried_again(

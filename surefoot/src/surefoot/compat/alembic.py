@@ -85,14 +85,10 @@ def create_version_table_once(ctx: MigrationContext) -> None:
 
 
 def renew_transaction(ctx: MigrationContext) -> None:
-    """Commit whatever is open on its connection, and begin the transaction of a revision anew."""
-    connection = ctx.connection
-    if connection is None:
+    """Begin a transaction for the running revision, whose own has ended."""
+    if ctx.connection is None:
         raise RuntimeError("there is no connection")
-    connection.commit()
-    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-        connection.execution_options(isolation_level=connection.default_isolation_level)
-    ctx._transaction = connection.begin()
+    ctx._transaction = ctx.connection.begin()
 
 
 class _Rows(HeadMaintainer):

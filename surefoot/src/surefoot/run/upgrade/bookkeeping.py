@@ -32,9 +32,9 @@ class Bookkeeping:
         self._revisions: Sequence[Revision] = ()
         # The ledger's rows in force when the run began, and whether it told of any revision.
         self._read: Sequence[Row] = ()
-        # The revisions that are taken as they are; what is kept of those that this run has begun.
+        # The revisions that are taken as they are; whether one has left rows about it in this run.
         self._past: frozenset[str] = frozenset()
-        self._kept: dict[PlannedRevision, str] = {}
+        self._has_left = False
         self._in_force: dict[str, Row] = {}
         self._was_used = False
 
@@ -148,13 +148,16 @@ class Bookkeeping:
             return None
 
         def write(kept: str) -> None:
-            self._kept[about] = kept
+            self._has_left = True
             self.append(about.revision, about.direction, "started", error=kept)
 
-        return PastRevision(about.revision, self._kept.get(about) or self._begun(about), write)
+        return PastRevision(self._connection, about.revision, self._begun(about), write)
 
     def _begun(self, about: PlannedRevision) -> str | None:
-        """The last row about an attempt of a run before that did not end."""
+        """The text of the last row about an attempt that did not end."""
+        if self._has_left:
+            # A row of this run may have been rolled back with its transaction.
+            self._read = self._ledger.rows(self._connection)
         for row in reversed([row for row in self._read if row.revision == about.revision]):
             if row.outcome in TELLING or row.direction != about.direction:
                 return None

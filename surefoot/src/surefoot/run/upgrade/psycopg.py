@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from surefoot.compat.asyncpg import was_not_sent
@@ -22,6 +22,7 @@ from surefoot.compat.sqlalchemy import await_only, raise_as
 from surefoot.connect import sender
 from surefoot.connect.driver import is_typed
 from surefoot.quoting import several
+from surefoot.run.listeners import listening
 from surefoot.run.upgrade.literals import as_psycopg2, filled
 
 _NUMBERED = re.compile(r"\$\d")
@@ -41,19 +42,12 @@ class Psycopg:
     def spoken(self) -> Iterator[None]:
         """Take what psycopg takes, for a block. Begin it before others listen to statements."""
         connection = self._connection
-        before = (connection, "before_cursor_execute", self._before)
-        event.listen(*before, retval=True)
-        listeners: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        with listening(
+            (connection, "before_cursor_execute", self._before),
             (connection.engine, "do_execute", self._execute),
             (connection.engine, "do_executemany", self._execute_many),
-        )
-        for listener in listeners:
-            event.listen(*listener)
-        try:
+        ):
             yield
-        finally:
-            for listener in (before, *listeners):
-                event.remove(*listener)
 
     def _before(
         self,

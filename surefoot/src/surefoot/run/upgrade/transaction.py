@@ -1,8 +1,7 @@
 """RevisionTransaction supervises the transaction of the running revision.
 
-It listens to SQLAlchemy's events. Each statement is counted, and the observer hears of it. Its
-lock timeout follows from its class and from the locks that the transaction has: beside one that
-readers or writers wait for, all further waits together are no longer than one may be.
+It listens to SQLAlchemy's events. Each statement is counted, the observer hears of it, and
+LockTimeout bounds its wait.
 Refused are a commit before the revision's own rows are written, a rollback, a second connection,
 and any statement next to a step that runs outside the transaction. A statement that shows by its
 first word that it ends the transaction is not sent. For all others the server is asked, by the id
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from surefoot.compat.alembic import renew_transaction
@@ -25,12 +24,13 @@ from surefoot.connect import sender
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import without_comments
+from surefoot.run.listeners import listening
 from surefoot.run.question import ask
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
-from surefoot.run.upgrade.past import NOTHING_SENT, PastRevision
+from surefoot.run.upgrade.past import NOTHING_SENT, PastRevision, end_autocommit
 
 # What a server has to say of a transaction, where the run is to end.
 ANSWER_S = 1.0
@@ -56,10 +56,9 @@ class RevisionTransaction:
         self._recorder.statements = 0
         self._run.observer.attempt_begins()
         self.lock_timeout.reset()
-        # Whether the revision has left its transaction for a step that needs that.
-        self.outside = False
-        # Whether that step has begun, and whether it is done; only the rows about it may follow.
-        self._stepping = self._stepped = False
+        # Whether it has left its transaction for a step that needs that, which has begun, which is
+        # done: only the rows about it may follow.
+        self.outside = self._stepping = self._stepped = False
         # Whether it may commit: the whole revision, its rows included, is written; and whether it
         # has rolled back by itself.
         self._complete = self._rolled_back = False
@@ -73,6 +72,8 @@ class RevisionTransaction:
         with self.unobserved():
             query = "SELECT pg_current_xact_id()::text"
             self._identity = guard() if guard else ask(self._connection, query)
+            if self._past is not None:
+                self._past.begins()
         self._recorder.statements = 0
 
     def kept(self, *, lost: bool = False) -> str:
@@ -84,7 +85,7 @@ class RevisionTransaction:
         lost = lost or self._connection.invalidated
         if self._past is not None and self.has_left:
             self.roll_back()
-            return self._past.kept()
+            return self._past.kept(lost=lost)
         if self._stepping:
             return "what its step has left, which the same command repairs"
         if self.outside or self._identity is None or (lost and not self._complete):
@@ -169,24 +170,31 @@ class RevisionTransaction:
         self.lock_timeout.reset()
         with contextlib.suppress(SQLAlchemyError), self.unobserved():
             self._connection.rollback()
-            if self.has_left:
-                # It set the lock timeout of the session.
-                self.lock_timeout.restore()
+            if self._past is not None and not self._connection.invalidated:
+                end_autocommit(self._connection)
+                self._restore_settings()
+                self._past.failed()
                 self._connection.commit()
 
     def function_done(self, ctx: MigrationContext) -> None:
         """The function of the revision has run: undo what it has set, before its rows follow."""
         if self._past is not None:
             self._past.ends()
-            if self.has_left:
-                with self.unobserved():
+            if self._past.left or self._past.resumed:
+                with self.unobserved():  # the changes since the last commit are kept with the row
+                    self._past.leaves()
+                    self._connection.commit()
+                    end_autocommit(self._connection)
                     renew_transaction(ctx)
                 # The rows that follow are one transaction; nobody compares its id.
                 self._identity, self._rolled_back, self._left = None, False, False
         if not (self._rolled_back or self._is_left()):
-            guarded = self._run.limits.production
-            self._asked(*self._run.settings.restored(but_counts=guarded))
-            self.lock_timeout.reset()
+            self._restore_settings()
+
+    def _restore_settings(self) -> None:
+        guarded = self._run.limits.production
+        self._asked(*self._run.settings.restored(but_counts=guarded))
+        self.lock_timeout.reset()
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
@@ -203,29 +211,22 @@ class RevisionTransaction:
         """Follow each statement, and give each the lock timeout of its class."""
         self._task = asyncio.current_task()
         connection = self._connection
-        sent = (connection, "before_cursor_execute", self._statement_is_sent)
-        event.listen(*sent, retval=True)
-        listeners = (
+        with listening(
+            (connection, "before_cursor_execute", self._statement_is_sent),
             (connection, "after_cursor_execute", self._statement_ends),
             (connection, "commit", self._commits),
             (connection, "rollback", self._rolls_back),
             (connection.engine, "engine_connect", self._connects),
-        )
-        for listener in listeners:
-            event.listen(*listener)
-        try:
+        ):
             yield
-        finally:
-            event.remove(*sent)
-            for listener in listeners:
-                event.remove(*listener)
 
     def _statement_is_sent(
         self, _connection: Any, cursor: Any, statement: str, parameters: Any, _: Any, many: bool
     ) -> tuple[str, Any]:
-        past = None if self._own else self._past
-        if past is not None and not past.sends(statement, parameters):
-            return NOTHING_SENT, [()] if many else ()
+        if not self._own and (past := self._past) is not None:
+            with self.unobserved():
+                if not past.sends(statement, parameters):
+                    return NOTHING_SENT, [()] if many else ()
         self._statement_begins(cursor, statement)
         return statement, parameters
 
@@ -234,13 +235,11 @@ class RevisionTransaction:
             return
         self._run.interruption.check()
         running = self._recorder.running
-        if self._past is not None and _ENDS_A_TRANSACTION.match(without_comments(statement)):
-            self._leave_past()
-        elif (
-            self._past is None
-            and running is not None
-            and (_ENDS_A_TRANSACTION.match(without_comments(statement)) or self._is_left())
-        ):
+        ending = _ENDS_A_TRANSACTION.match(without_comments(statement))
+        if self._past is not None and (ending is None or "PREPARE" not in ending[0].upper()):
+            if ending is not None:
+                self._leave_past()
+        elif running is not None and (ending is not None or self._is_left()):
             raise CommitsByItself(running.revision)
         if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
@@ -257,8 +256,7 @@ class RevisionTransaction:
         self._recorder.statements += 1
         running = self._recorder.running
         if self._past is not None:
-            driver: Any = self._connection.connection.driver_connection
-            if not driver.is_in_transaction():
+            if self._past.ended():
                 self._leave_past()
         elif running is not None and self._is_left():
             self._left_at_once = True
@@ -275,9 +273,7 @@ class RevisionTransaction:
     def _connects(self, connection: Connection) -> None:
         """Another connection of the engine; the observer's are in a task of their own."""
         running = self._recorder.running
-        if self._own or self._past is not None:
-            return
-        if running is not None and asyncio.current_task() is self._task:
+        if running is not None and not self._own and asyncio.current_task() is self._task:
             connection.close()
             raise ConnectsByItself(running.revision)
 
@@ -286,15 +282,19 @@ class RevisionTransaction:
         if self._past is not None and not self._complete:
             if not self._own:
                 self._leave_past()
+                self._past.was_outside = False
             return
-        if running is not None and not self._complete and not self.outside:
+        if running is None or self.outside:
+            return
+        if not self._complete:
             # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
-        if running is not None and not self.outside:
-            # Deferred constraints are checked now, and may wait for locks.
-            self._run.observer.statement_begins(self.lock_timeout.bound_s)
+        # Deferred constraints are checked now, and may wait for locks.
+        self._run.observer.statement_begins(self.lock_timeout.bound_s)
 
     def _rolls_back(self, _connection: Connection) -> None:
         # After an error as well; then `complete` is not called.
         self._rolled_back = True
+        if self._past is not None and not self._own:
+            self._past.undone()
