@@ -81,10 +81,10 @@ class ReplaceEnumOp(StatementOperation):
         labels = ", ".join(map(literal, self.values))
         pairs = ", ".join(f"[{literal(table)}, {literal(name)}]" for table, name in self.columns)
         return (
-            "DO $replace_enum$\nDECLARE\n"
+            f"DO {BLOCK_TAG}\nDECLARE\n"
             f"    enum_name CONSTANT text := {literal(self.type_name)};\n"
             f"    labels CONSTANT text[] := ARRAY[{labels}]::text[];\n"
-            f"    pairs CONSTANT text[] := ARRAY[{pairs}]::text[];\n{_REPLACE_ENUM}$replace_enum$"
+            f"    pairs CONSTANT text[] := ARRAY[{pairs}]::text[];\n{_REPLACE_ENUM}{BLOCK_TAG}"
         )
 
 
@@ -119,6 +119,8 @@ def renamed(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, str] | Non
 
 
 # Definitions are read while the old type still has its name; run later, they mean the new type.
+# Quotes the block of op.replace_enum; rules know it by this.
+BLOCK_TAG = "$replace_enum$"
 _REPLACE_ENUM = """\
     former oid := to_regtype(quote_ident(enum_name));
     owner text;

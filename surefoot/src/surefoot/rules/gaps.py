@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from surefoot.operations.enums import BLOCK_TAG
 from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.unseen_lines import choices, given, unseen
 from surefoot.trace.statement import Statement
 
 # Of a revision; that of op.replace_enum chooses by the catalog alone.
-_BLOCK = re.compile(r"\s*DO\b(?!\s*\$replace_enum\$)", re.IGNORECASE)
+_BLOCK = re.compile(rf"\s*DO\b(?!\s*{re.escape(BLOCK_TAG)})", re.IGNORECASE)
 _TEXT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 # A choice that only refuses, or that passes an error over: there is nothing to see in it.
 _HARMLESS = re.compile(

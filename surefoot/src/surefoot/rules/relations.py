@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 
+from surefoot.operations.enums import BLOCK_TAG
 from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
 from surefoot.trace.effects import Effect
@@ -123,9 +124,10 @@ def _vacuum(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _locks_a_table(unit: TracedRevision) -> Iterator[Hit]:
-    """LOCK TABLE: in a mode that somebody waits for."""
+    """LOCK TABLE: in a mode that somebody waits for; that of op.replace_enum is of its ALTER."""
     for statement in unit.statements:
-        if _LOCKS.search(without_comments(statement.sql)):
+        sql = without_comments(statement.sql)
+        if _LOCKS.search(sql) and BLOCK_TAG not in sql:
             for table, mode in sorted(statement.shown_locks.items()):
                 if blocks_writers(mode):
                     yield Hit.at(statement, table=table, mode=mode, blocks=blocked(mode))

@@ -34,7 +34,10 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
         before = await catalog_of(target)
         for revision in revisions:
             with walk.reaches(revision):
-                await _round(walk, target, revision, before)
+                # Of several heads, the one of the revision.
+                former = revision.down[0] if revision.down else "-1"
+                back = f"{revision.id}@{former}" if tests.branches else "-1"
+                await _round(walk, target, revision, before, back)
             if revision.id not in walk.reached:
                 return walk
             before = walk.catalogs[revision.id]
@@ -48,13 +51,13 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
     return walk
 
 
-async def _round(walk: RoundTrip, target: Target, revision: Revision, before: Catalog) -> None:
+async def _round(
+    walk: RoundTrip, target: Target, revision: Revision, before: Catalog, back: str
+) -> None:
     await upgrade(target, revision.id)
     after = walk.catalogs[revision.id] = await catalog_of(target)
     try:
-        # Of several heads, this one.
-        former = revision.down[0] if revision.down else "-1"
-        await downgrade(target, f"{revision.id}@{former}")
+        await downgrade(target, back)
     except SurefootError as error:
         if isinstance(error.__cause__, NotImplementedError):
             walk.left_out[revision.id] = f"no downgrade: {error.__cause__}"
