@@ -1,9 +1,11 @@
 """Databases on the server of the run, and messages with the library's own names."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from harness.databases import Databases
 from harness.fixtures import (
     database,
     databases,
@@ -16,6 +18,7 @@ from harness.fixtures import (
     server,
     template,
 )
+from harness.generation import connected
 from surefoot.errors import names
 
 __all__ = [
@@ -39,3 +42,10 @@ def _own_names() -> Iterator[None]:
     names.use(names.Names())
     yield
     names.use(before)
+
+
+@pytest.fixture(scope="module")
+async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
+    """One database for the module; every test empties it."""
+    async with connected(databases) as connection:
+        yield connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.commands import psql, run_alembic, snapshot_of
 from harness.databases import Database, Databases, execute
-from harness.generation import Project, connected, ddl, new_metadata, on_empty
+from harness.generation import Project, ddl, new_metadata, on_empty
 from harness.processes import run
 from surefoot.catalog import difference, reading
 from surefoot.catalog.statements import create, drop
@@ -36,13 +36,6 @@ from surefoot.catalog.statements import create, drop
 WIDE = (Path(__file__).parents[1] / "integration" / "wide_schema.sql").read_text("utf-8")
 # Names of one bad kind each; others are drawn from all of these together.
 ALPHABETS = ("abcz_09", "ABé", "名🐘ß", "\"'`", " .:%$()\\", " ON ONLY ", " NOT VALID")
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture

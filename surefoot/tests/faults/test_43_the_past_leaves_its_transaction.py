@@ -275,7 +275,7 @@ async def test_nothing_of_it_may_be_out_of_sight(
 async def test_a_lock_that_is_not_free_is_tried_again(
     past: Past, watcher: asyncpg.Connection
 ) -> None:
-    """What is kept is not done a second time."""
+    """Changes that are kept are not repeated."""
     past.chain.lock(baseline=["0001"])
     assert (await past.run()).code == 0
     past.add(f"{FIRST}\n{BLOCK}\n{SECOND}\nop.execute('ALTER TABLE t ADD COLUMN n int')")

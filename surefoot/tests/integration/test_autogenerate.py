@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.databases import Databases
-from harness.generation import Project, connected, new_metadata, on_empty
+from harness.generation import Project, new_metadata, on_empty
 from integration.model_changes import CHANGES, QUICK, Change
 from surefoot.catalog import Difference, difference
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture

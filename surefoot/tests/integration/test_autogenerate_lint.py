@@ -13,7 +13,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaD
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
-from harness.generation import Project, connected, new_metadata
+from harness.generation import Project, new_metadata
 from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
@@ -25,13 +25,6 @@ from surefoot.target import Target
 INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 
 DOCUMENTED = LIBRARY / "docs" / "review.md"
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

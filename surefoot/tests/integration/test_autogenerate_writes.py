@@ -33,16 +33,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, HSTORE, ExcludeConstra
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from harness.databases import Databases, access_to
-from harness.generation import Project, connected, ddl, new_metadata, on_empty
+from harness.generation import Project, ddl, new_metadata, on_empty
 from surefoot.autogenerate import configure_options, constraints
 from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, UsageError
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture

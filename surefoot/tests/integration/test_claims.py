@@ -24,18 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.databases import Databases
-from harness.generation import Project, connected, ddl, new_metadata, on_empty
+from harness.generation import Project, ddl, new_metadata, on_empty
 from surefoot.catalog import difference
 from surefoot.catalog.claims import MANAGED, managed
 from surefoot.errors import ConfigurationInvalid
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture

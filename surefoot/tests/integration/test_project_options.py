@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from harness.databases import Databases
-from harness.generation import Project, connected, new_metadata, on_empty
+from harness.generation import Project, new_metadata, on_empty
 from surefoot.catalog import difference
 from surefoot.errors import ConfigurationInvalid, SurefootError
 
@@ -40,13 +38,6 @@ from surefoot import Environment
 given = context.config.attributes
 Environment(metadata=given.get("metadata") or (), **given.get("environment", {})).run()
 """
-
-
-@pytest.fixture(scope="module")
-async def connection(databases: Databases) -> AsyncIterator[AsyncConnection]:
-    """One database for the module; every test empties it."""
-    async with connected(databases) as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -165,7 +156,7 @@ async def test_a_rewriter_s_operations_are_written(project: Project) -> None:
     note, size = catalog.column("things", "note"), catalog.column("things", "size")
     assert note is not None
     assert note.comment == "a note"
-    # What the hook leaves alone is planned as ever: NOT NULL in three steps.
+    # The rest is planned as without the hook: NOT NULL in three steps.
     assert size is not None
     assert size.not_null
     assert len(made) == 3

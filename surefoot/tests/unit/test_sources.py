@@ -1,4 +1,4 @@
-"""What names a database: URLs of every driver, as text or as objects, and nothing else."""
+"""A database is named by a URL of any driver, as text or as an object."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -125,7 +125,7 @@ async def test_what_is_in_the_way_of_the_measure_ends_no_run(empty_database: Dat
 
 
 async def test_alembic_never_needs_the_ledger(database: Database) -> None:
-    """Dropped, it is made anew."""
+    """The next run recreates a ledger that was dropped."""
     psql(
         database,
         "DROP TABLE alembic_version_ledger; DROP FUNCTION alembic_version_ledger_append_only",

@@ -22,7 +22,7 @@ from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.quoting import quoted
 
 Operations = Sequence[MigrateOperation]
-# What a step of the swap does, and its way back.
+# The text about a step of the swap, and about its way back.
 _Pair = tuple[Operations, Operations]
 
 

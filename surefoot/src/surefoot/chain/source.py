@@ -28,7 +28,7 @@ _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 @dataclass(frozen=True)
 class Source:
-    """What the text of a file says."""
+    """The names and the checksum of a file, from its text."""
 
     # The names that it binds; `...` is a value that only shows when the file runs.
     names: Mapping[str, object]
@@ -53,7 +53,7 @@ def source_files(*folders: Path, recursive: bool = False) -> list[Path]:
 
 
 def source_of(path: Path, source: bytes) -> Source:
-    """What a file with these bytes says. On failure: RevisionsBroken, RunsNothing."""
+    """The content of a file with these bytes. On failure: RevisionsBroken, RunsNothing."""
     try:
         tree = ast.parse(source, filename=str(path))
     except (SyntaxError, ValueError, RecursionError) as error:

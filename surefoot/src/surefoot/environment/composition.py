@@ -47,7 +47,7 @@ def written(environment: Environment) -> dict[str, Any]:
 
 
 def applied(environment: Environment, ours: Callable[..., None]) -> tuple[Callable[..., None], ...]:
-    """What is called after each revision, in its transaction: the project's, then the ledger."""
+    """The callbacks after each revision, in its transaction: the project's, then the ledger's."""
     return (*to_list(_heard(environment).get("on_version_apply"), []), ours)
 
 

@@ -57,7 +57,7 @@ class Forecast:
     statistics: Statistics
     # Whether the scratch database had a copy of the target's schema, or that of the revisions.
     copied: bool = False
-    # What follows from a scratch server of another major version.
+    # The consequences of a scratch server of another major version.
     mismatch: str | None = None
     # The error of a revision on the scratch database; later revisions were not traced.
     stopped_by: SurefootError | None = None

@@ -12,7 +12,7 @@ from typing import Any
 # How a revision asks for the dialect, and what else it may be.
 _DIALECT = re.compile(r"(dialect|dialect_?name|(dialect|engine)\.name)$", re.IGNORECASE)
 _DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
-# What a revision asks for outside of its file.
+# Calls that read something outside of the file of the revision.
 _OUTSIDE = re.compile(
     r"\b(?:environ|getenv|argv|get_x_argument|gethostname|server_version\w*)\b"
     r"|\b(?:execute|exec_driver_sql|scalars?|inspect|exists|is_file)\("

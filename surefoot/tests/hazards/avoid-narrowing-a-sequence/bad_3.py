@@ -1,4 +1,4 @@
-"""Make the sequence anew."""
+"""Recreate the sequence."""
 
 from alembic import op
 

@@ -32,7 +32,7 @@ from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
 from surefoot.run.upgrade.past import NOTHING_SENT, PastRevision, end_autocommit
 
-# What a server has to say of a transaction, where the run is to end.
+# The time for a server to answer about a transaction, where the run is to end.
 ANSWER_S = 1.0
 _ENDS_A_TRANSACTION = re.compile(
     r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
