@@ -226,3 +226,27 @@ async def test_lint_and_plan_stop_at_a_lock_that_no_run_accepts(
     (finding,) = found["findings"]
     assert (finding["path"], finding["allow"]) == ("alembic/revisions.lock", None)
     assert found["revisions"] == 0
+
+
+async def test_lint_leaves_the_past_alone_unless_it_is_named(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Without arguments it judges what comes after the baseline."""
+    chain.add(*TABLE)
+    chain.add(*INDEX)
+    chain.lock(baseline=["0002"])
+    url = empty_database.url
+    nothing = await launcher.surefoot(chain, "lint", url=url)
+    assert (nothing.code, nothing.out, nothing.err) == (
+        0,
+        "",
+        "no revision after the baseline: nothing to lint\n",
+    )
+    named = await launcher.surefoot(chain, "lint", "0002", url=url)
+    assert (named.code, "[require-concurrent-index]" in named.out) == (1, True), named.err
+    chain.add(INDEX[0].replace("t_a", "t_b"), INDEX[1].replace("t_a", "t_b"), lock=False)
+    chain.lock(baseline=["0002"])
+    new = await launcher.surefoot(chain, "lint", url=url)
+    assert (new.code, "in 1 revision" in new.err) == (1, True), new.err
+    assert "0003_change.py" in new.out
+    assert "0002_change.py" not in new.out

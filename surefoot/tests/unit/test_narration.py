@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from surefoot.run.events import (
+    Adopted,
     AheadAccepted,
     BackupStarted,
     Blocked,
@@ -64,6 +65,10 @@ BLOCKED = Blocked("0002", (BLOCKER,), 1, 30.0, "lock timeout", is_outside_transa
         (
             AheadAccepted("shop", ("0003",), ("0002",)),
             ["OK  shop is ahead of this build: 0003 leaves what 0002 needs. Nothing to do."],
+        ),
+        (
+            Adopted("shop", ("0002",), 2),
+            ["ADOPT  shop: the ledger begins at 0002, with 2 revisions as adopted"],
         ),
         (
             MutexBusy(MutexHolder(41, "migrate@pod", 63.0, "select ?"), 4.0, 300.0),

@@ -63,7 +63,9 @@ def command(
     json_: bool,
     format_: str | None,
 ) -> None:
-    """Run REVISIONS (all by default) on a scratch database, and show what would hurt.
+    """Run REVISIONS on a scratch database, and show what would hurt.
+
+    By default these are all revisions after the baseline of revisions.lock.
 
     The rules are those for the PostgreSQL of the database, if it answers, else of the scratch
     server. [tool.surefoot.lint] in pyproject.toml sets levels; an option goes before it.

@@ -77,8 +77,8 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
         locked = project.locked()
         in_database, rows = asyncio.run(_read(database, project.version_table))
         at = position(locked, in_database, applied(rows), has_ledger=was_used(rows))
-        if at.state != "current":
-            return None
+        if at.state != "current" or (in_database and not was_used(rows)):
+            return None  # without a ledger, it has to begin
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:

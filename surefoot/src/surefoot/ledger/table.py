@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from surefoot.errors import LedgerAltered, LedgerEdited, RowsHidden
+from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
+from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
 from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.writer import actor, storable
 from surefoot.quoting import literal
@@ -180,9 +182,18 @@ class Ledger:
         return True
 
     def create(self, connection: Connection) -> None:
-        """Create the table. The caller holds the migration mutex, so no other run does the same."""
-        for statement in self.creation():
-            connection.exec_driver_sql(statement)
+        """Create the table. The caller holds the migration mutex, so no other run does the same.
+
+        On failure: PermissionMissing.
+        """
+        try:
+            for statement in self.creation():
+                connection.exec_driver_sql(statement)
+        except DBAPIError as error:
+            if sqlstate(error) != PERMISSION_MISSING:
+                raise
+            url, why = connection.engine.url, f"{describe(error)}, so there is no {self.name}"
+            raise PermissionMissing(url.username or "", url.database or "", why) from error
 
     def creation(self) -> tuple[str, ...]:
         return tuple(part.format(**self.names) for part in (_CREATE, _GUARD, _TRIGGER))

@@ -52,6 +52,15 @@ class AheadAccepted:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """There was no ledger: it begins where the version table is, with so many revisions."""
+
+    database: str
+    found: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
 class MutexBusy:
     """Another run has the mutex; this one waits."""
 
@@ -125,6 +134,7 @@ Event = (
     | RevisionDone
     | Finished
     | AheadAccepted
+    | Adopted
     | MutexBusy
     | ServicesWaiting
     | StatementWaiting

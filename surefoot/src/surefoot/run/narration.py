@@ -40,11 +40,8 @@ def lines(event: Event) -> Iterator[str]:
             yield f"  {number} of {total}  {label}  {duration(revision.duration_s)}"
         case events.Finished():
             yield _finished(event)
-        case events.AheadAccepted(database, found, expected):
-            yield (
-                f"OK  {database} is ahead of this build: {_names(found)} leaves what "
-                f"{_names(expected)} needs. Nothing to do."
-            )
+        case events.AheadAccepted() | events.Adopted():
+            yield _found(event)
         case events.MutexBusy():
             yield from _mutex_busy(event)
         case events.StatementWaiting(running_s, blockers):
@@ -88,6 +85,17 @@ def _finished(event: events.Finished) -> str:
         if event.back is None:
             rest = f"It was at {_names(report.before)}"
     return f"OK  {len(report.steps)} {done} in {took}. {rest}"
+
+
+def _found(event: events.AheadAccepted | events.Adopted) -> str:
+    found = _names(event.found)
+    if isinstance(event, events.Adopted):
+        number = "1 revision" if event.count == 1 else f"{event.count} revisions"
+        return f"ADOPT  {event.database}: the ledger begins at {found}, with {number} as adopted"
+    return (
+        f"OK  {event.database} is ahead of this build: {found} leaves what "
+        f"{_names(event.expected)} needs. Nothing to do."
+    )
 
 
 def _mutex_busy(event: events.MutexBusy) -> Iterator[str]:

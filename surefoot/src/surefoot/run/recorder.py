@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 
-from surefoot.run.events import AheadAccepted, Finished, Listen, RevisionDone, Started
+from surefoot.run.events import Adopted, AheadAccepted, Finished, Listen, RevisionDone, Started
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 
 
@@ -21,7 +21,7 @@ class Recorder:
         # Of the running revision, for its row in the ledger.
         self.statements = 0
         self.attempts = 1
-        self._is_ahead = False
+        self._is_ahead = self._is_adopted = False
         self._started_s = self._step_started_s = time.monotonic()
 
     def begin(self, before: tuple[str, ...], plan: Sequence[PlannedRevision]) -> None:
@@ -53,6 +53,12 @@ class Recorder:
         )
         self.after = planned.after
         self.listen(RevisionDone(self.steps[-1], len(self.steps), len(self.plan)))
+
+    def adopt(self, found: tuple[str, ...], count: int) -> None:
+        """The ledger begins with so many revisions; a further attempt does not say it again."""
+        if not self._is_adopted:
+            self._is_adopted = True
+            self.listen(Adopted(self.database, found, count))
 
     def accept_ahead(self, expected: Collection[str]) -> None:
         """A newer build migrated the database, and this build works with the result."""

@@ -76,7 +76,9 @@ class Bookkeeping:
         self._agree(locked, found, rows)
         if not rows and self._ledger.was_dropped(self._connection):
             self._tell_lost("the next run that changes something creates it again")
-        return True
+            return True
+        # Where no ledger was ever, it begins here.
+        return was_used(rows)
 
     def open(self, revisions: Sequence[Revision], *, inhabited: bool) -> None:
         """Compare the ledger with the version table and the revisions; nothing is written.
@@ -184,10 +186,16 @@ class Bookkeeping:
         known = {r.id: r.sha256 for r in self._revisions if r.id in below}
         return known == {identifier: row.checksum for identifier, row in self._in_force.items()}
 
+    def begin(self, ctx: MigrationContext) -> None:
+        """Let the ledger begin where an upgrade finds nothing else to do. As `prepare`."""
+        is_upgrade = self._run.command == "upgrade"
+        if is_upgrade and heads_of(self._connection, self._version_table) and self.prepare(ctx):
+            self._connection.commit()
+
     def prepare(self, ctx: MigrationContext) -> bool:
         """Create version table and ledger where they are missing, in the current transaction.
 
-        False where nothing was written.
+        False where nothing was written. On failure: PermissionMissing.
         """
         connection = self._connection
         ensure_version_table(ctx)
@@ -200,16 +208,19 @@ class Bookkeeping:
         if exists and (tells or not below):
             written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
             return bool(connection.exec_driver_sql(written).scalar())
-        adopted = ", ".join(r.id for r in self._revisions if r.id in below) or "nothing"
+        taken = [revision for revision in self._revisions if revision.id in below]
+        adopted = ", ".join(revision.id for revision in taken) or "nothing"
+        is_lost = exists or self._ledger.was_dropped(connection)
         if exists:
             self._tell_lost(f"it gets {adopted} as adopted", "has no row of a revision")
-        elif self._ledger.was_dropped(connection):
+        elif is_lost:
             self._tell_lost(f"it is created again, with {adopted} as adopted")
         if not exists:
             self._ledger.create(connection)
-        for revision in self._revisions:
-            if revision.id in below:
-                self.append(revision.id, "upgrade", "adopted")
+        for revision in taken:
+            self.append(revision.id, "upgrade", "adopted")
+        if taken and not is_lost:
+            self._run.recorder.adopt(tuple(sorted(heads(taken))), len(taken))
         return True
 
     def _tell_lost(self, what_follows: str, why: str = "was dropped") -> None:

@@ -175,8 +175,7 @@ class Migration:
     ) -> None:
         """Alembic has chosen the steps; the guards look at them before anything is written.
 
-        Version table and ledger are then created in the transaction of the first revision.
-
+        Version table and ledger are then created, in the transaction of the first revision.
         On failure: LedgerContradicted, MixedRevision, CommitsByItself, ServicesAlive, StampRefused,
         RevisionUnsafe, BackupMissing, BackupFailed.
         """
@@ -187,6 +186,7 @@ class Migration:
         is_right = set(self._recorder.before) == set(after) and self._bookkeeping.agrees(after)
         is_stamp = run.command == "stamp" and not plan and not is_right
         if not plan and not is_stamp:
+            self._bookkeeping.begin(ctx)
             return
         kept = None if self._guarded else self._guard(plan, after)
         self._guarded = True
