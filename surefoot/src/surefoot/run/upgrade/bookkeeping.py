@@ -13,11 +13,11 @@ from surefoot.errors.names import arguments, command
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
-from surefoot.ledger.table import TELLING, Entry, Ledger, Row, applied, was_used
+from surefoot.ledger.table import Entry, Ledger, Row, applied, was_used
 from surefoot.run.events import Warned
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
-from surefoot.run.upgrade.past import PastRevision
+from surefoot.run.upgrade.past import PastRevision, last_attempt
 
 HEADS = ("head", "heads")
 
@@ -160,12 +160,7 @@ class Bookkeeping:
         if self._has_left:
             # A row of this run may have been rolled back with its transaction.
             self._read = self._ledger.rows(self._connection)
-        for row in reversed([row for row in self._read if row.revision == about.revision]):
-            if row.outcome in TELLING or row.direction != about.direction:
-                return None
-            if row.outcome == "started":
-                return row.error
-        return None
+        return last_attempt(self._read, about.revision, about.direction)
 
     def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
         """On failure: LedgerContradicted, where the plan has a revision that is in force."""

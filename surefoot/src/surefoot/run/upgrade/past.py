@@ -8,12 +8,13 @@ until the last change that is kept: one that would write a second time fails.
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection
 
 from surefoot.errors import PartlyApplied
+from surefoot.ledger.table import TELLING, Row
 from surefoot.operations.lock_class import without_comments
 from surefoot.quoting import literal
 from surefoot.run.upgrade.outcome import NOTHING
@@ -44,6 +45,16 @@ _ROW = re.compile(r"left its transaction; changes that are kept: (\d+) \((\w+)\)
 _UNKNOWN = "unknown"
 # Sent in place of a change that is kept.
 NOTHING_SENT = "SELECT WHERE false"
+
+
+def last_attempt(rows: Iterable[Row], revision: str, direction: str) -> str | None:
+    """The text of the last row about an attempt, in this direction, that did not end."""
+    for row in reversed([row for row in rows if row.revision == revision]):
+        if row.outcome in TELLING or row.direction != direction:
+            return None
+        if row.outcome == "started":
+            return row.error
+    return None
 
 
 class PastRevision:
