@@ -141,6 +141,23 @@ async def test_a_chain_of_hashes_gets_a_hash(
     assert newest != "121699507575"
 
 
+async def test_the_columns_of_the_ledger_are_aligned(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """Whatever the length of an id."""
+    chain.add("pass", identifier="1", down="")
+    chain.add("pass", identifier="121699507574", down="1")
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 0, done.err
+    listed = await launcher.surefoot(chain, "ledger", url=empty_database.url)
+    header, *lines = listed.out.splitlines()
+    assert len(lines) == 3
+    for column in ("WHEN", "REVISION", "TOOK", "BY"):
+        at = header.index(column)
+        assert [line[at - 1] for line in lines] == [" "] * 3, listed.out
+        assert " " not in [line[at] for line in lines], listed.out
+
+
 async def test_a_lock_of_nothing_is_said(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -1,5 +1,6 @@
 """`surefoot ledger`: print the ledger."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -10,6 +11,8 @@ from surefoot.cli.project import json_option, on_target, project
 from surefoot.ledger.table import Ledger, Row
 from surefoot.run.report import duration
 from surefoot.target import Target
+
+_HEADER = ("ID", "WHEN (UTC)", "OUTCOME", "DIRECTION", "REVISION", "TOOK", "BY")
 
 
 @click.command(name="ledger")
@@ -33,10 +36,12 @@ def command(json_: bool, last: int | None) -> None:
         listed = [asdict(row) for row in shown]
         output.answer_json({"schema_version": 1, "database": name, "rows": listed})
         return
-    if rows:
-        output.answer("  ID  WHEN (UTC)        OUTCOME   DIRECTION  REVISION  TOOK      BY")
+    cells = [_HEADER, *map(_cells, shown)] if shown else []
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if shown:
+        output.answer(_line(_HEADER, widths))
     for row in shown:
-        output.answer(_line(row))
+        output.answer(_line(_cells(row), widths))
         said = "error" if row.outcome == "failed" else "note"
         for label, told in (("reason", row.reason), (said, row.error)):
             if told:
@@ -46,12 +51,17 @@ def command(json_: bool, last: int | None) -> None:
     )
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> tuple[str, ...]:
     when = f"{row.finished_at:%Y-%m-%d %H:%M}" if row.finished_at else ""
     actor = row.actor or {}
     by = f"{actor.get('os_user', '?')}@{actor.get('host', '?')}"
-    done = f"{row.outcome:<8}  {row.direction:<9}  {row.revision:<8}"
-    return f"{row.id:>4}  {when:<16}  {done}  {duration(row.duration_s):<8}  {by}"
+    done = (row.outcome, row.direction, row.revision, duration(row.duration_s))
+    return (str(row.id), when, *done, by)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    number, *texts = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join([number.strip().rjust(widths[0]), *texts]).rstrip()
 
 
 async def _read(target: Target) -> tuple[str, tuple[Row, ...]]:
