@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests installation all-tests soak locks clean
+.PHONY: help run test test-all lint types tests installation all-tests soak fuzz locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ SEED  ?=
 soak: $(VENV)/.ready  ## Disturb runs of random revisions in random ways (CASES=300 SEED=…)
 	cd surefoot/tests && $(abspath $(BIN))/python -m soak --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
+# Pairs of models by chance, for autogenerate.
+SEEDS ?= 200
+
+fuzz: $(VENV)/.ready  ## Take random changes of models up, down and up (SEEDS=200 SEED=…)
+	cd surefoot/tests && $(abspath $(BIN))/python -m fuzz --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. Then every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.
 PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python3.14 \
@@ -58,12 +64,13 @@ PYTHONS    = $(shell for p in python3.10 python3.11 python3.12 python3.13 python
                  2>/dev/null; done | sort -u -t= -k1,1)
 PG_MAJORS := $(sort 16 17 $(patsubst /usr/lib/postgresql/%/bin/initdb,%,$(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
-test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, and a soak
+test-all: lint types  ## The tests on every Python and every PostgreSQL that is here, a soak and a fuzz
 	@set -e; for python in $(PYTHONS); do echo "== Python $$python"; \
 	    $(MAKE) --no-print-directory all-tests PYTHON=$${python#*=} VENV=.venv-$${python%=*}; done
 	@set -e; for major in $(PG_MAJORS); do echo "== PostgreSQL $$major"; \
 	    SUREFOOT_TEST_PG_MAJOR=$$major $(MAKE) --no-print-directory all-tests; done
 	@$(MAKE) --no-print-directory soak CASES=300
+	@$(MAKE) --no-print-directory fuzz SEEDS=200
 
 # `make locks UPGRADE=` keeps every version that still fits. surefoot is a folder here, not a release.
 UPGRADE ?= --upgrade

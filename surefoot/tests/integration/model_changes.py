@@ -1046,6 +1046,22 @@ def inherited_table_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def columns_of_an_inherited_table_changed(m: MetaData, new: bool) -> None:
+    """Those of its parent change along; SQLAlchemy declares only its own."""
+    Table(
+        "z_parent",
+        m,
+        Column("id", Integer, primary_key=True),
+        Column("n", Text, nullable=new),
+        Column("kept", String(20 if new else 10), server_default="b" if new else "a"),
+        *([Column("added", Integer)] if new else [Column("gone", Date)]),
+        Column("twice", Integer, Computed("id * 3" if new else "id * 2")),
+    )
+    ddl(m, f"CREATE TABLE a_child (size {'bigint' if new else 'integer'}) INHERITS (z_parent)")
+    ddl(m, f"COMMENT ON COLUMN a_child.id IS '{'new' if new else 'old'} of the child'")
+
+
+@change
 def constraint_that_is_not_valid_added(m: MetaData, new: bool) -> None:
     made = [ForeignKey("things.id", postgresql_not_valid=True)] if new else []
     things(m, Column("up", BigInteger, *made))

@@ -38,14 +38,16 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
         key = Key("column", f"{table}.{name}")
         if key in diff.recreated_columns or key not in models.objects:
             continue
-        if key not in database.objects:
+        if comparison.is_inherited(key):
+            yield from _commented(comparison, key)
+        elif key not in database.objects:
             yield from _added(comparison, key)
         else:
             yield from _altered(comparison, diff, key)
     for name in reversed(database.column_order.get(table, ())):
         key = Key("column", f"{table}.{name}")
         gone = key in database.objects and key not in models.objects
-        if gone and key not in diff.recreated_columns:
+        if gone and not (key in diff.recreated_columns or comparison.is_inherited(key)):
             yield from _dropped(comparison, key)
 
 
@@ -125,12 +127,20 @@ def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
         else:
             do, undo = (set_default(*on, each.default) for each in (expected, found))
             yield alter("default", do, undo)
-    if "comment" in different:
-        yield alter("comment", set_comment(expected), set_comment(found))
+    yield from _commented(comparison, key)
     if "not null" in different and expected.not_null:
         yield from forbid_null(key, comparison)
     elif "not null" in different:
         yield alter("nullable", set_nullable(*on, True), set_nullable(*on, False))
+
+
+def _commented(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """Another comment; an inherited column that is new has none yet."""
+    found = comparison.followed.find(Column, key)
+    expected = comparison.models.one(Column, key)
+    if expected.comment != (found and found.comment):
+        stage, undo = (Stage.TABLES, [set_comment(found)]) if found else (Stage.STATE, [])
+        yield Change(stage, [set_comment(expected)], [*undo], "comment", key)
 
 
 def _without_default(

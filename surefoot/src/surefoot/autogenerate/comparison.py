@@ -10,7 +10,6 @@ from typing import Any
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
-from surefoot.catalog.definitions import names
 from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Routine, Table
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
@@ -66,9 +65,8 @@ class Comparison:
     def tables_in_order(self) -> list[str]:
         """The new tables, each after those that it refers to or inherits from."""
         uses: dict[Key, frozenset[Key]] = {}
-        for key, table in self.models.each(Table):
-            parents = [name for each in table.inherits or () for name in names(each)]
-            uses[key] = frozenset(Key("table", name) for name in parents)
+        for key, _ in self.models.each(Table):
+            uses[key] = frozenset(Key("table", name) for name in self.models.parents(key.name))
         for _, each in self.models.each(Constraint):
             key = Key("table", each.table)
             if referred := refers_to(each):
@@ -114,6 +112,13 @@ class Comparison:
             and found is not None
             and found.kind == "table"
         )
+
+    def is_inherited(self, key: Key) -> bool:
+        """Whether a change of the column comes along with that of a table it is inherited from."""
+        table, _, name = key.name.rpartition(".")
+        sides = self.database, self.models
+        parents = frozenset.intersection(*(side.parents(table) for side in sides))
+        return all(side.inherits(table, name, parents) for side in sides)
 
     @cached_property
     def followed(self) -> Catalog:

@@ -89,7 +89,9 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
     for key, column in models.each(Column):
         found = database.find(Column, key)
         enums = {used for used in models.uses.get(key, ()) if is_replaced(database, models, used)}
-        if found and (enums or found.type != column.type):
+        # One that is inherited is renamed with its parent's.
+        of_parent = any(models.column(each, column.name) for each in models.parents(column.table))
+        if found and not of_parent and (enums or found.type != column.type):
             table, new = quoted(column.table), quoted(temporary_name(column.name))
             if Key("column", temporary_name(key.name)) not in models.objects:
                 yield f"ALTER TABLE {table} RENAME COLUMN {quoted(column.name)} TO {new}"

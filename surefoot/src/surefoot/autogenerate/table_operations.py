@@ -37,7 +37,18 @@ def create_table(
     catalog: Catalog, name: str, inline: Sequence[Constraint]
 ) -> list[MigrateOperation]:
     """The table with its columns and these constraints."""
-    table, columns = catalog.one(Table, Key("table", name)), columns_of(catalog, name)
+    table, parents = catalog.one(Table, Key("table", name)), catalog.parents(name)
+    constraints = (Key("constraint", f"{name}.{each.name}") for each in inline)
+    needed = {used for each in constraints for used in catalog.uses.get(each, ())}
+    # A column that is declared again would not go or change along with that of the parent.
+    inherited = [
+        each
+        for each in columns_of(catalog, name)
+        if catalog.inherits(name, each.name, parents)
+        and not (each.identity or _key(each) in needed)
+    ]
+    columns = [each for each in columns_of(catalog, name) if each not in inherited]
+    remarks = [sql(statements.comment(_key(each), each)) for each in inherited if each.comment]
     in_key, serial = key_columns(inline), serials(catalog, name, inline)
     codes = [
         column_code(
@@ -59,7 +70,7 @@ def create_table(
             postgresql_partition_by=table.partition_key,
             postgresql_inherits=[n for each in table.inherits or () for n in names(each)] or None,
         )
-        return [made]
+        return [made, *remarks]
     items = [column_sql(each) for each in columns]
     items += [f"CONSTRAINT {quoted(each.name)} {each.definition}" for each in inline]
     words = ["CREATE UNLOGGED TABLE" if unlogged else "CREATE TABLE", quoted(name)]
@@ -70,6 +81,7 @@ def create_table(
     return [
         sql(" ".join(words)),
         *(sql(statements.comment(key, each)) for key, each in comments if each.comment),
+        *remarks,
     ]
 
 

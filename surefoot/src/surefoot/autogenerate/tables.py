@@ -69,6 +69,8 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
     """
     before, after = [], []
     for key in sorted(diff.recreated_columns | diff.freed_columns):
+        if comparison.is_inherited(key):
+            continue
         found = comparison.database.one(Column, key)
         table, name, drop = quoted(found.table), quoted(found.name), drop_column(found)
         back = add_column(found, comparison.database)

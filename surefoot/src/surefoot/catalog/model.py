@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from surefoot.catalog.definitions import names
 from surefoot.catalog.kinds import (
     ON_DEMAND,
     UNDECLARED,
@@ -77,6 +78,19 @@ class Catalog:
         """A column by its table and its name."""
         return self.find(Column, Key("column", f"{table}.{name}"))
 
+    def parents(self, table: str) -> frozenset[str]:
+        """The tables that a table inherits from."""
+        found = self.table(table)
+        return frozenset(name for each in (found and found.inherits) or () for name in names(each))
+
+    def inherits(self, table: str, name: str, parents: Iterable[str]) -> bool:
+        """Whether one of the parents has the column as the table has it, or neither has it.
+
+        Identities and comments are not inherited.
+        """
+        own = _heritable(self.column(table, name))
+        return any(own == _heritable(self.column(parent, name)) for parent in parents)
+
     def each(self, kind: type[Kind]) -> Iterator[tuple[Key, Kind]]:
         """The objects of a kind, by key."""
         for key, found in sorted(self.objects.items(), key=lambda item: item[0]):
@@ -129,6 +143,10 @@ class Catalog:
         listing += ([name, other.fingerprint()] for name, other in sorted(self.others.items()))
         text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest() + FINGERPRINT_METHOD
+
+
+def _heritable(column: Column | None) -> Column | None:
+    return column and replace(column, table="", comment=None, identity=None)
 
 
 def _unprinted(key: Key) -> Attributes:

@@ -1,0 +1,564 @@
+"""Pairs of models by chance: what people declare, and how they change it.
+
+pair(Random(7)) -> the model before, the model after; the same number gives the same pair
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from random import Random
+
+from fuzz.models import Declaration, Model, without
+
+TABLES = ("things", "parts", "Odd Table", "order", "größe", "per%cent", "a_table_with_" + "x" * 30)
+COLUMNS = (
+    *("size", "rank", "code", "state", "note", "Mixed Case", "user", "at", "data", "länge"),
+    *("per%", "a:b", "it's", "column_with_a_" + "y" * 30),
+)
+# A type -> defaults as SQL, and types that a value of it fits into.
+TYPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "SmallInteger": (("7", "0"), ("Integer", "BigInteger", "Numeric(12, 2)")),
+    "Integer": (("7", "-1", "1 + 2"), ("BigInteger", "Numeric(12, 2)", "Text", "SmallInteger")),
+    "BigInteger": (("0",), ("Numeric(30, 2)", "Text", "Integer")),
+    "Numeric(12, 2)": (("0", "1.50"), ("Numeric(14, 2)", "Numeric", "Text")),
+    "Double": (("0.5",), ("Text",)),
+    "Text": (
+        ("''", "'x :y'", "'it''s'", "'a\\b'", "'50%'"),
+        ("String(200)", "Text(collation='C')"),
+    ),
+    "String(20)": (("'new'", "'x :y'"), ("String(50)", "Text", "String", "String(30)")),
+    "String(50)": (("''",), ("String(80)", "Text", "String(20)")),
+    "CHAR(3)": (("'abc'",), ("CHAR(5)", "Text")),
+    "Boolean": (("true", "false"), ("Text",)),
+    "Date": (("CURRENT_DATE", "'2020-01-01'"), ("DateTime(timezone=True)", "Text")),
+    "DateTime(timezone=True)": (("now()",), ("TIMESTAMP(timezone=True, precision=3)",)),
+    "DateTime": (("'2020-01-01 10:00'",), ("DateTime(timezone=True)", "Text")),
+    "UUID": (("gen_random_uuid()",), ("Text",)),
+    "JSONB": (("'{}'", '\'{"a": "b:c"}\''), ("JSON", "Text")),
+    "LargeBinary": ((), ()),
+    "Interval": (("'1 day'",), ("Text",)),
+    "ARRAY(Integer)": (("'{}'", "ARRAY[1, 2]"), ("ARRAY(BigInteger)",)),
+    "ARRAY(Text)": (("'{}'::text[]", "ARRAY['a', 'b c']"), ()),
+    "INET": (("'127.0.0.1'",), ("CIDR", "Text")),
+    "INT4RANGE": ((), ()),
+    "Enum('a', 'b', native_enum=False, create_constraint=True, name='letter')": (
+        ("'a'",),
+        ("Enum('a', 'b', 'c', native_enum=False, create_constraint=True, name='letter')", "Text"),
+    ),
+}
+KEYS = (
+    "Column('id', Integer, primary_key=True)",
+    "Column('id', BigInteger, primary_key=True)",
+    "Column('id', Integer, Identity(), primary_key=True)",
+    "Column('id', BigInteger, Identity(always=True), primary_key=True)",
+    "Column('id', BigInteger, Identity(start=100, increment=5), primary_key=True)",
+    "Column('id', BigInteger, primary_key=True, autoincrement=False)",
+    "Column('id', UUID, primary_key=True, server_default=text('gen_random_uuid()'))",
+)
+NUMBERS = ("SmallInteger", "Integer", "BigInteger", "Numeric(12, 2)")
+TEXTS = ("Text", "String(20)", "String(50)", "CHAR(3)")
+LABELS = ("new", "paid", "sent", "A+", 'q"t', "it's", "x:y", "x,y", "größe")
+# Checks of a number, of a text.
+NUMBER_CHECKS = ("{c} >= -1", "{c} IN (-1, 0, 1, 2, 3, 4, 5, 7)", "{c} BETWEEN -5 AND 5000")
+TEXT_CHECKS = (
+    "length({c}::text) < 100",
+    "{c} <> 'zz'",
+    "{c} NOT IN ('x:y', 'z')",
+    r"{c} ~ '^(?\\:.*|[[\\:alpha\\:]]+)$' OR true",
+    "{c} <> '100%'",
+)
+DOMAINS = ("", ", check=text('VALUE <> 77')", ", default=text('5')", ", not_null=True, default='3'")
+REFERENCES = (", ondelete='CASCADE'", ", deferrable=True", ", onupdate='SET NULL'", "")
+CONDITIONS = (" > 0'", " > 5'", " * 2'", " * 3'")
+COMMENTS = (
+    "comment='Its : \\\\ \"comment\"'",
+    "comment='Another %'",
+    'comment="The table\'s: comment"',
+)
+SEQUENCES = (
+    "",
+    ", start=5",
+    ", increment=3, cycle=True",
+    ", minvalue=-5, maxvalue=900",
+    ", cache=7",
+)
+MOST_TABLES, MOST_ITEMS, MOST_EDITS = 3, 6, 4
+
+
+def pair(random: Random) -> tuple[Model, Model]:
+    """A model, and the same one after some changes."""
+    before = Generator(random)
+    before.fill()
+    after = Generator(random, before.model, before.count)
+    for _ in range(random.randint(1, MOST_EDITS)):
+        after.edit()
+    return before.model, after.model
+
+
+class Generator:
+    """Adds declarations to a model, and changes them."""
+
+    def __init__(self, random: Random, model: Model = (), count: int = 0) -> None:
+        self._random, self.model, self.count = random, [*model], count
+
+    def fill(self) -> None:
+        """Declare some of everything."""
+        for make in (self._enum, self._domain, self._sequence, self._function):
+            if self._random.random() < 0.4:
+                make()
+        for _ in range(self._random.randint(1, MOST_TABLES)):
+            self._table()
+        for _ in range(self._random.randint(1, MOST_ITEMS)):
+            self._item()
+        for make in (self._view, self._partitioned, self._inherited):
+            if self._random.random() < 0.3:
+                make()
+
+    def edit(self) -> None:
+        """One change that people make."""
+        edits: list[tuple[int, Callable[[], object]]] = [
+            (3, self._drop),
+            (3, self._column),
+            (2, self._item),
+            (4, self._changed_column),
+            (3, self._changed_enum),
+            (1, self._table),
+            (1, self._view),
+            (1, self._enum),
+            (1, self._function),
+            (2, self._changed_item),
+            (2, self._changed_key),
+            (2, self._changed_text),
+            (1, self._partitioned),
+        ]
+        weights = [weight for weight, _ in edits]
+        self._random.choices([each for _, each in edits], weights)[0]()
+
+    # -- what a model declares ---------------------------------------------------------------------
+
+    def _add(self, declaration: Declaration) -> Declaration:
+        self.model.append(declaration)
+        return declaration
+
+    def _new(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def _of(self, *facts: str) -> list[Declaration]:
+        return [each for each in self.model if {*facts} <= {*each.facts}]
+
+    def _table(self) -> None:
+        used = {each.name for each in self.model}
+        free = [each for each in TABLES if each not in used]
+        if not free:
+            return
+        name, random = self._random.choice(free), self._random
+        options = ['comment="The table\'s: comment"'] if random.random() < 0.2 else []
+        # No table refers to an unlogged one.
+        logged = ["logged"] if random.random() < 0.9 else []
+        options += [] if logged else ["prefixes=['UNLOGGED']"]
+        end = "".join(f", {each}" for each in options)
+        self._add(Declaration(name, f"Table({name!r}, m, …{end})", facts=("table", *logged)))
+        key = random.choice(KEYS)
+        self._add(Declaration(f"{name}.id", key, name, type="id", facts=("key",)))
+        for _ in range(random.randint(1, 4)):
+            self._column(name)
+
+    def _column(self, table: str | None = None) -> None:
+        random = self._random
+        tables = [each.name for each in self._of("table")]
+        if table is None and not tables:
+            return
+        table = table or random.choice(tables)
+        used = {each.name for each in self.model if each.table == table}
+        free = [each for each in COLUMNS if f"{table}.{each}" not in used]
+        if free:
+            name = f"{table}.{random.choice(free)}"
+            self._add(self._declared(name, table, self._type()))
+
+    def _type(self) -> str:
+        """A type; sometimes an enum or a domain of the model."""
+        made = self._of("type")
+        if made and self._random.random() < 0.4:
+            return self._random.choice(made).name
+        return self._random.choice(sorted(TYPES))
+
+    def _declared(self, name: str, table: str, type_: str) -> Declaration:
+        random, column = self._random, name.rpartition(".")[2]
+        types = {each.name: each for each in self._of("type")}
+        code, needs, defaults = type_, frozenset[str](), TYPES.get(type_, ((), ()))[0]
+        if type_ in types:
+            needs = frozenset({type_})
+            labels = types[type_].facts[1:]
+            defaults = [f"'{each}'" for each in labels if each.isalnum()][:1]
+            if random.random() < 0.2 and labels:
+                code, defaults = f"ARRAY({type_})", ["'{}'"]
+        options = []
+        if random.random() < 0.4:
+            options.append("nullable=False")
+        if defaults and random.random() < 0.5:
+            default = random.choice([*defaults]).replace(":", "\\:")
+            options.append(f"server_default=text({default!r})")
+        if random.random() < 0.15:
+            options.append("comment='Its : \\\\ \"comment\"'")
+        if random.random() < 0.1:
+            options.append("index=True")
+        rest = "".join(f", {each}" for each in options)
+        return Declaration(
+            name, f"Column({column!r}, {code}{rest})", table, needs, code, ("column",)
+        )
+
+    def _columns(self, *types: str) -> list[Declaration]:
+        found = self._of("column")
+        return [each for each in found if not types or each.type in types]
+
+    def _item(self) -> None:
+        """An index or a constraint."""
+        random = self._random
+        makes = (self._index, self._index, self._check, self._unique, self._key, self._computed)
+        rare = (self._exclusion, self._beside, self._composite, self._second_key, self._called)
+        random.choice((*makes, *rare))()
+
+    def _index(self) -> None:
+        random, columns = self._random, self._columns()
+        columns = [each for each in columns if each.type not in ("JSON", "LargeBinary")]
+        if not columns:
+            return
+        column = random.choice(columns)
+        name, quoted = self._new("ix_"), _quoted(column)
+        of, options = repr(_short(column)), ""
+        plain = [each for each in columns if each.table == column.table and each is not column]
+        others = [each for each in plain if each.type in NUMBERS]
+        shape, needs = random.randrange(8), {column.name}
+        if shape == 1:
+            of = f"text({quoted + ' DESC NULLS LAST'!r})"
+        elif shape == 2 and column.type in TEXTS:
+            of = f"text({f'lower({quoted})'!r})"
+        elif shape == 3 and others:
+            needs.add(others[0].name)
+            options = f", postgresql_where=text({_quoted(others[0]) + ' > 0'!r})"
+        elif shape == 4 and others:
+            needs.add(others[0].name)
+            options = f", postgresql_include=[{_short(others[0])!r}]"
+        elif shape == 5 and others:
+            needs.add(others[0].name)
+            of += f", {_short(others[0])!r}"
+        elif shape == 6 and column.type in ("JSONB", "ARRAY(Integer)", "ARRAY(Text)"):
+            options = ", postgresql_using='gin'"
+        elif shape == 7:
+            options = ", unique=True"
+        code = f"Index({name!r}, {of}{options})"
+        self._add(Declaration(name, code, column.table, frozenset(needs), facts=("item",)))
+
+    def _check(self) -> None:
+        random, columns = self._random, self._columns(*NUMBERS, *TEXTS)
+        if columns:
+            column = random.choice(columns)
+            said = NUMBER_CHECKS if column.type in NUMBERS else TEXT_CHECKS
+            condition = random.choice(said).format(c=_quoted(column).replace(":", "\\:"))
+            name = self._new("check_")
+            code = f"CheckConstraint(text({condition!r}), name={name!r})"
+            needs = frozenset({column.name})
+            self._add(Declaration(name, code, column.table, needs, facts=("item",)))
+
+    def _unique(self) -> None:
+        random = self._random
+        columns = [each for each in self._columns() if each.type not in ("JSON", "LargeBinary")]
+        if columns:
+            column = random.choice(columns)
+            options = random.choice(
+                (
+                    "",
+                    "",
+                    ", deferrable=True, initially='DEFERRED'",
+                    ", postgresql_nulls_not_distinct=True",
+                )
+            )
+            name = self._new("uq_")
+            code = f"UniqueConstraint({_short(column)!r}, name={name!r}{options})"
+            needs = frozenset({column.name})
+            self._add(Declaration(name, code, column.table, needs, facts=("item",)))
+
+    def _key(self) -> None:
+        """A column that refers to another table, or to its own."""
+        random, tables = self._random, [each.name for each in self._of("logged")]
+        keys = [each for each in self._of("key") if each.table in tables]
+        if not keys:
+            return
+        table, key = random.choice(tables), random.choice(keys)
+        name = self._new("ref_")
+        options = random.choice(("", *REFERENCES))
+        more = random.choice(("", ", index=True"))
+        code = f"Column({name!r}, ForeignKey({key.name!r}{options}){more})"
+        needs = frozenset({key.name})
+        self._add(Declaration(f"{table}.{name}", code, table, needs, "key", ("item",)))
+
+    def _computed(self) -> None:
+        columns = self._columns(*NUMBERS)
+        if columns:
+            column = self._random.choice(columns)
+            name, twice = self._new("twice_"), f"{_quoted(column)} * 2"
+            code = f"Column({name!r}, Numeric, Computed({twice!r}, persisted=True))"
+            needs = frozenset({column.name})
+            self._add(
+                Declaration(f"{column.table}.{name}", code, column.table, needs, facts=("item",))
+            )
+
+    def _exclusion(self) -> None:
+        ranges = self._columns("INT4RANGE")
+        if ranges:
+            column, name = self._random.choice(ranges), self._new("ex_")
+            where = self._random.choice(("", ", where=text('1 = 1')"))
+            code = f"ExcludeConstraint(({_short(column)!r}, '&&'), name={name!r}{where})"
+            self._item_of(name, code, column)
+
+    def _beside(self) -> None:
+        """An object that SQLAlchemy has no name for."""
+        random, tables = self._random, self._of("table")
+        if not tables:
+            return
+        table, name = random.choice(tables), self._new("beside_")
+        on, needs = _quote(table.name), {table.name}
+        statement = random.choice(
+            (
+                f"CREATE POLICY {name} ON {on} USING (true)",
+                f"ALTER TABLE {on} ENABLE ROW LEVEL SECURITY",
+                f"CREATE RULE {name} AS ON DELETE TO {on} WHERE false DO INSTEAD NOTHING",
+                f"CREATE TRIGGER {name} BEFORE UPDATE ON {on} FOR EACH ROW "
+                "EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+                f"ALTER TABLE {on} SET (fillfactor = 70)",
+                f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK (1 = 1) NOT VALID",
+                f"CREATE STATISTICS {name} ON (1), (2) FROM {on}",
+            )
+        )
+        if "STATISTICS beside" in statement:
+            columns = [each for each in self._columns(*NUMBERS, *TEXTS) if each.table == table.name]
+            if len(columns) < 2:
+                return
+            of = ", ".join(map(_quoted, columns[:2]))
+            statement = f"CREATE STATISTICS {name} ON {of} FROM {on}"
+            needs |= {each.name for each in columns[:2]}
+        code = f"ddl(m, {statement.replace('%', '%%')!r})"
+        self._add(Declaration(name, code, needs=frozenset(needs), facts=("beside",)))
+
+    def _composite(self) -> None:
+        """A constraint or an index of two columns."""
+        columns = self._columns(*NUMBERS, *TEXTS)
+        pairs = [(a, b) for a in columns for b in columns if a.table == b.table and a.name < b.name]
+        if pairs:
+            one, other = self._random.choice(pairs)
+            of, name = f"{_short(one)!r}, {_short(other)!r}", self._new("two_")
+            code = self._random.choice(
+                (
+                    f"UniqueConstraint({of}, name={name!r})",
+                    f"Index({name!r}, {of}, unique=True, postgresql_nulls_not_distinct=True)",
+                    f"Index({name!r}, {of}, postgresql_with={{'fillfactor': 80}})",
+                    f"Index({name!r}, {of}, postgresql_using='brin')",
+                )
+            )
+            self._item_of(name, code, one, other)
+
+    def _second_key(self) -> None:
+        """A composite key of a new table, and a reference to it."""
+        name = self._new("pairs_")
+        self._add(Declaration(name, f"Table({name!r}, m, …)", facts=("table", "logged")))
+        for column in ("left", "right"):
+            code = f"Column({column!r}, Integer, primary_key=True)"
+            self._add(Declaration(f"{name}.{column}", code, name, type="id"))
+        if self._random.random() < 0.5:
+            other = self._new("of_pairs_")
+            self._add(Declaration(other, f"Table({other!r}, m, …)", facts=("table", "logged")))
+            for column in ("l", "r"):
+                code = f"Column({column!r}, Integer)"
+                self._add(Declaration(f"{other}.{column}", code, other, type="id"))
+            of = f"['{name}.left', '{name}.right']"
+            code = f"ForeignKeyConstraint(['l', 'r'], {of}, ondelete='CASCADE')"
+            needs = frozenset({f"{other}.l", f"{other}.r", f"{name}.left", f"{name}.right"})
+            self._add(Declaration(f"{other}.fk", code, other, needs, facts=("item",)))
+
+    def _called(self) -> None:
+        """A function of the model in a check, an index or a default."""
+        functions, columns = self._of("function"), self._columns("Integer")
+        if functions and columns:
+            function, column = (self._random.choice(each) for each in (functions, columns))
+            name, call = self._new("call_"), f"{function.name}({_quoted(column)})"
+            code = self._random.choice(
+                (
+                    f"CheckConstraint(text({f'{call} > 0'!r}), name={name!r})",
+                    f"Index({name!r}, text({call!r}))",
+                )
+            )
+            self._item_of(name, code, function, column)
+
+    def _item_of(self, name: str, code: str, *needed: Declaration) -> None:
+        needs = frozenset(each.name for each in needed)
+        table = next(each.table for each in reversed(needed) if each.table)
+        self._add(Declaration(name, code, table, needs, facts=("item",)))
+
+    def _partitioned(self) -> None:
+        name = self._new("events_")
+        of = self._random.choice(("RANGE (id)", "LIST (id)", "HASH (id)"))
+        code = f"Table({name!r}, m, …, postgresql_partition_by={of!r})"
+        self._add(Declaration(name, code, needs=frozenset({f"{name}.id"}), facts=("table",)))
+        self._add(Declaration(f"{name}.id", KEYS[5], name, type="id"))
+        self._column(name)
+
+    def _inherited(self) -> None:
+        tables = self._of("logged")
+        if tables:
+            parent, name = self._random.choice(tables), self._new("child_")
+            code = f"ddl(m, 'CREATE TABLE {name} (extra integer) INHERITS ({_quote(parent.name)})')"
+            self._add(Declaration(name, code.replace("%", "%%"), needs=frozenset({parent.name})))
+
+    def _enum(self) -> None:
+        name, number = self._new("kind_"), self._random.randint(1, 4)
+        self._add(_enum(name, self._random.sample(LABELS, number)))
+
+    def _domain(self) -> None:
+        name = self._new("dom_")
+        code = f"{name} = DOMAIN({name!r}, Integer{self._random.choice(DOMAINS)}, metadata=m)"
+        self._add(Declaration(name, code, type="domain", facts=("type",)))
+
+    def _sequence(self) -> None:
+        name = self._new("seq_")
+        options = self._random.choice(SEQUENCES)
+        self._add(Declaration(name, f"Sequence({name!r}, metadata=m{options})", facts=("object",)))
+
+    def _function(self) -> None:
+        name = self._new("fn_")
+        self._add(
+            Declaration(name, _function(name, self._random.randint(1, 9)), facts=("function",))
+        )
+
+    def _view(self) -> None:
+        random, columns = self._random, self._columns()
+        if not columns:
+            return
+        column = random.choice(columns)
+        name, kind = self._new("view_"), random.choice(("VIEW", "VIEW", "MATERIALIZED VIEW"))
+        where = ""
+        if column.type in TEXTS:
+            where = random.choice(("", f" WHERE {_quoted(column)} IN (''a'', ''b'')"))
+        select = f"SELECT {_quoted(column)} FROM {_quote(str(column.table))}{where}"
+        statement = f"CREATE {kind} {name} AS {select}".replace("''", "'")
+        code = f"ddl(m, {statement.replace('%', '%%')!r})"
+        needs = frozenset({str(column.table), column.name})
+        self._add(Declaration(name, code, needs=needs, facts=("view",)))
+
+    # -- how a model changes -----------------------------------------------------------------------
+
+    def _drop(self) -> None:
+        if self.model:
+            gone = self._random.choice(self.model)
+            self.model = [*without(self.model, [gone.name])]
+
+    def _put(self, declaration: Declaration) -> None:
+        names = [each.name for each in self.model]
+        self.model[names.index(declaration.name)] = declaration
+
+    def _changed_column(self) -> None:
+        """Another type that the values fit into, or another default, or another NOT NULL."""
+        random, columns = self._random, self._columns()
+        if not columns:
+            return
+        column = random.choice(columns)
+        wider = TYPES.get(column.type, ((), ()))[1]
+        how = random.randrange(4)
+        if how < 2 and wider:
+            type_ = random.choice(wider)
+            code = column.code.replace(column.type, type_, 1)
+            # A default of the old type may not fit.
+            before, found, after = code.partition(", server_default=")
+            if found and TYPES.get(type_, ((), ()))[0] != TYPES[column.type][0]:
+                code = before + ")" if after.endswith("')") and "," not in after else column.code
+                type_ = type_ if code != column.code else column.type
+            self._put(replace(column, code=code, type=type_))
+        elif how == 2:
+            code = column.code.replace(", nullable=False", "")
+            if code == column.code:
+                code = f"{code[:-1]}, nullable=False)"
+            self._put(replace(column, code=code))
+        else:
+            made = self._declared(column.name, str(column.table), column.type)
+            if column.type in TYPES:
+                self._put(made)
+
+    def _changed_enum(self) -> None:
+        """One label more, one less, another order."""
+        random = self._random
+        enums = [each for each in self._of("type") if each.type == "enum"]
+        if not enums:
+            return
+        enum = random.choice(enums)
+        labels, how = [*enum.facts[1:]], random.randrange(4)
+        free = [each for each in LABELS if each not in labels]
+        if how == 0 and len(labels) > 1:
+            labels.remove(random.choice(labels))
+        elif how == 1:
+            random.shuffle(labels)
+        else:
+            labels.insert(random.randint(0, len(labels)), random.choice(free))
+        # A default may name a label that goes.
+        if all(label in labels for label in enum.facts[1:]):
+            self._put(_enum(enum.name, labels))
+
+    def _changed_key(self) -> None:
+        """Another type or numbering of a key; the columns that refer to it follow."""
+        keys = self._of("key")
+        if keys:
+            key = self._random.choice(keys)
+            fitting = [each for each in KEYS if ("UUID" in each) == ("UUID" in key.code)]
+            self._put(replace(key, code=self._random.choice(fitting)))
+
+    def _changed_text(self) -> None:
+        """Another domain, sequence, option of a reference, computed value or comment."""
+        random = self._random
+        said = [
+            (each, each.code.replace(old, random.choice(options), 1))
+            for each in self.model
+            for options in (DOMAINS, SEQUENCES, REFERENCES, CONDITIONS, COMMENTS)
+            for old in options
+            if old and old in each.code
+        ]
+        if said:
+            declaration, code = random.choice(said)
+            self._put(replace(declaration, code=code))
+
+    def _changed_item(self) -> None:
+        """The same name for another definition; another text of a function."""
+        random, functions = self._random, self._of("function")
+        indexes = [each for each in self._of("item") if each.code.startswith("Index(")]
+        if functions and random.random() < 0.5:
+            function = random.choice(functions)
+            self._put(replace(function, code=_function(function.name, random.randint(10, 20))))
+        elif indexes:
+            index = random.choice(indexes)
+            code = index.code.replace(", unique=True", "")
+            if code == index.code and "gin" not in code:
+                code = f"{code[:-1]}, unique=True)"
+            self._put(replace(index, code=code))
+
+
+def _enum(name: str, labels: Sequence[str]) -> Declaration:
+    listed = ", ".join(map(repr, labels))
+    code = f"{name} = Enum({listed}, name={name!r}, metadata=m)"
+    return Declaration(name, code, type="enum", facts=("type", *labels))
+
+
+def _function(name: str, number: int) -> str:
+    body = f"SELECT n + {number} -- 100%% of it: a comment"
+    statement = f"CREATE FUNCTION {name}(n integer) RETURNS integer LANGUAGE sql AS $${body}\n$$"
+    return f"ddl(m, {statement!r}, first=True)"
+
+
+def _short(column: Declaration) -> str:
+    return column.name.removeprefix(f"{column.table}.")
+
+
+def _quoted(column: Declaration) -> str:
+    return _quote(_short(column))
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

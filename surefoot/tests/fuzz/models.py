@@ -1,0 +1,82 @@
+"""A model as a list of declarations, from which single ones can be taken.
+
+Each declaration is a piece of Python, as a person would write it in models. So a pair of models
+that fails is printed as two functions, and can be made smaller without knowing what it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy
+from sqlalchemy import MetaData
+from sqlalchemy.dialects import postgresql
+
+from harness.generation import ddl, new_metadata
+
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One thing that a model declares; `code` is a statement, or an argument of its table."""
+
+    name: str
+    code: str
+    # The table that it is an argument of.
+    table: str | None = None
+    # The declarations without which it cannot be there.
+    needs: frozenset[str] = frozenset()
+    # Of a column: how it is typed. It tells which values and which changes fit.
+    type: str = ""
+    # What else the generator has to know about it.
+    facts: tuple[str, ...] = field(default=(), compare=False)
+
+
+Model = Sequence[Declaration]
+
+
+def source(model: Model, name: str) -> str:
+    """The model as a function that declares it in the metadata `m`."""
+    lines = [f"def {name}(m: MetaData) -> None:"]
+    # Columns name types.
+    for each in sorted(model, key=lambda each: "type" not in each.facts):
+        if each.table is None:
+            arguments = [other.code for other in model if other.table == each.name]
+            lines += _statement(each.code, arguments)
+    return "\n".join([*lines, *([] if len(lines) > 1 else [f"{INDENT}pass"])]) + "\n"
+
+
+def _statement(code: str, arguments: Sequence[str]) -> Iterator[str]:
+    if "…" not in code:
+        yield INDENT + code
+        return
+    before, _, after = code.partition("…")
+    yield INDENT + before.rstrip()
+    yield from (f"{INDENT * 2}{each}," for each in arguments)
+    yield INDENT + after.removeprefix(", ")
+
+
+def metadata(model: Model) -> MetaData:
+    """The metadata that the model declares."""
+    known = {**vars(sqlalchemy), **vars(postgresql), "ddl": ddl}
+    known["Enum"] = sqlalchemy.Enum
+    exec(source(model, "models"), known)
+    made = new_metadata()
+    known["models"](made)
+    return made
+
+
+def without(model: Model, names: Iterable[str]) -> Model:
+    """The model without these declarations, and without what needs them."""
+    gone = set(names)
+    while True:
+        more = {
+            each.name
+            for each in model
+            if each.name not in gone and (each.table in gone or each.needs & gone)
+        }
+        if not more:
+            return [each for each in model if each.name not in gone]
+        gone |= more
