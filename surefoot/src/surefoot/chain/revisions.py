@@ -31,6 +31,8 @@ _NOT_IN_LINE = re.compile(r"[\s%]|^#")
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels", "phase", "requires_code")
 # Alembic takes the id from such a name where the file does not say it.
 _LEGACY_ID = re.compile(r"([a-f0-9]+)\.py$")
+# An id, and a name that has it as a word.
+_NAMED = re.compile(r"(.*?)\0(.*?)(?<![^\W_])\1(?![^\W_])(.*)", re.DOTALL)
 # How fingerprints are taken: their ending. One that was taken in another way is not comparable.
 FINGERPRINT_METHOD = "/2"
 
@@ -265,8 +267,9 @@ def _parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
 
 def _slug(stem: str, identifier: str) -> str:
     """The words of a file name after the id, or before it."""
-    before, *after = re.split(rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])", stem, maxsplit=1)
-    for each in (*after, before):
+    found = _NAMED.match(f"{identifier}\0{stem}")
+    before, after = found.groups()[1:] if found else (stem, "")
+    for each in (after, before):
         # Linux allows names that are no text.
         if words := each.encode("utf-8", "replace").decode().strip("_-. "):
             return words
