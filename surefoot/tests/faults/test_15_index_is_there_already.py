@@ -100,7 +100,7 @@ async def test_a_comparison_that_was_interrupted_is_repeated_in_the_same_session
     await watcher.execute('CREATE INDEX "T id" ON t (a) WHERE b > 0')
     config = Config(indexed.ini)
     async with engine(empty_database.access, "migrate") as made:
-        interruption = Interruption(made)
+        interruption = Interruption(made.sync_engine)
 
         def stop(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
             if "TEMPORARY TABLE" in sql and not interruption.requested:

@@ -27,7 +27,8 @@ from surefoot.errors import ConfigurationInvalid, DatabaseUrlInvalid, DatabaseUr
 from surefoot.errors.names import setting
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from surefoot.embedded import EmbeddedServer
 
@@ -99,8 +100,13 @@ class Database:
 
     def engine(self, role: Role = "app") -> AsyncEngine:
         """An engine of SQLAlchemy. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
-        from sqlalchemy import NullPool  # noqa: PLC0415 - a first look does without engines
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
+        from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - it imports the ORM
+
+        return AsyncEngine(self.sync_engine(role))
+
+    def sync_engine(self, role: Role) -> Engine:
+        """The engine below it, whose connections are used in greenlets. On failure: the same."""
+        from sqlalchemy import NullPool, create_engine  # noqa: PLC0415 - a first look does without
 
         arguments = self._arguments(role)
         # SQLAlchemy's own cache of statements, and its names for them; see driver.UNCACHED.
@@ -116,7 +122,7 @@ class Database:
                 "pool_timeout": self.pool_timeout_s,
                 "pool_pre_ping": True,
             }
-        return create_async_engine(
+        return create_engine(
             # The password and the arguments travel in connect_args.
             self.shown(role),
             connect_args=arguments,
@@ -191,17 +197,16 @@ class Database:
         return {**arguments, **driver.UNCACHED}
 
 
-async def bind(connection: AsyncConnection, limits: Limits) -> None:
+def bind(connection: Connection, limits: Limits) -> None:
     """Give a session of the project's own engine the settings that a run needs.
 
     A pooler's session keeps none of them, and is refused later.
     """
     for name, value in driver.migration_settings(limits).items():
         known = "SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name"
-        await connection.execute(text(known), {"name": name, "value": value})
-    await connection.commit()
-    raw = await connection.get_raw_connection()
-    driver.keep_alive(raw.driver_connection)  # type: ignore[arg-type]  # asyncpg's
+        connection.execute(text(known), {"name": name, "value": value})
+    connection.commit()
+    driver.keep_alive(connection.connection.driver_connection)  # type: ignore[arg-type]  # asyncpg's
 
 
 def url_text(source: object, name: str) -> str:

@@ -40,7 +40,7 @@ from surefoot.version_table import VersionTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import MetaData
+    from sqlalchemy import Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 # A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
@@ -169,16 +169,16 @@ class Environment:
         return Limits() if self.database is None else self.resolved_database().limits
 
     @contextmanager
-    def opened_engine(self) -> Iterator[AsyncEngine]:
-        """The engine to migrate with, on a server that is up."""
+    def opened_engine(self) -> Iterator[Engine]:
+        """The engine to migrate with in a greenlet, on a server that is up."""
         if self.engine is not None:
             engine = resolved(self.engine)
             refuse_other_drivers(engine, "Environment(engine=…)", source=self.engine)
-            yield engine
+            yield engine.sync_engine
             return
         database = self.resolved_database()
         with nullcontext(database) if database.is_named else database.available() as named:
-            yield named.engine("migrate")
+            yield named.sync_engine("migrate")
 
 
 def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:

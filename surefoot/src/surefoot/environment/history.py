@@ -7,8 +7,9 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine
 
+from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
 from surefoot.environment.place import place
@@ -18,13 +19,13 @@ from surefoot.errors.names import goal
 from surefoot.ledger.glance import Glance, read
 from surefoot.version_table import VersionTable
 
-Engine = Callable[[], AbstractContextManager[AsyncEngine]]
+Opened = Callable[[], AbstractContextManager[Engine]]
 
 
 def history(
     config: Config,
     script: ScriptDirectory,
-    engine: Engine,
+    engine: Opened,
     version_table: VersionTable = VersionTable(),
 ) -> None:
     """Print the revisions, newest first, each with its state in the database.
@@ -33,7 +34,7 @@ def history(
     """
     found: Glance | None
     try:
-        database, found = asyncio.run(_look(engine, version_table))
+        database, found = asyncio.run(greenlet_spawn(_look, engine, version_table))
     except SurefootError as error:
         database, found = "", None
         say(f"{error.render()}\nThe list below says nothing of the database.\n")
@@ -61,11 +62,9 @@ def history(
     say(f"{summary}.{following}")
 
 
-async def _look(engine: Engine, version_table: VersionTable) -> tuple[str, Glance]:
-    with engine() as opened, explained(opened.url):
-        async with opened.connect() as connection:
-            found = await connection.run_sync(read, version_table)
-        return opened.url.database or "(default)", found
+def _look(engine: Opened, version_table: VersionTable) -> tuple[str, Glance]:
+    with engine() as opened, explained(opened.url), opened.connect() as connection:
+        return opened.url.database or "(default)", read(connection, version_table)
 
 
 def _range(given: str | None, found: Glance | None) -> tuple[Any, Any]:

@@ -25,11 +25,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError, DatabaseNotAtHead
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.compat import alembic as compat
 from surefoot.compat.alembic import command_name
-from surefoot.compat.sqlalchemy import await_only, in_greenlet
+from surefoot.compat.sqlalchemy import await_only, greenlet_spawn, in_greenlet
 from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
@@ -134,8 +133,8 @@ async def _connect(online: Online, *, signals: bool) -> None:
             try:
                 async with interruption.connected() as connection:
                     if environment.engine is not None:
-                        await bind(connection, online.limits)
-                    await connection.run_sync(online.on)
+                        await greenlet_spawn(bind, connection, online.limits)
+                    await greenlet_spawn(online.on, connection)
             finally:
                 await interruption.end()
 
@@ -218,7 +217,7 @@ class Online:
                 given.get("destination") or getattr(config.cmd_opts, "revision", None),
                 self.limits,
                 recorder,
-                given.get("interruption") or Interruption(AsyncEngine(connection.engine)),
+                given.get("interruption") or Interruption(connection.engine),
                 given.get("reason"),
                 bool(given.get("adopt")),
                 bool(given.get("measure", True)),

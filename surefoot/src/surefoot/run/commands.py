@@ -17,6 +17,7 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from surefoot.compat import alembic as compat
+from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import EnvironmentMissing, NotFound, names
@@ -119,7 +120,7 @@ async def accept_checksum(
     if revision not in known:
         raise NotFound(f"there is no revision {revision!r}", help="`alembic history` lists them")
     limits = target.limits or Limits()
-    ledger, sleep = Ledger(version_table), Interruption(target.engine).sleep
+    ledger, sleep = Ledger(version_table), Interruption(target.engine.sync_engine).sleep
 
     def accept(connection: Connection) -> Row:
         number, wait_s = mutex.key(version_table), limits.mutex_wait_s
@@ -160,7 +161,7 @@ async def _run(
     config = Config(target.ini)
     named = revision if isinstance(revision, str) else names.arguments(revision)
     config.attributes.update(destination=named, limits=target.limits, **attributes)
-    interruption = config.attributes["interruption"] = Interruption(target.engine)
+    interruption = config.attributes["interruption"] = Interruption(target.engine.sync_engine)
 
     def call(connection: Connection) -> None:
         config.attributes["connection"] = connection
@@ -168,7 +169,7 @@ async def _run(
 
     async def run() -> None:
         async with interruption.connected() as connection:
-            await connection.run_sync(call)
+            await greenlet_spawn(call, connection)
 
     with explained(target.engine.url), interruption.on_signals() if signals else nullcontext():
         running = asyncio.ensure_future(run())

@@ -12,18 +12,12 @@ import contextlib
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import (
-    AbstractContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    contextmanager,
-)
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, Engine
 
-from surefoot.compat.sqlalchemy import await_only
+from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.errors import Interrupted
 from surefoot.run.second_connection import SecondConnection
@@ -37,7 +31,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Interruption:
     """Whether a run was asked to stop, and by what."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._second = SecondConnection(engine)
         self._connecting: asyncio.Task[Any] | None = None
@@ -81,20 +75,25 @@ class Interruption:
         self.check()
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[AsyncConnection]:
-        """The connection of the run. On failure: Interrupted, where somebody asked meanwhile."""
-        async with AsyncExitStack() as stack:
-            self._connecting = asyncio.current_task()
-            try:
-                connection = await stack.enter_async_context(self._engine.connect())
-            except asyncio.CancelledError:
-                self.check()
-                raise
-            finally:
-                self._connecting = None
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            self._abort = driver.terminate
+    async def connected(self) -> AsyncIterator[Connection]:
+        """The connection of the run, which is used in a greenlet.
+
+        On failure: Interrupted, where somebody asked meanwhile.
+        """
+        self._connecting = asyncio.current_task()
+        try:
+            connection = await greenlet_spawn(self._engine.connect)
+        except asyncio.CancelledError:
+            self.check()
+            raise
+        finally:
+            self._connecting = None
+        driver: Any = connection.connection.driver_connection
+        self._abort = driver.terminate
+        try:
             yield connection
+        finally:
+            await asyncio.shield(asyncio.ensure_future(greenlet_spawn(connection.close)))
 
     async def end(self) -> None:
         """The run is over; nothing is left to cancel."""
@@ -115,9 +114,8 @@ class Interruption:
                 with contextlib.suppress(*DATABASE_ERRORS):
                     async with self._second.opened() as connection:
                         if not self._heard:
-                            await connection.execute(
-                                text("SELECT pg_cancel_backend(:pid)"), {"pid": self.pid}
-                            )
+                            query = f"SELECT pg_cancel_backend({self.pid})"
+                            await greenlet_spawn(connection.exec_driver_sql, query)
             await asyncio.sleep(AGAIN_S)
 
     def on_signals(self) -> AbstractContextManager[None]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.connect.limits import Limits
 from surefoot.project import Project
@@ -37,6 +36,6 @@ class Run:
     settings: SessionSettings = field(init=False)
 
     def __post_init__(self) -> None:
-        engine = AsyncEngine(self.connection.engine)
+        engine = self.connection.engine
         self.observer = Observer(engine, limits=self.limits, listen=self.recorder.listen)
         self.telemetry = Telemetry(self.recorder.database)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, Engine
+
+from surefoot.compat.sqlalchemy import greenlet_spawn
 
 
 class SecondConnection:
@@ -16,23 +18,22 @@ class SecondConnection:
     It ends without a word to the server, whose network may be dead.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._abort: Callable[[], None] = lambda: None
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[AsyncConnection]:
-        """The connection, for the block."""
-        connection = await self._engine.connect()
-        raw = await connection.get_raw_connection()
-        driver: Any = raw.driver_connection
+    async def opened(self) -> AsyncIterator[Connection]:
+        """The connection, for the block, which uses it in greenlets."""
+        connection = await greenlet_spawn(self._engine.connect)
+        driver: Any = connection.connection.driver_connection
         self._abort = driver.terminate
         try:
-            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
         finally:
             self._abort()
-            await connection.invalidate()
-            await connection.close()
+            await greenlet_spawn(connection.invalidate)
+            await greenlet_spawn(connection.close)
 
     async def end(self, task: asyncio.Task[None]) -> None:
         """Cancel the task that uses it; a cancelled statement would wait for the server."""

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from surefoot.compat.sqlalchemy import await_only
+from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.connect.limits import Limits
 from surefoot.run.events import Listen, StatementRunning, StatementWaiting
@@ -65,7 +64,7 @@ class Statement:
 class Observer:
     """The observer of one backend: its waits, and the sessions that block it."""
 
-    def __init__(self, engine: AsyncEngine, *, limits: Limits, listen: Listen) -> None:
+    def __init__(self, engine: Engine, *, limits: Limits, listen: Listen) -> None:
         self._second = SecondConnection(engine)
         self._warn_after_s = limits.warn_after_s
         self._listen = listen
@@ -126,7 +125,7 @@ class Observer:
             with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._second.opened() as connection:
                     while True:
-                        await connection.run_sync(self._look)
+                        await greenlet_spawn(self._look, connection)
                         await asyncio.sleep(LOOK_EVERY_S)
             # Nobody finds out when they have ended.
             self.blockers = ()

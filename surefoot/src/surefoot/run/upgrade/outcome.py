@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Engine
 
-from surefoot.compat.sqlalchemy import await_only
+from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.quoting import literal
 
@@ -38,7 +37,8 @@ def outcome(
     number = literal(identity)
     try:
         if lost:
-            another = _asked_on_another(AsyncEngine(connection.engine), _STATUS.format(number))
+            query = _STATUS.format(number)
+            another = greenlet_spawn(_asked_on_another, connection.engine, query)
             status = await_only(asyncio.wait_for(another, within_s))
         else:
             status = asked(_STATUS.format(number))
@@ -54,7 +54,7 @@ def outcome(
     return known.get(status, "unknown")
 
 
-async def _asked_on_another(engine: AsyncEngine, query: str) -> str | None:
-    async with engine.connect() as connection:
-        found = (await connection.exec_driver_sql(query)).scalar()
+def _asked_on_another(engine: Engine, query: str) -> str | None:
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(query).scalar()
         return None if found is None else str(found)
