@@ -15,10 +15,12 @@ from sqlalchemy import (
     Column,
     Enum,
     ForeignKey,
+    Integer,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM
@@ -145,6 +147,39 @@ async def test_what_needs_a_column_that_goes_goes_with_it(project: Project) -> N
     await project.downgrade()
     # The column comes back at the end.
     assert difference(before, await project.catalog()) == []
+
+
+# Of a table that had another name; its column had another one, too.
+MOVED = """\
+CREATE TABLE others (id bigserial PRIMARY KEY)
+CREATE TABLE old (key serial PRIMARY KEY, n int UNIQUE CHECK (n > 0), o bigint REFERENCES others)
+ALTER TABLE others RENAME TO things
+ALTER TABLE old RENAME TO parts
+ALTER TABLE parts RENAME key TO id
+ALTER TABLE things ADD part_id int REFERENCES parts""".splitlines()
+
+
+def moved(*items: Any) -> MetaData:
+    metadata = MetaData()
+    number = Column("n", Integer, CheckConstraint("n > 0"), unique=True)
+    other = Column("o", BigInteger, ForeignKey("things.id"))
+    Table("parts", metadata, Column("id", Integer, primary_key=True), number, other, *items)
+    part = Column("part_id", Integer, ForeignKey("parts.id"))
+    Table("things", metadata, Column("id", BigInteger, primary_key=True), part)
+    return metadata
+
+
+@pytest.mark.filterwarnings("error")  # the tables refer to each other
+async def test_names_that_no_model_gives_are_those_of_the_database(project: Project) -> None:
+    """Constraints and the sequence of a column keep the names of a table that was renamed."""
+    await project.create(MetaData())
+    await project.execute(*MOVED)
+    assert await project.revise(moved(), "Nothing") == []
+    await project.check(moved())
+
+    await project.revise(moved(UniqueConstraint("n", "o", name="one_n")), "A name that is given")
+    assert "'one_n'" in project.text()
+    assert "old_" not in project.text()
 
 
 DROPPED = {

@@ -36,8 +36,7 @@ _REASONS = {
     f"domain accepts null; {_WINDOW}",
     "avoid-renaming-a-column": "the rename was declared; the releases are replaced at the same "
     "moment",
-    "avoid-renaming": "the rename was declared, or is of a sequence that follows a declared one; "
-    "the releases are replaced at the same moment",
+    "avoid-renaming": "the rename was declared; the releases are replaced at the same moment",
     "avoid-reference-with-its-column": "before PostgreSQL 18 a foreign key of a partitioned table "
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }

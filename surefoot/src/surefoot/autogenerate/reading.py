@@ -44,12 +44,13 @@ def compare(
     metadata = [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
-    if named := [table.name for table in context.sorted_tables if table.schema == schema]:
+    modelled = [table for models in metadata for table in models.tables.values()]
+    if named := [table.name for table in modelled if table.schema == schema]:
         raise UsageError(
             f"the models name the default schema {schema} for {', '.join(named)}",
             help="leave the schema out: the tables are compared in another one",
         )
-    tables = [table for table in context.sorted_tables if table.schema is None]
+    tables = [table for table in modelled if table.schema is None]
     excluded = {*exclude, context.migration_context.version_table}
     declared = {table.name: table for table in tables if table.name not in excluded}
     filters = Filters(context, context.opts.get(PROJECT, {}), declared)

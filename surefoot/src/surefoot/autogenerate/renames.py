@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key, snapshot
-from surefoot.catalog.kinds import Column, Constraint, Index, Sequence, Table
+from surefoot.catalog.kinds import Column, Constraint, Index, Table
 from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
@@ -31,10 +31,10 @@ _RENAMED = (
 )
 
 # Objects with a name of their own in the schema.
-_WHOLE = ("table", "index", "sequence")
+_WHOLE = ("table", "index")
 # Objects that are often named after a table or a column.
-_Following = Constraint | Index | Sequence
-_FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index, Sequence)
+_Following = Constraint | Index
+_FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index)
 
 
 @dataclass(frozen=True)
@@ -127,12 +127,7 @@ def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> 
 
 
 def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Following]:
-    def owner(item: _Following) -> str:
-        if isinstance(item, Sequence):
-            return (item.owned_by or "").rpartition(".")[0]
-        return item.table
-
-    return {item.name: item for _, item in catalog.each(kind) if owner(item) == table}
+    return {item.name: item for _, item in catalog.each(kind) if item.table == table}
 
 
 def _equal(before: _Following, after: _Following) -> bool:

@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection, MetaData, text
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
-from surefoot.catalog.kinds import Sequence
+from surefoot.catalog.kinds import Constraint, SchemaObject, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
@@ -69,7 +69,8 @@ def models_catalog(
 
     Types and functions of extensions are found where they are. Types, functions, sequences and
     collations that the models need and only `database` has are created as they are there. Tables
-    of another schema than `schema` are not created; a foreign key to one locks it briefly.
+    of another schema than `schema` are not created; a foreign key to one locks it briefly. A name
+    that no model gives is no difference: it is that of the object of `database` that is the same.
 
     On failure: PermissionMissing where the role may not create a schema; UsageError with
     PostgreSQL's message where the models cannot be created.
@@ -84,7 +85,11 @@ def models_catalog(
             lent: list[Key] = []
             while needed := _attempt(connection, given, lent, (shadow, schema), database):
                 lent = in_order({*lent, *needed}, database.uses)
-            found = again = snapshot(connection, shadow, exclude=exclude, privileges=True)
+            found = snapshot(connection, shadow, exclude=exclude, privileges=True)
+            if named := list(_names(connection, given, found, database)):
+                _execute(connection, named)
+                found = snapshot(connection, shadow, exclude=exclude, privileges=True)
+            again = found
             if renamed := list(then(found)):
                 _execute(connection, renamed)
                 again = snapshot(connection, shadow, exclude=exclude)
@@ -162,13 +167,53 @@ def _owned(key: Key, database: Catalog, metadata: Iterable[MetaData]) -> Iterabl
         yield alterations.own(item)
 
 
+def _names(
+    connection: Connection, metadata: Iterable[MetaData], models: Catalog, database: Catalog
+) -> Iterator[str]:
+    """The statements that give what no model names the name that it has in the database.
+
+    PostgreSQL names constraints, and sequences of columns, after a table and its columns, which may
+    have had other names then.
+    """
+    prepared = connection.dialect.identifier_preparer
+    named = {
+        (table.name, prepared.format_constraint(each))
+        for given in metadata
+        for table in given.tables.values()
+        for each in table.constraints
+        if each.name is not None
+    }
+    taken = {key.name for key in models.objects if key.kind in ("table", "index", "sequence")}
+    free: dict[object, list[str]] = {}
+    for key, item in database.objects.items():
+        is_free = key not in models.objects and item.name not in taken
+        if is_free and (likeness := _likeness(item)):
+            free.setdefault(likeness, []).append(item.name)
+    for key, item in models.objects.items():
+        names = free.get(_likeness(item))
+        if key in database.objects or not names:
+            continue
+        if isinstance(item, Sequence):
+            yield f"ALTER SEQUENCE {quoted(item.name)} RENAME TO {quoted(names.pop())}"
+        elif isinstance(item, Constraint) and (item.table, prepared.quote(item.name)) not in named:
+            old, new = quoted(item.name), quoted(names.pop())
+            yield f"ALTER TABLE {quoted(item.table)} RENAME CONSTRAINT {old} TO {new}"
+
+
+def _likeness(item: SchemaObject) -> object:
+    """What two constraints of a table, or two sequences of a column, have in common."""
+    if isinstance(item, Constraint):
+        return item.table, item.definition
+    return item.owned_by if isinstance(item, Sequence) else None
+
+
 def _execute(connection: Connection, given: Iterable[str]) -> None:
     for statement in given:
         connection.execute(text(statement.replace(":", r"\:")))
 
 
 def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]) -> None:
-    ours = [t for t in models.sorted_tables if t.schema is None or t.schema in schemas]
+    ours = [t for t in models.tables.values() if t.schema is None or t.schema in schemas]
     try:
         # Without checkfirst, which would find the tables of the database.
         connection.execution_options(schema_translate_map=schemas)
