@@ -44,6 +44,17 @@ async def recorded(url: str) -> list[tuple[str, str]]:
     return [tuple(row) for row in rows]
 
 
+async def test_an_extension_that_a_server_lacks(
+    small: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The message names the setting that leads to another scratch server."""
+    small.add("op.execute('CREATE EXTENSION something')")
+    done = await launcher.surefoot(small, "lock", "--baseline", "heads", url=empty_database.url)
+    assert done.code == 4
+    assert 'extension "something" is not available (SQLSTATE 0A000)' in done.err
+    assert "for a scratch database set the URL of the scratch server" in done.err
+
+
 @pytest.mark.slow
 async def test_a_full_disk(small: Chain, launcher: Launcher) -> None:
     """The revision is rolled back, and the same command works once there is room."""

@@ -75,6 +75,15 @@ class StepNotPermitted(UpgradeFailed):
     cure = "run it as the role that owns what it changes, or make that role the owner"
 
 
+class StepNotSupported(UpgradeFailed):
+    """The server lacks something, such as an extension."""
+
+    helps = (
+        "use a server that has what is missing, then `{command}` again; for a scratch database "
+        "set {names[scratch]}"
+    )
+
+
 class DatabaseFailed(RunFailed):
     """A statement outside of a revision failed in the database, for a reason of no other error."""
 

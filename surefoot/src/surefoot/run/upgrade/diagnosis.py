@@ -9,6 +9,7 @@ from alembic.util.exc import CommandError
 
 from surefoot.connect.failures import (
     DISK_FULL,
+    NOT_SUPPORTED,
     PERMISSION_MISSING,
     describe,
     is_lost,
@@ -22,6 +23,7 @@ from surefoot.errors import (
     Refused,
     RefusedPartWay,
     StepNotPermitted,
+    StepNotSupported,
     SurefootError,
     UpgradeFailed,
 )
@@ -30,7 +32,11 @@ from surefoot.run.run import Run
 from surefoot.run.upgrade.outcome import NOTHING
 
 # Causes other than a mistake in the revision, by SQLSTATE.
-FAILURES = {DISK_FULL: DiskFull, PERMISSION_MISSING: StepNotPermitted}
+FAILURES = {
+    DISK_FULL: DiskFull,
+    NOT_SUPPORTED: StepNotSupported,
+    PERMISSION_MISSING: StepNotPermitted,
+}
 
 
 def diagnose(error: Exception, run: Run, kept: str) -> SurefootError | None:
