@@ -148,6 +148,14 @@ async def test_a_revision_that_never_ends_is_stopped(
         assert "takes too long on the scratch database" in stopped.consequence
 
 
+async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path) -> None:
+    """A refusal on the scratch database is the reason in the finding."""
+    block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')"
+    result = await linted(bench, tmp_path, block)
+    (stopped,) = (f for f in result.findings if f.rule == "require-complete-trace")
+    assert "unseen: 0001 ends its transaction by itself" in stopped.consequence
+
+
 @pytest.mark.parametrize("error", ["22P02", "23503"])
 async def test_a_revision_that_fails_with_rows_and_without_is_run_twice(
     bench: Bench, tmp_path: Path, error: str

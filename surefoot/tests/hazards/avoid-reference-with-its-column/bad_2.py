@@ -1,4 +1,4 @@
-"""Create logs of jobs."""
+"""Create logs of jobs in the cache, locked both at once."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,9 @@ phase = "expand"
 def upgrade() -> None:
     # finds: avoid-reference-with-its-column
     op.create_table(
-        "logs", sa.Column("job_id", sa.BigInteger(), sa.ForeignKey("jobs.id"), primary_key=True)
+        "logs",
+        sa.Column("job_id", sa.BigInteger(), sa.ForeignKey("jobs.id"), primary_key=True),
+        sa.Column("key", sa.Text(), sa.ForeignKey("cache.key"), unique=True),
     )
 
 

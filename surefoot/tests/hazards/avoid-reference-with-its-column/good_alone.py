@@ -1,0 +1,22 @@
+"""Create logs of jobs: a key that is added later takes the same lock for as short."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = "0000"
+phase = "expand"
+
+
+def upgrade() -> None:
+    logs = op.create_table(
+        "logs",
+        sa.Column("job_id", sa.BigInteger(), sa.ForeignKey("jobs.id"), primary_key=True),
+        sa.Column("text", sa.Text()),
+    )
+    op.create_index("ix_logs_text", "logs", ["text"])
+    op.bulk_insert(logs, [])
+
+
+def downgrade() -> None:
+    op.drop_table("logs")
