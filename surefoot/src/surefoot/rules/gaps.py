@@ -31,6 +31,19 @@ _UNSEEN_CALLS = re.compile(
     r"\b(os\.system|os\.popen|os\.fork|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
     r"run_in_executor)$"
 )
+# SQL that reaches what a scratch database does not have, or more than its transaction.
+_BEYOND = {
+    "a scratch database has no other sessions": r"\b(pg_(?:terminate|cancel)_backend)\s*\(",
+    "a scratch database has none of the large objects": r"\b(lo_(?:unlink|truncate\w*))\s*\(",
+    "a scratch database has no replication": r"\b(pg_\w*replication_\w+)\s*\(",
+    "it works through a connection of its own": r"\b(dblink\w*)\s*\(",
+    "it uses files or programs of the server": r"\b(pg_\w+_(?:file|dir)|lo_(?:im|ex)port)\s*\(|"
+    r"(?:^|[;$])\s*(COPY)\b[^;]*\b(?:FROM|TO)\s+(?:PROGRAM\b|E?')",
+    "it acts on the whole server, whatever becomes of the revision": r"\b(pg_(?:reload_conf|"
+    r"rotate_logfile|switch_wal|promote|stat_reset\w*))\s*\(",
+}
+# A function is created, and not called.
+_NAMES_ONLY = re.compile(r"\s*(?:CREATE|COMMENT|ALTER|DROP|GRANT|REVOKE)\b", re.IGNORECASE)
 _CHOICE = re.compile(r"\b(?<!END )(?:IF|ELSE|ELSIF|ELSEIF|LOOP|EXCEPTION\s+WHEN)\b", re.IGNORECASE)
 
 
@@ -98,7 +111,7 @@ def _chooses(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _out_of_sight(unit: TracedRevision) -> Iterator[Hit]:
-    """Other processes, threads and connections; of other imports there is a rule on the file."""
+    """Other processes, threads, connections and sessions; for imports there is another rule."""
     for node in ast.walk(ast.parse(unit.source)):
         if isinstance(node, ast.Import):
             found = {alias.name for alias in node.names} & _UNSEEN_MODULES
@@ -109,8 +122,14 @@ def _out_of_sight(unit: TracedRevision) -> Iterator[Hit]:
             found = set(_UNSEEN_CALLS.findall(ast.unparse(node.func)))
         else:
             continue
+        why = "neither its statements nor how long locks are held meanwhile"
         for name in sorted(found):
-            yield Hit(line=node.lineno, values={"name": name})
+            yield Hit(line=node.lineno, values={"name": name, "why": why})
+    for statement in unit.statements:
+        sql = without_comments(statement.sql)
+        for why, pattern in _BEYOND.items() if not _NAMES_ONLY.match(sql) else ():
+            if match := re.search(pattern, sql, re.IGNORECASE):
+                yield Hit.at(statement, name=match[match.lastindex or 0], why=why)
 
 
 RULES = (
@@ -161,9 +180,8 @@ RULES = (
     ),
     Rule(
         id="avoid-work-out-of-sight",
-        title="A process, a thread, a request or a connection that lint does not see",
-        consequence="nobody sees what the revision does by {name}, neither its statements nor how "
-        "long locks are held meanwhile",
+        title="A process, a connection, a file or another session, which lint does not see",
+        consequence="nobody sees what the revision does by {name}: {why}",
         help="use the connection of the revision; do everything else outside of it, or allow this "
         "rule with the reason",
         rewrite="# op.execute() alone",
