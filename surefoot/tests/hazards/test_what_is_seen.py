@@ -426,6 +426,24 @@ async def test_lint_and_plan_tell_the_same_locks(
     assert all(each in (measured(statement) or "") for each in told)
 
 
+async def test_a_sequence_that_a_parameter_sets_is_named(bench: Bench, tmp_path: Path) -> None:
+    """Neither its name nor the number is in the text of the statement."""
+    result = await linted(
+        bench,
+        tmp_path,
+        """
+        op.get_bind().execute(sa.select(sa.func.setval("numbers", 8, False)))
+        to = {"name": "numbers", "to": 7}
+        op.get_bind().execute(sa.text("SELECT setval(CAST(:name AS regclass), :to)"), to)
+        """,
+    )
+    found = [f for f in result.findings if f.rule == "avoid-narrowing-a-sequence"]
+    assert [f.line for f in found] == [FIRST, FIRST + 2]
+    assert {f.consequence.partition(";")[0] for f in found} == {
+        "sequence numbers gives numbers again"
+    }
+
+
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:
     """A block or a function sets it, and its end restores it."""
     result = await linted(

@@ -8,8 +8,14 @@ from collections.abc import Iterable, Iterator
 from surefoot.rules.difference import Difference, Terms, at, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 
-# To a number that is in the revision.
-_SETS = re.compile(r"\bsetval\s*\(\s*'([^']+)'[^,]*,\s*\d+\s*[,)]", re.IGNORECASE)
+# To a number of the revision, or a parameter: which does not follow the table.
+_SETS = re.compile(
+    r"\bsetval\s*\(\s*((?:CAST|pg_get_serial_sequence)\s*\([^)]*\)|[^,()]+)"
+    r",\s*(?:CAST\s*\(\s*)?(?:\d+|\$\d+)(?:::\w+|\s+AS\s+\w+\s*\))?\s*[,)]",
+    re.IGNORECASE,
+)
+_AROUND = re.compile(r"::\s*\w+|\bAS\s+\w+|\bCAST\b|\bpg_get_serial_sequence\b", re.IGNORECASE)
+_PARAMETER = re.compile(r"\$(\d+)")
 _RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
 
 
@@ -107,8 +113,12 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_bounds)(unit)
     made = {e.relation for _, e in unit.effects("created", fresh=True)}
     for statement in unit.statements:
-        if (match := _SETS.search(statement.sql)) and match[1].lower() not in made:
-            yield Hit.at(statement, name=match[1], what="gives numbers again")
+        if match := _SETS.search(statement.sql):
+            given = statement.parameters
+            name = _PARAMETER.sub(lambda each, of=given: str(of[int(each[1]) - 1]), match[1])
+            words = re.findall(r"[\w.]+", _AROUND.sub("", name))
+            if not made & {each.lower() for each in words}:
+                yield Hit.at(statement, name=".".join(words), what="gives numbers again")
     gone = [e for _, e in unit.effects("dropped") if e.facts["kind"] == "S"]
     owned = {effect.relation: effect.facts["owned"] for effect in gone}
     for statement, effect in unit.effects("created", fresh=True):
