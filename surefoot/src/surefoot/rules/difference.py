@@ -44,6 +44,10 @@ class Difference:
         """Whether it has the property now, and had it not."""
         return bool(self.now and self.now[term] and not (self.former and self.former[term]))
 
+    def changed(self, term: str) -> bool:
+        """Whether it had the property, and has another one now."""
+        return bool(self.former and self.now and self.former[term] != self.now[term])
+
 
 def differences(unit: TracedRevision) -> list[Difference]:
     """The differences that the revision leaves, each at the statement that made it last."""

@@ -16,15 +16,17 @@ _NOT_NULL = re.compile(r"CHECK \(\(\S+ IS NOT NULL\)\)(?: NOT VALID)?")
 # The kinds of objects that a release may name. Others are used only by their table.
 _DROPPED = frozenset({
     "function", "procedure", "aggregate", "type", "extension", "schema", "sequence", "operator",
-    "collation", "cast", "trigger", "rule", "foreign key",
+    "collation", "cast", "trigger", "event trigger", "rule", "foreign key",
 })  # fmt: skip
 
 
 def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Objects that are gone, and triggers that do not run any more."""
     for its in left:
-        if its.noun in ("trigger", "rule") and its.lost("enabled"):
+        if its.noun in ("trigger", "event trigger", "rule") and its.lost("enabled"):
             yield at(its, done="disabled")
+        elif "trigger" in its.noun and its.changed("when"):
+            yield at(its, done="changed, and runs for other rows or events")
         elif its.noun == "constraint" and its.now is not None:
             yield at(its, done="no longer checked")
         if its.now is not None or its.noun not in _DROPPED:
@@ -93,9 +95,11 @@ def _refusals(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Triggers and rules that refuse or divert what the running release writes."""
     for its in left:
         if its.noun == "trigger" and its.gained("refuses") and its.now and its.now["enabled"]:
-            yield at(its, what="raises an error, or drops the row, for some of")
+            yield at(its, what="raises an error, or drops the row, for some of the writes")
         elif its.noun == "rule" and its.gained("instead"):
-            yield at(its, what="runs instead of")
+            yield at(its, what="runs instead of the writes")
+        elif its.noun == "event trigger" and its.gained("enabled"):
+            yield at(its, what="runs for, and may refuse, schema changes and temporary tables")
 
 
 def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
@@ -183,7 +187,7 @@ RULES = (
     Rule(
         id="avoid-dropping-an-object",
         title="A function, type, trigger, sequence, extension, schema or cascading foreign key "
-        "dropped, or a trigger disabled",
+        "dropped, or a trigger disabled or changed",
         consequence="the {noun} {name} is {done}; the running release fails, or works otherwise, "
         "where it relies on it",
         help="deploy a release that does not use it, then drop it in a contract revision; DROP … "
@@ -236,8 +240,8 @@ RULES = (
     ),
     Rule(
         id="avoid-refusing-writes",
-        title="A trigger or rule that refuses or diverts rows",
-        consequence="{noun} {name} {what} the writes of the running release",
+        title="A trigger or rule that refuses or diverts rows, or a trigger on schema changes",
+        consequence="{noun} {name} {what} of the running release",
         help="deploy a release that no longer writes such rows, then create it in a contract "
         "revision",
         rewrite='phase = "contract"',

@@ -58,11 +58,17 @@ UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     LEFT JOIN pg_class r ON r.oid = typrelid
     WHERE (typtype IN ('d', 'e', 'r') OR r.relkind = 'c') AND {_own("pg_type", "t.oid")}
 UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
-    json_build_object('enabled', tgenabled IN ('O', 'A'), 'when', tgtype, 'runs', tgfoid::bigint,
+    json_build_object('enabled', tgenabled IN ('O', 'A'), 'runs', tgfoid::bigint,
+        'when', json_build_array(tgtype, tgattr::text, CASE WHEN tgqual IS NOT NULL
+            THEN substring(pg_get_triggerdef(t.oid) FROM ' WHEN (.*) EXECUTE ') END),
         'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'),
         'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
     FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
     WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal AND tgparentid = 0
+UNION ALL SELECT 'event trigger', e.oid, evtname, 0,
+    json_build_object('enabled', evtenabled IN ('O', 'A'), 'when', json_build_array(evtevent,
+        evttags))
+    FROM pg_event_trigger e WHERE {_own("pg_event_trigger", "e.oid")}
 UNION ALL SELECT 'constraint', t.oid, conname, tgrelid, '{{}}'
     FROM pg_trigger t JOIN pg_constraint c ON c.oid = tgconstraint
     WHERE t.oid > {LAST_OF_SERVER} AND tgisinternal AND tgenabled = 'D' AND tgparentid = 0
