@@ -14,11 +14,11 @@ def upgrade() -> None:
     )
     # finds: avoid-refusing-writes
     op.execute(
-        "CREATE EVENT TRIGGER freeze ON ddl_command_end WHEN TAG IN ('CREATE TABLE') "
+        "CREATE EVENT TRIGGER settled ON ddl_command_end WHEN TAG IN ('CREATE TABLE') "
         "EXECUTE FUNCTION frozen()"
     )
 
 
 def downgrade() -> None:
-    op.execute("DROP EVENT TRIGGER freeze")
+    op.execute("DROP EVENT TRIGGER settled")
     op.execute("DROP FUNCTION frozen")
