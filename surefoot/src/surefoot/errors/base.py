@@ -61,8 +61,7 @@ class SurefootError(Exception):
     """
 
     code: ClassVar[str] = "error"
-    # An attribute, as that of Interrupted depends on the signal.
-    exit_code: int = 1
+    exit_code: int = 1  # an attribute, as that of Interrupted depends on the signal
     word: ClassVar[str] = "ERROR"
     says: ClassVar[str]
     helps: ClassVar[str]

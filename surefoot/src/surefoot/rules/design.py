@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+from surefoot.rules.difference import at, differences
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on
 from surefoot.rules.squawk import ASKED
 
@@ -11,6 +12,21 @@ _Advice = partial(Rule, level="warning", seen="squawk")
 
 def _said(*names: str) -> Detector:
     return lambda unit: (Hit.at(each.statement) for each in unit.remarks if each.rule in names)
+
+
+def _settings(unit: TracedRevision) -> Iterator[Hit]:
+    """Also those that a block or a function sets, which squawk does not read."""
+    yield from _said(*ASKED)(unit)
+    found = (its for its in differences(unit) if its.noun.startswith("settings"))
+    yield from (Hit.at(its.statement) for its in found)
+
+
+def _unvacuumed(unit: TracedRevision) -> Iterator[Hit]:
+    return (
+        at(its)
+        for its in differences(unit)
+        if "unvacuumed" in (its.now or ()) and its.gained("unvacuumed")
+    )
 
 
 def _limited(unit: TracedRevision) -> Iterator[Hit]:
@@ -121,7 +137,18 @@ RULES = (
         help="do it where the server is set up, and not in a revision",
         rewrite="# not in a revision",
         page="sql-alterrole",
-        detect=_said(*ASKED),
+        detect=_settings,
+    ),
+    Rule(
+        id="avoid-disabling-autovacuum",
+        title="A table that autovacuum leaves alone",
+        consequence="autovacuum leaves {table} alone from now on: dead rows pile up, and queries "
+        "are planned by old statistics",
+        help="change its thresholds instead",
+        rewrite='op.execute("ALTER TABLE {table:sql} SET (autovacuum_vacuum_scale_factor = 0.01)")',
+        page="sql-createtable",
+        detect=_unvacuumed,
+        level="warning",
     ),
     _Advice(
         id="avoid-domain-with-constraint",

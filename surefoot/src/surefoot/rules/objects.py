@@ -130,7 +130,8 @@ def _keys(unit: TracedRevision) -> Iterator[Hit]:
     made = [
         (e.relation, set(e.facts["columns"]))
         for _, e in unit.effects("constraint_added", "index_created")
-        if e.facts.get("unique") or e.facts.get("kind") in ("p", "u", "x")
+        if (e.facts.get("unique") or e.facts.get("kind") in ("p", "u", "x"))
+        and not e.facts.get("deferrable", not e.facts.get("immediate"))
     ]
     for statement, effect in unit.effects("constraint_dropped", "index_dropped"):
         facts = effect.facts
@@ -139,7 +140,12 @@ def _keys(unit: TracedRevision) -> Iterator[Hit]:
         along = along or any(e.relation == effect.relation for e in statement.of("column_dropped"))
         if is_key and not along and (effect.relation, set(facts["columns"])) not in made:
             columns = ", ".join(each or "an expression" for each in facts["columns"])
-            yield Hit.of(statement, effect, columns=columns)
+            deferred = any(
+                e.relation == effect.relation and e.facts["deferrable"]
+                for _, e in unit.effects("constraint_added")
+            )
+            why = "accepts no deferrable key" if deferred else "has no other key of these columns"
+            yield Hit.of(statement, effect, columns=columns, why=why)
 
 
 def _checks(unit: TracedRevision) -> Iterator[Hit]:
@@ -221,7 +227,7 @@ RULES = (
         id="avoid-dropping-a-key",
         title="A unique key dropped",
         consequence="the unique key {name} on {columns} of {table} is dropped; INSERT … ON "
-        "CONFLICT of the running release fails, and nothing else keeps the rows distinct",
+        "CONFLICT of the running release fails, as it {why}",
         help="deploy a release that does not name the key, then drop it in a contract revision",
         rewrite='phase = "contract"',
         page="sql-insert",

@@ -234,7 +234,7 @@ class _Comparison:
     def is_unique(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether an index still keeps the columns unique."""
         return any(
-            index.unique and index.valid and not index.partial
+            index.unique and index.valid and index.immediate and not index.partial
             for index in self.after.indexes.values()
             if index.relation == relation and set(index.columns) == set(columns)
         )

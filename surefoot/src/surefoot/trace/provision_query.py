@@ -108,6 +108,11 @@ UNION ALL SELECT 'publication', p.oid, pubname, 0,
         array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update'
         END, CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END],
         NULL)) FROM pg_publication p
+UNION ALL SELECT CASE setdatabase WHEN 0 THEN 'settings' ELSE 'settings here' END, setrole,
+    concat_ws(' in ', NULLIF(setrole, 0)::regrole, datname), 0,
+    json_build_object('set', to_json(setconfig))
+    FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase
+    WHERE setdatabase = 0 OR datname = current_database()
 UNION ALL SELECT 'default privileges', d.oid, concat_ws(' ', defaclrole::regrole, defaclobjtype,
         NULLIF(defaclnamespace, 0)::regnamespace), 0,
     json_build_object('rights', {rights("defaclacl", "'r'", "0")}, 'usual',

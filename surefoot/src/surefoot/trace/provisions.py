@@ -74,6 +74,7 @@ def _terms_of(snapshot: Snapshot, relation: Relation | None) -> Terms | None:
         if (owner := snapshot.relations.get(relation.owned_by or 0))
         else "",
         "invoker": relation.invoker,
+        "unvacuumed": relation.unvacuumed,
         "policies": [
             each.terms
             for each in snapshot.provisions.values()

@@ -36,6 +36,8 @@ class Relation(NamedTuple):
     owned_by: int | None
     # Of a view: whether it reads with the rights of its caller.
     invoker: bool | None
+    # Of a table: whether autovacuum leaves it alone.
+    unvacuumed: bool | None
 
     @property
     def is_table(self) -> bool:
@@ -85,6 +87,7 @@ class Constraint(NamedTuple):
     parent: int
     # The definition of a check.
     check: str | None
+    deferrable: bool
 
 
 class Index(NamedTuple):
@@ -97,6 +100,8 @@ class Index(NamedTuple):
     valid: bool
     columns: tuple[int, ...]
     partial: bool
+    # Not so for a deferrable key, which ON CONFLICT does not accept.
+    immediate: bool
 
 
 class Provision(NamedTuple):

@@ -83,7 +83,9 @@ SELECT json_build_object(
                 AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
                 AND deptype IN ('a', 'i') LIMIT 1) END,
             CASE relkind WHEN 'v' THEN EXISTS (SELECT FROM unnest(reloptions) AS o
-                WHERE o ~* '^security_invoker=(t|on|y|1)') END))
+                WHERE o ~* '^security_invoker=(t|on|y|1)') END,
+            CASE WHEN relkind IN ('r', 'm') THEN EXISTS (SELECT FROM unnest(reloptions) AS o
+                WHERE o ~* '^autovacuum_enabled=(f|of|n|0)') END))
         FROM relations r WHERE {_CHANGED.format("written")}
         OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
@@ -102,13 +104,13 @@ SELECT json_build_object(
     'constraints', (SELECT json_agg(json_build_array(
             c.oid::bigint, conname, contype, conrelid::bigint, confrelid::bigint, convalidated,
             conindid::bigint, coalesce(conkey, '{{}}'), contypid::bigint, conparentid::bigint,
-            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END))
+            CASE contype WHEN 'c' THEN pg_get_constraintdef(c.oid) END, condeferrable))
         FROM pg_constraint c JOIN spaces s ON s.oid = connamespace
         WHERE c.oid > {LAST_OF_SERVER} AND contype <> 't' AND {_CHANGED.format("c.xmin")}),
     'constraint_oids', (SELECT json_agg(oid::bigint) FROM pg_constraint WHERE NOT $1),
     'indexes', (SELECT json_agg(json_build_array(
             indexrelid::bigint, indrelid::bigint, indisunique, indisprimary, indisvalid,
-            indkey::smallint[], indpred IS NOT NULL))
+            indkey::smallint[], indpred IS NOT NULL, indimmediate))
         FROM pg_index i JOIN relations r ON r.oid = indexrelid WHERE {_CHANGED.format("i.xmin")}),
     'provisions', ({PROVISIONS}),
     'labels', (SELECT json_agg(json_build_array(e.oid::bigint, enumtypid::bigint, enumlabel))
