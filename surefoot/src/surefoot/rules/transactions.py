@@ -24,12 +24,10 @@ _SETS_SESSION = re.compile(
     re.IGNORECASE,
 )
 
+_RESTORED = "the environment restores it"
 # Settings that switch a check off: the value that does not, and the effect of the others.
 _CHECKS = {
-    "session_replication_role": (
-        "origin",
-        "foreign keys are not checked, and triggers do not run",
-    ),
+    "session_replication_role": ("origin", "foreign keys are not checked, no triggers run"),
     "check_function_bodies": ("on", "functions are created without a look at their bodies"),
     "track_counts": ("on", "changed rows are not counted, which the guard of data relies on"),
 }
@@ -101,8 +99,15 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
         if (match := _SETS_SESSION.search(_COMMENT.sub(" ", statement.sql))) and not statement.sets:
             later = " ".join(each.sql for each in unit.statements[number + 1 :])
             names |= {match[1].lower()} - set(re.findall(r"\w+", later.lower()))
-        if names:
-            yield Hit.at(statement, names=", ".join(sorted(names)))
+        others = sorted(name for name in names if " " in name)
+        if settings := ", ".join(sorted(names - {*others})):
+            what = (
+                f"{settings} stays changed after the revision where psql runs its SQL; {_RESTORED}"
+            )
+            yield Hit.at(statement, names=settings, what=what)
+        for name in others:
+            how = "hides the other of its name" if "table" in name else "keeps others waiting"
+            yield Hit.at(statement, what=f"{name} {how} after the revision, until the session ends")
 
 
 def _switches_off(unit: TracedRevision) -> Iterator[Hit]:
@@ -206,10 +211,10 @@ RULES = (
     ),
     Rule(
         id="avoid-session-setting",
-        title="A setting of the session that is changed",
-        consequence="{names} stays changed after the revision where psql runs its SQL; the "
-        "environment restores it",
-        help="use SET LOCAL, which ends with the transaction",
+        title="A setting, a lock or a temporary table of the session that outlives the revision",
+        consequence="{what}",
+        help="use SET LOCAL, pg_advisory_xact_lock() or ON COMMIT DROP, which end with the "
+        "transaction",
         rewrite="op.execute(\"SET LOCAL {names} = 'value'\")",
         page="sql-set",
         detect=_outlives,

@@ -67,7 +67,7 @@ def recorded(
         former_lock_timeout_ms=before.session.lock_timeout_ms,
         sets=after.session.differences(before.session),
         calls=_calls(statement.sql, before.routines.values()) | _triggered(counted, before),
-        unlocks=bool((before.advisory_locks - after.advisory_locks) & first.advisory_locks),
+        unlocks=bool(first.session.locks & before.session.locks - after.session.locks),
     )
 
 

@@ -45,7 +45,9 @@ WHERE inserted + updated + deleted > 0
 _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetched, n_tup_ins,
     n_tup_upd, n_tup_del, probes, keys))"""
 ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
-# The settings that the session has changed, and its role, which pg_settings does not list.
+# The settings that the session has changed, and its role, which pg_settings does not list; and as
+# if they were settings, what else may outlive a transaction: its advisory locks, and its temporary
+# tables that have the name of another one.
 SESSION = """
 SELECT json_build_array(
     (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::bigint,
@@ -53,7 +55,16 @@ SELECT json_build_array(
         SELECT name, setting FROM pg_settings WHERE source = 'session'
         AND name <> 'lock_timeout' AND setting IS DISTINCT FROM reset_val
         UNION ALL VALUES ('role', current_setting('role')),
-            ('session_authorization', session_user::text)) AS s))::text
+            ('session_authorization', session_user::text)
+        UNION ALL SELECT 'advisory lock ' || CASE objsubid
+            WHEN 1 THEN ((classid::bigint << 32) | objid::bigint)::text
+            ELSE concat_ws(', ', classid, objid) END, 'taken'
+        FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted
+        UNION ALL SELECT 'temporary table ' || t.relname, 'hides'
+        FROM pg_class t WHERE pg_my_temp_schema() <> 0 AND relnamespace = pg_my_temp_schema()
+        AND EXISTS (SELECT FROM pg_class c WHERE c.relname = t.relname
+            AND c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+    ) AS s))::text
 """
 _RIGHTS = rights("relacl", """CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char\"""", "relowner")
 # Rows of a large catalog that are asked for: all, or those that this transaction has written.
@@ -131,8 +142,6 @@ SELECT json_build_object(
     'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
         AND relation > {LAST_OF_SERVER}),
-    'advisory_locks', (SELECT json_agg(json_build_array(classid::bigint, objid::bigint, objsubid))
-        FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted),
     'session', ({SESSION})::json,
     'counted_at_the_end', pg_stat_force_next_flush()
 )::text
@@ -145,6 +154,11 @@ class Settings:
 
     lock_timeout_ms: int
     changed: Mapping[str, str]
+
+    @property
+    def locks(self) -> frozenset[str]:
+        """Its advisory locks."""
+        return frozenset(name for name in self.changed if name.startswith("advisory lock"))
 
     def differences(self, other: Settings) -> Mapping[str, str]:
         """The settings that differ, but the lock timeout; one that is as at connect is empty."""
@@ -169,7 +183,6 @@ class Snapshot:
     activity: Mapping[int, Activity]
     locks: frozenset[tuple[int, str]]
     session: Settings
-    advisory_locks: frozenset[tuple[int, ...]]
 
     @cached_property
     def _by_table(self) -> Mapping[int, tuple[list[Column], list[Constraint]]]:
@@ -254,7 +267,6 @@ def read_snapshot(document: str, former: Snapshot | None = None) -> Snapshot:
         provisions={(row[0], row[1]): Provision(*row) for row in rows("provisions")},
         locks=frozenset((relation, mode) for relation, mode in rows("locks")),
         session=Settings(*found["session"]),
-        advisory_locks=frozenset(map(tuple, rows("advisory_locks"))),
     )
 
 

@@ -233,17 +233,21 @@ class Tracer:
         if word in _ROLLS_BACK:
             self._last = running.repetition = None
         elif word in _ENDS_WELL and self._last is not None and self._session is not None:
-            self._outlives(running, self._last.session)
             rest = await self._session.at_rest()
+            self._outlives(running, self._last.session, rest)
             self._last = replace(self._last, locks=frozenset(), activity={}, session=rest)
             # A revision without a statement: PostgreSQL has not counted the rows of the run yet.
             self._foreign_reads = self._foreign_reads or not self._asked
             self._asked = False
         return result
 
-    def _outlives(self, running: RunningRevision, left: Settings) -> None:
-        """Note the settings that the revision has left changed; the run then restores them."""
+    def _outlives(self, running: RunningRevision, left: Settings, rest: Settings) -> None:
+        """Note the settings that the revision has left changed, which the run restores.
+
+        The end of the transaction may have released its locks, and dropped its temporary tables.
+        """
         changed = {*left.differences(running.first.session)} if running.first else set()
+        changed -= {name for name in changed if " " in name and name not in rest.changed}
         for place in range(len(self.statements) - 1, -1, -1):
             statement = self.statements[place]
             if statement.revision != running.revision:

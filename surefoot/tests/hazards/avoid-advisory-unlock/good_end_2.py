@@ -1,0 +1,16 @@
+"""Keep other jobs out until the commit."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SELECT pg_advisory_xact_lock(42)")
+    op.execute("ALTER TABLE jobs ADD COLUMN number_2 integer")
+
+
+def downgrade() -> None:
+    op.drop_column("jobs", "number_2")
