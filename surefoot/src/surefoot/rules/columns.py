@@ -8,6 +8,10 @@ from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, rew
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
+_REQUIRED = re.compile(r"\((\w+) IS NOT NULL\)")
+# Where null may be let in all the same.
+_OPTIONAL = re.compile(r"\b(?:OR|CASE|NOT \()\b")
+
 
 def _rewriting(kind: str) -> Detector:
     return on("column_added", where=lambda s, e: rewrites(s, e) and _kind(e) == kind)
@@ -37,9 +41,23 @@ def _gets_zone(effect: Effect) -> bool:
     return len(types) == 2 and len(bases) == 1
 
 
-def _is_unfilled(_: Statement, effect: Effect) -> bool:
-    facts = effect.facts
-    return facts["required"] and not (facts["default"] or facts["identity"] or facts["generated"])
+def _unfilled(unit: TracedRevision) -> Iterator[Hit]:
+    """Required by NOT NULL, or by a check that rows of the running release break."""
+    empty = set()
+    for statement, effect in unit.effects("column_added", "constraint_added"):
+        facts = effect.facts
+        if effect.kind == "column_added":
+            if facts["default"] or facts["identity"] or facts["generated"]:
+                continue
+            empty.add((effect.relation, effect.name))
+            if facts["required"]:
+                what = "adding it fails if there are rows; if not, its INSERTs fail"
+                yield Hit.of(statement, effect, what=what)
+        elif _OPTIONAL.search(check := facts["check"] or "") is None:
+            for name in _REQUIRED.findall(check):
+                if (effect.relation, name) in empty:
+                    what = f"{effect.name} refuses its INSERTs, and UPDATEs of existing rows"
+                    yield Hit.of(statement, effect, column=name, type="…", what=what)
 
 
 def _proves_not_null(statement: Statement, effect: Effect) -> bool:
@@ -96,13 +114,12 @@ RULES = (
     Rule(
         id="avoid-required-column-without-default",
         title="A NOT NULL column without a default",
-        consequence="adding {column} fails if {table} has rows; if not, INSERTs of the running "
-        "release fail",
+        consequence="{table}.{column} has no value in rows of the running release: {what}",
         help="add it with a server default; or add it nullable, backfill it, then set NOT NULL",
         rewrite='op.execute("ALTER TABLE {table:sql} ADD COLUMN {column:sql} {type}")\n'
         "# backfill it; then NOT NULL in the steps of require-proven-not-null",
         page="ddl-alter",
-        detect=on("column_added", where=_is_unfilled),
+        detect=_unfilled,
     ),
     Rule(
         id="avoid-volatile-default",
