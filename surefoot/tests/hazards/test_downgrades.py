@@ -19,6 +19,16 @@ CASES = [
     ("SELECT 1", "DROP TABLE cache", "avoid-dropping-a-table"),
     ("ALTER TABLE jobs DROP COLUMN rank", "ALTER TABLE jobs ADD COLUMN rank integer", None),
     ("ALTER TABLE jobs ADD COLUMN n integer", "ALTER TABLE jobs DROP COLUMN n", None),
+    (
+        "CREATE OR REPLACE VIEW running AS SELECT id, size_bytes, note FROM jobs",
+        "DROP VIEW running; CREATE VIEW running AS SELECT id, size_bytes FROM jobs",
+        None,
+    ),
+    (
+        "CREATE OR REPLACE VIEW running AS SELECT id, size_bytes, note FROM jobs",
+        "DROP VIEW running; CREATE VIEW running AS SELECT size_bytes FROM jobs",
+        "avoid-dropping-a-table",
+    ),
     ("SELECT 1", "DROP FUNCTION area(integer, integer)", None),
     (
         "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(12, 2)",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from surefoot.rules.findings import Finding, Rule, TracedRevision, finding
+from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, finding
 
 _PLACE = re.compile(r"\S+\.py:(\d+): ")
 _LEAVE = "downgrade() drops what upgrade() has made, and nothing else"
@@ -38,7 +38,7 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
             continue
         for hit in rule.detect(down):
             lost = (str(hit.values.get("table")), str(hit.values.get("name")))
-            if rule.id in _LOSES and made & {lost, (lost[0], "")}:
+            if rule.id in _LOSES and made & {lost, (lost[0], ""), *_shortened(down, hit, made)}:
                 continue
             found = finding(down, rule, hit)
             said = f"in the downgrade, {found.consequence}"
@@ -50,12 +50,24 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
 
 def _made(unit: TracedRevision) -> set[tuple[str, str]]:
     """The tables, and the columns of tables, that the upgrade made or gave their names."""
-    effects = unit.effects("created", "column_added", "renamed", "column_renamed", fresh=True)
+    kinds = ("created", "column_added", "view_extended", "renamed", "column_renamed")
+    effects = unit.effects(*kinds, fresh=True)
     found = set()
     for _, effect in effects:
         name = effect.facts.get("to", effect.name)
         found.add((name, "") if effect.kind == "renamed" else (effect.relation, name))
     return found
+
+
+def _shortened(
+    down: TracedRevision, hit: Hit, made: set[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """The columns that a view is created without, where they are of those that the upgrade made."""
+    for _, effect in down.effects("created", fresh=True):
+        if effect.relation == hit.values.get("name") and effect.facts["kind"] in "vm":
+            gone = hit.values["columns"] - effect.facts["columns"]
+            columns = {(effect.relation, each.partition(" ")[0]) for each in gone}
+            yield from columns if columns <= made else ()
 
 
 def _raises(source: str) -> bool:

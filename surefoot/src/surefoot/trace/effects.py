@@ -98,7 +98,9 @@ class _Comparison:
                 if oid in self.after.relations:
                     yield self.on(oid, "column_dropped", old.name)
             elif old is None:
-                if self.after.relations[oid].kind not in "vm":
+                if self.after.relations[oid].kind in "vm":
+                    yield self.on(oid, "view_extended", new.name)
+                else:
                     its_type = self.after.types.get(new.type_oid)
                     domain = its_type is not None and its_type.kind == "d"
                     yield self.on(oid, "column_added", new.name, **new._asdict(), domain=domain)
