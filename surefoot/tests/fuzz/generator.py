@@ -83,6 +83,14 @@ SEQUENCES = (
     ", minvalue=-5, maxvalue=900",
     ", cache=7",
 )
+# Texts that are exchanged for each other, in a declaration that has the word.
+TEXTS_OF = (
+    ("DOMAIN(", DOMAINS),
+    ("Sequence(", SEQUENCES),
+    ("ForeignKey(", REFERENCES),
+    ("", CONDITIONS),
+    ("comment=", COMMENTS),
+)
 MOST_TABLES, MOST_ITEMS, MOST_EDITS = 3, 6, 4
 
 
@@ -517,9 +525,9 @@ class Generator:
         said = [
             (each, each.code.replace(old, random.choice(options), 1))
             for each in self.model
-            for options in (DOMAINS, SEQUENCES, REFERENCES, CONDITIONS, COMMENTS)
+            for words, options in TEXTS_OF
             for old in options
-            if old and old in each.code
+            if old and words in each.code and old in each.code
         ]
         if said:
             declaration, code = random.choice(said)
