@@ -1,7 +1,6 @@
 """History writes a project of a given manner: an ini file, revisions and Alembic's own env.py.
 
-The same seed gives the same files. Where it is not plain, env.py is the three lines of
-Surefoot and statements are as psycopg takes them.
+The same seed gives the same files. Where it is not plain, statements are as psycopg takes them.
 """
 
 import hashlib
@@ -50,14 +49,29 @@ async def main():
 
 asyncio.run(main())
 '''
-ADOPTED_ENV = """\
-from surefoot import Environment
-
-Environment(metadata="app.models:metadata", database="app.models:database_url", «options»).run()
-"""
-MODELS = """\
+# As a project that uses psycopg has it. It is only read: migrations run on asyncpg.
+SYNC_ENV = """\
 import os
 
+from alembic import context
+from sqlalchemy import create_engine
+
+from app.models import include_object, metadata
+
+
+def run_migrations_online():
+    url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+«driver»:")
+    with create_engine(url).connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=metadata, include_object=include_object
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run_migrations_online()
+"""
+MODELS = """\
 from sqlalchemy import Column, Integer, MetaData, Table
 
 metadata = MetaData()
@@ -66,10 +80,6 @@ Table("settled", metadata, Column("id", Integer, primary_key=True))
 
 def include_object(thing, name, kind, reflected, compare_to):
     return not (kind == "table" and name.startswith("spatial_"))
-
-
-def database_url():
-    return os.environ["DATABASE_URL"]«driver»
 
 
 def default_rows(count):
@@ -199,12 +209,10 @@ class History:
         (self.folder / "alembic.ini").write_text("\n".join(lines) + "\n", "utf-8")
         (self.folder / "app").mkdir()
         (self.folder / "app" / "__init__.py").touch()
-        driver = f'.replace("postgresql:", "postgresql+{manner.driver}:")' if manner.driver else ""
-        (self.folder / "app" / "models.py").write_text(body(MODELS, driver=driver), "utf-8")
-        options = ", ".join(f"{name}={value!r}" for name, value in manner.options.items())
+        (self.folder / "app" / "models.py").write_text(MODELS, "utf-8")
         env = body(PLAIN_ENV, options=repr(manner.options))
-        if not self._plain:
-            env = body(ADOPTED_ENV, options=options)
+        if manner.driver and not self._plain:
+            env = body(SYNC_ENV, driver=manner.driver)
         (self.scripts / "env.py").write_text(env + "\n", "utf-8")
         (self.scripts / "script.py.mako").write_text(MAKO, "utf-8")
 

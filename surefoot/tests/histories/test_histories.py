@@ -1,6 +1,6 @@
 """Projects of other teams move in as they are: their past runs as under plain Alembic.
 
-Each is adopted as it stands: env.py of three lines, and a baseline up to all heads.
+Each is adopted as it stands, by `surefoot adopt --write`.
 """
 
 from functools import partial
@@ -16,7 +16,6 @@ from histories.history import History, Manner
 from histories.manners import MANNERS
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
-from surefoot.chain.revisions import heads, with_past
 from surefoot.project import Project
 from surefoot.version_table import VersionTable
 
@@ -43,19 +42,24 @@ def plain(manner: Manner, tmp_path: Path) -> History:
 
 @pytest.fixture
 def adopted(manner: Manner, tmp_path: Path) -> History:
-    """The same project, adopted."""
+    """The same project, adopted; no database answers meanwhile."""
     made = History(manner, tmp_path / "adopted", plain=False)
-    lock(made, is_past=True)
+    adopt(made, "--write")
     return made
 
 
-def lock(history: History, *, is_past: bool = False) -> None:
-    """Write revisions.lock; `is_past`: with all that there is as the baseline."""
+def adopt(history: History, *arguments: str) -> Result:
+    """Run `surefoot adopt`, which works."""
+    url = {"DATABASE_URL": "postgresql://nobody@localhost:1/nothing"}
+    done = forks().start("surefoot", "adopt", *arguments, env=url, cwd=history.folder).wait()
+    assert done.code == 0, done.err or done.out
+    return done
+
+
+def lock(history: History) -> None:
+    """Write revisions.lock."""
     project = Project.read(history.folder / "alembic.ini")
-    revisions = project.revisions()
-    if is_past:
-        revisions = with_past(revisions, heads(revisions))
-    write_lock(project.lock, revisions)
+    write_lock(project.lock, project.revisions())
 
 
 def alembic(history: History, database: Database, *arguments: str) -> Result:
@@ -107,6 +111,30 @@ def read(manner: Manner, connection: Connection) -> State:
         if name != table.ledger_name
     }
     return found, rows
+
+
+@pytest.mark.slow
+def test_adopting_writes_what_it_has_shown(manner: Manner, tmp_path: Path) -> None:
+    """Nothing is written before it is asked for, and there is nothing to do afterwards."""
+    history = History(manner, tmp_path, plain=False)
+    before = files(history)
+    shown = adopt(history).out
+    assert files(history) == before
+    adopt(history, "--write")
+    after = files(history)
+    assert {path for path in after if after[path] != before.get(path)} == {
+        history.folder / "surefoot-ci.yml",
+        history.scripts / "env.py",
+        Project.read(history.folder / "alembic.ini").lock,
+    }
+    assert all(f"{history.scripts.name}/{name}" in shown for name in ("env.py", "revisions.lock"))
+    assert "nothing to do" in adopt(history, "--write").err
+    assert files(history) == after
+
+
+def files(history: History) -> dict[Path, bytes]:
+    """The files of a project."""
+    return {path: path.read_bytes() for path in history.folder.rglob("*") if path.is_file()}
 
 
 async def test_two_at_once_reach_what_plain_alembic_does(

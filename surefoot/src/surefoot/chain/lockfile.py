@@ -152,15 +152,19 @@ def _digest(files: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
-def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
-    """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
+def lock_text(revisions: Sequence[Revision]) -> str:
+    """The content of revisions.lock."""
     files = [revision.path for revision in revisions if revision.path is not None]
     hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
     past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
     taken = f"{_BASELINE}  {in_line('+'.join(past))}\n" if past else ""
     lines = "".join(f"{revision.line()}\n" for revision in revisions)
-    text = lock_header() + hashed + taken + lines
-    written = text.encode()
+    return lock_header() + hashed + taken + lines
+
+
+def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
+    """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
+    written = lock_text(revisions).encode()
     try:
         if path.exists() and path.read_bytes() == written:
             return False

@@ -1,5 +1,6 @@
 """The `surefoot` command: everything that Alembic has no command for.
 
+    surefoot adopt               how a project of Alembic moves in
     surefoot plan|lint|explain   the effect of a revision, before it runs
     surefoot upgrade|downgrade   as Alembic does, with a report and a reason
     surefoot drift|verify        the differences between a database and its revisions

@@ -21,6 +21,7 @@ DEFAULT_INI = "alembic.ini"
 
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
+    "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
     "downgrade": "Revert revisions, with a report as JSON.",
     "drift": "Show where the database differs from its revisions.",

@@ -18,6 +18,8 @@ HeadMaintainer                  knows which rows of its table a step leaves, and
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
 util.compat.tomllib             Alembic's own reader of pyproject.toml: Python 3.10 has none.
+ScriptDirectory.run_env         runs env.py from its file; `env_text` runs a text in its place. The
+                                method is public, to replace it is not.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
                                 content is not.
 """
@@ -26,12 +28,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from alembic.runtime.migration import HeadMaintainer
-from alembic.script import revision
+from alembic.script import ScriptDirectory, revision
 from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy.schema import CreateTable
 
@@ -151,3 +155,20 @@ def _leave(proxy: Any) -> None:
         _ALEMBICS_LEAVE(proxy)  # it was entered before `install()`
         return
     meanings.set(tuple(item for item in meanings.get() if item is not proxy))
+
+
+@contextmanager
+def env_text(path: Path, text: str) -> Iterator[None]:
+    """Let Alembic run this text as the env.py at `path`, which stays as it is on disk."""
+    former = ScriptDirectory.run_env
+
+    def run_env(self: ScriptDirectory) -> None:
+        module = ModuleType("env_py")  # the name that Alembic gives it
+        module.__file__ = str(path)
+        exec(compile(text, str(path), "exec"), vars(module))  # noqa: S102 - as Alembic runs it
+
+    ScriptDirectory.run_env = run_env  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ScriptDirectory.run_env = former  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.differences.deviations import deviations
-from surefoot.differences.model import Drift, Since
+from surefoot.differences.model import Deviation, Drift, Since
 from surefoot.errors import DatabaseAhead
 from surefoot.ledger.agreement import expected_fingerprint
 from surefoot.ledger.glance import heads_of
@@ -66,8 +66,7 @@ async def drift(
         async with empty.connect() as connection:
             expected = await connection.run_sync(_catalog, privileges, project)
             if metadata and frozenset(at) == heads(chain):
-                given = await connection.run_sync(_models, metadata, project, expected)
-                of_models = deviations(given, expected.declarable())
+                of_models = await connection.run_sync(of_metadata, metadata, project, expected)
     return Drift(
         name,
         ", ".join(at) or "base",
@@ -114,9 +113,11 @@ def _catalog(connection: Connection, privileges: bool, project: Project) -> Cata
     return snapshot(connection, project.schemas, privileges=privileges, version_table=table)
 
 
-def _models(
+def of_metadata(
     connection: Connection, metadata: Sequence[MetaData], project: Project, head: Catalog
-) -> Catalog:
+) -> tuple[Deviation, ...]:
+    """The deviations of the models from the catalog of a scratch database at head."""
     schema = [*project.schemas, "public"][0]
     found, _ = models_catalog(connection, metadata, schema, database=head)
-    return with_unclaimed(found, head, project.manages)[0].declarable()
+    given = with_unclaimed(found, head, project.manages)[0].declarable()
+    return deviations(given, head.declarable())

@@ -99,6 +99,15 @@ class PoolerRefused(Refused):
     )
 
 
+class AdoptionUnclear(Refused):
+    """An env.py does more than run migrations, and only a person can tell where that belongs."""
+
+    path: str
+    statements: Sequence[str]
+    says = "{path} has statements whose place only you can tell:{statements!l:line }"
+    helps = "move or delete them, then run `{names.command} adopt` again"
+
+
 class NotAdopted(Refused):
     """The database has tables and no version table, or an empty one and no ledger."""
 

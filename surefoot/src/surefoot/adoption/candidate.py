@@ -1,0 +1,99 @@
+"""Candidate is a project of Alembic that may be adopted, as its files say it; nothing is run."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+
+from surefoot.adoption.env_file import EnvFile
+from surefoot.adoption.reading import read_env
+from surefoot.chain.revisions import Revision
+from surefoot.chain.source import source_of
+from surefoot.errors import ConfigurationInvalid
+from surefoot.project import DEFAULT_INI, Project
+
+# Where the ini file lies in a project, seen from the folder in which its commands are typed; the
+# second one is Flask-Migrate's.
+_PLACES = (DEFAULT_INI, f"migrations/{DEFAULT_INI}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The ini file, env.py and the revisions."""
+
+    # Without the version table, which only shows when env.py runs.
+    project: Project
+    env: EnvFile
+    revisions: tuple[Revision, ...]
+    # The ini file, and as it has to be: it names its folder, where only Flask-Migrate knew it.
+    ini_text: str
+    new_ini_text: str
+
+    @classmethod
+    def read(cls, ini: Path) -> Candidate:
+        """The project of an ini file. On failure: ConfigurationInvalid, RevisionsBroken."""
+        text = _text(ini)
+        try:
+            config = Config(ini)
+            named = config.get_main_option("script_location")
+            if is_flask := named is None and (ini.parent / "env.py").is_file():
+                config.set_main_option("script_location", str(ini.parent.resolve()))
+            project = Project.of(config)
+            env = Path(ScriptDirectory.from_config(config).dir, "env.py").resolve()
+        except (CommandError, configparser.Error, ImportError) as error:
+            raise ConfigurationInvalid(str(ini), " ".join(str(error).split())) from None
+        for folder in project.locations:
+            if not folder.is_dir():
+                raise ConfigurationInvalid(
+                    str(ini), f"there is no folder {folder}, where its revisions should be"
+                )
+        if not env.is_file():
+            raise ConfigurationInvalid(str(env), "there is no such file, and Alembic runs it")
+        new = text.replace("[alembic]\n", "[alembic]\nscript_location = %(here)s\n", 1)
+        found = read_env(env, _text(env))
+        return cls(project, found, project.revisions(), text, new if is_flask else text)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether nothing is left to do."""
+        is_named = self.ini_text == self.new_ini_text
+        return is_named and self.env.is_adopted and self.project.lock.exists()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of branches, as the files have them."""
+        found: dict[str, None] = {}
+        for each in self.revisions:
+            assert each.path is not None
+            given = source_of(each.path, each.path.read_bytes()).names.get("branch_labels")
+            named = [given] if isinstance(given, str) else given
+            if isinstance(named, (list, tuple, set)):
+                found.update(dict.fromkeys(map(str, named)))
+        return tuple(found)
+
+
+def found_ini(path: Path) -> Path:
+    """The ini file that a path names or a folder has. On failure: ConfigurationInvalid."""
+    if path.is_file():
+        return path
+    for each in _PLACES:
+        if (path / each).is_file():
+            return path / each
+    reason = f"there is no {' and no '.join(_PLACES)} in it, so it is no project of Alembic"
+    raise ConfigurationInvalid(
+        str(path), reason if path.is_dir() else "there is no such file or folder"
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigurationInvalid(str(path), str(error.strerror)) from None
+    except UnicodeDecodeError:
+        raise ConfigurationInvalid(str(path), "it is no text in UTF-8") from None

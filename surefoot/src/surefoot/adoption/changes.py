@@ -1,0 +1,106 @@
+"""Change is a file that adopts a project: shown first, and written as a whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from surefoot.adoption.candidate import Candidate
+from surefoot.chain.lockfile import lock_text
+from surefoot.chain.revisions import Revision, heads
+from surefoot.errors import FileNotWritable
+from surefoot.errors.names import command
+
+CI_NAME = "surefoot-ci.yml"
+_CI = """\
+# Steps for a job that has the project and surefoot[embedded,lint] installed, written by
+# `{command} adopt`. Copy them to where your CI reads its jobs, and delete this file.
+- name: revisions.lock lists the revision files as they are
+  run: {command} lock --check
+- name: No new revision would hurt a database in use; the baseline is left alone
+  run: {command} lint
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The text of a file before, None for a new one, and afterwards."""
+
+    path: Path
+    before: str | None
+    after: str
+    # The content of a new one, in words.
+    note: str = ""
+
+    @property
+    def diff(self) -> str:
+        """The change as `patch` takes it."""
+        name, before = os.path.relpath(self.path), self.before or ""
+        made = difflib.unified_diff(
+            before.splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            f"a/{name}" if self.before is not None else "/dev/null",
+            f"b/{name}",
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
+
+    def write(self) -> None:
+        """Replace the file in one step. On failure: FileNotWritable, and it is as it was."""
+        path, ends = self.path.resolve(), b""
+        try:
+            if path.exists():
+                found = path.read_bytes()
+                ends = b"\r" if b"\r\n" in found else b""
+                if found.decode("utf-8-sig").replace("\r\n", "\n") == self.after:
+                    return  # somebody else has adopted the project at the same moment
+                if found.decode("utf-8-sig").replace("\r\n", "\n") != self.before:
+                    raise FileNotWritable(str(path), "it was changed meanwhile; run this again")
+            _replace(path, self.after.encode().replace(b"\n", ends + b"\n"))
+        except OSError as error:
+            raise FileNotWritable(str(path), error.strerror or str(error)) from None
+
+
+def changes(candidate: Candidate, env_text: str, past: Sequence[Revision]) -> Sequence[Change]:
+    """The files that are missing or differ; env.py, after which the project is adopted, last."""
+    env, project = candidate.env, candidate.project
+    found: list[Change] = []
+    if not project.lock.exists():
+        found.append(Change(project.lock, None, lock_text(past), _of(past)))
+    if candidate.new_ini_text != candidate.ini_text:
+        found.append(Change(project.ini, candidate.ini_text, candidate.new_ini_text))
+    ci = project.ini.parent / CI_NAME
+    if not env.is_adopted and not ci.exists():
+        found.append(Change(ci, None, _CI.format(command=command()), "steps for CI"))
+    if not env.is_adopted:
+        found.append(Change(env.path, env.text, env_text))
+    return found
+
+
+def _of(past: Sequence[Revision]) -> str:
+    newest = ", ".join(sorted(heads(past)))
+    said = f"; baseline {newest}: the revisions up to it are taken as they are" if past else ""
+    return f"{len(past)} revisions{said}"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content)
+        if path.exists():
+            shutil.copymode(path, name)
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,119 @@
+"""given() tells the models, the database and the options that an env.py gives to Alembic."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from surefoot.adoption.env_file import EnvFile, Option, Remark
+from surefoot.adoption.scope import Scope, Unclear, engine_url
+from surefoot.adoption.statements import dotted, place_of
+from surefoot.environment.options import treatment
+
+# Arguments of configure that belong to a way of running, which Environment chooses by itself.
+_OF_A_WAY = frozenset({"connection", "url", "dialect_name", "dialect_opts", "literal_binds"})
+_UNKNOWN = object()
+_OURS = "left out: Surefoot has a lock and bounds of its own, Limits(…)"
+_NO_URL = "the URL that it connects to was not found; write Environment(database=…)"
+
+
+@dataclass
+class Parts:
+    """The statements of an env.py that matter, each with the variables around it."""
+
+    file: EnvFile
+    tree: ast.Module
+    module: Scope = field(default_factory=Scope)
+    configured: list[tuple[ast.Call, Scope]] = field(default_factory=list)
+    # The engines that are connected.
+    opened: list[tuple[ast.expr, Scope]] = field(default_factory=list)
+    # Statements that may be left out where their variable is looked up.
+    pending: list[tuple[ast.stmt, str, Scope]] = field(default_factory=list)
+    left: list[Remark] = field(default_factory=list)
+    replaced: list[Remark] = field(default_factory=list)
+
+    def remark(self, node: ast.stmt | ast.expr, where: str | None) -> None:
+        """Note a statement, which belongs `where`: a place, None or nothing as in `place`."""
+        code = self.file.code(node).splitlines()[0]
+        if where is None:
+            self.replaced.append(Remark(node.lineno, code, _OURS))
+        elif where:
+            self.left.append(Remark(node.lineno, code, where))
+
+
+def given(parts: Parts) -> Mapping[str, object]:
+    """The fields of EnvFile that it fills; what is not clear becomes a remark."""
+    metadata, options, spread = _options(parts)
+    found = {"metadata": metadata, "database": _database(parts), "options": options}
+    for statement, name, scope in parts.pending:
+        if name not in scope.used:
+            parts.remark(statement, place_of(statement))
+    scopes = [each for _, scope in (*parts.configured, *parts.opened) for each in scope.around()]
+    kept = [scope.helpers[name] for scope in scopes for name in scope.helpers if name in scope.used]
+    return {**found, "spread": spread, "kept": [*dict.fromkeys(kept)]}
+
+
+def _database(parts: Parts) -> str | None:
+    """The URL of the engine that is connected, or else of `--sql`."""
+    urls = [*_urls(parts)]
+    if not urls:
+        parts.remark(parts.configured[0][0] if parts.configured else parts.tree.body[-1], _NO_URL)
+        return None
+    url, known = urls[0], {e.name for e in parts.tree.body if isinstance(e, ast.FunctionDef)}
+    if isinstance(url, ast.Call) and not (url.args or url.keywords) and dotted(url.func) in known:
+        return dotted(url.func)  # called when it is needed
+    return parts.file.code(url)
+
+
+def _urls(parts: Parts) -> Iterator[ast.expr]:
+    for engine, scope in parts.opened:
+        with suppress(Unclear):
+            if (found := engine_url(engine, scope, parts.module)) is not None:
+                yield found
+    for call, scope in parts.configured:
+        for each in call.keywords:
+            with suppress(Unclear):
+                if each.arg == "url":
+                    yield scope.inlined(each.value)
+
+
+def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]:
+    """The models, the options by name, those for a connection first, and what is spread."""
+    metadata: str | None = None
+    found: dict[str, Option] = {}
+    spread: dict[str, None] = {}
+    online = [e for e in parts.configured if any(k.arg == "connection" for k in e[0].keywords)]
+    for call, scope in [*online, *parts.configured]:
+        for name, value in _arguments(call, parts.module):
+            if name in _OF_A_WAY:
+                continue
+            try:
+                code = parts.file.code(scope.inlined(value))
+            except Unclear as unclear:
+                parts.remark(value, f"give it to Environment; {unclear} is known in a run only")
+                continue
+            if name is None:
+                spread[code] = None
+            elif name == "target_metadata":
+                metadata = metadata or code
+            else:
+                literal = value.value if isinstance(value, ast.Constant) else _UNKNOWN
+                known = treatment(name) if literal is _UNKNOWN else treatment(name, literal)
+                found.setdefault(name, Option(name, code, value.lineno, known))
+    return metadata, [*found.values()], [*spread]
+
+
+def _arguments(call: ast.Call, module: Scope) -> Iterator[tuple[str | None, ast.expr]]:
+    """The keyword arguments, also those in a dictionary that the module writes out."""
+    for each in call.keywords:
+        values = module.values.get(dotted(each.value), [])
+        known = values[0] if each.arg is None and len(values) == 1 else each.value
+        if each.arg is None and isinstance(known, ast.Dict) and all(known.keys):
+            for key, value in zip(known.keys, known.values, strict=True):
+                yield str(getattr(key, "value", "")), value
+        elif each.arg is None and isinstance(known, ast.Call) and dotted(known.func) == "dict":
+            yield from ((inner.arg, inner.value) for inner in known.keywords)
+        else:
+            yield each.arg, each.value

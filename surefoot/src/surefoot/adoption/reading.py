@@ -1,0 +1,222 @@
+"""read_env() finds in the source of an env.py what three lines have to keep.
+
+Each function that runs migrations is taken apart. Its statements open a connection, configure
+Alembic or run it; they give values that these need; or they are remarks for a person.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from surefoot.adoption import statements
+from surefoot.adoption.env_file import EnvFile
+from surefoot.adoption.given import Parts, given
+from surefoot.adoption.scope import Scope
+from surefoot.adoption.statements import calls, dotted, last_name, names
+from surefoot.errors import ConfigurationInvalid
+
+_RUNS = ("configure", "run_migrations", "begin_transaction")
+_Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def read_env(path: Path, text: str) -> EnvFile:
+    """What the file does. On failure: ConfigurationInvalid, where it is not Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        place = f"{path}:{getattr(error, 'lineno', None) or 1}"
+        said = f"it is not Python: {getattr(error, 'msg', error)}"
+        raise ConfigurationInvalid(place, said) from None
+    return _Reader(path, text, tree).read()
+
+
+class _Reader:
+    """One reading of a file."""
+
+    def __init__(self, path: Path, text: str, tree: ast.Module) -> None:
+        self._parts = Parts(EnvFile(path, text), tree)
+        self._tree = tree
+        self._contexts = {*_contexts(tree)}
+        self._running = self._runners()
+
+    def read(self) -> EnvFile:
+        """The parts of the file."""
+        parts = self._parts
+        imports = [each for each in ast.walk(self._tree) if isinstance(each, ast.ImportFrom)]
+        if any((each.module or "").partition(".")[0] == "surefoot" for each in imports):
+            return replace(parts.file, is_adopted=True)
+        running = [each for each in self._tree.body if self._runs(each)]
+        taken = {n for each in running for n in range(each.lineno, (each.end_lineno or 0) + 1)}
+        for each in self._tree.body:
+            if each not in running and each.lineno in taken:
+                parts.remark(each, "write it on a line of its own")
+            if isinstance(each, (ast.Assign, ast.AnnAssign)) and each not in running:
+                self._assigned(each, parts.module)
+        for each in running:
+            self._visit([each], Scope())
+        fields: dict[str, Any] = {**given(parts)}
+        return replace(
+            parts.file,
+            is_async=any(isinstance(each, ast.AsyncFunctionDef) for each in ast.walk(self._tree)),
+            is_of_flask="current_app" in {*names(self._tree)},
+            replaced=parts.replaced,
+            left=sorted({*parts.left}, key=lambda each: each.line),
+            running=running,
+            **fields,
+        )
+
+    # -- which statements run migrations -----------------------------------------------------------
+
+    def _runners(self) -> set[str]:
+        """The functions that run migrations, or call one that does."""
+        found: set[str] = set()
+        while True:
+            more = {
+                each.name
+                for each in ast.walk(self._tree)
+                if isinstance(each, _Function) and self._runs(each, found)
+            }
+            if more <= found:
+                return found
+            found |= more
+
+    def _runs(self, node: ast.AST, running: Iterable[str] | None = None) -> bool:
+        known = self._running if running is None else running
+        return any(self._is_of_context(each, *_RUNS) for each in calls(node)) or any(
+            name in known for name in names(node)
+        )
+
+    def _is_of_context(self, call: ast.Call, *wanted: str) -> bool:
+        base, _, name = dotted(call.func).rpartition(".")
+        return base in self._contexts and name in wanted
+
+    # -- what they say -----------------------------------------------------------------------------
+
+    def _visit(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        for statement in body:
+            if isinstance(statement, _Function):
+                if self._runs(statement):
+                    of = statement.args
+                    given = [*of.posonlyargs, *of.args, *of.kwonlyargs]
+                    self._visit(statement.body, Scope(scope, {each.arg: [] for each in given}))
+                else:
+                    scope.helpers[statement.name] = statement
+            elif isinstance(statement, (ast.With, ast.AsyncWith)):
+                self._with(statement, scope)
+            elif isinstance(statement, ast.If):
+                self._if(statement, scope)
+            elif isinstance(statement, ast.Try):
+                handled = [each for handler in statement.handlers for each in handler.body]
+                inner = [*statement.body, *handled, *statement.orelse, *statement.finalbody]
+                self._visit(inner, scope)
+            else:
+                self._leaf(statement, scope)
+
+    def _with(self, statement: ast.With | ast.AsyncWith, scope: Scope) -> None:
+        for item in statement.items:
+            opened = item.context_expr
+            if isinstance(opened, ast.Call) and last_name(opened) == "execution_options":
+                opened = opened.func.value if isinstance(opened.func, ast.Attribute) else opened
+            if isinstance(item.optional_vars, ast.Name):
+                scope.values.setdefault(item.optional_vars.id, [])
+            if not isinstance(opened, ast.Call) or last_name(opened) not in statements.OPENS:
+                self._parts.remark(statement, statements.ABOVE)
+            elif isinstance(opened.func, ast.Attribute):
+                self._open(opened.func.value, scope)
+        self._visit(statement.body, scope)
+
+    def _open(self, engine: ast.expr, scope: Scope) -> None:
+        if dotted(engine) not in self._contexts:
+            self._parts.opened.append((engine, scope))
+
+    def _if(self, statement: ast.If, scope: Scope) -> None:
+        if all(isinstance(each, ast.Raise) for each in statement.body) and not statement.orelse:
+            # A missing URL has an error of its own.
+            for name in names(statement.test):
+                if (owner := scope.owner(name)) is not None:
+                    self._parts.pending.append((statement.body[0], name, owner))
+                    return
+        self._visit([*statement.body, *statement.orelse], scope)
+
+    def _leaf(self, statement: ast.stmt, scope: Scope) -> None:
+        value = getattr(statement, "value", None)
+        while isinstance(value, ast.Await):
+            value = value.value
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            for alias in statement.names:
+                scope.helpers[alias.asname or alias.name.partition(".")[0]] = statement
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            self._assigned(statement, scope)
+        elif isinstance(statement, (ast.Expr, ast.Return)) and isinstance(value, ast.IfExp):
+            for each in (value.body, value.orelse):
+                self._leaf(ast.copy_location(ast.Expr(each), each), scope)
+        elif isinstance(statement, (ast.Expr, ast.Return)) and isinstance(value, ast.Call):
+            self._call(value, statement, scope)
+        elif not _does_nothing(statement, value):
+            self._parts.remark(statement, statements.place_of(statement))
+
+    def _assigned(self, statement: ast.Assign | ast.AnnAssign, scope: Scope) -> None:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        value = statement.value
+        for target in targets:
+            if isinstance(target, ast.Name) and value is not None:
+                scope.values.setdefault(target.id, []).append(value)
+                if isinstance(value, ast.Call) and last_name(value) in ("connect", "begin"):
+                    assert isinstance(value.func, ast.Attribute)
+                    self._open(value.func.value, scope)
+                if scope is not self._parts.module and not statements.is_quiet(value):
+                    self._parts.pending.append((statement, target.id, scope))
+            elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                key = str(target.slice.value)
+                if key == "sqlalchemy.url":
+                    scope.url = value
+                elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
+                    self._parts.remark(statement, statements.ABOVE)
+            elif scope is not self._parts.module:
+                self._parts.remark(statement, statements.place_of(statement))
+
+    def _is_no_empty(self, value: ast.expr | None, scope: Scope) -> bool:
+        """Whether it is a hook that writes no empty revision, which Surefoot does not either."""
+        helper = scope.helpers.get(dotted(value)) if value is not None else None
+        return helper is not None and "is_empty()" in ast.unparse(helper)
+
+    def _call(self, call: ast.Call, statement: ast.stmt, scope: Scope) -> None:
+        name = last_name(call)
+        inner = [each for each in calls(call) if self._is_of_context(each, "configure")]
+        self._parts.configured += [(each, scope) for each in inner]
+        if self._is_of_context(call, "run_migrations") and (call.args or call.keywords):
+            said = "revisions get no arguments; let them read what they need"
+            self._parts.remark(statement, said)
+        elif name == "set_main_option" and ast.unparse(call.args[0]) == "'sqlalchemy.url'":
+            scope.url = call.args[-1]
+        elif not (
+            inner
+            or self._is_of_context(call, *_RUNS)
+            or name in self._running
+            or (name in statements.STARTERS and self._runs(call))
+            or name in statements.ENDS
+            or statements.is_narration(call)
+        ):
+            self._parts.remark(statement, statements.place(call))
+
+
+def _does_nothing(statement: ast.stmt, value: ast.expr | None) -> bool:
+    if isinstance(statement, ast.Raise):
+        return statement.exc is None
+    if isinstance(statement, (ast.Expr, ast.Return)):
+        return value is None or isinstance(value, (ast.Constant, ast.Name))
+    return isinstance(statement, (ast.Pass, ast.Global, ast.Nonlocal))
+
+
+def _contexts(tree: ast.Module) -> Iterator[str]:
+    """The names under which the file knows `alembic.context`."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ImportFrom) and each.module == "alembic":
+            found = [alias for alias in each.names if alias.name == "context"]
+            yield from (alias.asname or "context" for alias in found)
+        elif isinstance(each, ast.Import):
+            yield from ("alembic.context" for alias in each.names if "alembic" in alias.name)

@@ -1,0 +1,128 @@
+"""The statements by which an env.py runs migrations, and where each of the others belongs.
+
+Surefoot's environment connects, opens transactions and runs revisions by itself. So a statement
+that does one of these is understood; a person, who knows its purpose, has to move another one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+# Calls that begin or end a connection, a transaction or an event loop, by their last name.
+ENDS = frozenset(
+    {"dispose", "close", "commit", "rollback", "set_event_loop", "set_event_loop_policy"}
+)
+OPENS = frozenset({"connect", "begin", "begin_transaction", "begin_nested"})
+# Calls that run what they are given.
+STARTERS = frozenset({"run", "run_until_complete", "run_sync", "run_in_executor"})
+FACTORIES = frozenset(
+    {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
+)
+_NARRATES = frozenset(
+    {"print", "debug", "info", "warning", "warn", "error", "exception", "critical", "print_exc"}
+)
+_EXECUTES = frozenset({"execute", "exec_driver_sql", "scalar"})
+# Calls that only give a value.
+_VALUES = frozenset(
+    {
+        "str",
+        "bool",
+        "int",
+        "dict",
+        "len",
+        "list",
+        "getattr",
+        "hasattr",
+        "isinstance",
+        "get",
+        "getenv",
+    }
+    | {"get_section", "get_main_option", "get_x_argument", "get_event_loop", "new_event_loop"}
+    | {"get_running_loop", "replace", "format", "split", "strip", "startswith", "getLogger"}
+    | {"render_as_string", "execution_options", "create_default_context", "make_url", "items"}
+    | {"AsyncEngine", "Path", "set", "cast"}
+)
+# Words in SQL -> where that goes; None: Surefoot has its own; empty: it is for another server.
+_PLACES = (
+    ("SEARCH_PATH", "name the schema in the URL, ?options=-csearch_path%3DNAME, or by ALTER ROLE"),
+    ("CREATE SCHEMA", "create the schema once in each database, or in a revision"),
+    ("CREATE EXTENSION", "create the extension in a revision"),
+    ("TIMEOUT", None),
+    ("ADVISORY", None),
+    ("PRAGMA", ""),
+)  # fmt: skip
+ABOVE = "move it above Environment(…): it runs there for every command"
+_IN_REVISION = "run it in a revision, or before `alembic upgrade`"
+_LISTENER = "name settings of the session in the URL (?options=-cNAME%3DVALUE)"
+_SCHEMA = "name the schemas in Environment(schemas=…)"
+LOOP = (
+    "one command migrates one database, or one schema: let an `alembic -x` argument name it, and "
+    "run the command once for each"
+)
+CHECK = "move the check above Environment(…)"
+
+
+def dotted(node: ast.expr) -> str:
+    """A name or a chain of attributes as it is written; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def last_name(call: ast.Call) -> str:
+    """The last name of the function that is called."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else dotted(function)
+
+
+def calls(node: ast.AST) -> Iterator[ast.Call]:
+    """The calls in a node."""
+    return (each for each in ast.walk(node) if isinstance(each, ast.Call))
+
+
+def names(node: ast.AST) -> Iterator[str]:
+    """The names that a node reads."""
+    return (
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+    )
+
+
+def is_quiet(value: ast.expr) -> bool:
+    """Whether a value can be left out where nothing reads it."""
+    quiet = _VALUES | FACTORIES | OPENS
+    return all(last_name(each) in quiet for each in calls(value))
+
+
+def is_narration(call: ast.Call) -> bool:
+    """Whether a call only tells something."""
+    return last_name(call) in _NARRATES
+
+
+def place(call: ast.Call) -> str | None:
+    """Where the effect of a call belongs, as `_PLACES` has it."""
+    name = last_name(call)
+    if name in ("listen", "listens_for"):
+        return _LISTENER
+    if name not in _EXECUTES:
+        return ABOVE
+    said = " ".join(
+        each.value.upper()
+        for each in ast.walk(call)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    )
+    return next((where for word, where in _PLACES if word in said), _IN_REVISION)
+
+
+def place_of(statement: ast.stmt) -> str:
+    """Where a statement belongs that is no call."""
+    if isinstance(statement, (ast.Raise, ast.Assert)):
+        return CHECK
+    if isinstance(statement, (ast.For, ast.AsyncFor, ast.While)):
+        return LOOP
+    if "default_schema_name" in ast.unparse(statement):
+        return _SCHEMA
+    return ABOVE

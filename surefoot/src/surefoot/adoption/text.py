@@ -1,0 +1,120 @@
+"""The report of a survey, as a person reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from surefoot.adoption.env_file import EnvFile
+from surefoot.adoption.past import WORST, counted
+from surefoot.adoption.standing import described
+from surefoot.adoption.survey import Survey
+from surefoot.chain.revisions import heads
+
+# So many differences of the models are shown.
+SHOWN = 5
+
+
+def report(survey: Survey) -> str:
+    """Project, env.py, past, models, database; then the changes."""
+    return "\n".join(_lines(survey))
+
+
+def _lines(survey: Survey) -> Iterator[str]:
+    candidate, project = survey.candidate, survey.trial.project
+    chain = candidate.revisions
+    newest = ", ".join(sorted(heads(chain))) or "none"
+    labels = f"; branches {', '.join(candidate.labels)}" if candidate.labels else ""
+    yield f"project    {_shown(project.ini)}"
+    yield f"revisions  {len(chain)} in {candidate.project.named_locations()}"
+    yield f"           {'heads' if ', ' in newest else 'head'} {newest}{labels}"
+    table = project.version_table
+    where = f"{table.schema}.{table.name}" if table.schema else table.name
+    unknown = " (as far as env.py can be read)" if survey.trial.failure else ""
+    yield f"           version table {where}{unknown}"
+    yield from _env(candidate.env)
+    if survey.trial.failure is not None:
+        yield f"           it cannot be run here: {survey.trial.failure.message}"
+    if not candidate.is_adopted:
+        yield from _past(survey)
+        yield from _models(survey)
+    yield from _database(survey)
+    yield from _changes(survey)
+
+
+def _env(env: EnvFile) -> Iterator[str]:
+    if env.is_adopted:
+        yield f"env.py     {_shown(env.path)} runs Surefoot's Environment"
+        return
+    kind = "asynchronous" if env.is_async else "synchronous"
+    of = ", of Flask-Migrate" if env.is_of_flask else ""
+    yield f"env.py     {_shown(env.path)}, {kind}{of}"
+    yield f"           models    {env.metadata or 'none'}"
+    yield f"           database  {env.database or 'not found'}"
+    for option in env.options:
+        dropped = "; left out" if option.treatment.word == "refused" else ""
+        yield f"           {option.name}={option.value}  {option.treatment}{dropped}"
+    for spread in env.spread:
+        yield f"           **{spread}  passed on as options=…"
+    for each in env.replaced:
+        yield f"           line {each.line}: {each.code}  {each.where}"
+    for each in env.left:
+        yield f"           line {each.line}: {each.code}  by hand: {each.where}"
+
+
+def _past(survey: Survey) -> Iterator[str]:
+    found = survey.lapses
+    if not found:
+        yield "past       no rule that reads files finds anything in it"
+        return
+    files = len({each.path for each in found})
+    yield f"past       {len(found)} places in {files} files break rules for new revisions. They run"
+    yield "           as they are: no rule judges the past."
+    for rule, number in counted(found):
+        yield f"           {number:4} {rule}"
+    yield "           the worst:" if len(found) > WORST else "           in:"
+    for each in found[:WORST]:
+        yield f"           {each.place}  {each.rule}: {each.consequence}"
+
+
+def _models(survey: Survey) -> Iterator[str]:
+    if survey.models is None:
+        yield f"models     not compared with the head: {survey.models_untried}"
+    elif not survey.models:
+        yield "models     they agree with the head"
+    else:
+        yield f"models     {len(survey.models)} differences from the head:"
+        for each in survey.models[:SHOWN]:
+            yield f"           {each.word}  {each.title}"
+        if len(survey.models) > SHOWN:
+            yield f"           and {len(survey.models) - SHOWN} more"
+
+
+def _database(survey: Survey) -> Iterator[str]:
+    found = survey.standing
+    if found is None:
+        yield "database   not asked: no URL is known here"
+    elif not found.answers:
+        assert found.error is not None
+        yield f"database   not asked: {found.error.message}"
+    elif found.error is not None:
+        yield f"database   {found.database}: {found.error.message}"
+    else:
+        ledger = "it has a ledger" if found.has_ledger else "no ledger yet; its role may create it"
+        where = described(found, survey.candidate.revisions)
+        yield f"database   {found.database} is {where}; {ledger}"
+
+
+def _changes(survey: Survey) -> Iterator[str]:
+    """The new files by name, the others by their difference."""
+    for each in survey.changes:
+        if each.before is None:
+            yield f"new        {_shown(each.path)}: {each.note}"
+    for each in survey.changes:
+        if each.before is not None:
+            yield f"\n{each.diff}"
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)

@@ -1,0 +1,100 @@
+"""Trial is the new env.py, run before it is written: its models, its database, their state."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from surefoot.adoption.candidate import Candidate
+from surefoot.chain.revisions import Revision, heads, with_past
+from surefoot.compat.alembic import env_text
+from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
+from surefoot.differences.detection import of_metadata
+from surefoot.differences.fingerprints import catalog_of, fingerprinted
+from surefoot.differences.model import Deviation
+from surefoot.environment.environment import Environment, load
+from surefoot.errors import SurefootError
+from surefoot.project import Project
+from surefoot.run.events import Listen
+from surefoot.scratch import scratch
+from surefoot.target import Target
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The Environment of the new env.py, and its project; or why it cannot be run."""
+
+    project: Project
+    environment: Environment | None = None
+    failure: SurefootError | None = None
+
+    def database(self) -> Database | None:
+        """The database that is migrated. On failure: what the project's own source raises."""
+        if self.environment is None or self.environment.database in (None, ...):
+            return None
+        found = self.environment.resolved_database()
+        return found if found.migrate_url is None else found.at(found.migrate_url)
+
+
+@contextmanager
+def tried(candidate: Candidate, text: str) -> Iterator[Trial]:
+    """The trial of a text for env.py; Alembic's commands run it as long as the block lasts."""
+    with env_text(candidate.env.path, text), _ini(candidate) as ini, _quiet():
+        try:
+            environment, project = load(ini)
+        except SurefootError as error:
+            yield Trial(candidate.project, failure=error)
+        else:
+            yield Trial(project, environment)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Alembic's log of each step: env.py configures logging."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _ini(candidate: Candidate) -> Iterator[Path]:
+    """The ini file as it has to be: the one on disk, or a copy for the trial."""
+    ini = candidate.project.ini
+    if candidate.new_ini_text == candidate.ini_text:
+        yield ini
+        return
+    with tempfile.TemporaryDirectory(prefix="surefoot-adopt-") as folder:
+        copy = Path(folder, ini.name)
+        here = str(ini.parent).replace("%", "%%")
+        copy.write_text(candidate.new_ini_text.replace("%(here)s", here), "utf-8")
+        yield copy
+
+
+async def climbed(
+    trial: Trial, database: Database, listen: Listen
+) -> tuple[tuple[Revision, ...], tuple[Deviation, ...] | None]:
+    """The past, with the fingerprint of its head; and the differences of the models from it.
+
+    The chain runs on a scratch database. The models of a project without any are None. On failure:
+    what the revisions, the models and the scratch server can meet.
+    """
+    project = trial.project
+    chain = project.revisions()
+    if not project.lock.exists():
+        chain = with_past([replace(each, unlocked=False) for each in chain], heads(chain))
+    metadata = project.models()
+    async with scratch(database, project) as empty:
+        target = Target.of(empty, project, Limits())
+        chain = await fingerprinted(target, chain, listen=listen)
+        if not metadata:
+            return chain, None
+        head = await catalog_of(target)
+        async with empty.connect() as connection:
+            return chain, await connection.run_sync(of_metadata, metadata, project, head)

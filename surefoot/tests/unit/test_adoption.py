@@ -1,0 +1,273 @@
+"""An env.py is read, and written with three lines in place of what ran migrations."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from surefoot.adoption.env_file import EnvFile
+from surefoot.adoption.reading import read_env
+from surefoot.adoption.rewriting import rewritten
+from surefoot.errors import ConfigurationInvalid
+
+HEAD = "from alembic import context\nfrom shop.models import Base\nconfig = context.config\n"
+RUN = "with context.begin_transaction():\n    context.run_migrations()\n"
+TAIL = "if context.is_offline_mode():\n    offline()\nelse:\n    online()\n"
+SYNC = '''
+from sqlalchemy import engine_from_config, pool
+
+def offline():
+    """Emit SQL."""
+    url = config.get_main_option("sqlalchemy.url")
+    context.configure(url=url, target_metadata=Base.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+def online():
+    engine = engine_from_config(
+        config.get_section(config.config_ini_section, {}), prefix="sqlalchemy.",
+        poolclass=pool.NullPool,
+    )
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=Base.metadata{options})
+        with context.begin_transaction():
+            context.run_migrations()
+'''
+ASYNC = """
+import asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
+
+def run(connection):
+    context.configure(connection=connection, target_metadata=Base.metadata, **OPTIONS)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def connect():
+    engine = create_async_engine(settings.url, future=True)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+
+def online():
+    connection = config.attributes.get("connection", None)
+    if connection is None:
+        asyncio.run(connect())
+    else:
+        run(connection)
+"""
+
+
+def read(text: str) -> EnvFile:
+    return read_env(Path("env.py"), textwrap.dedent(text))
+
+
+def online(body: str, *, above: str = "") -> EnvFile:
+    """An env.py whose only function runs these statements."""
+    inner = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+    return read(f"{HEAD}{above}\ndef online():\n{inner}\n\nonline()\n")
+
+
+def connected(engine: str, options: str = "") -> str:
+    """Statements that connect by an engine, and run."""
+    configure = f"context.configure(connection=connection, target_metadata=Base.metadata{options})"
+    inner = textwrap.indent(f"{configure}\n{RUN}", "    ")
+    return f"with {engine}.connect() as connection:\n{inner}"
+
+
+def test_a_synchronous_file_keeps_what_is_not_about_running() -> None:
+    """The functions that run go, with the imports that only they need; all else stays."""
+    text = HEAD + SYNC.replace("{options}", "") + f"\n# The entry.\n{TAIL}\nprint('end')  # kept\n"
+    found = read(text)
+    assert (found.is_async, found.left, found.replaced) == (False, [], [])
+    assert rewritten(found) == (
+        "from alembic import context\n"
+        "from shop.models import Base\n"
+        "from surefoot import Environment\n"
+        "config = context.config\n\n\n"
+        "Environment(metadata=Base.metadata, "
+        'database=config.get_main_option("sqlalchemy.url")).run()'
+        "\n\nprint('end')  # kept\n"
+    )
+    assert read(rewritten(found)).is_adopted
+
+
+def test_an_asynchronous_file_gives_its_url_and_its_options() -> None:
+    """Also options that stand in a dictionary of the module."""
+    options = 'OPTIONS = dict(compare_type=True, version_table="v", render_as_batch=True)\n'
+    found = read(HEAD + options + ASYNC + "\nonline()\n")
+    assert (found.is_async, found.left) == (True, [])
+    assert rewritten(found).endswith(
+        '\n\nEnvironment(metadata=Base.metadata, database=settings.url, version_table="v").run()\n'
+    )
+    assert "asyncio" not in rewritten(found)
+    assert {each.name: each.treatment.word for each in found.options} == {
+        "compare_type": "composed",
+        "version_table": "heard",
+        "render_as_batch": "refused",
+    }
+
+
+URLS = {
+    "of a function of the file": (
+        connected("create_engine(get_url())"),
+        "def get_url():\n    return 'postgresql://'\n",
+        "get_url",
+    ),
+    "of an engine of the application": (
+        connected("engine"),
+        "from shop.db import engine\n",
+        "engine.url",
+    ),
+    "of a function that makes an engine": (connected("get_db().engine"), "", "get_db().engine.url"),
+    "of an engine in the file": (
+        connected("engine"),
+        "engine = create_engine(os.environ['URL'])\n",
+        "os.environ['URL']",
+    ),
+    "of a section that is changed": (
+        "section = config.get_section(config.config_ini_section)\n"
+        "section['sqlalchemy.url'] = str(settings.url)\n"
+        + connected("engine_from_config(section)"),
+        "",
+        "str(settings.url)",
+    ),
+    "of an option that is set": (
+        "config.set_main_option('sqlalchemy.url', url())\n"
+        "section = config.get_section(config.config_ini_section)\n"
+        "engine = engine_from_config(section)\n" + connected("engine"),
+        "def url():\n    return ''\n",
+        "url",
+    ),
+    "of another section": (
+        connected("engine_from_config(config.get_section('shop'))"),
+        "",
+        'config.get_section_option("shop", "sqlalchemy.url")',
+    ),
+    "of a local variable": (
+        "url = settings.url\nurl_text = str(url)\nif not url:\n    raise ValueError('no URL')\n"
+        + connected("AsyncEngine(create_engine(url_text))"),
+        "",
+        "str(settings.url)",
+    ),
+    "of one that is made where no connection is given": (
+        "engine = config.attributes.get('connection', None)\n"
+        "if engine is None:\n    engine = create_engine(settings.url)\n" + connected("engine"),
+        "",
+        "settings.url",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "above", "expected"), URLS.values(), ids=URLS)
+def test_the_url_is_found(body: str, above: str, expected: str) -> None:
+    """It is the one that the engine of the file connects to."""
+    found = online(body, above=above)
+    assert (found.database, found.left) == (expected, [])
+    assert read(rewritten(found)).is_adopted
+
+
+def test_what_is_defined_in_a_function_is_kept_where_it_is_needed() -> None:
+    """A hook and an import that the options name stand before the call."""
+    body = (
+        "from shop.filters import no_views\n"
+        "def named(name, kind, parents):\n    return kind != 'schema'\n"
+        + connected(
+            "create_engine(URL)",
+            ", include_name=named, include_object=no_views, on_version_apply=lambda **_: None",
+        )
+    )
+    found = online(body)
+    assert found.left == []
+    assert rewritten(found).endswith(
+        "from shop.filters import no_views\n\n\n"
+        "def named(name, kind, parents):\n    return kind != 'schema'\n\n\n"
+        "Environment(\n    metadata=Base.metadata,\n    database=URL,\n    include_name=named,\n"
+        "    include_object=no_views,\n"
+        '    options={"on_version_apply": lambda **_: None},\n).run()\n'
+    )
+
+
+REMARKS = {
+    "search path": ('connection.execute(text("SET search_path TO shop"))', "name the schema in"),
+    "schema": (
+        'connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))',
+        "create the schema",
+    ),
+    "SQL": ('connection.execute(text("SELECT refresh()"))', "run it in a revision"),
+    "default schema": ("connection.dialect.default_schema_name = 'shop'", "Environment(schemas=…)"),
+    "a call": ("prepare_data_folder()", "move it above Environment(…)"),
+    "a listener": ("event.listen(engine, 'connect', prepare)", "?options=-cNAME%3DVALUE"),
+    "a loop": ("for tenant in tenants:\n    context.run_migrations()", "an `alembic -x` argument"),
+    "arguments": ("context.run_migrations(tenant='a')", "revisions get no arguments"),
+    "a check": ("if not is_allowed():\n    raise PermissionError", "move the check above"),
+    "a block": ("with lock():\n    context.run_migrations()", "move it above Environment(…)"),
+}
+
+
+@pytest.mark.parametrize(("statement", "where"), REMARKS.values(), ids=REMARKS)
+def test_what_is_not_understood_is_named_with_its_place(statement: str, where: str) -> None:
+    """Nothing is lost without a word."""
+    (found,) = online(connected("create_engine(URL)") + textwrap.indent(statement, "    ")).left
+    assert found.code == statement.splitlines()[0].strip() or "raise" in found.code
+    assert where in found.where
+    assert found.line > 6
+
+
+def test_locks_and_timeouts_are_replaced_by_those_of_surefoot() -> None:
+    """It is said; a statement for SQLite is nothing."""
+    found = online(
+        connected("create_engine(URL)")
+        + "    connection.execute(text(\"SET lock_timeout = '4s'\"))\n"
+        "    connection.execute(text('SELECT pg_advisory_lock(1)'))\n"
+        "    connection.execute(text('PRAGMA foreign_keys=ON'))\n"
+        "    connection.commit()\n    logger.info('done')\n"
+    )
+    assert (found.left, len(found.replaced)) == ([], 2)
+
+
+def test_a_url_or_an_option_that_only_shows_in_a_run_is_no_guess() -> None:
+    """The line is named instead."""
+    body = "url = a()\nurl = b()\n" + connected("create_engine(url)", ", version_table=url")
+    found = online(body)
+    assert (found.database, found.options) == (None, [])
+    assert sorted(each.where.partition(";")[0] for each in found.left) == [
+        "give it to Environment",
+        "the URL that it connects to was not found",
+    ]
+
+
+def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None:
+    """`alembic` and `surefoot` have none; batches are left out."""
+    found = read(
+        "from flask import current_app\nfrom alembic import context\n"
+        "def get_engine():\n    return current_app.extensions['migrate'].db.engine\n"
+        "def online():\n"
+        "    def process_revision_directives(context, revision, directives):\n"
+        "        if directives[0].upgrade_ops.is_empty():\n            directives[:] = []\n"
+        "    args = current_app.extensions['migrate'].configure_args\n"
+        "    if args.get('process_revision_directives') is None:\n"
+        "        args['process_revision_directives'] = process_revision_directives\n"
+        "    engine = get_engine()\n    with engine.connect() as connection:\n"
+        "        context.configure(connection=connection, target_metadata=db.metadata, **args)\n"
+        "        with context.begin_transaction():\n            context.run_migrations()\n"
+        "online()\n"
+    )
+    assert (found.is_of_flask, found.left) == (True, [])
+    text = rewritten(found)
+    assert "    ScriptInfo().load_app().app_context().push()\n" in text
+    assert text.endswith(
+        "Environment(\n    metadata=db.metadata,\n    database=get_engine().url,\n    options={\n"
+        "        name: each\n"
+        '        for name, each in current_app.extensions["migrate"].configure_args.items()\n'
+        '        if name != "render_as_batch"\n    },\n).run()\n'
+    )
+
+
+def test_a_file_that_is_not_python_is_refused() -> None:
+    """With its line."""
+    with pytest.raises(ConfigurationInvalid, match=r"^env\.py:2 cannot be used: it is not Python"):
+        read("a = 1\nb = = 2\n")
