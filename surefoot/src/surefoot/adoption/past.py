@@ -55,7 +55,7 @@ def lapses(revisions: Sequence[Revision]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=partial(_rank)))
 
 
-def counted(found: Collection[Finding]) -> Sequence[tuple[str, int]]:
+def by_rule(found: Collection[Finding]) -> Sequence[tuple[str, int]]:
     """The rules that are broken, each with the number of its findings."""
     return [*Counter(each.rule for each in found).items()]
 

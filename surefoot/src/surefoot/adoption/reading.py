@@ -20,6 +20,9 @@ from surefoot.adoption.statements import calls, dotted, last_name, names
 from surefoot.errors import ConfigurationInvalid
 
 _RUNS = ("configure", "run_migrations", "begin_transaction")
+_HIDDEN = (
+    "nothing in the file itself runs migrations; write Environment(…).run() in place of what does"
+)
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -50,6 +53,8 @@ class _Reader:
         if any((each.module or "").partition(".")[0] == "surefoot" for each in imports):
             return replace(parts.file, is_adopted=True)
         running = [each for each in self._tree.body if self._runs(each)]
+        if not running:
+            parts.remark(self._tree.body[-1] if self._tree.body else ast.Pass(lineno=1), _HIDDEN)
         taken = {n for each in running for n in range(each.lineno, (each.end_lineno or 0) + 1)}
         for each in self._tree.body:
             if each not in running and each.lineno in taken:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
+from surefoot.connect.failures import address, explained
 from surefoot.errors import NotAdopted, PermissionMissing, SurefootError
 from surefoot.ledger.glance import read
 from surefoot.ledger.position import State, position
@@ -49,8 +49,8 @@ class Standing:
 
 async def standing(database: Database, project: Project) -> Standing:
     """Ask the database; an error is one of its answers."""
-    name = str(database.shown())
     engine = database.engine("observe")
+    name = f"{engine.url.database or '(default)'} at {address(engine.url)}"
     try:
         with explained(engine.url):
             async with engine.connect() as connection:

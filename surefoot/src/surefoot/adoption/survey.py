@@ -9,7 +9,7 @@ from typing import Any
 
 from surefoot.adoption.candidate import Candidate
 from surefoot.adoption.changes import Change
-from surefoot.adoption.past import WORST, counted
+from surefoot.adoption.past import WORST, by_rule
 from surefoot.adoption.standing import Standing
 from surefoot.adoption.trial import Trial
 from surefoot.chain.revisions import heads
@@ -64,7 +64,7 @@ class Survey:
             "replaced": [vars(each) for each in env.replaced],
             "to_move": [vars(each) for each in env.left],
             "past": {
-                "findings": dict(counted(self.lapses)),
+                "findings": dict(by_rule(self.lapses)),
                 "worst": [
                     {"place": each.place, "rule": each.rule, "consequence": each.consequence}
                     for each in self.lapses[:WORST]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from surefoot.adoption.env_file import EnvFile
-from surefoot.adoption.past import WORST, counted
+from surefoot.adoption.past import WORST, by_rule
 from surefoot.adoption.standing import described
 from surefoot.adoption.survey import Survey
 from surefoot.chain.revisions import heads
@@ -29,13 +29,13 @@ def _lines(survey: Survey) -> Iterator[str]:
     yield f"project    {_shown(project.ini)}"
     yield f"revisions  {len(chain)} in {candidate.project.named_locations()}"
     yield f"           {'heads' if ', ' in newest else 'head'} {newest}{labels}"
-    table = project.version_table
-    where = f"{table.schema}.{table.name}" if table.schema else table.name
-    unknown = " (as far as env.py can be read)" if survey.trial.failure else ""
-    yield f"           version table {where}{unknown}"
     yield from _env(candidate.env)
-    if survey.trial.failure is not None:
-        yield f"           it cannot be run here: {survey.trial.failure.message}"
+    if (failure := survey.trial.failure) is not None:
+        yield f"           it cannot be run here: {getattr(failure, 'reason', failure.message)}"
+    else:
+        table = project.version_table
+        where = f"{table.schema}.{table.name}" if table.schema else table.name
+        yield f"           version table {where}, ledger {where}_ledger"
     if not candidate.is_adopted:
         yield from _past(survey)
         yield from _models(survey)
@@ -69,9 +69,10 @@ def _past(survey: Survey) -> Iterator[str]:
         yield "past       no rule that reads files finds anything in it"
         return
     files = len({each.path for each in found})
-    yield f"past       {len(found)} places in {files} files break rules for new revisions. They run"
-    yield "           as they are: no rule judges the past."
-    for rule, number in counted(found):
+    places = f"{counted(len(found), 'place')} in {counted(files, 'file')}"
+    yield f"past       {places} that a new revision may not have. The past runs as it is, and"
+    yield "           no rule judges it."
+    for rule, number in by_rule(found):
         yield f"           {number:4} {rule}"
     yield "           the worst:" if len(found) > WORST else "           in:"
     for each in found[:WORST]:
@@ -82,9 +83,9 @@ def _models(survey: Survey) -> Iterator[str]:
     if survey.models is None:
         yield f"models     not compared with the head: {survey.models_untried}"
     elif not survey.models:
-        yield "models     they agree with the head"
+        yield "models     the head agrees with them"
     else:
-        yield f"models     {len(survey.models)} differences from the head:"
+        yield f"models     the head differs from them in {counted(len(survey.models), 'object')}:"
         for each in survey.models[:SHOWN]:
             yield f"           {each.word}  {each.title}"
         if len(survey.models) > SHOWN:
@@ -103,7 +104,7 @@ def _database(survey: Survey) -> Iterator[str]:
     else:
         ledger = "it has a ledger" if found.has_ledger else "no ledger yet; its role may create it"
         where = described(found, survey.candidate.revisions)
-        yield f"database   {found.database} is {where}; {ledger}"
+        yield f"database   {found.database}: {where}; {ledger}"
 
 
 def _changes(survey: Survey) -> Iterator[str]:
@@ -114,6 +115,10 @@ def _changes(survey: Survey) -> Iterator[str]:
     for each in survey.changes:
         if each.before is not None:
             yield f"\n{each.diff}"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(path: Path) -> str:

@@ -45,8 +45,8 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
       surefoot adopt --write
 
     \b
-    Exit codes: 0 shown, written or nothing to do; 1 the database has other revisions; 2 the project
-    cannot be used; 3 a statement of env.py has to be moved by hand.
+    Exit codes: 0 shown, written or nothing to do; else nothing was written: 1 the database has
+    other revisions; 2 the project cannot be used; 3 a statement of env.py waits for you.
     """
     sys.dont_write_bytecode = True  # the project is only read
     candidate = Candidate.read(_ini(path))
@@ -57,11 +57,11 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     if not survey.changes:
         output.narrate("OK  nothing to do: the project is adopted")
         return
-    if not write:
-        _say_next(survey)
-        return
     if survey.obstacle is not None:
         raise survey.obstacle
+    if not write:
+        output.narrate(f"nothing was written; `{names.typed('surefoot adopt')} --write` writes it")
+        return
     for each in survey.changes:
         each.write()
         output.narrate(f"written  {os.path.relpath(each.path)}")
@@ -95,8 +95,8 @@ def _surveyed(candidate: Candidate, text: str, trial: Trial) -> Survey:
         survey = replace(survey, standing=asyncio.run(standing(database, trial.project)))
     if candidate.is_adopted:
         return survey
-    models, untried = None, "env.py cannot be run"
-    if survey.trial.failure is None:
+    models, untried = None, "first comes what hinders the adoption"
+    if survey.obstacle is None:
         try:
             listen = output.trying([each.id for each in chain])
             past, models = asyncio.run(climbed(trial, database or Database(), listen))
@@ -110,10 +110,3 @@ def _surveyed(candidate: Candidate, text: str, trial: Trial) -> Survey:
         models=models,
         models_untried=untried,
     )
-
-
-def _say_next(survey: Survey) -> None:
-    if survey.obstacle is not None:
-        output.narrate(survey.obstacle.render())
-        return
-    output.narrate(f"nothing was written; `{names.command()} adopt --write` writes this")
