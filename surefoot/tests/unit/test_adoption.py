@@ -192,7 +192,10 @@ def test_what_is_defined_in_a_function_is_kept_where_it_is_needed() -> None:
 
 
 REMARKS = {
-    "search path": ('connection.execute(text("SET search_path TO shop"))', "name the schema in"),
+    "search path": (
+        """connection.execute(text("SELECT set_config('search_path', 'a', false)"))""",
+        "name the schema in",
+    ),
     "schema": (
         'connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))',
         "create the schema",
@@ -215,6 +218,30 @@ def test_what_is_not_understood_is_named_with_its_place(statement: str, where: s
     assert found.code == statement.splitlines()[0].strip() or "raise" in found.code
     assert where in found.where
     assert found.line > 6
+
+
+PATHS = {
+    "'SET search_path TO shop, public'": '"-csearch_path=shop,public"',
+    "text(f'set search_path = \"{tenant()}\";')": "f'-csearch_path=\"{tenant()}\"'",
+    "'SET LOCAL search_path TO %s' % tenant()": 'f"-csearch_path={tenant()}"',
+    "'SET search_path TO %s, public' % (name,)": 'f"-csearch_path={settings.schema},public"',
+    "'SET search_path TO {}'.format(name)": 'f"-csearch_path={settings.schema}"',
+}
+
+
+@pytest.mark.parametrize(("sql", "option"), PATHS.items(), ids=PATHS)
+def test_a_search_path_becomes_an_option_of_the_url(sql: str, option: str) -> None:
+    """Together with SQLAlchemy's name for the schema that it leads to."""
+    set_path = f"connection.execute({sql})\nconnection.dialect.default_schema_name = name"
+    body = "name = settings.schema\n" + connected("create_engine(URL)")
+    found = online(
+        body.replace(
+            "    context.conf", f"{textwrap.indent(set_path, '    ')}\n    context.conf", 1
+        )
+    )
+    assert (found.search_path, found.left) == (option, [])
+    assert f'database=make_url(URL).update_query_dict({{"options": {option}}})' in rewritten(found)
+    assert "from sqlalchemy import make_url\nfrom surefoot import Environment\n" in rewritten(found)
 
 
 def test_locks_and_timeouts_are_replaced_by_those_of_surefoot() -> None:

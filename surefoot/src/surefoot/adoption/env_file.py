@@ -47,6 +47,8 @@ class EnvFile:
     is_of_flask: bool = False
     metadata: str | None = None
     database: str | None = None
+    # The option of libpq that sets the search path, where a statement does.
+    search_path: str | None = None
     options: Sequence[Option] = ()
     # Further options that only show when it runs: `**expression`.
     spread: Sequence[str] = ()

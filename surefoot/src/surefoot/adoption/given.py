@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from surefoot.adoption.env_file import EnvFile, Option, Remark
 from surefoot.adoption.scope import Scope, Unclear, engine_url
-from surefoot.adoption.statements import dotted, place_of
+from surefoot.adoption.statements import dotted, place, place_of
 from surefoot.environment.options import treatment
 
 # Arguments of configure that belong to a way of running, which Environment chooses by itself.
@@ -29,6 +29,8 @@ class Parts:
     configured: list[tuple[ast.Call, Scope]] = field(default_factory=list)
     # The engines that are connected.
     opened: list[tuple[ast.expr, Scope]] = field(default_factory=list)
+    # The search path that a statement sets.
+    paths: list[tuple[ast.Call, ast.expr, Scope]] = field(default_factory=list)
     # Statements that may be left out where their variable is looked up.
     pending: list[tuple[ast.stmt, str, Scope]] = field(default_factory=list)
     left: list[Remark] = field(default_factory=list)
@@ -46,7 +48,9 @@ class Parts:
 def given(parts: Parts) -> Mapping[str, object]:
     """The fields of EnvFile that it fills; what is not clear becomes a remark."""
     metadata, options, spread = _options(parts)
-    found = {"metadata": metadata, "database": _database(parts), "options": options}
+    path = _search_path(parts)
+    database = _database(parts, is_called=path is not None)
+    found = {"metadata": metadata, "database": database, "search_path": path, "options": options}
     for statement, name, scope in parts.pending:
         if name not in scope.used:
             parts.remark(statement, place_of(statement))
@@ -55,14 +59,32 @@ def given(parts: Parts) -> Mapping[str, object]:
     return {**found, "spread": spread, "kept": [*dict.fromkeys(kept)]}
 
 
-def _database(parts: Parts) -> str | None:
-    """The URL of the engine that is connected, or else of `--sql`."""
+def _search_path(parts: Parts) -> str | None:
+    """The search path of the connection. One that only shows in a run becomes a remark."""
+    found: dict[str, None] = {}
+    for call, value, scope in parts.paths:
+        with suppress(Unclear):
+            found[parts.file.code(scope.inlined(value))] = None
+            if len(found) == 1:
+                continue
+        parts.remark(call, place(call))
+    return next(iter(found), None)
+
+
+def _database(parts: Parts, *, is_called: bool) -> str | None:
+    """The URL of the engine that is connected, or else of `--sql`; a function of the file is named,
+    unless it `is_called` there.
+    """
     urls = [*_urls(parts)]
     if not urls:
         parts.remark(parts.configured[0][0] if parts.configured else parts.tree.body[-1], _NO_URL)
         return None
     url, known = urls[0], {e.name for e in parts.tree.body if isinstance(e, ast.FunctionDef)}
-    if isinstance(url, ast.Call) and not (url.args or url.keywords) and dotted(url.func) in known:
+    if (
+        isinstance(url, ast.Call)
+        and not (is_called or url.args or url.keywords)
+        and dotted(url.func) in known
+    ):
         return dotted(url.func)  # called when it is needed
     return parts.file.code(url)
 

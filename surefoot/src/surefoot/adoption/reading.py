@@ -181,7 +181,9 @@ class _Reader:
                     scope.url = value
                 elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
                     self._parts.remark(statement, statements.ABOVE)
-            elif scope is not self._parts.module:
+            elif scope is not self._parts.module and not (
+                self._parts.paths and "default_schema_name" in ast.unparse(target)
+            ):  # the search path decides that, too
                 self._parts.remark(statement, statements.place_of(statement))
 
     def _is_no_empty(self, value: ast.expr | None, scope: Scope) -> bool:
@@ -198,6 +200,8 @@ class _Reader:
             self._parts.remark(statement, said)
         elif name == "set_main_option" and ast.unparse(call.args[0]) == "'sqlalchemy.url'":
             scope.url = call.args[-1]
+        elif (path := statements.search_path(call)) is not None:
+            self._parts.paths.append((call, path, scope))
         elif not (
             inner
             or self._is_of_context(call, *_RUNS)

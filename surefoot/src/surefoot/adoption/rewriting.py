@@ -7,18 +7,17 @@ that nothing uses any more.
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.statements import FACTORIES, last_name, names
 
 LINE = 100
 _IMPORT = "from surefoot import Environment\n"
+_URL = "from sqlalchemy import make_url\n"
 # `flask db …` runs in the context of the application; `alembic` and `surefoot` do not.
 _FLASK = """\
 from flask import has_app_context
@@ -50,7 +49,11 @@ def rewritten(file: EnvFile) -> str:
 
 def call(file: EnvFile) -> str:
     """The call of Environment."""
-    given = {"metadata": file.metadata or "()", "database": file.database or "..."}
+    database = file.database or "..."
+    if file.search_path:
+        options = f'{{"options": {file.search_path}}}'
+        database = f"make_url({database}).update_query_dict({options})"
+    given = {"metadata": file.metadata or "()", "database": database}
     rest: dict[str, str] = {}
     for option in file.options:
         if option.is_carried:
@@ -79,14 +82,6 @@ def _options(written: Sequence[str], file: EnvFile) -> Mapping[str, str]:
         return {"options": "\n    ".join(lines)}
     items = [*written, *(f"**{each}" for each in file.spread)]
     return {"options": f"{{{', '.join(items)}}}"} if items else {}
-
-
-def diff(path: Path, before: str, after: str) -> str:
-    """The change of a file, as `git apply` takes it."""
-    made = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}"
-    )
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
 
 
 def _start(statement: ast.stmt, file: EnvFile) -> int:
@@ -170,6 +165,8 @@ def _with_imports(text: str, file: EnvFile) -> str:
         if not of_alembic or each.lineno in (of_alembic[0], place + 1):
             place = each.end_lineno or each.lineno
     lines.insert(place, _IMPORT)
+    if file.search_path:
+        lines.insert(place, _URL)
     if file.is_of_flask:
         last = max(each.end_lineno or each.lineno for each in imports) + 1
         lines.insert(last, _FLASK)

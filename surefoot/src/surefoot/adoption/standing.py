@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import address, explained
-from surefoot.errors import NotAdopted, PermissionMissing, SurefootError
+from surefoot.errors import PermissionMissing, SurefootError, names
 from surefoot.ledger.glance import read
 from surefoot.ledger.position import State, position
 from surefoot.ledger.table import Ledger
@@ -39,6 +39,8 @@ class Standing:
     state: State | None = None
     pending: int = 0
     has_ledger: bool = False
+    # Whether it has tables and no version table: perhaps another project's.
+    is_foreign: bool = False
     # Why the database does not fit, or could not be asked.
     error: SurefootError | None = None
     answers: bool = True
@@ -78,17 +80,20 @@ def _read(connection: Connection, project: Project, name: str) -> Standing:
     unfit: SurefootError | None = None
     if place.contradiction is not None:
         unfit = place.contradiction.error(database)
-    elif session.inhabited and not session.versioned:
-        unfit = NotAdopted(database, table.name)
     elif not has_ledger and not session.may_create:
         why = f"it cannot create the ledger {table.ledger_name}"
         unfit = PermissionMissing(session.user, database, why)
     pending = len(place.pending)
-    return Standing(name, sorted(found.heads), place.state, pending, has_ledger, unfit)
+    is_foreign = session.inhabited and not session.versioned
+    heads = sorted(found.heads)
+    return Standing(name, heads, place.state, pending, has_ledger, is_foreign, unfit)
 
 
 def described(found: Standing, chain: Collection[Revision]) -> str:
     """Where it stands, in words."""
+    if found.is_foreign:
+        adopts = f"`{names.command()} ops adopt REV`, or `base` for tables of another project"
+        return f"it has tables and no version table; before the first upgrade comes {adopts}"
     if not found.at:
         return f"empty: no revision yet, {found.pending} pending"
     if found.state == "current":

@@ -7,6 +7,7 @@ that does one of these is understood; a person, who knows its purpose, has to mo
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 # Calls that begin or end a connection, a transaction or an event loop, by their last name.
@@ -52,6 +53,11 @@ _PLACES = (
     ("ADVISORY", None),
     ("PRAGMA", ""),
 )  # fmt: skip
+_SEARCH_PATH = re.compile(
+    r"\s*SET\s+(?:SESSION\s+|LOCAL\s+)?SEARCH_PATH\s*(?:TO|=)\s*([^\s;][^;]*?)[\s;]*", re.IGNORECASE
+)
+# Stands in a text for a value that is filled in.
+_VALUE = "\0"
 ABOVE = "move it above Environment(…): it runs there for every command"
 _IN_REVISION = "run it in a revision, or before `alembic upgrade`"
 _LISTENER = "name settings of the session in the URL (?options=-cNAME%3DVALUE)"
@@ -100,6 +106,44 @@ def is_quiet(value: ast.expr) -> bool:
 def is_narration(call: ast.Call) -> bool:
     """Whether a call only tells something."""
     return last_name(call) in _NARRATES
+
+
+def search_path(call: ast.Call) -> ast.expr | None:
+    """The search path that a call sets, as an option of libpq: `-csearch_path=…`."""
+    if last_name(call) not in _EXECUTES or not call.args:
+        return None
+    sql = call.args[0]
+    while isinstance(sql, ast.Call) and last_name(sql) in ("text", "SQL") and sql.args:
+        sql = sql.args[0]
+    given: list[ast.expr] = []
+    match = _SEARCH_PATH.fullmatch(_template(sql, given))
+    if match is None:
+        return None
+    parts = re.sub(r"\s*,\s*", ",", match[1]).split(_VALUE)
+    values: list[ast.expr] = [ast.Constant(f"-csearch_path={parts[0]}")]
+    for value, part in zip(given, parts[1:], strict=True):
+        values += [ast.FormattedValue(value, -1), ast.Constant(part)]
+    return ast.JoinedStr(values) if given else values[0]
+
+
+def _template(sql: ast.expr, given: list[ast.expr]) -> str:
+    """The text of an expression, with _VALUE for each of the values that are `given`."""
+    if isinstance(sql, ast.Constant) and isinstance(sql.value, str):
+        return sql.value
+    if isinstance(sql, ast.JoinedStr):
+        return "".join(_template(each, given) for each in sql.values)
+    if isinstance(sql, ast.FormattedValue) and sql.conversion == -1 and sql.format_spec is None:
+        given.append(sql.value)
+        return _VALUE
+    pattern, values = "", list[ast.expr]()
+    if isinstance(sql, ast.BinOp) and isinstance(sql.op, ast.Mod):
+        pattern = _template(sql.left, given).replace("%s", _VALUE)
+        values = sql.right.elts if isinstance(sql.right, ast.Tuple) else [sql.right]
+    elif isinstance(sql, ast.Call) and isinstance(sql.func, ast.Attribute) and not sql.keywords:
+        pattern = _template(sql.func.value, given).replace("{}", _VALUE)
+        values = sql.args if sql.func.attr == "format" else []
+    given += values
+    return pattern if pattern.count(_VALUE) == len(values) else ""
 
 
 def place(call: ast.Call) -> str | None:
