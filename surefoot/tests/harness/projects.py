@@ -12,11 +12,8 @@ MODELS = """\
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
-sa.Table("orders", metadata, sa.Column("id", sa.Integer, primary_key=True))
-"""
-RUN = """\
-        with context.begin_transaction():
-            context.run_migrations()
+table = sa.Table("orders", metadata, sa.Column("id", sa.Integer, primary_key=True))
+sa.Index("orders_id", table.c.id)
 """
 ASYNC_ENV = """\
 import asyncio

@@ -26,7 +26,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     chain = candidate.revisions
     newest = ", ".join(sorted(heads(chain))) or "none"
     labels = f"; branches {', '.join(candidate.labels)}" if candidate.labels else ""
-    yield f"project    {_shown(project.ini)}"
+    yield f"project    {_shown(candidate.project.ini)}"
     yield f"revisions  {len(chain)} in {candidate.project.named_locations()}"
     yield f"           {'heads' if ', ' in newest else 'head'} {newest}{labels}"
     yield from _env(candidate.env)

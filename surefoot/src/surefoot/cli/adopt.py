@@ -77,7 +77,6 @@ def _ini(path: Path | None) -> Path:
     found = found_ini(path).absolute()
     if path.is_dir():
         os.chdir(path)
-        sys.path[:0] = [str(Path.cwd())]
     return found
 
 

@@ -1,0 +1,332 @@
+"""Projects of every layout are adopted by `surefoot adopt --write`, and give the same schema.
+
+Each begins as Alembic, Flask-Migrate or a team left it. The schema is compared with that of plain
+Alembic: the project's own env.py runs where it uses asyncpg, else the same revisions on one that
+does, as no other driver is installed for the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from harness.commands import run_alembic
+from harness.databases import Database, Databases, engine, execute, value
+from harness.forks import Result, forks
+from harness.projects import ASYNC_ENV, FILES, INI, adopt, content, project
+from surefoot.catalog import Catalog, snapshot
+
+pytestmark = pytest.mark.slow
+
+MODELS = "from app.models import metadata as target_metadata"
+ENGINE_ENV = '''\
+"""Written by hand for psycopg2."""
+
+import os
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+from app.models import metadata
+
+URL = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg2:")
+«above»
+
+def online():
+    engine = create_engine(URL)
+    with engine.connect() as connection:
+        «first»
+        context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+online()
+'''
+TENANT = 'tenant = context.get_x_argument(as_dictionary=True).get("schema", "public")'
+SET_TENANT = """connection.execute(text('SET search_path TO "%s"' % tenant))
+        connection.commit()
+        connection.dialect.default_schema_name = tenant"""
+SET_SHOP = 'connection.execute(text("SET search_path TO shop, public"))'
+FLASK_ENV = '''\
+import logging
+from logging.config import fileConfig
+
+from flask import current_app
+
+from alembic import context
+
+config = context.config
+logger = logging.getLogger("alembic.env")
+
+
+def get_engine():
+    try:
+        return current_app.extensions["migrate"].db.get_engine()
+    except (TypeError, AttributeError):
+        return current_app.extensions["migrate"].db.engine
+
+
+def get_engine_url():
+    return get_engine().url.render_as_string(hide_password=False).replace("%", "%%")
+
+
+config.set_main_option("sqlalchemy.url", get_engine_url())
+target_db = current_app.extensions["migrate"].db
+
+
+def get_metadata():
+    return target_db.metadatas[None]
+
+
+def run_migrations_offline():
+    url = config.get_main_option("sqlalchemy.url")
+    context.configure(url=url, target_metadata=get_metadata(), literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online():
+    """Run migrations in 'online' mode."""
+
+    def process_revision_directives(context, revision, directives):
+        if getattr(config.cmd_opts, "autogenerate", False):
+            if directives[0].upgrade_ops.is_empty():
+                directives[:] = []
+                logger.info("No changes in schema detected.")
+
+    conf_args = current_app.extensions["migrate"].configure_args
+    if conf_args.get("process_revision_directives") is None:
+        conf_args["process_revision_directives"] = process_revision_directives
+
+    connectable = get_engine()
+
+    with connectable.connect() as connection:
+        context.configure(connection=connection, target_metadata=get_metadata(), **conf_args)
+
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_migrations_offline()
+else:
+    run_migrations_online()
+'''
+# The part of Flask that the file uses.
+FLASK = """\
+import os
+from types import SimpleNamespace
+
+from sqlalchemy import make_url
+
+from app.models import metadata
+
+current_app = SimpleNamespace(extensions={})
+
+
+def has_app_context():
+    return bool(current_app.extensions)
+
+
+def push():
+    url = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg2")
+    db = SimpleNamespace(get_engine=lambda: SimpleNamespace(url=url), metadatas={None: metadata})
+    given = {"compare_type": True, "render_as_batch": True}
+    current_app.extensions["migrate"] = SimpleNamespace(db=db, configure_args=given)
+"""
+FLASK_CLI = """\
+from types import SimpleNamespace
+
+from flask import push
+
+
+class ScriptInfo:
+    def load_app(self):
+        return SimpleNamespace(app_context=lambda: SimpleNamespace(push=push))
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a project, beside those that every one has; and how its commands are typed."""
+
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    # The template of `alembic init` that made it.
+    template: str | None = None
+    # Whether its own env.py runs on asyncpg.
+    is_plain: bool = False
+    # The driver in the URL of its ini file.
+    driver: str = "asyncpg"
+    options: Sequence[str] = ()
+    # The schema of the application, which exists.
+    schema: str = "public"
+
+    def write(self, folder: Path, url: str) -> Path:
+        """The project in a folder, for the database at that URL."""
+        project(folder, {**FILES, **self.files})
+        if self.template is not None:
+            (folder / "alembic.ini").unlink()
+            for each in ("env.py", "script.py.mako"):
+                (folder / "migrations" / each).unlink()
+            (folder / "migrations").rename(folder / "kept")
+            words = ("init", "-t", self.template, "migrations")
+            done = forks().start("alembic", *words, env={}, cwd=folder).wait()
+            assert done.code == 0, done.err
+            (folder / "migrations" / "versions").rmdir()
+            (folder / "kept" / "versions").rename(folder / "migrations" / "versions")
+            (folder / "kept").rmdir()
+            replace(folder / "migrations" / "env.py", "target_metadata = None", MODELS)
+        self.point(folder, url)
+        return folder
+
+    def point(self, folder: Path, url: str) -> None:
+        """Let the ini file of a template name that database."""
+        if self.template is not None:
+            told = url.replace("postgresql:", f"postgresql+{self.driver}:").replace("%", "%%")
+            replace(folder / "alembic.ini", "sqlalchemy.url = .*", f"sqlalchemy.url = {told}")
+
+    def upgrade(self, folder: Path, database: Database) -> Result:
+        """`alembic upgrade head`."""
+        self.point(folder, database.url)
+        return run_alembic(*self.options, "upgrade", "head", url=database.url, cwd=folder)
+
+
+def replace(path: Path, pattern: str, text: str) -> None:
+    old = path.read_text("utf-8")
+    path.write_text(re.sub(pattern, lambda _: text, old, count=1), "utf-8")
+
+
+def by_hand(first: str = "", above: str = "") -> dict[str, str | None]:
+    return {"migrations/env.py": ENGINE_ENV.replace("«first»", first).replace("«above»", above)}
+
+
+LAYOUTS = {
+    "async template": Layout(template="async", is_plain=True),
+    "sync template": Layout(template="generic", driver="psycopg2"),
+    "Flask-Migrate": Layout(
+        {
+            "alembic.ini": None,
+            # No script_location; the path is that of the part of Flask.
+            "migrations/alembic.ini": "[alembic]\nprepend_sys_path = .\n",
+            "migrations/env.py": FLASK_ENV,
+            "flask/__init__.py": FLASK,
+            "flask/cli.py": FLASK_CLI,
+        },
+        options=("-c", "migrations/alembic.ini"),
+    ),
+    "psycopg2 from the environment": Layout(by_hand()),
+    "a schema of its own": Layout(by_hand(SET_SHOP), schema="shop"),
+    "tenants": Layout(by_hand(SET_TENANT, TENANT), schema="acme", options=("-x", "schema=acme")),
+}
+
+
+@pytest.fixture(params=LAYOUTS.values(), ids=[*LAYOUTS])
+def layout(request: pytest.FixtureRequest) -> Layout:
+    found: Layout = request.param
+    return found
+
+
+async def plain(layout: Layout, folder: Path, databases: Databases) -> Database:
+    """A database at head, by plain Alembic."""
+    made = await databases.empty()
+    if layout.schema != "public":
+        await execute(made.url, f"CREATE SCHEMA {layout.schema}")
+        reached = f'ALTER ROLE CURRENT_USER IN DATABASE "{made.name}" SET search_path'
+        await execute(made.url, f"{reached} = {layout.schema}, public")
+    own = layout if layout.is_plain else Layout()
+    done = own.upgrade(own.write(folder, made.url), made)
+    assert done.code == 0, done.err
+    if layout.schema != "public":
+        await execute(made.url, f"{reached.replace('SET', 'RESET')}")
+    return made
+
+
+async def catalog(database: Database, schema: str) -> Catalog:
+    async with engine(database.access, "observe") as made, made.connect() as connection:
+        return await connection.run_sync(partial(snapshot, schemas=[schema]))
+
+
+async def test_a_layout_is_adopted(layout: Layout, databases: Databases, tmp_path: Path) -> None:
+    """Shown, written, run on an empty database and on one at head; then there is nothing to do."""
+    theirs = await plain(layout, tmp_path / "plain", databases)
+    ours = await databases.empty()
+    await execute(ours.url, f"CREATE SCHEMA IF NOT EXISTS {layout.schema}")
+    folder = layout.write(tmp_path / "adopted", ours.url)
+    before = content(folder)
+
+    shown = adopt(folder, url=ours.url)
+    assert shown.code == 0, shown.err
+    assert content(folder) == before
+    assert "\n+Environment(" in shown.out
+    assert "models     the head agrees with them" in shown.out
+    assert "empty: no revision yet, 2 pending; no ledger yet; its role may create it" in shown.out
+    done = adopt(folder, "--write", url=ours.url)
+    assert done.code == 0, done.err
+
+    done = layout.upgrade(folder, ours)
+    assert done.code == 0, done.err
+    assert await catalog(ours, layout.schema) == await catalog(theirs, layout.schema)
+    assert await value(ours.url, f"SELECT count(*) FROM {layout.schema}.alembic_version_ledger")
+
+    layout.point(folder, theirs.url)
+    runs = forks().start_many(
+        "alembic",
+        *layout.options,
+        "upgrade",
+        "head",
+        count=2,
+        env={"DATABASE_URL": theirs.url},
+        cwd=folder,
+    )
+    for run in runs:
+        found = run.wait()
+        assert found.code == 0, found.err
+    adopted = f"SELECT count(*) FROM {layout.schema}.alembic_version_ledger"
+    assert await value(theirs.url, f"{adopted} WHERE outcome = 'adopted'") == 2
+
+    after = content(folder)
+    assert "nothing to do: the project is adopted" in adopt(folder, "--write").err
+    assert content(folder) == after
+
+
+async def test_two_projects_in_one_database(databases: Databases, tmp_path: Path) -> None:
+    """Each has its version table, and gets its ledger beside it."""
+    database = await databases.empty()
+    folders = []
+    for name in ("shop", "billing"):
+        named = f'target_metadata=metadata, version_table="{name}_version"'
+        files = {
+            path: text and text.replace('"orders"', f'"{name}"').replace("orders", name)
+            for path, text in FILES.items()
+        }
+        files["migrations/env.py"] = ASYNC_ENV.replace("target_metadata=metadata", named)
+        folders.append(project(tmp_path / name, files))
+    for folder in folders:
+        done = run_alembic("upgrade", "head", url=database.url, cwd=folder)
+        assert done.code == 0, done.err
+    for folder in folders:
+        done = adopt(tmp_path, folder.name, "--write", url=database.url)
+        assert done.code == 0, done.err
+        assert f"version table {folder.name}_version, ledger {folder.name}_version_led" in done.out
+        assert ": at head (2b); no ledger yet; its role may create it" in done.out
+        done = run_alembic("upgrade", "head", url=database.url, cwd=folder)
+        assert done.code == 0, done.err
+        assert await value(database.url, f"SELECT count(*) FROM {folder.name}_version_ledger") == 2
+
+
+def test_two_people_may_write_at_once(tmp_path: Path) -> None:
+    """Both write the same files, each as a whole."""
+    project(tmp_path, {**FILES, "alembic.ini": INI})
+    env = {"DATABASE_URL": "postgresql://nobody@localhost:1/nothing"}
+    runs = forks().start_many("surefoot", "adopt", "--write", count=2, env=env, cwd=tmp_path)
+    for run in runs:
+        found = run.wait()
+        assert found.code == 0, found.err
+    assert "nothing to do: the project is adopted" in adopt(tmp_path).err
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
