@@ -136,7 +136,7 @@ URLS = {
         "str(settings.url)",
     ),
     "of an option that is set": (
-        "config.set_main_option('sqlalchemy.url', url())\n"
+        "config.set_main_option('sqlalchemy.url', url().replace('%', '%%'))\n"
         "section = config.get_section(config.config_ini_section)\n"
         "engine = engine_from_config(section)\n" + connected("engine"),
         "def url():\n    return ''\n",
@@ -168,6 +168,46 @@ def test_the_url_is_found(body: str, above: str, expected: str) -> None:
     found = online(body, above=above)
     assert (found.database, found.left) == (expected, [])
     assert read(rewritten(found)).is_adopted
+
+
+ENGINES = {
+    "arguments of the driver": "create_engine(URL, poolclass=NullPool, connect_args={'ssl': True})",
+    "a map of schemas": "create_engine(URL).execution_options(schema_translate_map={None: 'a'})",
+    "a JSON serializer": "create_engine(url=URL, json_serializer=dumps)",
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_what_an_engine_has_beside_its_url_is_named(engine: str) -> None:
+    """Environment connects by the URL alone."""
+    (found,) = online(connected(engine)).left
+    assert "URL" in found.where
+
+
+def test_a_listener_to_an_engine_would_hear_nothing() -> None:
+    """The engine is not used any more."""
+    listener = "@event.listens_for(engine, 'do_connect')\ndef token(*_):\n    pass\n"
+    above = f"engine = create_engine(URL)\n{listener}"
+    (found,) = online(connected("engine"), above=above).left
+    assert found.code == "event.listens_for(engine, 'do_connect')"
+
+
+def test_a_search_path_that_depends_on_something_is_named() -> None:
+    """That the server is PostgreSQL is known."""
+    statement = "    if tenant:\n        connection.execute('SET search_path TO a')\n"
+    body = connected("create_engine(URL)").replace("    context", f"{statement}    context", 1)
+    (found,) = online(body).left
+    assert "search_path" in found.code
+    known = body.replace("if tenant", "if connection.dialect.name == 'postgresql'")
+    assert online(known).left == []
+
+
+def test_two_values_of_an_option_are_no_guess() -> None:
+    """One for a connection goes before one of `--sql`."""
+    body = connected("create_engine(URL)", ", version_table='a'")
+    configure = "context.configure(connection=connection, version_table='b')\n"
+    (found,) = online(f"{body}    {configure}").left
+    assert (found.code, "two values" in found.where) == ("'b'", True)
 
 
 def test_what_is_defined_in_a_function_is_kept_where_it_is_needed() -> None:

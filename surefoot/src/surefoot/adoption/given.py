@@ -123,7 +123,9 @@ def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]
             else:
                 literal = value.value if isinstance(value, ast.Constant) else _UNKNOWN
                 known = treatment(name) if literal is _UNKNOWN else treatment(name, literal)
-                found.setdefault(name, Option(name, code, value.lineno, known))
+                option = found.setdefault(name, Option(name, code, value.lineno, known))
+                if option.value != code and (call, scope) in online:
+                    parts.remark(value, f"give {name} to Environment: it has two values")
     return metadata, [*found.values()], [*spread]
 
 

@@ -20,6 +20,8 @@ from surefoot.adoption.statements import calls, dotted, last_name, names
 from surefoot.errors import ConfigurationInvalid
 
 _RUNS = ("configure", "run_migrations", "begin_transaction")
+# Questions in an `if` whose answer is known: a run on PostgreSQL.
+_ANSWERED = frozenset({"is_offline_mode", "dialect"})
 _HIDDEN = (
     "nothing in the file itself runs migrations; write Environment(…).run() in place of what does"
 )
@@ -63,6 +65,9 @@ class _Reader:
                 self._assigned(each, parts.module)
         for each in running:
             self._visit([each], Scope())
+        for call in calls(self._tree):
+            if (where := statements.unheard(call)) is not None:
+                parts.remark(call, where)
         fields: dict[str, Any] = {**given(parts)}
         return replace(
             parts.file,
@@ -145,7 +150,14 @@ class _Reader:
                 if (owner := scope.owner(name)) is not None:
                     self._parts.pending.append((statement.body[0], name, owner))
                     return
+        parts, known = self._parts, len(self._parts.paths)
         self._visit([*statement.body, *statement.orelse], scope)
+        asked = {*map(last_name, calls(statement.test)), *ast.unparse(statement.test).split(".")}
+        if asked.isdisjoint(_ANSWERED):
+            # It depends on something else whether the search path is set.
+            for call, _, _ in parts.paths[known:]:
+                parts.remark(call, statements.place(call))
+            del parts.paths[known:]
 
     def _leaf(self, statement: ast.stmt, scope: Scope) -> None:
         value = getattr(statement, "value", None)
@@ -199,7 +211,7 @@ class _Reader:
             said = "revisions get no arguments; let them read what they need"
             self._parts.remark(statement, said)
         elif name == "set_main_option" and ast.unparse(call.args[0]) == "'sqlalchemy.url'":
-            scope.url = call.args[-1]
+            scope.url = statements.unescaped(call.args[-1])
         elif (path := statements.search_path(call)) is not None:
             self._parts.paths.append((call, path, scope))
         elif not (

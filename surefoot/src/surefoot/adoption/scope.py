@@ -97,8 +97,9 @@ def engine_url(engine: ast.expr, scope: Scope, module: Scope) -> ast.expr | None
 
 def _of_call(call: ast.Call, scope: Scope, module: Scope) -> ast.expr | None:
     name = last_name(call)
-    if name in FACTORIES and call.args:
-        first, *_ = call.args
+    named = [each.value for each in call.keywords if each.arg in ("url", "configuration")]
+    if name in FACTORIES and (call.args or named):
+        first, *_ = (*call.args, *named)
         if "from_config" not in name:
             return scope.inlined(first)
         if isinstance(first, ast.Dict):

@@ -16,7 +16,9 @@ ENDS = frozenset(
 )
 OPENS = frozenset({"connect", "begin", "begin_transaction", "begin_nested"})
 # Calls that run what they are given.
-STARTERS = frozenset({"run", "run_until_complete", "run_sync", "run_in_executor"})
+STARTERS = frozenset(
+    {"run", "run_until_complete", "run_sync", "run_in_executor", "create_task", "ensure_future"}
+)
 FACTORIES = frozenset(
     {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
 )
@@ -44,9 +46,18 @@ _VALUES = frozenset(
     | {"render_as_string", "execution_options", "create_default_context", "make_url", "items"}
     | {"AsyncEngine", "Path", "set", "cast"}
 )
+# Arguments of an engine and of a connection that matter to nobody after a migration.
+_OF_ENGINE = frozenset({
+    "configuration", "echo", "echo_pool", "future", "hide_parameters", "isolation_level",
+    "logging_name", "max_overflow", "pool_logging_name", "pool_pre_ping", "pool_recycle",
+    "pool_reset_on_return", "pool_size", "pool_timeout", "pool_use_lifo", "poolclass", "prefix",
+    "query_cache_size", "stream_results", "url",
+})  # fmt: skip
+_OF_CONNECTION = frozenset({"connect", "do_connect", "engine_connect", "first_connect", "begin"})
 # Words in SQL -> where that goes; None: Surefoot has its own; empty: it is for another server.
 _PLACES = (
     ("SEARCH_PATH", "name the schema in the URL, ?options=-csearch_path%3DNAME, or by ALTER ROLE"),
+    ("SET ROLE", "name the role in the URL, ?options=-crole%3DNAME, or by ALTER ROLE"),
     ("CREATE SCHEMA", "create the schema once in each database, or in a revision"),
     ("CREATE EXTENSION", "create the extension in a revision"),
     ("TIMEOUT", None),
@@ -61,6 +72,10 @@ _VALUE = "\0"
 ABOVE = "move it above Environment(…): it runs there for every command"
 _IN_REVISION = "run it in a revision, or before `alembic upgrade`"
 _LISTENER = "name settings of the session in the URL (?options=-cNAME%3DVALUE)"
+_ARGUMENT = (
+    "only the URL of the engine is used: write the argument into it, or hand in an engine of "
+    "asyncpg, Environment(engine=…)"
+)
 _SCHEMA = "name the schemas in Environment(schemas=…)"
 LOOP = (
     "one command migrates one database, or one schema: let an `alembic -x` argument name it, and "
@@ -106,6 +121,26 @@ def is_quiet(value: ast.expr) -> bool:
 def is_narration(call: ast.Call) -> bool:
     """Whether a call only tells something."""
     return last_name(call) in _NARRATES
+
+
+def unheard(call: ast.Call) -> str | None:
+    """Where the arguments of an engine or a connection, and a listener to them, belong."""
+    name = last_name(call)
+    if name in ("listen", "listens_for"):
+        events = {each.value for each in call.args if isinstance(each, ast.Constant)}
+        return _LISTENER if events & _OF_CONNECTION else None
+    given = {each.arg for each in call.keywords} - _OF_ENGINE
+    if name == "execution_options" and "schema_translate_map" in given:
+        return dict(_PLACES)["SEARCH_PATH"]
+    return _ARGUMENT if given and name in (*FACTORIES, "execution_options") else None
+
+
+def unescaped(url: ast.expr) -> ast.expr:
+    """The URL without the percent signs that `set_main_option` needs doubled."""
+    if not isinstance(url, ast.Call) or not isinstance(url.func, ast.Attribute):
+        return url
+    doubles = [getattr(each, "value", None) for each in url.args] == ["%", "%%"]
+    return url.func.value if doubles else url
 
 
 def search_path(call: ast.Call) -> ast.expr | None:
