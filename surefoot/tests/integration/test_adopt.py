@@ -19,6 +19,7 @@ from harness.commands import run_alembic
 from harness.databases import Database, Databases, engine, execute, value
 from harness.forks import Result, forks
 from harness.projects import ASYNC_ENV, FILES, INI, adopt, content, project
+from harness.server import LIBRARY
 from surefoot.catalog import Catalog, snapshot
 
 pytestmark = pytest.mark.slow
@@ -294,6 +295,24 @@ async def test_a_layout_is_adopted(layout: Layout, databases: Databases, tmp_pat
     assert "nothing to do: the project is adopted" in adopt(folder, "--write").err
     assert content(folder) == after
 
+    if layout.is_plain:
+        await leaves_again(layout, folder, before, theirs)
+
+
+async def leaves_again(
+    layout: Layout, folder: Path, before: Mapping[str, bytes], database: Database
+) -> None:
+    """As docs/adopting.md says: plain Alembic goes on where Surefoot stopped."""
+    (folder / "migrations" / "env.py").write_bytes(before["migrations/env.py"])
+    (folder / "migrations" / "revisions.lock").unlink()
+    page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
+    await execute(database.url, page.rpartition("```sql")[2].partition("```")[0])
+    done = layout.upgrade(folder, database)
+    assert (done.code, "surefoot" in done.err) == (0, False), done.err
+    assert await value(database.url, "SELECT version_num FROM alembic_version") == "2b"
+    left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'alembic_version\\_%'"
+    assert await value(database.url, left) == 1, "the key of the version table alone"
+
 
 async def test_two_projects_in_one_database(databases: Databases, tmp_path: Path) -> None:
     """Each has its version table, and gets its ledger beside it."""
@@ -318,6 +337,17 @@ async def test_two_projects_in_one_database(databases: Databases, tmp_path: Path
         done = run_alembic("upgrade", "head", url=database.url, cwd=folder)
         assert done.code == 0, done.err
         assert await value(database.url, f"SELECT count(*) FROM {folder.name}_version_ledger") == 2
+
+    new = await databases.empty()
+    first, second = folders
+    assert run_alembic("upgrade", "head", url=new.url, cwd=first).code == 0
+    assert "not-adopted" in run_alembic("upgrade", "head", url=new.url, cwd=second).err
+    said = ("ops", "adopt", "base", "--reason", "tables of shop", "--execute")
+    env = {"DATABASE_URL": new.url}
+    done = forks().start("surefoot", *said, env=env, cwd=second).wait()
+    assert done.code == 0, done.err
+    done = run_alembic("upgrade", "head", url=new.url, cwd=second)
+    assert done.code == 0, done.err
 
 
 def test_two_people_may_write_at_once(tmp_path: Path) -> None:

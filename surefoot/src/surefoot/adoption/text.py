@@ -14,6 +14,8 @@ from surefoot.chain.revisions import heads
 
 # So many differences of the models are shown.
 SHOWN = 5
+# The end of a note for who writes such an option.
+_ASKS = "; leave it out"
 
 
 def report(survey: Survey) -> str:
@@ -53,8 +55,10 @@ def _env(env: EnvFile) -> Iterator[str]:
     yield f"           models    {env.metadata or 'none'}"
     yield f"           database  {env.database or 'not found'}"
     for option in env.options:
-        dropped = "; left out" if option.treatment.word == "refused" else ""
-        yield f"           {option.name}={option.value}  {option.treatment}{dropped}"
+        said = str(option.treatment)
+        if option.treatment.word == "refused":
+            said = f"refused, so it is left out: {option.treatment.note}".replace(_ASKS, "")
+        yield f"           {option.name}={option.value}  {said}"
     for spread in env.spread:
         yield f"           **{spread}  passed on as options=…"
     for each in env.replaced:
@@ -90,6 +94,7 @@ def _models(survey: Survey) -> Iterator[str]:
             yield f"           {each.word}  {each.title}"
         if len(survey.models) > SHOWN:
             yield f"           and {len(survey.models) - SHOWN} more"
+        yield "           Once adopted, `alembic revision --autogenerate` writes the difference."
 
 
 def _database(survey: Survey) -> Iterator[str]:

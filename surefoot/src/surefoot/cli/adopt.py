@@ -22,6 +22,15 @@ from surefoot.cli.project import json_option, project
 from surefoot.connect.database import Database
 from surefoot.errors import SurefootError, names
 
+_NEXT = """\
+OK  adopted. Commit these files, and deploy as before: alembic upgrade head
+  After `alembic revision` run `{command} lock`, or let alembic.ini do it:
+    [alembic]
+    revision_environment = true
+    [post_write_hooks]
+    hooks = finish
+    finish.type = surefoot"""
+
 
 @click.command(name="adopt")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
@@ -65,6 +74,7 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     for each in survey.changes:
         each.write()
         output.narrate(f"written  {os.path.relpath(each.path)}")
+    output.narrate(_NEXT.format(command=names.command()))
 
 
 def _ini(path: Path | None) -> Path:
