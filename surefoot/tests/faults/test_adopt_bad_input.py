@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,25 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
         {"migrations/env.py": "from app.migrating import run\n\nrun()\n"},
         3,
         "line 3: run(): nothing in the file itself runs migrations",
+    ),
+    "a URL of another server": (
+        {"migrations/env.py": ASYNC_ENV.replace('os.environ["DATABASE_URL"]', '"sqlite:///shop"')},
+        2,
+        "cannot be used",
+    ),
+    "a function for the URL that fails": (
+        {
+            "migrations/env.py": ASYNC_ENV.replace('os.environ["DATABASE_URL"]', "url()").replace(
+                "def run(", "def url():\n    return os.environ['SHOP_URL']\n\n\ndef run("
+            )
+        },
+        2,
+        "KeyError: 'SHOP_URL'",
+    ),
+    "a lock of other revisions": (
+        {"migrations/revisions.lock": "1a  -  expand  orders  00  -  -/0\n"},
+        1,
+        "revisions.lock does not match the revision files: 2b is not in it; 1a was edited",
     ),
     "a hole in the chain": (
         {VERSIONS[0]: None},
@@ -173,6 +193,23 @@ async def test_a_database_that_does_not_fit(
     assert (done.code, said in done.err) == (code, True), done.err
     assert said in done.out
     assert content(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_an_env_py_of_surefoot_without_a_lock_gets_the_lock_alone(tmp_path: Path) -> None:
+    """It is an Environment in a folder of revisions that nobody has locked; nothing else is new."""
+    env = "from surefoot import Environment\n\nEnvironment(None, database='postgresql:///shop').run()\n"
+    project(tmp_path, {**FILES, "migrations/env.py": env})
+    before = content(tmp_path)
+    done = adopt(tmp_path, "--write")
+    assert done.code == 0, done.err
+    assert "models     not compared with the head: env.py names none" in done.out
+    after = content(tmp_path)
+    lock = after.pop("migrations/revisions.lock").decode()
+    assert after == before
+    assert "\nbaseline  2b\n" in lock
+    found = json.loads(adopt(tmp_path, "--json").out)
+    assert (found["adopted"], found["changes"], found["heads"]) == (True, [], ["2b"])
 
 
 @pytest.mark.slow

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.adoption.changes import Change
 from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.reading import read_env
 from surefoot.adoption.rewriting import rewritten
-from surefoot.errors import ConfigurationInvalid
+from surefoot.errors import ConfigurationInvalid, FileNotWritable
 
 HEAD = "from alembic import context\nfrom shop.models import Base\nconfig = context.config\n"
 RUN = "with context.begin_transaction():\n    context.run_migrations()\n"
@@ -338,3 +339,22 @@ def test_a_file_that_is_not_python_is_refused() -> None:
     """With its line."""
     with pytest.raises(ConfigurationInvalid, match=r"^env\.py:2 cannot be used: it is not Python"):
         read("a = 1\nb = = 2\n")
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Its mode, its line ends and the file behind a link stay; one that was edited is refused."""
+    path, link = tmp_path / "real.py", tmp_path / "env.py"
+    path.write_bytes(b"a = 1\r\n")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    change = Change(link, "a = 1\n", "a = 2\n")
+    change.write()
+    change.write()
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"a = 2\r\n", 0o640)
+    assert [*tmp_path.iterdir()] in ([path, link], [link, path])
+    path.write_bytes(b"a = 3\n")
+    with pytest.raises(FileNotWritable, match="changed meanwhile"):
+        change.write()
+    assert path.read_bytes() == b"a = 3\n"
+    with pytest.raises(FileNotWritable):
+        Change(path / "lock", None, "").write()

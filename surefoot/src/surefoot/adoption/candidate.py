@@ -36,7 +36,7 @@ class Candidate:
 
     @classmethod
     def read(cls, ini: Path) -> Candidate:
-        """The project of an ini file. On failure: ConfigurationInvalid, RevisionsBroken."""
+        """The project of an ini file. On failure: ConfigurationInvalid, RevisionsBroken, LockFileStale."""
         text = _text(ini)
         try:
             config = Config(ini)
@@ -55,8 +55,9 @@ class Candidate:
         if not env.is_file():
             raise ConfigurationInvalid(str(env), "there is no such file, and Alembic runs it")
         new = text.replace("[alembic]\n", "[alembic]\nscript_location = %(here)s\n", 1)
-        found = read_env(env, _text(env))
-        return cls(project, found, project.revisions(), text, new if is_flask else text)
+        found, revisions = read_env(env, _text(env)), project.revisions()
+        project.check_lock(revisions)
+        return cls(project, found, revisions, text, new if is_flask else text)
 
     @property
     def is_adopted(self) -> bool:

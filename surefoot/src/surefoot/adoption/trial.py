@@ -18,7 +18,7 @@ from surefoot.differences.detection import of_metadata
 from surefoot.differences.fingerprints import catalog_of, fingerprinted
 from surefoot.differences.model import Deviation
 from surefoot.environment.environment import Environment, load
-from surefoot.errors import SurefootError
+from surefoot.errors import ConfigurationInvalid, SurefootError
 from surefoot.project import Project
 from surefoot.run.events import Listen
 from surefoot.scratch import scratch
@@ -34,10 +34,19 @@ class Trial:
     failure: SurefootError | None = None
 
     def database(self) -> Database | None:
-        """The database that is migrated. On failure: what the project's own source raises."""
+        """The database that is migrated. On failure: ConfigurationInvalid, DatabaseUrlInvalid."""
         if self.environment is None or self.environment.database in (None, ...):
             return None
-        found = self.environment.resolved_database()
+        try:
+            found = self.environment.resolved_database()
+        except SurefootError:
+            raise
+        except Exception as error:
+            # The project's own function, which may need a setting that is missing here.
+            said = f"{type(error).__name__}: {error}"
+            raise ConfigurationInvalid("Environment(database=…)", said) from error
+        if found.is_named:
+            found.location("migrate")
         return found if found.migrate_url is None else found.at(found.migrate_url)
 
 

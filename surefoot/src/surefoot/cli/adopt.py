@@ -111,7 +111,7 @@ def _surveyed(candidate: Candidate, text: str, trial: Trial) -> Survey:
             past, models = asyncio.run(climbed(trial, database or Database(), listen))
             untried = "env.py names none"
         except SurefootError as error:
-            untried = error.message
+            untried = " ".join(error.message.split())
     return replace(
         survey,
         changes=changes(candidate, text, past),

@@ -64,8 +64,8 @@ class Environment:
     to either; a string with `://` in it is a URL.
     """
 
-    # One MetaData or import string, or several.
-    metadata: MetaData | str | Sequence[MetaData | str]
+    # One MetaData or import string, or several; None in a project without models.
+    metadata: MetaData | str | Sequence[MetaData | str] | None
     # The database to migrate: a Database or a URL, whose driver is the application's.
     database: DatabaseSource | None = None
     # An engine of asyncpg instead, where the project makes its own.
@@ -125,12 +125,13 @@ class Environment:
     def project(self, config: Any = None) -> Project:
         """The project of the configuration that Alembic runs with."""
         several = isinstance(self.metadata, Sequence) and not isinstance(self.metadata, str)
+        metadata: Any = self.metadata if several else (self.metadata,)
         return Project.of(
             config or context.config,
             version_table=VersionTable(self.version_table, self.version_table_schema),
             schemas=tuple(self.schemas),
             manages=tuple(self.manages),
-            metadata=tuple(self.metadata) if several else (self.metadata,),  # type: ignore[arg-type]  # narrowed by `several`
+            metadata=tuple(each for each in metadata if each is not None),
         )
 
     def resolved_database(self, target: str | None = None) -> Database:
