@@ -36,7 +36,10 @@ class Candidate:
 
     @classmethod
     def read(cls, ini: Path) -> Candidate:
-        """The project of an ini file. On failure: ConfigurationInvalid, RevisionsBroken, LockFileStale."""
+        """The project of an ini file.
+
+        On failure: ConfigurationInvalid, RevisionsBroken, LockFileStale.
+        """
         text = _text(ini)
         try:
             config = Config(ini)

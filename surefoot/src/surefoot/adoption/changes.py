@@ -13,7 +13,7 @@ from pathlib import Path
 
 from surefoot.adoption.candidate import Candidate
 from surefoot.chain.lockfile import lock_text
-from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.revisions import Revision
 from surefoot.errors import FileNotWritable
 from surefoot.errors.names import command
 
@@ -35,8 +35,6 @@ class Change:
     path: Path
     before: str | None
     after: str
-    # The content of a new one, in words.
-    note: str = ""
 
     @property
     def diff(self) -> str:
@@ -71,21 +69,15 @@ def changes(candidate: Candidate, env_text: str, past: Sequence[Revision]) -> Se
     env, project = candidate.env, candidate.project
     found: list[Change] = []
     if not project.lock.exists():
-        found.append(Change(project.lock, None, lock_text(past), _of(past)))
+        found.append(Change(project.lock, None, lock_text(past)))
     if candidate.new_ini_text != candidate.ini_text:
         found.append(Change(project.ini, candidate.ini_text, candidate.new_ini_text))
     ci = project.ini.parent / CI_NAME
     if not env.is_adopted and not ci.exists():
-        found.append(Change(ci, None, _CI.format(command=command()), "steps for CI"))
+        found.append(Change(ci, None, _CI.format(command=command())))
     if not env.is_adopted:
         found.append(Change(env.path, env.text, env_text))
     return found
-
-
-def _of(past: Sequence[Revision]) -> str:
-    newest = ", ".join(sorted(heads(past)))
-    said = f"; baseline {newest}: the revisions up to it are taken as they are" if past else ""
-    return f"{len(past)} revisions{said}"
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -114,9 +114,13 @@ def _database(survey: Survey) -> Iterator[str]:
 
 def _changes(survey: Survey) -> Iterator[str]:
     """The new files by name, the others by their difference."""
+    chain = survey.candidate.revisions
+    newest = ", ".join(sorted(heads(chain))) or "none"
+    said = f"{counted(len(chain), 'revision')}; baseline {newest}: up to it the past is as it is"
     for each in survey.changes:
         if each.before is None:
-            yield f"new        {_shown(each.path)}: {each.note}"
+            is_lock = each.path == survey.candidate.project.lock
+            yield f"new        {_shown(each.path)}: {said if is_lock else 'steps for CI'}"
     for each in survey.changes:
         if each.before is not None:
             yield f"\n{each.diff}"
