@@ -248,6 +248,16 @@ REMARKS = {
     "a loop": ("for tenant in tenants:\n    context.run_migrations()", "an `alembic -x` argument"),
     "arguments": ("context.run_migrations(tenant='a')", "revisions get no arguments"),
     "a check": ("if not is_allowed():\n    raise PermissionError", "move the check above"),
+    "a condition": ("if is_wanted():\n    context.run_migrations()", "only a run can answer this"),
+    "a way out": ("if not is_wanted():\n    return", "only a run can answer this"),
+    "a decorator": (
+        "@event.listens_for(connection, 'before_cursor_execute')\ndef log(*_):\n    print(_)",
+        "delete it",
+    ),
+    "a second database": (
+        "with create_engine(OTHER).connect() as other:\n    context.run_migrations()",
+        "one command migrates one database",
+    ),
     "a block": ("with lock():\n    context.run_migrations()", "move it above Environment(…)"),
 }
 
@@ -256,7 +266,7 @@ REMARKS = {
 def test_what_is_not_understood_is_named_with_its_place(statement: str, where: str) -> None:
     """Nothing is lost without a word."""
     (found,) = online(connected("create_engine(URL)") + textwrap.indent(statement, "    ")).left
-    assert found.code == statement.splitlines()[0].strip() or "raise" in found.code
+    assert found.code in statement
     assert where in found.where
     assert found.line > 6
 

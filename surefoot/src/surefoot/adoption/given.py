@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from surefoot.adoption.env_file import EnvFile, Option, Remark
 from surefoot.adoption.scope import Scope, Unclear, engine_url
-from surefoot.adoption.statements import dotted, place, place_of
+from surefoot.adoption.statements import LOOP, dotted, place, place_of
 from surefoot.environment.options import treatment
 
 # Arguments of configure that belong to a way of running, which Environment chooses by itself.
@@ -75,7 +75,10 @@ def _database(parts: Parts, *, is_called: bool) -> str | None:
     """The URL of the engine that is connected, or else of `--sql`; a function of the file is named,
     unless it `is_called` there.
     """
-    urls = [*_urls(parts)]
+    opened = {ast.dump(url): (engine, url) for engine, url in _opened(parts)}
+    urls = [*(url for _, url in opened.values()), *_offline(parts)]
+    for engine, _ in [*opened.values()][1:]:
+        parts.remark(engine, LOOP)
     if not urls:
         parts.remark(parts.configured[0][0] if parts.configured else parts.tree.body[-1], _NO_URL)
         return None
@@ -89,11 +92,16 @@ def _database(parts: Parts, *, is_called: bool) -> str | None:
     return parts.file.code(url)
 
 
-def _urls(parts: Parts) -> Iterator[ast.expr]:
+def _opened(parts: Parts) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The engines that are connected, each with its URL."""
     for engine, scope in parts.opened:
         with suppress(Unclear):
             if (found := engine_url(engine, scope, parts.module)) is not None:
-                yield found
+                yield engine, found
+
+
+def _offline(parts: Parts) -> Iterator[ast.expr]:
+    """The URLs of `--sql`."""
     for call, scope in parts.configured:
         for each in call.keywords:
             with suppress(Unclear):

@@ -7,6 +7,7 @@ Alembic or run it; they give values that these need; or they are remarks for a p
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,6 @@ from surefoot.adoption.statements import calls, dotted, last_name, names
 from surefoot.errors import ConfigurationInvalid
 
 _RUNS = ("configure", "run_migrations", "begin_transaction")
-# Questions in an `if` whose answer is known: a run on PostgreSQL.
-_ANSWERED = frozenset({"is_offline_mode", "dialect"})
 _HIDDEN = (
     "nothing in the file itself runs migrations; write Environment(…).run() in place of what does"
 )
@@ -109,10 +108,12 @@ class _Reader:
     def _visit(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         for statement in body:
             if isinstance(statement, _Function):
+                for each in statement.decorator_list:
+                    self._parts.remark(each, statements.DECORATOR)
                 if self._runs(statement):
                     of = statement.args
                     given = [*of.posonlyargs, *of.args, *of.kwonlyargs]
-                    self._visit(statement.body, Scope(scope, {each.arg: [] for each in given}))
+                    self._visit(statement.body, Scope(scope, {arg.arg: [] for arg in given}))
                 else:
                     scope.helpers[statement.name] = statement
             elif isinstance(statement, (ast.With, ast.AsyncWith)):
@@ -144,20 +145,31 @@ class _Reader:
             self._parts.opened.append((engine, scope))
 
     def _if(self, statement: ast.If, scope: Scope) -> None:
-        if all(isinstance(each, ast.Raise) for each in statement.body) and not statement.orelse:
+        body, is_answered = statement.body, self._is_answered(statement.test, scope)
+        if all(isinstance(each, ast.Raise) for each in body) and not statement.orelse:
             # A missing URL has an error of its own.
             for name in names(statement.test):
                 if (owner := scope.owner(name)) is not None:
-                    self._parts.pending.append((statement.body[0], name, owner))
+                    self._parts.pending.append((body[0], name, owner))
                     return
-        parts, known = self._parts, len(self._parts.paths)
-        self._visit([*statement.body, *statement.orelse], scope)
-        asked = {*map(last_name, calls(statement.test)), *ast.unparse(statement.test).split(".")}
-        if asked.isdisjoint(_ANSWERED):
-            # It depends on something else whether the search path is set.
-            for call, _, _ in parts.paths[known:]:
-                parts.remark(call, statements.place(call))
-            del parts.paths[known:]
+        returns = any(isinstance(each, ast.Return) for each in (*body, *statement.orelse))
+        if not is_answered and (self._runs(statement) or returns):
+            self._parts.remark(statement, statements.CONDITION)
+        paths, known = self._parts.paths, len(self._parts.paths)
+        self._visit([*body, *statement.orelse], scope)
+        if not is_answered:
+            for call, _, _ in paths[known:]:
+                self._parts.remark(call, statements.place(call))
+            del paths[known:]
+
+    def _is_answered(self, test: ast.expr, scope: Scope) -> bool:
+        """Whether it is known what a condition will be: a run by Alembic, on PostgreSQL."""
+        asked = [test]
+        for name in names(test):
+            owner = scope.owner(name) or self._parts.module
+            asked += owner.values.get(name, ())
+        words = {word for each in asked for word in re.findall(r"\w+", ast.unparse(each))}
+        return not words.isdisjoint(statements.ANSWERED)
 
     def _leaf(self, statement: ast.stmt, scope: Scope) -> None:
         value = getattr(statement, "value", None)

@@ -22,6 +22,12 @@ STARTERS = frozenset(
 FACTORIES = frozenset(
     {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
 )
+# Words in the condition of an `if` whose answer is known: a run by Alembic, on PostgreSQL, that
+# connects by itself.
+ANSWERED = frozenset(
+    {"is_offline_mode", "dialect", "attributes", "__name__", "isinstance", "connection"}
+    | {"connectable", "engine", *FACTORIES, *OPENS}
+)
 _NARRATES = frozenset(
     {"print", "debug", "info", "warning", "warn", "error", "exception", "critical", "print_exc"}
 )
@@ -81,6 +87,8 @@ LOOP = (
     "one command migrates one database, or one schema: let an `alembic -x` argument name it, and "
     "run the command once for each"
 )
+DECORATOR = "Surefoot calls revisions by itself, and repeats one that waits for a lock; delete it"
+CONDITION = "only a run can answer this; write its answer above Environment(…)"
 CHECK = "move the check above Environment(…)"
 
 
