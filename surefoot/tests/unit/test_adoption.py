@@ -154,6 +154,18 @@ URLS = {
         "",
         "str(settings.url)",
     ),
+    "of an option with another prefix": (
+        "section = config.get_section(config.config_ini_section)\nassert section is not None\n"
+        "section['shop.url'] = settings.url\n"
+        "engine = engine_from_config(section, prefix='shop.')\n" + connected("engine"),
+        "",
+        "settings.url",
+    ),
+    "of an option of the ini file with another prefix": (
+        connected("engine_from_config(config.get_section(config.config_ini_section), 'shop.')"),
+        "",
+        'config.get_main_option("shop.url")',
+    ),
     "of one that is made where no connection is given": (
         "engine = config.attributes.get('connection', None)\n"
         "if engine is None:\n    engine = create_engine(settings.url)\n" + connected("engine"),
@@ -201,6 +213,15 @@ def test_a_search_path_that_depends_on_something_is_named() -> None:
     assert "search_path" in found.code
     known = body.replace("if tenant", "if connection.dialect.name == 'postgresql'")
     assert online(known).left == []
+
+
+def test_a_check_of_a_variable_is_kept_where_more_than_the_url_needs_it() -> None:
+    """A missing tenant has no error of its own."""
+    check = "if not name:\n    raise ValueError('-x name=… is missing')\n"
+    body = f"name = get()\n{check}" + connected("create_engine(URL + name)")
+    assert online(body).left == []
+    (found,) = online(body.replace("metadata)", "metadata, version_table=name)")).left
+    assert ("raise" in found.code, "move the check above" in found.where) == (True, True)
 
 
 def test_two_values_of_an_option_are_no_guess() -> None:
@@ -326,11 +347,11 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
         "def online():\n"
         "    def process_revision_directives(context, revision, directives):\n"
         "        if directives[0].upgrade_ops.is_empty():\n            directives[:] = []\n"
-        "    args = current_app.extensions['migrate'].configure_args\n"
+        "    args = args_of(current_app)\n"
         "    if args.get('process_revision_directives') is None:\n"
         "        args['process_revision_directives'] = process_revision_directives\n"
         "    engine = get_engine()\n    with engine.connect() as connection:\n"
-        "        context.configure(connection=connection, target_metadata=db.metadata, **args)\n"
+        "        context.configure(connection=connection, tag=TAG, target_metadata=MODELS, **args)\n"
         "        with context.begin_transaction():\n            context.run_migrations()\n"
         "online()\n"
     )
@@ -338,10 +359,10 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
     text = rewritten(found)
     assert "    ScriptInfo().load_app().app_context().push()\n" in text
     assert text.endswith(
-        "Environment(\n    metadata=db.metadata,\n    database=get_engine().url,\n    options={\n"
-        "        name: each\n"
-        '        for name, each in current_app.extensions["migrate"].configure_args.items()\n'
-        '        if name != "render_as_batch"\n    },\n).run()\n'
+        "Environment(\n    metadata=MODELS,\n    database=get_engine().url,\n    options={\n"
+        '        "tag": TAG,\n'
+        "        **{n: each for n, each in args_of(current_app).items() "
+        'if n != "render_as_batch"},\n    },\n).run()\n'
     )
 
 

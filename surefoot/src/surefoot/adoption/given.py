@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from surefoot.adoption.env_file import EnvFile, Option, Remark
 from surefoot.adoption.scope import Scope, Unclear, engine_url
-from surefoot.adoption.statements import LOOP, dotted, place, place_of
+from surefoot.adoption.statements import CHECK, LOOP, dotted, place, place_of
 from surefoot.environment.options import treatment
 
 # Arguments of configure that belong to a way of running, which Environment chooses by itself.
@@ -31,6 +31,8 @@ class Parts:
     opened: list[tuple[ast.expr, Scope]] = field(default_factory=list)
     # The search path that a statement sets.
     paths: list[tuple[ast.Call, ast.expr, Scope]] = field(default_factory=list)
+    # Checks of a variable: one that only the URL needs has an error of its own where it is missing.
+    checks: list[tuple[ast.stmt, str, Scope]] = field(default_factory=list)
     # Statements that may be left out where their variable is looked up.
     pending: list[tuple[ast.stmt, str, Scope]] = field(default_factory=list)
     left: list[Remark] = field(default_factory=list)
@@ -47,13 +49,21 @@ class Parts:
 
 def given(parts: Parts) -> Mapping[str, object]:
     """The fields of EnvFile that it fills; what is not clear becomes a remark."""
+    database = _database(parts, is_called=bool(parts.paths))
+    of_url = [(name, scope) for _, name, scope in parts.checks if name in scope.used]
+    for name, scope in of_url:
+        scope.used.discard(name)
     metadata, options, spread = _options(parts)
     path = _search_path(parts)
-    database = _database(parts, is_called=path is not None)
-    found = {"metadata": metadata, "database": database, "search_path": path, "options": options}
+    for statement, name, scope in parts.checks:
+        if name in scope.used:
+            parts.remark(statement, CHECK)
+    for name, scope in of_url:
+        scope.used.add(name)
     for statement, name, scope in parts.pending:
         if name not in scope.used:
             parts.remark(statement, place_of(statement))
+    found = {"metadata": metadata, "database": database, "search_path": path, "options": options}
     scopes = [each for _, scope in (*parts.configured, *parts.opened) for each in scope.around()]
     kept = [scope.helpers[name] for scope in scopes for name in scope.helpers if name in scope.used]
     return {**found, "spread": spread, "kept": [*dict.fromkeys(kept)]}

@@ -146,12 +146,9 @@ class _Reader:
 
     def _if(self, statement: ast.If, scope: Scope) -> None:
         body, is_answered = statement.body, self._is_answered(statement.test, scope)
-        if all(isinstance(each, ast.Raise) for each in body) and not statement.orelse:
-            # A missing URL has an error of its own.
-            for name in names(statement.test):
-                if (owner := scope.owner(name)) is not None:
-                    self._parts.pending.append((body[0], name, owner))
-                    return
+        is_check = all(isinstance(each, ast.Raise) for each in body) and not statement.orelse
+        if is_check and self._checked(body[0], statement.test, scope):
+            return
         returns = any(isinstance(each, ast.Return) for each in (*body, *statement.orelse))
         if not is_answered and (self._runs(statement) or returns):
             self._parts.remark(statement, statements.CONDITION)
@@ -161,6 +158,13 @@ class _Reader:
             for call, _, _ in paths[known:]:
                 self._parts.remark(call, statements.place(call))
             del paths[known:]
+
+    def _checked(self, statement: ast.stmt, test: ast.expr, scope: Scope) -> bool:
+        """Whether the statement is a check of local variables."""
+        owners = {name: scope.owner(name) for name in names(test)}
+        found = [(statement, name, owner) for name, owner in owners.items() if owner is not None]
+        self._parts.checks += found
+        return bool(found)
 
     def _is_answered(self, test: ast.expr, scope: Scope) -> bool:
         """Whether it is known what a condition will be: a run by Alembic, on PostgreSQL."""
@@ -185,6 +189,8 @@ class _Reader:
                 self._leaf(ast.copy_location(ast.Expr(each), each), scope)
         elif isinstance(statement, (ast.Expr, ast.Return)) and isinstance(value, ast.Call):
             self._call(value, statement, scope)
+        elif isinstance(statement, ast.Assert) and self._checked(statement, statement.test, scope):
+            pass
         elif not _does_nothing(statement, value):
             self._parts.remark(statement, statements.place_of(statement))
 
@@ -201,7 +207,7 @@ class _Reader:
                     self._parts.pending.append((statement, target.id, scope))
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 key = str(target.slice.value)
-                if key == "sqlalchemy.url":
+                if key.rpartition(".")[2] == "url":
                     scope.url = value
                 elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
                     self._parts.remark(statement, statements.ABOVE)

@@ -70,18 +70,14 @@ def call(file: EnvFile) -> str:
 
 def _options(written: Sequence[str], file: EnvFile) -> Mapping[str, str]:
     """The argument `options`, of items as they are written in a dictionary."""
-    if file.is_of_flask and file.spread:
-        # Flask-Migrate asks for batches, which are for SQLite.
-        lines = (
-            "{",
-            "    name: each",
-            f"    for name, each in {file.spread[0]}.items()",
-            '    if name != "render_as_batch"',
-            "}",
-        )
-        return {"options": "\n    ".join(lines)}
-    items = [*written, *(f"**{each}" for each in file.spread)]
-    return {"options": f"{{{', '.join(items)}}}"} if items else {}
+    # Flask-Migrate asks for batches, which are for SQLite.
+    without = '{{n: each for n, each in {}.items() if n != "render_as_batch"}}'
+    spread = [without.format(each) if file.is_of_flask else each for each in file.spread]
+    items = [*written, *(f"**{each}" for each in spread)]
+    in_line = f"{{{', '.join(items)}}}"
+    if len(in_line) > LINE - 20:
+        in_line = "".join(["{\n", *(f"        {each},\n" for each in items), "    }"])
+    return {"options": in_line} if items else {}
 
 
 def _start(statement: ast.stmt, file: EnvFile) -> int:

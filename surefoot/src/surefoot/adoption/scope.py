@@ -104,11 +104,13 @@ def _of_call(call: ast.Call, scope: Scope, module: Scope) -> ast.expr | None:
             return scope.inlined(first)
         if isinstance(first, ast.Dict):
             for key, value in zip(first.keys, first.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "sqlalchemy.url":
+                if str(getattr(key, "value", "")).rpartition(".")[2] == "url":
                     return scope.inlined(value)
         if (given := scope.section_url()) is not None:
             return given
-        return _main_option(scope.inlined(first))
+        prefixes = [each.value for each in call.keywords if each.arg == "prefix"]
+        prefix = getattr([*call.args, *prefixes, None][1], "value", "sqlalchemy.")
+        return _main_option(scope.inlined(first), f"{prefix}url")
     if name == "AsyncEngine" and call.args:
         return engine_url(call.args[0], scope, module)
     if "attributes" in dotted(call.func) or name == "pop":
@@ -118,17 +120,17 @@ def _of_call(call: ast.Call, scope: Scope, module: Scope) -> ast.expr | None:
     return _attribute(scope.inlined(call))
 
 
-def _main_option(section: ast.expr) -> ast.expr:
+def _main_option(section: ast.expr, name: str) -> ast.expr:
     """The URL in a section of the ini file."""
     for each in ast.walk(section):
         if isinstance(each, ast.Call) and last_name(each) == "get_section":
             of = dotted(each.func).rpartition(".")[0]
             first = ast.unparse(each.args[0]) if each.args else ""
             if first == f"{of}.config_ini_section":
-                return _parsed(f'{of}.get_main_option("sqlalchemy.url")')
-            of_section = f'{of}.get_section_option({first}, "sqlalchemy.url")'
+                return _parsed(f'{of}.get_main_option("{name}")')
+            of_section = f'{of}.get_section_option({first}, "{name}")'
             return _parsed(of_section)
-    return ast.Subscript(section, ast.Constant("sqlalchemy.url"), ast.Load())
+    return ast.Subscript(section, ast.Constant(name), ast.Load())
 
 
 def _parsed(code: str) -> ast.expr:
