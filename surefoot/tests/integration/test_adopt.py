@@ -210,6 +210,7 @@ def by_hand(first: str = "", above: str = "") -> dict[str, str | None]:
 LAYOUTS = {
     "async template": Layout(template="async", is_plain=True),
     "sync template": Layout(template="generic", driver="psycopg2"),
+    "pyproject template": Layout(template="pyproject_async", is_plain=True),
     "Flask-Migrate": Layout(
         {
             "alembic.ini": None,

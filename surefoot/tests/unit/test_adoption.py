@@ -351,7 +351,7 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
         "    if args.get('process_revision_directives') is None:\n"
         "        args['process_revision_directives'] = process_revision_directives\n"
         "    engine = get_engine()\n    with engine.connect() as connection:\n"
-        "        context.configure(connection=connection, tag=TAG, target_metadata=MODELS, **args)\n"
+        "        context.configure(connection=connection, tag=TAG, target_metadata=M, **args)\n"
         "        with context.begin_transaction():\n            context.run_migrations()\n"
         "online()\n"
     )
@@ -359,7 +359,7 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
     text = rewritten(found)
     assert "    ScriptInfo().load_app().app_context().push()\n" in text
     assert text.endswith(
-        "Environment(\n    metadata=MODELS,\n    database=get_engine().url,\n    options={\n"
+        "Environment(\n    metadata=M,\n    database=get_engine().url,\n    options={\n"
         '        "tag": TAG,\n'
         "        **{n: each for n, each in args_of(current_app).items() "
         'if n != "render_as_batch"},\n    },\n).run()\n'

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +16,17 @@ from surefoot.adoption.env_file import EnvFile
 from surefoot.adoption.reading import read_env
 from surefoot.chain.revisions import Revision
 from surefoot.chain.source import source_of
+from surefoot.compat.alembic import read_toml
 from surefoot.errors import ConfigurationInvalid
 from surefoot.project import DEFAULT_INI, Project
 
 # Where the ini file lies in a project, seen from the folder in which its commands are typed; the
 # second one is Flask-Migrate's.
+# The options of pyproject.toml that tell where revisions are.
+_SHARED = (
+    "script_location", "prepend_sys_path", "version_locations", "recursive_version_locations",
+    "path_separator",
+)  # fmt: skip
 _PLACES = (DEFAULT_INI, f"migrations/{DEFAULT_INI}")
 
 
@@ -30,7 +38,7 @@ class Candidate:
     project: Project
     env: EnvFile
     revisions: tuple[Revision, ...]
-    # The ini file, and as it has to be: it names its folder, where only Flask-Migrate knew it.
+    # The ini file; and as it has to be, with what Flask-Migrate or pyproject.toml says instead.
     ini_text: str
     new_ini_text: str
 
@@ -43,12 +51,14 @@ class Candidate:
         text = _text(ini)
         try:
             config = Config(ini)
-            named = config.get_main_option("script_location")
-            if is_flask := named is None and (ini.parent / "env.py").is_file():
-                config.set_main_option("script_location", str(ini.parent.resolve()))
+            added: Mapping[str, str] = {}
+            if config.get_main_option("script_location") is None:
+                added = _named_elsewhere(ini)
+            for name, value in added.items():
+                config.set_main_option(name, value.replace("%(here)s", str(ini.parent.resolve())))
             project = Project.of(config)
             env = Path(ScriptDirectory.from_config(config).dir, "env.py").resolve()
-        except (CommandError, configparser.Error, ImportError) as error:
+        except (CommandError, configparser.Error, ImportError, ValueError) as error:
             raise ConfigurationInvalid(str(ini), " ".join(str(error).split())) from None
         for folder in project.locations:
             if not folder.is_dir():
@@ -57,10 +67,11 @@ class Candidate:
                 )
         if not env.is_file():
             raise ConfigurationInvalid(str(env), "there is no such file, and Alembic runs it")
-        new = text.replace("[alembic]\n", "[alembic]\nscript_location = %(here)s\n", 1)
+        lines = "".join(f"{name} = {value}\n" for name, value in added.items())
+        new = text.replace("[alembic]\n", f"[alembic]\n{lines}", 1)
         found, revisions = read_env(env, _text(env)), project.revisions()
         project.check_lock(revisions)
-        return cls(project, found, revisions, text, new if is_flask else text)
+        return cls(project, found, revisions, text, new)
 
     @property
     def is_adopted(self) -> bool:
@@ -92,6 +103,22 @@ def found_ini(path: Path) -> Path:
     raise ConfigurationInvalid(
         str(path), reason if path.is_dir() else "there is no such file or folder"
     )
+
+
+def _named_elsewhere(ini: Path) -> Mapping[str, str]:
+    """The options that an ini file without a folder leaves to others, as it would have them."""
+    if (ini.parent / "env.py").is_file():
+        return {"script_location": "%(here)s"}  # `flask db` names the folder
+    toml, found = ini.parent / "pyproject.toml", dict[str, str]()
+    given = read_toml(toml).get("tool", {}).get("alembic", {}) if toml.is_file() else {}
+    for name in _SHARED:
+        value = given.get(name)
+        if isinstance(value, list) and len(value) > 1:
+            found["path_separator"] = "os"
+        if value is not None:
+            values = value if isinstance(value, list) else [value]
+            found[name] = os.pathsep.join(map(str, values)).replace("True", "true")
+    return found
 
 
 def _text(path: Path) -> str:

@@ -115,8 +115,8 @@ def _database(survey: Survey) -> Iterator[str]:
 def _changes(survey: Survey) -> Iterator[str]:
     """The new files by name, the others by their difference."""
     chain = survey.candidate.revisions
-    newest = ", ".join(sorted(heads(chain))) or "none"
-    said = f"{counted(len(chain), 'revision')}; baseline {newest}: up to it the past is as it is"
+    newest = ", ".join(sorted(heads(chain)))
+    said = f"{counted(len(chain), 'revision')}; the baseline is {newest}" if chain else "empty"
     for each in survey.changes:
         if each.before is None:
             is_lock = each.path == survey.candidate.project.lock
