@@ -39,6 +39,7 @@ COMMANDS = (
     "alembic upgrade head --sql",
     "alembic revision -m empty",
     "alembic revision --autogenerate -m change",
+    "surefoot adopt",
     "surefoot upgrade",
     "surefoot downgrade base",
     "surefoot plan",
@@ -57,7 +58,12 @@ COMMANDS = (
 WITHOUT_ENVIRONMENT = ("alembic heads", "alembic branches", "alembic show 0001")
 WITHOUT_DATABASE = (
     *(*WITHOUT_ENVIRONMENT, "alembic merge heads", "alembic upgrade head --sql"),
-    *("alembic revision -m empty", "surefoot lock --check", "surefoot explain database-behind"),
+    *(
+        "alembic revision -m empty",
+        "surefoot adopt",
+        "surefoot lock --check",
+        "surefoot explain database-behind",
+    ),
 )
 # Alembic meets these before it runs env.py.
 _INI = ("an alembic.ini that is binary", "an alembic.ini with a mistake")

@@ -56,6 +56,7 @@ class _Reader:
         running = [each for each in self._tree.body if self._runs(each)]
         if not running:
             parts.remark(self._tree.body[-1] if self._tree.body else ast.Pass(lineno=1), _HIDDEN)
+            return replace(parts.file, left=parts.left)
         taken = {n for each in running for n in range(each.lineno, (each.end_lineno or 0) + 1)}
         for each in self._tree.body:
             if each not in running and each.lineno in taken:

@@ -96,6 +96,8 @@ def described(found: Standing, chain: Collection[Revision]) -> str:
         return f"it has tables and no version table; before the first upgrade comes {adopts}"
     if not found.at:
         return f"empty: no revision yet, {found.pending} pending"
+    if found.state == "ahead":
+        return f"at {', '.join(found.at)}, after all revisions that there are here"
     if found.state == "current":
         return f"at head ({', '.join(found.at)})"
     return f"at {', '.join(found.at)}, {found.pending} of {len(chain)} pending"
