@@ -54,7 +54,7 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
     "an env.py that does more": (
         {"migrations/env.py": BY_HAND},
         3,
-        "line 20: prepare_the_folder(): move it above Environment(…)",
+        "line 20: prepare_the_folder(): move it to the top level",
     ),
     "an env.py that runs nothing itself": (
         {"migrations/env.py": "from app.migrating import run\n\nrun()\n"},

@@ -221,7 +221,7 @@ def test_a_check_of_a_variable_is_kept_where_more_than_the_url_needs_it() -> Non
     body = f"name = get()\n{check}" + connected("create_engine(URL + name)")
     assert online(body).left == []
     (found,) = online(body.replace("metadata)", "metadata, version_table=name)")).left
-    assert ("raise" in found.code, "move the check above" in found.where) == (True, True)
+    assert ("raise" in found.code, "move the check to" in found.where) == (True, True)
 
 
 def test_two_values_of_an_option_are_no_guess() -> None:
@@ -264,11 +264,11 @@ REMARKS = {
     ),
     "SQL": ('connection.execute(text("SELECT refresh()"))', "run it in a revision"),
     "default schema": ("connection.dialect.default_schema_name = 'shop'", "Environment(schemas=…)"),
-    "a call": ("prepare_data_folder()", "move it above Environment(…)"),
+    "a call": ("prepare_data_folder()", "move it to the top level"),
     "a listener": ("event.listen(engine, 'connect', prepare)", "?options=-cNAME%3DVALUE"),
     "a loop": ("for tenant in tenants:\n    context.run_migrations()", "an `alembic -x` argument"),
     "arguments": ("context.run_migrations(tenant='a')", "revisions get no arguments"),
-    "a check": ("if not is_allowed():\n    raise PermissionError", "move the check above"),
+    "a check": ("if not is_allowed():\n    raise PermissionError", "move the check to"),
     "a condition": ("if is_wanted():\n    context.run_migrations()", "only a run can answer this"),
     "a way out": ("if not is_wanted():\n    return", "only a run can answer this"),
     "a decorator": (
@@ -279,7 +279,7 @@ REMARKS = {
         "with create_engine(OTHER).connect() as other:\n    context.run_migrations()",
         "one command migrates one database",
     ),
-    "a block": ("with lock():\n    context.run_migrations()", "move it above Environment(…)"),
+    "a block": ("with lock():\n    context.run_migrations()", "move it to the top level"),
 }
 
 

@@ -75,7 +75,7 @@ _SEARCH_PATH = re.compile(
 )
 # Stands in a text for a value that is filled in.
 _VALUE = "\0"
-ABOVE = "move it above Environment(…): it runs there for every command"
+ABOVE = "move it to the top level of the file, where it runs for every command"
 _IN_REVISION = "run it in a revision, or before `alembic upgrade`"
 _LISTENER = "name settings of the session in the URL (?options=-cNAME%3DVALUE)"
 _ARGUMENT = (
@@ -88,8 +88,8 @@ LOOP = (
     "run the command once for each"
 )
 DECORATOR = "Surefoot calls revisions by itself, and repeats one that waits for a lock; delete it"
-CONDITION = "only a run can answer this; write its answer above Environment(…)"
-CHECK = "move the check above Environment(…)"
+CONDITION = "only a run can answer this; decide it at the top level of the file"
+CHECK = "move the check to the top level of the file"
 
 
 def dotted(node: ast.expr) -> str:

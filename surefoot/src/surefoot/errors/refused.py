@@ -105,7 +105,10 @@ class AdoptionUnclear(Refused):
     path: str
     statements: Sequence[str]
     says = "{path} has statements whose place only you can tell:{statements!l:line }"
-    helps = "move or delete them, then run `{names.command} adopt` again"
+    helps = (
+        "move or delete them, or write the new env.py by hand; then run `{names.command} adopt` "
+        "again"
+    )
 
 
 class NotAdopted(Refused):
