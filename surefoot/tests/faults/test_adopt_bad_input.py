@@ -24,7 +24,7 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
     "an ini file without Alembic": (
         {"alembic.ini": "[tool]\n"},
         2,
-        "or file has no '[alembic]' section",
+        "alembic.ini cannot be used: No 'script_location' key found in configuration",
     ),
     "an ini file that is none": (
         {"alembic.ini": "script_location\n"},

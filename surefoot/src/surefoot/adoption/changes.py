@@ -70,8 +70,8 @@ def changes(candidate: Candidate, env_text: str, past: Sequence[Revision]) -> Se
     found: list[Change] = []
     if not project.lock.exists():
         found.append(Change(project.lock, None, lock_text(past)))
-    if candidate.new_ini_text != candidate.ini_text:
-        found.append(Change(project.ini, candidate.ini_text, candidate.new_ini_text))
+    if candidate.ini.added:
+        found.append(Change(project.ini, candidate.ini.text, candidate.ini.new_text))
     ci = project.ini.parent / CI_NAME
     if not env.is_adopted and not ci.exists():
         found.append(Change(ci, None, _CI.format(command=command())))

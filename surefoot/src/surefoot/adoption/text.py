@@ -11,11 +11,22 @@ from surefoot.adoption.past import WORST, by_rule
 from surefoot.adoption.standing import described
 from surefoot.adoption.survey import Survey
 from surefoot.chain.revisions import heads
+from surefoot.errors.names import command
 
 # So many differences of the models are shown.
 SHOWN = 5
 # The end of a note for who writes such an option.
 _ASKS = "; leave it out"
+
+
+_AFTERWARDS = """\
+OK  adopted. Commit these files, and deploy as before: alembic upgrade head
+  After `alembic revision` run `{command} lock`, or let alembic.ini do it:
+    [alembic]
+    revision_environment = true
+    [post_write_hooks]
+    hooks = finish
+    finish.type = surefoot"""
 
 
 def report(survey: Survey) -> str:
@@ -124,6 +135,11 @@ def _changes(survey: Survey) -> Iterator[str]:
     for each in survey.changes:
         if each.before is not None:
             yield f"\n{each.diff}"
+
+
+def afterwards() -> str:
+    """The next steps."""
+    return _AFTERWARDS.format(command=command())
 
 
 def counted(number: int, noun: str) -> str:

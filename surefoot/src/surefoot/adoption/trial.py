@@ -76,13 +76,13 @@ def _quiet() -> Iterator[None]:
 def _ini(candidate: Candidate) -> Iterator[Path]:
     """The ini file as it has to be: the one on disk, or a copy for the trial."""
     ini = candidate.project.ini
-    if candidate.new_ini_text == candidate.ini_text:
+    if not candidate.ini.added:
         yield ini
         return
     with tempfile.TemporaryDirectory(prefix="surefoot-adopt-") as folder:
         copy = Path(folder, ini.name)
         here = str(ini.parent).replace("%", "%%")
-        copy.write_text(candidate.new_ini_text.replace("%(here)s", here), "utf-8")
+        copy.write_text(candidate.ini.new_text.replace("%(here)s", here), "utf-8")
         yield copy
 
 

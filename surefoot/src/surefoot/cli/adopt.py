@@ -8,28 +8,20 @@ from pathlib import Path
 
 import click
 
-from surefoot.adoption.candidate import Candidate, found_ini
+from surefoot.adoption.candidate import Candidate
 from surefoot.adoption.changes import changes
+from surefoot.adoption.ini_file import found_ini
 from surefoot.adoption.past import lapses
 from surefoot.adoption.rewriting import rewritten
 from surefoot.adoption.standing import standing
 from surefoot.adoption.survey import Survey
-from surefoot.adoption.text import report
+from surefoot.adoption.text import afterwards, report
 from surefoot.adoption.trial import Trial, climbed, tried
 from surefoot.chain.revisions import heads, with_past
 from surefoot.cli import output
 from surefoot.cli.project import json_option, project
 from surefoot.connect.database import Database
 from surefoot.errors import SurefootError, names
-
-_NEXT = """\
-OK  adopted. Commit these files, and deploy as before: alembic upgrade head
-  After `alembic revision` run `{command} lock`, or let alembic.ini do it:
-    [alembic]
-    revision_environment = true
-    [post_write_hooks]
-    hooks = finish
-    finish.type = surefoot"""
 
 
 @click.command(name="adopt")
@@ -74,7 +66,7 @@ def command(path: Path | None, write: bool, json_: bool) -> None:
     for each in survey.changes:
         each.write()
         output.narrate(f"written  {os.path.relpath(each.path)}")
-    output.narrate(_NEXT.format(command=names.command()))
+    output.narrate(afterwards())
 
 
 def _ini(path: Path | None) -> Path:
