@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import inspect
 import io
+from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import context, op
 from alembic.config import CommandLine, Config
 from alembic.environment import EnvironmentContext
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.runtime.migration import HeadMaintainer, StampStep
+from alembic.script import ScriptDirectory
 from alembic.util.langhelpers import ModuleClsProxy
 
 from surefoot.compat.alembic import (
     CREATES_NOTHING,
     command_name,
     create_version_table_once,
+    env_text,
     rows_after,
 )
 
@@ -95,3 +99,19 @@ class Step(StampStep):
     @property
     def info(self) -> Any:
         return None
+
+
+def test_a_text_runs_in_place_of_env_py(tmp_path: Path) -> None:
+    """With the names that Alembic gives to the module of the file."""
+    (tmp_path / "env.py").write_text("raise RuntimeError('the file')\n", "utf-8")
+    (tmp_path / "versions").mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    script = ScriptDirectory.from_config(config)
+    told = "from alembic import context\ncontext.config.attributes['is'] = __name__, __file__\n"
+    with EnvironmentContext(config, script):
+        with env_text(tmp_path / "env.py", told):
+            script.run_env()
+        assert config.attributes["is"] == ("env_py", str(tmp_path / "env.py"))
+        with pytest.raises(RuntimeError, match="the file"):
+            script.run_env()

@@ -69,6 +69,8 @@ def _env(env: EnvFile) -> Iterator[str]:
         said = str(option.treatment)
         if option.treatment.word == "refused":
             said = f"refused, so it is left out: {option.treatment.note}".replace(_ASKS, "")
+        elif not option.is_carried:
+            said = "it is so in any case"
         yield f"           {option.name}={option.value}  {said}"
     for spread in env.spread:
         yield f"           **{spread}  passed on as options=…"

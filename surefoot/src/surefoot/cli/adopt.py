@@ -26,7 +26,7 @@ from surefoot.errors import SurefootError, names
 
 @click.command(name="adopt")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--write", is_flag=True, help="Write what is shown: env.py, revisions.lock.")
+@click.option("--write", is_flag=True, help="Write the files that are shown.")
 @json_option
 def command(path: Path | None, write: bool, json_: bool) -> None:
     """Show how the Alembic project in PATH is adopted: nothing is written without --write.
