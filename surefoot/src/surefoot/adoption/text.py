@@ -73,7 +73,8 @@ def _env(env: EnvFile) -> Iterator[str]:
             said = "it is so in any case"
         yield f"           {option.name}={option.value}  {said}"
     for spread in env.spread:
-        yield f"           **{spread}  passed on as options=…"
+        but = " but for render_as_batch" if env.is_of_flask else ""
+        yield f"           **{spread}  passed on as options=…{but}"
     for each in env.replaced:
         yield f"           line {each.line}: {each.code}  {each.where}"
     for each in env.left:
