@@ -122,7 +122,7 @@ def kept(connection: Connection) -> Mapping[str, Sequence[Mapping[str, object]]]
     found = {}
     for table in cells(connection):
         rows = connection.execute(
-            text(f"SELECT to_jsonb(t) FROM {quoted(table)} t ORDER BY 1".replace(":", "\\:"))
+            text(f"SELECT to_jsonb(t) FROM ONLY {quoted(table)} t ORDER BY 1".replace(":", "\\:"))
         )
         found[table] = [row[0] for row in rows]
     connection.rollback()
