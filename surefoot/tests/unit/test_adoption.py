@@ -253,6 +253,23 @@ def test_what_is_defined_in_a_function_is_kept_where_it_is_needed() -> None:
     )
 
 
+def test_a_function_is_kept_with_what_it_needs_of_the_function_around_it() -> None:
+    """An import and another function; a local variable it cannot have."""
+    body = (
+        "from shop.filters import views\n"
+        "def is_view(name):\n    return name in views\n"
+        "def named(name, kind, parents):\n    kinds = {kind}\n    return not is_view(name)\n"
+        + connected("create_engine(URL)", ", include_name=named")
+    )
+    found = online(body)
+    assert found.left == []
+    assert "from shop.filters import views\n" in rewritten(found)
+    assert "\n\ndef is_view(name):\n" in rewritten(found)
+    unlike = body.replace("{kind}", "0, *wanted")
+    (remark,) = online(f"name = kinds = wanted = 1\n{unlike}").left
+    assert (remark.line, remark.where) == (10, "move it to the top level of the file, with wanted")
+
+
 REMARKS = {
     "search path": (
         """connection.execute(text("SELECT set_config('search_path', 'a', false)"))""",

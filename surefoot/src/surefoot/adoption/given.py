@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from surefoot.adoption.env_file import EnvFile, Option, Remark
 from surefoot.adoption.scope import Scope, Unclear, engine_url
-from surefoot.adoption.statements import CHECK, LOOP, dotted, place, place_of
+from surefoot.adoption.statements import CHECK, LOOP, bound, dotted, names, place, place_of
 from surefoot.environment.options import treatment
 
 # Arguments of configure that belong to a way of running, which Environment chooses by itself.
@@ -64,9 +64,35 @@ def given(parts: Parts) -> Mapping[str, object]:
         if name not in scope.used:
             parts.remark(statement, place_of(statement))
     found = {"metadata": metadata, "database": database, "search_path": path, "options": options}
-    scopes = [each for _, scope in (*parts.configured, *parts.opened) for each in scope.around()]
-    kept = [scope.helpers[name] for scope in scopes for name in scope.helpers if name in scope.used]
-    return {**found, "spread": spread, "kept": [*dict.fromkeys(kept)]}
+    return {**found, "spread": spread, "kept": [*dict.fromkeys(_kept(parts))]}
+
+
+def _kept(parts: Parts) -> Iterator[ast.stmt]:
+    """The functions and imports that the call needs, and those that these need."""
+    done = set[str]()
+    for _, inner in (*parts.configured, *parts.opened):
+        for scope in inner.around():
+            for name in scope.helpers:
+                if name in scope.used:
+                    yield from _with_needed(parts, scope, name, done)
+
+
+def _with_needed(parts: Parts, scope: Scope, name: str, done: set[str]) -> Iterator[ast.stmt]:
+    """One of these. A function that needs a local variable becomes a remark."""
+    if name in done:
+        return
+    done.add(name)
+    statement = scope.helpers[name]
+    yield statement
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return
+    for needed in sorted({*names(statement)} - {name} - {*bound(statement)}):
+        if (owner := scope.owner(needed)) is None:
+            continue
+        if needed in owner.helpers:
+            yield from _with_needed(parts, owner, needed, done)
+        else:
+            parts.remark(statement, f"move it to the top level of the file, with {needed}")
 
 
 def _search_path(parts: Parts) -> str | None:

@@ -120,6 +120,15 @@ def names(node: ast.AST) -> Iterator[str]:
     )
 
 
+def bound(node: ast.AST) -> Iterator[str]:
+    """The names that a function gives a value itself, its arguments among them."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.arg):
+            yield each.arg
+        elif isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
+            yield each.id
+
+
 def is_quiet(value: ast.expr) -> bool:
     """Whether a value can be left out where nothing reads it."""
     quiet = _VALUES | FACTORIES | OPENS
