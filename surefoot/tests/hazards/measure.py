@@ -63,7 +63,7 @@ async def measured(database: Database, statements: Sequence[Statement]) -> list[
     """The effects of each statement that was not refused, one transaction a revision."""
     session, looker = await connect(database.url), await connect(database.url)
     found: list[Measured] = []
-    revision, there = None, frozenset[int]()
+    revision, there = None, dict[int, str]()
     try:
         await session.execute(f"SET timezone TO '{ZONE}'")
         for statement in statements:
@@ -71,7 +71,7 @@ async def measured(database: Database, statements: Sequence[Statement]) -> list[
                 if session.is_in_transaction():
                     await session.execute("COMMIT")
                 revision = statement.revision
-                there = frozenset(row["oid"] for row in await session.fetch(TABLES))
+                there = {row["oid"]: row["name"] for row in await session.fetch(TABLES)}
                 if statement.transactional:
                     await session.execute("BEGIN")
             if statement.error:
@@ -100,7 +100,7 @@ def traced(statement: Statement) -> Measured:
 
 
 async def _inside(
-    session: asyncpg.Connection, looker: asyncpg.Connection, sql: str, there: frozenset[int]
+    session: asyncpg.Connection, looker: asyncpg.Connection, sql: str, there: Mapping[int, str]
 ) -> Measured:
     before = {row["oid"]: row for row in await session.fetch(TABLES)}
     scans = {row["relid"]: row["seq_scan"] for row in await session.fetch(SCANS)}
@@ -108,8 +108,11 @@ async def _inside(
     scanned = {oid for oid, n in await session.fetch(SCANS) if n > scans.get(oid, 0)}
     after = {row["oid"]: row for row in await session.fetch(TABLES)}
     names = {oid: row["name"] for oid, row in before.items() if oid in there}
+    made = {row["name"] for row in after.values()}
+    # Who asks for a table that was dropped, and is made again, waits too.
+    again = {oid: name for oid, name in there.items() if oid not in before and name in made}
     return Measured(
-        await _locks(looker, session.get_server_pid(), names),
+        await _locks(looker, session.get_server_pid(), {**names, **again}),
         frozenset(
             name
             for oid, name in names.items()
@@ -126,7 +129,7 @@ async def _outside(
     looker: asyncpg.Connection,
     database: Database,
     sql: str,
-    there: frozenset[int],
+    there: Mapping[int, str],
 ) -> Measured:
     tables = await session.fetch(TABLES)
     names = {row["oid"]: row["name"] for row in tables if row["oid"] in there}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from surefoot.rules.difference import Difference, at, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
@@ -29,12 +30,24 @@ def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, done="changed, and runs for other rows or events")
         elif its.noun == "constraint" and its.now is not None:
             yield at(its, done="no longer checked")
+        elif its.noun == "foreign key" and its.now is not None and _had_other(unit, its):
+            yield at(its, done="changed, and deletes or changes other rows than before")
         if its.now is not None or its.noun not in _DROPPED:
             continue
         if its.noun == "sequence" and _goes_along(its):
             continue
         if not any(_replaces(each, its) for each in left):
             yield at(its, done="dropped")
+
+
+def _had_other(unit: TracedRevision, its: Difference) -> bool:
+    """Whether it is a foreign key that had another action, or replaces one of these columns."""
+    keys: dict[str, list[Any]] = {"constraint_dropped": [], "constraint_added": []}
+    for _, effect in unit.effects(*keys):
+        if effect.relation == its.effect.relation and effect.facts["kind"] == "f":
+            keys[effect.kind].append((effect.name, effect.facts["columns"]))
+    added = [columns for name, columns in keys["constraint_added"] if name == its.effect.name]
+    return its.former is not None or any(c in added for _, c in keys["constraint_dropped"])
 
 
 def _goes_along(its: Difference) -> bool:
@@ -62,10 +75,17 @@ def _replaces(new: Difference, old: Difference) -> bool:
 def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Functions that give another result for the same call."""
     for its in left:
-        if its.now is None or its.former is None or "arguments" not in its.now:
+        if its.now is None or "arguments" not in its.now:
             continue
+        if its.gained("ambiguous") and not (its.former and its.former["names"] == its.now["names"]):
+            yield at(its, what="takes the same arguments as another one, so a call is not unique")
+        if its.former is None:
+            continue
+        names = zip(its.former["names"] or (), its.now["names"] or (), strict=False)
         if its.former["result"] != its.now["result"]:
             yield at(its, what=f"returns {its.now['result']}, and not {its.former['result']}")
+        elif its.changed("names") and any(old not in ("", new) for old, new in names):
+            yield at(its, what="has arguments of other names")
         elif its.gained("strict"):
             yield at(its, what="returns null where an argument is null")
         elif its.lost("definer"):
@@ -193,7 +213,7 @@ RULES = (
     Rule(
         id="avoid-dropping-an-object",
         title="A function, type, trigger, sequence, extension, schema or cascading foreign key "
-        "dropped, or a trigger disabled or changed",
+        "dropped, or a trigger or a foreign key changed",
         consequence="the {noun} {name} is {done}; the running release fails, or works otherwise, "
         "where it relies on it",
         help="deploy a release that does not use it, then drop it in a contract revision; DROP … "

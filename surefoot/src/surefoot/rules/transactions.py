@@ -254,13 +254,13 @@ RULES = (
     Rule(
         id="avoid-unbatched-change",
         title="Many rows changed in one statement",
-        consequence="every changed row of {table} stays locked until the commit, and replicas "
-        "receive the change as one transaction",
+        consequence="every row of {table} that it writes stays locked until the commit, and "
+        "replicas receive the change as one transaction",
         help="change the rows in batches, outside of the revision",
         rewrite="# a backfill job that walks the primary key in batches",
         grows=True,
         page="sql-update",
-        detect=_whole_table,
+        detect=_each(lambda statement: statement.sweeps | statement.pours),
         level="warning",
     ),
     Rule(

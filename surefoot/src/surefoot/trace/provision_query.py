@@ -38,6 +38,12 @@ _PUBLISHED = (
     "JOIN pg_namespace ON pg_namespace.oid = relnamespace"
 )
 _OF_DEFAULTS = "CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END"
+# A call that leaves the defaults out may mean either.
+_AMBIGUOUS = """EXISTS (SELECT FROM pg_proc o, greatest(p.pronargs - p.pronargdefaults,
+        o.pronargs - o.pronargdefaults) AS n WHERE o.proname = p.proname AND o.oid <> p.oid
+        AND o.pronamespace = p.pronamespace AND p.pronargdefaults + o.pronargdefaults > 0
+        AND n <= least(p.pronargs, o.pronargs)
+        AND (p.proargtypes::oid[])[0:n - 1] = (o.proargtypes::oid[])[0:n - 1])"""
 PROVISIONS = rf"""
 SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
 SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
@@ -46,7 +52,8 @@ SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
     {_label("proname")} || '(' || oidvectortypes(proargtypes) || ')' AS name, 0 AS relation,
     json_build_object('result', pg_get_function_result(p.oid), 'strict', proisstrict,
         'definer', prosecdef, 'called', {_label("proname")}, 'arguments', proargtypes::oid[],
-        'optional', pronargdefaults, 'rights', {rights("proacl", "'f'", "proowner")}) AS terms
+        'optional', pronargdefaults, 'names', proargnames, 'ambiguous', {_AMBIGUOUS}, 'rights',
+        {rights("proacl", "'f'", "proowner")}) AS terms
     FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
 UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     json_build_object('base', CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END,

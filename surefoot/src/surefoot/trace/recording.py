@@ -39,13 +39,20 @@ def recorded(
     """
     for oid, modes in _by_relation(after, without=before).items():
         taken.setdefault(oid, set()).update(modes)
-    held = _by_relation(before)
+    held, gone = _by_relation(before), first.relations.keys() - before.relations.keys()
+    gone = {oid for oid in gone if first.relations[oid].kind in "rpvmf"}
     relations = {**after.relations, **before.relations}
     # PostgreSQL counts rows by transaction.
     counted = activity(before, after) if statement.transactional else {}
     found = (*effects(before, after, known), *changed_provisions(before, after, known))
     met = _with_parents({*taken, *held, *counted, *_changed(relations, found)}, relations)
     label = {relation.oid: relation.label for relation in met}
+    # Who asks for a relation that was dropped, and is made again, waits for the end.
+    again = {each.label for each in after.relations.values()} if gone else set()
+    for oid, mode in before.locks if gone else ():
+        if oid in gone and first.relations[oid].label in again:
+            label[oid] = first.relations[oid].label
+            held.setdefault(oid, set()).add(MODES[mode])
     measured = {label[o]: sizes[o] for o in label if o in sizes and o in before.relations}
     of_index = {o: before.indexes[o].relation for o in label if o in before.indexes}
     return replace(

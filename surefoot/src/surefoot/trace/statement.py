@@ -164,10 +164,19 @@ class Statement:
         return frozenset([*here, *there])
 
     @property
+    def pours(self) -> frozenset[str]:
+        """The tables into which it inserts many rows, here or on the target."""
+        there = (e.table for e in self.expected if e.action == "insert" and e.rows > MANY_ROWS)
+        here = (t for t, work in self.activity.items() if work.inserted > MANY_ROWS)
+        return frozenset([*here, *there])
+
+    @property
     def locks_rows(self) -> frozenset[str]:
         """The tables of which it locks many rows, here or on the target, and changes none."""
         there = [e.table for e in self.expected if e.action == "lock" and e.rows > MANY_ROWS]
-        here = [table for table in self.scans if self.locks.get(table) == "ROW SHARE"]
+        # A text with parameters was tried before, which took the lock.
+        modes = {**self.held, **self.locks}
+        here = [table for table in self.scans if modes.get(table) == "ROW SHARE"]
         return frozenset([*there, *(here if here and _LOCKS_ROWS.search(self.sql) else ())])
 
     @property
