@@ -122,6 +122,18 @@ BODIES = {
         "d, (SELECT count(*) FROM p)",
         ("2020-01-03", "2"),
     ),
+    "a value in a later row that needs another type": (
+        "op.get_bind().execute(sa.text('INSERT INTO p (i, d, t) VALUES (:i, :d, :t)'), "
+        "[{'i': 1, 'd': None, 't': 'a'}, {'i': '2', 'd': '2020-01-02', 't': 3}])",
+        "i, d, t, (SELECT count(*) FROM p)",
+        ("2", "2020-01-02", "3", "2"),
+    ),
+    "values of types that convert them": (
+        "columns = [sa.column('j', sa.JSON), sa.column('m', sa.String)]\n"
+        "op.bulk_insert(sa.table('p', *columns), [{'j': {'a': [1]}, 'm': 'good'}] * 2)",
+        "j, m, (SELECT count(*) FROM p)",
+        ('{"a": [1]}', "good", "2"),
+    ),
     "a loop": (
         f"{BIND}for n in range(5):\n"
         "    run('INSERT INTO p (i, d) VALUES (:n, :d)', n=n, d=f'2020-01-0{n + 1}')",

@@ -14,8 +14,7 @@ introspection          asyncpg's own queries about types, which it sends for any
 PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
                        methods that SQLAlchemy calls on a statement without parameters and rows,
                        CopiedText those for one row with one text.
-DataError              Raised by asyncpg itself, it has no severity. Only its text says which of
-                       many sets of parameters it is about.
+DataError              Raised by asyncpg itself, it has no severity.
 Connection._copy_out   Statements and a query of one text, sent as one message: COPY answers without
                        being prepared. The public `copy_from_query` sends no statements before it.
 """
@@ -190,15 +189,13 @@ class CopiedText(UnpreparedStatement):
         return [(row[6:][:length].decode() if length >= 0 else None,)]
 
 
-def was_not_sent(error: BaseException | None) -> bool:
-    """Whether asyncpg itself has refused the parameters of a statement, or those of the first set.
+def is_of_client(error: BaseException | None) -> bool:
+    """Whether asyncpg itself has refused the parameters of a statement.
 
-    Of many sets it sends the ones before the one that it refuses.
+    Of many sets it may have sent some that come before the one that it refuses.
     """
     if isinstance(error, asyncpg.DataError):
-        # An error of the server has its severity.
-        many = re.search(r" in element #(\d+) of executemany", str(error))
-        return "severity" not in vars(error) and (many is None or many[1] == "0")
+        return "severity" not in vars(error)  # which the server gives
     return isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects")
 
 

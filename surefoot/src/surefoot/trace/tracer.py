@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.compat.asyncpg import observe, was_not_sent
+from surefoot.compat.asyncpg import is_of_client, observe
 from surefoot.connect import sender
 from surefoot.connect.driver import TRIAL
 from surefoot.trace.executed_lines import ExecutedLines
@@ -166,7 +166,7 @@ class Tracer:
             return await send()
         except BaseException as raised:
             error, running.repetition = _state(raised), None
-            is_sent = not was_not_sent(raised)
+            is_sent = not is_of_client(raised)
             raise
         finally:
             measured.took(time.monotonic() - began_s, len(times))

@@ -21,10 +21,13 @@ def as_psycopg2(context: Any, number: int) -> str:
     compiled = context.compiled
     again = compiled.statement.compile(dialect=_dialect(), column_keys=compiled.column_keys)
     state = again.construct_expanded_state(context.compiled_parameters[number])
-    values = {
-        name: state.processors[name](value) if name in state.processors else value
-        for name, value in state.parameters.items()
-    }
+    values: dict[str, Any] = {}
+    for name, value in state.parameters.items():
+        process = state.processors.get(name)
+        if process is None and name in again.binds:
+            kind = again.binds[name].type.dialect_impl(_dialect())
+            process = kind.bind_processor(_dialect())
+        values[name] = value if process is None else process(value)
     return filled(state.statement, values)
 
 

@@ -6,21 +6,22 @@ does not take with the types that SQLAlchemy and asyncpg give them is sent with 
 literals, whose types PostgreSQL finds by the context. psycopg2 always does that.
 
 A failed Parse would abort the transaction. So a text with parameters is tried in a savepoint before
-it is sent for the first time: three messages once, and none for its repetitions.
+it is sent for the first time: three messages once, and none for its repetitions. Many sets of
+parameters are sent in a savepoint, as asyncpg may refuse one when others are sent.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from surefoot.compat.asyncpg import was_not_sent
+from surefoot.compat.asyncpg import is_of_client
 from surefoot.compat.sqlalchemy import await_only, raise_as
 from surefoot.connect import sender
-from surefoot.connect.driver import is_typed
+from surefoot.connect.driver import TRIAL, is_typed
 from surefoot.quoting import several
 from surefoot.run.listeners import listening
 from surefoot.run.upgrade.literals import as_psycopg2, filled
@@ -102,10 +103,13 @@ class Psycopg:
             return None
         refused = None
         if self._is_typed(cursor, statement):
+            # Outside of a transaction asyncpg undoes them by itself.
+            tries = len(numbers) > 1 and self._driver.is_in_transaction()
             try:
-                send(statement, parameters)
+                with self._undone(cursor) if tries else nullcontext():
+                    send(statement, parameters)
             except Exception as error:
-                if not was_not_sent(error.__cause__):
+                if not is_of_client(error.__cause__):
                     raise
                 refused = error
             else:
@@ -117,13 +121,32 @@ class Psycopg:
             cursor.execute(each)
         return bool(literals) or None
 
+    @contextmanager
+    def _undone(self, cursor: Any) -> Iterator[None]:
+        """Undo the block where asyncpg refuses it."""
+        self._send_own(cursor, TRIAL)
+        try:
+            yield
+        except Exception as error:
+            if is_of_client(error.__cause__):
+                self._send_own(cursor, f"ROLLBACK TO {TRIAL}")
+            raise
+        self._send_own(cursor, f"RELEASE {TRIAL}")
+
+    def _send_own(self, cursor: Any, statement: str) -> None:
+        with sender.own(), raise_as(cursor):
+            await_only(self._driver.execute(statement))
+
+    @property
+    def _driver(self) -> Any:
+        return self._connection.connection.driver_connection
+
     def _is_typed(self, cursor: Any, statement: str) -> bool:
         if statement not in self._typed:
-            driver: Any = self._connection.connection.driver_connection
             if len(self._typed) >= KNOWN:
                 self._typed.clear()
             with sender.own(), raise_as(cursor):
-                self._typed[statement] = await_only(is_typed(driver, statement))
+                self._typed[statement] = await_only(is_typed(self._driver, statement))
         return self._typed[statement]
 
 
