@@ -124,6 +124,32 @@ async def test_it_goes_on_where_it_was_left(
     assert (await ledger(watcher))[-1] == "applied"
 
 
+BATCHES = """
+bind = op.get_bind()
+bind.execute(sa.text('INSERT INTO t SELECT generate_series(1, 20)'))
+while bind.execute(sa.text(
+    'UPDATE t SET id = -id WHERE id IN (SELECT id FROM t WHERE id > 0 LIMIT 6)'
+)).rowcount:
+    bind.commit()
+    done = bind.execute(sa.text('SELECT count(*) FROM t WHERE id < 0')).scalar()
+    if done == 12:
+        {half}
+"""
+
+
+async def test_a_loop_in_batches_goes_on(
+    past: Past, watcher: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """It ends by the numbers of rows, so batches that are kept reach theirs again."""
+    half = once(tmp_path, ENDS["a kill"]).replace("\n", "\n        ")
+    past.add(BATCHES.format(half=half))
+    assert (await past.run()).code != 0
+    assert await watcher.fetchval("SELECT count(*) FROM t WHERE id > 0") == 8
+    done = await past.run()
+    assert done.code == 0, done.err
+    assert await watcher.fetchval("SELECT count(*) FROM t WHERE id > 0") == 0
+
+
 async def test_a_file_that_sends_something_else_does_not_go_on(
     past: Past, watcher: asyncpg.Connection
 ) -> None:

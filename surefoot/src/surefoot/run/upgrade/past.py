@@ -1,8 +1,9 @@
 """PastRevision follows a revision of the past that may leave its transaction.
 
 Every change that has run is counted. Before a commit the ledger gets a row that says how many of
-them are kept from then on, and their digest. A later attempt does not send these again, where the
-revision sends the same ones. All other statements are sent again, and the session is read-only
+them are kept from then on, their digest, and the numbers of rows that they reached: a loop may end
+by these. A later attempt does not send these again, where the revision sends the same ones. All
+other statements are sent again, and the session is read-only
 until the last change that is kept: one that would write a second time fails.
 """
 
@@ -41,10 +42,12 @@ SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = 
 WHERE indrelid = to_regclass({table}) AND NOT indisvalid
       AND relname = (parse_ident({name}))[1]
 """
-_ROW = re.compile(r"left its transaction; changes that are kept: (\d+) \((\w+)\)")
+_ROW = re.compile(
+    r"left its transaction; changes that are kept: (\d+) \((\w+)\)(?:; rows: ([\dx -]+))?"
+)
 _UNKNOWN = "unknown"
-# Sent in place of a change that is kept.
-NOTHING_SENT = "SELECT WHERE false"
+# So many different numbers of rows are kept.
+_NUMBERS = 1000
 
 
 def last_attempt(rows: Iterable[Row], revision: str, direction: str) -> str | None:
@@ -75,11 +78,15 @@ class PastRevision:
         self.was_outside = False
         # The change that was sent; those that have run, in this attempt.
         self._pending, self._done, self._digest = "", 0, hashlib.sha256()
+        # The numbers of rows of those that have run, each with how often it comes.
+        self._rows: list[tuple[int, int]] = []
         # Whether it, and all that have run, may be left out by another attempt.
         self._is_change = self._is_repeatable = True
         found = _ROW.match(begun or "")
         # Of the attempt before it.
         self._kept, self._known = (int(found[1]), found[2]) if found else (0, "")
+        runs = [each.split("x") for each in ((found and found[3]) or "").split()]
+        self._kept_rows = [int(rows) for rows, times in runs for _ in range(int(times))]
         self._told = (self._kept, self._known)
         # How many are known to be kept: the commit of the last row may not be done.
         self._sure = self._kept
@@ -105,15 +112,15 @@ class PastRevision:
             self._connection.exec_driver_sql("SET default_transaction_read_only = on")
             self._connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
-    def sends(self, statement: str, parameters: object) -> bool:
-        """Note a statement; False where an attempt before it has done it.
+    def replaced(self, statement: str, parameters: object) -> str | None:
+        """Note a statement; where an attempt before it has done it, the one to send instead.
 
         On failure: PartlyApplied, where it sends another change.
         """
         code = without_comments(statement)
         self._pending, self._sure = "", self._told[0]
         if _READS.match(code):
-            return True
+            return None
         self._pending = f"{statement}\n{parameters!r}\n"
         self._is_change = _CHANGES.match(code) is not None
         if not self._is_change and self.replays:
@@ -124,18 +131,26 @@ class PastRevision:
                 self._tell(_UNKNOWN)
                 if self._known and (index := _BUILDS.match(code)) is not None:
                     _drop_invalid(self._connection, *index.groups())
-            return True
+            return None
         after = self._digest.copy()
         after.update(self._pending.encode("utf-8", "surrogatepass"))
         if self._done + 1 == self._kept and after.hexdigest()[:32] != self._known:
             raise PartlyApplied(self._revision, self._kept)
-        return False
+        # It changes nothing, and reaches as many rows.
+        return f"SELECT FROM generate_series(1, {self._kept_rows[self._done]})"
 
-    def ended(self) -> bool:
+    def ended(self, rows: int) -> bool:
         """The statement has run; True where it is kept, as no transaction is open."""
         if self._pending:
+            rows = self._kept_rows[self._done] if self.replays else rows
+            if self._rows and self._rows[-1][0] == rows:
+                rows, times = self._rows.pop()
+                self._rows.append((rows, times + 1))
+            else:
+                self._rows.append((rows, 1))
             self._done += 1
-            self._is_repeatable = self._is_repeatable and self._is_change
+            is_short = len(self._rows) <= _NUMBERS
+            self._is_repeatable = self._is_repeatable and self._is_change and is_short
             self._digest.update(self._pending.encode("utf-8", "surrogatepass"))
             self._pending = ""
         driver: Any = self._connection.connection.driver_connection
@@ -179,7 +194,9 @@ class PastRevision:
     def _tell(self, known: str) -> None:
         told = (self._done, known)
         if told != self._told:
-            self._write(f"left its transaction; changes that are kept: {self._done} ({known})")
+            rows = "" if known == _UNKNOWN else " ".join(f"{n}x{times}" for n, times in self._rows)
+            text = f"left its transaction; changes that are kept: {self._done} ({known})"
+            self._write(f"{text}; rows: {rows}" if rows else text)
             self._told = told
 
 

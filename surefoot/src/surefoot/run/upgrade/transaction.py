@@ -30,7 +30,7 @@ from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
-from surefoot.run.upgrade.past import NOTHING_SENT, PastRevision, end_autocommit
+from surefoot.run.upgrade.past import PastRevision, end_autocommit
 
 # The time for a server to answer about a transaction, where the run is to end.
 ANSWER_S = 1.0
@@ -225,8 +225,8 @@ class RevisionTransaction:
     ) -> tuple[str, Any]:
         if not self._own and (past := self._past) is not None:
             with self.unobserved():
-                if not past.sends(statement, parameters):
-                    return NOTHING_SENT, [()] if many else ()
+                if instead := past.replaced(statement, parameters):
+                    return instead, [()] if many else ()
         self._statement_begins(cursor, statement)
         return statement, parameters
 
@@ -249,14 +249,14 @@ class RevisionTransaction:
             timeout.limit(wanted, cursor, is_local=not self.has_left)
         self._run.observer.statement_begins(timeout.bound_s if wanted == "short" else None)
 
-    def _statement_ends(self, *_: Any) -> None:
+    def _statement_ends(self, _connection: Any, cursor: Any, *_: Any) -> None:
         if self._own:
             return
         self._run.observer.statement_ends()
         self._recorder.statements += 1
         running = self._recorder.running
         if self._past is not None:
-            if self._past.ended():
+            if self._past.ended(cursor.rowcount):
                 self._leave_past()
         elif running is not None and self._is_left():
             self._left_at_once = True
