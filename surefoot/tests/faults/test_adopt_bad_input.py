@@ -105,7 +105,7 @@ def test_a_project_that_cannot_be_adopted(
     """The reason is on stderr."""
     project(tmp_path, {**FILES, **files})
     before = content(tmp_path)
-    for arguments in ((), ("--write",), ("--json",)):
+    for arguments in ((), ("--write",)):
         done = adopt(tmp_path, *arguments)
         assert (done.code, said in done.err) == (code, True), done.err
         assert "Traceback" not in done.err
