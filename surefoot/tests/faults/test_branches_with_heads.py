@@ -222,6 +222,9 @@ async def test_the_commands_of_the_library_take_all_heads(
     stamped = await launcher.surefoot(branches, *stamp, url=url)
     assert (stamped.code, await at(empty_database)) == (0, HEADS), stamped.err
     assert await state_of(empty_database, branches) == "current"
+    psql(empty_database, "DROP TABLE alembic_version, alembic_version_ledger")
+    told = await launcher.alembic(branches, "stamp", "heads", url=url)
+    assert (told.code, await at(empty_database)) == (0, HEADS), told.err
 
 
 async def test_a_service_announces_all_heads(branches: Chain, empty_database: Database) -> None:

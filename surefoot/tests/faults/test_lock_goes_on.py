@@ -43,7 +43,7 @@ def line(*downs: str) -> list[Revision]:
     [
         (line(), ""),
         (line("", "a", "b"), "abc"),
-        (line("", "a", "a"), "a"),
+        (line("", "a", "a"), "ac"),
         (line("", "a", "a", "bc", "d"), "ade"),
         (line("", "a", "a", "c", "bd"), "ae"),
         (line("", "", "ab"), "c"),
@@ -51,7 +51,7 @@ def line(*downs: str) -> list[Revision]:
     ],
 )
 def test_a_database_can_be_at_a_revision_alone(chain: Sequence[Revision], alone: str) -> None:
-    """Where no branch is beside it."""
+    """Where no branch is beside it; and at the last one, with all."""
     assert "".join(sorted(lacking(chain))) == alone
     assert not lacking([replace(each, fingerprint="known") for each in chain])
     past = with_past(chain, heads(chain))

@@ -23,9 +23,9 @@ def lacking(revisions: Sequence[Revision]) -> frozenset[str]:
     """The revisions whose fingerprint is not known and can be taken.
 
     A database can be at one alone, in whatever order branches run, where every other revision
-    builds on it or is built on by it. Of those that are taken as they are only the newest has one:
-    a look at a large schema takes longer than a revision, and `ops adopt` compares a database at an
-    older one with the chain.
+    builds on it or is built on by it. The last one has that of all heads. Of those that are taken
+    as they are only the newest has one: a look at a large schema takes longer than a revision, and
+    `ops adopt` compares a database at an older one with the chain.
     """
     past = [revision for revision in revisions if revision.past]
     older = {revision.id for revision in past} - heads(past)
@@ -40,7 +40,11 @@ def lacking(revisions: Sequence[Revision]) -> frozenset[str]:
     for number, revision in enumerate(revisions):
         newest = (newest - set(revision.down)) | {revision.id}
         is_alone = len(newest) == 1 and after[number + 1] >= number
-        if is_alone and revision.fingerprint is None and revision.id not in older:
+        if (
+            (is_alone or number == len(revisions) - 1)
+            and revision.fingerprint is None
+            and revision.id not in older
+        ):
             found.add(revision.id)
     return frozenset(found)
 
@@ -56,11 +60,14 @@ async def fingerprinted(
     """Run the chain up to `to`, its heads by default: the revisions with their fingerprints.
 
     Those that are known are not taken again: their revisions run without a look at the schema. A
-    revision beside another branch has none. `scratch` is an empty database that may be filled, or
-    one at a part of the chain. `keep` is given those found so far, from time to time and at the
-    end, also on failure: as `upgrade`.
+    revision beside another branch has none, but for the last: that of all heads. `scratch` is an
+    empty database that may be filled, or one at a part of the chain. `keep` is given those found so
+    far, from time to time and at the end, also on failure: as `upgrade`.
     """
     wanted, found = lacking(revisions), dict[str, str]()
+    # With several heads it may run before the others.
+    last = revisions[-1].id if revisions else ""
+    targets = sorted(heads(revisions) if to is None else to)
     kept_s = time.monotonic()
 
     def known() -> tuple[Revision, ...]:
@@ -74,15 +81,19 @@ async def fingerprinted(
         def hear(event: Event) -> None:
             nonlocal kept_s
             listen(event)
-            if isinstance(event, RevisionDone) and event.revision.revision in wanted:
+            if isinstance(event, RevisionDone) and event.revision.revision in wanted - {last}:
                 found[event.revision.revision] = _catalog(scratch, reader).fingerprint()
                 if time.monotonic() - kept_s > KEPT_S:
                     keep(known())
                     kept_s = time.monotonic()
 
         try:
-            for each in sorted(heads(revisions)) if to is None else to:
+            for each in targets:
                 await upgrade(scratch, each, listen=hear, measure=False)
+            if last in wanted and heads(revisions) == {*targets}:
+                found[last] = await opened.run_sync(
+                    lambda _: _catalog(scratch, reader).fingerprint()
+                )
         finally:
             keep(known())
     return known()
