@@ -183,7 +183,11 @@ class Generator:
         free = [each for each in COLUMNS if f"{table}.{each}" not in used]
         if free:
             name = f"{table}.{random.choice(free)}"
-            self._add(self._declared(name, table, self._type()))
+            type_ = self._type()
+            others = [each.code for each in self.model if each.table == table]
+            # Its check has the same name for each column.
+            is_second = "letter" in type_ and any("letter" in each for each in others)
+            self._add(self._declared(name, table, "Text" if is_second else type_))
 
     def _type(self) -> str:
         """A type; sometimes an enum or a domain of the model."""

@@ -236,7 +236,8 @@ def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> s
         return f"{at or ids[0]} before it was not"
     if failure is None:
         return "no upgrade to the newest of them comes to it"
-    reason = getattr(failure, "reason", None) or failure.message
+    of_revision = hasattr(failure, "revision")
+    reason = (getattr(failure, "reason", "") if of_revision else "") or failure.message
     return reason if at in (revision.id, None) else f"{at} before it failed: {reason}"
 
 
