@@ -224,6 +224,14 @@ def test_a_check_of_a_variable_is_kept_where_more_than_the_url_needs_it() -> Non
     assert ("raise" in found.code, "move the check to" in found.where) == (True, True)
 
 
+def test_an_option_that_is_left_out_need_not_be_clear() -> None:
+    """A batch depends on the connection in many files."""
+    batch = ", render_as_batch=connection.dialect.name == 'sqlite'"
+    found = online(connected("create_engine(URL)", batch))
+    assert (found.left, [each.name for each in found.options]) == ([], ["render_as_batch"])
+    assert "batch" not in rewritten(found)
+
+
 def test_two_values_of_an_option_are_no_guess() -> None:
     """One for a connection goes before one of `--sql`."""
     body = connected("create_engine(URL)", ", version_table='a'")

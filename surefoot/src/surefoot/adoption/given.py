@@ -156,7 +156,8 @@ def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]
             if name in _OF_A_WAY:
                 continue
             try:
-                code = parts.file.code(scope.inlined(value))
+                is_refused = name is not None and treatment(name).word == "refused"
+                code = parts.file.code(value if is_refused else scope.inlined(value))
             except Unclear as unclear:
                 parts.remark(value, f"give it to Environment; {unclear} is known in a run only")
                 continue
@@ -168,7 +169,7 @@ def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]
                 literal = value.value if isinstance(value, ast.Constant) else _UNKNOWN
                 known = treatment(name) if literal is _UNKNOWN else treatment(name, literal)
                 option = found.setdefault(name, Option(name, code, value.lineno, known))
-                if option.value != code and (call, scope) in online:
+                if option.value != code and (call, scope) in online and not is_refused:
                     parts.remark(value, f"give {name} to Environment: it has two values")
     return metadata, [*found.values()], [*spread]
 

@@ -65,6 +65,8 @@ def _env(env: EnvFile) -> Iterator[str]:
     yield f"env.py     {_shown(env.path)}, {kind}{of}"
     yield f"           models    {env.metadata or 'none'}"
     yield f"           database  {env.database or 'not found'}"
+    if env.database is not None and env.database.endswith(".url"):
+        yield "                     without what the engine has beside it, such as connect_args"
     for option in env.options:
         said = str(option.treatment)
         if option.treatment.word == "refused":
