@@ -61,6 +61,15 @@ PROJECTS: dict[str, tuple[dict[str, str | None], int, str]] = {
         3,
         "line 3: run(): nothing in the file itself runs migrations",
     ),
+    "an option that is refused where it shows": (
+        {
+            "migrations/env.py": ASYNC_ENV.replace("=metadata)", "=metadata, **OPTIONS)").replace(
+                "def run(", "OPTIONS = dict([('render_as_batch', True)])\n\n\ndef run("
+            )
+        },
+        2,
+        "Environment(options={'render_as_batch': …}) cannot be used: a batch is for SQLite",
+    ),
     "a URL of another server": (
         {"migrations/env.py": ASYNC_ENV.replace('os.environ["DATABASE_URL"]', '"sqlite:///shop"')},
         2,

@@ -18,6 +18,7 @@ from surefoot.differences.detection import of_metadata
 from surefoot.differences.fingerprints import catalog_of, fingerprinted
 from surefoot.differences.model import Deviation
 from surefoot.environment.environment import Environment, load
+from surefoot.environment.options import refuse
 from surefoot.errors import ConfigurationInvalid, SurefootError
 from surefoot.project import Project
 from surefoot.run.events import Listen
@@ -56,6 +57,7 @@ def tried(candidate: Candidate, text: str) -> Iterator[Trial]:
     with env_text(candidate.env.path, text), _ini(candidate) as ini, _quiet():
         try:
             environment, project = load(ini)
+            refuse(environment.options)
         except SurefootError as error:
             yield Trial(candidate.project, failure=error)
         else:
