@@ -19,6 +19,7 @@ from io import StringIO
 from pathlib import Path
 
 from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fuzz import rows
@@ -41,6 +42,10 @@ class Wrong(Exception):
     """A promise that did not hold."""
 
 
+class NoModels(Exception):
+    """PostgreSQL does not take the models themselves."""
+
+
 class Trial:
     """One pair of models, in a database that is emptied for it."""
 
@@ -48,8 +53,13 @@ class Trial:
         self._project, self._before, self._after = project, before, after
 
     async def run(self, scratch: AsyncEngine | None) -> None:
-        """On failure: Wrong."""
+        """On failure: Wrong; NoModels."""
         old, new = metadata(self._before), metadata(self._after)
+        try:
+            for each in (old, new):
+                await self._project.models(each)
+        except DBAPIError as error:
+            raise NoModels from error
         await self._revise(old, "Begin")
         was = await self._upgraded(old, "the first models")
         await self._project.connection.run_sync(rows.insert)
@@ -196,6 +206,8 @@ async def tried(
                 await Trial(project, before, after).run(scratch)
             except Wrong as wrong:
                 return str(wrong), project.text()
+            except NoModels:
+                await connection.rollback()
         return None, ""
     finally:
         with suppress(Exception):
