@@ -224,6 +224,18 @@ def test_a_check_of_a_variable_is_kept_where_more_than_the_url_needs_it() -> Non
     assert ("raise" in found.code, "move the check to" in found.where) == (True, True)
 
 
+@pytest.mark.parametrize(
+    "more", ["OPTIONS['tag'] = 'b'\n", "OPTIONS.update(tag='b')\n", "OPTIONS = dict(OPTIONS)\n"]
+)
+def test_a_dictionary_of_options_that_is_changed_is_passed_on(more: str) -> None:
+    """As it is when the file runs."""
+    found = online(
+        connected("create_engine(URL)", ", **OPTIONS"), above=f"OPTIONS = dict(tag='a')\n{more}"
+    )
+    assert (found.left, found.options, found.spread) == ([], [], ["OPTIONS"])
+    assert "options={**OPTIONS}" in rewritten(found)
+
+
 def test_an_option_that_is_left_out_need_not_be_clear() -> None:
     """A batch depends on the connection in many files."""
     batch = ", render_as_batch=connection.dialect.name == 'sqlite'"

@@ -174,6 +174,10 @@ def _options(parts: Parts) -> tuple[str | None, Sequence[Option], Sequence[str]]
     return metadata, [*found.values()], [*spread]
 
 
+def _is_dict(call: ast.Call) -> bool:
+    return dotted(call.func) == "dict" and not call.args
+
+
 def _arguments(call: ast.Call, module: Scope) -> Iterator[tuple[str | None, ast.expr]]:
     """The keyword arguments, also those in a dictionary that the module writes out."""
     for each in call.keywords:
@@ -182,7 +186,7 @@ def _arguments(call: ast.Call, module: Scope) -> Iterator[tuple[str | None, ast.
         if each.arg is None and isinstance(known, ast.Dict) and all(known.keys):
             for key, value in zip(known.keys, known.values, strict=True):
                 yield str(getattr(key, "value", "")), value
-        elif each.arg is None and isinstance(known, ast.Call) and dotted(known.func) == "dict":
+        elif each.arg is None and isinstance(known, ast.Call) and _is_dict(known):
             yield from ((inner.arg, inner.value) for inner in known.keywords)
         else:
             yield each.arg, each.value

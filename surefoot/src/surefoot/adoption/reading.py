@@ -63,6 +63,9 @@ class _Reader:
                 parts.remark(each, "write it on a line of its own")
             if isinstance(each, (ast.Assign, ast.AnnAssign)) and each not in running:
                 self._assigned(each, parts.module)
+        for name in statements.changed(self._tree):
+            # A dictionary that is changed afterwards is not the one that is written.
+            parts.module.values.get(name, []).append(ast.Constant(None))
         for each in running:
             self._visit([each], Scope())
         for call in calls(self._tree):
@@ -206,15 +209,16 @@ class _Reader:
                     self._open(value.func.value, scope)
                 if scope is not self._parts.module and not statements.is_quiet(value):
                     self._parts.pending.append((statement, target.id, scope))
+            elif scope is self._parts.module:
+                continue  # it stays
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 key = str(target.slice.value)
                 if key.rpartition(".")[2] == "url":
                     scope.url = value
                 elif not key.startswith("sqlalchemy.") and not self._is_no_empty(value, scope):
                     self._parts.remark(statement, statements.ABOVE)
-            elif scope is not self._parts.module and not (
-                self._parts.paths and "default_schema_name" in ast.unparse(target)
-            ):  # the search path decides that, too
+            elif not (self._parts.paths and "default_schema_name" in ast.unparse(target)):
+                # The search path decides that, too.
                 self._parts.remark(statement, statements.place_of(statement))
 
     def _is_no_empty(self, value: ast.expr | None, scope: Scope) -> bool:

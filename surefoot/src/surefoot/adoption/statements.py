@@ -129,6 +129,15 @@ def bound(node: ast.AST) -> Iterator[str]:
             yield each.id
 
 
+def changed(node: ast.AST) -> Iterator[str]:
+    """The names of the dictionaries whose items are set somewhere in it."""
+    for each in ast.walk(node):
+        is_item = isinstance(each, ast.Subscript) and not isinstance(each.ctx, ast.Load)
+        is_call = isinstance(each, ast.Attribute) and each.attr in ("update", "setdefault", "pop")
+        if is_item or is_call:
+            yield dotted(each.value)  # type: ignore[attr-defined]  # both have it
+
+
 def is_quiet(value: ast.expr) -> bool:
     """Whether a value can be left out where nothing reads it."""
     quiet = _VALUES | FACTORIES | OPENS
