@@ -84,11 +84,13 @@ def _lets_in(policies: Iterable[Terms]) -> bool:
 
 
 def _hidden(unit: TracedRevision) -> Iterator[Hit]:
-    """Also those of a table that is a child of another one no longer."""
+    """Also those of a table that is a child of another one now, or no longer."""
     yield from losing(_rows)(unit)
-    for statement, effect in unit.effects("detached") if unit.phase != "contract" else ():
+    kinds = ("detached", "attached", "partition_created") if unit.phase != "contract" else ()
+    for statement, effect in unit.effects(*kinds):
         if effect.facts["kind"] == "r":
-            yield Hit.of(statement, effect, what=f"{effect.name} no longer gives its rows to")
+            gives = "no longer gives" if effect.kind == "detached" else "gives"
+            yield Hit.of(statement, effect, what=f"{effect.name} {gives} its rows to")
 
 
 def _without_security(terms: Terms) -> Terms:
@@ -175,7 +177,7 @@ RULES = (
     ),
     Rule(
         id="avoid-hiding-rows",
-        title="Rows hidden by row level security, or taken from a parent table",
+        title="Rows hidden by row level security, or that a parent table gets or loses",
         consequence="{what} {table}; the running release reads other rows than before, or its "
         "writes fail",
         help="create permissive policies that let it in, then enable row level security; narrow "

@@ -118,6 +118,9 @@ def _refusals(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what="raises an error, or drops the row, for some of the writes")
         elif its.noun == "rule" and its.gained("instead"):
             yield at(its, what="runs instead of the writes")
+        elif its.noun == "view" and its.former and its.now:
+            if its.former["accepts"] & ~its.now["accepts"]:
+                yield at(its, what="is not updatable any more, and refuses the writes")
         elif its.noun == "event trigger" and its.gained("enabled"):
             yield at(its, what="runs for, and may refuse, schema changes and temporary tables")
 
@@ -266,7 +269,7 @@ RULES = (
     ),
     Rule(
         id="avoid-refusing-writes",
-        title="A trigger or rule that refuses or diverts rows, or a trigger on schema changes",
+        title="A trigger, rule or view that refuses rows, or a trigger on schema changes",
         consequence="{noun} {name} {what} of the running release",
         help="deploy a release that no longer writes such rows, then create it in a contract "
         "revision",

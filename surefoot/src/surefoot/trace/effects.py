@@ -65,7 +65,8 @@ class _Comparison:
                     facts = {"kind": new.kind, "columns": columns, "owned": bool(new.owned_by)}
                     yield self.on(oid, "created", **facts)
                     for parent in new.parents:
-                        yield self.on(parent, "partition_created", new.label)
+                        kind = self.after.relations[parent].kind
+                        yield self.on(parent, "partition_created", new.label, kind=kind)
             else:
                 yield from self.relation_changed(oid, new, old)
         for _, now, was in pairs(self.before.schemas, self.after.schemas):
@@ -87,7 +88,7 @@ class _Comparison:
         if new.kind in "iI":
             return
         for parent in set(new.parents) - set(old.parents):
-            yield self.on(parent, "attached", new.label)
+            yield self.on(parent, "attached", new.label, kind=self.after.relations[parent].kind)
         for parent in set(old.parents) - set(new.parents):
             kind = self.before.relations[parent].kind
             yield self.on(parent, "detached", new.label, kind=kind)

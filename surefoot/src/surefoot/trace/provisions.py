@@ -75,6 +75,7 @@ def _terms_of(snapshot: Snapshot, relation: Relation | None) -> Terms | None:
         else "",
         "invoker": relation.invoker,
         "unvacuumed": relation.unvacuumed,
+        "accepts": relation.accepts,
         "policies": [
             each.terms
             for each in snapshot.provisions.values()

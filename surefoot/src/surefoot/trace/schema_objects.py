@@ -38,6 +38,8 @@ class Relation(NamedTuple):
     invoker: bool | None
     # Of a table: whether autovacuum leaves it alone.
     unvacuumed: bool | None
+    # Of a view: which of UPDATE, INSERT and DELETE it accepts, as bits.
+    accepts: int | None
 
     @property
     def is_table(self) -> bool:

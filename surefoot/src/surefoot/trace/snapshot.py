@@ -96,7 +96,8 @@ SELECT json_build_object(
             CASE relkind WHEN 'v' THEN EXISTS (SELECT FROM unnest(reloptions) AS o
                 WHERE o ~* '^security_invoker=(t|on|y|1)') END,
             CASE WHEN relkind IN ('r', 'm') THEN EXISTS (SELECT FROM unnest(reloptions) AS o
-                WHERE o ~* '^autovacuum_enabled=(f|of|n|0)') END))
+                WHERE o ~* '^autovacuum_enabled=(f|of|n|0)') END,
+            CASE relkind WHEN 'v' THEN pg_relation_is_updatable(oid, true) END))
         FROM relations r WHERE {_CHANGED.format("written")}
         OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
