@@ -5,9 +5,11 @@ channel that tells of its rows and the migration mutex take their names from it,
 projects in one database have theirs apart.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from surefoot.quoting import qualified
+from surefoot.quoting import literal, qualified
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,20 @@ class VersionTable:
     def mutex(self) -> str:
         """The text whose hash is the advisory lock of the migration mutex."""
         return f"alembic:{self.schema or ''}.{self.name}"
+
+    def changes(self, before: Collection[str], after: Collection[str]) -> tuple[str, ...]:
+        """The SQL that leads its rows from those revisions to these, a statement for each row."""
+        gone = map(literal, sorted({*before} - {*after}))
+        new = map(literal, sorted({*after} - {*before}))
+        found = []
+        for old, name in zip_longest(gone, new):
+            change = f"UPDATE {self.quoted} SET version_num = {name}"  # noqa: S608 - quoted, as below
+            if old is None:
+                change = f"INSERT INTO {self.quoted} (version_num) VALUES ({name})"  # noqa: S608
+            elif name is None:
+                change = f"DELETE FROM {self.quoted}"  # noqa: S608
+            found.append(change if old is None else f"{change} WHERE version_num = {old}")
+        return tuple(found)
 
     def _quoted(self, name: str) -> str:
         return qualified(self.schema, name) if self.schema else qualified(name)

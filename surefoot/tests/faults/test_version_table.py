@@ -142,6 +142,18 @@ async def test_a_table_that_says_something_else_after_the_run_is_told_with_what_
     ), done.err
 
 
+async def test_a_revision_that_takes_its_row_away_is_undone(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The row that it would replace is not there."""
+    chain.add("op.execute('CREATE TABLE a (id int)')")
+    chain.add("op.execute('DELETE FROM alembic_version')")
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 4, done.err
+    assert "alembic_version is not at 0001 any more" in done.err, done.err
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0001"
+
+
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("command", ["drift", "plan", "verify"])
 @pytest.mark.parametrize("table", ["alembic_version", "alembic_version_ledger"])

@@ -18,10 +18,11 @@ from alembic.script import ScriptDirectory
 from alembic.util.langhelpers import ModuleClsProxy
 
 from surefoot.compat.alembic import (
-    CREATES_NOTHING,
+    WRITES_NOTHING,
     command_name,
     create_version_table_once,
     env_text,
+    install,
     rows_after,
 )
 
@@ -56,7 +57,7 @@ def test_the_typed_command_is_known() -> None:
 def test_the_version_table_is_created_only_when_it_is_asked_for() -> None:
     """`dont_mutate` keeps a run from it, and the method that creates it takes no argument."""
     source = inspect.getsource(MigrationContext.run_migrations)
-    assert all(name in source for name in CREATES_NOTHING)
+    assert all(name in source for name in WRITES_NOTHING)
     ensure = inspect.signature(MigrationContext._ensure_version_table)
     assert ensure.parameters["purge"].default is False
 
@@ -86,6 +87,19 @@ def test_the_rows_after_a_step_are_those_of_all_branches() -> None:
     steps = [*up, StampStep((), ("3",), True, True), StampStep(("2", "3"), ("4",), True, False)]
     found = list(rows_after(ctx, ("0",), steps))  # type: ignore[arg-type]  # steps of a stamp
     assert found == [("0", "1"), ("0", "2"), ("0", "2", "3"), ("0", "4")]
+
+
+def test_the_rows_of_a_run_are_not_written_by_alembic() -> None:
+    """The option that a run sets; a script has them still."""
+    install()
+    for options, is_written in (({}, True), (WRITES_NOTHING, False)):
+        written = io.StringIO()
+        ctx = MigrationContext.configure(
+            url="postgresql+asyncpg://",
+            opts={"as_sql": True, "output_buffer": written, "fn": lambda *_: [Step()], **options},
+        )
+        ctx.run_migrations()
+        assert ("INSERT INTO alembic_version" in written.getvalue()) == is_written
 
 
 class Step(StampStep):

@@ -5,7 +5,7 @@ ModuleClsProxy._remove_proxy    each, so two upgrades as tasks of one event loop
 ModuleClsProxy._setups          each other's databases. `install()` keeps it in a context variable,
                                 of which every task has its own value. Nothing public does this.
 MigrationContext                creates the version table. Alembic does it in a transaction of its
-  ._ensure_version_table        own before it asks which steps to run; `CREATES_NOTHING` (an option
+  ._ensure_version_table        own before it asks which steps to run; `WRITES_NOTHING` (an option
                                 that `alembic current` sets) leaves it to the run, after the guards.
 MigrationContext._version       its table. `--sql` from base always writes CREATE TABLE, while an
                                 online run creates it where there is none.
@@ -13,8 +13,8 @@ MigrationContext._transaction   of the running revision. A revision of the past 
                                 a way that Alembic does not see; `renew_transaction` replaces it.
 HeadMaintainer                  knows which rows of its table a step leaves, and writes them.
   ._insert_version              `rows_after` has it follow the steps of a plan and write nothing:
-  ._delete_version              a step does not name the rows of other branches.
-  ._update_version
+  ._delete_version              a step does not name the rows of other branches. With
+  ._update_version              `WRITES_NOTHING` the run writes them, in a message of its own.
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
 util.compat.tomllib             Alembic's own reader of pyproject.toml: Python 3.10 has none.
@@ -34,6 +34,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from alembic.runtime import migration
 from alembic.runtime.migration import HeadMaintainer
 from alembic.script import ScriptDirectory, revision
 from alembic.util.langhelpers import ModuleClsProxy
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from alembic.migration import MigrationContext
     from alembic.runtime.migration import RevisionStep
 
-CREATES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
+WRITES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 # The objects that `op` or `context` mean, the newest last: calls may be nested.
 _Meanings = tuple[Any, ...]
 _ALEMBICS_LEAVE = ModuleClsProxy._remove_proxy
@@ -119,8 +120,13 @@ def rows_after(
         yield tuple(sorted(rows.heads))
 
 
+def _maintainer(ctx: MigrationContext, heads: Iterable[str]) -> HeadMaintainer:
+    return (_Rows if WRITES_NOTHING.items() <= ctx.opts.items() else HeadMaintainer)(ctx, heads)
+
+
 def install() -> None:
-    """Let runs of this process overlap, from here on."""
+    """Let runs of this process overlap, and write the rows of the version table, from here on."""
+    migration.HeadMaintainer = _maintainer  # type: ignore[assignment,misc]
     ModuleClsProxy._install_proxy = _enter  # type: ignore[assignment,method-assign]
     ModuleClsProxy._remove_proxy = _leave  # type: ignore[assignment,method-assign]
 

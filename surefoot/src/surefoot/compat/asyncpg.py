@@ -48,6 +48,8 @@ _RETURNS_NOTHING = re.compile(
 _COPIED = ") AS q (answer)) TO STDOUT (FORMAT binary) -- surefoot"
 # Signature, flags and the length of the extension, which is empty.
 _COPY_HEADER = 19
+# The end of those that are sent as they are.
+AS_ONE = " -- surefoot, as one"
 _NO_ROW = b"\xff\xff"
 
 
@@ -127,6 +129,8 @@ class MigratingConnection(Connection):
         """The statement, prepared unless it returns no rows or is of `one_message`."""
         if query.endswith(_COPIED):
             return CopiedText(self, self._begin + query)
+        if query.endswith(AS_ONE):
+            return UnpreparedStatement(self, query)
         # PostgreSQL prepares one statement; a raw cursor may have been given several.
         *first, query = several(query) or [query]
         for statement in first:

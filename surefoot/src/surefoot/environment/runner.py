@@ -230,7 +230,7 @@ class Online:
                 fn=recorded(function, script, recorder, migration),
                 on_version_apply=applied(self.environment, migration.on_version_apply),  # type: ignore[arg-type]  # several
                 migration=migration,
-                **compat.CREATES_NOTHING,
+                **compat.WRITES_NOTHING,
                 **self.shared,
             )
             # `--purge` empties the version table before it asks for the steps.

@@ -1,10 +1,10 @@
-"""ask() sends statements and a query of the run as one message."""
+"""ask() and send() send statements of the run as one message."""
 
 from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.compat.asyncpg import MigratingConnection, one_message
+from surefoot.compat.asyncpg import AS_ONE, MigratingConnection, one_message
 
 
 def ask(connection: Connection, *statements: str) -> str | None:
@@ -14,8 +14,7 @@ def ask(connection: Connection, *statements: str) -> str | None:
     connections of asyncpg's own: they take a message for each, and one more to prepare it.
     """
     driver: Any = connection.connection.driver_connection
-    # asyncpg takes every connection for an instance of every class of connections.
-    if issubclass(type(driver), MigratingConnection):
+    if _joins(driver):
         with driver.joining_begin():
             found = connection.exec_driver_sql(one_message(*statements)).scalar()
     else:
@@ -24,3 +23,15 @@ def ask(connection: Connection, *statements: str) -> str | None:
             connection.exec_driver_sql(statement)
         found = connection.exec_driver_sql(query).scalar()
     return None if found is None else str(found)
+
+
+def send(connection: Connection, *statements: str) -> int:
+    """Send statements in the open transaction; the number of rows that the last has changed."""
+    if _joins(connection.connection.driver_connection):
+        statements = ("; ".join(statements) + AS_ONE,)
+    return [connection.exec_driver_sql(each).rowcount for each in statements][-1]
+
+
+def _joins(driver: object) -> bool:
+    # asyncpg takes every connection for an instance of every class of connections.
+    return issubclass(type(driver), MigratingConnection)

@@ -59,15 +59,20 @@ class LockTimeout:
     @own()
     def limit(self, wanted: LockClass, cursor: Any, *, is_local: bool) -> None:
         """Leave the statement the time that the waits before it have left."""
+        for statement in self.setting(wanted, is_local=is_local):
+            cursor.execute(statement)
+
+    def setting(self, wanted: LockClass, *, is_local: bool) -> tuple[str, ...]:
+        """The statement for that, where the session has another lock timeout."""
         limits, waited_s = self._run.limits, self._run.observer.waited_s
         timeout_s = max(self.bound_s - waited_s, SHORTEST_S)
         if wanted == "patient":
             timeout_s = limits.patient_lock_timeout_s
-        if timeout_s != self._now_s:
-            # Outside of a transaction there is nothing that it would be local to.
-            scope = "LOCAL " if is_local else ""
-            cursor.execute(f"SET {scope}lock_timeout = {timeout_s * 1000:.0f}")
-            self._now_s = timeout_s
+        if timeout_s == self._now_s:
+            return ()
+        self._now_s = timeout_s
+        # Outside of a transaction there is nothing that it would be local to.
+        return (f"SET {'LOCAL ' if is_local else ''}lock_timeout = {timeout_s * 1000:.0f}",)
 
     @contextmanager
     def step(self, wanted: LockClass) -> Iterator[None]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from alembic.migration import MigrationContext
+from alembic.util.exc import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.revisions import Revision, heads
@@ -217,9 +218,8 @@ class Migration:
 
     def _stamp_ledger(self, after: tuple[str, ...]) -> None:
         """Correct the ledger where the version table needs no step."""
-        about = PlannedRevision(
-            ", ".join(after) or "base", "", "stamp", self._recorder.before, after
-        )
+        named = ", ".join(after) or "base"
+        about = PlannedRevision(named, "", "stamp", self._recorder.before, after)
         self._recorder.begin(self._recorder.before, [about])
         self.revision_starts(about)
         self._transaction.complete(
@@ -237,9 +237,11 @@ class Migration:
         self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
 
     def function_done(self) -> None:
-        """The function of a revision has run; rows of the run follow."""
-        if self._ctx is not None:
-            self._transaction.function_done(self._ctx)
+        """The function of a revision has run; rows of the run follow. On failure: CommandError."""
+        about, ctx, table = self._recorder.running, self._ctx, self._project.version_table
+        rows = table.changes(about.before, about.after) if about else ()
+        if about and ctx and not self._transaction.function_done(ctx, rows):
+            raise CommandError(f"{table.name} is not at {', '.join(about.before)} any more")
 
     def revision_done(self) -> None:
         """It is committed."""
@@ -253,16 +255,14 @@ class Migration:
 
         On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
         """
-        direction = "upgrade" if step.is_upgrade else "downgrade"
+        revision, direction = step.up_revision_id, "upgrade" if step.is_upgrade else "downgrade"
 
         def append(identity: str | None) -> bool:
             if step.is_stamp:
                 return self._bookkeeping.append_stamp(heads, identity)
-            return self._bookkeeping.append(
-                step.up_revision_id, direction, "applied", within=identity
-            )
+            return self._bookkeeping.append(revision, direction, "applied", within=identity)
 
-        self._transaction.complete(step.up_revision_id, self._keeps_data, append)
+        self._transaction.complete(revision, self._keeps_data, append)
 
     def _keeps_data(self, identity: str | None) -> bool:
         about = self._recorder.running

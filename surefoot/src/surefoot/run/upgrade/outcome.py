@@ -1,7 +1,6 @@
 """outcome() asks the server what became of a transaction."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine
@@ -9,6 +8,7 @@ from sqlalchemy import Connection, Engine
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
 from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.quoting import literal
+from surefoot.run.question import ask
 
 Outcome = Literal["committed", "aborted", "unknown"]
 # The part of a revision that is kept, in words for an error.
@@ -26,13 +26,11 @@ def outcome(
     identity: str,
     *,
     lost: bool,
-    asked: Callable[[str], str | None],
     within_s: float | None,
 ) -> Outcome:
     """The outcome of the transaction with that id; one that was prepared is rolled back.
 
-    `asked` runs a query on the connection. A connection that was lost is replaced by another one,
-    which has `within_s` to answer.
+    A connection that was lost is replaced by another one, which has `within_s` to answer.
     """
     number = literal(identity)
     try:
@@ -41,8 +39,9 @@ def outcome(
             another = greenlet_spawn(_asked_on_another, connection.engine, query)
             status = await_only(asyncio.wait_for(another, within_s))
         else:
-            status = asked(_STATUS.format(number))
-            prepared = asked(_PREPARED.format(number)) if status == "in progress" else None
+            status = ask(connection, _STATUS.format(number))
+            query = _PREPARED.format(number)
+            prepared = ask(connection, query) if status == "in progress" else None
             connection.rollback()
             if prepared is not None:
                 driver: Any = connection.connection.driver_connection

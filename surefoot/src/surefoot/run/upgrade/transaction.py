@@ -11,7 +11,7 @@ of the transaction, whether it is still the one that began.
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import without_comments
 from surefoot.run.listeners import listening
-from surefoot.run.question import ask
+from surefoot.run.question import ask, send
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.lock_timeout import LockTimeout
@@ -94,20 +94,14 @@ class RevisionTransaction:
             self.roll_back()
         # Who wants the run to end has not the time of another connection to a dead network.
         within_s = ANSWER_S if self._run.interruption.requested else None
-        ended = outcome(
-            self._connection, self._identity, lost=lost, asked=self._asked, within_s=within_s
-        )
+        with self.unobserved():
+            ended = outcome(self._connection, self._identity, lost=lost, within_s=within_s)
         if ended == "committed":
             return EVERYTHING if self._complete else "what it did before it committed by itself"
         if ended == "aborted":
             is_known = self._left_at_once or not self._left
             return NOTHING if is_known else "not known: it ended its transaction by itself"
         return "all or nothing: its commit was under way" if self._complete else "not known"
-
-    def _asked(self, *statements: str) -> str | None:
-        """The answer to the last of the statements, which are the run's own."""
-        with self.unobserved():
-            return ask(self._connection, *statements)
 
     @property
     def has_left(self) -> bool:
@@ -176,8 +170,8 @@ class RevisionTransaction:
                 self._past.failed()
                 self._connection.commit()
 
-    def function_done(self, ctx: MigrationContext) -> None:
-        """The function of the revision has run: undo what it has set, before its rows follow."""
+    def function_done(self, ctx: MigrationContext, rows: Sequence[str]) -> bool:
+        """The function has run: undo what it has set, and write the rows; False where one fails."""
         if self._past is not None:
             self._past.ends()
             if self._past.left or self._past.resumed:
@@ -188,13 +182,19 @@ class RevisionTransaction:
                     renew_transaction(ctx)
                 # The rows that follow are one transaction; nobody compares its id.
                 self._identity, self._rolled_back, self._left = None, False, False
+        changed = 1
         if not (self._rolled_back or self._is_left()):
-            self._restore_settings()
+            self._run.observer.statement_begins(self.lock_timeout.bound_s)
+            changed = self._restore_settings(*rows)
+            self._run.observer.statement_ends()
+        return changed == 1
 
-    def _restore_settings(self) -> None:
-        guarded = self._run.limits.production
-        self._asked(*self._run.settings.restored(but_counts=guarded))
+    def _restore_settings(self, *rows: str) -> int:
+        restored = self._run.settings.restored(but_counts=self._run.limits.production)
         self.lock_timeout.reset()
+        timeout = self.lock_timeout.setting("short", is_local=True) if rows else ()
+        with self.unobserved():
+            return send(self._connection, *restored, *timeout, *rows)
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
