@@ -1068,6 +1068,13 @@ def constraint_that_is_not_valid_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def identity_of_a_narrower_type(m: MetaData, new: bool) -> None:
+    kind = Integer if new else BigInteger
+    identity = Identity() if new else Identity(start=100, increment=5)
+    Table("narrow", m, Column("id", kind, identity, primary_key=True))
+
+
+@change
 def serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
     key: Any = [] if new else [Identity()]
     Table("numbered", m, Column("id", Integer, *key, primary_key=True), Column("note", Text))

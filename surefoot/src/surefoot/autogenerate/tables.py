@@ -6,6 +6,7 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.columns import column_changes, identity
 from surefoot.autogenerate.comparison import Comparison, changed
 from surefoot.autogenerate.object_operations import step
@@ -88,11 +89,15 @@ def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], 
 def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
     """Identities: dropped before a default is set, and added after one is dropped.
 
-    A sequence that is created may have the name of the one that an identity leaves.
+    A sequence that is created may have the name of the one that an identity leaves. The numbers
+    of a narrower type are set before it, so that the way back sets those of the wider one after it.
     """
     for key, found in comparison.database.each(Column):
         expected = comparison.models.find(Column, key)
-        if expected is not None and (expected.identity is None) == leaving:
+        if expected is None:
+            continue
+        narrows = HIGHEST.get(expected.type, 0) < HIGHEST.get(found.type, 0)
+        if (narrows or expected.identity is None) == leaving:
             for change in identity(found, expected):
                 change.stage = Stage.TYPES if leaving else change.stage
                 yield change
