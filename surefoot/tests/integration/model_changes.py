@@ -1062,6 +1062,13 @@ def columns_of_an_inherited_table_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def enum_of_an_inherited_column_changed(m: MetaData, new: bool) -> None:
+    labels = ("a", "c") if new else ("a", "b", "c")
+    Table("z_parent", m, Column("state", state(*labels, metadata=m)), Column("n", Integer))
+    ddl(m, "CREATE TABLE a_child (size integer) INHERITS (z_parent)")
+
+
+@change
 def constraint_that_is_not_valid_added(m: MetaData, new: bool) -> None:
     made = [ForeignKey("things.id", postgresql_not_valid=True)] if new else []
     things(m, Column("up", BigInteger, *made))

@@ -51,12 +51,13 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
 
 
 def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
-    """The columns of an enum type, or of arrays of it."""
+    """The columns of an enum type, or of arrays of it; one that is inherited changes along."""
     return [
         column
         for column, found in comparison.database.each(Column)
         if enum in comparison.database.uses.get(column, ())
         and found.type.removesuffix("[]").strip('"') == enum.name
+        and not comparison.is_inherited(column)
     ]
 
 

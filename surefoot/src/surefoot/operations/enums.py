@@ -174,7 +174,7 @@ BEGIN
     SELECT string_agg(c.relname || '.' || a.attname, ', ') INTO lost
     FROM pg_type t JOIN pg_attribute a ON a.atttypid IN (t.oid, t.typarray)
     JOIN pg_class c ON c.oid = a.attrelid
-    WHERE t.oid = former AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    WHERE t.oid = former AND c.relkind IN ('r', 'p') AND a.attinhcount = 0
       AND NOT a.attisdropped AND c.relname || '.' || a.attname <> ALL (named);
     IF lost IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
