@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, scans
 from surefoot.trace.effects import Effect
-from surefoot.trace.expected_rows import MANY_ROWS
-from surefoot.trace.lock_modes import blocks_writers
 from surefoot.trace.statement import Statement
 
 
@@ -16,34 +14,13 @@ def _validated(kind: str) -> Detector:
     )
 
 
-def _references_used(unit: TracedRevision) -> Iterator[Hit]:
-    """New columns, and tables on which more follows, that reference a table that is in use."""
-    for number, statement in enumerate(unit.statements):
-        added = {e.relation for e in statement.of("column_added")}
-        for effect in statement.of("constraint_added", fresh=True):
-            facts = effect.facts
-            if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
-                continue
-            if effect.fresh:
-                # A key that is added later takes the same lock, and nothing is done under it.
-                later = unit.statements[number + 1 :]
-                is_held = _locks_others(statement, facts["references"]) or any(map(_works, later))
-            else:
-                is_held = effect.relation in added and not scans(statement, effect)
-            if is_held:
-                yield Hit.of(statement, effect)
-
-
-def _locks_others(statement: Statement, table: str) -> bool:
-    """Whether it also locks a table for writes that is in use, and not a part of this one."""
-    others = (name for name, mode in statement.locks.items() if blocks_writers(mode))
-    return any(not statement.within(table, frozenset({name})) for name in others)
-
-
-def _works(statement: Statement) -> bool:
-    """Whether it locks a table that is in use, or takes time where there are rows."""
-    locks = any(blocks_writers(mode) for mode in statement.locks.values())
-    return locks or bool(statement.scans or statement.sweeps) or statement.written > MANY_ROWS
+def _references_used(statement: Statement, effect: Effect) -> bool:
+    """Whether a new table or column references a table that is in use."""
+    facts = effect.facts
+    if facts["kind"] != "f" or facts["referenced_fresh"] or not facts["validated"]:
+        return False
+    added = {e.relation for e in statement.of("column_added")}
+    return effect.fresh or (effect.relation in added and not scans(statement, effect))
 
 
 def _builds_index(kind: str) -> Detector:
@@ -134,18 +111,18 @@ RULES = (
     ),
     Rule(
         id="avoid-reference-with-its-column",
-        title="A foreign key created with its column, or with a table before other work",
-        consequence="{name} locks {to} until the revision commits; writes to {to} block for as "
-        "long as the whole revision takes",
+        title="A foreign key created together with its table or column",
+        consequence="{name} takes SHARE ROW EXCLUSIVE on {to}, also for an empty table; writes to "
+        "{to} block while it waits for that lock, and until the revision commits",
         help="create the table or column without it, and add the foreign key NOT VALID in a "
-        "separate revision",
+        "separate revision, which does nothing else under the lock",
         rewrite="# a revision after that of the table or column\n"
         'op.execute("ALTER TABLE {table:sql} ADD CONSTRAINT {name:sql} '
         'FOREIGN KEY ({columns:sql}) REFERENCES {to:sql} … NOT VALID")\n'
         "# the next revision\n"
         'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         page="sql-createtable",
-        detect=_references_used,
+        detect=on("constraint_added", where=_references_used, fresh=True),
         level="warning",
     ),
     Rule(
