@@ -2,7 +2,8 @@
 
 It is made beside the one that `scratch_url` names, on the embedded server of a database without a
 URL, or on a throw-away server. Beside another database nothing is committed that would stay on the
-server when the scratch database is dropped: roles, tablespaces, settings of roles.
+server when the scratch database is dropped: roles, tablespaces, settings of roles. A subscription
+would keep the database from being dropped.
 """
 
 import shutil
@@ -42,6 +43,8 @@ UNION SELECT 'pg_tablespace' FROM pg_tablespace
 WHERE xmin = pg_current_xact_id_if_assigned()::xid
 UNION SELECT 'pg_database' FROM pg_database
 WHERE xmin = pg_current_xact_id_if_assigned()::xid AND datname <> current_database()
+UNION SELECT 'pg_subscription' FROM pg_subscription
+WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY 1
 """
 

@@ -39,6 +39,10 @@ STATEMENTS = {
         "pg_tablespace",
     ),
     "another database": ("ALTER DATABASE postgres SET work_mem = '1MB'", "pg_db_role_setting"),
+    "a subscription": (
+        "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p WITH (connect = false)",
+        "pg_subscription",
+    ),
     "a role in dynamic SQL": (
         "DO $$ BEGIN BEGIN EXECUTE 'CREATE ' || 'ROLE cluster_new'; EXCEPTION WHEN "
         "division_by_zero THEN NULL; END; END $$",

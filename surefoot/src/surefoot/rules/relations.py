@@ -44,12 +44,21 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
         ]
         for what, to, columns in renames:
             if not any(_gives(later, what, columns) for later in unit.statements[number:]):
-                yield Hit.at(statement, what=what, to=to)
+                yield Hit.at(statement, what=what, to=to, end="one of them fails")
+            elif any(_copies(former, what) for former in unit.statements[:number]):
+                end = f"rows that are written to {what} after the copy are in {to} alone"
+                yield Hit.at(statement, what=what, to=to, end=end)
 
 
 def _is_key(unit: TracedRevision, constraint: Effect) -> bool:
     """Whether INSERT … ON CONFLICT ON CONSTRAINT of the running release may name it."""
     return constraint.facts["kind"] in "pux" and unit.phase != "contract"
+
+
+def _copies(statement: Statement, table: str) -> bool:
+    """Whether it fills a new table from this one, while others may write there."""
+    locked = blocks_writers(statement.held.get(table, "ACCESS SHARE"))
+    return bool(statement.made_rows) and table in statement.scans and not locked
 
 
 def _gives(statement: Statement, name: str, columns: Collection[str]) -> bool:
@@ -167,7 +176,7 @@ RULES = (
     Rule(
         id="avoid-renaming",
         title="A table, view, type, function or schema renamed",
-        consequence="the running release uses {what}, the next one {to}; one of them fails",
+        consequence="the running release uses {what}, the next one {to}; {end}",
         help="create {to} as a view of {what}, or the reverse, until no release uses the old name",
         rewrite="# for a table, without the rename\n"
         'op.execute("CREATE VIEW {to:sql} AS SELECT * FROM {what:sql}")',
