@@ -1,5 +1,6 @@
 """A group of commands that are imported when they are called, and how a command line ends."""
 
+import gc
 import importlib
 import os
 import re
@@ -122,6 +123,7 @@ def main(
     argv: Sequence[str] | None = None, *, group: click.Group = surefoot, name: str = "surefoot"
 ) -> None:
     """Run a command line and exit with its code."""
+    gc.set_threshold(50_000, 20, 100)  # as Environment.run does for `alembic`
     outlast()
     names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
     try:

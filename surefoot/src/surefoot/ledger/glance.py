@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
-from surefoot.ledger.table import TELLING, Ledger, Row, applied, refuse_hidden, was_used
+from surefoot.ledger.table import DIGITS, TELLING, Ledger, Row, applied, refuse_hidden, was_used
 from surefoot.version_table import VersionTable
 
-_DIGEST = """encode(sha256(convert_to(
-    string_agg(revision || ' ' || checksum, ';' ORDER BY id), 'UTF8')), 'hex')"""
+_DIGEST = f"""encode(sha256(convert_to(
+    string_agg(revision || ' ' || left(checksum, {DIGITS}), ';' ORDER BY id), 'UTF8')), 'hex')"""
 # Without a downgrade all rows are in force, and the last row of each revision need not be found:
 # this statement is planned in a fifth of the time.
 _SHORT = f"""
@@ -120,7 +120,7 @@ def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> t
 
 def digest(checksums: Iterable[tuple[str, str]]) -> str:
     """One hash over revisions and their checksums, oldest first; SQL computes the same."""
-    listing = ";".join(f"{revision} {checksum}" for revision, checksum in checksums)
+    listing = ";".join(f"{revision} {checksum[:DIGITS]}" for revision, checksum in checksums)
     return hashlib.sha256(listing.encode()).hexdigest()
 
 

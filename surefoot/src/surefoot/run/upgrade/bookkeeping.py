@@ -30,6 +30,7 @@ class Bookkeeping:
         self._version_table = run.project.version_table
         self._ledger = Ledger(self._version_table)
         self._revisions: Sequence[Revision] = ()
+        self._by_id: dict[str, Revision] = {}
         # The ledger's rows in force when the run began, and whether it told of any revision.
         self._read: Sequence[Row] = ()
         # The revisions that are taken as they are; whether one has left rows about it in this run.
@@ -88,7 +89,7 @@ class Bookkeeping:
 
         On failure: LedgerEdited, NotAdopted, and the errors of `_agree`.
         """
-        self._revisions = revisions
+        self._revisions, self._by_id = revisions, {each.id: each for each in revisions}
         self._past = frozenset(revision.id for revision in revisions if revision.past)
         found = self.heads()
         if self._ledger.exists(self._connection):
@@ -236,7 +237,7 @@ class Bookkeeping:
 
         False, and nothing is written, where it is not `within` the transaction with that id.
         """
-        revision = next((r for r in self._revisions if r.id == identifier), None)
+        revision = self._by_id.get(identifier)
         return self._write(
             revision,
             identifier,
