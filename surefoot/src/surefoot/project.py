@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
-from configparser import ConfigParser, Error, SectionProxy
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, replace
 from importlib import import_module, resources
 from operator import attrgetter
@@ -63,17 +64,18 @@ class Project:
     def read(cls, ini: Path | str = DEFAULT_INI, **options: Any) -> Project:
         """The project of an ini file, read without Alembic: a service that starts does not load it.
 
+        The ini file may be missing, or lack what [tool.alembic] of a pyproject.toml beside it says.
+
         `options` are the fields that the file does not hold. On failure: ConfigurationInvalid.
         """
         path = Path(ini).absolute()
-        parser = ConfigParser({"here": path.parent.as_posix()})
         try:
-            with path.open(encoding="utf-8") as opened:
-                parser.read_file(opened)
-            folder = _placed(parser.get("alembic", "script_location"), path.parent)
-            given = parser["alembic"]
+            given = _configured(path)
+            folder = _placed(given["script_location"], path.parent)
             places = [_placed(each, path.parent) for each in _listed(given)]
-            recursive = given.get("recursive_version_locations") == "true"
+            recursive = given.get("recursive_version_locations") in (True, "true")
+        except KeyError:
+            raise ConfigurationInvalid(str(path), "it has no script_location") from None
         except (OSError, ValueError, ImportError, Error) as error:
             raise ConfigurationInvalid(str(path), str(error)) from None
         return cls(path.resolve(), folder, _locations(folder, places), recursive, **options)
@@ -170,12 +172,62 @@ class Project:
             raise ModelsNotImportable(f"{type(error).__name__}: {error}") from error
 
 
-def _listed(given: SectionProxy) -> Sequence[str]:
+def alembic_config(ini: Path | str, **options: Any) -> Config:
+    """Alembic's own configuration: an ini file with the pyproject.toml beside it, or one of them.
+
+    On failure: ConfigurationInvalid, where there is neither.
+    """
+    from alembic.config import Config  # noqa: PLC0415 - a service does without
+
+    beside = Path(ini).with_name("pyproject.toml")
+    if not Path(ini).is_file() and not read_tool(beside, "alembic"):
+        raise ConfigurationInvalid(str(ini), "there is no such file; name it with -c")
+    return Config(ini, toml_file=beside, **options)
+
+
+def read_tool(file: Path, tool: str) -> Mapping[str, Any]:
+    """The table of a tool in a pyproject.toml, empty without one. On failure: OSError, ValueError.
+
+    A file that does not name the tool is not parsed: Python 3.10 needs a package for that.
+    """
+    text = file.read_text("utf-8") if file.exists() else ""
+    if tool not in text:
+        return {}
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    tools = toml.loads(text).get("tool", {})
+    found = tools.get(tool, {}) if isinstance(tools, dict) else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"tool.{tool} is not a table")  # noqa: TRY004 - of the text
+    return found
+
+
+def _configured(ini: Path) -> Mapping[str, Any]:
+    """What an ini file says of [alembic], and else the pyproject.toml beside it.
+
+    On failure: OSError, ValueError, configparser.Error.
+    """
+    here = {"here": ini.parent.as_posix()}
+    found: dict[str, Any] = {}
+    for name, value in read_tool(ini.with_name("pyproject.toml"), "alembic").items():
+        found[name] = value % here if isinstance(value, str) else value
+        if name == "version_locations":
+            found[name] = [each % here for each in value]
+    if ini.exists() or not found:
+        parser = ConfigParser(here)
+        with ini.open(encoding="utf-8") as opened:
+            parser.read_file(opened)
+        found |= dict(parser["alembic"]) if parser.has_section("alembic") else {}
+    return found
+
+
+def _listed(given: Mapping[str, Any]) -> Sequence[str]:
     """The items of version_locations, divided as Alembic does. On failure: ValueError."""
     named, listed = given.get("path_separator"), given.get("version_locations")
     named = given.get("version_path_separator") if named is None else named
     if not listed:
         return ()
+    if isinstance(listed, list):
+        return listed
     if named is None:
         return _LEGACY_SEPARATOR.split(listed)
     if named not in _SEPARATORS:

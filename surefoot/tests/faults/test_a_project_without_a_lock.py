@@ -65,6 +65,16 @@ async def test_every_command_of_alembic_works(
     assert await watcher.fetchval(f"{checksums} WHERE outcome <> 'measured'") == [64]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["lint", "plan"])
+async def test_a_preview_works(
+    unlocked: Chain, launcher: Launcher, empty_database: Database, command: str
+) -> None:
+    """It judges the files as they are."""
+    done = await launcher.surefoot(unlocked, command, url=empty_database.url)
+    assert (done.code, "0 errors" in done.err + done.out) == (0, True), done.err
+
+
 async def test_no_revision_is_no_chain(
     chain: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

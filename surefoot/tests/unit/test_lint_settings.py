@@ -108,7 +108,9 @@ def test_what_is_not_known_is_refused(tmp_path: Path, text: str, said: str) -> N
     assert "\n" not in refused.value.message
 
 
-@pytest.mark.parametrize("text", ["tool = 1", "[tool]\nsurefoot = 1", "[tool.surefoot]\nlint = 1"])
+@pytest.mark.parametrize(
+    "text", ["tool.surefoot = 1", "[tool]\nsurefoot = 1", "[tool.surefoot]\nlint = 1"]
+)
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     """Nothing is read out of it."""
     with pytest.raises(UsageError, match=r"it is not a table|it cannot be read"):

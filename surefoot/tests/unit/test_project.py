@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from surefoot.chain.lockfile import write_lock
 from surefoot.errors import ConfigurationInvalid
-from surefoot.project import Project
+from surefoot.project import Project, alembic_config
 
 FILE = 'revision = "{0}"\ndown_revision = {1!r}\n\n\ndef upgrade():\n    pass\n'
 # The lines of an ini file, and the revisions that they lead to.
@@ -99,6 +99,52 @@ def test_a_project_has_the_revisions_that_alembic_loads(
     assert [revision.id for revision in project.revisions()] == loaded
     write_lock(project.lock, project.revisions())
     assert project.is_locked()
+
+
+TOML = 'script_location = "%(here)s/a"\n'
+# What pyproject.toml and the ini file say, and the revisions that they lead to.
+TABLES = {
+    "no ini file": (TOML, None, "0001"),
+    "folders": (f'{TOML}version_locations = ["a/versions", "%(here)s/more"]', "", "0001 0003"),
+    "nested folders": (f"{TOML}recursive_version_locations = true", "[logger]", "0001 0002"),
+    "both": (f"{TOML}version_locations = ['more']", "[alembic]\nscript_location = b", "0003"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:File .* loaded twice")
+@pytest.mark.parametrize(("table", "lines", "expected"), TABLES.values(), ids=TABLES)
+def test_pyproject_has_what_the_ini_file_does_not_say(
+    folder: Path, table: str, lines: str | None, expected: str
+) -> None:
+    """The table of Alembic in it."""
+    (folder / "pyproject.toml").write_text(f"[tool.alembic]\n{table}\n", "utf-8")
+    path = folder / "alembic.ini"
+    if lines is not None:
+        path.write_text(lines, "utf-8")
+    (folder / "b").mkdir()
+    config = alembic_config(path)
+    loaded = sorted(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+    assert loaded == expected.split()
+    project = Project.read(path)
+    assert project == Project.of(config)
+    assert [revision.id for revision in project.revisions()] == loaded
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("", "No such file"),
+        ("[tool.ruff]", "No such file"),
+        ("[tool.alembic]\nsourceless = true", "it has no script_location"),
+        ("[tool.alembic]\nscript_location = ", "Invalid value"),
+        ("tool.alembic = 1", "tool.alembic is not a table"),
+    ],
+)
+def test_a_project_without_a_location_is_an_error(tmp_path: Path, table: str, says: str) -> None:
+    """Also where pyproject.toml cannot be read."""
+    (tmp_path / "pyproject.toml").write_text(table, "utf-8")
+    with pytest.raises(ConfigurationInvalid, match=says):
+        Project.read(tmp_path / "alembic.ini")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

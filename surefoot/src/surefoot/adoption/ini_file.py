@@ -10,9 +10,8 @@ from pathlib import Path
 
 from alembic.config import Config
 
-from surefoot.compat.alembic import read_toml
 from surefoot.errors import ConfigurationInvalid
-from surefoot.project import DEFAULT_INI
+from surefoot.project import DEFAULT_INI, read_tool
 
 # Where it lies in a project, seen from the folder in which commands are typed; the second one is
 # Flask-Migrate's.
@@ -76,8 +75,8 @@ def _named_elsewhere(ini: Path) -> Mapping[str, str]:
     """The options that an ini file without a folder leaves to others, as it would have them."""
     if (ini.parent / "env.py").is_file():
         return {"script_location": "%(here)s"}  # `flask db` names the folder
-    toml, found = ini.parent / "pyproject.toml", dict[str, str]()
-    given = read_toml(toml).get("tool", {}).get("alembic", {}) if toml.is_file() else {}
+    found: dict[str, str] = {}
+    given = read_tool(ini.parent / "pyproject.toml", "alembic")
     for name in _SHARED:
         value = given.get(name)
         if isinstance(value, list) and len(value) > 1:

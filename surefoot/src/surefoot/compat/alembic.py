@@ -17,7 +17,6 @@ HeadMaintainer                  knows which rows of its table a step leaves, and
   ._update_version              `WRITES_NOTHING` the run writes them, in a message of its own.
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
-util.compat.tomllib             Alembic's own reader of pyproject.toml: Python 3.10 has none.
 ScriptDirectory.run_env         runs env.py from its file; `env_text` runs a text in its place. The
                                 method is public, to replace it is not.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
@@ -58,15 +57,6 @@ def command_name(config: Config) -> str | None:
         config.cmd_opts, "cmd", None
     )
     return command[0].__name__ if command else None
-
-
-def read_toml(path: Path) -> Mapping[str, Any]:
-    """The content of a TOML file. On failure: OSError, or ValueError where it is not TOML."""
-    from alembic.util.compat import tomllib  # noqa: PLC0415 - one command reads such a file
-
-    with path.open("rb") as opened:
-        found: Mapping[str, Any] = tomllib.load(opened)
-    return found
 
 
 def is_empty_name(error: BaseException) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
-from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL
@@ -33,7 +32,7 @@ from surefoot.errors import (
     TargetUnknown,
 )
 from surefoot.errors.names import setting
-from surefoot.project import DEFAULT_INI, Project, imported
+from surefoot.project import DEFAULT_INI, Project, alembic_config, imported
 from surefoot.run.events import Warned, ignore
 from surefoot.version_table import VersionTable
 
@@ -189,12 +188,10 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
     ConfigurationInvalid, EnvironmentMissing, and the errors of the library that env.py raises.
     """
     path = Path(ini)
-    if not path.is_file():
-        raise ConfigurationInvalid(str(ini), "there is no such file; name it with -c")
     found: list[Environment] = []
     where = str(ini)
     try:
-        config = Config(path, attributes={DESCRIBED: found})
+        config = alembic_config(path, attributes={DESCRIBED: found})
         script = ScriptDirectory.from_config(config)
         where = str(Path(script.dir) / "env.py")
         with EnvironmentContext(config, script):

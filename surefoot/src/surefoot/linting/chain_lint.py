@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from surefoot.chain.lockfile import check_lock
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
@@ -50,7 +49,7 @@ async def lint(
         print(linted.findings, linted.suppressed)
     """
     chain = project.revisions()
-    check_lock(project.lock, chain)
+    project.check_lock(chain)
     chosen = chosen_of(chain, revisions)
     if not chosen:
         return NOTHING

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, cast
 
-from surefoot.compat.alembic import read_toml
 from surefoot.errors import UsageError
 from surefoot.errors.names import command
+from surefoot.project import read_tool
 from surefoot.rules.findings import Finding, Level
 from surefoot.rules.gaps import UNSEEN
 from surefoot.rules.registry import RULES
@@ -50,7 +50,7 @@ class LintSettings:
         if not file.exists():
             return cls()
         try:
-            given = read_toml(file).get("tool", {}).get("surefoot", {}).get("lint", {})
+            given = read_tool(file, "surefoot").get("lint", {})
         except (OSError, ValueError, AttributeError) as error:
             _refuse(f"it cannot be read: {error}")
         if not isinstance(given, dict):

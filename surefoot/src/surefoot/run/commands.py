@@ -22,7 +22,7 @@ from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import EnvironmentMissing, NotFound, names
 from surefoot.ledger.table import Entry, Ledger, Row, applied
-from surefoot.project import Project
+from surefoot.project import Project, alembic_config
 from surefoot.run.events import Listen
 from surefoot.run.interruption import Interruption
 from surefoot.run.locks import mutex
@@ -158,7 +158,7 @@ async def _run(
     **attributes: Any,
 ) -> Report:
     compat.install()
-    config = Config(target.ini)
+    config = alembic_config(target.ini)
     named = revision if isinstance(revision, str) else names.arguments(revision)
     config.attributes.update(destination=named, limits=target.limits, **attributes)
     interruption = config.attributes["interruption"] = Interruption(target.engine.sync_engine)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from alembic.config import Config
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,7 +16,7 @@ from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, SurefootError, UsageError
 from surefoot.errors.names import command
-from surefoot.project import Project
+from surefoot.project import Project, alembic_config
 from surefoot.target import Target
 from surefoot.version_table import VersionTable
 
@@ -47,7 +46,8 @@ class ChainTests:
     @cached_property
     def project(self) -> Project:
         """The folder of the revisions, and revisions.lock."""
-        return Project.of(Config(self.ini), version_table=self.version_table, schemas=self.schemas)
+        config = alembic_config(self.ini)
+        return Project.of(config, version_table=self.version_table, schemas=self.schemas)
 
     def revisions(self) -> tuple[Revision, ...]:
         """The chain, in its order. On failure: RevisionsBroken."""

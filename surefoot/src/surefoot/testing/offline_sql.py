@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 from alembic import command
-from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from surefoot.catalog import Catalog, difference
@@ -16,6 +15,7 @@ from surefoot.connect.failures import describe
 from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError, UpgradeFailed
 from surefoot.errors.names import goal
+from surefoot.project import alembic_config
 from surefoot.quoting import statements
 from surefoot.run.commands import upgrade
 from surefoot.run.upgrade.diagnosis import reason_of
@@ -100,5 +100,5 @@ async def _run(tests: ChainTests, engine: AsyncEngine, asked: str) -> list[str]:
 def sql(tests: ChainTests, revisions: str) -> str:
     """The output of `alembic upgrade REVISIONS --sql`."""
     written = io.StringIO()
-    command.upgrade(Config(tests.ini, output_buffer=written), revisions, sql=True)
+    command.upgrade(alembic_config(tests.ini, output_buffer=written), revisions, sql=True)
     return written.getvalue()
