@@ -142,13 +142,22 @@ def push():
     current_app.extensions["migrate"] = SimpleNamespace(db=db, configure_args=given)
 """
 FLASK_CLI = """\
+import os
 from types import SimpleNamespace
 
 from flask import push
 
 
+def load_dotenv():
+    os.environ.setdefault("FLASK_APP", "shop:create_app")  # as in .flaskenv
+
+
 class ScriptInfo:
+    def __init__(self, app_import_path=None):
+        self.path = app_import_path
+
     def load_app(self):
+        assert self.path == "shop:create_app"
         return SimpleNamespace(app_context=lambda: SimpleNamespace(push=push))
 """
 
@@ -273,7 +282,11 @@ async def test_a_layout_is_adopted(layout: Layout, databases: Databases, tmp_pat
 
     done = layout.upgrade(folder, ours)
     assert done.code == 0, done.err
+    assert ("Running upgrade 1a -> 2b" in done.err) == (layout.template is not None)
     assert await catalog(ours, layout.schema) == await catalog(theirs, layout.schema)
+    if not layout.options or layout.options[0] != "-x":  # which the command has not
+        done = forks().start("surefoot", "drift", env={"DATABASE_URL": ours.url}, cwd=folder).wait()
+        assert (done.code, "INFO" in done.err) == (0, False), done.err
     assert await value(ours.url, f"SELECT count(*) FROM {layout.schema}.alembic_version_ledger")
 
     layout.point(folder, theirs.url)

@@ -394,7 +394,7 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
     )
     assert (found.is_of_flask, found.left) == (True, [])
     text = rewritten(found)
-    assert "    ScriptInfo().load_app().app_context().push()\n" in text
+    assert '    ScriptInfo(os.environ.get("FLASK_APP")).load_app().app_context().push()\n' in text
     assert text.endswith(
         "Environment(\n    metadata=M,\n    database=get_engine().url,\n    options={\n"
         '        "tag": TAG,\n'

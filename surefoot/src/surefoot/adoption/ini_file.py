@@ -11,11 +11,11 @@ from pathlib import Path
 from alembic.config import Config
 
 from surefoot.errors import ConfigurationInvalid
-from surefoot.project import DEFAULT_INI, read_tool
+from surefoot.project import read_tool
 
 # Where it lies in a project, seen from the folder in which commands are typed; the second one is
 # Flask-Migrate's.
-_PLACES = (DEFAULT_INI, f"migrations/{DEFAULT_INI}")
+_PLACES = ("alembic.ini", "migrations/alembic.ini")
 # The options of pyproject.toml that tell where revisions are.
 _SHARED = (
     "script_location", "prepend_sys_path", "version_locations", "recursive_version_locations",

@@ -20,11 +20,14 @@ _IMPORT = "from surefoot import Environment\n"
 _URL = "from sqlalchemy import make_url\n"
 # `flask db …` runs in the context of the application; `alembic` and `surefoot` do not.
 _FLASK = """\
-from flask import has_app_context
-from flask.cli import ScriptInfo
+import os
 
-if not has_app_context():  # FLASK_APP names the application
-    ScriptInfo().load_app().app_context().push()
+from flask import has_app_context
+from flask.cli import ScriptInfo, load_dotenv
+
+if not has_app_context():  # FLASK_APP, also one of .flaskenv, names the application
+    load_dotenv()
+    ScriptInfo(os.environ.get("FLASK_APP")).load_app().app_context().push()
 """
 _MODULES = {*sys.stdlib_module_names, "alembic", "sqlalchemy"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +53,7 @@ class Trial:
 @contextmanager
 def tried(candidate: Candidate, text: str) -> Iterator[Trial]:
     """The trial of a text for env.py; Alembic's commands run it as long as the block lasts."""
-    with env_text(candidate.env.path, text), _ini(candidate) as ini, _quiet():
+    with env_text(candidate.env.path, text), _ini(candidate) as ini:
         try:
             environment, project = load(ini)
             refuse(environment.options)
@@ -62,16 +61,6 @@ def tried(candidate: Candidate, text: str) -> Iterator[Trial]:
             yield Trial(candidate.project, failure=error)
         else:
             yield Trial(project, environment)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Alembic's log of each step: env.py configures logging."""
-    logging.disable(logging.INFO)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 @contextmanager

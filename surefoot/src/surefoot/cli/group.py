@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import os
 import re
 import shlex
@@ -19,6 +20,8 @@ from surefoot.errors import SurefootError, names
 
 PROGRAM = "surefoot"
 DEFAULT_INI = "alembic.ini"
+# Where Flask-Migrate has it, seen from the folder in which commands are typed.
+FLASK_INI = "migrations/alembic.ini"
 
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
@@ -116,7 +119,12 @@ def surefoot(context: click.Context, config: Path) -> None:
 
     Migrations are plain Alembic: `alembic upgrade head`.
     """
+    if config == Path(DEFAULT_INI) and not config.is_file() and Path(FLASK_INI).is_file():
+        config = Path(FLASK_INI)
     context.obj = config
+    # Without Alembic's log of each step on a scratch database, which env.py may have asked for.
+    logging.disable(logging.INFO)
+    context.call_on_close(lambda: logging.disable(logging.NOTSET))
 
 
 def main(

@@ -8,6 +8,7 @@ them.
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def synchronous(
     On failure: RunsNothing, where it returns a coroutine.
     """
 
+    @wraps(function)  # Alembic's log says `Running upgrade`, by its name
     def run(**options: Any) -> None:
         with function_of(revision):
             made = function(**options)
