@@ -57,6 +57,9 @@ class Project:
     schemas: Sequence[str] = ()
     # The kinds of object of which the models are the whole truth, such as "views".
     manages: Collection[str] = ()
+    # Tables that neither models nor revisions own, and the project's options for autogenerate.
+    exclude: Collection[str] = ()
+    filters: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     # MetaData, or import strings that lead to it: "shop.models:metadata".
     metadata: Sequence[MetaData | str] = field(default=(), repr=False)
 

@@ -18,7 +18,7 @@ import pytest
 from harness.commands import run_alembic
 from harness.databases import Database, Databases, engine, execute, value
 from harness.forks import Result, forks
-from harness.projects import ASYNC_ENV, FILES, INI, adopt, content, project
+from harness.projects import ASYNC_ENV, FILES, FIRST, INI, adopt, content, project
 from harness.server import LIBRARY
 from surefoot.catalog import Catalog, snapshot
 
@@ -50,6 +50,16 @@ def online():
 online()
 '''
 TENANT = 'tenant = context.get_x_argument(as_dictionary=True).get("schema", "public")'
+# A table that revisions make, and that neither the models nor autogenerate are about.
+FILTERED = {
+    "migrations/env.py": ASYNC_ENV.replace(
+        "target_metadata=metadata",
+        "target_metadata=metadata, include_object=lambda _, name, *rest: name != 'places'",
+    ),
+    "migrations/versions/1a_orders.py": FIRST.replace(
+        "def upgrade():", "def upgrade():\n    op.execute('CREATE TABLE places (id int)')"
+    ),
+}
 SET_TENANT = """connection.execute(text('SET search_path TO "%s"' % tenant))
         connection.commit()
         connection.dialect.default_schema_name = tenant"""
@@ -231,6 +241,7 @@ LAYOUTS = {
         },
         options=("-c", "migrations/alembic.ini"),
     ),
+    "a filter": Layout(FILTERED, is_plain=True),
     "psycopg2 from the environment": Layout(by_hand()),
     "a schema of its own": Layout(by_hand(SET_SHOP), schema="shop"),
     "tenants": Layout(by_hand(SET_TENANT, TENANT), schema="acme", options=("-x", "schema=acme")),

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 
+from surefoot.autogenerate.filters import Filters
 from surefoot.catalog import Catalog, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.models import models_catalog
@@ -116,8 +119,21 @@ def _catalog(connection: Connection, privileges: bool, project: Project) -> Cata
 def of_metadata(
     connection: Connection, metadata: Sequence[MetaData], project: Project, head: Catalog
 ) -> tuple[Deviation, ...]:
-    """The deviations of the models from the catalog of a scratch database at head."""
+    """The deviations of the models from the catalog of a scratch database at head.
+
+    The project's filters for autogenerate decide here, too.
+    """
     schema = [*project.schemas, "public"][0]
-    found, _ = models_catalog(connection, metadata, schema, database=head)
+    tables = [table for each in metadata for table in each.tables.values() if table.schema is None]
+    context = AutogenContext(MigrationContext.configure(connection), autogenerate=False)
+    filters = Filters(context, project.filters, {table.name: table for table in tables})
+    known = {*project.exclude, *project.version_table.relations}
+    gone = {*project.exclude, *filters.tables(known)} if project.filters else project.exclude
+    if gone:
+        names = project.version_table
+        head = snapshot(connection, project.schemas, exclude=gone, version_table=names)
+    found, _ = models_catalog(connection, metadata, schema, exclude=gone, database=head)
+    if project.filters:
+        found = filters.applied(found, head)
     given = with_unclaimed(found, head, project.manages)[0].declarable()
     return deviations(given, head.declarable())

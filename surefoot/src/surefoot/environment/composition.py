@@ -51,14 +51,21 @@ def applied(environment: Environment, ours: Callable[..., None]) -> tuple[Callab
     return (*to_list(_heard(environment).get("on_version_apply"), []), ours)
 
 
+def filters(environment: Environment) -> Mapping[str, Any]:
+    """The options of the project that decide what is compared."""
+    given = {name: each for name, each in _heard(environment).items() if name in _COMPARES}
+    for name in _FILTERS:
+        asked = [each for each in (given.get(name), getattr(environment, name)) if each]
+        if asked:
+            given[name] = _all(asked)
+    return given
+
+
 def compared(environment: Environment, project: Project) -> dict[str, Any]:
     """The options for the commands that compare models with a database."""
     ours = configure_options(environment.exclude, project.version_table, project.manages)
-    given = {name: each for name, each in _heard(environment).items() if name in _COMPARES}
-    asked = {
-        name: [each for each in (given.pop(name, None), getattr(environment, name)) if each]
-        for name in _FILTERS
-    }
+    given = {**project.filters}
+    asked = {name: [given.pop(name)] if name in given else [] for name in _FILTERS}
     if project.schemas:
         # Alembic calls the schema that new objects get None.
         named = (None, *project.schemas)

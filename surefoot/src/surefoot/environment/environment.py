@@ -125,11 +125,18 @@ class Environment:
         """The project of the configuration that Alembic runs with."""
         several = isinstance(self.metadata, Sequence) and not isinstance(self.metadata, str)
         metadata: Any = self.metadata if several else (self.metadata,)
+        filters: Mapping[str, Any] = {}
+        if self.options or self.include_name or self.include_object:
+            from surefoot.environment.composition import filters as of  # noqa: PLC0415 - rare
+
+            filters = of(self)
         return Project.of(
             config or context.config,
             version_table=VersionTable(self.version_table, self.version_table_schema),
             schemas=tuple(self.schemas),
             manages=tuple(self.manages),
+            exclude=tuple(self.exclude),
+            filters=filters,
             metadata=tuple(each for each in metadata if each is not None),
         )
 
