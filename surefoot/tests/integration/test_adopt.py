@@ -385,3 +385,24 @@ def test_two_people_may_write_at_once(tmp_path: Path) -> None:
         assert found.code == 0, found.err
     assert "nothing to do: the project is adopted" in adopt(tmp_path).err
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
+
+
+async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Path) -> None:
+    """By the line for the template in docs/adopting.md; a new column is `expand`."""
+    database = await databases.empty()
+    layout = LAYOUTS["sync template"]
+    folder = layout.write(tmp_path, database.url)
+    assert adopt(folder, "--write", url=database.url).code == 0
+    assert layout.upgrade(folder, database).code == 0
+    page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
+    line = page.partition("```mako")[2].partition("```")[0].strip()
+    replace(folder / "migrations" / "script.py.mako", r"(?=\n\n\ndef upgrade)", f"\n{line}")
+    replace(
+        folder / "app" / "models.py",
+        r"primary_key=True\)",
+        'primary_key=True), sa.Column("age", sa.Integer)',
+    )
+    done = run_alembic("revision", "--autogenerate", "-m", "age", url=database.url, cwd=folder)
+    assert done.code == 0, done.err
+    (made,) = (folder / "migrations" / "versions").glob("*_age.py")
+    assert '\nphase = "expand"\n' in made.read_text("utf-8")
