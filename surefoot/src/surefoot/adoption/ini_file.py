@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +10,16 @@ from pathlib import Path
 from alembic.config import Config
 
 from surefoot.errors import ConfigurationInvalid
-from surefoot.project import read_tool
+from surefoot.project import alembic_config
 
 # Where it lies in a project, seen from the folder in which commands are typed; the second one is
 # Flask-Migrate's.
 _PLACES = ("alembic.ini", "migrations/alembic.ini")
-# The options of pyproject.toml that tell where revisions are.
-_SHARED = (
-    "script_location", "prepend_sys_path", "version_locations", "recursive_version_locations",
-    "path_separator",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class IniFile:
-    """The file, and the options that it lacks: Flask-Migrate or pyproject.toml has them."""
+    """The file, and the option that it lacks: Flask-Migrate names the folder by itself."""
 
     path: Path
     text: str
@@ -38,11 +32,11 @@ class IniFile:
         parser = configparser.RawConfigParser()
         try:
             parser.read_string(text, str(path))
-            is_complete = parser.has_option("alembic", "script_location")
-            added = {} if is_complete else _named_elsewhere(path)
-        except (configparser.Error, ValueError) as error:
+            is_named = parser.has_option("alembic", "script_location")
+        except configparser.Error as error:
             raise ConfigurationInvalid(str(path), " ".join(str(error).split())) from None
-        return cls(path, text, added)
+        is_of_flask = not is_named and (path.parent / "env.py").is_file()
+        return cls(path, text, {"script_location": "%(here)s"} if is_of_flask else {})
 
     @property
     def new_text(self) -> str:
@@ -52,7 +46,7 @@ class IniFile:
 
     def config(self) -> Config:
         """Alembic's configuration, with all options."""
-        config = Config(self.path)
+        config = alembic_config(self.path)
         for name, value in self.added.items():
             config.set_main_option(name, value)
         return config
@@ -69,22 +63,6 @@ def found_ini(path: Path) -> Path:
     raise ConfigurationInvalid(
         str(path), reason if path.is_dir() else "there is no such file or folder"
     )
-
-
-def _named_elsewhere(ini: Path) -> Mapping[str, str]:
-    """The options that an ini file without a folder leaves to others, as it would have them."""
-    if (ini.parent / "env.py").is_file():
-        return {"script_location": "%(here)s"}  # `flask db` names the folder
-    found: dict[str, str] = {}
-    given = read_tool(ini.parent / "pyproject.toml", "alembic")
-    for name in _SHARED:
-        value = given.get(name)
-        if isinstance(value, list) and len(value) > 1:
-            found["path_separator"] = "os"
-        if value is not None:
-            values = value if isinstance(value, list) else [value]
-            found[name] = os.pathsep.join(map(str, values)).replace("True", "true")
-    return found
 
 
 def text_of(path: Path) -> str:
