@@ -403,6 +403,23 @@ def test_a_file_of_flask_migrate_brings_the_context_of_its_application() -> None
     )
 
 
+def test_options_that_a_function_is_given_are_no_options_of_the_module() -> None:
+    """Its caller has them; and a lock of the version table is Surefoot's own."""
+    found = read(
+        "from alembic import context\nfrom db import engine\n"
+        "def run(connection, **given):\n"
+        "    context.configure(connection=connection, target_metadata=M, **given)\n"
+        "    connection.execute(text('LOCK TABLE alembic_version'))\n"
+        "    context.run_migrations()\n"
+        "with engine.connect() as connection:\n    run(connection)\n"
+    )
+    assert [each.where for each in found.left] == [
+        "give it to Environment; given is known in a run only"
+    ]
+    assert [each.line for each in found.replaced] == [5]
+    assert found.spread == []
+
+
 def test_a_file_that_is_not_python_is_refused() -> None:
     """With its line."""
     with pytest.raises(ConfigurationInvalid, match=r"^env\.py:2 cannot be used: it is not Python"):

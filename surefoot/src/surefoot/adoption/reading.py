@@ -116,7 +116,7 @@ class _Reader:
                     self._parts.remark(each, statements.DECORATOR)
                 if self._runs(statement):
                     of = statement.args
-                    given = [*of.posonlyargs, *of.args, *of.kwonlyargs]
+                    given = [each for each in ast.walk(of) if isinstance(each, ast.arg)]
                     self._visit(statement.body, Scope(scope, {arg.arg: [] for arg in given}))
                 else:
                     scope.helpers[statement.name] = statement

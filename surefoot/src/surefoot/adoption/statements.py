@@ -68,6 +68,7 @@ _PLACES = (
     ("CREATE EXTENSION", "create the extension in a revision"),
     ("TIMEOUT", None),
     ("ADVISORY", None),
+    ("LOCK TABLE", None),
     ("PRAGMA", ""),
 )  # fmt: skip
 _SEARCH_PATH = re.compile(
