@@ -108,7 +108,7 @@ async def _inside(
     scanned = {oid for oid, n in await session.fetch(SCANS) if n > scans.get(oid, 0)}
     after = {row["oid"]: row for row in await session.fetch(TABLES)}
     names = {oid: row["name"] for oid, row in before.items() if oid in there}
-    made = {row["name"] for row in after.values()}
+    made = {row["name"] for row in after.values() if row["kind"] != "S"}
     # Who asks for a table that was dropped, and is made again, waits too.
     again = {oid: name for oid, name in there.items() if oid not in before and name in made}
     return Measured(

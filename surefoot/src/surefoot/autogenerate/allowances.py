@@ -13,8 +13,8 @@ from surefoot.rules.suppressions import comment
 
 # Rules about the design of a schema.
 _DESIGN = frozenset({
-    "avoid-char-column", "avoid-domain-with-constraint", "avoid-json-column",
-    "avoid-length-limit", "avoid-narrowing-a-sequence", "avoid-serial-key",
+    "avoid-char-column", "avoid-disabling-autovacuum", "avoid-domain-with-constraint",
+    "avoid-json-column", "avoid-length-limit", "avoid-narrowing-a-sequence", "avoid-serial-key",
     "avoid-small-integer-key", "avoid-timestamp-without-time-zone", "require-index-for-foreign-key",
 })  # fmt: skip
 _WINDOW = "check the size of the table, and run this while nobody uses it"

@@ -40,6 +40,8 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
         tables = set() if key is None else set(_locked(part.action, key, comparison))
         broken = bool(held and tables - held - made)
         broken |= bool(held and key and not leaves and _works(part.action, key, comparison))
+        # Its readers wait for the end, and it is filled meanwhile.
+        broken |= not leaves and key in away and _is_filled(key)
         if broken and not away:
             revisions.append([])
             made, held, broken = set(), set(), False
@@ -60,6 +62,10 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
                 held.discard(key.name)
         held -= made
     return [each for each in revisions if each]
+
+
+def _is_filled(key: Key | None) -> bool:
+    return key is not None and key.kind == "materialized view"
 
 
 def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:

@@ -14,7 +14,8 @@ from surefoot.ledger.table import DIGITS, TELLING, Ledger, Row, applied, refuse_
 from surefoot.version_table import VersionTable
 
 _DIGEST = f"""encode(sha256(convert_to(
-    string_agg(revision || ' ' || left(checksum, {DIGITS}), ';' ORDER BY id), 'UTF8')), 'hex')"""
+    string_agg(revision || ' ' || left(checksum::text, {DIGITS}), ';' ORDER BY id),
+    'UTF8')), 'hex')"""
 # Without a downgrade all rows are in force, and the last row of each revision need not be found:
 # this statement is planned in a fifth of the time.
 _SHORT = f"""

@@ -112,7 +112,7 @@ TELLING = ("applied", "adopted", "stamped", "accepted")
 DIGITS = 16  # so much of each checksum is in the hash over all of them
 _DIGEST = f"""(
     SELECT encode(sha256(convert_to(coalesce(string_agg(
-        revision || ' ' || left(checksum, {DIGITS}), ';' ORDER BY revision COLLATE "C"), ''),
+        revision || ' ' || left(checksum::text, {DIGITS}), ';' ORDER BY revision COLLATE "C"), ''),
         'UTF8')), 'hex')
     FROM (SELECT DISTINCT ON (revision) revision, checksum, direction FROM {{table}}
           WHERE outcome IN {TELLING} ORDER BY revision, id DESC) rows
