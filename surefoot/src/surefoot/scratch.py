@@ -25,10 +25,14 @@ from surefoot.errors import ClusterChanged, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 
+# A row that is visible while its transaction is in progress is of this one, or of its savepoint;
+# other sessions set roles of the same server meanwhile.
+UNCOMMITTED = """CASE WHEN age(xmin) <= age(pg_current_xact_id_if_assigned()::xid)
+    THEN pg_xact_status((((pg_current_xact_id_if_assigned()::text::bigint >> 32) << 32)
+         + xmin::text::bigint)::text::xid8) = 'in progress' END"""
 # The shared catalogs that the transaction writes: most are locked until its end, whatever the SQL
 # looked like. Settings of the scratch database itself go with it; dependencies follow from others.
-# A row that is visible while its transaction is in progress is of this one, or of its savepoint.
-_WRITTEN = """
+_WRITTEN = f"""
 SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r'
 WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0
   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
@@ -36,9 +40,7 @@ WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0
 UNION SELECT 'pg_db_role_setting' FROM pg_db_role_setting
 WHERE setdatabase <> (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (xmin = pg_current_xact_id_if_assigned()::xid
-       OR setdatabase = 0 AND CASE WHEN age(xmin) <= age(pg_current_xact_id_if_assigned()::xid)
-          THEN pg_xact_status((((pg_current_xact_id_if_assigned()::text::bigint >> 32) << 32)
-               + xmin::text::bigint)::text::xid8) = 'in progress' END)
+       OR setdatabase = 0 AND {UNCOMMITTED})
 UNION SELECT 'pg_tablespace' FROM pg_tablespace
 WHERE xmin = pg_current_xact_id_if_assigned()::xid
 UNION SELECT 'pg_database' FROM pg_database

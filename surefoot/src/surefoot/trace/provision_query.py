@@ -6,6 +6,7 @@ Those of extensions, and those that PostgreSQL made for another object, come and
 from functools import partial
 
 from surefoot.quoting import label_sql
+from surefoot.scratch import UNCOMMITTED
 
 # The last oid of a system object. Each catalog has thousands of them, and a filter by schema would
 # read them all. Not 16384, the first oid of a user's object: PostgreSQL would take it in a plan for
@@ -118,8 +119,9 @@ UNION ALL SELECT 'publication', p.oid, pubname, 0,
 UNION ALL SELECT CASE setdatabase WHEN 0 THEN 'settings' ELSE 'settings here' END, setrole,
     concat_ws(' in ', NULLIF(setrole, 0)::regrole, datname), 0,
     json_build_object('set', to_json(setconfig))
-    FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase
-    WHERE setdatabase = 0 OR datname = current_database()
+    FROM (SELECT *, {UNCOMMITTED} AS is_ours FROM pg_db_role_setting) s
+    LEFT JOIN pg_database d ON d.oid = setdatabase
+    WHERE datname = current_database() OR setdatabase = 0 AND is_ours
 UNION ALL SELECT 'default privileges', d.oid, concat_ws(' ', defaclrole::regrole, defaclobjtype,
         NULLIF(defaclnamespace, 0)::regnamespace), 0,
     json_build_object('rights', {rights("defaclacl", "'r'", "0")}, 'usual',
