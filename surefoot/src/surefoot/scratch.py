@@ -48,7 +48,7 @@ WHERE xmin = pg_current_xact_id_if_assigned()::xid AND datname <> current_databa
 UNION SELECT 'pg_subscription' FROM pg_subscription
 WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY 1
-"""
+"""  # noqa: S608 - both parts are constants
 
 # Objects that databases share, and the settings of this database and of the role in it.
 _OF_THE_SERVER = """
