@@ -131,3 +131,19 @@ async def test_branches_are_tried_and_compared_on_the_scratch_database(
     assert compared.code == 0, compared.err
     planned = await launcher.surefoot(branches, "plan", url=url)
     assert (planned.code, "4" in planned.out) == (0, True), planned.err
+
+
+@pytest.mark.parametrize("gone", ["2", "4"])
+async def test_a_merge_that_takes_a_row_of_a_branch_away_is_undone(
+    branches: Chain, launcher: Launcher, empty_database: Database, gone: str
+) -> None:
+    """Each row that it replaces has to be there, whichever of them."""
+    merge = branches.path("5")
+    delete = f"op.execute(\"DELETE FROM alembic_version WHERE version_num = '{gone}'\")"
+    text = merge.read_text("utf-8").replace("op.execute('CREATE TABLE t5 ()')", delete)
+    merge.write_text(text, "utf-8")
+    branches.lock()
+    done = await launcher.alembic(branches, "upgrade", "head", url=empty_database.url)
+    assert (done.code, "alembic_version is not at 2, 4 any more" in done.err) == (4, True), done.err
+    rows = "SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"
+    assert await value(empty_database.url, rows) == "2 4"

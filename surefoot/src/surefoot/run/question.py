@@ -26,7 +26,7 @@ def ask(connection: Connection, *statements: str) -> str | None:
 
 
 def send(connection: Connection, *statements: str) -> int:
-    """Send statements in the open transaction; the number of rows that the last has changed."""
+    """Send statements in the open transaction. Returns the row count of the last one."""
     if _joins(connection.connection.driver_connection):
         statements = ("; ".join(statements) + AS_ONE,)
     return [connection.exec_driver_sql(each).rowcount for each in statements][-1]

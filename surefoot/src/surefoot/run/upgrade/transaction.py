@@ -1,11 +1,10 @@
 """RevisionTransaction supervises the transaction of the running revision.
 
 It listens to SQLAlchemy's events. Each statement is counted, the observer hears of it, and
-LockTimeout bounds its wait.
-Refused are a commit before the revision's own rows are written, a rollback, a second connection,
-and any statement next to a step that runs outside the transaction. A statement that shows by its
-first word that it ends the transaction is not sent. For all others the server is asked, by the id
-of the transaction, whether it is still the one that began.
+LockTimeout bounds its wait. Refused are a commit before the revision's own rows are written, a
+rollback, a second connection, and any statement next to a step that runs outside the transaction. A
+statement that shows by its first word that it ends the transaction is not sent. For all others the
+server is asked, by the id of the transaction, whether it is still the one that began.
 """
 
 import asyncio
@@ -182,19 +181,20 @@ class RevisionTransaction:
                     renew_transaction(ctx)
                 # The rows that follow are one transaction; nobody compares its id.
                 self._identity, self._rolled_back, self._left = None, False, False
-        changed = 1
-        if not (self._rolled_back or self._is_left()):
-            self._run.observer.statement_begins(self.lock_timeout.bound_s)
-            changed = self._restore_settings(*rows)
-            self._run.observer.statement_ends()
-        return changed == 1
+        if self._rolled_back or self._is_left():
+            return True
+        self._run.observer.statement_begins(self.lock_timeout.bound_s)
+        is_written = self._restore_settings(*rows)
+        self._run.observer.statement_ends()
+        return is_written
 
-    def _restore_settings(self, *rows: str) -> int:
+    def _restore_settings(self, *rows: str) -> bool:
         restored = self._run.settings.restored(but_counts=self._run.limits.production)
         self.lock_timeout.reset()
         timeout = self.lock_timeout.setting("short", is_local=True) if rows else ()
+        messages = ((*restored, *timeout, *rows[:1]), *((row,) for row in rows[1:]))
         with self.unobserved():
-            return send(self._connection, *restored, *timeout, *rows)
+            return all(send(self._connection, *each) == 1 for each in messages) or not rows
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
