@@ -205,7 +205,7 @@ def read_tool(file: Path, tool: str) -> Mapping[str, Any]:
 
 
 def _configured(ini: Path) -> Mapping[str, Any]:
-    """What an ini file says of [alembic], and else the pyproject.toml beside it.
+    """The options of [alembic]: those of the ini file, then of the pyproject.toml beside it.
 
     On failure: OSError, ValueError, configparser.Error.
     """

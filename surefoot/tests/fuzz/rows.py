@@ -130,7 +130,7 @@ def kept(connection: Connection) -> Mapping[str, Sequence[Mapping[str, object]]]
 
 
 def fill(connection: Connection) -> int:
-    """What releases do between revisions: nulls get values, columns beside others their values.
+    """Fill nulls, and the new columns of a swap, as a release does between two revisions.
 
     Returns how many rows have changed.
     """

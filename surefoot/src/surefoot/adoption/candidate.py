@@ -6,7 +6,6 @@ import configparser
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
 from surefoot.adoption.env_file import EnvFile
@@ -36,9 +35,8 @@ class Candidate:
         """
         found = IniFile.read(ini)
         try:
-            config = found.config()
-            project = Project.of(config)
-            path = Path(ScriptDirectory.from_config(config).dir, "env.py").resolve()
+            project = Project.of(found.config())
+            path = (project.folder / "env.py").resolve()
         except (CommandError, configparser.Error, ImportError, ValueError) as error:
             raise ConfigurationInvalid(str(ini), " ".join(str(error).split())) from None
         for folder in project.locations:

@@ -4,7 +4,6 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
 
 from surefoot.chain.revisions import Revision
 from surefoot.errors import CommitsByItself
@@ -52,7 +51,7 @@ def lapses(revisions: Sequence[Revision]) -> tuple[Finding, ...]:
         source = revision.path.read_text("utf-8")
         unit = TracedRevision(revision.id, revision.path, revision.phase, source=source)
         found += examine(unit, _READ, _ANY_MAJOR)
-    return tuple(sorted(found, key=partial(_rank)))
+    return tuple(sorted(found, key=_rank))
 
 
 def by_rule(found: Collection[Finding]) -> Sequence[tuple[str, int]]:

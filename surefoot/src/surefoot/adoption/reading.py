@@ -28,7 +28,7 @@ _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def read_env(path: Path, text: str) -> EnvFile:
-    """What the file does. On failure: ConfigurationInvalid, where it is not Python."""
+    """Read the text of an env.py. On failure: ConfigurationInvalid, where it is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:

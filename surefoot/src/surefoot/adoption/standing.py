@@ -31,7 +31,7 @@ SELECT current_user::text AS "user", to_regclass(:table) IS NOT NULL AS versione
 
 @dataclass(frozen=True)
 class Standing:
-    """What the version table and the ledger of a database say; or why they cannot be read."""
+    """The content of the version table and the ledger; or the error that reading them gave."""
 
     database: str
     # Where it is: empty for a database without a revision.

@@ -201,7 +201,7 @@ def _names(
 
 
 def _likeness(item: SchemaObject) -> object:
-    """What two constraints of a table, or two sequences of a column, have in common."""
+    """Equal for two constraints of a table, or two sequences of a column, that differ by name."""
     if isinstance(item, Constraint):
         return item.table, item.definition
     return item.owned_by if isinstance(item, Sequence) else None
