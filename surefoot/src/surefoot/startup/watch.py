@@ -49,6 +49,8 @@ SILENT_AFTER_S = 1.1
 # Comparing the whole schema takes about ten milliseconds, and is not urgent unless somebody asks.
 COMPARE_EVERY_S = 60.0
 FRESH_S = 1.0
+# Of a busy server it takes no more than this share of the time.
+COMPARE_SHARE = 0.1
 # The comparison locks every table as a reader. It must give up before deadlock_timeout where a
 # migration holds one table and waits for another.
 _SHORT_LOCKS = text("SET LOCAL lock_timeout = '100ms'")
@@ -88,6 +90,9 @@ class Watch:
         self._wanted = asyncio.Event()
         self._compared = asyncio.Event()
         self._compared_s: float | None = None
+        self._fresh_s = FRESH_S
+        # The revisions of the database that was compared.
+        self._compared_at: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -116,8 +121,11 @@ class Watch:
         return verdict
 
     async def compared(self, wait_s: float) -> None:
-        """Wait, at most for `wait_s`, until `agrees` is no older than a second."""
-        if self._compared_s is None or time.monotonic() - self._compared_s < FRESH_S:
+        """Wait, at most for `wait_s`, until `agrees` is no older than a second.
+
+        Where a comparison takes long, it may be older: ten times as old as a comparison is long.
+        """
+        if self._compared_s is None or time.monotonic() - self._compared_s < self._fresh_s:
             return
         self._compared.clear()
         self._wanted.set()
@@ -201,11 +209,14 @@ class Watch:
             await asyncio.gather(asked, return_exceptions=True)
 
     async def _compare(self) -> None:
-        """Compare the schema with the lock at each change of the verdict and every minute."""
+        """Compare the schema with the lock at each change of the revision and every minute."""
         while True:
             self._wanted.clear()
+            self._compared_at = self._verdict.current if self._verdict else None
+            began_s = time.monotonic()
             self.agrees = await self._agrees()
             self._compared_s = time.monotonic()
+            self._fresh_s = max(FRESH_S, (self._compared_s - began_s) / COMPARE_SHARE)
             self._compared.set()
             with anyio.move_on_after(COMPARE_EVERY_S):
                 await self._wanted.wait()
@@ -248,7 +259,10 @@ class Watch:
             logger.info("ready: %s", verdict)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-        self._wanted.set()
+        # A server with too much to do answers late. It would never catch up if each answer that
+        # comes again led to a comparison.
+        if verdict.state != "unreachable" and verdict.current != self._compared_at:
+            self._wanted.set()
 
 
 def _said(verdict: Verdict) -> tuple[object, ...]:
