@@ -60,6 +60,22 @@ async def test_the_attempt_after_the_blocker_has_gone_succeeds(
     ) == (failing + 1)
 
 
+async def test_each_attempt_begins_with_the_module_as_it_is_loaded(
+    blocked: Chain, launcher: Launcher, empty_database: Database, blocker: asyncpg.Connection
+) -> None:
+    """A MetaData beside the function has no table of the attempt before."""
+    file = blocked.path("0002")
+    code = file.read_text("utf-8").replace("\n\ndef up", "metadata = sa.MetaData()\n\n\ndef up")
+    table = "sa.Table('of_the_attempt', metadata, sa.Column('n'))\n    op.execute('INS"
+    file.write_text(code.replace("op.execute('INS", table), "utf-8")
+    blocked.lock()
+    run = await launcher.start(blocked, "upgrade", "head", url=empty_database.url)
+    await run.says("attempt 2 in")
+    await blocker.execute("ROLLBACK")
+    result = await run.end(timeout_s=20)
+    assert result.code == 0, result.err
+
+
 @pytest.mark.slow
 async def test_autovacuum_gives_way(
     chain: Chain, launcher: Launcher, private_server: PrivateServer

@@ -14,13 +14,13 @@ from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.differences import drift
-from surefoot.differences.fingerprints import fingerprinted
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
 from surefoot.testing import ChainTests
 from surefoot.testing.round_trip import walk_round_trip
+from surefoot.trace.fingerprints import fingerprinted
 from surefoot.version_table import VersionTable
 
 ENV = """

@@ -14,13 +14,13 @@ from surefoot.chain.lockfile import read_lock, write_lock
 from surefoot.chain.revisions import Revision, heads, read_revisions, with_past
 from surefoot.cli import output
 from surefoot.connect.database import Database as Access
-from surefoot.differences.fingerprints import fingerprinted, lacking
 from surefoot.linting import lint
 from surefoot.project import Project
 from surefoot.run.events import RevisionDone
 from surefoot.run.report import AppliedRevision
 from surefoot.scratch import copied, scratch_and_server
 from surefoot.target import Target
+from surefoot.trace.fingerprints import fingerprinted, lacking
 
 # Ends the process that runs it with that signal, the first time.
 ENDS = """

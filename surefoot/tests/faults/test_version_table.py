@@ -8,10 +8,10 @@ import pytest
 from harness.databases import Database, Databases, agreement, engine
 from harness.runs import Chain, Launcher
 from surefoot.chain.revisions import read_revisions
-from surefoot.differences.fingerprints import fingerprinted
 from surefoot.project import Project
 from surefoot.startup.check import Build, check
 from surefoot.target import Target
+from surefoot.trace.fingerprints import fingerprinted
 from surefoot.trace.trace import trace
 from surefoot.version_table import VersionTable
 

@@ -13,7 +13,6 @@ from hazards.cases import HERE
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
 from surefoot.connect.limits import Limits
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.linting.lint import lint
 from surefoot.remedies.planned import with_temporary_names
 from surefoot.remedies.rewriting import rewritten
@@ -21,6 +20,7 @@ from surefoot.remedies.steps import CERTAIN, object_of, safe_form, without
 from surefoot.rules.findings import finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
+from surefoot.trace.fingerprints import catalog_of
 
 QUICK = {"require-not-valid-foreign-key"}
 EACH = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import io
 from pathlib import Path
@@ -22,8 +23,10 @@ from surefoot.compat.alembic import (
     command_name,
     create_version_table_once,
     env_text,
+    files_read_once,
     install,
     rows_after,
+    unused,
 )
 
 
@@ -129,3 +132,40 @@ def test_a_text_runs_in_place_of_env_py(tmp_path: Path) -> None:
         assert config.attributes["is"] == ("env_py", str(tmp_path / "env.py"))
         with pytest.raises(RuntimeError, match="the file"):
             script.run_env()
+
+
+LOADED = """\
+import builtins
+
+builtins.loaded = getattr(builtins, "loaded", 0) + 1
+revision, down_revision = "0001", None
+seen = []
+
+
+def upgrade():
+    seen.append(1)
+    assert len(seen) == 1
+"""
+
+
+def test_the_commands_of_a_block_read_the_files_once(tmp_path: Path) -> None:
+    """Each of them has modules that did not run, and after the block the files are read again."""
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "0001_step.py").write_text(LOADED, "utf-8")
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n", "utf-8")
+    install()
+
+    def loads() -> int:
+        """How often the file was loaded for this command, which runs it."""
+        before = getattr(builtins, "loaded", 0)
+        script = ScriptDirectory.from_config(Config(tmp_path / "alembic.ini"))
+        (step,) = script._upgrade_revs("head", "base")
+        unused(step)()
+        return int(getattr(builtins, "loaded", 0)) - before
+
+    with files_read_once():
+        assert [loads(), loads(), loads()] == [1, 1, 1]  # the second and third are of `unused`
+        script = ScriptDirectory.from_config(Config(tmp_path / "alembic.ini"))
+        assert script is ScriptDirectory.from_config(Config(tmp_path / "alembic.ini"))
+    assert script is not ScriptDirectory.from_config(Config(tmp_path / "alembic.ini"))
+    assert loads() == 1

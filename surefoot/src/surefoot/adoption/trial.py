@@ -14,7 +14,6 @@ from surefoot.compat.alembic import env_text
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.differences.detection import of_metadata
-from surefoot.differences.fingerprints import catalog_of, fingerprinted
 from surefoot.differences.model import Deviation
 from surefoot.environment.environment import Environment, load
 from surefoot.environment.options import refuse
@@ -23,6 +22,7 @@ from surefoot.project import Project
 from surefoot.run.events import Listen
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.trace.fingerprints import catalog_of, fingerprinted
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from surefoot.cli.project import on_target
 from surefoot.connect.database import Database
 from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.connect.limits import Limits
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import SurefootError, UsageError
 from surefoot.ledger.glance import read
 from surefoot.linting.history import released
@@ -33,6 +32,7 @@ from surefoot.rules.repository import in_repository
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.trace.fingerprints import catalog_of
 from surefoot.trace.statement import Statement
 
 _BETWEEN = "its safe form needs a decision, or a deployment between its steps"

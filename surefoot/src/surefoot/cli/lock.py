@@ -10,15 +10,16 @@ from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_kno
 from surefoot.chain.revisions import Revision, heads, with_past
 from surefoot.cli import output
 from surefoot.cli.project import database, project
+from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.differences.fingerprints import fingerprinted, lacking
 from surefoot.errors import RevisionsBroken, names
 from surefoot.linting.lint import portions, with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import copied, scratch_and_server
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
+from surefoot.trace.fingerprints import fingerprinted, lacking
 
 
 @click.command(name="lock")
@@ -61,7 +62,8 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
         revisions = found.revisions()  # from now on there is a lock, without a baseline
     if lacking(revisions) or portions(revisions):
         # The runner compares files and lock, so the checksums are written before it runs.
-        asyncio.run(_complete(found, database(), revisions))
+        with files_read_once():
+            asyncio.run(_complete(found, database(), revisions))
         former, revisions = revisions, with_known(found.revisions(), read_lock(lock))
         changed = write_lock(lock, revisions) or changed
         changed = changed or [r.line() for r in revisions] != [r.line() for r in former]

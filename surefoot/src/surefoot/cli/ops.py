@@ -12,13 +12,13 @@ from surefoot.cli.project import database, on_target, project
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.differences import deviations, listing
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import names
 from surefoot.project import Project
 from surefoot.run import commands as upgrade
 from surefoot.run.commands import accept_checksum
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.trace.fingerprints import catalog_of
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
 

@@ -17,6 +17,10 @@ HeadMaintainer                  knows which rows of its table a step leaves, and
   ._update_version              `WRITES_NOTHING` the run writes them, in a message of its own.
 script.revision                 asserts that a name is not empty (`upgrade ""`) and raises nothing
                                 public. Its other assertions are about itself.
+util.load_python_file           loads a revision as Alembic does. `unused` loads one again whose
+                                function ran before; nothing public does.
+ScriptDirectory.from_config     reads the revision files. It is public, to replace it is not;
+                                `files_read_once` keeps one for several commands.
 ScriptDirectory.run_env         runs env.py from its file; `env_text` runs a text in its place. The
                                 method is public, to replace it is not.
 Config.cmd_opts.cmd             the function that the command line chose. `cmd_opts` is public, its
@@ -29,13 +33,16 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from alembic.runtime import migration
-from alembic.runtime.migration import HeadMaintainer
+from alembic.runtime.migration import HeadMaintainer, StampStep
 from alembic.script import ScriptDirectory, revision
+from alembic.util import load_python_file
 from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy.schema import CreateTable
 
@@ -48,6 +55,13 @@ WRITES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 # The objects that `op` or `context` mean, the newest last: calls may be nested.
 _Meanings = tuple[Any, ...]
 _ALEMBICS_LEAVE = ModuleClsProxy._remove_proxy
+_ALEMBICS_FROM_CONFIG: Callable[..., ScriptDirectory] = ScriptDirectory.from_config.__func__  # type: ignore[attr-defined]
+# By the ini file, those that were read in the block of `files_read_once`.
+_directories: ContextVar[dict[str | PathLike[str], ScriptDirectory] | None] = ContextVar(
+    "script directories", default=None
+)
+# The modules of revisions whose function ran.
+_ran: WeakSet[ModuleType] = WeakSet()
 _meanings: dict[type[Any], ContextVar[_Meanings]] = {}
 
 
@@ -110,12 +124,50 @@ def rows_after(
         yield tuple(sorted(rows.heads))
 
 
+def unused(step: RevisionStep | StampStep) -> Callable[..., Any]:
+    """The function of a step, of a module whose functions did not run before.
+
+    A revision that is tried again must not meet what the attempt before left in the names of its
+    module: a table in a MetaData, an item in a list.
+    """
+    function: Callable[..., Any] = step.migration_fn
+    if isinstance(step, StampStep):
+        return function
+    script = step.revision
+    if script.module in _ran:
+        path = Path(script.path)
+        script.module = load_python_file(path.parent, path.name)
+        function = script.module.upgrade if step.is_upgrade else script.module.downgrade
+    _ran.add(script.module)
+    return function
+
+
 def _maintainer(ctx: MigrationContext, heads: Iterable[str]) -> HeadMaintainer:
     return (_Rows if WRITES_NOTHING.items() <= ctx.opts.items() else HeadMaintainer)(ctx, heads)
 
 
+@contextmanager
+def files_read_once() -> Iterator[None]:
+    """Let the Alembic commands of the block read the files of a project once, not each of them."""
+    token = _directories.set({})
+    try:
+        yield
+    finally:
+        _directories.reset(token)
+
+
+def _from_config(cls: type[ScriptDirectory], config: Config) -> ScriptDirectory:
+    known = _directories.get()
+    if known is None or config.config_file_name is None:
+        return _ALEMBICS_FROM_CONFIG(cls, config)
+    if config.config_file_name not in known:
+        known[config.config_file_name] = _ALEMBICS_FROM_CONFIG(cls, config)
+    return known[config.config_file_name]
+
+
 def install() -> None:
     """Let runs of this process overlap, and write the rows of the version table, from here on."""
+    ScriptDirectory.from_config = classmethod(_from_config)  # type: ignore[assignment,method-assign]
     migration.HeadMaintainer = _maintainer  # type: ignore[assignment,misc]
     ModuleClsProxy._install_proxy = _enter  # type: ignore[assignment,method-assign]
     ModuleClsProxy._remove_proxy = _leave  # type: ignore[assignment,method-assign]

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.errors import SurefootError
@@ -56,7 +57,7 @@ async def lint(
     wanted = [revision.id for revision in chosen]
     try:
         async with scratch_and_server(database, project, major=major) as (engine, server):
-            with explained(engine.url):
+            with explained(engine.url), files_read_once():
                 target = Target.of(engine, project)
                 if prepare is not None:
                     await prepare(target)

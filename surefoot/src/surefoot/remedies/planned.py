@@ -12,7 +12,6 @@ from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted
 from surefoot.project import Project
@@ -22,6 +21,7 @@ from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
 from surefoot.scratch import scratch
 from surefoot.target import Target
+from surefoot.trace.fingerprints import catalog_of
 
 # Two catalogs are read for each; older revisions are hardly edited any more.
 MOST_REVISIONS = 20

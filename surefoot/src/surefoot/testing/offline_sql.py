@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import heads
 from surefoot.connect.failures import describe
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import OfflineDiffers, OfflineImpossible, SurefootError, UpgradeFailed
 from surefoot.errors.names import goal
 from surefoot.project import alembic_config
@@ -21,6 +20,7 @@ from surefoot.run.commands import upgrade
 from surefoot.run.upgrade.diagnosis import reason_of
 from surefoot.target import Scratch
 from surefoot.testing.chain_tests import ChainTests, Walk
+from surefoot.trace.fingerprints import catalog_of
 
 
 @dataclass

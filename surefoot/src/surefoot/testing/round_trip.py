@@ -7,12 +7,12 @@ from surefoot.catalog import Catalog, difference
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision
-from surefoot.differences.fingerprints import catalog_of
 from surefoot.errors import RoundTripDiffers, SurefootError
 from surefoot.run.commands import downgrade, upgrade
 from surefoot.target import Scratch, Target
 from surefoot.testing.chain_tests import ChainTests, Walk
 from surefoot.testing.conventions import path_of
+from surefoot.trace.fingerprints import catalog_of
 
 
 @dataclass

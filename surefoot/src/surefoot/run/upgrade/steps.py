@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event
 
-from surefoot.compat.alembic import rows_after
+from surefoot.compat.alembic import rows_after, unused
 from surefoot.errors import CommandUnknown, DatabaseAhead
 from surefoot.ledger.glance import ids
 from surefoot.run.guards.scripts import refuse_unread, synchronous
@@ -92,7 +92,7 @@ def recorded(
         recorder.begin(tuple(heads) or recorder.before, plan)
         for step, about in zip(planned, plan, strict=True):
             done = migration.function_done
-            step.migration_fn = synchronous(about.revision, step.migration_fn, done)
+            step.migration_fn = synchronous(about.revision, unused(step), done)
             migration.revision_starts(about)
             yield step
             migration.revision_done()
