@@ -4,6 +4,7 @@
 
     plain              `alembic upgrade head` of Alembic's stock async template, from base
     baseline at head   `surefoot lock` where nothing is known, and the baseline is the newest
+    baseline before it the same, and the newest is judged
     no baseline        the same without one: every revision is traced, judged and fingerprinted
     one new file       `surefoot lock` where all but the newest are known
     nothing new        `surefoot lock` where all are known
@@ -209,9 +210,10 @@ def main() -> int:
             each.write(bodies(given.revisions))
         lock = project.versions.parent / "revisions.lock"
         unknown = read_revisions(project.versions)
-        at_head = with_past(unknown, [unknown[-1].id])
+        at_head, at_former = (with_past(unknown, [each.id]) for each in (unknown[-1], unknown[-2]))
         cases = (
             Case("baseline at head", LOCK, lambda: write_lock(lock, at_head)),
+            Case("baseline before it", LOCK, lambda: write_lock(lock, at_former), None, 1),
             Case("one new file after a baseline", LOCK, lambda: forget_newest(lock)),
             Case("nothing new", LOCK),
             Case("no baseline", LOCK, lambda: write_lock(lock, unknown), None, 1),
@@ -255,14 +257,8 @@ def measure(case: Case, plain: Project, project: Project, running: Running, roun
 
 def forget_newest(lock: Path) -> None:
     """Take what is known of the newest revision out of revisions.lock."""
-    *lines, newest = lock.read_text("utf-8").splitlines()
-    kept = [
-        line.replace(newest.split()[0], lines[-1].split()[0])
-        if line.startswith("baseline")
-        else line
-        for line in lines
-    ]
-    lock.write_text("\n".join(kept) + "\n", "utf-8")
+    *lines, _newest = lock.read_text("utf-8").splitlines()
+    lock.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
