@@ -175,3 +175,14 @@ async def test_a_revision_that_fails_names_the_command_that_ran_it(
     done = await launcher.surefoot(chain, "lock", url=empty_database.url)
     assert done.code == 4, done.err
     assert done.err.endswith("  help: correct the cause, then `surefoot lock` again\n"), done.err
+
+
+async def test_a_revision_that_ends_the_process_has_failed(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """SystemExit(0) would tell a deployment that the revision was applied."""
+    chain.add("import sys\nsys.exit(0)", lock=False)
+    chain.lock()
+    done = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert done.code == 4, done.err
+    assert "it ends the process, by SystemExit(0)" in done.err

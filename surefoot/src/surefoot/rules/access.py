@@ -22,9 +22,13 @@ _RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
 def _defaults(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Columns that got a value by themselves, and are required or empty without one now."""
     for its in left:
+        if its.noun == "type" and its.lost("default") and its.now and its.now["required"]:
+            yield at(its, what="fail where they leave out a column of it that is required")
         if its.noun != "column" or its.now is None:
             continue
-        now = its.now
+        now, parts = its.now, its.statement.of("detached")
+        if any(effect.name == its.effect.relation for effect in parts):
+            continue  # a partition has the identity of its parent
         if now["default"] or now["identity"] or now["generated"]:
             continue
         old = its.former or its.effect.facts["former"]
@@ -59,8 +63,14 @@ def _rows(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             on = its.gained("secured") or (its.now["secured"] and its.gained("forced"))
             if its.lost("secured"):
                 yield at(its, what="row level security no longer hides rows of")
+            elif its.now["secured"] and its.lost("forced"):
+                yield at(its, what="row level security no longer hides rows from the owner of")
             elif on and not _lets_in([*its.now["policies"], *filter(None, new)]):
                 yield at(its, what="no policy lets everybody read and write every row of")
+        elif its.noun == "view" and its.lost("invoker"):
+            yield at(its, what="row level security of its caller no longer hides rows of")
+        elif its.noun == "materialized view" and its.lost("populated"):
+            yield at(its, what="until it is refreshed nobody can read")
         elif its.noun == "policy":
             old, now = its.former, its.now
             if not (now or old or {})["secured"]:
@@ -88,7 +98,7 @@ def _hidden(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_rows)(unit)
     kinds = ("detached", "attached", "partition_created") if unit.phase != "contract" else ()
     for statement, effect in unit.effects(*kinds):
-        if effect.facts["kind"] == "r":
+        if effect.facts["kind"] == "r" or effect.kind == "detached":
             gives = "no longer gives" if effect.kind == "detached" else "gives"
             yield Hit.of(statement, effect, what=f"{effect.name} {gives} its rows to")
 

@@ -63,6 +63,19 @@ def differences(unit: TracedRevision) -> list[Difference]:
     return [each for each in found.values() if each.former != each.now and not each.renamed]
 
 
+# Nouns that queries, subscribers or sessions name, and no other effect is about.
+_NAMED = frozenset({
+    "collation", "operator", "publication", "server", "text search configuration",
+    "text search dictionary",
+})  # fmt: skip
+
+
+def renamed_by(statement: Statement) -> Iterator[tuple[str, str]]:
+    """The old and the new name of the objects without a table that it renames or moves."""
+    its = [e for e in statement.of(PROVISION) if e.facts["renamed"] and e.facts["noun"] in _NAMED]
+    return zip((e.name for e in its[::2]), (e.name for e in its[1::2]), strict=True)
+
+
 def losing(tell: Callable[[TracedRevision, list[Difference]], Iterator[Hit]]) -> Detector:
     """The detector of losses, which a contract revision is for."""
 

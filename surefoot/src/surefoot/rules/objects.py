@@ -17,7 +17,8 @@ _NOT_NULL = re.compile(r"CHECK \(\(\S+ IS NOT NULL\)\)(?: NOT VALID)?")
 # The kinds of objects that a release may name. Others are used only by their table.
 _DROPPED = frozenset({
     "function", "procedure", "aggregate", "type", "extension", "schema", "sequence", "operator",
-    "collation", "cast", "trigger", "event trigger", "rule", "foreign key",
+    "collation", "cast", "trigger", "event trigger", "rule", "foreign key", "server",
+    "text search configuration", "text search dictionary", "user mapping",
 })  # fmt: skip
 
 
@@ -28,6 +29,10 @@ def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, done="disabled")
         elif "trigger" in its.noun and its.changed("when"):
             yield at(its, done="changed, and runs for other rows or events")
+        elif its.now and "does" in its.now and its.changed("does"):
+            yield at(its, done="changed, and finds other words or rows than before")
+        elif its.noun == "extension" and its.now and its.changed("schema"):
+            yield at(its, done=f"moved to the schema {its.now['schema']}")
         elif its.noun == "constraint" and its.now is not None:
             yield at(its, done="no longer checked")
         elif its.noun == "foreign key" and its.now is not None and _had_other(unit, its):
@@ -75,6 +80,8 @@ def _replaces(new: Difference, old: Difference) -> bool:
 def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     """Functions that give another result for the same call."""
     for its in left:
+        if its.noun == "cast" and its.gained("implicit"):
+            yield at(its, what="is implicit, so a call of a function or an operator may fit twice")
         if its.now is None or "arguments" not in its.now:
             continue
         if its.gained("ambiguous") and not (its.former and its.former["names"] == its.now["names"]):
@@ -86,6 +93,8 @@ def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what=f"returns {its.now['result']}, and not {its.former['result']}")
         elif its.changed("names") and any(old not in ("", new) for old, new in names):
             yield at(its, what="has arguments of other names")
+        elif its.changed("computes"):
+            yield at(its, what="computes another result")
         elif its.gained("strict"):
             yield at(its, what="returns null where an argument is null")
         elif its.lost("definer"):
@@ -107,43 +116,8 @@ def _types(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what="sorts its values in another order")
         elif its.now["base"] != its.former["base"]:
             yield at(its, what=f"is {its.now['base']}, and not {its.former['base']}")
-        elif (its.now["attributes"] or [])[: len(parts)] != parts:
-            yield at(its, what="has other attributes")
-
-
-def _refusals(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
-    """Triggers and rules that refuse or divert what the running release writes."""
-    for its in left:
-        if its.noun == "trigger" and its.gained("refuses") and its.now and its.now["enabled"]:
-            yield at(its, what="raises an error, or drops the row, for some of the writes")
-        elif its.noun == "rule" and its.gained("instead"):
-            yield at(its, what="runs instead of the writes")
-        elif its.noun == "view" and its.former and its.now:
-            if its.former["accepts"] & ~its.now["accepts"]:
-                yield at(its, what="is not updatable any more, and refuses the writes")
-        elif its.noun == "event trigger" and its.gained("enabled"):
-            yield at(its, what="runs for, and may refuse, schema changes and temporary tables")
-
-
-def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
-    """Changes that subscribers do not receive any more, or that fail on the publisher."""
-    for its in left:
-        if its.noun == "table" and its.former and its.now:
-            if its.now["replica"] not in (its.former["replica"], "f"):
-                yield at(its, what="has another replica identity")
-        elif its.noun == "publication" and its.former:
-            if its.now is None:
-                yield at(its, what="is dropped")
-            elif gone := [
-                t for t in its.former["tables"] or () if t not in (its.now["tables"] or ())
-            ]:
-                yield at(its, what=f"has no table {', '.join(gone)}")
-            elif limited := set(its.now["limited"]) - set(its.former["limited"]):
-                yield at(its, what=f"leaves out rows or columns of {', '.join(sorted(limited))}")
-            elif set(its.former["schemas"]) - set(its.now["schemas"]):
-                yield at(its, what="has fewer schemas")
-            elif set(its.former["published"]) - set(its.now["published"]):
-                yield at(its, what="publishes fewer kinds of changes")
+        elif (its.now["attributes"] or []) != parts:
+            yield at(its, what="has other attributes, so a row of the former ones does not fit")
 
 
 def _keys(unit: TracedRevision) -> Iterator[Hit]:
@@ -216,7 +190,7 @@ RULES = (
     Rule(
         id="avoid-dropping-an-object",
         title="A function, type, trigger, sequence, extension, schema or cascading foreign key "
-        "dropped, or a trigger or a foreign key changed",
+        "dropped, or a trigger, a foreign key or a foreign server changed",
         consequence="the {noun} {name} is {done}; the running release fails, or works otherwise, "
         "where it relies on it",
         help="deploy a release that does not use it, then drop it in a contract revision; DROP … "
@@ -227,7 +201,7 @@ RULES = (
     ),
     Rule(
         id="avoid-changing-a-function",
-        title="A function that gives another result for the same call",
+        title="A function or a cast that gives another result for the same call",
         consequence="{noun} {name} {what}; the running release expects the former",
         help="create a function of another name, and drop the old one in a contract revision",
         rewrite="# CREATE FUNCTION … under another name; then in a contract revision:\n"
@@ -266,25 +240,6 @@ RULES = (
         page="ddl-constraints",
         detect=_checks,
         level="warning",
-    ),
-    Rule(
-        id="avoid-refusing-writes",
-        title="A trigger, rule or view that refuses rows, or a trigger on schema changes",
-        consequence="{noun} {name} {what} of the running release",
-        help="deploy a release that no longer writes such rows, then create it in a contract "
-        "revision",
-        rewrite='phase = "contract"',
-        page="sql-createtrigger",
-        detect=losing(_refusals),
-    ),
-    Rule(
-        id="avoid-changing-replication",
-        title="A publication dropped or reduced, or another replica identity",
-        consequence="the {noun} {name} {what}; subscribers miss changes, or UPDATE and DELETE fail",
-        help="change the subscribers first, then this in a contract revision",
-        rewrite='phase = "contract"',
-        page="logical-replication-publication",
-        detect=losing(_replication),
     ),
     Rule(
         id="avoid-long-identifier",

@@ -10,8 +10,10 @@ from surefoot.rules import (
     objects,
     relations,
     rights,
+    server,
     source,
     transactions,
+    writes,
 )
 from surefoot.rules.findings import Rule
 
@@ -22,8 +24,10 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Indexes": indexes.RULES,
     "Tables, partitions and types": relations.RULES,
     "Objects of the running release": objects.RULES,
+    "Writes of the running release": writes.RULES,
     "Rights, rows and values of the running release": (*rights.RULES, *access.RULES),
     "Transactions and rows": transactions.RULES,
+    "The server": server.RULES,
     "What was not run": gaps.RULES,
     "Design": design.RULES,
     "The file": source.RULES,

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 
 from surefoot.operations.enums import BLOCK_TAG
 from surefoot.operations.lock_class import without_comments
+from surefoot.rules.difference import renamed_by
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out, on, stopped_by
 from surefoot.trace.effects import Effect
 from surefoot.trace.lock_modes import EXCLUSIVE, blocked, blocks_writers
@@ -16,12 +17,6 @@ NAMED = "rpvmfSc"
 REWRITING = ("column_retyped", "column_added", "column_recomputed", "persistence_changed")
 # At the beginning, or in a block.
 _LOCKS = re.compile(r"(?:^|[;'$]|\bBEGIN)\s*LOCK\s+(?=\w)", re.IGNORECASE)
-_CATALOG = re.compile(
-    r"\b(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO|MERGE\s+INTO)\s+(?:ONLY\s+)?"
-    r"(?:pg_catalog\s*\.\s*)?(pg_\w+)",
-    re.IGNORECASE,
-)
-_TEXT = re.compile(r"'(?:[^']|'')*'")
 TABLES = {"r": "table", "p": "table", "v": "view", "m": "materialized view"}
 
 
@@ -42,6 +37,7 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
             for effect in statement.of("schema_renamed", "type_renamed", "routine_renamed")
             if effect.kind != "type_renamed" or effect.facts["to"] not in replaced
         ]
+        renames += [(what, to, ()) for what, to in renamed_by(statement)]
         for what, to, columns in renames:
             if not any(_gives(later, what, columns) for later in unit.statements[number:]):
                 yield Hit.at(statement, what=what, to=to, end="one of them fails")
@@ -142,12 +138,6 @@ def _locks_a_table(unit: TracedRevision) -> Iterator[Hit]:
                     yield Hit.at(statement, table=table, mode=mode, blocks=blocked(mode))
 
 
-def _writes_the_catalog(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        if match := _CATALOG.search(_TEXT.sub("", without_comments(statement.sql))):
-            yield Hit.at(statement, catalog=match[1].lower())
-
-
 def _refreshed(statement: Statement, effect: Effect) -> bool:
     return effect.facts["kind"] == "m" and locks_out(statement, effect)
 
@@ -162,16 +152,6 @@ RULES = (
         page="sql-lock",
         detect=_locks_a_table,
         level="warning",
-    ),
-    Rule(
-        id="avoid-changing-the-catalog",
-        title="A system catalog changed by hand",
-        consequence="{catalog} is changed without the locks and checks of a statement; what the "
-        "catalogs say may be wrong after it",
-        help="use the statement that makes the change",
-        rewrite="# ALTER …",
-        page="catalogs",
-        detect=_writes_the_catalog,
     ),
     Rule(
         id="avoid-renaming",

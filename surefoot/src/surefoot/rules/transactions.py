@@ -15,8 +15,8 @@ LONGEST_S = 10
 # Sample rows are few: what takes longer, and writes fewer rows, waits and does not work.
 WAIT_S = 0.5
 FEW_ROWS = 1000
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+SETS = re.compile(r"\s*(?:(?:RE)?SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
 # Of the lock timeout require-lock-timeout decides.
 _SETS_SESSION = re.compile(
     r"(?:^|[;'$]|\bBEGIN)\s*SET\s+(?:SESSION\s+)?(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b|SESSION\b|lock_timeout\b)"
@@ -25,12 +25,6 @@ _SETS_SESSION = re.compile(
 )
 
 _RESTORED = "the environment restores it"
-# Settings that switch a check off: the value that does not, and the effect of the others.
-_CHECKS = {
-    "session_replication_role": ("origin", "foreign keys are not checked, no triggers run"),
-    "check_function_bodies": ("on", "functions are created without a look at their bodies"),
-    "track_counts": ("on", "changed rows are not counted, which the guard of data relies on"),
-}
 
 
 def _timeout(unit: TracedRevision) -> Iterator[Hit]:
@@ -42,9 +36,9 @@ def _timeout(unit: TracedRevision) -> Iterator[Hit]:
         if unbounded and changed and lock_class(statement.sql) == "short":
             yield Hit.at(statement, value=f"{now_ms / 1000:g} s" if now_ms else "none")
             continue
-        sql = _COMMENT.sub(" ", statement.sql)
+        sql = COMMENT.sub(" ", statement.sql)
         # A function or a block sets it, and its end restores it.
-        if "lock_timeout" in sql.lower() and not _SETS.match(sql):
+        if "lock_timeout" in sql.lower() and not SETS.match(sql):
             yield Hit.at(statement, value="set by the statement itself")
 
 
@@ -96,7 +90,7 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
     for number, statement in enumerate(unit.statements):
         names = set(statement.outlives)
         # The scratch server may have that value already.
-        if (match := _SETS_SESSION.search(_COMMENT.sub(" ", statement.sql))) and not statement.sets:
+        if (match := _SETS_SESSION.search(COMMENT.sub(" ", statement.sql))) and not statement.sets:
             later = " ".join(each.sql for each in unit.statements[number + 1 :])
             names |= {match[1].lower()} - set(re.findall(r"\w+", later.lower()))
         others = sorted(name for name in names if " " in name)
@@ -108,24 +102,6 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
         for name in others:
             how = "hides the other of its name" if "table" in name else "keeps others waiting"
             yield Hit.at(statement, what=f"{name} {how} after the revision, until the session ends")
-
-
-def _switches_off(unit: TracedRevision) -> Iterator[Hit]:
-    for statement in unit.statements:
-        text = statement.sql.lower()
-        for name, (safe, effect) in _CHECKS.items():
-            value = statement.sets.get(name, safe)
-            sql = _COMMENT.sub(" ", text) if name in text else ""
-            within = rf"\bset(?:_config)?[\s('\"]+(?:local\s+|session\s+)?{name}\b"
-            # A function or a block sets it, and its end restores it.
-            if not _SETS.match(sql) and re.search(within, sql):
-                value = "set by the statement itself"
-            if value not in ("", safe):
-                yield Hit.at(statement, name=name, value=value, effect=effect)
-
-
-def _unlocks(unit: TracedRevision) -> Iterator[Hit]:
-    return (Hit.at(statement) for statement in unit.statements if statement.unlocks)
 
 
 def _two_tables(unit: TracedRevision) -> Iterator[Hit]:
@@ -219,26 +195,6 @@ RULES = (
         page="sql-set",
         detect=_outlives,
         level="warning",
-    ),
-    Rule(
-        id="avoid-switching-checks-off",
-        title="Checks of the server switched off",
-        consequence="{name} is {value}: {effect}",
-        help="let the server check; where rows have to come in another order, make the foreign "
-        "keys deferrable",
-        rewrite='op.execute("SET CONSTRAINTS ALL DEFERRED")',
-        page="runtime-config-client",
-        detect=_switches_off,
-    ),
-    Rule(
-        id="avoid-advisory-unlock",
-        title="An advisory lock of the run released",
-        consequence="the run holds an advisory lock so that no other one starts; the statement "
-        "releases it",
-        help="release locks of your own by their numbers",
-        rewrite='op.execute("SELECT pg_advisory_unlock(42)")  # the number of the lock',
-        page="explicit-locking",
-        detect=_unlocks,
     ),
     Rule(
         id="avoid-locking-two-tables",

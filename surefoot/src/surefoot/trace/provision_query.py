@@ -38,6 +38,21 @@ _PUBLISHED = (
     f"{_label('relname')} FROM pg_publication_rel JOIN pg_class ON pg_class.oid = prrelid "
     "JOIN pg_namespace ON pg_namespace.oid = relnamespace"
 )
+# Published tables whose UPDATE or DELETE fails: their replica identity is no key, or it has none of
+# the columns of a row filter, or a list of columns leaves a part of it out.
+_REFUSING = f"""SELECT {_label("relname")} FROM pg_class c JOIN pg_namespace n
+        ON n.oid = relnamespace
+    LEFT JOIN pg_publication_rel r ON prpubid = p.oid AND prrelid = c.oid
+    LEFT JOIN LATERAL (SELECT indkey::smallint[] AS key FROM pg_index WHERE indrelid = c.oid
+        AND CASE relreplident WHEN 'd' THEN indisprimary ELSE indisreplident END) AS i ON true
+    WHERE (pubupdate OR pubdelete) AND relkind IN ('r', 'p') AND relpersistence = 'p'
+    AND c.oid > {LAST_OF_SERVER} AND nspname <> 'information_schema' AND (r.oid IS NOT NULL
+        OR puballtables OR relnamespace IN (SELECT pnnspid FROM pg_publication_namespace
+            WHERE pnpubid = p.oid))
+    AND relreplident <> 'f' AND (key IS NULL OR NOT key <@ coalesce(prattrs::smallint[], key)
+        OR EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_publication_rel'::regclass
+            AND prqual IS NOT NULL AND objid = r.oid AND refobjsubid > 0
+            AND refobjsubid <> ALL (key)))"""  # noqa: S608 - constants
 _OF_DEFAULTS = "CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END"
 # A call that leaves the defaults out may mean either.
 _AMBIGUOUS = """EXISTS (SELECT FROM pg_proc o, greatest(p.pronargs - p.pronargdefaults,
@@ -54,10 +69,13 @@ SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
     json_build_object('result', pg_get_function_result(p.oid), 'strict', proisstrict,
         'definer', prosecdef, 'called', {_label("proname")}, 'arguments', proargtypes::oid[],
         'optional', pronargdefaults, 'names', proargnames, 'ambiguous', {_AMBIGUOUS}, 'rights',
-        {rights("proacl", "'f'", "proowner")}) AS terms
+        {rights("proacl", "'f'", "proowner")}, 'computes', (SELECT md5(to_jsonb(a)::text)
+            FROM pg_aggregate a WHERE prokind = 'a' AND aggfnoid = p.oid)) AS terms
     FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
 UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     json_build_object('base', CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END,
+        'default', typdefault, 'required', typnotnull OR EXISTS (SELECT FROM pg_attribute
+            WHERE typtype = 'd' AND atttypid = t.oid AND attnotnull AND NOT atthasdef),
         'labels', (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum
             WHERE enumtypid = t.oid),
         'attributes', (SELECT json_agg(attname || ' ' || format_type(atttypid, atttypmod))
@@ -87,14 +105,16 @@ UNION ALL SELECT 'policy', p.oid, polname, polrelid,
     FROM pg_policy p JOIN pg_class c ON c.oid = polrelid
 UNION ALL SELECT 'rule', w.oid, rulename, ev_class,
     json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type,
-        'enabled', ev_enabled IN ('O', 'A'))
+        'conflicts', relkind <> 'v' AND ev_type IN ('2', '3'), 'enabled', ev_enabled IN ('O', 'A'))
     FROM pg_rewrite w JOIN pg_class c ON c.oid = ev_class
     WHERE w.oid > {LAST_OF_SERVER} AND rulename <> '_RETURN'
 UNION ALL SELECT 'foreign key', oid, conname, conrelid,
     json_build_object('deletes', confdeltype, 'updates', confupdtype)
     FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND oid > {LAST_OF_SERVER}
     AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
-UNION ALL SELECT 'extension', oid, extname, 0, '{{}}' FROM pg_extension WHERE oid > {LAST_OF_SERVER}
+UNION ALL SELECT 'extension', oid, extname, 0,
+    json_build_object('schema', extnamespace::regnamespace::text) FROM pg_extension
+    WHERE oid > {LAST_OF_SERVER}
 UNION ALL SELECT 'schema', n.oid, n.nspname, 0,
     json_build_object('rights', {rights("nspacl", "'n'", "nspowner")})
     FROM pg_namespace n JOIN spaces ON spaces.oid = n.oid
@@ -105,8 +125,22 @@ UNION ALL SELECT 'collation', c.oid, {_label("collname")}, 0, '{{}}'
     FROM pg_collation c JOIN spaces ON spaces.oid = collnamespace
     WHERE {_own("pg_collation", "c.oid")}
 UNION ALL SELECT 'cast', oid, format_type(castsource, NULL) || ' as '
-        || format_type(casttarget, NULL), 0, '{{}}'
+        || format_type(casttarget, NULL), 0, json_build_object('implicit', castcontext = 'i')
     FROM pg_cast WHERE {_own("pg_cast", "pg_cast.oid")}
+UNION ALL SELECT 'text search configuration', c.oid, {_label("cfgname")}, 0,
+    json_build_object('does', (SELECT md5(json_agg(m ORDER BY maptokentype, mapseqno)::text)
+        FROM pg_ts_config_map m WHERE mapcfg = c.oid))
+    FROM pg_ts_config c JOIN spaces ON spaces.oid = cfgnamespace
+    WHERE {_own("pg_ts_config", "c.oid")}
+UNION ALL SELECT 'text search dictionary', d.oid, {_label("dictname")}, 0,
+    json_build_object('does', dictinitoption)
+    FROM pg_ts_dict d JOIN spaces ON spaces.oid = dictnamespace WHERE {_own("pg_ts_dict", "d.oid")}
+UNION ALL SELECT 'server', oid, srvname, 0, json_build_object('does', md5(srvoptions::text))
+    FROM pg_foreign_server
+UNION ALL SELECT 'user mapping', umid, usename || ' on ' || srvname, 0,
+    json_build_object('does', md5(umoptions::text)) FROM pg_user_mappings
+UNION ALL SELECT 'foreign table', ftrelid, '', ftrelid,
+    json_build_object('does', md5(ftoptions::text)) FROM pg_foreign_table
 UNION ALL SELECT 'publication', p.oid, pubname, 0,
     json_build_object('tables', ARRAY(SELECT {_PUBLISHED} WHERE prpubid = p.oid),
         'limited', ARRAY(SELECT {_PUBLISHED}
@@ -115,7 +149,7 @@ UNION ALL SELECT 'publication', p.oid, pubname, 0,
             WHERE pnpubid = p.oid), 'all', puballtables, 'published',
         array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update'
         END, CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END],
-        NULL)) FROM pg_publication p
+        NULL), 'refusing', ARRAY({_REFUSING})) FROM pg_publication p
 UNION ALL SELECT CASE setdatabase WHEN 0 THEN 'settings' ELSE 'settings here' END, setrole,
     concat_ws(' in ', NULLIF(setrole, 0)::regrole, datname), 0,
     json_build_object('set', to_json(setconfig))

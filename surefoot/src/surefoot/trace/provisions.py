@@ -76,6 +76,8 @@ def _terms_of(snapshot: Snapshot, relation: Relation | None) -> Terms | None:
         "invoker": relation.invoker,
         "unvacuumed": relation.unvacuumed,
         "accepts": relation.accepts,
+        "checked": relation.checked,
+        "populated": relation.populated,
         "policies": [
             each.terms
             for each in snapshot.provisions.values()
@@ -92,4 +94,5 @@ def _held(column: Column | None) -> Terms | None:
         "generated": column.generated,
         "collation": column.collation,
         "rights": column.rights,
+        "plain": column.plain,
     }

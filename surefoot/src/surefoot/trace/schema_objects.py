@@ -36,10 +36,14 @@ class Relation(NamedTuple):
     owned_by: int | None
     # Of a view: whether it reads with the rights of its caller.
     invoker: bool | None
-    # Of a table: whether autovacuum leaves it alone.
+    # Of a table: whether autovacuum leaves it or its large values alone.
     unvacuumed: bool | None
     # Of a view: which of UPDATE, INSERT and DELETE it accepts, as bits.
     accepts: int | None
+    # Of a view: whether it refuses rows that it would not show.
+    checked: bool | None
+    # Of a materialized view: whether it can be read.
+    populated: bool | None
 
     @property
     def is_table(self) -> bool:
@@ -72,6 +76,8 @@ class Column(NamedTuple):
     generated: str
     # Rights on the column alone.
     rights: tuple[str, ...]
+    # Whether a value has to fit into a page, although its type could be stored elsewhere.
+    plain: bool | None
 
 
 class Constraint(NamedTuple):

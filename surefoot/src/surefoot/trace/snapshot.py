@@ -67,6 +67,8 @@ SELECT json_build_array(
     ) AS s))::text
 """
 _RIGHTS = rights("relacl", """CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char\"""", "relowner")
+# Options by which autovacuum comes never, or hardly ever.
+_RARE = r"'^autovacuum_(enabled=(f|of|n|0)|(vacuum|analyze)_(threshold=\d{9}|scale_factor=\d{2}))'"
 # Rows of a large catalog that are asked for: all, or those that this transaction has written.
 _CHANGED = "($1 OR age({}) <= age(pg_current_xact_id_if_assigned()::xid))"
 # pg_stat_force_next_flush: the statistics are flushed as soon as the transaction ends, not after a
@@ -95,9 +97,13 @@ SELECT json_build_object(
                 AND deptype IN ('a', 'i') LIMIT 1) END,
             CASE relkind WHEN 'v' THEN EXISTS (SELECT FROM unnest(reloptions) AS o
                 WHERE o ~* '^security_invoker=(t|on|y|1)') END,
-            CASE WHEN relkind IN ('r', 'm') THEN EXISTS (SELECT FROM unnest(reloptions) AS o
-                WHERE o ~* '^autovacuum_enabled=(f|of|n|0)') END,
-            CASE relkind WHEN 'v' THEN pg_relation_is_updatable(oid, true) END))
+            CASE WHEN relkind IN ('r', 'm') THEN EXISTS (SELECT FROM unnest(reloptions
+                || (SELECT t.reloptions FROM pg_class t WHERE t.oid = r.reltoastrelid)) AS o
+                WHERE o ~* {_RARE}) END,
+            CASE relkind WHEN 'v' THEN pg_relation_is_updatable(oid, true) END,
+            CASE relkind WHEN 'v' THEN EXISTS (SELECT FROM unnest(reloptions) AS o
+                WHERE o ~* '^check_option=') END,
+            CASE relkind WHEN 'm' THEN relispopulated END))
         FROM relations r WHERE {_CHANGED.format("written")}
         OR oid IN (SELECT seqrelid FROM pg_sequence q WHERE {_CHANGED.format("q.xmin")})
         OR oid IN (SELECT attrelid FROM pg_attribute a WHERE {_CHANGED.format("a.xmin")})
@@ -107,7 +113,8 @@ SELECT json_build_object(
             attrelid::bigint, attnum, CASE WHEN NOT attisdropped THEN attname END,
             format_type(atttypid, atttypmod), atttypid::bigint,
             n.collname, attnotnull, pg_get_expr(d.adbin, d.adrelid), attidentity, attgenerated,
-            CASE WHEN attacl IS NOT NULL THEN {rights("attacl", "'c'", "0")} END))
+            CASE WHEN attacl IS NOT NULL THEN {rights("attacl", "'c'", "0")} END,
+            attstorage = 'p' AND (SELECT typstorage <> 'p' FROM pg_type t WHERE t.oid = atttypid)))
         FROM pg_attribute a
         JOIN relations r ON r.oid = attrelid AND r.relkind IN ('r', 'p', 'f', 'v', 'm')
         LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum

@@ -73,7 +73,12 @@ def synchronous(
     @wraps(function)  # Alembic's log says `Running upgrade`, by its name
     def run(**options: Any) -> None:
         with function_of(revision):
-            made = function(**options)
+            try:
+                made = function(**options)
+            except SystemExit as error:
+                # It would end the process, and with 0 as if the revision had been applied.
+                meant = RuntimeError(f"it ends the process, by SystemExit({error.code!r})")
+                raise meant.with_traceback(error.__traceback__) from None
         if inspect.isawaitable(made) or inspect.isgenerator(made) or inspect.isasyncgen(made):
             if inspect.iscoroutine(made):
                 made.close()
