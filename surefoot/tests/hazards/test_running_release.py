@@ -20,6 +20,7 @@ op.execute("CREATE FUNCTION longer(text, text) RETURNS text LANGUAGE sql RETURN 
 op.execute("CREATE AGGREGATE longest(text) (SFUNC = longer, STYPE = text)")
 op.execute("CREATE TEXT SEARCH CONFIGURATION words (COPY = english)")
 op.execute("CREATE COLLATION german (provider = libc, locale = 'C')")
+op.execute("CREATE COLLATION docs_german (provider = libc, locale = 'C')")
 op.execute("CREATE VIEW open AS SELECT id, body FROM lines WHERE id > 0")
 op.execute("CREATE VIEW own WITH (security_invoker = true) AS SELECT id FROM lines")
 op.execute("ALTER TABLE lines ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
@@ -57,10 +58,13 @@ BAD: Mapping[str, str] = {
         "avoid-disabling-autovacuum"
     ),
     "UPDATE alembic_version SET version_num = version_num": "avoid-changing-the-catalog",
+    "DECLARE all_tags CURSOR WITH HOLD FOR SELECT 1": "avoid-session-setting",
+    "ALTER COLLATION docs_german REFRESH VERSION": "avoid-work-out-of-sight",
     "SET LOCAL client_min_messages = error": "avoid-switching-checks-off",
     "SET LOCAL zero_damaged_pages = on": "avoid-switching-checks-off",
 }
 GOOD = (
+    "DECLARE some_tags CURSOR FOR SELECT 1",
     "ALTER DOMAIN slug SET DEFAULT 'x'",
     "CREATE TEXT SEARCH CONFIGURATION german (COPY = german)",
     "ALTER TEXT SEARCH CONFIGURATION german ALTER MAPPING FOR word WITH simple",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from surefoot.rules.difference import Difference, Terms, at, losing
-from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out
 
 # To a number of the revision, or a parameter: which does not follow the table.
 _SETS = re.compile(
@@ -98,7 +98,9 @@ def _hidden(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_rows)(unit)
     kinds = ("detached", "attached", "partition_created") if unit.phase != "contract" else ()
     for statement, effect in unit.effects(*kinds):
-        if effect.facts["kind"] == "r" or effect.kind == "detached":
+        # Of one that is not concurrent there is require-concurrent-detach.
+        is_part = effect.kind == "detached" and not locks_out(statement, effect)
+        if effect.facts["kind"] == "r" or is_part:
             gives = "no longer gives" if effect.kind == "detached" else "gives"
             yield Hit.of(statement, effect, what=f"{effect.name} {gives} its rows to")
 

@@ -75,6 +75,17 @@ def _without_index(unit: TracedRevision) -> Iterator[Hit]:
             for table, keys in list(last):
                 if table == effect.relation and set(columns[: len(keys)]) == set(keys):
                     del last[table, keys]
+    later = {
+        (e.relation, e.facts["columns"])
+        for _, e in unit.effects("index_created", "constraint_dropped", fresh=True)
+    }
+    gone = {e.relation for _, e in unit.effects("dropped", "column_dropped")}
+    for statement, effect in unit.effects("index_dropped"):
+        for to, keys in effect.facts["left"].items():
+            served = any(t == effect.relation and c[: len(keys)] == keys for t, c in later)
+            if not served and effect.relation not in gone:
+                said = {"columns": ", ".join(keys), "column": "_".join(keys), "keys": keys}
+                yield Hit.of(statement, effect, **{**said, "to": to})
     for (_, columns), (statement, effect) in last.items():
         if not effect.facts["indexed"]:
             said, joined = ", ".join(columns), "_".join(columns)

@@ -29,13 +29,16 @@ _UNSEEN_MODULES = {
 }  # fmt: skip
 _UNSEEN_CALLS = re.compile(
     r"\b(os\.system|os\.popen|os\.fork|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
-    r"run_in_executor)$"
+    r"run_in_executor|atexit\.register|signal\.signal|weakref\.finalize)$"
 )
 # SQL that reaches what a scratch database does not have, or more than its transaction.
 _BEYOND = {
     "a scratch database has no other sessions": r"\b(pg_(?:terminate|cancel)_backend)\s*\(",
     "a scratch database has none of the large objects": r"\b(lo_(?:unlink|truncate\w*))\s*\(",
     "a scratch database has no replication": r"\b(pg_\w*replication_\w+)\s*\(",
+    "a scratch database has the collations of its own server": (
+        r"\b(REFRESH\s+(?:COLLATION\s+)?VERSION)\b"
+    ),
     "it works through a connection of its own": r"\b(dblink\w*)\s*\(",
     "it uses files or programs of the server": r"\b(pg_\w+_(?:file|dir)|lo_(?:im|ex)port)\s*\(|"
     r"(?:^|[;$])\s*(COPY)\b[^;]*\b(?:FROM|TO)\s+(?:PROGRAM\b|E?')",
@@ -43,7 +46,9 @@ _BEYOND = {
     r"rotate_logfile|switch_wal|promote|stat_reset\w*))\s*\(",
 }
 # A function is created, and not called.
-_NAMES_ONLY = re.compile(r"\s*(?:CREATE|COMMENT|ALTER|DROP|GRANT|REVOKE)\b", re.IGNORECASE)
+_NAMES_ONLY = re.compile(
+    r"\s*(?:CREATE|COMMENT|ALTER(?!.*\bREFRESH\b)|DROP|GRANT|REVOKE)\b", re.IGNORECASE | re.DOTALL
+)
 _CHOICE = re.compile(r"\b(?<!END )(?:IF|ELSE|ELSIF|ELSEIF|LOOP|EXCEPTION\s+WHEN)\b", re.IGNORECASE)
 
 

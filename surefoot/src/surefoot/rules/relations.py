@@ -219,7 +219,7 @@ RULES = (
         title="A partition detached without CONCURRENTLY, or dropped from its parent",
         consequence="{done} {name} takes ACCESS EXCLUSIVE on {table} and {name}; reads and "
         "writes block",
-        help="op.detach_partition_concurrently in a separate revision, then drop it",
+        help="op.detach_partition_concurrently in a contract revision of its own, then drop it",
         rewrite='op.detach_partition_concurrently("{table}", "{name}")',
         page="ddl-partitioning",
         detect=_detached,

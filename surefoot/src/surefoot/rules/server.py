@@ -21,7 +21,7 @@ _CHECKS = {
     "client_min_messages": (r"notice|log|debug\d", "nobody hears what IF EXISTS has skipped"),
     "zero_damaged_pages": ("off", "a damaged page is emptied, and its rows are lost"),
     "ignore_checksum_failure": ("off", "damaged pages are read as if they were sound"),
-    "deadlock_timeout": (r"\d{1,3}|1000", "who deadlocks with the revision waits longer for the end of it"),
+    "deadlock_timeout": (r"\d{1,3}|1000", "who deadlocks with the revision waits for long"),
 }
 # The revision table and what belongs to it.
 _OWN = re.compile(r"alembic_version\w*")

@@ -24,6 +24,12 @@ _SETS_SESSION = re.compile(
     re.IGNORECASE,
 )
 
+# What else outlives a revision, by the first word of its name.
+_HOW = {
+    "advisory": "keeps others waiting",
+    "cursor": "keeps its rows on the server",
+    "temporary": "hides the other of its name",
+}
 _RESTORED = "the environment restores it"
 
 
@@ -100,7 +106,7 @@ def _outlives(unit: TracedRevision) -> Iterator[Hit]:
             )
             yield Hit.at(statement, names=settings, what=what)
         for name in others:
-            how = "hides the other of its name" if "table" in name else "keeps others waiting"
+            how = _HOW[name.partition(" ")[0]]
             yield Hit.at(statement, what=f"{name} {how} after the revision, until the session ends")
 
 
@@ -187,7 +193,7 @@ RULES = (
     ),
     Rule(
         id="avoid-session-setting",
-        title="A setting, a lock or a temporary table of the session that outlives the revision",
+        title="A setting, a lock, a cursor or a temporary table that outlives the revision",
         consequence="{what}",
         help="use SET LOCAL, pg_advisory_xact_lock() or ON COMMIT DROP, which end with the "
         "transaction",

@@ -161,6 +161,7 @@ class _Comparison:
                         "unique": old.unique,
                         "columns": self.names(old.relation, old.columns),
                         "kept": self.is_unique(old.relation, old.columns),
+                        "left": self.unsupported(old.relation, old.columns),
                     }
                     yield self.on(old.relation, "index_dropped", self.label(oid), **facts)
                 continue
@@ -246,6 +247,16 @@ class _Comparison:
         """Whether each of the columns is NOT NULL."""
         found = [self.after.columns.get((relation, number)) for number in columns]
         return all(each is not None and each.required for each in found)
+
+    def unsupported(self, relation: int, columns: tuple[int, ...]) -> Mapping[str, tuple[str, ...]]:
+        """Foreign keys that such an index served and no other one does, by the table they name."""
+        return {
+            self.label(each.references): self.names(relation, each.columns)
+            for each in self.after.constraints.values()
+            if each.relation == relation and each.kind == "f"
+            if set(columns[: len(each.columns)]) == set(each.columns)
+            and not self.leads_an_index(relation, each.columns)
+        }
 
     def leads_an_index(self, relation: int, columns: tuple[int, ...]) -> bool:
         """Whether a valid, non-partial index begins with the columns, in any order."""

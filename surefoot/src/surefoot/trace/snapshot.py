@@ -46,8 +46,8 @@ _ROWS = """json_agg(json_build_array(relid::bigint, seq_scan, seq_tup_read, fetc
     n_tup_upd, n_tup_del, probes, keys))"""
 ACTIVITY = f"SELECT {_ROWS}::text FROM ({_ACTIVE}) AS active"  # noqa: S608 - constants
 # The settings that the session has changed, and its role, which pg_settings does not list; and as
-# if they were settings, what else may outlive a transaction: its advisory locks, and its temporary
-# tables that have the name of another one.
+# if they were settings, what else may outlive a transaction: its advisory locks, its cursors, and
+# its temporary tables that have the name of another one.
 SESSION = """
 SELECT json_build_array(
     (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::bigint,
@@ -60,6 +60,7 @@ SELECT json_build_array(
             WHEN 1 THEN ((classid::bigint << 32) | objid::bigint)::text
             ELSE concat_ws(', ', classid, objid) END, 'taken'
         FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted
+        UNION ALL SELECT 'cursor ' || name, 'open' FROM pg_cursors WHERE is_holdable
         UNION ALL SELECT 'temporary table ' || t.relname, 'hides'
         FROM pg_class t WHERE pg_my_temp_schema() <> 0 AND relnamespace = pg_my_temp_schema()
         AND EXISTS (SELECT FROM pg_class c WHERE c.relname = t.relname

@@ -4,7 +4,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = "0000"
-phase = "expand"
+phase = "contract"
 
 
 def upgrade() -> None:
