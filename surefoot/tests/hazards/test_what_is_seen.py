@@ -444,6 +444,34 @@ async def test_a_sequence_that_a_parameter_sets_is_named(bench: Bench, tmp_path:
     }
 
 
+# Rows in a table with an identity, and whether their numbers are given again.
+NUMBERED: Mapping[str, bool] = {
+    "INSERT INTO docs (id, title) VALUES (7, 'a')": True,
+    "INSERT INTO docs VALUES (8, 1, 'b')": True,
+    "INSERT INTO docs (title) VALUES ('c')": False,
+    "INSERT INTO docs (id, title) VALUES (DEFAULT, 'd')": False,
+    "INSERT INTO archive.jobs (id) VALUES (9)": False,
+    "INSERT INTO docs (id) VALUES (9); SELECT setval('docs_id_seq', max(id)) FROM docs": False,
+    "CREATE SEQUENCE other; ALTER TABLE docs ALTER COLUMN number SET DEFAULT nextval('other')": (
+        True
+    ),
+    "CREATE SEQUENCE third; ALTER TABLE tags ALTER COLUMN job_id SET DEFAULT nextval('third')": (
+        False
+    ),
+}
+
+
+async def test_numbers_that_a_sequence_does_not_know_are_found(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """It gives them again, unless it is set to the highest one."""
+    texts = ["\n".join(f'op.execute("{sql}")' for sql in each.split("; ")) for each in NUMBERED]
+    result = await linted(bench, tmp_path, *texts)
+    found = {f.revision for f in result.findings if f.rule == "avoid-narrowing-a-sequence"}
+    assert result.trace.failure is None
+    assert found == {f"{n:04}" for n, again in enumerate(NUMBERED.values(), start=1) if again}
+
+
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:
     """A block or a function sets it, and its end restores it."""
     result = await linted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from surefoot.rules.difference import Difference, Terms, at, losing
+from surefoot.rules.difference import Difference, Terms, at, differences, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out
 
 # To a number of the revision, or a parameter: which does not follow the table.
@@ -16,6 +16,14 @@ _SETS = re.compile(
 )
 _AROUND = re.compile(r"::\s*\w+|\bAS\s+\w+|\bCAST\b|\bpg_get_serial_sequence\b", re.IGNORECASE)
 _PARAMETER = re.compile(r"\$(\d+)")
+# Rows with numbers of their own; without a list of columns, with all of them.
+_INTO = (
+    r"(?is)(?!.*\bDEFAULT\b)\b(?:INSERT\s+INTO|COPY)\s+(?:\"?\w+\"?\.)?\"?{}\b\"?\s*"
+    r"(?:\(([^)]*)\)|VALUES\b|SELECT\b)"
+)
+# The sequence follows them.
+_FOLLOWS = re.compile(r"\bsetval\s*\(|\bRESTART\b", re.IGNORECASE)
+_NEXT = re.compile(r"nextval\('([^']+)'")
 _RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
 
 
@@ -141,9 +149,30 @@ def _sequences(unit: TracedRevision) -> Iterator[Hit]:
             effect.relation in owned and effect.facts["owned"]
         ):
             yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
+    yield from _behind(unit)
     for statement, effect in unit.effects("restarted"):
         if _RESTARTS.search(statement.sql) and not statement.emptied:
             yield Hit.of(statement, effect, name=effect.relation, what="gives numbers again")
+
+
+def _behind(unit: TracedRevision) -> Iterator[Hit]:
+    """Numbers that were given without their sequence, or are given by a new one from 1 on."""
+    if any(_FOLLOWS.search(statement.sql) for statement in unit.statements):
+        return
+    for statement in unit.statements:
+        for table, columns in statement.numbered.items():
+            into = re.search(_INTO.format(re.escape(table.rpartition(".")[2])), statement.sql)
+            named = re.findall(r"\w+", into[1] or " ".join(columns)) if into else []
+            for column in sorted(columns & {*named}):
+                what = "does not know the numbers of these rows"
+                yield Hit.at(statement, name=f"of {table}.{column}", what=what)
+    made = {e.relation for _, e in unit.effects("created", fresh=True) if e.facts["kind"] == "S"}
+    for its in differences(unit):
+        if its.noun == "column" and its.former and its.now and its.changed("default"):
+            new = _NEXT.match(its.now["default"] or "")
+            had = its.former["identity"] or _NEXT.match(its.former["default"] or "")
+            if new and new[1] in made and had:
+                yield Hit.of(its.statement, its.effect, name=new[1], what="gives numbers again")
 
 
 def _collations(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

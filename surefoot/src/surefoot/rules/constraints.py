@@ -1,6 +1,6 @@
 """Rules on constraints: the scan that validates one, and the lock meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, scans
 from surefoot.trace.effects import Effect
@@ -81,15 +81,18 @@ def _without_index(unit: TracedRevision) -> Iterator[Hit]:
     }
     gone = {e.relation for _, e in unit.effects("dropped", "column_dropped")}
     for statement, effect in unit.effects("index_dropped"):
-        for to, keys in effect.facts["left"].items():
-            served = any(t == effect.relation and c[: len(keys)] == keys for t, c in later)
+        for to, columns in effect.facts["left"].items():
+            served = any(t == effect.relation and c[: len(columns)] == columns for t, c in later)
             if not served and effect.relation not in gone:
-                said = {"columns": ", ".join(keys), "column": "_".join(keys), "keys": keys}
-                yield Hit.of(statement, effect, **{**said, "to": to})
+                yield _unindexed(statement, effect, columns, to=to)
     for (_, columns), (statement, effect) in last.items():
         if not effect.facts["indexed"]:
-            said, joined = ", ".join(columns), "_".join(columns)
-            yield Hit.of(statement, effect, keys=columns, columns=said, column=joined)
+            yield _unindexed(statement, effect, columns)
+
+
+def _unindexed(statement: Statement, effect: Effect, keys: Sequence[str], **to: str) -> Hit:
+    said, joined = ", ".join(keys), "_".join(keys)
+    return Hit.of(statement, effect, **to, keys=keys, columns=said, column=joined)
 
 
 RULES = (

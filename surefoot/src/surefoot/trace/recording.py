@@ -67,6 +67,11 @@ def recorded(
         },
         parents={r.label: label[parent] for r in met for parent in r.parents if parent in label},
         activity={label[o]: work for o, work in counted.items() if o in known and o in label},
+        numbered={
+            label[oid]: _numbered(before, oid)
+            for oid, work in counted.items()
+            if oid in known and oid in label and work.inserted
+        },
         made_rows=sum(work.rows for o, work in counted.items() if o not in known),
         rows={name: size.rows for name, size in measured.items()},
         bytes={name: size.bytes for name, size in measured.items()},
@@ -89,6 +94,15 @@ def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:
         if notice.sqlstate not in _CAME
         # Its words may be in another language.
         and (notice.message.endswith(", skipping") or _IF.search(statement.sql))
+    )
+
+
+def _numbered(snapshot: Snapshot, table: int) -> frozenset[str]:
+    """The columns of a table that get their number from a sequence."""
+    return frozenset(
+        column.name
+        for column in snapshot.columns_of(table)
+        if column.identity or (column.default or "").startswith("nextval(")
     )
 
 

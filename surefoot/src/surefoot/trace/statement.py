@@ -69,6 +69,8 @@ class Statement:
     # The rows that it read and wrote in tables that the revision itself created, and the pages of
     # large objects.
     made_rows: int = 0
+    # table -> its columns that a sequence numbers, where it inserts rows.
+    numbered: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # The settings that it changed, with their values, and those that it changed for the session,
     # and that its revision does not change back.
     sets: Mapping[str, str] = field(default_factory=dict)
