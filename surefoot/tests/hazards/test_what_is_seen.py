@@ -14,7 +14,7 @@ from surefoot.linting.lint import Linted, lint
 from surefoot.planning.statements import planned
 from surefoot.planning.statistics import Statistics
 from surefoot.rules.findings import measured
-from surefoot.rules.unseen_lines import unseen
+from surefoot.rules.unseen_lines import unmade, unseen
 from surefoot.trace.lock_modes import blocked
 
 AE, SUE = "ACCESS EXCLUSIVE", "SHARE UPDATE EXCLUSIVE"
@@ -239,6 +239,28 @@ async def test_lines_that_did_not_run_are_named(bench: Bench, tmp_path: Path) ->
             *(f"line {number}" for number in (29, 31, 32, 33, 34, 35)),
         )
     ]
+
+
+# A line, whether it has sent a statement, whether that changed something, and whether it is named.
+LOOKED: Mapping[str, tuple[bool, bool, bool]] = {
+    "metadata.create_all(bind)": (True, False, True),
+    "metadata.create_all(bind, tables=[a])": (True, True, False),
+    "kind.create(bind, checkfirst=True)": (True, False, True),
+    "list(map(op.drop_table, names))": (False, False, True),
+    "list(map(op.execute, comments))": (True, False, False),
+    "each(op.execute, names)": (False, False, False),
+    "run = partial(op.execute, execution_options={})": (False, False, False),
+    "names = list(map(op.f, names))": (False, False, False),
+}
+
+
+@pytest.mark.parametrize("line", LOOKED)
+def test_a_line_that_looks_first_is_named_where_it_did_nothing(line: str) -> None:
+    """It does more where something is missing, or where there is something to drop."""
+    source = f"def each(do, names): pass\ndef upgrade():\n    {line}\n"
+    sent, changed, is_named = LOOKED[line]
+    found = unmade(source, frozenset({3}), {3} if sent else (), {3} if changed else ())
+    assert list(found) == ([3] if is_named else [])
 
 
 def test_a_method_has_lines_as_any_function() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from surefoot.operations.enums import BLOCK_TAG
 from surefoot.operations.lock_class import without_comments
 from surefoot.rules.findings import Hit, Rule, TracedRevision
-from surefoot.rules.unseen_lines import choices, given, unseen
+from surefoot.rules.unseen_lines import choices, given, unmade, unseen
 from surefoot.trace.statement import Statement
 
 # Of a revision; that of op.replace_enum chooses by the catalog alone.
@@ -63,7 +63,9 @@ def _unseen_lines(unit: TracedRevision) -> Iterator[Hit]:
     if unit.complete and unit.executed is not None:
         sent = Counter(statement.line for statement in unit.statements)
         found = unseen(unit.source, unit.executed)
-        for first, last in sorted({*found, *choices(unit.source, unit.executed, sent)}):
+        changed = {each.line for each in unit.statements if each.effects or each.written}
+        idle = [(line, line) for line in unmade(unit.source, unit.executed, sent, changed)]
+        for first, last in sorted({*found, *idle, *choices(unit.source, unit.executed, sent)}):
             lines = f"line {first}" if first == last else f"lines {first} to {last}"
             yield Hit(line=first, values={"lines": lines})
 

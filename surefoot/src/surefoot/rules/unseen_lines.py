@@ -1,4 +1,4 @@
-"""unseen() and choices() read in the source of a revision which of its parts did not run.
+"""unseen(), choices() and unmade() read in the source of a revision which of its parts did not run.
 
 given() finds the statements whose text comes from outside of the file.
 """
@@ -6,7 +6,7 @@ given() finds the statements whose text comes from outside of the file.
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 # How a revision asks for the dialect, and what else it may be.
@@ -78,6 +78,29 @@ def choices(source: str, executed: frozenset[int], sent: Counter[int]) -> Sequen
         if lines & executed and not ran:
             found.append((first, last))
     return found
+
+
+def unmade(
+    source: str, executed: frozenset[int], sent: Collection[int], changed: Collection[int]
+) -> Iterator[int]:
+    """The lines that ran, and sent or changed nothing although they are written to.
+
+    SQLAlchemy makes or drops what it finds missing or there; a function that is given an operation
+    calls it as often as there is something to call it with.
+    """
+    tree = ast.parse(source)
+    own = {function.name for function in _functions(tree.body)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or node.lineno not in executed:
+            continue
+        first, last = _lines(node)
+        looks = getattr(node.func, "attr", "") in ("create_all", "drop_all")
+        looks |= any(each.arg == "checkfirst" for each in node.keywords)
+        name = ast.unparse(node.func)
+        gives = name not in own and not name.endswith("partial") and any(map(_is_sender, node.args))
+        did = changed if looks else sent
+        if (looks or gives) and not any(first <= line <= last for line in did):
+            yield node.lineno
 
 
 def given(source: str, executed: frozenset[int]) -> Sequence[int]:
@@ -177,6 +200,11 @@ def _sends(node: ast.AST) -> bool:
     of, name = node.func.value, node.func.attr
     is_operation = isinstance(of, ast.Name) and of.id == "op"
     return name not in _SEND_NOTHING if is_operation else name in _SEND
+
+
+def _is_sender(node: ast.AST) -> bool:
+    """Whether it is an operation or such a method itself, which is not called here."""
+    return isinstance(node, ast.Attribute) and _sends(ast.Call(func=node, args=[], keywords=[]))
 
 
 def _functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
