@@ -761,6 +761,9 @@ def sequence_added(m: MetaData, new: bool) -> None:
 @change
 def sequence_changed(m: MetaData, new: bool) -> None:
     Sequence("numbers", start=1, increment=5 if new else 1, cycle=new, metadata=m)
+    Sequence("low", minvalue=-5 if new else 1, maxvalue=900, metadata=m)
+    bounds = {"minvalue": -9, "maxvalue": -1} if new else {"minvalue": 1, "maxvalue": 9}
+    Sequence("apart", start=bounds["minvalue"], metadata=m, **bounds)
 
 
 # -- views, functions, triggers ------------------------------------------------------------------
@@ -1085,6 +1088,26 @@ def identity_of_a_narrower_type(m: MetaData, new: bool) -> None:
 def serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
     key: Any = [] if new else [Identity()]
     Table("numbered", m, Column("id", Integer, *key, primary_key=True), Column("note", Text))
+
+
+@change
+def wider_serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
+    kind, key = (BigInteger, []) if new else (Integer, [Identity()])
+    Table("numbered", m, Column("id", kind, *key, primary_key=True), Column("note", Text))
+
+
+@change
+def what_needs_a_revision_of_its_own_added(m: MetaData, new: bool) -> None:
+    """A view that reads rows, and the index of a new table beside a change of another one."""
+    things(m, Column("letters", CHAR(5 if new else 3)), *([Column("size", Date)] if new else []))
+    check = {"check": text("VALUE <> 77")} if new else {}
+    DOMAIN("unused", Integer, metadata=m, **check)
+    code = DOMAIN("code", Integer, not_null=not new, metadata=m)
+    Table("a_users", m, Column("id", Integer, primary_key=True), Column("code", code))
+    Table("b_users", m, Column("id", Integer, primary_key=True), Column("code", code))
+    if new:
+        Table("c_users", m, Column("code", code, index=True))
+        ddl(m, "CREATE MATERIALIZED VIEW names AS SELECT name FROM things")
 
 
 @change

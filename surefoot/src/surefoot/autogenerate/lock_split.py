@@ -6,7 +6,7 @@ stays in one revision: between two it would be missing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage
@@ -16,7 +16,7 @@ from surefoot.autogenerate.domains import tables_of
 from surefoot.autogenerate.enums import used_by
 from surefoot.autogenerate.object_operations import refers_to
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import Column, Constraint, Table, table_of
+from surefoot.catalog.kinds import Column, Constraint, Index, Table, TableObject, table_of
 from surefoot.catalog.widening import needs_no_rewrite
 
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
@@ -28,7 +28,7 @@ _QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
 
 def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list[Change]]:
     """The parts of a turn as revisions, in order."""
-    parts = list(parts)
+    parts = _with_their_tables(list(parts), comparison)
     coming = Counter(part.key for part in parts)
     # Dropped and not yet created again.
     away: set[Key] = set()
@@ -58,10 +58,30 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
         if key and key.kind in _RELATIONS:
             if part.action in ("make", "remake") and not leaves:
                 made.add(key.name)
-            elif part.action == "drop" or leaves:
+            elif part.action in ("drop", "remake"):
                 held.discard(key.name)
         held -= made
     return [each for each in revisions if each]
+
+
+def _with_their_tables(parts: Sequence[Change], comparison: Comparison) -> list[Change]:
+    """The parts with each index and key of a new table behind the table, while nobody uses it."""
+    places = {
+        part.key.name: place
+        for place, part in enumerate(parts)
+        if part.key and (part.key.kind, part.action) == ("table", "make")
+    }
+
+    def place(numbered: tuple[int, Change]) -> int:
+        at, part = numbered
+        item = None if part.key is None else comparison.models.objects.get(part.key)
+        alone = isinstance(item, Index) or (
+            isinstance(item, Constraint) and item.validated and refers_to(item) is None
+        )
+        made = places.get(item.table, at) if alone and isinstance(item, TableObject) else at
+        return made if part.action == "make" else at
+
+    return [part for _, part in sorted(enumerate(parts), key=place)]
 
 
 def _is_filled(key: Key | None) -> bool:
@@ -110,5 +130,10 @@ def _works(action: str, key: Key, comparison: Comparison) -> bool:
             return before.persistence != after.persistence
         case _, Constraint():
             return action in ("make", "remake") and after.validated
-    made = {"index": ("make", "remake"), "enum": ("replace",), "domain": ("change", "required")}
+    made = {
+        "index": ("make", "remake"),
+        "enum": ("replace",),
+        "domain": ("change", "required"),
+        "materialized view": ("make",),
+    }
     return action in made.get(key.kind, ())

@@ -59,9 +59,10 @@ def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObjec
         case "retype":
             if old is None or new is None or old.collation != new.collation:
                 return True
-            return not is_widening(old.type, new.type)
+            bare = old.has_own_value and not new.has_own_value
+            return bare or not is_widening(old.type, new.type)
         case "default":
-            return new is None or (new.default is None and new.identity is None)
+            return new is None or not new.has_own_value
         case "change":
             return bool(old and old.generated and not (new and new.generated))
         case "identity":

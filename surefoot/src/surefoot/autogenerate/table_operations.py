@@ -1,6 +1,7 @@
 """The operations on tables and columns: calls, or SQL where a type has no code."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
@@ -13,7 +14,7 @@ from surefoot.autogenerate.column_code import (
 )
 from surefoot.autogenerate.object_operations import inline_code
 from surefoot.autogenerate.rendering import Call, Code, set_default, sql, text_code
-from surefoot.catalog import Catalog, Key, statements
+from surefoot.catalog import Catalog, Key, alterations, statements
 from surefoot.catalog.definitions import names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Table
 from surefoot.quoting import quoted
@@ -92,6 +93,12 @@ def key_columns(inline: Sequence[Constraint]) -> list[str]:
 
 
 def add_column(column: Column, catalog: Catalog) -> list[MigrateOperation]:
+    if column.identity and any(
+        column.table in catalog.parents(key.name) for key, _ in catalog.each(Table)
+    ):
+        # PostgreSQL adds no identity column to a table that others inherit from.
+        plain = replace(column, identity=None)
+        return [*add_column(plain, catalog), sql(alterations.identity(plain, column)[0])]
     made = column_code(column, catalog)
     if made is not None:
         return [Call("add_column", column.table, made)]

@@ -96,7 +96,10 @@ def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
         expected = comparison.models.find(Column, key)
         if expected is None:
             continue
-        narrows = HIGHEST.get(expected.type, 0) < HIGHEST.get(found.type, 0)
+        # One that is new waits for the default to go.
+        narrows = found.identity is not None and (
+            HIGHEST.get(expected.type, 0) < HIGHEST.get(found.type, 0)
+        )
         if (narrows or expected.identity is None) == leaving:
             for change in identity(found, expected):
                 change.stage = Stage.TYPES if leaving else change.stage

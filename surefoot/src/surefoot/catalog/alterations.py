@@ -7,6 +7,7 @@ from surefoot.catalog.kinds import Column, Domain, Names, Sequence, Table
 from surefoot.quoting import literal, quoted
 
 _LOOSE = " NOT VALID"
+_BOUNDS = re.compile(r"(?:START WITH|MINVALUE|MAXVALUE) (-?\d+)")
 _SEQUENCE_OPTION = re.compile(r"(START WITH|INCREMENT BY|MINVALUE|MAXVALUE|CACHE|CYCLE)")
 
 
@@ -82,10 +83,24 @@ def column(before: Column, after: Column) -> list[str]:
     return [f"{alter} {clause}" for clause in clauses]
 
 
-def sequence(after: Sequence) -> str:
-    """Type and options of a sequence."""
-    cycle = "" if after.definition.endswith(" CYCLE") else " NO CYCLE"
-    return f"ALTER SEQUENCE {quoted(after.name)} {after.definition}{cycle}"
+def sequence(before: Sequence, after: Sequence) -> list[str]:
+    """Type and options of a sequence.
+
+    One that has given no number may stand outside its new bounds: it is set to its new start.
+    """
+    name, cycle = quoted(after.name), "" if after.definition.endswith(" CYCLE") else " NO CYCLE"
+    alter = f"ALTER SEQUENCE {name} {after.definition}{cycle}"
+    (first, *old), (start, *new) = (
+        [int(each) for each in _BOUNDS.findall(side.definition)] for side in (before, after)
+    )
+    if new[0] <= first <= new[1]:
+        return [alter]
+    lowest, highest = min(*old, *new), max(*old, *new)
+    return [
+        f"ALTER SEQUENCE {name} AS bigint MINVALUE {lowest} MAXVALUE {highest}",
+        f"SELECT setval({literal(name)}, {start}, false) FROM {name} WHERE NOT is_called",  # noqa: S608 - names of a catalog, quoted
+        alter,
+    ]
 
 
 def own(after: Sequence) -> str:
@@ -110,11 +125,10 @@ def domain(before: Domain, after: Domain) -> list[str]:
     if after.not_null and not before.not_null:
         clauses.append("SET NOT NULL")
     for check in added_checks(before, after):
-        # In two steps, which block writers for a shorter time.
-        if (loose := f"{check.removesuffix(_LOOSE)}{_LOOSE}") not in (before.checks or ()):
-            clauses.append(f"ADD CONSTRAINT {loose}")
-        if check != loose:
-            clauses.append(f"VALIDATE CONSTRAINT {check_name(check)}")
+        known = f"{check}{_LOOSE}" in (before.checks or ())
+        clauses.append(
+            f"VALIDATE CONSTRAINT {check_name(check)}" if known else f"ADD CONSTRAINT {check}"
+        )
     return [f"ALTER DOMAIN {quoted(after.name)} {clause}" for clause in clauses]
 
 

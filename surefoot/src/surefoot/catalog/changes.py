@@ -33,7 +33,7 @@ def in_place(
             clauses = alterations.options(before.options, after.options)
             return [*moved, *(f"ALTER TABLE {name} {clause}" for clause in clauses)]
         case kinds.Sequence(), kinds.Sequence():
-            defined = [alterations.sequence(after)] if "definition" in names else []
+            defined = alterations.sequence(before, after) if "definition" in names else []
             return [*defined, *([alterations.own(after)] if "owned by" in names else [])]
         case kinds.Domain(), kinds.Domain() if names <= {"default", "not null", "checks"}:
             return alterations.domain(before, after)

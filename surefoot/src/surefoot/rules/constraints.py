@@ -41,8 +41,12 @@ def _validated_at_once(unit: TracedRevision) -> Iterator[Hit]:
         if not statement.transactional:
             continue
         if effect.kind == "constraint_validated":
-            if (effect.relation, effect.name) in added:
-                yield Hit.of(statement, effect)
+            of_domain = effect.facts.get("domain", False)
+            # Without a column a domain has nothing to scan.
+            if (effect.relation, effect.name) in added and (statement.scans or not of_domain):
+                kind = "DOMAIN" if of_domain else "TABLE"
+                scanned = ", ".join(sorted(statement.scans)) or effect.relation
+                yield Hit.of(statement, effect, kind=kind, scanned=scanned)
         elif not effect.facts["validated"]:
             added.add((effect.relation, effect.name))
 
@@ -196,10 +200,10 @@ RULES = (
     Rule(
         id="require-validation-apart",
         title="A constraint added and validated in one transaction",
-        consequence="the lock that added {name} is held while {table} is scanned",
+        consequence="the lock that added {name} is held while {scanned} is scanned",
         help="validate it in the next revision",
         rewrite="# the next revision\n"
-        'op.execute("ALTER TABLE {table:sql} VALIDATE CONSTRAINT {name:sql}")',
+        'op.execute("ALTER {kind} {table:sql} VALIDATE CONSTRAINT {name:sql}")',
         grows=True,
         page="sql-altertable",
         detect=_validated_at_once,
