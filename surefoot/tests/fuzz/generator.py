@@ -11,10 +11,14 @@ from random import Random
 
 from fuzz.models import Declaration, Model, without
 
-TABLES = ("things", "parts", "Odd Table", "order", "größe", "per%cent", "a_table_with_" + "x" * 30)
+TABLES = (
+    *("things", "parts", "Odd Table", "order", "größe", "per%cent", "a_table_with_" + "x" * 30),
+    *("it's", "a:b", "back\\slash", 'quo"te', "longest_" + "ü" * 27 + "z"),
+)
 COLUMNS = (
     *("size", "rank", "code", "state", "note", "Mixed Case", "user", "at", "data", "länge"),
-    *("per%", "a:b", "it's", "column_with_a_" + "y" * 30),
+    *("per%", "a:b", "it's", "column_with_a_" + "y" * 30, "b\\s", 'q"'),
+    "longest_" + "é" * 27 + "x",
 )
 # A type -> defaults as SQL, and types that a value of it fits into.
 TYPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
@@ -42,6 +46,14 @@ TYPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "ARRAY(Text)": (("'{}'::text[]", "ARRAY['a', 'b c']"), ()),
     "INET": (("'127.0.0.1'",), ("CIDR", "Text")),
     "INT4RANGE": ((), ()),
+    "REAL": (("1.5",), ("Double",)),
+    "Time": (("'10:00'",), ("TIME(timezone=True)", "Text")),
+    "DATERANGE": (("'[2020-01-01,2020-02-01)'",), ()),
+    "MACADDR": ((), ("Text",)),
+    "TSVECTOR": (("''",), ()),
+    "BIT(3)": (("B'101'",), ("BIT(5, varying=True)", "Text")),
+    "Shouted": (("'A'",), ("Text", "String(40)")),
+    "ARRAY(String(20))": (("'{}'",), ("ARRAY(Text)", "ARRAY(String(30))")),
     "Enum('a', 'b', native_enum=False, create_constraint=True, name='letter')": (
         ("'a'",),
         ("Enum('a', 'b', 'c', native_enum=False, create_constraint=True, name='letter')", "Text"),
@@ -58,7 +70,7 @@ KEYS = (
 )
 NUMBERS = ("SmallInteger", "Integer", "BigInteger", "Numeric(12, 2)")
 TEXTS = ("Text", "String(20)", "String(50)", "CHAR(3)")
-LABELS = ("new", "paid", "sent", "A+", 'q"t', "it's", "x:y", "x,y", "größe")
+LABELS = ("new", "paid", "sent", "A+", 'q"t', "it's", "x:y", "x,y", "größe", "b\\s", "50%", "a b")
 # Checks of a number, of a text.
 NUMBER_CHECKS = ("{c} >= -1", "{c} IN (-1, 0, 1, 2, 3, 4, 5, 7)", "{c} BETWEEN -5 AND 5000")
 TEXT_CHECKS = (
@@ -67,9 +79,14 @@ TEXT_CHECKS = (
     "{c} NOT IN ('x:y', 'z')",
     r"{c} ~ '^(?\\:.*|[[\\:alpha\\:]]+)$' OR true",
     "{c} <> '100%'",
+    r"{c} <> 'b\s' AND {c} IN ('a:b', 'a0', 'b1', 'c2')",
 )
 DOMAINS = ("", ", check=text('VALUE <> 77')", ", default=text('5')", ", not_null=True, default='3'")
-REFERENCES = (", ondelete='CASCADE'", ", deferrable=True", ", onupdate='SET NULL'", "")
+LOOSE = ", postgresql_not_valid=True"
+REFERENCES = (
+    *(", ondelete='CASCADE'", ", deferrable=True", ", onupdate='SET NULL'", LOOSE),
+    *(", ondelete='SET NULL', initially='DEFERRED', deferrable=True", ""),
+)
 CONDITIONS = (" > 0'", " > 5'", " * 2'", " * 3'")
 COMMENTS = (
     "comment='Its : \\\\ \"comment\"'",
@@ -230,7 +247,7 @@ class Generator:
         random = self._random
         makes = (self._index, self._index, self._check, self._unique, self._key, self._computed)
         rare = (self._exclusion, self._beside, self._composite, self._second_key, self._called)
-        random.choice((*makes, *rare))()
+        random.choice((*makes, *rare, self._trigger, self._comment))()
 
     def _index(self) -> None:
         random, columns = self._random, self._columns()
@@ -270,7 +287,8 @@ class Generator:
             said = NUMBER_CHECKS if column.type in NUMBERS else TEXT_CHECKS
             condition = random.choice(said).format(c=_quoted(column).replace(":", "\\:"))
             name = self._new("check_")
-            code = f"CheckConstraint(text({condition!r}), name={name!r})"
+            loose = random.choice(("", "", LOOSE))
+            code = f"CheckConstraint(text({condition!r}), name={name!r}{loose})"
             needs = frozenset({column.name})
             self._add(Declaration(name, code, column.table, needs, facts=("item",)))
 
@@ -311,19 +329,47 @@ class Generator:
         if columns:
             column = self._random.choice(columns)
             name, twice = self._new("twice_"), f"{_quoted(column)} * 2"
-            code = f"Column({name!r}, Numeric, Computed({twice!r}, persisted=True))"
+            kept = self._random.choice((", persisted=True", ", persisted=True", ""))
+            code = f"Column({name!r}, Numeric, Computed({twice!r}{kept}))"
             needs = frozenset({column.name})
             self._add(
                 Declaration(f"{column.table}.{name}", code, column.table, needs, facts=("item",))
             )
 
     def _exclusion(self) -> None:
-        ranges = self._columns("INT4RANGE")
-        if ranges:
-            column, name = self._random.choice(ranges), self._new("ex_")
-            where = self._random.choice(("", ", where=text('1 = 1')"))
-            code = f"ExcludeConstraint(({_short(column)!r}, '&&'), name={name!r}{where})"
+        columns = self._columns("INT4RANGE", "DATERANGE", *NUMBERS)
+        if columns:
+            column, name = self._random.choice(columns), self._new("ex_")
+            operator = "=" if column.type in NUMBERS else "&&"
+            options = self._random.choice(("", ", where=text('1 = 1')"))
+            options += ", using='btree'" if column.type in NUMBERS else ""
+            code = f"ExcludeConstraint(({_short(column)!r}, {operator!r}), name={name!r}{options})"
             self._item_of(name, code, column)
+
+    def _trigger(self) -> None:
+        """A trigger, and its function."""
+        tables = self._of("table")
+        if tables:
+            table, name = self._random.choice(tables), self._new("on_")
+            made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+            made += "  -- :odd \"text\" 'a\\b'\n  RETURN NEW;\nEND $$"
+            code = f"ddl(m, {made!r}, first=True)"
+            self._add(Declaration(f"{name}()", code, facts=("trigger function",)))
+            code = _made_trigger(name, table.name, "UPDATE")
+            needs = frozenset({table.name, f"{name}()"})
+            self._add(Declaration(name, code, needs=needs, facts=("trigger", table.name)))
+
+    def _comment(self) -> None:
+        """A comment on a view or a function."""
+        views = [each for each in self._of("view") if "MATERIALIZED" not in each.code]
+        made = [("VIEW", each) for each in views]
+        made += [("FUNCTION", each) for each in self._of("function")]
+        if made:
+            kind, of = self._random.choice(made)
+            statement = f"COMMENT ON {kind} {of.name} IS 'It''s: 5 %%\\'"
+            code = f"ddl(m, {statement!r})"
+            needs = frozenset({of.name})
+            self._add(Declaration(self._new("comment_"), code, needs=needs, facts=("beside",)))
 
     def _beside(self) -> None:
         """An object that SQLAlchemy has no name for."""
@@ -452,11 +498,14 @@ class Generator:
         where = ""
         if column.type in TEXTS:
             where = random.choice(("", f" WHERE {_quoted(column)} IN (''a'', ''b'')"))
-        select = f"SELECT {_quoted(column)} FROM {_quote(str(column.table))}{where}"
+        of, views = _quote(str(column.table)), [each.name for each in self._of("view", column.name)]
+        if views and random.random() < 0.5:
+            of, where = random.choice(views), ""
+        select = f"SELECT {_quoted(column)} FROM {of}{where}"
         statement = f"CREATE {kind} {name} AS {select}".replace("''", "'")
         code = f"ddl(m, {statement.replace('%', '%%')!r})"
-        needs = frozenset({str(column.table), column.name})
-        self._add(Declaration(name, code, needs=needs, facts=("view",)))
+        needs = frozenset({str(column.table), column.name, *({of} & {*views})})
+        self._add(Declaration(name, code, needs=needs, facts=("view", column.name)))
 
     # -- how a model changes -----------------------------------------------------------------------
 
@@ -544,6 +593,12 @@ class Generator:
         if functions and random.random() < 0.5:
             function = random.choice(functions)
             self._put(replace(function, code=_function(function.name, random.randint(10, 20))))
+        elif (triggers := self._of("trigger")) and random.random() < 0.5:
+            trigger = random.choice(triggers)
+            code = _made_trigger(trigger.name, trigger.facts[1], "INSERT OR UPDATE")
+            self._put(replace(trigger, code=code))
+        elif (tables := self._of("table")) and random.random() < 0.2:
+            self._put(_unlogged(random.choice(tables)))
         elif indexes:
             index = random.choice(indexes)
             code = index.code.replace(", unique=True", "")
@@ -554,7 +609,8 @@ class Generator:
 
 def _enum(name: str, labels: Sequence[str]) -> Declaration:
     listed = ", ".join(map(repr, labels))
-    code = f"{name} = Enum({listed}, name={name!r}, metadata=m)"
+    odd = f'Odd: "{name}" %' if name[-1] in "13579" else name
+    code = f"{name} = Enum({listed}, name={odd!r}, metadata=m)"
     return Declaration(name, code, type="enum", facts=("type", *labels))
 
 
@@ -562,6 +618,20 @@ def _function(name: str, number: int) -> str:
     body = f"SELECT n + {number} -- 100%% of it: a comment"
     statement = f"CREATE FUNCTION {name}(n integer) RETURNS integer LANGUAGE sql AS $${body}\n$$"
     return f"ddl(m, {statement!r}, first=True)"
+
+
+def _made_trigger(name: str, table: str, event: str) -> str:
+    when = f"CREATE TRIGGER {name} BEFORE {event} ON {_quote(table)} FOR EACH ROW"
+    statement = f"{when} EXECUTE FUNCTION {name}()".replace("%", "%%")
+    return f"ddl(m, {statement!r})"
+
+
+def _unlogged(table: Declaration) -> Declaration:
+    """The table without a log, or with one."""
+    code = table.code.replace(", prefixes=['UNLOGGED']", "")
+    if code == table.code and "partition" not in code and "logged" not in table.facts:
+        code = f"{code[:-1]}, prefixes=['UNLOGGED'])"
+    return replace(table, code=code)
 
 
 def _short(column: Declaration) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, String, TypeDecorator
 from sqlalchemy.dialects import postgresql
 
 from harness.generation import ddl, new_metadata
@@ -37,6 +37,13 @@ class Declaration:
 Model = Sequence[Declaration]
 
 
+class Shouted(TypeDecorator[str]):
+    """A type of the project, which no revision can import."""
+
+    impl = String(20)
+    cache_ok = True
+
+
 def source(model: Model, name: str) -> str:
     """The model as a function that declares it in the metadata `m`."""
     lines = [f"def {name}(m: MetaData) -> None:"]
@@ -61,7 +68,7 @@ def _statement(code: str, arguments: Sequence[str]) -> Iterator[str]:
 def metadata(model: Model) -> MetaData:
     """The metadata that the model declares."""
     known = {**vars(sqlalchemy), **vars(postgresql), "ddl": ddl}
-    known["Enum"] = sqlalchemy.Enum
+    known.update(Enum=sqlalchemy.Enum, Shouted=Shouted)
     exec(source(model, "models"), known)
     made = new_metadata()
     known["models"](made)

@@ -41,7 +41,10 @@ _VALUES = {
     "uuid": "'00000000-0000-0000-0000-00000000000{n}'::uuid", "jsonb": "'{{\"n\": {n}}}'::jsonb",
     "json": "'{{\"n\": {n}}}'::json", "bytea": "'\\x0{n}'::bytea", "interval": "INTERVAL '{n} day'",
     "inet": "'10.0.0.{n}'::inet", "cidr": "'10.0.0.{n}'::cidr",
-    "int4range": "int4range({n}, {n} + 1)",
+    "int4range": "int4range({n}, {n} + 1)", "time without time zone": "TIME '10:0{n}'",
+    "time with time zone": "TIMETZ '10:0{n}+00'", "tsvector": "to_tsvector('a{n}')",
+    "daterange": "daterange('2020-01-0{m}', '2020-02-01')", "bit": "{n}::bit(3)",
+    "macaddr": "'08:00:2b:01:02:0{n}'::macaddr", "bit varying": "{n}::bit(5)",
 }  # fmt: skip
 
 

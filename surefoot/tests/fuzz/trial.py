@@ -66,12 +66,10 @@ class Trial:
         begun = self._newest()
         at_first = await self._rows()
         written = await self._revise(new, "Change")
-        if not written:
-            return
         now = await self._upgraded(new, "the second models")
         there = await self._rows()
         self._compare(at_first, there, "the upgrade")
-        if scratch is not None:
+        if scratch is not None and written:
             await self._lint(scratch, written)
         await self._downgraded(begun, was, there)
         again = await self._upgraded(new, "the second upgrade")
@@ -121,6 +119,7 @@ class Trial:
         try:
             await self._project.downgrade(to)
         except SurefootError:
+            self._compare(there, await self._rows(), "the downgrade that refused")
             await self._project.connection.run_sync(rows.empty)
             with self._explained("the downgrade, without rows"):
                 await self._project.downgrade(to)

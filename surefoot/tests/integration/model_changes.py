@@ -762,8 +762,8 @@ def sequence_added(m: MetaData, new: bool) -> None:
 def sequence_changed(m: MetaData, new: bool) -> None:
     Sequence("numbers", start=1, increment=5 if new else 1, cycle=new, metadata=m)
     Sequence("low", minvalue=-5 if new else 1, maxvalue=900, metadata=m)
-    bounds = {"minvalue": -9, "maxvalue": -1} if new else {"minvalue": 1, "maxvalue": 9}
-    Sequence("apart", start=bounds["minvalue"], metadata=m, **bounds)
+    lowest, highest = (-9, -1) if new else (1, 9)
+    Sequence("apart", start=lowest, minvalue=lowest, maxvalue=highest, metadata=m)
 
 
 # -- views, functions, triggers ------------------------------------------------------------------
@@ -1100,7 +1100,7 @@ def wider_serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
 def what_needs_a_revision_of_its_own_added(m: MetaData, new: bool) -> None:
     """A view that reads rows, and the index of a new table beside a change of another one."""
     things(m, Column("letters", CHAR(5 if new else 3)), *([Column("size", Date)] if new else []))
-    check = {"check": text("VALUE <> 77")} if new else {}
+    check: dict[str, Any] = {"check": text("VALUE <> 77")} if new else {}
     DOMAIN("unused", Integer, metadata=m, **check)
     code = DOMAIN("code", Integer, not_null=not new, metadata=m)
     Table("a_users", m, Column("id", Integer, primary_key=True), Column("code", code))
