@@ -85,7 +85,7 @@ DOMAINS = ("", ", check=text('VALUE <> 77')", ", default=text('5')", ", not_null
 LOOSE = ", postgresql_not_valid=True"
 REFERENCES = (
     *(", ondelete='CASCADE'", ", deferrable=True", ", onupdate='SET NULL'", LOOSE),
-    *(", ondelete='SET NULL', initially='DEFERRED', deferrable=True", ""),
+    *(", initially='DEFERRED', deferrable=1", ""),
 )
 CONDITIONS = (" > 0'", " > 5'", " * 2'", " * 3'")
 COMMENTS = (
@@ -466,8 +466,9 @@ class Generator:
         tables = self._of("logged")
         if tables:
             parent, name = self._random.choice(tables), self._new("child_")
-            code = f"ddl(m, 'CREATE TABLE {name} (extra integer) INHERITS ({_quote(parent.name)})')"
-            self._add(Declaration(name, code.replace("%", "%%"), needs=frozenset({parent.name})))
+            made = f"CREATE TABLE {name} (extra integer) INHERITS ({_quote(parent.name)})"
+            code = f"ddl(m, {made.replace('%', '%%')!r})"
+            self._add(Declaration(name, code, needs=frozenset({parent.name})))
 
     def _enum(self) -> None:
         name, number = self._new("kind_"), self._random.randint(1, 4)
