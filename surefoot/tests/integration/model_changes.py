@@ -201,6 +201,22 @@ def table_with_names_that_need_quotes_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def odd_and_long_names_changed(m: MetaData, new: bool) -> None:
+    longest = "ü" * 31
+    odd = Enum(*("a", "b", "c") if new else ("a", "c"), name='Odd: "kind" %')
+    Table(
+        'back\\slash "%"',
+        m,
+        Column("id", Integer, primary_key=True),
+        Column("odd", odd),
+        Column("odds", ARRAY(odd)),
+        Column("long", Enum(*("b", "a") if new else ("a", "b"), name=longest)),
+        Column(f"{longest}a", Integer, nullable=not new),
+        Column(f"{longest}b", Integer, nullable=not new),
+    )
+
+
+@change
 def column_added(m: MetaData, new: bool) -> None:
     things(m, *([Column("size", Integer, comment="in bytes")] if new else []), Column("z", Text))
 

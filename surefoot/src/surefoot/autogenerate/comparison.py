@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
@@ -173,6 +174,14 @@ class Comparison:
 def temporary_name(name: str) -> str:
     """The name of a new column, index or type until it is swapped in."""
     return f"{name}_new"
+
+
+def short_name(name: str) -> str:
+    """The name, or one of its own that is as short as PostgreSQL needs it."""
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    begin = name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{begin}_{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def has_temporary_name(name: str) -> bool:

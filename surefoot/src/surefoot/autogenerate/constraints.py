@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.comparison import Comparison, short_name
 from surefoot.autogenerate.indexes import build, can_swap, index_of_key, swap_key, using_index
 from surefoot.autogenerate.object_operations import create, refers_to, step
 from surefoot.autogenerate.rendering import drop_index, set_nullable
@@ -92,7 +92,7 @@ def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
     itself = promised_by_itself(comparison)
     check = f"CHECK ({quoted(column)} IS NOT NULL)"
     constraint = Constraint(
-        name=not_null_name(table, column) if itself else f"ck_{table}_{column}_not_null"[:63],
+        name=not_null_name(table, column, "" if itself else "ck_"),
         table=table,
         type="not null" if itself else "check",
         definition=f"NOT NULL {quoted(column)}" if itself else check,
@@ -113,9 +113,14 @@ def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
             "models were compared with; an older one refuses it."
         )
     promised = step(Stage.TABLES, key, None, loose, "promised")
+    if itself:
+        # Once it has been dropped and set, the constraint has a name of PostgreSQL's own.
+        promised.undo = [undo]
     yield promised.at(Turn.PROMISE, table, f"Forbid new nulls in {key.name}", about)
     title = f"Forbid null in {key.name}" if itself else f"Validate that {key.name} has no null"
     proven = step(Stage.TABLES, key, loose, constraint, "proven")
+    if itself:
+        proven.undo = [undo, *promised.ops]
     yield proven.at(Turn.PROVE, table, title, PROVEN)
     if not itself:
         forbid = step(Stage.TABLES, key, constraint, None, "required")
@@ -129,6 +134,6 @@ def promised_by_itself(comparison: Comparison) -> bool:
     return comparison.major >= NOT_NULL_NOT_VALID
 
 
-def not_null_name(table: str, column: str) -> str:
+def not_null_name(table: str, column: str, prefix: str = "") -> str:
     """The name of a NOT NULL constraint that is added NOT VALID."""
-    return f"{table}_{column}_not_null"[:63]
+    return short_name(f"{prefix}{table}_{column}_not_null")

@@ -7,6 +7,7 @@ generated columns, triggers and functions refer to the old column itself, and pr
 from surefoot.autogenerate.comparison import Comparison, changed, has_temporary_name, temporary_name
 from surefoot.autogenerate.indexes import can_be_built, index_of_key
 from surefoot.catalog import Key
+from surefoot.catalog.definitions import names
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.catalog.widening import needs_no_rewrite
 
@@ -35,6 +36,7 @@ def is_swappable_enum(comparison: Comparison, key: Key) -> bool:
     )
     return (
         free
+        and has_temporary_name(key.name)
         and not comparison.at_once
         and bool(columns)
         and len({column.name.rpartition(".")[0] for column in columns}) == 1
@@ -56,7 +58,7 @@ def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
         column
         for column, found in comparison.database.each(Column)
         if enum in comparison.database.uses.get(column, ())
-        and found.type.removesuffix("[]").strip('"') == enum.name
+        and names(found.type.removesuffix("[]")) == [enum.name]
         and not comparison.is_inherited(column)
     ]
 

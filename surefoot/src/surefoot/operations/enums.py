@@ -213,7 +213,7 @@ BEGIN
     END LOOP;
     SELECT n.nspname AS namespace, obj_description(t.oid, 'pg_type') AS comment INTO STRICT item
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = former;
-    EXECUTE format('ALTER TYPE %s RENAME TO %I', former::regtype, left(enum_name, 55) || '_former');
+    EXECUTE format('ALTER TYPE %s RENAME TO %I', former::regtype, 'former_' || former);
     EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', item.namespace, enum_name,
                    (SELECT string_agg(quote_literal(label), ', ' ORDER BY place)
                     FROM unnest(labels) WITH ORDINALITY AS u (label, place)));
