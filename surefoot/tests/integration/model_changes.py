@@ -1107,6 +1107,12 @@ def serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
 
 
 @change
+def identity_in_place_of_a_serial(m: MetaData, new: bool) -> None:
+    key: Any = [Identity(always=True)] if new else []
+    Table("numbered", m, Column("id", BigInteger, *key, primary_key=True), Column("note", Text))
+
+
+@change
 def wider_serial_in_place_of_an_identity(m: MetaData, new: bool) -> None:
     kind, key = (BigInteger, []) if new else (Integer, [Identity()])
     Table("numbered", m, Column("id", kind, *key, primary_key=True), Column("note", Text))

@@ -367,6 +367,30 @@ async def test_an_identity_that_a_table_inherits_comes_back(project: Project) ->
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
+async def test_an_identity_goes_on_where_the_sequence_was(project: Project) -> None:
+    """In one revision, there and back: in between no row would get a number."""
+
+    def models(*key: Any) -> MetaData:
+        metadata = new_metadata()
+        Table("numbered", metadata, Column("id", BigInteger, *key, primary_key=True))
+        return metadata
+
+    insert = text("INSERT INTO numbered DEFAULT VALUES RETURNING id")
+    await project.create(models())
+    assert await project.connection.scalar(insert) == 1
+    await project.connection.commit()
+    (path,) = await project.revise(models(Identity()), "Number by identity")
+    assert _phase(path) == "contract"
+    await project.upgrade()
+    await project.check(models(Identity()))
+    assert await project.connection.scalar(insert) == 2
+    await project.connection.commit()
+    await project.downgrade()
+    assert await project.connection.scalar(insert) == 3
+    await project.connection.rollback()
+
+
 CLOCK = text("clock_timestamp()::text")
 Declared = Callable[[], list[Any]]
 

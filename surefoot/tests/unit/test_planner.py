@@ -302,8 +302,9 @@ def test_what_goes_and_comes_back_is_one_revision() -> None:
 def test_a_sequence_goes_on_after_the_rows_in_a_revision_of_its_own() -> None:
     """All rows may be read for it, which nobody is to wait for."""
     numbered = replace(COLUMN, identity="ALWAYS START WITH 1")
-    changes = identity(COLUMN, numbered)
-    found = planned(*changes, models={Key("column", "t.c"): numbered})
+    key = Key("column", "t.c")
+    changes = identity(Comparison(Catalog({key: COLUMN}), Catalog({key: numbered})), key)
+    found = planned(*changes, models={key: numbered})
     assert titles(found) == [None, "Set t.c after its rows"]
 
 

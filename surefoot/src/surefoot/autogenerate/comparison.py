@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
-from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Routine, Table
+from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Routine, Sequence, Table
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
@@ -120,6 +120,35 @@ class Comparison:
         sides = self.database, self.models
         parents = frozenset.intersection(*(side.parents(table) for side in sides))
         return all(side.inherits(table, name, parents) for side in sides)
+
+    def is_renumbered(self, key: Key) -> bool:
+        """Whether a column with a default gets an identity instead, or the other way round."""
+        before, after = self.database.find(Column, key), self.models.find(Column, key)
+        return (
+            before is not None
+            and after is not None
+            and before.type == after.type
+            and [each.identity is None for each in (before, after)].count(True) == 1
+        )
+
+    def exchanged_sequence(self, key: Key) -> Sequence | None:
+        """The sequence of a column's default that goes for its identity, or comes for it."""
+        if not self.is_renumbered(key):
+            return None
+        sides = self.database, self.models
+        one, other = sides if self.database.one(Column, key).identity is None else sides[::-1]
+        found = (one.find(Sequence, each) for each in one.uses.get(key, ()))
+        return next(
+            (
+                each
+                for each in found
+                if each is not None
+                and each.owned_by == key.name
+                and not each.comment
+                and Key("sequence", each.name) not in other.objects
+            ),
+            None,
+        )
 
     @cached_property
     def followed(self) -> Catalog:

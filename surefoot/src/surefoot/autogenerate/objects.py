@@ -104,6 +104,8 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     if isinstance(item, Constraint) and item.table in comparison.inline:
         return item in comparison.inline[item.table]
     if isinstance(item, Sequence) and (found is None or expected is None):
+        if comparison.exchanged_sequence(Key("column", item.owned_by or "")) == item:
+            return True
         table = (item.owned_by or "").rpartition(".")[0]
         catalog = comparison.models if found is None else comparison.database
         return key in serials(catalog, table, comparison.inline.get(table, ()))

@@ -66,7 +66,8 @@ def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObjec
         case "change":
             return bool(old and old.generated and not (new and new.generated))
         case "identity":
-            return new is None or (new.identity or "ALWAYS").startswith("ALWAYS")
+            bare = old is not None and old.default is not None
+            return bare or new is None or (new.identity or "ALWAYS").startswith("ALWAYS")
     return action in _FORBIDS
 
 

@@ -101,7 +101,7 @@ def _identities(comparison: Comparison, *, leaving: bool) -> Iterator[Change]:
             HIGHEST.get(expected.type, 0) < HIGHEST.get(found.type, 0)
         )
         if (narrows or expected.identity is None) == leaving:
-            for change in identity(found, expected):
+            for change in identity(comparison, key):
                 change.stage = Stage.TYPES if leaving else change.stage
                 yield change
 
