@@ -1065,6 +1065,23 @@ def inherited_table_added(m: MetaData, new: bool) -> None:
 
 
 @change
+def tables_that_inherit_dropped(m: MetaData, new: bool) -> None:
+    if not new:
+        Table("a_parent", m, Column("id", Integer, primary_key=True))
+        ddl(m, "CREATE TABLE b_child (size integer) INHERITS (a_parent)")
+        ddl(m, "CREATE TABLE c_child (code integer) INHERITS (b_child)")
+
+
+@change
+def row_security_and_types_of_two_tables_changed(m: MetaData, new: bool) -> None:
+    things(m, Column("size", BigInteger if new else Integer))
+    kind, key = (BigInteger, Identity(start=100)) if new else (Integer, Identity())
+    Table("numbered", m, Column("id", kind, key, primary_key=True))
+    if not new:
+        ddl(m, "ALTER TABLE things ENABLE ROW LEVEL SECURITY")
+
+
+@change
 def columns_of_an_inherited_table_changed(m: MetaData, new: bool) -> None:
     """Those of its parent change along; SQLAlchemy declares only its own."""
     Table(

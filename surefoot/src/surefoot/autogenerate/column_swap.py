@@ -77,7 +77,8 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
     there = temporary_name(key.name)
     column = comparison.temporary.one(Column, Key("column", there))
     empty = replace(column, not_null=False, default=None)
-    add = Change(Stage.TABLES, add_column(empty, comparison.temporary), [drop_column(column)])
+    made, beside = add_column(empty, comparison.temporary), Key("column", there)
+    add = Change(Stage.TABLES, made, [drop_column(column)], "begin", beside)
     about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "

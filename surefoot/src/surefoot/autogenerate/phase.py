@@ -45,8 +45,8 @@ def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
         known = before is not None and action in ("change", "promise")
         return known or action == "required"
     if action == "change":
-        secured = isinstance(after, Table) and after.row_security is not None
-        return secured or kind in ("sequence", "trigger")
+        old, new = (isinstance(each, Table) and each.row_security for each in (before, after))
+        return old != new or kind in ("sequence", "trigger")
     return action in ("rename", "replace") and kind not in _MAY_GO
 
 

@@ -68,7 +68,7 @@ def plan(
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
-    parts.sort(key=lambda part: (part.turn, part.group if part.turn in _BY_GROUP else ""))
+    parts.sort(key=lambda part: _place(part, comparison))
     grouped = [
         revision
         for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
@@ -83,6 +83,16 @@ def plan(
         )
         for group in grouped
     ]
+
+
+def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
+    """The place of a part among the revisions; a table goes before those that it inherits from."""
+
+    def depth(table: str) -> int:
+        return max((1 + depth(each) for each in comparison.database.parents(table)), default=0)
+
+    group = part.group if part.turn in _BY_GROUP else ""
+    return part.turn, -depth(group) if part.turn is Turn.TABLES else 0, group
 
 
 def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
