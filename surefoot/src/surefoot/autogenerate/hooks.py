@@ -38,7 +38,7 @@ from surefoot.autogenerate.renames import (
     following,
     parse_renames,
 )
-from surefoot.autogenerate.rendering import Call
+from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
@@ -165,6 +165,7 @@ def process_revision_directives(
             return
     if checks:
         return
+    _tell(operations)
     if directives != [script]:
         return  # the hooks made revisions of their own
     asked: dict[str, Any] = context.opts["revision_context"].command_args
@@ -175,7 +176,7 @@ def process_revision_directives(
         )
     if asked["autogenerate"] and operations.is_empty():
         directives[:] = []
-        why = "models and database are equal" if was_empty else f"{_HOOKS} left no operation"
+        why = "models and database are equal" if was_empty else "no operation is left"
         sys.stderr.write(f"OK  {why}; no revision written\n")
         return
     if not (script.message or "").strip():
@@ -213,6 +214,15 @@ def renames_given(context: MigrationContext) -> Sequence[str]:
     options = context.config.cmd_opts if context.config is not None else None
     given: Sequence[str] = getattr(options, "x", None) or ()
     return [value.removeprefix("rename=") for value in given if value.startswith("rename=")]
+
+
+def _tell(operations: ops.UpgradeOps) -> None:
+    """Tell the changes that a person makes, and leave them out of the revisions."""
+    given = [(each, op) for each in operations.ops for op in getattr(each, "ops", ())]
+    by_hand = [(each, op) for each, op in given if isinstance(op, ByHand)]
+    for each, op in by_hand:
+        sys.stderr.write(f"?   {op.told()}\n")
+        operations.ops.remove(each)
 
 
 def _ask(doubtful: Iterable[Candidate]) -> None:

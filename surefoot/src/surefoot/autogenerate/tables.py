@@ -8,10 +8,10 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.columns import column_changes, identity
-from surefoot.autogenerate.comparison import Comparison, changed
+from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.rendering import Call, Note, sql
+from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import add_column, create_table, drop_column
 from surefoot.catalog import Catalog, Key, alterations
 from surefoot.catalog.kinds import Attribute, Attributes, Column, Table
@@ -111,15 +111,31 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     key = Key("table", table)
     found, expected = comparison.database.one(Table, key), comparison.models.one(Table, key)
     different = changed(comparison, key)
-    for name in _UNCHANGEABLE:
-        if name in different:
-            before, after = (each.attributes()[name] for each in (found, expected))
-            words = f"{name} of {table} is {before} and not {after}"
-            yield Change(Stage.STATE, [Note(f"Not written: {words}.")], [])
+    if different & {*_UNCHANGEABLE}:
+        yield Change(Stage.STATE, [_exchange(table, found, expected)], [], "by hand", key)
     if different - {"comment", *_UNCHANGEABLE}:
         yield Change(Stage.STATE, state(found, expected), state(expected, found), "change", key)
     if "comment" in different:
         yield step(Stage.STATE, key, replace(expected, comment=found.comment), expected, "comment")
+
+
+def _exchange(table: str, before: Table, after: Table) -> ByHand:
+    """The steps to another kind of table, or another partition key."""
+    was, wanted = (
+        f"{each.kind}{f' by {each.partition_key}' if each.partition_key else ''}"
+        for each in (before, after)
+    )
+    new, old = temporary_name(table), f"{table}_old"
+    return ByHand(
+        f"{table} is a {was}, and the models declare a {wanted}",
+        f"In a revision, create {new} as the models declare {table}, with the partitions that its "
+        "rows need.",
+        "Deploy a release that writes each row to both tables.",
+        "Copy the older rows in batches, outside of a revision.",
+        f"In a contract revision, rename {table} to {old} and {new} to {table}, and let foreign "
+        "keys, views and sequences follow.",
+        f"In a later contract revision, drop {old}.",
+    )
 
 
 def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
