@@ -66,6 +66,12 @@ class Trial:
         begun = self._newest()
         at_first = await self._rows()
         written = await self._revise(new, "Change")
+        for path in written:
+            text = path.read_text("utf-8")
+            if 'phase = "contract"' in text and "Before this runs:" not in text:
+                raise Wrong(f"the docstring of {path.name} does not say what to do before it")
+            if "change a table" in text.lower():
+                raise Wrong(f"the title of {path.name} does not say which table changes")
         now = await self._upgraded(new, "the second models")
         there = await self._rows()
         self._compare(at_first, there, "the upgrade")

@@ -382,6 +382,8 @@ async def test_an_identity_goes_on_where_the_sequence_was(project: Project) -> N
     await project.connection.commit()
     (path,) = await project.revise(models(Identity()), "Number by identity")
     assert _phase(path) == "contract"
+    before = "Before this runs: deploy a release that works before and after the change of numbered"
+    assert before in " ".join(path.read_text("utf-8").split())
     await project.upgrade()
     await project.check(models(Identity()))
     assert await project.connection.scalar(insert) == 2

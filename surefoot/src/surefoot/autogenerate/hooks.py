@@ -25,7 +25,7 @@ from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import diff_objects
-from surefoot.autogenerate.phase import phase
+from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT
 from surefoot.autogenerate.reading import compare, comparison_of
@@ -200,10 +200,13 @@ def process_revision_directives(
             if change.key and (change.action, change.key.kind) in _LOSES_DATA
         }
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
-        narrows = phase(planned.changes, comparison)
+        narrows, before = phase(planned.changes, comparison)
+        about = [*planned.about]
+        if before and not any(BEFORE in each for each in about):
+            about.append(before)
         # The purpose is left to a person, unless the planner gave the title.
-        purpose = () if planned.title and planned.about else (RevisionText.why,)
-        why = "\n\n".join(map(docstring, (*purpose, *planned.about, *doubts)))
+        purpose = () if planned.title and about else (RevisionText.why,)
+        why = "\n\n".join(map(docstring, (*purpose, *about, *doubts)))
         text = RevisionText(why, narrows, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     _ask(doubtful)

@@ -14,6 +14,7 @@ from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of
 from surefoot.catalog.widening import is_widening
 
+BEFORE = "Before this runs:"
 # Dropping one of these makes no statement fail.
 _MAY_GO = ("statistics",)
 # Actions after which a constraint holds for new rows.
@@ -23,9 +24,25 @@ _MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
-def phase(changes: Iterable[Change], comparison: Comparison) -> str:
-    narrows = any(_narrows(each.action, each.key, comparison) for each in changes if each.key)
-    return "contract" if narrows else "expand"
+def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
+    """The phase, and of a contract what the running release has to do before."""
+    demands = dict.fromkeys(
+        _demand(each.action, each.key)
+        for each in changes
+        if each.key and _narrows(each.action, each.key, comparison)
+    )
+    if not demands:
+        return "expand", ""
+    return "contract", f"{BEFORE} deploy a release that {' and '.join(demands)}."
+
+
+def _demand(action: str, key: Key) -> str:
+    name = key.name if key.kind in ("table", "column") else f"the {key.kind} {key.name}"
+    if action in ("drop", "unbuild"):
+        return f"does not need {name}"
+    if action in _BINDS and key.kind in ("constraint", "index"):
+        return f"writes no row that {name} refuses"
+    return f"works before and after the change of {name}"
 
 
 def _narrows(action: str, key: Key, comparison: Comparison) -> bool:

@@ -116,7 +116,7 @@ def safe_form(
     planned = plan(changes_between(comparison, diff), comparison, diff)
     if not all(each.is_online for each in planned):
         return None  # it cannot keep every rule either
-    made = [_step(each, phase(each.changes, comparison)) for each in planned]
+    made = [_step(each, phase(each.changes, comparison)[0]) for each in planned]
     dropped = key not in after.objects
     return SafeForm(key, made, dropped, changed.fingerprint()) if made else None
 
