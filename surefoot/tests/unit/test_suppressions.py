@@ -31,6 +31,15 @@ BREAKS = "import app\n"  # avoid-importing-the-application
         ("# we allow avoid-truncate: here", []),
         ("x = '# allow avoid-truncate: in a string'", []),
         (
+            "# allow avoid-truncate, require-a,\n#   avoid-b: it is\n#   small",
+            [
+                Suppression(each, "it is small", 1)
+                for each in ("avoid-truncate", "require-a", "avoid-b")
+            ],
+        ),
+        ("# allow avoid-truncate and others: it is small", []),
+        ("# allow avoid-truncate, others: it is small", []),
+        (
             "# allow avoid-truncate: it is\n#   a cache\n\n#   of nothing",
             [Suppression("avoid-truncate", "it is a cache", 1)],
         ),
@@ -48,9 +57,10 @@ def test_a_comment_names_a_rule_and_a_reason(source: str, expected: Sequence[Sup
 def test_a_long_reason_is_read_as_it_was_written() -> None:
     """Over as many lines as it takes, none of them too long."""
     reason = "all of it is written again, " * 12 + "once"
-    written = comment("avoid-truncate", reason)
+    rules = [f"avoid-writing-all-of-{each}" for each in "abcdef"]
+    written = comment(", ".join(rules), reason)
     assert max(len(line) for line in written.splitlines()) <= 100
-    assert suppressions(written) == [Suppression("avoid-truncate", reason, 1)]
+    assert suppressions(written) == [Suppression(each, reason, 1) for each in rules]
 
 
 IN_FUNCTIONS = """\

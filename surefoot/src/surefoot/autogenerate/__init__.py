@@ -10,9 +10,9 @@ operation can remove becomes a note in the file.
 `alembic/env.py` hands `configure_options()` to `context.configure`.
 """
 
-from surefoot.autogenerate.plugin import ALEMBICS, PROJECT, configure_options
+from surefoot.autogenerate.plugin import ALEMBICS, PROJECT, STYLE, configure_options
 
 # Revisions call these operations.
 from surefoot.operations import enums as enums
 
-__all__ = ["ALEMBICS", "PROJECT", "configure_options"]
+__all__ = ["ALEMBICS", "PROJECT", "STYLE", "configure_options"]

@@ -5,7 +5,8 @@ about the design of a schema asks for another schema than the models declare. Th
 file tells which rules it breaks: only those get an `# allow` comment.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from surefoot.rules.findings import Finding
 from surefoot.rules.registry import RULES
@@ -41,6 +42,12 @@ _REASONS = {
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }
 MISSING = "would be missing between two transactions"
+# The sentence about the form of some tables.
+_PLAIN = re.compile(r"Plain form of (.+?): (.+?)\. ")
+# Rules about short locks, whose findings name no table.
+_BRIEF = frozenset({
+    "avoid-locking-two-tables", "avoid-work-under-write-lock", "require-concurrent-index-drop",
+})  # fmt: skip
 # Of a revision whose docstring names the objects.
 _TOGETHER = frozenset({"avoid-locking-two-tables", "avoid-work-under-access-exclusive"})
 
@@ -48,14 +55,29 @@ _TOGETHER = frozenset({"avoid-locking-two-tables", "avoid-work-under-access-excl
 def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     """The comments for the rules that a planned revision was found to break.
 
-    `source` is the text of its file.
+    `source` is the text of its file. Of a table that is changed plainly one comment says why, for
+    all rules about the time that its locks last.
     """
+    found, text = list(findings), " ".join(source.split())
+    plain = {table: form for form in _PLAIN.findall(text) for table in form[0].split(", ")}
+    others = {each.rule for each in found if not _is_plain(each, plain)}
+    short = sorted({each.rule for each in found} - others)
+    why = "; ".join(
+        f"plain form of {tables}: {why}" for tables, why in dict.fromkeys(plain.values())
+    )
     reasons = dict(_REASONS)
     reasons |= {rule: f"the models declare {_lower(RULES[rule].title)}" for rule in _DESIGN}
-    if MISSING in " ".join(source.split()):
+    if MISSING in text:
         reasons |= dict.fromkeys(_TOGETHER, f"dropped and created again, objects {MISSING}")
-    broken = sorted({each.rule for each in findings} & {*reasons})
-    return [comment(rule, reasons[rule]) for rule in broken]
+    said = [comment(", ".join(short), why)] if short else []
+    return [*said, *(comment(rule, reasons[rule]) for rule in sorted(others & {*reasons}))]
+
+
+def _is_plain(finding: Finding, plain: Collection[str]) -> bool:
+    """Whether it is about the time that others wait for tables that are changed plainly."""
+    if finding.rule in _BRIEF:
+        return bool(plain)
+    return RULES[finding.rule].grows and set() < {*finding.tables} <= {*plain}
 
 
 def _lower(title: str) -> str:

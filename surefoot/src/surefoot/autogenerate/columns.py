@@ -60,7 +60,7 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     """
     models, expected = comparison.models, comparison.models.one(Column, key)
     on, drop = (expected.table, expected.name), [drop_column(expected)]
-    by_row = is_volatile(comparison, expected)
+    by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
     required = expected.not_null and (by_row or not expected.has_own_value)
     if by_row or required:
         default = None if by_row else expected.default
@@ -258,7 +258,10 @@ def _retype(comparison: Comparison, key: Key) -> list[Change]:
     default = in_one and (found.default, expected.default) != (None, None)
     do = retype(expected, comparison.models, up, default=default)
     undo = retype(found, comparison.database, down, default=default)
-    about = "" if needs_no_rewrite(found.type, expected.type) else REWRITE
+    rewritten = comparison.is_online(found.table) and not needs_no_rewrite(
+        found.type, expected.type
+    )
+    about = REWRITE if rewritten else ""
     change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about)
     return [change] if in_one else _without_default(key, found, expected, [change])
 

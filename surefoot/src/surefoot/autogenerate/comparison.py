@@ -46,6 +46,8 @@ class Comparison:
     at_once: bool = False
     # Whether a table in use is changed in steps that block it for a short time only.
     online: bool = True
+    # The tables that are changed plainly all the same.
+    plain: frozenset[str] = frozenset()
 
     @cached_property
     def kept_tables(self) -> frozenset[str]:
@@ -107,12 +109,16 @@ class Comparison:
         A partitioned table supports none of the online forms.
         """
         found = self.database.table(table)
-        return (
-            self.online
-            and table in self.kept_tables
-            and found is not None
-            and found.kind == "table"
-        )
+        return self.is_online(table) and found is not None and found.kind == "table"
+
+    def is_online(self, table: str | None) -> bool:
+        """Whether a table of both sides is changed in steps, as far as its kind allows it."""
+        return self.online and table in self.kept_tables and table not in self.plain
+
+    @property
+    def is_one_revision(self) -> bool:
+        """Whether all that fits one transaction is one revision."""
+        return self.at_once and not self.online
 
     def is_inherited(self, key: Key) -> bool:
         """Whether a change of the column comes along with that of a table it is inherited from."""

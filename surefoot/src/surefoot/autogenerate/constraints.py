@@ -28,11 +28,13 @@ def constraint_parts(
     assert constraint is not None
     name, table, loose = constraint.name, constraint.table, replace(constraint, validated=False)
     in_use = constraint.validated and comparison.is_in_use(table)
-    # A foreign key of a new table to an existing one locks both.
+    # A foreign key of a new or a small table to a large one locks both.
+    found = comparison.database.table(table)
     between = (
         constraint.validated
-        and table in comparison.new_tables
-        and refers_to(constraint) in comparison.kept_tables
+        and comparison.is_online(refers_to(constraint))
+        and (found.kind == "table" if found else table in comparison.new_tables)
+        and not comparison.is_online(table)
     )
     provable = between or (in_use and constraint.type in ("check", "foreign key"))
     if provable and change.action != "validate":
@@ -86,8 +88,10 @@ def forbid_null(key: Key, comparison: Comparison) -> Iterator[Change]:
     """NOT NULL added NOT VALID and validated; older servers set it from a validated check."""
     table, _, column = key.name.rpartition(".")
     do, undo = (set_nullable(table, column, allowed) for allowed in (False, True))
-    if table not in comparison.kept_tables or not comparison.online:
-        yield Change(Stage.TABLES, [do], [undo], "not null", key)
+    if not comparison.is_online(table):
+        change = Change(Stage.TABLES, [do], [undo], "not null", key)
+        about = f"This fails where a row has no value in {key.name}."
+        yield change.at(Turn.MAIN, about=about if table in comparison.kept_tables else "")
         return
     itself = promised_by_itself(comparison)
     check = f"CHECK ({quoted(column)} IS NOT NULL)"

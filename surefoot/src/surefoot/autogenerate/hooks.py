@@ -27,7 +27,7 @@ from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT
+from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE
 from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Candidate,
@@ -35,11 +35,14 @@ from surefoot.autogenerate.renames import (
     candidates,
     candidates_of,
     carry_out,
-    following,
+    named_otherwise,
     parse_renames,
+    renamed,
+    uninherited,
 )
 from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
+from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
@@ -54,6 +57,8 @@ __all__ = [
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
 _HOOKS = "process_revision_directives"
+# The options of `alembic -x …` for autogenerate.
+_EXTRA = ("rename", "style", "ask")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 _renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
@@ -67,18 +72,11 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
         warnings.filterwarnings("ignore", complaint)
     checks = is_check(context.opts)
     filters = context.opts.get(EXCLUDE, ()), context.opts.get(MANAGES, ())
-    renames = [] if checks else parse_renames(renames_given(context.migration_context))
+    renames = [] if checks else parse_renames(given(context.migration_context, "rename"))
     if renames:
         _rename(context, renames)
-    # Both catalogs are needed to find the objects that are renamed along.
-    strict = checks or bool(renames)
-    compare(context, *filters, strict=strict)
-    comparison = comparison_of(context)
-    if comparison is not None and renames:
-        more = following(comparison.database, comparison.models, renames)
-        if more:
-            _rename(context, more)
-            compare(context, *filters, strict=strict)
+    # Without both catalogs a declared rename would not be written.
+    compare(context, *filters, strict=checks or bool(renames))
     return PriorityDispatchResult.CONTINUE
 
 
@@ -86,7 +84,11 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     """Replace Alembic's operations by changes, after everything was compared."""
     comparison = comparison_of(context)
     savepoint, renames = _renamed.pop(context, (None, []))
+    forms: Mapping[str, Form] = {}
     if comparison is not None:
+        declared = {each.key.name.partition(".")[0] for each in renames}
+        more = named_otherwise(comparison.database, comparison.models)
+        comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
             sys.stderr.write(
                 f"LEFT ALONE  {left_alone(comparison.left)}: no model claims them; "
@@ -95,6 +97,8 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         if is_check(context.opts):
             # A difference is one operation, however many steps would remove it.
             comparison = replace(comparison, at_once=True, online=False)
+        else:
+            comparison, forms = _styled(comparison, context.migration_context)
         # Of other schemas, which the catalogs do not cover, and of other libraries.
         far = [each for each in operations.ops if not _is_covered(each)]
         diff = diff_objects(comparison)
@@ -102,14 +106,30 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             *(Change(Stage.TABLES, [each], _undo(each)) for each in far),
             *changes_between(comparison, diff),
         ]
-        covered = not others and all(rename.kind != "column" for rename in renames)
-        renamed = (each for rename in renames for each in rename.changes(covered=covered))
-        changes = sorted([*renamed, *others], key=lambda change: change.stage)
-        operations.info.update(comparison=comparison, diff=diff)
+        columns = any(rename.kind == "column" for rename in renames)
+        covered = not (others or columns or comparison.is_one_revision)
+        first = [*renames, *uninherited(more, comparison.database)]
+        called = (each for one in first for each in one.changes(declared, covered=covered))
+        changes = sorted([*called, *others], key=lambda change: change.stage)
+        operations.info.update(comparison=comparison, diff=diff, forms=forms)
         operations.ops[:] = changes
     if savepoint is not None:
         savepoint.rollback()
     return PriorityDispatchResult.CONTINUE
+
+
+def _styled(
+    comparison: Comparison, context: MigrationContext
+) -> tuple[Comparison, Mapping[str, Form]]:
+    """The comparison with the tables that are changed plainly, and the form of each table."""
+    if STYLE not in context.opts:
+        return comparison, {}
+    style = Style(*context.opts[STYLE])
+    if style.is_plain(context):
+        comparison = replace(comparison, at_once=True, online=False)
+    forms = style.forms(context, comparison)
+    plain = frozenset(table for table, form in forms.items() if form.is_plain)
+    return replace(comparison, plain=plain), forms
 
 
 def compare_tables(
@@ -139,8 +159,7 @@ def _rename(context: AutogenContext, renames: list[Rename]) -> None:
     """Rename in the database, in a savepoint that `end` rolls back."""
     connection = context.connection
     assert connection is not None
-    savepoint, known = _renamed.get(context, (None, []))
-    _renamed[context] = (savepoint or connection.begin_nested(), [*known, *renames])
+    _renamed[context] = (connection.begin_nested(), renames)
     carry_out(connection, renames, connection.dialect.default_schema_name or "public")
 
 
@@ -169,11 +188,12 @@ def process_revision_directives(
     if directives != [script]:
         return  # the hooks made revisions of their own
     asked: dict[str, Any] = context.opts["revision_context"].command_args
-    if renames_given(context) and not asked["autogenerate"]:
-        raise UsageError(
-            "-x rename=… declares a rename for --autogenerate, which was not given",
-            help="add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file",
-        )
+    for name in _EXTRA if not asked["autogenerate"] else ():
+        if given(context, name):
+            raise UsageError(
+                f"-x {name}=… is for --autogenerate, which was not given",
+                help="add --autogenerate, or write the operations in the file yourself",
+            )
     if asked["autogenerate"] and operations.is_empty():
         directives[:] = []
         why = "models and database are equal" if was_empty else "no operation is left"
@@ -192,7 +212,9 @@ def process_revision_directives(
         return
     directives.clear()
     doubtful = list(candidates(comparison.database, comparison.models))
-    for made, planned in _planned(script, operations, _ids(context)):
+    made_of = [*_planned(script, operations, _ids(context))]
+    forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
+    for (made, planned), told in zip(made_of, forms, strict=True):
         directives.append(made)
         dropped = {
             change.key.name
@@ -206,17 +228,10 @@ def process_revision_directives(
             about.append(before)
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if planned.title and about else (RevisionText.why,)
-        why = "\n\n".join(map(docstring, (*purpose, *about, *doubts)))
+        why = "\n\n".join(map(docstring, (*purpose, *about, *doubts, *told)))
         text = RevisionText(why, narrows, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     _ask(doubtful)
-
-
-def renames_given(context: MigrationContext) -> Sequence[str]:
-    """The values of `alembic -x rename=OLD:NEW …`."""
-    options = context.config.cmd_opts if context.config is not None else None
-    given: Sequence[str] = getattr(options, "x", None) or ()
-    return [value.removeprefix("rename=") for value in given if value.startswith("rename=")]
 
 
 def _tell(operations: ops.UpgradeOps) -> None:

@@ -22,6 +22,8 @@ from surefoot.catalog.widening import needs_no_rewrite
 _LEAVES = (Stage.DROP, Stage.AWAY, Stage.CLEAN)
 # These are locked under their own names; once dropped and created again they are not in use.
 _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
+# Stands for all tables that are changed plainly: no name of a table is empty.
+_SMALL = ""
 # Actions that lock nothing which a release waits for.
 _QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
 
@@ -39,7 +41,8 @@ def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list
         key, leaves = part.key, part.stage in _LEAVES
         tables = set() if key is None else set(_locked(part.action, key, comparison))
         broken = bool(held and tables - held - made)
-        broken |= bool(held and key and not leaves and _works(part.action, key, comparison))
+        works = key and not leaves and _works(part.action, key, comparison)
+        broken |= bool(works and held - {_SMALL})
         # Its readers wait for the end, and it is filled meanwhile.
         broken |= not leaves and key in away and _is_filled(key)
         if broken and not away:
@@ -89,10 +92,17 @@ def _is_filled(key: Key | None) -> bool:
 
 
 def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
-    """The relations that an action locks against readers or writers."""
+    """The relations that an action locks against readers or writers; the small ones are one."""
+    if not comparison.is_one_revision:
+        for name in _relations(action, key, comparison):
+            yield _SMALL if name in comparison.plain else name
+
+
+def _relations(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
     before, after = comparison.sides(key)
     item = after or before
-    if action in _QUIET or (action, key.kind) == ("rename", "index") or key.kind == "statistics":
+    is_called = action in ("rename", "name")
+    if action in _QUIET or (is_called and key.kind == "index") or key.kind == "statistics":
         return
     if key.kind == "table":
         if action != "make":
@@ -109,7 +119,7 @@ def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
         yield from (key.name,) if before is not None else ()
     elif table := table_of(item) or (key.name.rpartition(".")[0] if key.kind == "column" else ""):
         yield table
-        if isinstance(item, Constraint) and (other := refers_to(item)):
+        if isinstance(item, Constraint) and not is_called and (other := refers_to(item)):
             yield other
 
 

@@ -94,6 +94,9 @@ def _key_narrows(action: str, key: Key, comparison: Comparison) -> bool:
     item = before if drops else after or before
     unique = isinstance(item, Index) and item.unique
     kind = item.type if isinstance(item, Constraint) else None
+    if action == "name":
+        # ON CONFLICT ON CONSTRAINT may name it.
+        return kind in ("unique", "primary key", "exclusion")
     if drops:
         # ON CONFLICT needs the key that it names; the release relies on what a check refuses.
         return unique or kind is not None

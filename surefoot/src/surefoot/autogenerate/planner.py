@@ -29,6 +29,8 @@ _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
+# A new value of an enum is usable once it is committed; an index is rebuilt outside a transaction.
+_ALONE = (Turn.VALUES, Turn.INDEX)
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
@@ -74,6 +76,8 @@ def plan(
         for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
         for revision in split_by_locks(group, comparison)
     ]
+    if comparison.is_one_revision:
+        grouped = _joined(grouped)
     named = _named(grouped)
     return [
         RevisionPlan(
@@ -93,6 +97,17 @@ def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
 
     group = part.group if part.turn in _BY_GROUP else ""
     return part.turn, -depth(group) if part.turn is Turn.TABLES else 0, group
+
+
+def _joined(grouped: Iterable[list[Change]]) -> list[list[Change]]:
+    """The revisions with those made one that fit one transaction."""
+    found: list[list[Change]] = []
+    for group in grouped:
+        if found and not {found[-1][0].turn, group[0].turn}.intersection(_ALONE):
+            found[-1] += group
+        else:
+            found.append(group)
+    return found
 
 
 def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:

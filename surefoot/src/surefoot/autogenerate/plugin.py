@@ -19,6 +19,8 @@ EXCLUDE = "surefoot_exclude"
 MANAGES = "surefoot_manages"
 # The options of the project itself, before they are composed.
 PROJECT = "surefoot_project"
+# The project, and a way to its targets: what Style needs.
+STYLE = "surefoot_style"
 ALEMBICS = "alembic.autogenerate.*"
 _HOOKS = "surefoot.autogenerate.hooks"
 

@@ -8,7 +8,7 @@ rolled back afterwards. An undeclared rename is written as a drop and an add, wi
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from alembic.migration import MigrationContext
@@ -60,16 +60,21 @@ class Rename:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
 
-    def changes(self, *, covered: bool) -> Iterator[Change]:
-        """The rename as changes. A renamed table keeps a view under its old name where `covered`.
+    def changes(self, declared: Collection[str], *, covered: bool) -> Iterator[Change]:
+        """The rename as changes; `declared` are the tables with a declared rename.
 
-        There is no view where the table changes otherwise too: it would block the other changes.
+        A renamed table keeps a view under its old name where `covered`. There is no view where the
+        table changes otherwise too: it would block the other changes.
         """
         back = replace(self, old=self.new, new=self.old)
         change = Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
         old, new = self.former.name, self.key.name
         if self.kind not in ("table", "column"):
-            yield change.at(Turn.RENAME)
+            if self.table in declared:
+                yield change.at(Turn.RENAME)
+            else:
+                change.action = "name"
+                yield change.at(Turn.MAIN, "", f"Rename {self.old} of {self.table} to {self.new}")
         elif covered and self.kind == "table":
             yield from _covered(change, old, new)
         else:
@@ -111,29 +116,60 @@ def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) ->
         connection.execute(text(rename.statement().replace(":", r"\:")))
 
 
-def following(database: Catalog, models: Catalog, renames: Iterable[Rename]) -> list[Rename]:
-    """Renames of objects that are named after a renamed one: only their names differ."""
-    tables = {rename.key.name.partition(".")[0] for rename in renames}
+def named_otherwise(database: Catalog, models: Catalog) -> list[Rename]:
+    """Constraints and indexes that differ by their names only; comments may differ, too.
+
+    Of two that are equal nobody knows which one has the new name: they are no renames.
+    """
+    taken = {item.name for item in database.objects.values() if not isinstance(item, Column)}
     found = []
-    for kind, table in itertools.product(_FOLLOWING, sorted(tables)):
-        before, after = _of(database, kind, table), _of(models, kind, table)
-        free = {name: each for name, each in after.items() if name not in before}
-        for old, item in before.items():
-            same = [name for name, each in free.items() if _equal(item, each)]
-            if old not in after and len(same) == 1:
-                free.pop(same[0])
-                found.append(Rename(kind.__name__.lower(), table, old, same[0]))
-    return found
+    for kind, table in itertools.product(_FOLLOWING, sorted(_names(database) & _names(models))):
+        sides = database.of_table(kind, table), models.of_table(kind, table)
+        alike: dict[_Following, tuple[list[str], list[str]]] = {}
+        for number, (side, other) in enumerate((sides, sides[::-1])):
+            for name in side.keys() - other.keys():
+                alike.setdefault(_nameless(side[name]), ([], []))[number].append(name)
+        for olds, news in alike.values():
+            if len(olds) == len(news) == 1 and news[0] not in taken:
+                found.append(Rename(kind.__name__.lower(), table, olds[0], news[0]))
+    return sorted(found, key=lambda each: each.key)
 
 
-def _of(catalog: Catalog, kind: type[_Following], table: str) -> dict[str, _Following]:
-    return {item.name: item for _, item in catalog.each(kind) if item.table == table}
+def uninherited(renames: Collection[Rename], database: Catalog) -> Iterator[Rename]:
+    """The renames without those of checks that follow the rename of a parent's."""
+    for each in renames:
+        item = database.find(Constraint, each.key)
+        of_parents = (replace(each, table=parent) for parent in database.parents(each.table))
+        if item is None or item.type != "check" or not any(one in renames for one in of_parents):
+            yield each
 
 
-def _equal(before: _Following, after: _Following) -> bool:
-    name, other = quoted(before.name), quoted(after.name)
-    definition = before.definition.replace(f"INDEX {name} ON", f"INDEX {other} ON", 1)
-    return replace(before, name=after.name, definition=definition) == after
+def renamed(catalog: Catalog, renames: Iterable[Rename]) -> Catalog:
+    """The catalog after renames of constraints and indexes."""
+    keys = {each.former: each.key for each in renames}
+    objects = dict(catalog.objects)
+    for each in renames:
+        item = objects.pop(each.former)
+        assert isinstance(item, _FOLLOWING)
+        objects[each.key] = _called(item, each.new)
+    uses = {
+        keys.get(key, key): frozenset(keys.get(need, need) for need in needs)
+        for key, needs in catalog.uses.items()
+    }
+    return replace(catalog, objects=objects, uses=uses)
+
+
+def _called(item: _Following, name: str) -> _Following:
+    """The object under another name."""
+    old, new = quoted(item.name), quoted(name)
+    definition = item.definition.replace(f"INDEX {old} ON", f"INDEX {new} ON", 1)
+    return replace(item, name=name, definition=definition)
+
+
+def _nameless(item: _Following) -> _Following:
+    """Equal for two objects between which a rename is the only change, or the hard one."""
+    found = replace(_called(item, ""), comment=None)
+    return replace(found, validated=True) if isinstance(found, Constraint) else found
 
 
 def _covered(change: Change, old: str, new: str) -> Iterator[Change]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.util import to_list
 
-from surefoot.autogenerate import ALEMBICS, PROJECT, configure_options
+from surefoot.autogenerate import ALEMBICS, PROJECT, STYLE, configure_options
 from surefoot.environment.options import treatment
 from surefoot.project import Project
 
@@ -74,6 +74,7 @@ def compared(environment: Environment, project: Project) -> dict[str, Any]:
     hooks = to_list(given.pop("process_revision_directives", None), [])
     return {
         **ours,
+        STYLE: (project, environment.connected),
         **given,
         **{name: _all([*asked[name], ours[name]]) for name in _FILTERS},
         "autogenerate_plugins": [

@@ -20,6 +20,7 @@ from sqlalchemy import URL
 
 from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database, refuse_other_drivers, url_text
+from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
 from surefoot.environment import fast_path
@@ -39,7 +40,7 @@ from surefoot.version_table import VersionTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Engine, MetaData
+    from sqlalchemy import Connection, Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 # A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
@@ -186,6 +187,13 @@ class Environment:
         database = self.resolved_database()
         with nullcontext(database) if database.is_named else database.available() as named:
             yield named.sync_engine("migrate")
+
+    @contextmanager
+    def connected(self, target: str) -> Iterator[Connection]:
+        """A connection to a target that only reads, in a greenlet. On failure: TargetUnknown."""
+        engine = self.resolved_database(target).sync_engine("observe")
+        with explained(engine.url), engine.connect() as connection:
+            yield connection
 
 
 def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:

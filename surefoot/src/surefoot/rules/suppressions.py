@@ -3,9 +3,9 @@
 # allow avoid-dropping-a-column: nothing has read it since release 12
 #   and the last row that had a value is gone
 
-A reason continues on the indented lines below it. Outside of the functions, as at the head of the
-file, a comment covers the whole file. Otherwise it covers one statement: the one whose lines it
-stands in, or the next one below it.
+A comment may name several rules, with commas between them. It continues on the indented lines
+below it. Outside of the functions, as at the head of the file, it covers the whole file. Otherwise
+it covers one statement: the one whose lines it stands in, or the next one below it.
 """
 
 import io
@@ -13,11 +13,14 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from surefoot.rules.python_lines import Lines, lines_of, statement_at, statements
 
-_COMMENT = re.compile(r"#\s*allow\s+((?:avoid|require)-[a-z-]+)\s*(?::\s*(.*?)\s*)?$")
+_RULE = "(?:avoid|require)-[a-z-]+"
+_RULES = rf"{_RULE}(?:,\s*{_RULE})*"
+_COMMENT = re.compile(rf"#\s*allow\s+({_RULES}(?:,|\s*:.*)?)\s*$")
+_PARTS = re.compile(rf"({_RULES}),?\s*:?\s*(.*)", re.DOTALL)
 _MORE = re.compile(r"#\s{2,}(\S.*?)\s*$")
 _WIDTH = 100
 
@@ -48,7 +51,7 @@ class Suppression:
 
 def suppressions(source: str) -> Sequence[Suppression]:
     """The suppressions in a file."""
-    found: list[Suppression] = []
+    found: list[tuple[int, Lines | None, list[str]]] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
@@ -56,12 +59,18 @@ def suppressions(source: str) -> Sequence[Suppression]:
         line = token.start[0]
         if match := _COMMENT.match(token.string):
             covered = _covered(source, line, token.line[: token.start[1]])
-            found.append(Suppression(match[1], match[2] or "", line, covered))
+            found.append((line, covered, [match[1]]))
             last = line
         elif last == line - 1 and (more := _MORE.match(token.string)):
-            found[-1] = replace(found[-1], reason=f"{found[-1].reason} {more[1]}".strip())
+            found[-1][2].append(more[1])
             last = line
-    return found
+    parts = ((_PARTS.match(" ".join(texts)), line, covered) for line, covered, texts in found)
+    return [
+        Suppression(rule.strip(), match[2].strip(), line, covered)
+        for match, line, covered in parts
+        if match
+        for rule in match[1].split(",")
+    ]
 
 
 def _covered(source: str, line: int, before: str) -> Lines | None:

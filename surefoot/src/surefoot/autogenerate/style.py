@@ -1,0 +1,156 @@
+"""Style decides the form in which each table in use is changed: plain or online.
+
+    alembic -x style=plain revision --autogenerate …     auto or plain
+    alembic -x ask=production revision --autogenerate …  a target whose tables are counted
+
+Without these, [tool.surefoot] of the pyproject.toml beside the ini file has `autogenerate` and
+`ask`. `plain` writes all that fits one transaction into one revision. `auto`, the default, writes
+plain statements for a table that is known to be small, and online steps for any other.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from alembic.migration import MigrationContext
+
+from surefoot.autogenerate.change import Change, Turn
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, counted, unreleased
+from surefoot.catalog import Key
+from surefoot.catalog.kinds import table_of
+from surefoot.errors import UsageError
+from surefoot.linting.settings import LintSettings
+from surefoot.project import Project, read_tool
+
+WORDS = ("auto", "plain")
+# The turns of steps that the plain form does not have.
+_ONLINE = (*range(Turn.BEFORE, Turn.MAIN), *range(Turn.REWRITE, Turn.CONTRACT))
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of the changes of one table, with the reason."""
+
+    is_plain: bool
+    why: str
+
+    def said_of(self, names: Iterable[str]) -> str:
+        """The sentence in the file, which `allowances` reads."""
+        word = "Plain" if self.is_plain else "Online"
+        return f"{word} form of {', '.join(sorted(names))}: {self.why}."
+
+
+@dataclass(frozen=True)
+class Style:
+    """The style of one project, and a way to its targets."""
+
+    project: Project
+    connected: Connected
+
+    def is_plain(self, context: MigrationContext) -> str | None:
+        """Who asked for the plain form of all tables. On failure: UsageError."""
+        asked = given(context, "style")
+        word = asked[-1] if asked else self._setting("autogenerate", "auto")
+        if word not in WORDS:
+            raise UsageError(f"there is no style {word!r}", help=f"it is {' or '.join(WORDS)}")
+        if word == "auto":
+            return None
+        return "-x style=plain" if asked else 'autogenerate = "plain" in pyproject.toml'
+
+    def forms(self, context: MigrationContext, comparison: Comparison) -> Mapping[str, Form]:
+        """The form of each table that differs. On failure: UsageError, TargetUnknown."""
+        tables = _changed(comparison)
+        if (why := self.is_plain(context)) is not None:
+            return dict.fromkeys(tables, Form(True, why))
+        if not (tables := tables & comparison.kept_tables):
+            return {}
+        named = LintSettings.read(self.project.ini.parent).small_tables
+        fresh, branch = unreleased(self.project)
+        found = dict.fromkeys(named & tables, Form(True, "small-tables names it"))
+        why = f"{branch} does not have the revision that creates it"
+        found |= dict.fromkeys(fresh & tables - {*found}, Form(True, why))
+        asked = list(dict.fromkeys(given(context, "ask") or self._setting("ask", [])))
+        rest = sorted(tables - {*found})
+        counts = {name: counted(name, self.connected, rest) for name in asked} if rest else {}
+        return {**found, **{table: _form(table, counts) for table in rest}}
+
+    def _setting(self, name: str, default: str | list[str]) -> str | list[str]:
+        try:
+            found = read_tool(self.project.ini.parent / "pyproject.toml", "surefoot")
+        except (OSError, ValueError) as error:
+            raise UsageError(f"pyproject.toml cannot be read: {error}") from None
+        value = found.get(name, default)
+        if type(value) is not type(default):
+            raise UsageError(f"{name} in [tool.surefoot] of pyproject.toml is {value!r}")
+        return value
+
+
+def given(context: MigrationContext, name: str) -> Sequence[str]:
+    """The values of `alembic -x NAME=VALUE …`."""
+    options = context.config.cmd_opts if context.config is not None else None
+    found: Sequence[str] = getattr(options, "x", None) or ()
+    return [each.removeprefix(f"{name}=") for each in found if each.startswith(f"{name}=")]
+
+
+def said(
+    planned: Iterable[Collection[Change]], forms: Mapping[str, Form], comparison: Comparison
+) -> Iterator[Iterable[str]]:
+    """For each revision the sentences about the form of its tables, and of domains in them.
+
+    Online forms are told where they differ from the plain one.
+    """
+    plans = [[(change, {*_tables(change.key, comparison)}) for change in each] for each in planned]
+    stepwise = frozenset[str]().union(
+        *(tables for each in plans for change, tables in each if _is_stepwise(change))
+    )
+    for each in plans:
+        of: dict[Form, set[str]] = {}
+        for change, tables in each:
+            domain = {change.key.name} if change.key and change.key.kind == "domain" else set()
+            for table in tables & {*forms}:
+                if forms[table].is_plain or table in stepwise:
+                    of.setdefault(forms[table], set()).update({table} | domain)
+        yield [form.said_of(names) for form, names in of.items()]
+
+
+def _is_stepwise(change: Change) -> bool:
+    """Whether the plain form has no such step."""
+    return change.turn in _ONLINE or change.action == "swapped"
+
+
+def _changed(comparison: Comparison) -> frozenset[str]:
+    """The tables of the database on which, or on whose types, an object differs."""
+    database, models = comparison.database, comparison.models
+    keys = {
+        key
+        for key in {*database.objects, *models.objects}
+        if database.objects.get(key) != models.objects.get(key)
+    }
+    keys |= database.users_of(*keys) | models.users_of(*keys)
+    found = frozenset(table for key in keys for table in _tables(key, comparison))
+    return found & (comparison.kept_tables | comparison.gone_tables)
+
+
+def _tables(key: Key | None, comparison: Comparison) -> Iterator[str]:
+    """The table of an object; of a type those of its columns."""
+    if key is None:
+        return
+    if key.kind in ("enum", "domain", "type"):
+        users = comparison.database.users_of(key) | comparison.models.users_of(key)
+        yield from {each.name.rpartition(".")[0] for each in users if each.kind == "column"}
+        return
+    before, after = comparison.sides(key)
+    of = key.name.rpartition(".")[0] if key.kind == "column" else key.name
+    yield table_of(after or before) or of
+
+
+def _form(table: str, counts: Mapping[str, Mapping[str, int | None]]) -> Form:
+    if not counts:
+        return Form(False, "it is not known to be small, and no database was asked for its rows")
+    for name, found in counts.items():
+        rows = found.get(table)
+        if rows is None:
+            return Form(False, f"{name} does not tell how many rows it has")
+        if rows >= SMALL_ROWS:
+            return Form(False, f"{name} has {SMALL_ROWS:,} rows of it or more")
+    return Form(True, f"fewer than {SMALL_ROWS:,} rows in {' and '.join(counts)}")
