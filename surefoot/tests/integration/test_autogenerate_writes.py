@@ -986,3 +986,31 @@ async def test_an_inherited_check_is_renamed_with_its_parent_s(project: Project)
     await project.check(family("new"))
     await project.downgrade("0001")
     assert await project.catalog() == before
+
+
+async def test_a_dropped_table_is_asked_about_twice(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before a file is written, and in the file; its model may exist and not be imported."""
+    monkeypatch.chdir(tmp_path)
+    old = things()
+    for name in ("parts", "jobs", "notes"):
+        Table(name, old, Column("id", BigInteger, primary_key=True))
+    await project.create(old)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "jobs.py").write_text("class J(Base):\n    __tablename__: str = 'jobs'\n")
+    (tmp_path / "shop" / "notes.py").write_text('notes = sa.Table(\n    "notes", metadata)\n')
+    written = await project.revise(things(), "Tidy up")
+    assert capsys.readouterr().err == (
+        "?   3 tables are dropped, because no model has them: jobs, notes, parts; if a model is "
+        "only not imported, delete the new revisions and import it\n"
+        "?   jobs is declared in shop/jobs.py, which is not imported\n"
+        "?   notes is declared in shop/notes.py, which is not imported\n"
+    )
+    for path, name in zip(written, ("jobs", "notes", "parts"), strict=True):
+        assert _phase(path) == "contract"
+        said = " ".join(path.read_text("utf-8").split())
+        assert f"No model has the table {name}. If its model is only not imported" in said

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction
 
+from surefoot.autogenerate import drops
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
@@ -30,7 +32,6 @@ from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE
 from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
-    Candidate,
     Rename,
     candidates,
     candidates_of,
@@ -208,12 +209,13 @@ def process_revision_directives(
     comparison = operations.info.get("comparison")
     if comparison is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
-        _ask(candidates_of(operations, context))
+        _ask(each.question() for each in candidates_of(operations, context))
         return
     directives.clear()
     doubtful = list(candidates(comparison.database, comparison.models))
     made_of = [*_planned(script, operations, _ids(context))]
     forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
+    lost = set[str]()
     for (made, planned), told in zip(made_of, forms, strict=True):
         directives.append(made)
         dropped = {
@@ -222,6 +224,8 @@ def process_revision_directives(
             if change.key and (change.action, change.key.kind) in _LOSES_DATA
         }
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
+        doubts += map(drops.doubt, sorted(comparison.gone_tables & dropped))
+        lost |= comparison.gone_tables & dropped
         narrows, before = phase(planned.changes, comparison)
         about = [*planned.about]
         if before and not any(BEFORE in each for each in about):
@@ -231,7 +235,8 @@ def process_revision_directives(
         why = "\n\n".join(map(docstring, (*purpose, *about, *doubts, *told)))
         text = RevisionText(why, narrows, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
-    _ask(doubtful)
+    place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
+    _ask([*drops.questions(lost, place), *(each.question() for each in doubtful)])
 
 
 def _tell(operations: ops.UpgradeOps) -> None:
@@ -243,9 +248,9 @@ def _tell(operations: ops.UpgradeOps) -> None:
         operations.ops.remove(each)
 
 
-def _ask(doubtful: Iterable[Candidate]) -> None:
-    for candidate in doubtful:
-        sys.stderr.write(f"?   {candidate.question()}\n")
+def _ask(questions: Iterable[str]) -> None:
+    for each in questions:
+        sys.stderr.write(f"?   {each}\n")
 
 
 def is_check(options: Mapping[str, Any]) -> bool:
