@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaData, Table
+from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
@@ -155,6 +156,26 @@ async def test_lint_finds_nothing_in_a_rename_that_was_told(
     renames = ["rename=things:items", "rename=items.rank:items.priority"]
     project.config.cmd_opts = Namespace(x=renames)
     await project.revise(models("items", "priority"), "There")
+    await finds_nothing(project, scratch, begin)
+
+
+@pytest.mark.slow
+async def test_lint_finds_nothing_in_a_new_extension(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """It is created on the scratch database by the revision."""
+    for engine in (project.connection.engine, scratch):
+        async with engine.begin() as other:
+            await other.exec_driver_sql("DROP EXTENSION IF EXISTS citext")
+
+    def models(*columns: Column[Any]) -> MetaData:
+        metadata = new_metadata()
+        Table("things", metadata, Column("id", BigInteger, primary_key=True), *columns)
+        return metadata
+
+    begin = await project.revise(models(), "Begin")
+    await project.upgrade()
+    await project.revise(models(Column("mail", CITEXT)), "Add mail")
     await finds_nothing(project, scratch, begin)
 
 

@@ -1014,3 +1014,40 @@ async def test_a_dropped_table_is_asked_about_twice(
         assert _phase(path) == "contract"
         said = " ".join(path.read_text("utf-8").split())
         assert f"No model has the table {name}. If its model is only not imported" in said
+
+
+@pytest.mark.parametrize("declared", [False, True])
+async def test_an_extension_that_the_models_need_is_created_first(
+    project: Project, declared: bool
+) -> None:
+    """In a revision of its own; where an event of the models creates it, and where nothing does."""
+    await project.execute("DROP EXTENSION IF EXISTS citext", "DROP EXTENSION IF EXISTS pg_trgm")
+    await project.create(things())
+    before = await project.catalog()
+    index = Index("ix", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"})
+    wanted = things(Column("mail", CITEXT), Column("name", Text), index)
+    for name in ("citext", "pg_trgm") if declared else ():
+        ddl(wanted, f"CREATE EXTENSION IF NOT EXISTS {name}", first=True)
+    citext, trigrams, *rest = await project.revise(wanted, "Add mail")
+    assert [citext.name, trigrams.name, rest[0].name] == [
+        "0001_create_the_extension_citext.py",
+        "0002_create_the_extension_pg_trgm.py",
+        "0003_add_mail.py",
+    ]
+    source = citext.read_text("utf-8")
+    assert "op.execute('CREATE EXTENSION IF NOT EXISTS citext')" in source
+    assert "op.execute('DROP EXTENSION citext')" in source
+    assert _phase(citext) == "expand"
+    assert await project.catalog() == before
+    await project.upgrade()
+    await project.check(wanted)
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+async def test_an_extension_that_no_server_has_is_no_guess(project: Project) -> None:
+    """PostgreSQL's words are the message."""
+    wanted = things()
+    ddl(wanted, "CREATE TABLE t (n nowhere)")
+    with pytest.raises(UsageError, match='type "nowhere" does not exist'):
+        await project.revise(wanted, "Begin")

@@ -44,7 +44,8 @@ class Turn(enum.IntEnum):
     change.
     """
 
-    RENAME = 0  # before all else: the other parts use the new names
+    EXTENSION = -1  # before all else: an operator may have to create it
+    RENAME = 0  # before the rest, which uses the new names
     VALUES = 1  # new values of enums, usable once committed
     BEFORE = 2  # objects that block the drop of an index
     UNINDEX = 3

@@ -42,6 +42,8 @@ class Comparison:
     left: Mapping[str, int] = field(default_factory=dict)
     # The imports that the project's spelling of types needs.
     imports: frozenset[str] = frozenset()
+    # The extensions that the models need and the database lacks.
+    extensions: tuple[str, ...] = ()
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
     # Whether a table in use is changed in steps that block it for a short time only.

@@ -19,7 +19,17 @@ BEFORE = "Before this runs:"
 _MAY_GO = ("statistics",)
 # Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
-_MAY_COME = ("table", "index", "sequence", "enum", "domain", "type", "statistics", "trigger")
+_MAY_COME = (
+    "extension",
+    "table",
+    "index",
+    "sequence",
+    "enum",
+    "domain",
+    "type",
+    "statistics",
+    "trigger",
+)
 # Actions on a column that an older release may not expect.
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 

@@ -21,16 +21,18 @@ from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes
+from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, Sequence, TableObject, table_of
+from surefoot.quoting import quoted
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
 # The groups of these turns are independent of each other.
 _VALIDATING = (Turn.VALIDATE, Turn.PROMISE, Turn.PROVE, Turn.REQUIRE, Turn.LATE_VALIDATE)
 # A new value of an enum is usable once it is committed; an index is rebuilt outside a transaction.
-_ALONE = (Turn.VALUES, Turn.INDEX)
+_ALONE = (Turn.EXTENSION, Turn.VALUES, Turn.INDEX)
 _BY_GROUP = (*_VALIDATING, Turn.COLUMNS, Turn.TABLES)
 
 
@@ -52,11 +54,20 @@ class RevisionPlan:
 def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
+        *map(_extension, comparison.extensions),
         *table_changes(comparison, diff),
         *object_changes(comparison, diff),
         *enum_changes(comparison, diff),
     ]
     return sorted(changes, key=lambda change: change.stage)
+
+
+def _extension(name: str) -> Change:
+    """An extension; the way back is refused while anything needs it."""
+    make, drop = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)}", f"DROP EXTENSION {quoted(name)}"
+    change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("extension", name))
+    about = "The server must have it available, and the role needs the right to create it."
+    return change.at(Turn.EXTENSION, name, f"Create the extension {name}", about)
 
 
 def plan(

@@ -70,6 +70,11 @@ def compare(
             error.message,
         )
         return
+    extensions = sorted(
+        key.name
+        for key in models.objects.keys() - database.objects.keys()
+        if key.kind == "extension"
+    )
     models, left = with_unclaimed(filters.applied(models, database), database, manages)
     spelled = dict(filters.spelled())
     _made[context] = Comparison(
@@ -82,6 +87,7 @@ def compare(
         replace(temporary, spelled=spelled),
         left,
         frozenset(context.imports),
+        tuple(extensions),
     )
 
 

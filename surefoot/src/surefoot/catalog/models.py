@@ -7,6 +7,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from sqlalchemy import Connection, MetaData, text
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
+from surefoot.catalog.extensions import missing_extension
 from surefoot.catalog.kinds import Constraint, SchemaObject, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key
 from surefoot.catalog.order import in_order
@@ -67,7 +69,8 @@ def models_catalog(
 ) -> tuple[Catalog, Catalog]:
     """The catalog of the models in an empty schema, and the one after the statements of `then`.
 
-    Types and functions of extensions are found where they are. Types, functions, sequences and
+    Types and functions of extensions are found where they are; one that is available and that the
+    models need is created. Types, functions, sequences and
     collations that the models need and only `database` has are created as they are there. Tables
     of another schema than `schema` are not created; a foreign key to one locks it briefly. A name
     that no model gives is no difference: it is that of the object of `database` that is the same.
@@ -83,7 +86,10 @@ def models_catalog(
             connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
             given = list(metadata)
             lent: list[Key] = []
-            while needed := _attempt(connection, given, lent, (shadow, schema), database):
+            extensions: list[str] = []
+            while needed := _with_extensions(
+                connection, given, (extensions, lent), (shadow, schema), database
+            ):
                 lent = in_order({*lent, *needed}, database.uses)
             found = snapshot(connection, shadow, exclude=exclude, privileges=True)
             if named := list(_names(connection, given, found, database)):
@@ -113,16 +119,21 @@ def _refuse_without_permission(connection: Connection) -> None:
 def _attempt(
     connection: Connection,
     metadata: Iterable[MetaData],
-    lent: Collection[Key],
+    given: tuple[Iterable[str], Collection[Key]],
     schemas: tuple[str, str],
     database: Catalog,
 ) -> Collection[Key]:
-    """Create the models behind what they were lent; or undo it, and say what else they need.
+    """Create the models behind what they were given; or undo it, and say what else they need.
 
     On failure: UsageError where only the database has what they need, and it is no part of them.
     """
-    shadow, schema = schemas
+    (extensions, lent), (shadow, schema) = given, schemas
     with connection.begin_nested() as savepoint:
+        with _refused():
+            in_schema = f"SCHEMA {quoted(schema)}"
+            _execute(
+                connection, (f"CREATE EXTENSION {quoted(each)} {in_schema}" for each in extensions)
+            )
         for key in lent:
             _execute(connection, _lent(key, database))
         for models in metadata:
@@ -143,6 +154,26 @@ def _attempt(
                 _execute(connection, _owned(key, database, metadata))
     keys = {key for key in needed.values() if key is not None}
     return keys | {need for key in keys for need in parts(key, database) if need not in lent}
+
+
+def _with_extensions(
+    connection: Connection,
+    metadata: Iterable[MetaData],
+    given: tuple[list[str], Collection[Key]],
+    schemas: tuple[str, str],
+    database: Catalog,
+) -> Collection[Key]:
+    """The same, where an extension that is missing is added to those that are given."""
+    extensions, _ = given
+    try:
+        return _attempt(connection, metadata, given, schemas, database)
+    except UsageError as error:
+        name = missing_extension(connection, error.message)
+        if name is None or name in extensions:
+            raise
+    # The last one is needed by those before it.
+    extensions.insert(0, name)
+    return _with_extensions(connection, metadata, given, schemas, database)
 
 
 def _named(name: str | None, database: Catalog) -> Key | None:
@@ -217,7 +248,17 @@ def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]
     try:
         # Without checkfirst, which would find the tables of the database.
         connection.execution_options(schema_translate_map=schemas)
-        models.create_all(connection, tables=ours, checkfirst=False)
+        with _refused():
+            models.create_all(connection, tables=ours, checkfirst=False)
+    finally:
+        connection.execution_options(schema_translate_map=None)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """A refusal of PostgreSQL in the block is an error of the models. On failure: UsageError."""
+    try:
+        yield
     except DBAPIError as error:
         cause = getattr(error.orig, "__cause__", None) or error.orig
         # The text of asyncpg's error: SQLAlchemy's adds the class, the statement and parameters.
@@ -226,5 +267,3 @@ def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]
             f"the models cannot be created in an empty schema: {reason}",
             help="correct the models; they must include all objects that they need",
         ) from error
-    finally:
-        connection.execution_options(schema_translate_map=None)
