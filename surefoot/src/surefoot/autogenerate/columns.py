@@ -14,15 +14,16 @@ from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.column_swap import swap
-from surefoot.autogenerate.comparison import Comparison, changed, short_name
+from surefoot.autogenerate.comparison import Comparison, changed, short_name, temporary_name
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
+from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import ContinueSequence, set_default, set_nullable, sql
 from surefoot.autogenerate.table_operations import add_column, drop_column, retype, set_comment
 from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key, alterations, statements
-from surefoot.catalog.kinds import Column, Sequence
+from surefoot.catalog.kinds import Column, Constraint, Sequence
 from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import literal, quoted
 
@@ -261,9 +262,38 @@ def _retype(comparison: Comparison, key: Key) -> list[Change]:
     rewritten = comparison.is_online(found.table) and not needs_no_rewrite(
         found.type, expected.type
     )
-    about = REWRITE if rewritten else ""
+    about = f"{REWRITE}{_key_by_hand(comparison, key)}" if rewritten else ""
     change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about)
     return [change] if in_one else _without_default(key, found, expected, [change])
+
+
+def _key_by_hand(comparison: Comparison, key: Key) -> str:
+    """The online steps for a wider number in a primary key, which a person has to write."""
+    column = comparison.database.one(Column, key)
+    users = comparison.database.users_of(key)
+    constraints = {each: comparison.database.find(Constraint, each) for each in users}
+    if column.type not in HIGHEST or not any(
+        each and each.type == "primary key" and each.table == column.table
+        for each in constraints.values()
+    ):
+        return ""
+    referring = sorted(
+        f"{each.table}.{name}"
+        for each in constraints.values()
+        if each and refers_to(each) == column.table
+        for name in referring_columns(each) or ()
+    )
+    also = f" Do the same with {', '.join(referring)}." if referring else ""
+    there = temporary_name(key.name)
+    return (
+        f" Otherwise delete the new revisions, and write these by hand: 1. Add {there}, and a "
+        f"trigger that copies {column.name} into it.{also} 2. Backfill in batches. 3. Build a "
+        f"unique index on {there} concurrently, and forbid null in it by a validated check. 4. In "
+        "one transaction with a lock timeout: drop the foreign keys and the primary key, swap the "
+        "names of the columns, make the primary key from the index, give the new column the "
+        "sequence, and add the foreign keys NOT VALID. 5. Validate them. 6. Drop the old columns "
+        "and the triggers."
+    )
 
 
 def fills_rows(column: Column) -> bool:
