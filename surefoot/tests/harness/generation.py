@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ metadata = context.config.attributes.get("metadata") or ()
 Environment(metadata=metadata, **{"manages": MANAGED, **OPTIONS}).run()
 """
 EXPECTED = "expected"
+Models = MetaData | Sequence[MetaData]
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -84,7 +85,7 @@ class Project:
         finally:
             await self.connection.rollback()
 
-    async def revise(self, metadata: MetaData, message: str | None, **named: Any) -> list[Path]:
+    async def revise(self, metadata: Models, message: str | None, **named: Any) -> list[Path]:
         """`alembic revision --autogenerate`; the files that it wrote."""
         before = set(self.versions.glob("*.py"))
         await self.run(command.revision, message, metadata=metadata, autogenerate=True, **named)
@@ -121,7 +122,7 @@ class Project:
         """Write revisions.lock as `surefoot lock` does, without fingerprints."""
         write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
-    async def check(self, metadata: MetaData) -> None:
+    async def check(self, metadata: Models) -> None:
         """`alembic check`."""
         await self.run(command.check, metadata=metadata)
 

@@ -1081,3 +1081,46 @@ async def test_an_extension_that_no_server_has_is_no_guess(project: Project) -> 
     ddl(wanted, "CREATE TABLE t (n nowhere)")
     with pytest.raises(UsageError, match='type "nowhere" does not exist'):
         await project.revise(wanted, "Begin")
+
+
+async def test_a_type_that_several_metadata_share_is_created_once(project: Project) -> None:
+    """Each declares it; it has one definition."""
+
+    def models(*values: str) -> list[MetaData]:
+        found = []
+        for name in ("a", "b", "c"):
+            metadata = MetaData()
+            kind = Enum(*values, name="state")
+            column: Column[Any] = Column("s", ARRAY(kind) if name == "c" else kind)
+            Table(name, metadata, Column("id", Integer, primary_key=True), column)
+            found.append(metadata)
+        return found
+
+    await project.revise(models("x"), "Begin")
+    assert project.text().count("CREATE TYPE state AS ENUM") == 1
+    await project.upgrade()
+    await project.check(models("x"))
+    await project.revise(models("x", "y"), "Add y")
+    await project.upgrade()
+    await project.check(models("x", "y"))
+    await project.downgrade()
+
+
+async def test_a_type_of_another_schema_stays_as_it_is(project: Project) -> None:
+    """It is compared with the tables of its schema; the models need it where it is."""
+    await project.execute("DROP SCHEMA IF EXISTS far CASCADE", "CREATE SCHEMA far")
+    project.configure(options={"include_schemas": True})
+
+    def models(*columns: Column[Any]) -> MetaData:
+        metadata = MetaData()
+        kind = Enum("x", name="kind", schema="far")
+        Table("logs", metadata, Column("k", kind), *columns, schema="far")
+        Table("things", metadata, Column("id", Integer, primary_key=True), Column("k", kind))
+        return metadata
+
+    await project.create(models())
+    await project.check(models())
+    await project.revise(models(Column("n", Integer)), "Add n")
+    await project.upgrade()
+    await project.check(models(Column("n", Integer)))
+    await project.execute("DROP SCHEMA far CASCADE")

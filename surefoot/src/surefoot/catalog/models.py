@@ -20,6 +20,7 @@ from surefoot.catalog.kinds import Constraint, SchemaObject, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
+from surefoot.catalog.shared_types import existing_types
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import quoted
 
@@ -248,7 +249,7 @@ def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]
     try:
         # Without checkfirst, which would find the tables of the database.
         connection.execution_options(schema_translate_map=schemas)
-        with _refused():
+        with _refused(), existing_types(connection, models, schemas):
             models.create_all(connection, tables=ours, checkfirst=False)
     finally:
         connection.execution_options(schema_translate_map=None)
