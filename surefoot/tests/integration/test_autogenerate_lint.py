@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaData, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+)
 from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -157,6 +166,33 @@ async def test_lint_finds_nothing_in_a_rename_that_was_told(
     project.config.cmd_opts = Namespace(x=renames)
     await project.revise(models("items", "priority"), "There")
     await finds_nothing(project, scratch, begin)
+
+
+@pytest.mark.slow
+async def test_lint_finds_nothing_in_a_declared_move(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """Nor in names of keys and indexes that differ."""
+
+    def models(schema: str | None, name: str) -> MetaData:
+        metadata = MetaData()
+        Table("logs", metadata, Column("id", BigInteger), schema=schema)
+        key = Column("id", BigInteger), PrimaryKeyConstraint("id", name=name)
+        Table("things", metadata, *key, CheckConstraint("id > 0", name=f"{name}_ck"))
+        return metadata
+
+    schema = "DROP SCHEMA IF EXISTS far CASCADE", "CREATE SCHEMA far"
+    await project.execute(*schema)
+    async with scratch.begin() as other:
+        for statement in schema:
+            await other.exec_driver_sql(statement)
+    project.configure(options={"include_schemas": True})
+    begin = await project.revise(models(None, "old"), "Begin")
+    await project.upgrade()
+    project.config.cmd_opts = Namespace(x=["rename=logs:far.logs"])
+    await project.revise(models("far", "new"), "Move logs")
+    await finds_nothing(project, scratch, begin)
+    await project.execute(schema[0])
 
 
 @pytest.mark.slow

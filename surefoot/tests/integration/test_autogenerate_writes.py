@@ -1124,3 +1124,92 @@ async def test_a_type_of_another_schema_stays_as_it_is(project: Project) -> None
     await project.upgrade()
     await project.check(models(Column("n", Integer)))
     await project.execute("DROP SCHEMA far CASCADE")
+
+
+@pytest.fixture
+async def with_far(project: Project) -> AsyncIterator[Project]:
+    """The same with a schema `far`, whose tables are compared."""
+    await project.execute("DROP SCHEMA IF EXISTS far CASCADE", "CREATE SCHEMA far")
+    project.configure(options={"include_schemas": True})
+    yield project
+    await project.execute("DROP SCHEMA IF EXISTS far CASCADE")
+
+
+def logs(schema: str | None, *more: Any) -> MetaData:
+    metadata = MetaData()
+    of = f"{schema}.logs" if schema else "logs"
+    columns = [Column("id", Integer, primary_key=True), Column("n", Integer)]
+    Table("logs", metadata, *columns, Index("ix_n", "n"), *more, schema=schema)
+    Table("things", metadata, Column("log_id", ForeignKey(f"{of}.id")))
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(None, "far"), ("far", None)], ids=["to a schema", "from a schema"]
+)
+async def test_a_table_moves_to_another_schema(
+    with_far: Project, capsys: pytest.CaptureFixture[str], old: str | None, new: str | None
+) -> None:
+    """With its rows, where that is declared; it is asked about otherwise."""
+    project, names = with_far, (f"{each}.logs" if each else "logs" for each in (old, new))
+    declared = ":".join(names)
+    await project.create(logs(old))
+    await project.execute(f"INSERT INTO {old or 'public'}.logs VALUES (1, 2)")
+    before = await project.catalog()
+    await project.revise(logs(new), "Move logs")
+    assert f"-x rename={declared} revision" in capsys.readouterr().err
+    for path in project.versions.glob("*.py"):
+        path.unlink()
+    project.config.cmd_opts = Namespace(x=[f"rename={declared}"])
+    (moved,) = await project.revise(logs(new), "Move logs")
+    source = moved.read_text("utf-8")
+    there, here = new or "public", old or "public"
+    assert f"op.execute('ALTER TABLE {here}.logs SET SCHEMA {there}')" in source
+    assert f"op.execute('ALTER TABLE {there}.logs SET SCHEMA {here}')" in source
+    assert _phase(moved) == "contract"
+    await project.upgrade()
+    await project.check(logs(new))
+    assert await project.connection.scalar(text(f"SELECT n FROM {there}.logs")) == 2
+    await project.connection.rollback()
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
+async def test_a_moved_table_changes_otherwise_too(with_far: Project) -> None:
+    """In the schema where it is then; an index that was named after the old one is renamed."""
+    await with_far.create(logs("far"))
+    before = await with_far.catalog()
+    with_far.config.cmd_opts = Namespace(x=["rename=far.logs:logs", "rename=logs.n:logs.m"])
+    wanted = MetaData()
+    Table(
+        "logs", wanted, Column("id", Integer, primary_key=True),
+        Column("m", Integer), Column("o", Text), Index("ix_m", "m"),
+    )  # fmt: skip
+    Table("things", wanted, Column("log_id", ForeignKey("logs.id")))
+    moved, added = await with_far.revise(wanted, "Move logs")
+    assert "ALTER INDEX ix_n RENAME TO ix_m" in moved.read_text("utf-8")
+    assert "op.add_column('logs'" in added.read_text("utf-8")
+    await with_far.upgrade()
+    await with_far.check(wanted)
+    await with_far.downgrade()
+    assert await with_far.catalog() == before
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ("far.nothing:nothing", "there is no table far.nothing"),
+        ("far.logs:logs", "there is already a table logs"),
+        ("logs:nowhere.logs", "there is no schema nowhere"),
+    ],
+)
+async def test_a_move_that_cannot_be_is_refused(
+    with_far: Project, argument: str, complaint: str
+) -> None:
+    """With nothing written."""
+    await with_far.create(logs("far"))
+    await with_far.execute("CREATE TABLE public.logs (id int)")
+    with_far.config.cmd_opts = Namespace(x=[f"rename={argument}"])
+    with pytest.raises(UsageError, match=complaint):
+        await with_far.revise(logs(None), "Move logs")
+    assert with_far.text() == ""

@@ -6,6 +6,7 @@ end     makes changes of the differences, and plans revisions of them
 last    numbers and completes the revisions
 """
 
+import itertools
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,14 +36,13 @@ from surefoot.autogenerate.renames import (
     Rename,
     candidates,
     candidates_of,
-    carry_out,
     named_otherwise,
-    parse_renames,
     renamed,
     uninherited,
 )
 from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
+from surefoot.autogenerate.schema_moves import Move, carry_out_declared, possible_moves
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
@@ -62,9 +62,8 @@ _HOOKS = "process_revision_directives"
 _EXTRA = ("rename", "style", "ask")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
-_renamed: WeakKeyDictionary[AutogenContext, tuple[NestedTransaction | None, list[Rename]]] = (
-    WeakKeyDictionary()
-)
+_Declared = tuple[NestedTransaction | None, list[Rename], list[Move]]
+_declared: WeakKeyDictionary[AutogenContext, _Declared] = WeakKeyDictionary()
 
 
 def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
@@ -73,21 +72,22 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
         warnings.filterwarnings("ignore", complaint)
     checks = is_check(context.opts)
     filters = context.opts.get(EXCLUDE, ()), context.opts.get(MANAGES, ())
-    renames = [] if checks else parse_renames(given(context.migration_context, "rename"))
-    if renames:
-        _rename(context, renames)
+    asked = () if checks else given(context.migration_context, "rename")
+    if asked:
+        _rename(context, asked)
     # Without both catalogs a declared rename would not be written.
-    compare(context, *filters, strict=checks or bool(renames))
+    compare(context, *filters, strict=checks or bool(asked))
     return PriorityDispatchResult.CONTINUE
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
     """Replace Alembic's operations by changes, after everything was compared."""
     comparison = comparison_of(context)
-    savepoint, renames = _renamed.pop(context, (None, []))
+    savepoint, renames, moves = _declared.pop(context, (None, [], []))
     forms: Mapping[str, Form] = {}
     if comparison is not None:
         declared = {each.key.name.partition(".")[0] for each in renames}
+        declared |= {each.table for each in moves}
         more = named_otherwise(comparison.database, comparison.models)
         comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
@@ -108,11 +108,14 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             *changes_between(comparison, diff),
         ]
         columns = any(rename.kind == "column" for rename in renames)
-        covered = not (others or columns or comparison.is_one_revision)
+        covered = not (others or columns or moves or comparison.is_one_revision)
         first = [*renames, *uninherited(more, comparison.database)]
         called = (each for one in first for each in one.changes(declared, covered=covered))
-        changes = sorted([*called, *others], key=lambda change: change.stage)
-        operations.info.update(comparison=comparison, diff=diff, forms=forms)
+        moved = (each.change() for each in moves)
+        changes = sorted([*moved, *called, *others], key=lambda change: change.stage)
+        tables = comparison.gone_tables, comparison.new_tables
+        doubtful = candidates(comparison.database, comparison.models), possible_moves(*tables, far)
+        operations.info.update(comparison=comparison, diff=diff, forms=forms, doubtful=doubtful)
         operations.ops[:] = changes
     if savepoint is not None:
         savepoint.rollback()
@@ -156,12 +159,11 @@ def _undo(operation: MigrateOperation) -> list[MigrateOperation]:
         return []
 
 
-def _rename(context: AutogenContext, renames: list[Rename]) -> None:
-    """Rename in the database, in a savepoint that `end` rolls back."""
+def _rename(context: AutogenContext, declared: Sequence[str]) -> None:
+    """Move and rename in the database, in a savepoint that `end` rolls back."""
     connection = context.connection
     assert connection is not None
-    _renamed[context] = (connection.begin_nested(), renames)
-    carry_out(connection, renames, connection.dialect.default_schema_name or "public")
+    _declared[context] = (connection.begin_nested(), *carry_out_declared(connection, declared))
 
 
 def process_revision_directives(
@@ -212,7 +214,7 @@ def process_revision_directives(
         _ask(each.question() for each in candidates_of(operations, context))
         return
     directives.clear()
-    doubtful = list(candidates(comparison.database, comparison.models))
+    doubtful = [*itertools.chain(*operations.info["doubtful"])]
     made_of = [*_planned(script, operations, _ids(context))]
     forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
     lost = set[str]()

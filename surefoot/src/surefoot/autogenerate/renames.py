@@ -22,7 +22,10 @@ from surefoot.catalog.kinds import Column, Constraint, Index, Table
 from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
-_FORM = "write -x rename=table.column:table.new_column, or -x rename=table:new_table"
+_FORM = (
+    "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
+    "-x rename=table:schema.table"
+)
 _RENAMED = (
     "A release knows either {old} or {new}: one that uses the old name fails afterwards, and one "
     "that uses the new name fails before. Before this runs: have the next release ready, and "

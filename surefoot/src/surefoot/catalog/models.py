@@ -245,7 +245,15 @@ def _execute(connection: Connection, given: Iterable[str]) -> None:
 
 
 def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]) -> None:
-    ours = [t for t in models.tables.values() if t.schema is None or t.schema in schemas]
+    far = "SELECT to_regclass(:name) IS NULL"
+    ours = [
+        each
+        for each in models.tables.values()
+        if each.schema is None
+        or each.schema in schemas
+        # One of another schema that is new may be referred to.
+        or connection.scalar(text(far), {"name": f"{quoted(each.schema)}.{quoted(each.name)}"})
+    ]
     try:
         # Without checkfirst, which would find the tables of the database.
         connection.execution_options(schema_translate_map=schemas)
