@@ -13,9 +13,9 @@ from sqlalchemy import Integer
 
 from surefoot.autogenerate import object_operations
 from surefoot.autogenerate.change import Change, Stage
-from surefoot.autogenerate.columns import identity
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
+from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.indexes import index_of_key, using_index
 from surefoot.autogenerate.object_operations import index_call
 from surefoot.autogenerate.objects import ObjectDiff, diff_objects

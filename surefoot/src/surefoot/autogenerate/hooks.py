@@ -23,6 +23,7 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import NestedTransaction
 
 from surefoot.autogenerate import drops
+from surefoot.autogenerate.by_hand import leave_out
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
@@ -40,7 +41,7 @@ from surefoot.autogenerate.renames import (
     renamed,
     uninherited,
 )
-from surefoot.autogenerate.rendering import ByHand, Call
+from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.autogenerate.schema_moves import Move, carry_out_declared, possible_moves
 from surefoot.autogenerate.style import Form, Style, given, said
@@ -187,7 +188,7 @@ def process_revision_directives(
             return
     if checks:
         return
-    _tell(operations)
+    leave_out(operations)
     if directives != [script]:
         return  # the hooks made revisions of their own
     asked: dict[str, Any] = context.opts["revision_context"].command_args
@@ -239,15 +240,6 @@ def process_revision_directives(
         texts.texts[str(made.rev_id)] = text
     place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
     _ask([*drops.questions(lost, place), *(each.question() for each in doubtful)])
-
-
-def _tell(operations: ops.UpgradeOps) -> None:
-    """Tell the changes that a person makes, and leave them out of the revisions."""
-    given = [(each, op) for each in operations.ops for op in getattr(each, "ops", ())]
-    by_hand = [(each, op) for each, op in given if isinstance(op, ByHand)]
-    for each, op in by_hand:
-        sys.stderr.write(f"?   {op.told()}\n")
-        operations.ops.remove(each)
 
 
 def _ask(questions: Iterable[str]) -> None:

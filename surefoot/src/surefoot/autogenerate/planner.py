@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
-from surefoot.autogenerate.columns import numbered
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import constraint_parts
 from surefoot.autogenerate.domains import domain_changes
 from surefoot.autogenerate.enums import enum_changes
+from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes

@@ -34,22 +34,6 @@ class Note(MigrateOperation):
         return ("note", " ".join(self.lines))
 
 
-class ByHand(Note):
-    """A change that no statement makes, with the steps for a person; no revision is written."""
-
-    def __init__(self, change: str, *steps: str) -> None:
-        super().__init__(f"Not written: {change}.")
-        self.change, self.steps = change, steps
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("by hand", self.change)
-
-    def told(self) -> str:
-        listed = (f"  {number}. {each}" for number, each in enumerate(self.steps, 1))
-        asked = "no revision is written for it. By hand, while the service runs:"
-        return "\n".join((f"{self.change}; {asked}", *listed))
-
-
 class Statement(ops.ExecuteSQLOp):
     """A statement as `op.execute`. Its lines are indented with the surrounding code.
 
@@ -157,7 +141,6 @@ def _call(context: AutogenContext, each: Call) -> str:
 
 _SPELLINGS: Mapping[type[MigrateOperation], Any] = {
     Note: lambda _, each: [f"# {row}" for text in each.lines for row in textwrap.wrap(text, 92)],
-    ByHand: lambda _, each: [f"# {each.lines[0]}"],
     Call: _call,
 }
 for _kind, _spelling in _SPELLINGS.items():

@@ -1,0 +1,102 @@
+"""Makes, changes and drops the identity of a column: the numbers that its rows get."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alembic.operations import MigrateOperation
+
+from surefoot.autogenerate.allowances import MISSING
+from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.column_code import HIGHEST
+from surefoot.autogenerate.comparison import Comparison, short_name
+from surefoot.autogenerate.rendering import ContinueSequence, set_default, sql
+from surefoot.catalog import Key, alterations, statements
+from surefoot.catalog.kinds import Column, Sequence
+from surefoot.quoting import literal, quoted
+
+
+def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """The changes that make, change or drop the identity of a column.
+
+    A default goes or comes in the same transaction: each row has a number. An identity in place of
+    a sequence continues it, and the other way round, without a look at the rows.
+    """
+    before, after = (each.one(Column, key) for each in (comparison.database, comparison.models))
+    table, name = after.table, after.name
+    known, renumbered = comparison.exchanged_sequence(key), comparison.is_renumbered(key)
+    own = f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})"
+
+    def to(after: Column, before: Column) -> list[MigrateOperation]:
+        if known is not None:
+            return _exchanged(known, own, before, after)
+        first, *rest = alterations.identity(before, after)
+        old, new = (
+            [set_default(table, name, value)] if renumbered and side.default else []
+            for side, value in ((before, None), (after, after.default))
+        )
+        if not rest:
+            return [*old, sql(first), *new]
+        # Existing rows keep their numbers: the sequence continues after the highest.
+        again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
+        return [*old, sql(first), ContinueSequence(own, again, quoted(table), quoted(name))]
+
+    if _followed(before, after) != after.identity:
+        change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
+        if known is not None:
+            told = f"numbers of {key.name} {MISSING}"
+            change.at(Turn.MAIN, about=f"One transaction locks the table and its sequence: {told}.")
+        yield from numbered(change, key)
+
+
+def _exchanged(
+    sequence: Sequence, own: str, before: Column, after: Column
+) -> list[MigrateOperation]:
+    """An identity in place of a default from a sequence, or the other way round."""
+    key, its = Key("sequence", sequence.name), quoted(sequence.name)
+    loose = replace(sequence, owned_by=None)
+    default = set_default(after.table, after.name, after.default)
+    if after.identity is not None:
+        ahead = f"SELECT setval({own}, last_value, true) FROM {its} WHERE is_called"  # noqa: S608 - names of a catalog, quoted
+        (first, *_), gone = alterations.identity(before, after), statements.drop(key, loose)
+        return [default, *map(sql, (alterations.own(loose), first, ahead, gone))]
+    # Writers lock the table before its sequence too. That of the identity may have the name.
+    former = quoted(short_name(f"{sequence.name}_former"))
+    made = (
+        f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)} SET GENERATED ALWAYS",
+        f"ALTER SEQUENCE IF EXISTS {its} RENAME TO {former}",
+        *statements.create(key, loose),
+        f"SELECT setval({literal(its)}, nextval({own}), false)",
+        *alterations.identity(before, after),
+    )
+    return [*map(sql, made), default, sql(alterations.own(sequence))]
+
+
+def _followed(before: Column, after: Column) -> str | None:
+    """The identity after a change of the type: a bound of the old type becomes one of the new."""
+    old, new = HIGHEST.get(before.type), HIGHEST.get(after.type)
+    if before.identity is None or old is None or new is None:
+        return before.identity
+    found = re.sub(rf"\bMAXVALUE {old}\b", f"MAXVALUE {new}", before.identity)
+    return re.sub(rf"\bMINVALUE {-old - 1}\b", f"MINVALUE {-new - 1}", found)
+
+
+def numbered(change: Change, key: Key) -> Iterator[Change]:
+    """A sequence, and in another revision its first number, which may take a scan."""
+    number = change.ops[-1] if change.ops else None
+    if not isinstance(number, ContinueSequence):
+        yield change
+        return
+    begun = Change(change.stage, change.ops[:-1], change.undo, change.action, key)
+    about = (
+        f"The sequence starts from its first number until a later revision sets {key.name} after "
+        "the existing rows: until then, no release may rely on it."
+    )
+    yield begun.at(Turn.MAIN, about=about)
+    about = (
+        "Reads the rows for the highest number without blocking. The sequence does not see numbers "
+        "that a release writes by itself afterwards."
+    )
+    title = f"Set {key.name} after its rows"
+    last = Change(Stage.STATE, [number], [sql(number.again)], "number", key)
+    yield last.at(Turn.VALIDATE, key.name, title, about)
