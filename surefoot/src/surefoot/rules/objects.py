@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from surefoot.rules.difference import Difference, at, losing
+from surefoot.rules.difference import Difference, at, differences, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.effects import Effect
 from surefoot.trace.provisions import PROVISION
@@ -99,6 +99,20 @@ def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what="returns null where an argument is null")
         elif its.lost("definer"):
             yield at(its, what="runs with the rights of its caller, and not of its owner")
+
+
+def _broken(unit: TracedRevision) -> Iterator[Hit]:
+    """Functions that name something that is not there any more; in every phase."""
+    for statement, effect in unit.effects("body_refused"):
+        yield Hit.of(statement, effect, why=effect.facts["why"], call="each call of it")
+    left = {(its.effect.relation, its.effect.name): its for its in differences(unit)}
+    for statement, effect in unit.effects("column_dropped", "column_renamed"):
+        for trigger in effect.facts.get("users", ()):
+            its = left.get((effect.relation, trigger))
+            if its is None or (its.now and effect.name.lower() in (its.now["uses"] or ())):
+                why = f"its function uses {effect.name}"
+                call = f"each write of {effect.relation} that runs it"
+                yield Hit.of(statement, effect, name=trigger, why=why, call=call)
 
 
 def _types(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
@@ -208,6 +222,15 @@ RULES = (
         'op.execute("DROP FUNCTION {name}")',
         page="sql-createfunction",
         detect=losing(_functions),
+    ),
+    Rule(
+        id="avoid-breaking-a-function",
+        title="A function that uses what is not there any more",
+        consequence="{name} cannot run: {why}; {call} fails, of any release",
+        help="replace the function in the same revision or before",
+        rewrite='op.execute("CREATE OR REPLACE FUNCTION …")',
+        page="sql-createfunction",
+        detect=_broken,
     ),
     Rule(
         id="avoid-changing-a-type",

@@ -97,7 +97,7 @@ class _Comparison:
         for (oid, _), new, old in pairs(self.before.columns, self.after.columns):
             if new is None:
                 if oid in self.after.relations:
-                    yield self.on(oid, "column_dropped", old.name)
+                    yield self.on(oid, "column_dropped", old.name, users=self.users(oid, old))
             elif old is None:
                 if self.after.relations[oid].kind in "vm":
                     yield self.on(oid, "view_extended", new.name)
@@ -107,7 +107,8 @@ class _Comparison:
                     yield self.on(oid, "column_added", new.name, **new._asdict(), domain=domain)
             else:
                 if new.name != old.name:
-                    yield self.on(oid, "column_renamed", old.name, to=new.name)
+                    users = self.users(oid, old)
+                    yield self.on(oid, "column_renamed", old.name, to=new.name, users=users)
                 if _typed(new) != _typed(old) or new.type_oid != old.type_oid:
                     types = {"former": _typed(old), "type": _typed(new)}
                     yield self.on(oid, "column_retyped", new.name, **types)
@@ -201,6 +202,11 @@ class _Comparison:
         for _, new, old in pairs(self.before.routines, self.after.routines):
             if new is not None and old is not None and (to := self.moved(new, old)):
                 yield Effect("routine_renamed", old.name, facts={"to": to})
+
+    def users(self, relation: int, column: Column) -> list[str]:
+        """The triggers of a relation whose functions name the column."""
+        its = (p for p in self.after.provisions.values() if p.relation == relation)
+        return [p.name for p in its if column.name.lower() in (p.terms.get("uses") or ())]
 
     def moved(self, new: Named, old: Named) -> str:
         """The new name of a type or a routine, or nothing."""

@@ -69,8 +69,9 @@ SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
     json_build_object('result', pg_get_function_result(p.oid), 'strict', proisstrict,
         'definer', prosecdef, 'called', {_label("proname")}, 'arguments', proargtypes::oid[],
         'optional', pronargdefaults, 'names', proargnames, 'ambiguous', {_AMBIGUOUS}, 'rights',
-        {rights("proacl", "'f'", "proowner")}, 'computes', (SELECT md5(to_jsonb(a)::text)
-            FROM pg_aggregate a WHERE prokind = 'a' AND aggfnoid = p.oid)) AS terms
+        {rights("proacl", "'f'", "proowner")}, 'settings', proconfig,
+        'computes', (SELECT md5(to_jsonb(a)::text) FROM pg_aggregate a
+            WHERE prokind = 'a' AND aggfnoid = p.oid)) AS terms
     FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
 UNION ALL SELECT 'type', t.oid, {_label("typname")}, 0,
     json_build_object('base', CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) END,
@@ -87,6 +88,8 @@ UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
     json_build_object('enabled', tgenabled IN ('O', 'A'), 'runs', tgfoid::bigint,
         'when', json_build_array(tgtype, tgattr::text, CASE WHEN tgqual IS NOT NULL
             THEN substring(pg_get_triggerdef(t.oid) FROM ' WHEN (.*) EXECUTE ') END),
+        'uses', (SELECT json_agg(DISTINCT lower(m[2]))
+            FROM regexp_matches(prosrc, '\m(new|old)\.(\w+)', 'gi') AS m WHERE tgenabled <> 'D'),
         'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'),
         'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
     FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid

@@ -10,9 +10,10 @@ from typing import Any
 from surefoot.trace.effects import Effect, activity, effects
 from surefoot.trace.lock_modes import MODES, strongest
 from surefoot.trace.provisions import changed_provisions
+from surefoot.trace.running_revision import RunningRevision
 from surefoot.trace.schema_objects import Activity, Named, Relation
 from surefoot.trace.sizes import TableSize
-from surefoot.trace.snapshot import Snapshot
+from surefoot.trace.snapshot import Settings, Snapshot
 from surefoot.trace.statement import Statement
 
 # SQLSTATEs of a name that is too long, and of what is there already: a schema, an extension.
@@ -20,6 +21,7 @@ CUT = "42622"
 _CAME = (CUT, "42P06", "42710")
 _IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
+_LOCAL = re.compile(r"\bSET\s+LOCAL\b|\bset_config\s*\([^;]*\btrue\s*\)", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
@@ -104,6 +106,42 @@ def _numbered(snapshot: Snapshot, table: int) -> frozenset[str]:
         for column in snapshot.columns_of(table)
         if column.identity or (column.default or "").startswith("nextval(")
     )
+
+
+def note_outliving(
+    statements: list[Statement], running: RunningRevision, left: Settings, rest: Settings
+) -> None:
+    """Note the settings that the revision has left changed, which the run restores.
+
+    The end of the transaction may have released its locks, and dropped its temporary tables.
+    """
+    changed = {*left.differences(running.first.session)} if running.first else set()
+    changed -= {name for name in changed if " " in name and name not in rest.changed}
+    for place in range(len(statements) - 1, -1, -1):
+        statement = statements[place]
+        if statement.revision != running.revision:
+            break
+        if (outlives := changed & statement.sets.keys()) and not _LOCAL.search(statement.sql):
+            statements[place] = replace(statement, outlives=frozenset(outlives))
+        changed -= outlives
+
+
+def changed_names(statements: Iterable[Statement]) -> frozenset[str]:
+    """The names of the relations and functions that they change, as they stand in a body."""
+    names = (
+        name.partition("(")[0].rpartition(".")[2]
+        for statement in statements
+        for effect in statement.effects
+        if not effect.fresh and effect.kind not in ("index_created", "restarted")
+        for name in (effect.relation, effect.name if not effect.relation else "")
+    )
+    return frozenset(names) - {""}
+
+
+def with_refused(statement: Statement, refused: Mapping[str, str]) -> Statement:
+    """The last statement of a revision, with the functions that cannot be made again after it."""
+    found = (Effect("body_refused", "", name, facts={"why": w}) for name, w in refused.items())
+    return replace(statement, effects=(*statement.effects, *found))
 
 
 def _calls(sql: str, routines: Iterable[Named]) -> frozenset[str]:

@@ -24,11 +24,18 @@ from surefoot.connect import sender
 from surefoot.connect.driver import TRIAL
 from surefoot.trace.executed_lines import ExecutedLines
 from surefoot.trace.lock_probe import LockProbe
-from surefoot.trace.recording import CUT, recorded, skipped
+from surefoot.trace.recording import (
+    CUT,
+    changed_names,
+    note_outliving,
+    recorded,
+    skipped,
+    with_refused,
+)
 from surefoot.trace.running_revision import Measured, RunningRevision
 from surefoot.trace.session import TracedSession
 from surefoot.trace.sizes import TableSize
-from surefoot.trace.snapshot import Settings, Snapshot
+from surefoot.trace.snapshot import Snapshot
 from surefoot.trace.statement import Statement
 
 # A revision that takes longer is stopped; Snapshots do not count.
@@ -42,7 +49,6 @@ _CONTROL = re.compile(
 )
 _ENDS_WELL, _ROLLS_BACK = ("COMMIT", "END"), ("ROLLBACK", "ABORT")
 _LOOKS = re.compile(r"\s*(?:SELECT|SET)\b", re.IGNORECASE)
-_LOCAL = re.compile(r"\bSET\s+LOCAL\b|\bset_config\s*\([^;]*\btrue\s*\)", re.IGNORECASE)
 _QUERIES = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 
 
@@ -229,32 +235,26 @@ class Tracer:
         """A statement that begins or ends a transaction, of the revision or of the run."""
         if word in _ENDS_WELL:
             await self._end_repetition(running)
+            await self._bodies(running)
         result = await send()
         if word in _ROLLS_BACK:
             self._last = running.repetition = None
         elif word in _ENDS_WELL and self._last is not None and self._session is not None:
             rest = await self._session.at_rest()
-            self._outlives(running, self._last.session, rest)
+            note_outliving(self.statements, running, self._last.session, rest)
             self._last = replace(self._last, locks=frozenset(), activity={}, session=rest)
             # A revision without a statement: PostgreSQL has not counted the rows of the run yet.
             self._foreign_reads = self._foreign_reads or not self._asked
             self._asked = False
         return result
 
-    def _outlives(self, running: RunningRevision, left: Settings, rest: Settings) -> None:
-        """Note the settings that the revision has left changed, which the run restores.
-
-        The end of the transaction may have released its locks, and dropped its temporary tables.
-        """
-        changed = {*left.differences(running.first.session)} if running.first else set()
-        changed -= {name for name in changed if " " in name and name not in rest.changed}
-        for place in range(len(self.statements) - 1, -1, -1):
-            statement = self.statements[place]
-            if statement.revision != running.revision:
-                break
-            if (outlives := changed & statement.sets.keys()) and not _LOCAL.search(statement.sql):
-                self.statements[place] = replace(statement, outlives=frozenset(outlives))
-            changed -= outlives
+    async def _bodies(self, running: RunningRevision) -> None:
+        """Note the functions that the revision leaves without a body that PostgreSQL accepts."""
+        words = changed_names(s for s in self.statements if s.revision == running.revision)
+        if words and self._session is not None and self._session.driver.is_in_transaction():
+            last = self._last
+            found = await self._session.refused(words)
+            self.statements[-1], self._last = with_refused(self.statements[-1], found), last
 
     def _of(self, driver: Any) -> TracedSession:
         if self._session is None or not self._is_traced(driver):
