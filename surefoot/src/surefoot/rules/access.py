@@ -221,8 +221,8 @@ RULES = (
         title="Rows hidden by row level security, or that a parent table gets or loses",
         consequence="{what} {table}; the running release reads other rows than before, or its "
         "writes fail",
-        help="create permissive policies that let it in, then enable row level security; narrow "
-        "them in a contract revision",
+        help="do it in a contract revision, after a release that expects it; before row level "
+        "security is enabled, create permissive policies that let the release in",
         rewrite='op.execute("CREATE POLICY everybody ON {table:sql} USING (true)")\n'
         'op.execute("ALTER TABLE {table:sql} ENABLE ROW LEVEL SECURITY")',
         page="ddl-rowsecurity",

@@ -1,5 +1,6 @@
 """Rules on the design of a schema: some are seen in the trace, some by squawk."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -7,6 +8,7 @@ from surefoot.rules.difference import at, differences
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on
 from surefoot.rules.squawk import ASKED
 
+_ROLE = re.compile(r"(?i)\s*(?:ALTER\s+(?:ROLE|USER|GROUP)\s+\S+\s+RENAME|DROP\s+ROLE)\b")
 _Advice = partial(Rule, level="warning", seen="squawk")
 
 
@@ -17,6 +19,7 @@ def _said(*names: str) -> Detector:
 def _settings(unit: TracedRevision) -> Iterator[Hit]:
     """Also those that a block or a function sets, which squawk does not read."""
     yield from _said(*ASKED)(unit)
+    yield from (Hit.at(each) for each in unit.statements if _ROLE.match(each.sql))
     found = (its for its in differences(unit) if its.noun.startswith("settings"))
     yield from (Hit.at(its.statement) for its in found)
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from surefoot.rules.difference import Difference, at, losing
 from surefoot.rules.findings import Hit, Rule, TracedRevision
+from surefoot.trace.provisions import PROVISION
 
+_NEXT = re.compile(r"\bnextval\('([^']+)'")
+_USES = re.compile(r" (?:USAGE|UPDATE)$")
 _TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
 
 
@@ -32,6 +35,23 @@ def _rights(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what=f"{said} on {its.noun} {its.label}")
 
 
+def _sequences(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
+    """Sequences of the revision in a default, that not everybody may use who inserts rows."""
+    may = {
+        effect.relation: effect.facts["now"]["rights"]
+        for _, effect in unit.effects(PROVISION, fresh=True)
+        if effect.facts["noun"] == "sequence" and effect.facts["now"]
+    }
+    for its in left:
+        now = its.now if its.noun == "column" else None
+        for name in _NEXT.findall(now["default"] or "") if now else ():
+            users = {right.rpartition(" ")[0] for right in may.get(name, ()) if _USES.search(right)}
+            without = set(now["writers"]) - users if now and name in may else ()
+            if without and "PUBLIC" not in users:
+                roles, table = ", ".join(sorted(without)), its.effect.relation
+                yield at(its, what=f"{roles} may insert into {table}, and not use {name}")
+
+
 def _unmet_revokes(unit: TracedRevision) -> Iterator[Hit]:
     """REVOKE that changes nothing here: the rights may have been granted on the target alone."""
     made = {e.relation for _, e in unit.effects("created", fresh=True)}
@@ -43,13 +63,14 @@ def _unmet_revokes(unit: TracedRevision) -> Iterator[Hit]:
 
 def _revoked(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_rights)(unit)
+    yield from losing(_sequences)(unit)
     yield from _unmet_revokes(unit)
 
 
 RULES = (
     Rule(
         id="avoid-revoking",
-        title="A right taken from a role",
+        title="A right taken from a role, or not given to it",
         consequence="{what}; the running release fails where it needs the right",
         help="deploy a release that does not need it, then revoke it in a contract revision; an "
         "object that is created again needs the GRANTs of the former",

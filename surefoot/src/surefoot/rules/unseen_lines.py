@@ -15,9 +15,10 @@ _DIALECTS = frozenset({"postgresql", "sqlite", "mysql", "mariadb", "oracle", "ms
 # Calls that read something outside of the file of the revision.
 _OUTSIDE = re.compile(
     r"\b(?:environ|getenv|argv|get_x_argument|gethostname|server_version\w*)\b"
+    r"|\b(?:random|secrets)\.\w+\(|\bdate(?:time)?\.(?:now|utcnow|today)\("
     r"|\b(?:execute|exec_driver_sql|scalars?|inspect|exists|is_file)\("
 )
-_MAKE_TEXT = {"text", "DDL", "format", "join", "replace", "get", "getenv", "pop", "f"}
+_MAKE_TEXT = {"text", "DDL", "format", "join", "replace", "get", "getenv", "pop", "choice", "f"}
 # Of `op`, and of a connection or a cursor.
 _SEND_NOTHING = {"f", "get_bind", "get_context", "inline_literal", "batch_alter_table"}
 _SEND = {"execute", "exec_driver_sql", "executemany", "fetch", "scalar", "scalars"}
@@ -120,7 +121,7 @@ def given(source: str, executed: frozenset[int]) -> Sequence[int]:
     return [
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and node.lineno in executed and _sends(node)
+        if isinstance(node, ast.Call) and node.lineno in executed
         if any(_varies(text, known) for text in _texts(node))
     ]
 
@@ -150,8 +151,12 @@ def _is_outside(node: ast.AST, known: set[str]) -> bool:
 
 
 def _texts(call: ast.Call) -> Sequence[ast.AST]:
-    """The arguments that are SQL, or names of objects."""
-    assert isinstance(call.func, ast.Attribute)
+    """The arguments of what sends something that are SQL, or names: of an operation, too."""
+    match call.func:
+        case ast.Call(func=ast.Name("getattr"), args=[ast.Name("op"), attribute]):
+            return [attribute]
+    if not _sends(call) or not isinstance(call.func, ast.Attribute):
+        return []
     name = call.func.attr
     if name in (*_SEND, "run_async", "bulk_insert"):
         return call.args[:1] if name in ("execute", "exec_driver_sql", "scalar", "scalars") else []

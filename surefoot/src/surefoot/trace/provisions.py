@@ -48,8 +48,9 @@ def changed_provisions(
         if oid not in after.relations or after.relations[oid].kind not in "rpf":
             continue
         names = [each.name for each in (old, new) if each]
-        if len(set(names)) == 1 and _held(new) != _held(old):
-            yield on(oid, names[0], Change("column", _held(old), _held(new)))
+        former, now = _held(before, old), _held(after, new)
+        if len(set(names)) == 1 and now != former:
+            yield on(oid, names[0], Change("column", former, now))
     for _, new, old in pairs(before.provisions, after.provisions):
         its = new or old
         if its.relation and its.relation not in after.relations:
@@ -86,8 +87,11 @@ def _terms_of(snapshot: Snapshot, relation: Relation | None) -> Terms | None:
     }
 
 
-def _held(column: Column | None) -> Terms | None:
-    return column and {
+def _held(snapshot: Snapshot, column: Column | None) -> Terms | None:
+    if column is None:
+        return None
+    numbered = "nextval(" in (column.default or "")
+    return {
         "required": column.required,
         "default": column.default,
         "identity": column.identity,
@@ -95,4 +99,10 @@ def _held(column: Column | None) -> Terms | None:
         "collation": column.collation,
         "rights": column.rights,
         "plain": column.plain,
+        # Who inserts rows, where that takes a right on a sequence.
+        "writers": [
+            right.removesuffix(" INSERT")
+            for right in (snapshot.relations[column.relation].rights if numbered else ())
+            if right.endswith(" INSERT")
+        ],
     }
