@@ -213,6 +213,7 @@ def odd_and_long_names_changed(m: MetaData, new: bool) -> None:
         Column("long", Enum(*("b", "a") if new else ("a", "b"), name=longest)),
         Column(f"{longest}a", Integer, nullable=not new),
         Column(f"{longest}b", Integer, nullable=not new),
+        Column(f"{longest}c", BigInteger if new else Integer),
     )
 
 
@@ -448,6 +449,27 @@ def computed_expression_changed(m: MetaData, new: bool) -> None:
 def computed_column_becomes_ordinary(m: MetaData, new: bool) -> None:
     made = [] if new else [Computed("lower(name)", persisted=True)]
     things(m, Column("folded", Text, *made), Index(None, "folded"))
+
+
+@change
+def type_changed_under_a_new_computed_column(m: MetaData, new: bool) -> None:
+    twice = [Column("twice", BigInteger, Computed("size * 2", persisted=True))]
+    things(m, Column("size", BigInteger if new else Integer), *(twice if new else []))
+
+
+@change
+def lists_of_strings_in_each_place_added(m: MetaData, new: bool) -> None:
+    """PostgreSQL writes them otherwise for `varchar` than for `text`."""
+    listed = "code IN ('a', 'b')"
+    items = [
+        CheckConstraint(listed, name="code"),
+        Index("ix_code", "id", postgresql_where=text(listed)),
+        Column("is_known", Boolean, Computed(listed, persisted=True)),
+        Column("kind", Enum("a", "b", native_enum=False, create_constraint=True, name="kind")),
+    ]
+    things(m, Column("code", String(10)), *(items if new else []))
+    if new:
+        ddl(m, f"CREATE VIEW coded AS SELECT id FROM things WHERE {listed}")
 
 
 @change

@@ -14,6 +14,8 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
+    Identity,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -88,6 +90,33 @@ async def test_the_locks_and_the_downgrade_are_measured(
         "Locks: SHARE UPDATE EXCLUSIVE on things while rows are read.\n"
         "Undo: SHARE UPDATE EXCLUSIVE on things, catalogue change only.\n"
     ) in built.read_text("utf-8")
+
+
+@pytest.mark.slow
+async def test_each_table_that_a_wider_key_locks_is_named(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """Also the one that refers to it."""
+
+    def models(kind: type[Integer]) -> MetaData:
+        metadata = new_metadata()
+        Table("jobs", metadata, Column("id", kind, Identity(), primary_key=True))
+        Table(
+            "results", metadata,
+            Column("id", BigInteger, primary_key=True),
+            Column("job_id", kind, ForeignKey("jobs.id"), index=True),
+        )  # fmt: skip
+        return metadata
+
+    begin = await project.revise(models(Integer), "Begin")
+    await project.upgrade()
+    written = await project.revise(models(BigInteger), "Widen the key")
+    await finds_nothing(project, scratch, begin)
+    (key,) = (path.read_text("utf-8") for path in written if "'jobs', 'id'" in path.read_text())
+    (locks,) = re.findall(r"^Locks: (.*?)^Undo", key, re.MULTILINE | re.DOTALL)
+    assert "on jobs while rows are rewritten; ACCESS EXCLUSIVE on results while" in " ".join(
+        locks.split()
+    )
 
 
 QUICK_HERE = {"index_added", "foreign_key_changed", "enum_value_added_and_used"}

@@ -17,6 +17,8 @@ from surefoot.chain.revisions import RULES_VERSION
 from surefoot.rules.findings import Level, Rule
 from surefoot.rules.registry import CHAPTERS, RULES
 from surefoot.rules.safe_form import filled
+from surefoot.trace.effects import Effect
+from surefoot.trace.statement import Statement
 
 _NAMED = re.compile(r"(?:avoid|require)-[a-z-]+")
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
@@ -69,6 +71,17 @@ def test_a_change_of_the_rules_changes_their_version() -> None:
     records = sorted((r.id, r.level, r.since, r.until, r.seen) for r in RULES.values())
     digest = hashlib.sha256(repr(records).encode()).hexdigest()[:12]
     assert (RULES_VERSION, digest) == ("6", "42cf81f62d2c")
+
+
+@pytest.mark.parametrize(("rows", "emptied"), [(0, set()), (3, {"jobs"})])
+def test_a_rewrite_that_leaves_out_deleted_rows_is_no_truncate(
+    rows: int, emptied: set[str]
+) -> None:
+    """The table has pages before and none after, as after TRUNCATE in a function."""
+    at = {"jobs": rows}
+    effect = Effect("rewritten", "jobs", facts={"kind": "r", "bytes": (8192, 0)})
+    statement = Statement("0001", 1, 1, "SELECT f()", True, effects=(effect,), rows=at)
+    assert statement.emptied == emptied
 
 
 @each_rule

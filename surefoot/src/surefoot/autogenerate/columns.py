@@ -49,7 +49,7 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
         key = Key("column", f"{table}.{name}")
         gone = key in database.objects and key not in models.objects
         if gone and not (key in diff.recreated_columns or comparison.is_inherited(key)):
-            yield from _dropped(comparison, key)
+            yield from _dropped(comparison, diff, key)
 
 
 def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -88,8 +88,11 @@ def _rewriting(change: Change, comparison: Comparison, key: Key) -> Change:
     return change.at(Turn.REWRITE, key.name, f"Add {key.name}", REWRITE)
 
 
-def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
-    """Drops a column; a required one is first made optional for new releases."""
+def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+    """Drops a column; a required one is first made optional for new releases.
+
+    A generated column goes before the columns change that it is made of.
+    """
     found = comparison.database.one(Column, key)
     on, back = (found.table, found.name), found
     # A row without a value is refused.
@@ -101,8 +104,22 @@ def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
         back = replace(found, not_null=False)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     again = add_column(back, comparison.database)
-    drop = Change(Stage.TABLES, [drop_column(found)], again, "drop", key)
-    yield drop.at(Turn.COLUMNS, found.table, f"Drop {key.name}", about)
+    turn, stage = Turn.COLUMNS, Stage.TABLES
+    if found.generated is not None and _is_blocked(comparison, diff, key):
+        turn, stage = Turn.BEFORE, Stage.AWAY
+    drop = Change(stage, [drop_column(found)], again, "drop", key)
+    yield drop.at(turn, found.table, f"Drop {key.name}", about)
+
+
+def _is_blocked(comparison: Comparison, diff: ObjectDiff, key: Key) -> bool:
+    """Whether a column that this one is made of gets another type."""
+    uses = comparison.database.uses
+    return any(
+        uses.get(used, frozenset()) & diff.replaced
+        or changed(comparison, used) & {"type", "collation"}
+        for used in uses.get(key, ())
+        if used.kind == "column" and used in comparison.models.objects
+    )
 
 
 def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:

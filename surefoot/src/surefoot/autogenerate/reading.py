@@ -10,7 +10,12 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from sqlalchemy import MetaData, text
 
-from surefoot.autogenerate.comparison import Comparison, is_replaced, temporary_name
+from surefoot.autogenerate.comparison import (
+    Comparison,
+    has_temporary_name,
+    is_replaced,
+    temporary_name,
+)
 from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.catalog import Catalog, Key, snapshot
@@ -100,11 +105,13 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
         of_parent = any(models.column(each, column.name) for each in models.parents(column.table))
         if found and not of_parent and (enums or found.type != column.type):
             table, new = quoted(column.table), quoted(temporary_name(column.name))
-            if Key("column", temporary_name(key.name)) not in models.objects:
+            free = Key("column", temporary_name(key.name)) not in models.objects
+            if free and has_temporary_name(column.name):
                 yield f"ALTER TABLE {table} RENAME COLUMN {quoted(column.name)} TO {new}"
     for key, enum in models.each(Enum):
         new = temporary_name(key.name)
-        if is_replaced(database, models, key) and Key("enum", new) not in models.objects:
+        free = has_temporary_name(key.name) and Key("enum", new) not in models.objects
+        if free and is_replaced(database, models, key):
             yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(new)}"
 
 

@@ -133,12 +133,17 @@ class Statement:
 
     @property
     def emptied(self) -> frozenset[str]:
-        """The tables that it left without a page; for a table that had none, its text decides."""
+        """The tables that it left without a page; for a table without a row, its text decides.
+
+        A rewrite leaves out the rows that were deleted.
+        """
+        says_so = "TRUNCATE" in self.sql.upper()
         return frozenset(
             e.relation
             for e in self.of("rewritten", parts=True)
             if e.facts["kind"] == "r"
-            and (e.facts["bytes"][1] == 0 < e.facts["bytes"][0] or _is_truncate(self, e))
+            and e.facts["bytes"][1] == 0
+            and (says_so or (e.facts["bytes"][0] > 0 and self.rows.get(e.relation, 0) > 0))
         )
 
     @property
@@ -241,7 +246,3 @@ class Statement:
         return effect.facts.get("inherited") or any(
             (e.kind, e.relation, e.name) == (effect.kind, parent, effect.name) for e in self.effects
         )
-
-
-def _is_truncate(statement: Statement, effect: Effect) -> bool:
-    return effect.facts["bytes"] == (0, 0) and "TRUNCATE" in statement.sql.upper()
