@@ -333,6 +333,46 @@ async def test_a_type_that_writes_every_row_is_filled_beside_the_column(project:
     await project.downgrade("0001")
 
 
+@pytest.mark.slow
+async def test_values_of_an_exchanged_enum_are_not_lost_on_the_way_back(project: Project) -> None:
+    """The old column comes back without them, so a row that has one stops it."""
+
+    def models(*labels: str) -> MetaData:
+        return things(Column("state", Enum(*labels, name="state"), server_default="new"))
+
+    await project.create(models("new", "paid", "sent"))
+    await project.execute("INSERT INTO things (id, state) VALUES (1, 'new'), (2, 'paid')")
+    await project.revise(models("new", "paid"), "Send nothing")
+    with pytest.raises(UpgradeFailed, match="things has rows for which state IS NOT NULL"):
+        await project.upgrade()
+    await project.execute("UPDATE things SET state_new = state::text::state_new")
+    await project.upgrade()
+    with pytest.raises(UpgradeFailed, match="things has rows for which state IS NOT NULL"):
+        await project.downgrade()
+    found = await project.connection.scalars(text("SELECT state::text FROM things ORDER BY id"))
+    assert found.all() == ["new", "paid"]
+    await project.connection.rollback()
+
+
+@pytest.mark.slow
+async def test_keys_of_reflected_models_are_added(project: Project) -> None:
+    """Two between the same tables, under the names that the database gave them."""
+    await project.execute(
+        "CREATE TABLE things (id int PRIMARY KEY)",
+        "CREATE TABLE links (one int REFERENCES things, other int REFERENCES things)",
+    )
+    reflected = MetaData()
+    await project.connection.run_sync(reflected.reflect)
+    await project.connection.rollback()
+    await project.execute(
+        "ALTER TABLE links DROP CONSTRAINT links_one_fkey, DROP CONSTRAINT links_other_fkey"
+    )
+    await project.begin()
+    await project.revise(reflected, "Link")
+    await project.upgrade()
+    await project.check(reflected)
+
+
 async def test_what_goes_goes_in_contract_revisions_of_its_own(project: Project) -> None:
     """First what a release can do without noticing, then columns, then each table."""
     old = things(Column("size", Integer, nullable=False), Index(None, "size"))
