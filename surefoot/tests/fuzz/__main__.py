@@ -30,6 +30,8 @@ from harness.databases import Databases, connect
 from harness.server import Server, forget_configuration, own_server, sweep
 
 PROGRESS_SEEDS = 25
+# Each of so many is written in the plain style.
+PLAIN_SEEDS = 5
 
 
 def main() -> int:
@@ -65,12 +67,13 @@ async def _run(server: Server, arguments: argparse.Namespace) -> int:
         linted = None if arguments.no_lint else scratch
         for number, seed in enumerate(seeds, 1):
             before, after = pair(random.Random(seed))
-            said, files = await tried(connection, linted, before, after)
+            style = "auto" if seed % PLAIN_SEEDS else "plain"
+            said, files = await tried(connection, linted, before, after, style)
             if said is not None:
                 wrong.append(seed)
                 if not arguments.whole:
                     before, after, said, files = await shrunk(
-                        connection, linted, before, after, said
+                        connection, linted, before, after, said, style
                     )
                 _tell(seed, said, before, after, files if arguments.replay is not None else "")
             if number % PROGRESS_SEEDS == 0:

@@ -19,6 +19,7 @@ async def shrunk(
     before: Model,
     after: Model,
     said: str,
+    style: str,
 ) -> tuple[Model, Model, str, str]:
     """The pair, how it fails, and its files; it still fails at the same step."""
     trials, files = 0, ""
@@ -29,13 +30,13 @@ async def shrunk(
             trials += 1
             if trials > MOST_TRIALS:
                 return before, after, said, files
-            found, text = await tried(connection, linted, *smaller)
+            found, text = await tried(connection, linted, *smaller, style)
             if found is not None and _step(found) == _step(said):
                 (before, after), said, files = smaller, found, text
                 break
         else:
             if not files:
-                _, files = await tried(connection, linted, before, after)
+                _, files = await tried(connection, linted, before, after, style)
             return before, after, said, files
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import traceback
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
@@ -198,7 +199,11 @@ def _same(expected: Catalog, found: Catalog, step: str) -> None:
 
 
 async def tried(
-    connection: AsyncConnection, scratch: AsyncEngine | None, before: Model, after: Model
+    connection: AsyncConnection,
+    scratch: AsyncEngine | None,
+    before: Model,
+    after: Model,
+    style: str = "auto",
 ) -> tuple[str | None, str]:
     """How the promises failed, None where they hold; and the files."""
     folder = Path(tempfile.mkdtemp(prefix="surefoot-fuzz-"))
@@ -207,6 +212,7 @@ async def tried(
         with redirect_stderr(said), redirect_stdout(said):
             project = await on_empty(folder, connection)
             project.config.stdout = said
+            project.config.cmd_opts = Namespace(x=[f"style={style}"])
             try:
                 await Trial(project, before, after).run(scratch)
             except Wrong as wrong:
