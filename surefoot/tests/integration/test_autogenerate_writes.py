@@ -252,6 +252,7 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
         )
         return metadata
 
+    project.configure(manages=("views", "functions"))
     await project.create(models("id"))
     await project.execute(
         "GRANT SELECT, UPDATE ON v TO PUBLIC", "REVOKE ALL ON FUNCTION one() FROM PUBLIC"

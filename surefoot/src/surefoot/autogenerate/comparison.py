@@ -11,7 +11,16 @@ from typing import Any
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
-from surefoot.catalog.kinds import Attributes, Column, Constraint, Enum, Routine, Sequence, Table
+from surefoot.catalog.kinds import (
+    Attributes,
+    Column,
+    Constraint,
+    Enum,
+    Names,
+    Routine,
+    Sequence,
+    Table,
+)
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import literal, quoted
@@ -44,6 +53,8 @@ class Comparison:
     imports: frozenset[str] = frozenset()
     # The extensions that the models need and the database lacks.
     extensions: tuple[str, ...] = ()
+    # The privileges on each object, as they are and as they should be, where models decide them.
+    privileges: Mapping[Key, tuple[Names, Names]] = field(default_factory=dict)
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
     # Whether a table in use is changed in steps that block it for a short time only.

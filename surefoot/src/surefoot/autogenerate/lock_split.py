@@ -25,7 +25,7 @@ _RELATIONS = ("table", "view", "materialized view", "sequence", "type")
 # Stands for all tables that are changed plainly: no name of a table is empty.
 _SMALL = ""
 # Actions that lock nothing which a release waits for.
-_QUIET = ("comment", "number", "validate", "build", "unbuild", "proven")
+_QUIET = ("comment", "number", "validate", "build", "unbuild", "proven", "grant", "revoke")
 
 
 def split_by_locks(parts: Iterable[Change], comparison: Comparison) -> list[list[Change]]:

@@ -216,7 +216,9 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change
 
 
 def _create(comparison: Comparison, key: Key) -> Iterator[Change]:
-    item, lost = comparison.models.objects[key], comparison.grants.get(key)
+    item = comparison.models.objects[key]
+    # Where the models decide the privileges they are granted again.
+    lost = None if comparison.privileges else comparison.grants.get(key)
     stage = Stage.CREATE if needs_tables(comparison.models, key) else Stage.TYPES
     action = _action("make", comparison, key)
     if isinstance(item, Sequence) and (free := _without_owner(comparison.database, item)):

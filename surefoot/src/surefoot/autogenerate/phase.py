@@ -57,6 +57,8 @@ def _demand(action: str, key: Key) -> str:
 
 def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
     kind, (before, after) = key.kind, comparison.sides(key)
+    if action in ("grant", "revoke"):
+        return action == "revoke" and before is not None
     if (table_of(after or before) or key.name) in comparison.new_tables:
         return False
     if kind == "column":

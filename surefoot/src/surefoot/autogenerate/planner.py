@@ -21,6 +21,7 @@ from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes
+from surefoot.autogenerate.privileges import privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key, SchemaObject
@@ -55,6 +56,7 @@ def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
         *map(_extension, comparison.extensions),
+        *privilege_changes(comparison, diff),
         *table_changes(comparison, diff),
         *object_changes(comparison, diff),
         *enum_changes(comparison, diff),
@@ -148,7 +150,7 @@ def _parts(
         yield change.at(Turn.INDEX, name, f"Rebuild {name}")
     elif key.kind == "domain" and action in ("make", "change"):
         yield from domain_changes(change, key, comparison)
-    elif action in ("change", "comment"):
+    elif action in ("change", "comment", "grant", "revoke"):
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
         # A foreign key goes before the key that it needs.

@@ -21,7 +21,7 @@ from surefoot.autogenerate.plugin import PROJECT
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.grants import granted
-from surefoot.catalog.kinds import Column, Enum
+from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Names
 from surefoot.catalog.models import models_catalog
 from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import quoted
@@ -80,7 +80,15 @@ def compare(
         for key in models.objects.keys() - database.objects.keys()
         if key.kind == "extension"
     )
-    models, left = with_unclaimed(filters.applied(models, database), database, manages)
+    models = filters.applied(models, database)
+    privileges = {}
+    if "privileges" in manages:
+        privileges = {
+            key: _privileges(key, models, database)
+            for key, item in models.objects.items()
+            if not isinstance(item, UNDECLARED_KINDS)
+        }
+    models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     _made[context] = Comparison(
         database.declarable(),
@@ -93,7 +101,15 @@ def compare(
         left,
         frozenset(context.imports),
         tuple(extensions),
+        privileges,
     )
+
+
+def _privileges(key: Key, models: Catalog, database: Catalog) -> tuple[Names, Names]:
+    """The privileges on an object of the models: as they are, and as they should be."""
+    found = database.objects.get(key)
+    before = () if found is None else found.privileges
+    return before or (), models.objects[key].privileges or ()
 
 
 def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from surefoot.catalog.grants import OPEN
 from surefoot.catalog.kinds import (
     UNDECLARED_KINDS,
     Attribute,
@@ -35,6 +36,7 @@ MANAGED: Mapping[str, tuple[str, ...]] = {
     # Not objects, but attributes of objects that models claim.
     "table settings": ("table setting",),
     "comments": ("comment",),
+    "privileges": ("privilege",),
 }
 _RELATIONS = ("table", *MANAGED["views"])
 # They last as long as anything uses them.
@@ -51,11 +53,6 @@ _SETTINGS: Mapping[Attribute, object] = {
     "partition key": None,
     "persistence": "permanent",
     "row security": None,
-}
-# The privileges that PostgreSQL gives everybody on a new object of these kinds.
-_OPEN = {
-    **dict.fromkeys(MANAGED["functions"], ("EXECUTE TO PUBLIC",)),
-    **dict.fromkeys(MANAGED["types"], ("USAGE TO PUBLIC",)),
 }
 
 
@@ -91,7 +88,7 @@ def with_unclaimed(
     objects: dict[Key, SchemaObject] = dict(models.objects)
     for key in left:
         item = database.objects[key]
-        objects[key] = replace(item, owner=None, privileges=_OPEN.get(key.kind))
+        objects[key] = replace(item, owner=None, privileges=OPEN.get(key.kind))
     counted = Counter(
         kind
         for key in left

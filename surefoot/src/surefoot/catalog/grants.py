@@ -1,13 +1,19 @@
 """Owners and privileges as statements."""
 
 import re
+from collections.abc import Mapping
 
-from surefoot.catalog.kinds import Column, SchemaObject
+from surefoot.catalog.kinds import Column, Names, SchemaObject
 from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
 from surefoot.quoting import quoted
 
 _GRANT = re.compile(r"(.+?)( WITH GRANT OPTION)? TO (.+)", re.DOTALL)
+# The privileges that PostgreSQL gives everybody on a new object of these kinds.
+OPEN: Mapping[str, Names] = {
+    **dict.fromkeys(("function", "procedure", "aggregate"), ("EXECUTE TO PUBLIC",)),
+    **dict.fromkeys(("enum", "domain", "type"), ("USAGE TO PUBLIC",)),
+}
 _RELATIONS = frozenset({"table", "partition", "view", "materialized view"})
 
 
@@ -18,10 +24,16 @@ def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
     if before.owner != after.owner:
         owner = after.owner or str(found.owner)
         sql.append(f"ALTER {described(key, after)} OWNER TO {quoted(owner)}")
+    return [*sql, *rights(key, before, after)]
+
+
+def rights(key: Key, before: SchemaObject, after: SchemaObject) -> list[str]:
+    """The statements that take the privileges on an object from one state to another."""
     old, new = before.privileges or (), after.privileges or ()
-    sql += [_statement("REVOKE", each, key, before) for each in old if each not in new]
-    sql += [_statement("GRANT", each, key, before) for each in new if each not in old]
-    return sql
+    return [
+        *(_statement("REVOKE", each, key, before) for each in old if each not in new),
+        *(_statement("GRANT", each, key, before) for each in new if each not in old),
+    ]
 
 
 def _statement(word: str, grant: str, key: Key, item: SchemaObject) -> str:
