@@ -28,6 +28,7 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
+from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
@@ -55,6 +56,7 @@ __all__ = [
     "compare_tables",
     "end",
     "process_revision_directives",
+    "render_item",
 ]
 # SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
 # catalogs compare both.
@@ -106,6 +108,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         diff = diff_objects(comparison)
         others = [
             *(Change(Stage.TABLES, [each], _undo(each)) for each in far),
+            *enum_changes_of_others(context),
             *changes_between(comparison, diff),
         ]
         columns = any(rename.kind == "column" for rename in renames)

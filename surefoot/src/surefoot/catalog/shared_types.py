@@ -23,7 +23,7 @@ def existing_types(
     (unnamed,) = schemas.values()
     changed: list[Any] = []
     try:
-        for each in _named_types(models):
+        for each in named_types(models):
             schema = schemas.get(each.schema or "", each.schema or unnamed)
             name = f"{quoted(schema)}.{quoted(str(each.name))}"
             if connection.scalar(_THERE, {"name": name}):
@@ -37,7 +37,8 @@ def existing_types(
             kind.create_type = True
 
 
-def _named_types(models: MetaData) -> Iterator[Any]:
+def named_types(models: MetaData) -> Iterator[Any]:
+    """The types of columns that are objects of their own: enums and domains."""
     for table in models.tables.values():
         for column in table.columns:
             kind: Any = column.type
