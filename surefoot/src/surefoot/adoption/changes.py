@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot.adoption.candidate import Candidate
 from surefoot.chain.lockfile import lock_text
 from surefoot.chain.revisions import Revision
+from surefoot.chain.whole_file import write_whole
 from surefoot.errors import FileNotWritable
 from surefoot.errors.names import command
 
@@ -59,7 +57,7 @@ class Change:
                     return  # somebody else has adopted the project at the same moment
                 if found.decode("utf-8-sig").replace("\r\n", "\n") != self.before:
                     raise FileNotWritable(str(path), "it was changed meanwhile; run this again")
-            _replace(path, self.after.encode().replace(b"\n", ends + b"\n"))
+            write_whole(path, self.after.encode().replace(b"\n", ends + b"\n"))
         except OSError as error:
             raise FileNotWritable(str(path), error.strerror or str(error)) from None
 
@@ -78,21 +76,3 @@ def changes(candidate: Candidate, env_text: str, past: Sequence[Revision]) -> Se
     if not env.is_adopted:
         found.append(Change(env.path, env.text, env_text))
     return found
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(content)
-        if path.exists():
-            shutil.copymode(path, name)
-        else:
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -164,13 +164,15 @@ def lock_text(revisions: Sequence[Revision]) -> str:
 
 def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
+    from surefoot.chain.whole_file import write_whole  # noqa: PLC0415 - a service writes none
+
     written = lock_text(revisions).encode()
     try:
         if path.exists() and path.read_bytes() == written:
             return False
-        path.write_bytes(written)
     except OSError as error:
         raise FileNotWritable(str(path), error.strerror or str(error)) from None
+    write_whole(path, written)
     return True
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.chain.revisions import Revision, ancestors
+from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
 from surefoot.cli.project import on_target
 from surefoot.connect.database import Database
@@ -148,7 +149,7 @@ def _write(of: Project, sources: dict[Path, str]) -> None:
     locked = of.locked() if of.lock.exists() else ()
     for path, source in sources.items():
         if source:
-            path.write_text(source, "utf-8")
+            write_whole(path, source.encode())
         else:
             path.unlink()
     write_lock(of.lock, with_known(of.revisions(), locked))

@@ -8,6 +8,7 @@ from pathlib import Path
 from surefoot.autogenerate.allowances import allowances
 from surefoot.autogenerate.revision_text import RevisionTexts, unmeasured
 from surefoot.chain.revisions import Revision
+from surefoot.chain.whole_file import write_whole
 from surefoot.linting.lint import Linted, judged
 from surefoot.planning.estimate import worked_on
 from surefoot.planning.statistics import Statistics
@@ -31,7 +32,7 @@ def completed(written: Path, chain: Sequence[Revision], linted: Linted, major: i
         return linted
     unit = linted.units[number]
     source = measured(unit, linted, chain, major)
-    written.write_text(source, "utf-8")
+    write_whole(written, source.encode())
     # All that was added is above the statements.
     added = source.count("\n") - unit.source.count("\n")
     moved = tuple(replace(each, line=each.line + added) for each in unit.statements)

@@ -1,0 +1,42 @@
+"""write_whole() replaces a file in one step, so that nobody finds or is left with a part of it."""
+
+import errno
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from surefoot.errors import FileNotWritable
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace the file, or make it; a link to it stays one.
+
+    On failure: FileNotWritable, and the file is as it was.
+    """
+    place = path.resolve()
+    try:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _replace(place, content)
+    except OSError as error:
+        raise FileNotWritable(str(path), error.strerror or str(error)) from None
+
+
+def _replace(place: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content)
+        if place.exists():
+            shutil.copymode(place, name)
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(place)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
