@@ -52,6 +52,7 @@ BAD: Mapping[str, str] = {
     "CREATE RULE told AS ON UPDATE TO cache DO ALSO NOTIFY told": "avoid-refusing-writes",
     "ALTER PUBLICATION changes ADD TABLE plain": "avoid-changing-replication",
     "CREATE PUBLICATION partly FOR TABLE cache WHERE (value <> '')": "avoid-changing-replication",
+    "ALTER PUBLICATION partly SET (publish_via_partition_root = on)": "avoid-changing-replication",
     "CREATE PUBLICATION every FOR ALL TABLES": "avoid-changing-replication",
     "ALTER TABLE cache SET (toast.autovacuum_enabled = off)": "avoid-disabling-autovacuum",
     "ALTER TABLE tags SET (autovacuum_vacuum_threshold = 2000000000)": (

@@ -49,6 +49,8 @@ def _replication(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
                 yield at(its, what=f"has no table {', '.join(gone)}")
             elif limited := set(its.now["limited"]) - set(its.former["limited"]):
                 yield at(its, what=f"leaves out rows or columns of {', '.join(sorted(limited))}")
+            elif its.changed("root"):
+                yield at(its, what="names other tables as those of the rows of partitions")
             elif set(its.former["schemas"]) - set(its.now["schemas"]):
                 yield at(its, what="has fewer schemas")
             elif set(its.former["published"]) - set(its.now["published"]):

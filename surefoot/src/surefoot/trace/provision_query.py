@@ -149,7 +149,7 @@ UNION ALL SELECT 'publication', p.oid, pubname, 0,
         'limited', ARRAY(SELECT {_PUBLISHED}
             WHERE prpubid = p.oid AND (prqual IS NOT NULL OR prattrs IS NOT NULL)),
         'schemas', ARRAY(SELECT pnnspid::regnamespace::text FROM pg_publication_namespace
-            WHERE pnpubid = p.oid), 'all', puballtables, 'published',
+            WHERE pnpubid = p.oid), 'all', puballtables, 'root', pubviaroot, 'published',
         array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update'
         END, CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END],
         NULL), 'refusing', ARRAY({_REFUSING})) FROM pg_publication p
