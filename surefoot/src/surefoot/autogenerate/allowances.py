@@ -41,6 +41,7 @@ _REASONS = {
     "avoid-reference-with-its-column": "before PostgreSQL 18 a foreign key of a partitioned table "
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }
+COVERED = "The running release reads and writes"
 MISSING = "would be missing between two transactions"
 # The sentence about the form of some tables.
 _PLAIN = re.compile(r"Plain form of (.+?): (.+?)\. ")
@@ -67,6 +68,8 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     )
     reasons = dict(_REASONS)
     reasons |= {rule: f"the models declare {_lower(RULES[rule].title)}" for rule in _DESIGN}
+    if COVERED in text:
+        reasons["avoid-renaming"] = "the rename was declared; the former name is a view"
     if MISSING in text:
         reasons |= dict.fromkeys(_TOGETHER, f"dropped and created again, objects {MISSING}")
     said = [comment(", ".join(short), why)] if short else []

@@ -61,9 +61,10 @@ class Turn(enum.IntEnum):
     LATE_KEYS = 13  # keys on columns that must be NOT NULL first
     LATE_VALIDATE = 14
     CONTRACT = 15  # views, functions and triggers that are dropped
-    COLUMNS = 16
-    UNREFER = 17  # foreign keys of dropped tables
-    TABLES = 18
+    LATE_UNINDEX = 16  # indexes of columns that go: the running release reads by them
+    COLUMNS = 17
+    UNREFER = 18  # foreign keys of dropped tables
+    TABLES = 19
 
 
 class Change(ops.OpContainer):

@@ -100,7 +100,8 @@ def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
         do, undo = [set_nullable(*on, True)], [set_nullable(*on, False)]
         free = Change(Stage.TABLES, do, undo, "nullable", key)
         about = f"From here on a release that does not know {key.name} can write rows."
-        yield free.at(Turn.MAIN, "", f"Allow rows without {key.name}", about)
+        # Later than the columns in its place, which a release has to know before.
+        yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
         back = replace(found, not_null=False)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     again = add_column(back, comparison.database)

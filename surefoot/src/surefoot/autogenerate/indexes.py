@@ -86,7 +86,10 @@ def index_parts(
         gone = Change(change.stage, [drop_index(name)], [build(item)], "unbuild", key)
         again = key in models.objects
         about = f"Until {name} is built again, queries run without it." if again else ""
-        yield gone.at(Turn.UNINDEX, name, f"Drop {name}", about)
+        columns = [each for each in database.uses.get(key, ()) if each.kind == "column"]
+        late = not again and any(each not in models.objects for each in columns)
+        turn = Turn.LATE_UNINDEX if late else Turn.UNINDEX
+        yield gone.at(turn, name, f"Drop {name}", about)
     else:
         there = Change(change.stage, [build(item)], [drop_index(name)], "build", key)
         yield there.at(Turn.INDEX, name, f"Build {name} on {item.table}")

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection, text
 
+from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key, snapshot
@@ -179,7 +180,7 @@ def _covered(change: Change, old: str, new: str) -> Iterator[Change]:
     make = sql(f"CREATE VIEW {quoted(old)} AS SELECT * FROM {quoted(new)}")  # noqa: S608 - quoted
     drop = sql(f"DROP VIEW {quoted(old)}")
     key = Key("view", old)
-    about = f"The running release reads and writes {new} through the view {old}."
+    about = f"{COVERED} {new} through the view {old}."
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
     yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
     yield Change(Stage.DROP, [make], [drop], "make", key).at(Turn.RENAME)

@@ -50,7 +50,11 @@ class Move:
     def carry_out(self, connection: Connection) -> None:
         """Move it, in the savepoint of the caller. On failure: UsageError for what is not there."""
         if not connection.scalar(_SCHEMA_THERE, {"name": quoted(self.new)}):
-            raise UsageError(f"there is no schema {self.new}")
+            raise UsageError(
+                f"there is no schema {self.new}",
+                help="create it by a revision first: "
+                f"op.execute('CREATE SCHEMA IF NOT EXISTS {self.new}')",
+            )
         there = [
             connection.scalar(_THERE, {"name": f"{quoted(each)}.{quoted(self.table)}"})
             for each in (self.old, self.new)

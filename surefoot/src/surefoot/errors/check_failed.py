@@ -98,11 +98,13 @@ class ModelsDiffer(CheckFailed):
 
     def __init__(self, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
+        by_hand = any(each.startswith("by hand ") for each in differences)
         super().__init__(
             "\n".join(
                 [f"models and database have {_counted(len(self.differences))}", *self.differences]
             ),
-            help='alembic revision --autogenerate -m "…" writes them as a revision',
+            help='alembic revision --autogenerate -m "…" writes them as a revision'
+            + (", or lists the steps by hand" if by_hand else ""),
         )
 
 
