@@ -45,6 +45,12 @@ CASES = [
         "CREATE INDEX ix_jobs_ref ON jobs (ref)",
         "require-concurrent-index",
     ),
+    (
+        "DROP INDEX ix_results_job_id",
+        "CREATE INDEX ix_results_job_id ON results (job_id)",
+        "require-concurrent-index",
+    ),
+    ("CREATE INDEX ix_results_new ON results (job_id)", "DROP INDEX ix_results_new", None),
 ]
 
 
@@ -71,3 +77,17 @@ async def test_the_work_of_a_downgrade_is_advice(bench: Bench, tmp_path: Path) -
     ]
     lines = [paths[int(f.revision) - 1].read_text("utf-8").splitlines()[f.line - 1] for f in found]
     assert lines == [f"    op.execute({down!r})" for _, down, rule in CASES if rule]
+
+
+async def test_a_revision_that_ends_other_sessions_is_judged(bench: Bench, tmp_path: Path) -> None:
+    """Those that watch it are among them; nobody follows the downgrade then."""
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    ends += " AND datname = current_database()"
+    path = tmp_path / "1.py"
+    path.write_text(FILE.format(number=1, former=0, body=f"    op.execute({ends!r})\n"), "utf-8")
+    chain = bench.chain([path])
+    revisions = read_revisions(chain.versions)
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        linted = await lint(bench.target(made, chain), revisions, {"0001"}, downgrades=True)
+    assert "avoid-work-out-of-sight" in {f.rule for f in linted.findings}
+    assert linted.trace.back is None

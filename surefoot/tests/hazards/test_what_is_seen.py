@@ -466,6 +466,23 @@ async def test_a_sequence_that_a_parameter_sets_is_named(bench: Bench, tmp_path:
     }
 
 
+# Rows that grow with those of another table, and few of them.
+COPIED: Mapping[str, bool] = {
+    "INSERT INTO tags (label) SELECT ref FROM jobs": True,
+    "INSERT INTO tags (label) SELECT ref FROM jobs LIMIT 5": False,
+    "INSERT INTO tags (job_id) SELECT count(*) FROM jobs": False,
+    "INSERT INTO tags (label) VALUES ('a'), ('b')": False,
+}
+
+
+async def test_rows_copied_from_a_table_are_many(bench: Bench, tmp_path: Path) -> None:
+    """The target may have any number of them."""
+    result = await linted(bench, tmp_path, *(f'op.execute("{sql}")' for sql in COPIED))
+    found = {f.revision for f in result.findings if f.rule == "avoid-unbatched-change"}
+    assert result.trace.failure is None
+    assert found == {f"{n:04}" for n, many in enumerate(COPIED.values(), start=1) if many}
+
+
 # Rows in a table with an identity, and whether their numbers are given again.
 NUMBERED: Mapping[str, bool] = {
     "INSERT INTO docs (id, title) VALUES (7, 'a')": True,

@@ -15,6 +15,8 @@ _PLACE = re.compile(r"\S+\.py:(\d+): ")
 _LEAVE = "downgrade() drops what upgrade() has made, and nothing else"
 _FAILS = "require-complete-trace"
 _LOSES = {"avoid-dropping-a-column": "column_dropped", "avoid-dropping-a-table": "dropped"}
+# To drop what the upgrade made breaks none of these.
+_UNDOES = {*_LOSES, "require-index-for-foreign-key"}
 
 
 def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> Iterator[Finding]:
@@ -38,7 +40,7 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
             continue
         for hit in rule.detect(down):
             lost = (str(hit.values.get("table")), str(hit.values.get("name")))
-            if rule.id in _LOSES and made & {lost, (lost[0], ""), *_shortened(down, hit, made)}:
+            if rule.id in _UNDOES and made & {lost, (lost[0], ""), *_shortened(down, hit, made)}:
                 continue
             found = finding(down, rule, hit)
             said = f"in the downgrade, {found.consequence}"
@@ -49,9 +51,9 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
 
 
 def _made(unit: TracedRevision) -> set[tuple[str, str]]:
-    """The tables, and the columns of tables, that the upgrade made or gave their names."""
+    """The tables, and the columns and indexes of tables, that the upgrade made or named."""
     kinds = ("created", "column_added", "view_extended", "renamed", "column_renamed")
-    effects = unit.effects(*kinds, fresh=True)
+    effects = unit.effects(*kinds, "index_created", fresh=True)
     found = set()
     for _, effect in effects:
         name = effect.facts.get("to", effect.name)

@@ -172,10 +172,20 @@ class Statement:
 
     @property
     def pours(self) -> frozenset[str]:
-        """The tables into which it inserts many rows, here or on the target."""
+        """The tables into which it inserts many rows, or copies those of another one."""
         there = (e.table for e in self.expected if e.action == "insert" and e.rows > MANY_ROWS)
-        here = (t for t, work in self.activity.items() if work.inserted > MANY_ROWS)
+        known = {e.table for e in self.expected if e.action == "insert"}
+        here = (
+            table
+            for table, work in self.activity.items()
+            if work.inserted > (MANY_ROWS if table in known else self._share_of(table))
+        )
         return frozenset([*here, *there])
+
+    def _share_of(self, filled: str) -> float:
+        """The rows that are many: also a share of those of another table, which grows with it."""
+        read = [self.rows.get(table, 0) * FEW for table in self.scans - {filled}]
+        return min([MANY_ROWS, *(share for share in read if share)])
 
     @property
     def locks_rows(self) -> frozenset[str]:

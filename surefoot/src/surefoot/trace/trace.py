@@ -128,7 +128,8 @@ async def trace(
                 await unseed(session, scratch.version_table)
 
         traced = await run(upgrade, to, retry=True)
-        if not back or len(start) > 1:
+        # A revision that ends other sessions has ended this one.
+        if not back or len(start) > 1 or session.is_closed():
             return traced
         # With the sample rows: a downgrade that fails on them would fail on the target too.
         return replace(traced, back=await run(downgrade, start or ["base"], retry=False))
