@@ -225,7 +225,7 @@ RULES = (
     ),
     Rule(
         id="avoid-breaking-a-function",
-        title="A function that uses what is not there any more",
+        title="A function that uses what is not there",
         consequence="{name} cannot run: {why}; {call} fails, of any release",
         help="replace the function in the same revision or before",
         rewrite='op.execute("CREATE OR REPLACE FUNCTION …")',

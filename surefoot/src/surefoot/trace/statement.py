@@ -184,6 +184,8 @@ class Statement:
 
     def _share_of(self, filled: str) -> float:
         """The rows that are many: also a share of those of another table, which grows with it."""
+        if self.locks.get(filled, self.held.get(filled)) != "ROW EXCLUSIVE":
+            return MANY_ROWS  # A materialized view is refreshed, or a table rewritten.
         read = [self.rows.get(table, 0) * FEW for table in self.scans - {filled}]
         return min([MANY_ROWS, *(share for share in read if share)])
 
