@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness.databases import Databases
-from harness.generation import Project, new_metadata
+from harness.generation import Project, ddl, new_metadata
 from harness.server import LIBRARY
 from integration.model_changes import CHANGES, Change
 from surefoot.chain.revisions import read_revisions
@@ -117,6 +117,29 @@ async def test_each_table_that_a_wider_key_locks_is_named(
     assert "on jobs while rows are rewritten; ACCESS EXCLUSIVE on results while" in " ".join(
         locks.split()
     )
+
+
+@pytest.mark.slow
+async def test_the_plain_form_allows_its_locks_on_all_that_it_locks(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """On tables that inherit, on those that a view is filled from, and by any name."""
+
+    def models(*, new: bool) -> MetaData:
+        metadata = new_metadata()
+        size = Column("size", Integer, nullable=not new, index=new)
+        Table("back\\slash", metadata, Column("id", Integer, primary_key=True), size)
+        Table("read", metadata, Column("id", Integer, primary_key=True))
+        ddl(metadata, 'CREATE TABLE child (more integer) INHERITS ("back\\slash")')
+        if new:
+            ddl(metadata, "CREATE MATERIALIZED VIEW ids AS SELECT id FROM read")
+        return metadata
+
+    begin = await project.revise(models(new=False), "Begin")
+    await project.upgrade()
+    project.config.cmd_opts = Namespace(x=["style=plain"])
+    await project.revise(models(new=True), "Require size")
+    await finds_nothing(project, scratch, begin)
 
 
 QUICK_HERE = {"index_added", "foreign_key_changed", "enum_value_added_and_used"}

@@ -5,6 +5,7 @@ about the design of a schema asks for another schema than the models declare. Th
 file tells which rules it breaks: only those get an `# allow` comment.
 """
 
+import ast
 import re
 from collections.abc import Collection, Iterable
 
@@ -59,7 +60,8 @@ def allowances(findings: Iterable[Finding], source: str) -> list[str]:
     `source` is the text of its file. Of a table that is changed plainly one comment says why, for
     all rules about the time that its locks last.
     """
-    found, text = list(findings), " ".join(source.split())
+    found = list(findings)
+    text = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
     plain = {table: form for form in _PLAIN.findall(text) for table in form[0].split(", ")}
     others = {each.rule for each in found if not _is_plain(each, plain)}
     short = sorted({each.rule for each in found} - others)

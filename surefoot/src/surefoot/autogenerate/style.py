@@ -17,7 +17,7 @@ from surefoot.autogenerate.change import Change, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.table_sizes import SMALL_ROWS, Connected, counted, unreleased
 from surefoot.catalog import Key
-from surefoot.catalog.kinds import table_of
+from surefoot.catalog.kinds import Table, table_of
 from surefoot.errors import UsageError
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
@@ -109,8 +109,16 @@ def said(
             domain = {change.key.name} if change.key and change.key.kind == "domain" else set()
             for table in tables & {*forms}:
                 if forms[table].is_plain or table in stepwise:
-                    of.setdefault(forms[table], set()).update({table} | domain)
+                    heirs = {*_heirs(table, comparison)}
+                    of.setdefault(forms[table], set()).update({table} | heirs | domain)
         yield [form.said_of(names) for form, names in of.items()]
+
+
+def _heirs(table: str, comparison: Comparison) -> Iterator[str]:
+    """The tables that inherit from a table, and are locked with it."""
+    for key, _ in comparison.database.each(Table):
+        if table in comparison.database.parents(key.name):
+            yield from (key.name, *_heirs(key.name, comparison))
 
 
 def _is_stepwise(change: Change) -> bool:
@@ -139,6 +147,10 @@ def _tables(key: Key | None, comparison: Comparison) -> Iterator[str]:
         users = comparison.database.users_of(key) | comparison.models.users_of(key)
         yield from {each.name.rpartition(".")[0] for each in users if each.kind == "column"}
         return
+    if key.kind == "materialized view":  # it reads them as it is created
+        uses = comparison.models.uses.get(key, frozenset())
+        yield from {each.name for each in uses if each.kind == "table"}
+        yield from {each.name.rpartition(".")[0] for each in uses if each.kind == "column"}
     before, after = comparison.sides(key)
     of = key.name.rpartition(".")[0] if key.kind == "column" else key.name
     yield table_of(after or before) or of
