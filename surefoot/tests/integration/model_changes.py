@@ -1095,6 +1095,11 @@ def tables_that_inherit_dropped(m: MetaData, new: bool) -> None:
 
 
 @change
+def table_unlogged(m: MetaData, new: bool) -> None:
+    things(m, Column("size", Integer), prefixes=["UNLOGGED"] if new else [])
+
+
+@change
 def row_security_and_types_of_two_tables_changed(m: MetaData, new: bool) -> None:
     things(m, Column("size", BigInteger if new else Integer))
     kind, key = (BigInteger, Identity(start=100)) if new else (Integer, Identity())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.by_hand import ByHand
-from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.columns import column_changes
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
@@ -116,7 +116,10 @@ def _changed(comparison: Comparison, table: str) -> Iterator[Change]:
     if different & {*_UNCHANGEABLE}:
         yield Change(Stage.STATE, [_exchange(table, found, expected)], [], "by hand", key)
     if different - {"comment", *_UNCHANGEABLE}:
-        yield Change(Stage.STATE, state(found, expected), state(expected, found), "change", key)
+        do, undo = state(found, expected), state(expected, found)
+        change = Change(Stage.STATE, do, undo, "change", key)
+        change.about = REWRITE if "persistence" in different else ""
+        yield change
     if "comment" in different:
         yield step(Stage.STATE, key, replace(expected, comment=found.comment), expected, "comment")
 
