@@ -268,6 +268,12 @@ def length_changed(m: MetaData, new: bool) -> None:
 
 
 @change
+def length_changed_under_an_index_and_a_check(m: MetaData, new: bool) -> None:
+    items = [Index("ix_code", "code", unique=True), CheckConstraint("code <> 'x'", name="code")]
+    things(m, Column("code", String(80 if new else 50)), *items)
+
+
+@change
 def array_type_changed(m: MetaData, new: bool) -> None:
     things(m, Column("codes", ARRAY(Integer if new else Text), server_default=text("'{1,2}'")))
 
