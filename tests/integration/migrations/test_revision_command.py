@@ -135,8 +135,8 @@ def test_a_rename_of_nothing_that_is_compared_is_refused(project: Path) -> None:
     )
     assert (result.code, result.err) == (
         2,
-        "ERROR [usage]  -x rename=… declares a rename for --autogenerate, which was not given\n"
-        "  help: add --autogenerate, or write op.alter_column(…, new_column_name=…) in the file\n",
+        "ERROR [usage]  -x rename=… is for --autogenerate, which was not given\n"
+        "  help: add --autogenerate, or write the operations in the file yourself\n",
     )
 
 
