@@ -172,7 +172,7 @@ def _called(item: _Following, name: str) -> _Following:
 
 def _nameless(item: _Following) -> _Following:
     """Equal for two objects between which a rename is the only change, or the hard one."""
-    found = replace(_called(item, ""), comment=None)
+    found = replace(_called(item, "?"), comment=None)
     return replace(found, validated=True) if isinstance(found, Constraint) else found
 
 
