@@ -388,15 +388,18 @@ def test_two_people_may_write_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Path) -> None:
-    """By the line for the template in docs/adopting.md; a new column is `expand`."""
+    """With the hook of docs/adopting.md and the template of Alembic; a new column is `expand`."""
     database = await databases.empty()
     layout = LAYOUTS["sync template"]
     folder = layout.write(tmp_path, database.url)
     assert adopt(folder, "--write", url=database.url).code == 0
     assert layout.upgrade(folder, database).code == 0
     page = (LIBRARY / "docs" / "adopting.md").read_text("utf-8")
-    line = page.partition("```mako")[2].partition("```")[0].strip()
-    replace(folder / "migrations" / "script.py.mako", r"(?=\n\n\ndef upgrade)", f"\n{line}")
+    for line in page.partition("```ini")[2].partition("```")[0].splitlines():
+        if (told := line.strip()).startswith("["):
+            section = told
+        elif told:
+            replace(folder / "alembic.ini", re.escape(section), f"{section}\n{told}")
     replace(
         folder / "app" / "models.py",
         r"primary_key=True\)",
@@ -406,3 +409,4 @@ async def test_a_new_revision_says_its_phase(databases: Databases, tmp_path: Pat
     assert done.code == 0, done.err
     (made,) = (folder / "migrations" / "versions").glob("*_age.py")
     assert '\nphase = "expand"\n' in made.read_text("utf-8")
+    assert "\nLocks: ACCESS EXCLUSIVE on " in made.read_text("utf-8")

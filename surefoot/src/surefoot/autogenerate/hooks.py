@@ -32,7 +32,7 @@ from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE
+from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.reading import compare, comparison_of
 from surefoot.autogenerate.renames import (
     Rename,
@@ -211,7 +211,7 @@ def process_revision_directives(
     if asked["rev_id"] is None and script.rev_id == given_id:
         # Where the chain has no numbers, Alembic's own id stays.
         script.rev_id = next_number(_ids(context)) or script.rev_id
-    texts: RevisionTexts = context.opts["template_args"]["page"]
+    texts: RevisionTexts = texts_of(context)
     comparison = operations.info.get("comparison")
     if comparison is None:
         # The catalogs were not compared: the revision is written as Alembic found it.

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from alembic.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
@@ -21,6 +22,8 @@ MANAGES = "surefoot_manages"
 PROJECT = "surefoot_project"
 # The project, and a way to its targets: what Style needs.
 STYLE = "surefoot_style"
+# Where a hook after the run finds the texts, in the attributes of Alembic's Config.
+TEXTS = "surefoot_texts"
 ALEMBICS = "alembic.autogenerate.*"
 _HOOKS = "surefoot.autogenerate.hooks"
 
@@ -81,6 +84,14 @@ def _later(name: str) -> Callable[..., Any]:
         return getattr(import_module(_HOOKS), name)(*arguments)
 
     return call
+
+
+def texts_of(context: MigrationContext) -> Any:
+    """The RevisionTexts of the run, for its template and for the hook after it."""
+    texts = context.opts["template_args"]["page"]
+    if context.config is not None:
+        context.config.attributes[TEXTS] = texts
+    return texts
 
 
 class _LazyTexts:

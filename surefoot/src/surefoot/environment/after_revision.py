@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from alembic import context
 from alembic.script import write_hooks
 
+from surefoot.autogenerate.plugin import TEXTS
 from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.chain.revisions import heads
+from surefoot.chain.whole_file import write_whole
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors.names import command, goal
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
 
 if TYPE_CHECKING:
+    from surefoot.autogenerate.revision_text import RevisionTexts
     from surefoot.environment.environment import Environment
 
 # The type of the post-write hook that the ini file names.
@@ -33,10 +36,24 @@ def register(environment: Environment, project: Project) -> None:
     def hook(path: str, _options: object) -> None:
         # Alembic calls it after env.py has run.
         with rendered(config, project.locations):
-            finish(Path(path).resolve(), environment, project)
+            written = Path(path).resolve()
+            if texts := config.attributes.get(TEXTS):
+                _complete(written, project, texts)
+            finish(written, environment, project)
 
     config = context.config
     write_hooks.register(NAME)(hook)
+
+
+def _complete(written: Path, project: Project, texts: RevisionTexts) -> None:
+    """Write the texts of a planned revision into its file, where its template left them out."""
+    from surefoot.environment.stock_template import completed  # noqa: PLC0415 - as above
+
+    text = next((texts.texts.get(r.id) for r in project.revisions() if r.path == written), None)
+    if text is not None:
+        source = written.read_text("utf-8")
+        if (made := completed(source, text)) != source:
+            write_whole(written, made.encode())
 
 
 def finish(written: Path, environment: Environment, project: Project) -> None:

@@ -1,0 +1,50 @@
+"""The texts of a planned revision in a file whose template does not ask for them.
+
+A `script.py.mako` that Alembic made writes the message and the operations. The phase and the
+reasons would be lost, and lint would refuse what the planner decided.
+"""
+
+import ast
+
+from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
+
+_NAMES = {"revision", "down_revision", "branch_labels", "depends_on"}
+
+
+def completed(source: str, text: RevisionText) -> str:
+    """The source with docstring and phase, each where it has none."""
+    locks, undo = (
+        RevisionTexts.line(*each) for each in (("Locks", text.locks), ("Undo", text.undo))
+    )
+    module = ast.parse(source)
+    lines = source.splitlines(keepends=True)
+    assigned = {name: node for node in module.body for name in _assigned(node)}
+    if "phase" not in assigned:
+        phase = f'phase = "{text.phase}"\n'
+        if text.phase == "contract":
+            former = ast.literal_eval(getattr(assigned.get("down_revision"), "value", "None"))
+            phase += (
+                "# The oldest revision whose code works after this one; without it no older build "
+                f"does.\n# requires_code = {RevisionTexts.literal(former)}\n"
+            )
+        ends = (node.end_lineno or 0 for name, node in assigned.items() if name in _NAMES)
+        after = max(ends, default=0)
+        lines.insert(after, phase)
+    if locks in source or text.why in source:
+        return "".join(lines)
+    said = f"\n{text.why}\n\n{locks}\n{undo}\n"
+    match module.body:
+        case [ast.Expr(value=ast.Constant(value=str(told)), end_lineno=int(end), lineno=first), *_]:
+            safe = told.rstrip().replace("\\", "\\\\").replace('"""', "'''")
+            title, *rest = safe.splitlines() or [""]
+            more = "\n".join(rest).rstrip() + "\n" if any(rest) else ""
+            lines[first - 1 : end] = [f'"""{title}\n{said}{more}"""\n']
+        case _:
+            lines.insert(0, f'"""{said.lstrip()}"""\n')
+    return "".join(lines)
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+    return [each.id for each in targets if isinstance(each, ast.Name)]
