@@ -127,7 +127,7 @@ def _is_stepwise(change: Change) -> bool:
 
 
 def _changed(comparison: Comparison) -> frozenset[str]:
-    """The tables of the database on which, or on whose types, an object differs."""
+    """The tables of the database on which, or on whose types, an object differs; sequences too."""
     database, models = comparison.database, comparison.models
     keys = {
         key
@@ -136,7 +136,8 @@ def _changed(comparison: Comparison) -> frozenset[str]:
     }
     keys |= database.users_of(*keys) | models.users_of(*keys)
     found = frozenset(table for key in keys for table in _tables(key, comparison))
-    return found & (comparison.kept_tables | comparison.gone_tables)
+    sequences = {key.name for key in database.objects if key.kind == "sequence"}
+    return found & (comparison.kept_tables | comparison.gone_tables | sequences)
 
 
 def _tables(key: Key | None, comparison: Comparison) -> Iterator[str]:
