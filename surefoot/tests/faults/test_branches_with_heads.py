@@ -135,6 +135,7 @@ async def test_every_command_ends_where_plain_alembic_does(
     assert sum(code == 0 for _, code in done) >= 15, done
 
 
+@pytest.mark.slow
 async def test_all_heads_are_the_goal(
     branches: Chain, launcher: Launcher, empty_database: Database
 ) -> None:

@@ -370,9 +370,10 @@ BLOCK = f"DO $$ BEGIN LOCK TABLE archive.jobs; INSERT INTO tags {MANY}; END $$"
     ("lock", "rule"),
     [
         ("ACCESS EXCLUSIVE", "avoid-work-under-access-exclusive"),
-        pytest.param("SHARE", "avoid-work-under-write-lock", marks=pytest.mark.slow),
+        ("SHARE", "avoid-work-under-write-lock"),
     ],
 )
+@pytest.mark.slow
 async def test_work_while_others_wait_is_found_however_it_is_done(
     bench: Bench, tmp_path: Path, lock: str, rule: str
 ) -> None:

@@ -1268,6 +1268,7 @@ def kinds(values: str, *columns: str, more: bool = False) -> MetaData:
     return metadata
 
 
+@pytest.mark.slow
 async def test_an_enum_of_another_schema_has_changes_of_its_own(
     with_far: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
