@@ -144,6 +144,23 @@ async def test_a_small_table_is_changed_plainly(project: Project, target: Databa
     await project.check(models(*names, more=indexed))
 
 
+async def test_a_table_that_a_target_has_otherwise_is_not_small(
+    project: Project, target: Database
+) -> None:
+    """Under a former name, or in a schema that the role does not search."""
+    asked = await connect(target.url)
+    await asked.execute("CREATE SCHEMA aside; CREATE TABLE aside.hidden (id bigint)")
+    await asked.close()
+    project.configure(database=target.url, targets={"eu": target.url})
+    await project.create(models("big", "hidden"))
+    given(project, "ask=eu", "rename=big:large")
+    await project.revise(models("large", "hidden", more=indexed), "Index n")
+    text = " ".join(project.text().split())
+    assert "Online form of large: it is renamed or moved, and its rows were not counted." in text
+    assert "Online form of hidden: eu does not tell how many rows it has." in text
+    assert "Plain form" not in text
+
+
 async def test_a_column_of_a_small_table_goes_later(project: Project, target: Database) -> None:
     """The release that runs may read it, however few rows there are."""
     project.configure(database=target.url, targets={"eu": target.url})

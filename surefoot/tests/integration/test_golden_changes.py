@@ -1,6 +1,8 @@
 """The files that autogenerate writes for ten changes are those that a person has reviewed.
 
-SUREFOOT_TEST_GOLDEN=write pytest tests/integration/test_golden_changes.py -m slow writes them anew.
+SUREFOOT_TEST_GOLDEN=write pytest tests/integration/test_golden_changes.py -m slow
+
+replaces the expected files.
 """
 
 from __future__ import annotations

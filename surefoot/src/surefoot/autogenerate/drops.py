@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 # Folders of other people's code, and of revisions, which name tables that are gone.
@@ -46,8 +47,9 @@ def _declared(tables: Collection[str], folder: Path) -> Mapping[str, Path]:
     found: dict[str, Path] = {}
     for path in _sources(folder):
         if os.path.realpath(path) not in known:
-            text = path.read_text("utf-8", errors="replace")
-            found |= dict.fromkeys(declares.findall(text), path)
+            with suppress(OSError):  # such as a link that leads nowhere
+                text = path.read_text("utf-8", errors="replace")
+                found |= dict.fromkeys(declares.findall(text), path)
     return found
 
 

@@ -9,7 +9,7 @@ last    numbers and completes the revisions
 import itertools
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -58,12 +58,11 @@ __all__ = [
     "process_revision_directives",
     "render_item",
 ]
-# SQLAlchemy's reflection warns of checks that are NOT VALID and of types that it does not know. The
-# catalogs compare both.
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
 _EXTRA = ("rename", "style", "ask")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
+# SQLAlchemy's reflection warns of what the catalogs compare: checks NOT VALID, unknown types.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
 _Declared = tuple[NestedTransaction | None, list[Rename], list[Move]]
 _declared: WeakKeyDictionary[AutogenContext, _Declared] = WeakKeyDictionary()
@@ -89,8 +88,9 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
     savepoint, renames, moves = _declared.pop(context, (None, [], []))
     forms: Mapping[str, Form] = {}
     if comparison is not None:
-        declared = {each.key.name.partition(".")[0] for each in renames}
-        declared |= {each.table for each in moves}
+        other_names = {each.key.name for each in renames if each.kind == "table"}
+        other_names |= {each.table for each in moves}
+        declared = other_names | {each.key.name.partition(".")[0] for each in renames}
         more = named_otherwise(comparison.database, comparison.models)
         comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
@@ -102,7 +102,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             # A difference is one operation, however many steps would remove it.
             comparison = replace(comparison, at_once=True, online=False)
         else:
-            comparison, forms = _styled(comparison, context.migration_context)
+            comparison, forms = _styled(comparison, context.migration_context, other_names)
         # Of other schemas, which the catalogs do not cover, and of other libraries.
         far = [each for each in operations.ops if not _is_covered(each)]
         diff = diff_objects(comparison)
@@ -127,7 +127,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
 
 
 def _styled(
-    comparison: Comparison, context: MigrationContext
+    comparison: Comparison, context: MigrationContext, renamed: Collection[str]
 ) -> tuple[Comparison, Mapping[str, Form]]:
     """The comparison with the tables that are changed plainly, and the form of each table."""
     if STYLE not in context.opts:
@@ -135,7 +135,7 @@ def _styled(
     style = Style(*context.opts[STYLE])
     if style.is_plain(context):
         comparison = replace(comparison, at_once=True, online=False)
-    forms = style.forms(context, comparison)
+    forms = style.forms(context, comparison, renamed)
     plain = frozenset(table for table, form in forms.items() if form.is_plain)
     return replace(comparison, plain=plain), forms
 

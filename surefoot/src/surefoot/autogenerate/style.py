@@ -57,8 +57,13 @@ class Style:
             return None
         return "-x style=plain" if asked else 'autogenerate = "plain" in pyproject.toml'
 
-    def forms(self, context: MigrationContext, comparison: Comparison) -> Mapping[str, Form]:
-        """The form of each table that differs. On failure: UsageError, TargetUnknown."""
+    def forms(
+        self, context: MigrationContext, comparison: Comparison, renamed: Collection[str]
+    ) -> Mapping[str, Form]:
+        """The form of each table that differs; the targets have `renamed` under another name.
+
+        On failure: UsageError, TargetUnknown.
+        """
         tables = _changed(comparison)
         if (why := self.is_plain(context)) is not None:
             return dict.fromkeys(tables, Form(True, why))
@@ -69,6 +74,8 @@ class Style:
         found = dict.fromkeys(named & tables, Form(True, "small-tables names it"))
         why = f"{branch} does not have the revision that creates it"
         found |= dict.fromkeys(fresh & tables - {*found}, Form(True, why))
+        other = Form(False, "it is renamed or moved, and its rows were not counted")
+        found |= dict.fromkeys(tables.intersection(renamed) - {*found}, other)
         asked = list(dict.fromkeys(given(context, "ask") or self._setting("ask", [])))
         rest = sorted(tables - {*found})
         counts = {name: counted(name, self.connected, rest) for name in asked} if rest else {}

@@ -19,7 +19,11 @@ from surefoot.quoting import quoted
 # No table is counted further.
 SMALL_ROWS = 10_000
 Connected = Callable[[str], AbstractContextManager[Connection]]
-_THERE = text("SELECT to_regclass(:name)")
+# Whether a role sees a table by its name alone, and whether there is one in any schema.
+_THERE = text("""
+SELECT to_regclass(:quoted) IS NOT NULL,
+       EXISTS (SELECT FROM pg_class WHERE relname = :name AND relkind IN ('r', 'p'))
+""")
 # Row security would hide rows; without it, a query that it concerns is an error.
 _SETTINGS = ("SET LOCAL row_security = off", "SET LOCAL statement_timeout = '5s'")
 
@@ -56,8 +60,10 @@ def unreleased(project: Project) -> tuple[frozenset[str], str]:
 
 
 def _rows(connection: Connection, table: str) -> int | None:
-    if connection.scalar(_THERE, {"name": quoted(table)}) is None:
-        return 0
+    names = {"quoted": quoted(table), "name": table}
+    is_seen, is_there = connection.execute(_THERE, names).one()
+    if not is_seen:
+        return None if is_there else 0
     some = f"SELECT 1 FROM {quoted(table)} LIMIT {SMALL_ROWS}"  # noqa: S608 - quoted
     try:
         with connection.begin_nested():
@@ -70,6 +76,8 @@ def _created(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         match node:
             case ast.Call(
-                func=ast.Attribute(attr="create_table"), args=[ast.Constant(value=str(name)), *_]
-            ):
+                func=ast.Attribute(attr="create_table"),
+                args=[ast.Constant(value=str(name)), *_],
+                keywords=options,
+            ) if all(each.arg not in ("schema", None) for each in options):
                 yield name

@@ -26,7 +26,7 @@ def ask(connection: Connection, *statements: str) -> str | None:
 
 
 def send(connection: Connection, *statements: str) -> int:
-    """Send statements in the open transaction. Returns the row count of the last one."""
+    """Run statements in the current transaction, and return the row count of the last one."""
     if _joins(connection.connection.driver_connection):
         statements = ("; ".join(statements) + AS_ONE,)
     return [connection.exec_driver_sql(each).rowcount for each in statements][-1]
