@@ -36,7 +36,9 @@ def names(source: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("title", ["jobs", 'the "jobs"', r"C:\\jobs \\d"])
+@pytest.mark.parametrize(
+    "title", ["jobs", 'the "jobs"', r"C:\\jobs \\d", "jobs\u2028 and\x0c files"]
+)
 def test_the_file_of_the_stock_template_says_phase_and_reason(title: str) -> None:
     """Between the title and the lines that Alembic writes."""
     made = completed(STOCK.format(title=title), TEXT)

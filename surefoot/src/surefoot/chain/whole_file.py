@@ -36,7 +36,7 @@ def _replace(place: Path, content: bytes) -> None:
             os.umask(mask)
             Path(name).chmod(0o666 & ~mask)
         Path(name).replace(place)
-    except OSError:
+    except BaseException:  # also where the process is interrupted
         with suppress(OSError):
             Path(name).unlink()
         raise

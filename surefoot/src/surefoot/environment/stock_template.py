@@ -5,6 +5,7 @@ reasons would be lost, and lint would refuse what the planner decided.
 """
 
 import ast
+from io import StringIO
 
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts
 
@@ -17,7 +18,7 @@ def completed(source: str, text: RevisionText) -> str:
         RevisionTexts.line(*each) for each in (("Locks", text.locks), ("Undo", text.undo))
     )
     module = ast.parse(source)
-    lines = source.splitlines(keepends=True)
+    lines = StringIO(source).readlines()  # as `ast` counts them, by line feeds alone
     assigned = {name: node for node in module.body for name in _assigned(node)}
     if "phase" not in assigned:
         phase = f'phase = "{text.phase}"\n'
@@ -36,7 +37,7 @@ def completed(source: str, text: RevisionText) -> str:
     match module.body:
         case [ast.Expr(value=ast.Constant(value=str(told)), end_lineno=int(end), lineno=first), *_]:
             safe = told.rstrip().replace("\\", "\\\\").replace('"""', "'''")
-            title, *rest = safe.splitlines() or [""]
+            title, *rest = safe.split("\n")
             more = "\n".join(rest).rstrip() + "\n" if any(rest) else ""
             lines[first - 1 : end] = [f'"""{title}\n{said}{more}"""\n']
         case _:
