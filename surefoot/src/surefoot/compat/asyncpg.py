@@ -36,10 +36,10 @@ from asyncpg.types import Attribute, Type
 
 from surefoot.quoting import several
 
-# DDL and writes that return no rows. A semicolon may hide a second statement, which the server
-# refuses only where a statement is prepared.
+# DDL, settings and writes that return no rows. A semicolon may hide a second statement, which the
+# server refuses only where a statement is prepared.
 _RETURNS_NOTHING = re.compile(
-    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
+    r"\s*(?:ALTER|COMMENT|CREATE|DECLARE|DELETE|DROP|INSERT|SET|UPDATE)\s(?!.*\bRETURNING\b)[^;$]*",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -95,7 +95,8 @@ async def fingerprinted(
                     lambda _: _catalog(scratch, reader).fingerprint()
                 )
         finally:
-            keep(known())
+            if found:
+                keep(known())
     return known()
 
 

@@ -145,11 +145,11 @@ class LossGuard:
         # The tables that hold nothing, and those whose rows change with every revision.
         self._left_out: frozenset[int] = frozenset()
 
-    def begin(self) -> str:
-        """A revision is about to begin; the id of its transaction."""
+    def begin(self, *settings: str) -> str:
+        """A revision is about to begin, with such settings; the id of its transaction."""
         ours = (self._version_table.quoted, self._version_table.ledger)
         names = ", ".join(f"to_regclass({literal(name)})::oid" for name in ours)
-        identity, found = self._past.begin(_START.format(ours=names))
+        identity, found = self._past.begin(_START.format(ours=names), *settings)
         self._left_out = frozenset(
             oid for oid, is_ours, is_empty, _ in found if is_ours or is_empty
         )

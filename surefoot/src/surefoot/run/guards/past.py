@@ -52,9 +52,10 @@ class Past:
         self._connection = connection
         self._fetch = ""
 
-    def begin(self, question: str) -> tuple[str, Any]:
+    def begin(self, question: str, *settings: str) -> tuple[str, Any]:
         """A revision is about to begin: the id of its transaction, and an answer of now."""
         identity, answers = self._ask(
+            *settings,
             _OPEN,
             f"SELECT json_build_array(pg_current_xact_id()::text, ({_all(question)}))::text",
         )

@@ -31,6 +31,7 @@ from surefoot.run.upgrade.lock_timeout import LockTimeout
 from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
 from surefoot.run.upgrade.past import PastRevision, end_autocommit
 
+_ID = "SELECT pg_current_xact_id()::text"
 # The time for a server to answer about a transaction, where the run is to end.
 ANSWER_S = 1.0
 _ENDS_A_TRANSACTION = re.compile(
@@ -66,20 +67,18 @@ class RevisionTransaction:
         self._identity: str | None = None
         self._left = self._left_at_once = False
 
-    def identify(self, guard: Callable[[], str] | None = None) -> None:
+    def identify(self, guard: Callable[..., str] | None = None) -> None:
         """Ask the server which transaction the revision begins in, or the guard that does."""
         with self.unobserved():
-            query = "SELECT pg_current_xact_id()::text"
-            self._identity = guard() if guard else ask(self._connection, query)
+            # In the message that is sent anyway: most revisions need this one.
+            timeout = self.lock_timeout.setting("short", is_local=True)
+            self._identity = guard(*timeout) if guard else ask(self._connection, *timeout, _ID)
             if self._past is not None:
                 self._past.begins()
         self._recorder.statements = 0
 
     def kept(self, *, lost: bool = False) -> str:
-        """The part of the running revision that is kept after it failed, in words for an error.
-
-        The server knows. A connection that was lost is only missed where the commit was under way.
-        """
+        """The part of the running revision that is kept after it failed, in words for an error."""
         # SQLAlchemy would connect again, to a session without the mutex.
         lost = lost or self._connection.invalidated
         if self._past is not None and self.has_left:
@@ -89,6 +88,7 @@ class RevisionTransaction:
             return "what its step has left, which the same command repairs"
         if self.outside or self._identity is None or (lost and not self._complete):
             return NOTHING
+        # The server knows; a connection that was lost is missed where the commit was under way.
         if not lost:
             self.roll_back()
         # Who wants the run to end has not the time of another connection to a dead network.
