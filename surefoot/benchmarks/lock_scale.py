@@ -6,14 +6,15 @@
     baseline at head   `surefoot lock` where nothing is known, and the baseline is the newest
     baseline before it the same, and the newest is judged
     no baseline        the same without one: every revision is traced, judged and fingerprinted
-    one new file       `surefoot lock` where all but the newest are known
+    one new file       `surefoot lock` where all but the newest are known, and a template is kept
     nothing new        `surefoot lock` where all are known
     alembic revision   its hook traces the new file and completes it
 
-Whole processes, `lock` with a throw-away server of its own, and a plain upgrade on the server of
-the benchmark before each: medians. The time of the CPU is that of the process and of its server. A
-revision of the chain creates a table with its indexes and a foreign key, or adds columns, a check,
-an enum, an index, or renames and retypes columns: about one table for three revisions.
+Whole processes, `lock` with a scratch server of its own, kept in a folder of the benchmark and made
+anew where nothing is known, and a plain upgrade on the server of the benchmark before each:
+medians. The time of the CPU is that of the process and of its server. A revision of the chain
+creates a table with its indexes and a foreign key, or adds columns, a check, an enum, an index, or
+renames and retypes columns: about one table for three revisions.
 
 The exit code is 1 where a target is missed.
 """
@@ -37,8 +38,9 @@ from pathlib import Path
 from projects import MEMORY, ROOT, Project, fresh, ours, server, stock
 
 from surefoot.chain.lockfile import write_lock
-from surefoot.chain.revisions import read_revisions, with_past
+from surefoot.chain.revisions import Revision, read_revisions, with_past
 from surefoot.embedded import Running
+from surefoot.scratch.kept_server import folder, kept_servers
 
 TO_REACH = 1.5
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -137,8 +139,15 @@ class Servers:
     def _found(self) -> Iterator[int]:
         for place in {MEMORY, Path(tempfile.gettempdir())}:
             for path in place.glob("surefoot-scratch-*/server/data/postmaster.pid"):
-                with suppress(OSError, ValueError):
-                    yield int(path.read_text("utf-8").split()[0])
+                yield from read(path)
+        for path in folder().glob("*/server/data/postmaster.pid"):
+            yield from read(path)
+
+
+def read(path: Path) -> Iterator[int]:
+    """The process id in the file of a server."""
+    with suppress(OSError, ValueError):
+        yield int(path.read_text("utf-8").split()[0])
 
 
 def spent_s(pid: int) -> float:
@@ -198,8 +207,9 @@ def main() -> int:
     in_memory = MEMORY if MEMORY.is_dir() else None
     print(f"{given.revisions} revisions, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="surefoot-benchmark-", dir=in_memory) as directory:
-        folder = Path(directory)
-        plain, project = stock(folder / "stock"), ours(folder / "ours")
+        place = Path(directory)
+        os.environ["XDG_CACHE_HOME"] = str(place / "cache")
+        plain, project = stock(place / "stock"), ours(place / "ours")
         (project.versions.parent / "script.py.mako").write_bytes(
             (plain.versions.parent / "script.py.mako").read_bytes()
         )
@@ -212,18 +222,18 @@ def main() -> int:
         unknown = read_revisions(project.versions)
         at_head, at_former = (with_past(unknown, [each.id]) for each in (unknown[-1], unknown[-2]))
         cases = (
-            Case("baseline at head", LOCK, lambda: write_lock(lock, at_head)),
-            Case("baseline before it", LOCK, lambda: write_lock(lock, at_former), None, 1),
+            Case("baseline at head", LOCK, lambda: anew(lock, at_head)),
+            Case("baseline before it", LOCK, lambda: anew(lock, at_former), None, 1),
             Case("one new file after a baseline", LOCK, lambda: forget_newest(lock)),
             Case("nothing new", LOCK),
-            Case("no baseline", LOCK, lambda: write_lock(lock, unknown), None, 1),
+            Case("no baseline", LOCK, lambda: anew(lock, unknown), None, 1),
             Case("one new file, no baseline", LOCK, lambda: forget_newest(lock)),
             Case("lint of the newest", ("surefoot", "lint", unknown[-1].id), target_ratio=None),
             Case(
                 "alembic revision", ("alembic", "revision", "-m", "x"), target_ratio=None, rounds=1
             ),
         )
-        with server(folder) as running:
+        with server(place) as running:
             missed = [not measure(each, plain, project, running, given.rounds) for each in cases]
     print(f"load at the end {os.getloadavg()[0]:.1f}")
     return int(any(missed))
@@ -253,6 +263,13 @@ def measure(case: Case, plain: Project, project: Project, running: Running, roun
         flush=True,
     )
     return met
+
+
+def anew(lock: Path, revisions: Sequence[Revision]) -> None:
+    """Write a revisions.lock of revisions of which nothing is known, and keep no server."""
+    write_lock(lock, revisions)
+    for each in kept_servers():
+        each.remove()
 
 
 def forget_newest(lock: Path) -> None:

@@ -32,6 +32,8 @@ from surefoot.embedded import EmbeddedServer, Running
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")
+# No folder can be made there, so that no scratch server is kept.
+os.environ["XDG_CACHE_HOME"] = os.devnull
 INI = "[alembic]\nscript_location = %(here)s/alembic\nprepend_sys_path = .\n"
 # The project's own module is imported when a command needs its database or its models.
 ENV = """\

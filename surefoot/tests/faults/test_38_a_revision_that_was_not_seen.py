@@ -10,10 +10,10 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher
-from surefoot import scratch
 from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Database as Access
 from surefoot.errors import ScratchRoomMissing
+from surefoot.scratch import databases as scratch
 
 TABLE = ("op.execute('CREATE TABLE t (id int, n int)')", "op.drop_table('t')")
 FORMATS = ("github", "gitlab", "sarif")

@@ -82,6 +82,8 @@ def forget_configuration() -> None:
     for name in list(os.environ):
         if name.startswith(("DATABASE_URL", "PG")):
             del os.environ[name]
+    # No folder can be made there, so that no scratch server outlives its test.
+    os.environ["XDG_CACHE_HOME"] = os.devnull
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from surefoot.cli import output
 from surefoot.cli.project import on_target
 from surefoot.connect.database import Database
 from surefoot.connect.failures import DATABASE_ERRORS
-from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError, UsageError
 from surefoot.ledger.glance import read
 from surefoot.linting.history import released
@@ -30,8 +29,7 @@ from surefoot.remedies.planned import Planned
 from surefoot.remedies.rewriting import NotCertain, Text, rewritten
 from surefoot.remedies.steps import CERTAIN
 from surefoot.rules.repository import in_repository
-from surefoot.run.commands import upgrade
-from surefoot.scratch import scratch
+from surefoot.run.scratch import scratch_at
 from surefoot.target import Target
 from surefoot.trace.fingerprints import catalog_of
 from surefoot.trace.statement import Statement
@@ -138,9 +136,7 @@ async def _applied(target: Target) -> frozenset[str]:
 
 async def _schema(of: Project, database: Database, revision: str, major: int | None) -> str:
     """The fingerprint of the schema after a revision."""
-    async with scratch(database, of, major=major) as engine:
-        target = Target.of(engine, of, Limits())
-        await upgrade(target, revision, measure=False)
+    async with scratch_at(database, of, [revision], major=major) as target:
         return (await catalog_of(target)).fingerprint()
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "lock": "Write revisions.lock from the revision files.",
     "ops": "Override a guard, with a recorded reason: stamp, adopt, accept-checksum.",
     "plan": "Show pending revisions with their locks, durations and undo cost.",
+    "scratch": "Show or remove the scratch servers that are kept between two commands.",
     "services": "List running services and the revisions of their code.",
     "upgrade": "Apply revisions, with a report as JSON.",
     "verify": "Run all checks: files, ledger, start-up check, drift.",

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -93,13 +94,16 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
             write_lock(of.lock, found)
 
     listen = output.trying([each.id for each in revisions])
-    async with scratch_and_server(database, of) as (engine, server):
-        target = Target.of(engine, of, Limits())
+    unknown = {*lacking(revisions), *(each for portion in portions(revisions) for each in portion)}
+    known = tuple(takewhile(lambda each: each.id not in unknown, revisions))
+    async with scratch_and_server(database, of, to=known) as made:
+        target = Target.of(made.engine, of, Limits())
         for portion in portions(revisions):
             before = revisions[: [each.id for each in revisions].index(portion[0])]
             to = sorted(heads(before))
             revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
-            async with copied(engine, server) as copy:
+            await made.keep(before)
+            async with copied(made.engine, made.server) as copy:
                 traced = Target.of(copy, of)
                 revisions, linted = await with_verdicts(
                     traced, revisions, listen=listen, wanted=portion

@@ -10,14 +10,12 @@ from surefoot.catalog import Catalog
 from surefoot.cli import output
 from surefoot.cli.project import database, on_target, project
 from surefoot.connect.database import Database
-from surefoot.connect.limits import Limits
 from surefoot.differences import deviations, listing
 from surefoot.errors import names
 from surefoot.project import Project
 from surefoot.run import commands as upgrade
 from surefoot.run.commands import accept_checksum
-from surefoot.scratch import scratch
-from surefoot.target import Target
+from surefoot.run.scratch import scratch_at
 from surefoot.trace.fingerprints import catalog_of
 
 reason_option = click.option("--reason", required=True, help="Why; the ledger keeps it.")
@@ -94,10 +92,5 @@ def _stamp(revisions: Sequence[str], reason: str, *, execute: bool, adopt: bool)
 
 async def _expected(of: Project, database: Database, revisions: Sequence[str]) -> Catalog:
     """The catalog that the revisions give on a scratch database."""
-    async with scratch(database, of) as engine:
-        # The guards of production protect the data of production.
-        target = Target.of(engine, of, Limits())
-        for revision in revisions:
-            if revision != "base":
-                await upgrade.upgrade(target, revision)
+    async with scratch_at(database, of, revisions) as target:
         return await catalog_of(target)

@@ -13,7 +13,6 @@ from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.connect.limits import Limits
 from surefoot.differences.deviations import deviations
 from surefoot.differences.model import Deviation, Drift, Since
 from surefoot.errors import DatabaseAhead
@@ -22,9 +21,7 @@ from surefoot.ledger.glance import heads_of
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Ledger, Row, applied, was_used
 from surefoot.project import Project
-from surefoot.run.commands import upgrade
-from surefoot.scratch import scratch
-from surefoot.target import Target
+from surefoot.run.scratch import scratch_at
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
 
@@ -62,14 +59,13 @@ async def drift(
     if place.contradiction is not None and place.contradiction.refusal is None:
         raise place.contradiction.error(name)
     of_models = None
-    async with scratch(database, project) as empty:
-        for head in at:
-            # The guards of production protect the data of production.
-            await upgrade(Target.of(empty, project, Limits()), head)
-        async with empty.connect() as connection:
-            expected = await connection.run_sync(_catalog, privileges, project)
-            if metadata and frozenset(at) == heads(chain):
-                of_models = await connection.run_sync(of_metadata, metadata, project, expected)
+    async with (
+        scratch_at(database, project, at) as target,
+        target.engine.connect() as connection,
+    ):
+        expected = await connection.run_sync(_catalog, privileges, project)
+        if metadata and frozenset(at) == heads(chain):
+            of_models = await connection.run_sync(of_metadata, metadata, project, expected)
     return Drift(
         name,
         ", ".join(at) or "base",

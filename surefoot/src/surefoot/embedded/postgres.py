@@ -92,8 +92,8 @@ class Postgres:
     def __init__(self, folder: ServerFolder, spec: ServerSpec, identity: Identity) -> None:
         self._folder, self._spec, self._identity = folder, spec, identity
         self._process: subprocess.Popen[bytes] | None = None
-        # A throw-away server needs no last checkpoint.
-        self._stop_signal = signal.SIGINT if spec.durable else signal.SIGQUIT
+        # A server that is removed needs no last checkpoint.
+        self._stop_signal = signal.SIGQUIT if spec.remove_at_end else signal.SIGINT
 
     @property
     def pid(self) -> int:

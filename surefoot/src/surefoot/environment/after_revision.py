@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from surefoot.chain.lockfile import with_known, write_lock
 from surefoot.chain.revisions import heads
 from surefoot.chain.whole_file import write_whole
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
+from surefoot.errors import SurefootError
 from surefoot.errors.names import command, goal
 from surefoot.project import Project
 from surefoot.rules.suppressions import suppressions
@@ -87,15 +89,21 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
     """
     from surefoot.environment.measurements import completed  # noqa: PLC0415 - as above
     from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
-    from surefoot.scratch import scratch  # noqa: PLC0415 - where a revision is written
+    from surefoot.run.scratch import bring, up_to  # noqa: PLC0415 - where a revision is written
+    from surefoot.scratch import scratch_and_server  # noqa: PLC0415 - as above
     from surefoot.target import Target  # noqa: PLC0415 - as above
 
     if environment.database is None:
         return
     revisions = with_known(project.revisions(), project.locked())
     complete = partial(completed, written, revisions)
-    async with scratch(environment.resolved_database(), project) as engine:
-        judged, linted = await with_verdicts(Target.of(engine, project), revisions, complete)
+    unknown = [revision for revision in revisions if revision.is_unknown]
+    before = up_to(revisions, unknown[0].down) if unknown else ()
+    async with scratch_and_server(environment.resolved_database(), project, to=before) as made:
+        target = Target.of(made.engine, project)
+        with suppress(SurefootError):  # the trace meets it, too, and reports it
+            await bring(made, target, before)
+        judged, linted = await with_verdicts(target, revisions, complete)
     write_lock(project.lock, judged)
     source = "".join(unit.source for unit in linted.units if unit.path == written)
     for allowed in suppressions(source):

@@ -1,6 +1,7 @@
 """lint() runs revisions of a project on a scratch database of their own."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from surefoot.compat.alembic import files_read_once
@@ -11,6 +12,7 @@ from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
+from surefoot.run.scratch import bring, up_to
 from surefoot.scratch import scratch_and_server
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, ZONE, Trace
@@ -56,14 +58,18 @@ async def lint(
         return NOTHING
     wanted = [revision.id for revision in chosen]
     try:
-        async with scratch_and_server(database, project, major=major) as (engine, server):
-            with explained(engine.url), files_read_once():
-                target = Target.of(engine, project)
+        before = up_to(chain, chosen[0].down) if prepare is None else ()
+        async with scratch_and_server(database, project, major=major, to=before) as made:
+            with explained(made.engine.url), files_read_once():
+                target = Target.of(made.engine, project)
                 if prepare is not None:
                     await prepare(target)
+                else:
+                    with suppress(SurefootError):  # the trace meets it, too, and reports it
+                        await bring(made, target, before, listen=listen)
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
                 how |= {"major": major, "downgrades": downgrades}
                 linted = await lint_on(target, chain, wanted, **how)
-            return linted if complete is None else await complete(linted, server)
+            return linted if complete is None else await complete(linted, made.server)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

@@ -6,6 +6,7 @@ trace (on a scratch database) x statistics and plans (of the target, read only) 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -155,11 +156,10 @@ async def plan(
     finally:
         await engine.dispose()
 
-    async def prepare(scratch: Target) -> None:
-        if schema is not None:
-            await make_schema(schema, scratch.engine)
-            if heads:
-                await stamp(scratch, heads, reason="a copy of the target's schema")
+    async def prepare(of: Schema, scratch: Target) -> None:
+        await make_schema(of, scratch.engine)
+        if heads:
+            await stamp(scratch, heads, reason="a copy of the target's schema")
 
     wanted = [revision.id for revision in pending]
     linted = await lint(
@@ -170,7 +170,7 @@ async def plan(
         rows=ROWS,
         back=True,
         zone=str(zone),
-        prepare=prepare,
+        prepare=None if schema is None else partial(prepare, schema),
         listen=listen,
     )
     with explained(engine.url):

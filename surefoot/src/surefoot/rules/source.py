@@ -1,29 +1,19 @@
 """Rules on the source of a revision file."""
 
 import ast
-import sys
 from collections.abc import Iterator
 from functools import partial
 
+from surefoot.chain.source import changing_imports
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
 
 _Rule = partial(Rule, seen="read")
-# Modules that a revision may import: they do not change with the application.
-ALLOWED = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
 
 
 def _imports(unit: TracedRevision) -> Iterator[Hit]:
-    for node in ast.walk(ast.parse(unit.source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = ["." * node.level + (node.module or "")]
-        else:
-            continue
-        for name in names:
-            if name.partition(".")[0] not in ALLOWED:
-                yield Hit(line=node.lineno, values={"name": name})
+    for line, name in changing_imports(unit.source.encode()):
+        yield Hit(line=line, values={"name": name})
 
 
 def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:

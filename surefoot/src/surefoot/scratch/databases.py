@@ -1,29 +1,35 @@
 """A database to try revisions on.
 
 It is made beside the one that `scratch_url` names, on the embedded server of a database without a
-URL, or on a throw-away server. Beside another database nothing is committed that would stay on the
-server when the scratch database is dropped: roles, tablespaces, settings of roles. A subscription
-would keep the database from being dropped.
+URL, on the kept server of its project, or on a throw-away server. Beside another database nothing
+is committed that would stay on the server when the scratch database is dropped: roles, tablespaces,
+settings of roles. A subscription would keep the database from being dropped.
 """
 
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import surefoot
+from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.embedded import EmbeddedServer, find_binaries
 from surefoot.errors import ClusterChanged, ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
+from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
+from surefoot.scratch.templates import Templates, copy
 
 # A row that is visible while its transaction is in progress is of this one, or of its savepoint;
 # other sessions set roles of the same server meanwhile.
@@ -50,22 +56,39 @@ WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY 1
 """  # noqa: S608 - both parts are constants
 
-# Objects that databases share, and the settings of this database and of the role in it.
+# Objects that databases share.
 _OF_THE_SERVER = """
 SELECT 'ROLE ' || quote_ident(rolname) FROM pg_roles
 UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace
-"""
-_SETTINGS = """
-SELECT DISTINCT split_part(setting, '=', 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
-WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
 """
 PATIENCE_S = 2.0
 # Of one statement on a scratch database; sample rows are few.
 STATEMENT_S = 60.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-# A server with a large schema and sample rows.
-ROOM_BYTES = 400 * 1024**2
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A scratch database, and a database for which `scratch` makes more on the same server."""
+
+    engine: AsyncEngine
+    server: Database
+    # The revisions that it has run, as it was made from a template.
+    has: frozenset[str] = frozenset()
+    _templates: Templates | None = None
+
+    async def keep(self, revisions: Sequence[Revision]) -> None:
+        """Keep it as it is for the next command: it has run these revisions, and no others.
+
+        Nobody may be connected to it. Nothing is kept where the server does not stay.
+        """
+        if self._templates is None or len(revisions) == len(self.has):
+            return
+        try:
+            of = self.server.at(_url(self.server, self.engine.url.database))
+            await self._templates.keep(of, revisions)
+        except (OSError, asyncpg.PostgresError):
+            return  # the next command runs them again
 
 
 @asynccontextmanager
@@ -79,18 +102,23 @@ async def scratch(
     On failure: ServerBinariesMissing, ServerStartFailed, ScratchRoomMissing; with a `scratch_url`
     what connecting can meet, and PermissionMissing where its role may not create a database.
     """
-    async with scratch_and_server(database, project, major=major) as (engine, _):
-        yield engine
+    async with scratch_and_server(database, project, major=major) as made:
+        yield made.engine
 
 
 @asynccontextmanager
 async def scratch_and_server(
-    database: Database, project: Project | None = None, *, major: int | None = None
-) -> AsyncIterator[tuple[AsyncEngine, Database]]:
-    """The same, with a database for which `scratch` makes further ones on the same server."""
-    async with _server(database, major) as (server, made), made as engine:
-        await _prepare(engine, project)
-        yield engine, replace(database, scratch_url=server.url)
+    database: Database,
+    project: Project | None = None,
+    *,
+    major: int | None = None,
+    to: Sequence[Revision] = (),
+) -> AsyncIterator[Scratch]:
+    """The same, which may have run some of the revisions `to` already."""
+    async with AsyncExitStack() as opened:
+        made = await _made(opened, database, project, major, to)
+        await _prepare(made.engine, project)
+        yield made
 
 
 @asynccontextmanager
@@ -100,33 +128,69 @@ async def copied(of: AsyncEngine, server: Database) -> AsyncIterator[AsyncEngine
     `server` is the one that came with it. Roles and tablespaces that are made in the block go too,
     so that the same revisions can run in the other database afterwards.
     """
-    url = urlsplit(server.scratch_url or "")._replace(path=f"/{of.url.database}").geturl()
     refuses = event.contains(of.sync_engine, "commit", _refuse_changes_of_the_cluster)
-    async with _beside(server.at(url), of.url.database, refuses=refuses) as engine:
+    async with _beside(server, of.url.database, refuses=refuses) as engine:
         yield engine
 
 
-@asynccontextmanager
-async def _server(
-    database: Database, major: int | None
-) -> AsyncIterator[tuple[Database, AbstractAsyncContextManager[AsyncEngine]]]:
-    """The server for scratch databases, and the first one of them."""
+async def _made(
+    opened: AsyncExitStack,
+    database: Database,
+    project: Project | None,
+    major: int | None,
+    to: Sequence[Revision],
+) -> Scratch:
+    """The first scratch database of a command, on the server for them."""
     if database.scratch_url is not None or not database.is_named:
         named = database if database.scratch_url is None else database.at(database.scratch_url)
-        with named.available() as server:
-            yield server, _beside(server)
-        return
-    with tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place()) as folder:
-        embedded = EmbeddedServer(
-            Path(folder) / "server",
-            bindir=database.pg_bindir,
-            major=major if find_binaries(database.pg_bindir, major=major) else None,
-            durable=False,
-            remove_at_end=True,
-        )
-        with embedded.use() as running:
+        server = opened.enter_context(named.available())
+        engine = await opened.enter_async_context(_beside(server))
+        return Scratch(engine, _trying(server))
+    if project is not None:
+        kept = KeptServer.of(project.folder, major)
+        running = opened.enter_context(kept.use(project.folder, database.pg_bindir, major))
+        if running is not None:
             server = database.at(running.url())
-            yield server, _engine(server)
+            return await opened.enter_async_context(_from_template(server, project, kept, to))
+    folder = opened.enter_context(
+        tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
+    )
+    embedded = EmbeddedServer(
+        Path(folder) / "server",
+        bindir=database.pg_bindir,
+        major=major if find_binaries(database.pg_bindir, major=major) else None,
+        durable=False,
+        remove_at_end=True,
+    )
+    server = database.at(opened.enter_context(embedded.use()).url())
+    engine = await opened.enter_async_context(_beside(server, refuses=False))
+    return Scratch(engine, _trying(server))
+
+
+@asynccontextmanager
+async def _from_template(
+    server: Database, project: Project, kept: KeptServer, to: Sequence[Revision]
+) -> AsyncIterator[Scratch]:
+    """A database on the kept server, which stays intact where the block leaves it as it was."""
+    env = sha256((project.folder / "env.py").read_bytes()).hexdigest()
+    prepared = f"{surefoot.__version__} {env} {project.schemas} {project.version_table}"
+    templates = await Templates.on(server, prepared)
+    name, has = await templates.nearest(to) or (None, frozenset())
+    try:
+        async with _beside(server, name, refuses=False) as engine:
+            yield Scratch(engine, _trying(server), frozenset(has), templates)
+    finally:
+        with suppress(OSError, asyncpg.PostgresError):
+            if await templates.are_alone():
+                kept.leave_intact()
+
+
+def _trying(server: Database) -> Database:
+    return replace(server, scratch_url=server.url)
+
+
+def _url(server: Database, database: str | None) -> str:
+    return urlsplit(str(server.url))._replace(path=f"/{database}").geturl()
 
 
 def _place() -> Path:
@@ -164,20 +228,17 @@ async def _beside(
 
     Where it `refuses` changes of the server no revision can commit one.
     """
-    assert database.url is not None
     name = f"surefoot_scratch_{uuid.uuid4().hex[:12]}"
     with explained(database.shown()):
         admin = await database.connect("migrate")
     try:
         shared = {row[0] for row in await admin.fetch(_OF_THE_SERVER)}
         with explained(database.shown()):
-            of = f"TEMPLATE {quoted(template)}" if template else ""
-            await admin.execute(f"CREATE DATABASE {name} {of}")
-        if template:
-            for row in await admin.fetch(_SETTINGS):
-                await admin.execute(f"ALTER DATABASE {name} SET {row[0]} FROM CURRENT")
-        url = urlsplit(database.url)._replace(path=f"/{name}").geturl()
-        async with _engine(database.at(url)) as engine:
+            if template is None:
+                await admin.execute(f"CREATE DATABASE {name}")
+            else:
+                await copy(database.at(_url(database, template)), name)
+        async with _engine(database.at(_url(database, name))) as engine:
             if refuses:
                 event.listen(engine.sync_engine, "commit", _refuse_changes_of_the_cluster)
             yield engine

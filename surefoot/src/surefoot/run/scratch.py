@@ -1,0 +1,49 @@
+"""A scratch database that has run given revisions, and is kept for the next command."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.connect.database import Database
+from surefoot.connect.limits import Limits
+from surefoot.project import Project
+from surefoot.run.commands import upgrade
+from surefoot.run.events import Listen, ignore
+from surefoot.scratch import Scratch, scratch_and_server
+from surefoot.target import Target
+
+
+@asynccontextmanager
+async def scratch_at(
+    database: Database, project: Project, to: Iterable[str], *, major: int | None = None
+) -> AsyncIterator[Target]:
+    """A scratch database at the revisions `to`, which is gone after the block.
+
+    On failure: as `scratch`, and what the revisions meet.
+    """
+    before = up_to(project.revisions(), to)
+    async with scratch_and_server(database, project, major=major, to=before) as made:
+        target = Target.of(made.engine, project)
+        await bring(made, target, before)
+        yield target
+
+
+async def bring(
+    made: Scratch, target: Target, to: Sequence[Revision], *, listen: Listen = ignore
+) -> None:
+    """Run those of the revisions that the scratch database does not have. On failure: the same.
+
+    The limits of the project and the guards of production protect data, of which there is none.
+    """
+    if len(made.has) < len(to):
+        free = replace(target, limits=Limits())
+        for each in sorted(heads(to)):
+            await upgrade(free, each, listen=listen, measure=False)
+        await made.keep(to)
+
+
+def up_to(chain: Sequence[Revision], ids: Iterable[str]) -> tuple[Revision, ...]:
+    """The revisions with these ids, and all that they build on, in the order of the chain."""
+    below = ancestors(chain, ids)
+    return tuple(each for each in chain if each.id in below)

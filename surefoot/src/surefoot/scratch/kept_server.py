@@ -1,0 +1,147 @@
+"""A KeptServer is a scratch server whose databases one command leaves to the next.
+
+    CACHE/surefoot/scratch/NAME-DIGEST/
+        lock        held by the command that uses it
+        project     the folder of the project
+        intact      the boot of the machine in which the last command left it as it was
+        server/     the folder of surefoot.embedded
+
+One command uses it at a time. The server never waits for its disk: it is made anew after a crash of
+the machine, as after a command that was killed.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from surefoot.embedded import EmbeddedServer, Running, find_binaries
+from surefoot.embedded.folder import ServerFolder
+from surefoot.embedded.locks import LockFile
+from surefoot.errors import SurefootError
+
+# Of that many projects; the servers of the others are removed.
+KEPT = 4
+# A server with a large schema and sample rows.
+ROOM_BYTES = 400 * 1024**2
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class KeptServer:
+    """The files of one, which need not exist."""
+
+    place: Path
+
+    @classmethod
+    def of(cls, project: Path, major: int | None) -> "KeptServer":
+        """That of a project, by the folder of its env.py."""
+        digest = hashlib.sha256(os.fsencode(f"{major} {project}")).hexdigest()[:12]
+        return cls(folder() / f"{project.parent.name}-{digest}")
+
+    @property
+    def project(self) -> str:
+        """The folder of the project, empty where it is not known."""
+        return _text(self.place / "project") or ""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(_size(file) for file in self.place.rglob("*"))
+
+    @property
+    def used_at(self) -> float:
+        """The time of its last use, in seconds since 1970; zero where that did not end well."""
+        try:
+            return (self.place / "intact").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    @contextmanager
+    def use(
+        self, project: Path, bindir: Path | None, major: int | None
+    ) -> Iterator[Running | None]:
+        """The running server; None where another command has it, or none can be kept here."""
+        with contextlib.ExitStack() as opened:
+            try:
+                running = self._joined(opened, project, bindir, major)
+            except (OSError, SurefootError):
+                running = None
+            yield running
+
+    def leave_intact(self) -> None:
+        """The server is as it was before the block of `use`, but for its templates."""
+        (self.place / "intact").write_text(_text(_BOOT) or "", "ascii")
+
+    def remove(self) -> bool:
+        """Stop it and remove its files; False where a command uses it."""
+        if not self.place.is_dir():
+            return True
+        with LockFile(self.place / "lock") as lock:
+            if not lock.attempt(shared=False):
+                return False
+            self._remove_server()
+            shutil.rmtree(self.place)
+            return True
+
+    def _joined(
+        self, opened: contextlib.ExitStack, project: Path, bindir: Path | None, major: int | None
+    ) -> Running | None:
+        boot = _text(_BOOT)
+        if boot is None:
+            return None  # a crash would not be noticed
+        is_new = not self.place.is_dir()
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = opened.enter_context(LockFile(self.place / "lock"))
+        if not lock.attempt(shared=False) or not lock.is_current():
+            return None
+        if shutil.disk_usage(self.place).free < ROOM_BYTES:
+            return None
+        if _text(self.place / "intact") != boot:
+            self._remove_server()
+        (self.place / "intact").unlink(missing_ok=True)
+        (self.place / "project").write_text(str(project), "utf-8")
+        if is_new:
+            for other in kept_servers()[KEPT:]:
+                other.remove()
+        found = find_binaries(bindir, major=major)
+        server = EmbeddedServer(
+            self.place / "server", bindir=bindir, major=major if found else None, durable=False
+        )
+        return opened.enter_context(server.use())
+
+    def _remove_server(self) -> None:
+        server = ServerFolder(self.place / "server")
+        if server.directory.is_dir():
+            EmbeddedServer(server.directory).stop(now=True)
+            server.remove()
+
+
+def folder() -> Path:
+    """The folder of the kept servers of this user, by the XDG Base Directory Specification."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    cache = cache if cache.is_absolute() else Path.home() / ".cache"
+    return cache / "surefoot" / "scratch"
+
+
+def kept_servers() -> list[KeptServer]:
+    """Those that there are, the one used last first."""
+    found = [KeptServer(place) for place in folder().glob("*") if (place / "lock").exists()]
+    return sorted(found, key=lambda each: (each.used_at, each.place), reverse=True)
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text("utf-8").strip()
+    except OSError:
+        return None
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:
+        return 0  # removed meanwhile

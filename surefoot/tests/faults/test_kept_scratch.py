@@ -1,0 +1,172 @@
+"""A scratch database begins where the command before it was, and only where that is the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from harness.runs import Chain, Launcher
+from harness.server import PG_MAJOR, temporary_folder
+from surefoot.chain.lockfile import read_lock
+from surefoot.chain.source import changing_imports
+from surefoot.connect.database import Database as Access
+from surefoot.project import Project
+from surefoot.run.scratch import scratch_at
+from surefoot.scratch import kept_server, scratch_and_server
+from surefoot.scratch.kept_server import KeptServer, kept_servers
+
+NOWHERE = Access("postgresql://nobody@127.0.0.1:1/nowhere")
+ROLE = "op.execute('CREATE ROLE reads_only')"
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Of this test alone; its servers are stopped at the end."""
+    with temporary_folder() as folder:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "surefoot" / "scratch"
+        for each in kept_servers():
+            assert each.remove()
+
+
+async def has(chain: Chain, *ids: str) -> tuple[str, ...]:
+    """Bring a scratch database to these revisions; those that it had from the beginning."""
+    project = Project.read(chain.ini)
+    revisions = project.revisions()
+    async with scratch_and_server(NOWHERE, project, major=PG_MAJOR, to=revisions) as made:
+        found = tuple(sorted(made.has))
+    query = text("SELECT string_agg(version_num, ',') FROM alembic_version")
+    async with (
+        scratch_at(NOWHERE, project, ids, major=PG_MAJOR) as target,
+        target.engine.connect() as connection,
+    ):
+        assert await connection.scalar(query) == ",".join(ids)
+    return found
+
+
+async def test_the_next_one_begins_where_the_last_one_was(chain: Chain, cache: Path) -> None:
+    """Until the code of one of its revisions is another one."""
+    chain.add("op.execute('CREATE TABLE t (n int)')")
+    chain.add("op.execute('INSERT INTO t VALUES (2)')")
+    assert await has(chain, "0002") == ()
+    chain.add("op.execute('UPDATE t SET n = 1 / (n - 3)')")
+    assert await has(chain, "0003") == ("0001", "0002")
+    # A comment is no code.
+    path = chain.path("0003")
+    path.write_text(f"{path.read_text('utf-8')}# done\n", "utf-8")
+    assert await has(chain, "0003") == ("0001", "0002", "0003")
+    path.write_text(path.read_text("utf-8").replace("- 3", "- 4"), "utf-8")
+    chain.lock()
+    assert await has(chain, "0003") == ("0001", "0002")
+    path = chain.path("0001")
+    path.write_text(path.read_text("utf-8").replace("n int", "n int, m int"), "utf-8")
+    chain.lock()
+    assert await has(chain, "0003") == ()
+    (kept,) = kept_servers()
+    assert kept.project == str(chain.folder / "alembic")
+    env = chain.folder / "alembic" / "env.py"
+    env.write_text(f"{env.read_text('utf-8')}\n# another one\n", "utf-8")
+    assert await has(chain, "0003") == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param("import json, shop_that_changes", "imports", id="import"),
+        pytest.param(ROLE, "its role is gone with its database", id="role"),
+    ],
+)
+async def test_a_database_that_may_be_another_one_is_not_kept(
+    chain: Chain, cache: Path, body: str, why: str
+) -> None:
+    chain.add("op.execute('CREATE TABLE t ()')")
+    assert await has(chain, "0001") == ()
+    chain.add(f"if op.get_context() is None:\n    {body}" if why == "imports" else body)
+    assert await has(chain, "0002") == ("0001",)
+    assert await has(chain, "0002") == ("0001",)
+
+
+@pytest.mark.slow
+async def test_a_changed_server_is_made_anew(chain: Chain, cache: Path) -> None:
+    """After a revision that changes its settings, and after a command that was killed."""
+    chain.add("op.execute('CREATE TABLE t ()')")
+    assert await has(chain, "0001") == ()
+    chain.add("op.execute(\"ALTER ROLE CURRENT_USER SET work_mem = '5MB'\")")
+    assert await has(chain, "0002") == ("0001",)
+    assert await has(chain, "0001") == ()
+    assert await has(chain, "0001") == ("0001",)
+    (kept,) = kept_servers()
+    (kept.place / "intact").unlink()
+    assert await has(chain, "0001") == ()
+    (kept.place / "intact").write_text("another boot", "ascii")
+    assert await has(chain, "0001") == ()
+
+
+@pytest.mark.slow
+async def test_one_command_has_it_at_a_time(
+    chain: Chain, cache: Path, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has a throw-away server, and the server of the first one stays."""
+    chain.add("op.execute('CREATE TABLE t ()')")
+    project = Project.read(chain.ini)
+    async with scratch_at(NOWHERE, project, ["0001"], major=PG_MAJOR):
+        assert await has(chain, "0001") == ()
+        used = await launcher.surefoot(chain, "scratch", "--clear", url=str(NOWHERE.url))
+        (kept,) = kept_servers()
+        assert (used.code, used.err.splitlines()[0]) == (1, f"in use: {kept.place}")
+    assert await has(chain, "0001") == ("0001",)
+    shown = await launcher.surefoot(chain, "scratch", "--json", url=str(NOWHERE.url))
+    (server,) = json.loads(shown.out)["servers"]
+    assert (server["project"], server["folder"]) == (str(project.folder), str(kept.place))
+    shown = await launcher.surefoot(chain, "scratch", url=str(NOWHERE.url))
+    assert shown.out.splitlines()[1].endswith(str(project.folder))
+    cleared = await launcher.surefoot(chain, "scratch", "--clear", url=str(NOWHERE.url))
+    assert (cleared.code, cleared.err) == (0, f"OK  1 removed from {cache}\n")
+    assert not any(cache.iterdir())
+    # Of more projects than are kept the one that was used longest ago goes.
+    monkeypatch.setattr(kept_server, "KEPT", 1)
+    KeptServer.of(Path("/another"), None).place.mkdir(parents=True)
+    (KeptServer.of(Path("/another"), None).place / "lock").touch()
+    assert await has(chain, "0001") == ()
+    assert [each.project for each in kept_servers()] == [str(project.folder)]
+
+
+@pytest.mark.slow
+async def test_lock_finds_the_same_either_way(
+    chain: Chain, cache: Path, launcher: Launcher
+) -> None:
+    """Fingerprints and verdicts, whether the revisions before it ran or were copied."""
+    for number in "123":
+        chain.add(f"op.execute('CREATE TABLE t{number} (n int)')", f"op.drop_table('t{number}')")
+        done = await launcher.alembic(chain, "lock", url=str(NOWHERE.url), program="surefoot")
+        assert done.code == 0, done.err
+    chain.add("op.execute('CREATE INDEX i ON t1 (n)')", "op.execute('DROP INDEX i')")
+    done = await launcher.alembic(chain, "lock", url=str(NOWHERE.url), program="surefoot")
+    found = read_lock(chain.lock_path)
+    assert found[-1].broken_rules == ("require-concurrent-index",), done.err
+    chain.lock()
+    assert [each.remove() for each in kept_servers()] == [True]
+    done = await launcher.alembic(chain, "lock", url=str(NOWHERE.url), program="surefoot")
+    assert [each.line() for each in read_lock(chain.lock_path)] == [each.line() for each in found]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import os\nfrom sqlalchemy.sql import text\n", []),
+        ("import os, shop\n", ["shop"]),
+        ("import os; import shop\n", ["shop"]),
+        ("def upgrade():\n    from shop.models import Item\n", ["shop.models"]),
+        ("from . import models\n", ["."]),
+        ("from shop import (\n    a,\n)\n", ["shop"]),
+        ("import os as o\nfrom sqlalchemy import (\n    text,\n)\n", []),
+        ('"""Do not import the shop."""\nimport os\n', []),
+    ],
+)
+def test_imports_that_may_change(source: str, names: list[str]) -> None:
+    assert [name for _, name in changing_imports(source.encode())] == names
