@@ -22,10 +22,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from fuzz.generator import pair
+from fuzz.generator import ROLE, pair
 from fuzz.models import Model, source
 from fuzz.shrinking import shrunk
-from fuzz.trial import tried
+from fuzz.trial import NO_MODELS, tried
 from harness.databases import Databases, connect
 from harness.server import Server, forget_configuration, own_server, sweep
 
@@ -62,13 +62,14 @@ async def _run(server: Server, arguments: argparse.Namespace) -> int:
     if arguments.replay is not None:
         seeds = range(arguments.replay, arguments.replay + 1)
     print(f"fuzz: {len(seeds)} pairs of models from seed {seeds[0]}", flush=True)
-    wrong, began_s = [], time.monotonic()
+    wrong, refused, began_s = [], 0, time.monotonic()
     async with _bench(server) as (connection, scratch):
         linted = None if arguments.no_lint else scratch
         for number, seed in enumerate(seeds, 1):
             before, after = pair(random.Random(seed))
             style = "auto" if seed % PLAIN_SEEDS else "plain"
             said, files = await tried(connection, linted, before, after, style)
+            refused += files == NO_MODELS
             if said is not None:
                 wrong.append(seed)
                 if not arguments.whole:
@@ -81,7 +82,8 @@ async def _run(server: Server, arguments: argparse.Namespace) -> int:
                 print(f"{number} pairs, {len(wrong)} wrong, {passed_s:.0f} s", flush=True)
     passed_s = time.monotonic() - began_s
     listed = f": seeds {', '.join(map(str, wrong))}" if wrong else ""
-    print(f"{len(seeds)} pairs in {passed_s:.0f} s, {len(wrong)} wrong{listed}")
+    said = f"{refused} that PostgreSQL does not take, {len(wrong)} wrong{listed}"
+    print(f"{len(seeds)} pairs in {passed_s:.0f} s, {said}")
     return 1 if wrong else 0
 
 
@@ -96,6 +98,7 @@ async def _bench(server: Server) -> AsyncIterator[tuple[AsyncConnection, AsyncEn
     async with AsyncExitStack() as ends:
         admin: asyncpg.Connection = await connect(server.url)
         ends.push_async_callback(admin.close)
+        await admin.execute(f"CREATE ROLE {ROLE}")
         databases = Databases(server, admin, "fuzz")
         made = await databases.empty(), await databases.empty()
         engines = [each.access.engine("migrate") for each in made]

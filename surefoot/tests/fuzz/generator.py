@@ -5,6 +5,7 @@ pair(Random(7)) -> the model before, the model after; the same number gives the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -53,6 +54,8 @@ TYPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "TSVECTOR": (("''",), ()),
     "BIT(3)": (("B'101'",), ("BIT(5, varying=True)", "Text")),
     "Shouted": (("'A'",), ("Text", "String(40)")),
+    "CITEXT": (("'new'",), ("Text",)),
+    "HSTORE": (("'a=>b'",), ("Text",)),
     "ARRAY(String(20))": (("'{}'",), ("ARRAY(Text)", "ARRAY(String(30))")),
     "Enum('a', 'b', native_enum=False, create_constraint=True, name='letter')": (
         ("'a'",),
@@ -108,6 +111,10 @@ TEXTS_OF = (
     ("", CONDITIONS),
     ("comment=", COMMENTS),
 )
+PRIVILEGES = ("SELECT", "INSERT, UPDATE", "ALL", "SELECT ({c})", "UPDATE ({c}), REFERENCES ({c})")
+# A role of the server.
+ROLE = "fuzz_reader"
+_NAME = re.compile(r"^Index\('(\w+)'|Constraint\(.*name='(\w+)'")
 MOST_TABLES, MOST_ITEMS, MOST_EDITS = 3, 6, 4
 
 
@@ -155,6 +162,7 @@ class Generator:
             (2, self._changed_item),
             (2, self._changed_key),
             (2, self._changed_text),
+            (2, self._renamed),
             (1, self._partitioned),
         ]
         weights = [weight for weight, _ in edits]
@@ -180,11 +188,13 @@ class Generator:
             return
         name, random = self._random.choice(free), self._random
         options = ['comment="The table\'s: comment"'] if random.random() < 0.2 else []
-        # No table refers to an unlogged one.
-        logged = ["logged"] if random.random() < 0.9 else []
-        options += [] if logged else ["prefixes=['UNLOGGED']"]
+        # No table refers to an unlogged one, or to one of another MetaData.
+        kind = random.choices(("logged", "unlogged", "apart"), (8, 1, 1))[0]
+        logged = [kind] if kind == "logged" else []
+        options += ["prefixes=['UNLOGGED']"] if kind == "unlogged" else []
         end = "".join(f", {each}" for each in options)
-        self._add(Declaration(name, f"Table({name!r}, m, …{end})", facts=("table", *logged)))
+        code = f"Table({name!r}, {'apart' if kind == 'apart' else 'm'}, …{end})"
+        self._add(Declaration(name, code, facts=("table", *logged)))
         key = random.choice(KEYS)
         self._add(Declaration(f"{name}.id", key, name, type="id", facts=("key",)))
         for _ in range(random.randint(1, 4)):
@@ -247,7 +257,8 @@ class Generator:
         random = self._random
         makes = (self._index, self._index, self._check, self._unique, self._key, self._computed)
         rare = (self._exclusion, self._beside, self._composite, self._second_key, self._called)
-        random.choice((*makes, *rare, self._trigger, self._comment))()
+        others = (self._trigger, self._comment, self._granted, self._granted, self._similar)
+        random.choice((*makes, *rare, *others))()
 
     def _index(self) -> None:
         random, columns = self._random, self._columns()
@@ -259,7 +270,7 @@ class Generator:
         of, options = repr(_short(column)), ""
         plain = [each for each in columns if each.table == column.table and each is not column]
         others = [each for each in plain if each.type in NUMBERS]
-        shape, needs = random.randrange(8), {column.name}
+        shape, needs = random.randrange(9), {column.name}
         if shape == 1:
             of = f"text({quoted + ' DESC NULLS LAST'!r})"
         elif shape == 2 and column.type in TEXTS:
@@ -277,6 +288,9 @@ class Generator:
             options = ", postgresql_using='gin'"
         elif shape == 7:
             options = ", unique=True"
+        elif shape == 8 and column.type in ("Text", "String(20)", "String(50)"):
+            of = f"text({f'{quoted} gin_trgm_ops'!r})"
+            options = ", postgresql_using='gin'"
         code = f"Index({name!r}, {of}{options})"
         self._add(Declaration(name, code, column.table, frozenset(needs), facts=("item",)))
 
@@ -400,6 +414,38 @@ class Generator:
         code = f"ddl(m, {statement.replace('%', '%%')!r})"
         self._add(Declaration(name, code, needs=frozenset(needs), facts=("beside",)))
 
+    def _granted(self) -> None:
+        """Privileges on an object."""
+        random, columns, tables = self._random, self._columns(), self._of("table")
+        made = [("", _quote(each.name), each) for each in tables]
+        made += [("", each.name, each) for each in self._of("view")]
+        made += [("FUNCTION ", f"{each.name}(integer)", each) for each in self._of("function")]
+        made += [("SEQUENCE ", each.name, each) for each in self._of("object")]
+        made += [("TYPE ", each.name, each) for each in self._of("type") if each.type == "domain"]
+        if not made:
+            return
+        kind, named, of = random.choice(made)
+        which = {"": "SELECT", "FUNCTION ": "EXECUTE"}.get(kind, "USAGE")
+        needs, of_table = {of.name}, [each for each in columns if each.table == of.name]
+        if of_table:
+            column = random.choice(of_table)
+            which = random.choice(PRIVILEGES).format(c=_quoted(column))
+            needs |= {column.name} if "(" in which else set()
+        option = random.choice(("", "", " WITH GRANT OPTION"))
+        statement = f"GRANT {which} ON {kind}{named} TO {ROLE}{option}"
+        if kind == "FUNCTION " and random.random() < 0.3:
+            statement = f"REVOKE ALL ON {kind}{named} FROM PUBLIC"
+        code = f"ddl(m, {statement.replace('%', '%%')!r})"
+        self._add(Declaration(self._new("grant_"), code, needs=frozenset(needs), facts=("beside",)))
+
+    def _similar(self) -> None:
+        """An index or a constraint that another one is equal to, but for its name."""
+        items = [each for each in self._of("item") if _named(each)]
+        if items:
+            item, name = self._random.choice(items), self._new("like_")
+            code = item.code.replace(repr(_named(item)), repr(name))
+            self._add(replace(item, name=name, code=code, needs=item.needs | {item.name}))
+
     def _composite(self) -> None:
         """A constraint or an index of two columns."""
         columns = self._columns(*NUMBERS, *TEXTS)
@@ -468,7 +514,8 @@ class Generator:
             parent, name = self._random.choice(tables), self._new("child_")
             made = f"CREATE TABLE {name} (extra integer) INHERITS ({_quote(parent.name)})"
             code = f"ddl(m, {made.replace('%', '%%')!r})"
-            self._add(Declaration(name, code, needs=frozenset({parent.name})))
+            needs = frozenset({parent.name})
+            self._add(Declaration(name, code, needs=needs, facts=("child", parent.name)))
 
     def _enum(self) -> None:
         name, number = self._new("kind_"), self._random.randint(1, 4)
@@ -587,6 +634,14 @@ class Generator:
             declaration, code = random.choice(said)
             self._put(replace(declaration, code=code))
 
+    def _renamed(self) -> None:
+        """Another name of an index or a constraint."""
+        items = [each for each in self._of("item") if _named(each)]
+        if items:
+            item = self._random.choice(items)
+            code = item.code.replace(repr(_named(item)), repr(self._new("renamed_")))
+            self._put(replace(item, code=code))
+
     def _changed_item(self) -> None:
         """The same name for another definition; another text of a function."""
         random, functions = self._random, self._of("function")
@@ -633,6 +688,12 @@ def _unlogged(table: Declaration) -> Declaration:
     if code == table.code and "partition" not in code and "logged" not in table.facts:
         code = f"{code[:-1]}, prefixes=['UNLOGGED'])"
     return replace(table, code=code)
+
+
+def _named(item: Declaration) -> str | None:
+    """The name of an index or a constraint, as its code gives it."""
+    found = _NAME.search(item.code)
+    return None if found is None else found[1] or found[2]
 
 
 def _short(column: Declaration) -> str:

@@ -45,13 +45,17 @@ class Shouted(TypeDecorator[str]):
 
 
 def source(model: Model, name: str) -> str:
-    """The model as a function that declares it in the metadata `m`."""
-    lines = [f"def {name}(m: MetaData) -> None:"]
+    """The model as a function that declares it in the metadata `m`, and a part of it apart."""
+    lines = [f"def {name}(m: MetaData, apart: MetaData) -> None:"]
+    is_parted = any(", apart, …" in each.code for each in model)
     # Columns name types.
     for each in sorted(model, key=lambda each: "type" not in each.facts):
         if each.table is None:
             arguments = [other.code for other in model if other.table == each.name]
-            lines += _statement(each.code, arguments)
+            # An event after all tables belongs to the last MetaData.
+            late = is_parted and "first=True" not in each.code
+            code = each.code.replace("ddl(m, ", "ddl(apart, ", 1) if late else each.code
+            lines += _statement(code, arguments)
     return "\n".join([*lines, *([] if len(lines) > 1 else [f"{INDENT}pass"])]) + "\n"
 
 
@@ -65,14 +69,14 @@ def _statement(code: str, arguments: Sequence[str]) -> Iterator[str]:
     yield INDENT + after.removeprefix(", ")
 
 
-def metadata(model: Model) -> MetaData:
-    """The metadata that the model declares."""
+def metadata(model: Model) -> Sequence[MetaData]:
+    """The metadata that the model declares; it may need types of the first one."""
     known = {**vars(sqlalchemy), **vars(postgresql), "ddl": ddl}
     known.update(Enum=sqlalchemy.Enum, Shouted=Shouted)
     exec(source(model, "models"), known)
-    made = new_metadata()
-    known["models"](made)
-    return made
+    made = new_metadata(), new_metadata()
+    known["models"](*made)
+    return made if made[1].tables else made[:1]
 
 
 def without(model: Model, names: Iterable[str]) -> Model:

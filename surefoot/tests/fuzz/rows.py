@@ -28,8 +28,15 @@ SELECT relname, attname, format_type(atttypid, atttypmod) AS type,
        t.typelem <> 0 AND t.typlen = -1 AS is_array
 FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type t ON t.oid = atttypid
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
-      AND NOT attisdropped AND relname NOT LIKE 'alembic%'
+      AND NOT attisdropped AND relname NOT LIKE 'alembic%' AND NOT relispartition
 ORDER BY relname, attnum
+"""
+# Nobody declares partitions; without one a partitioned table takes no row.
+_UNDIVIDED = """
+SELECT format('CREATE TABLE %I PARTITION OF %I ', relname || '_part', relname)
+       || CASE partstrat WHEN 'h' THEN 'FOR VALUES WITH (MODULUS 1, REMAINDER 0)' ELSE 'DEFAULT' END
+FROM pg_partitioned_table JOIN pg_class ON oid = partrelid
+WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = partrelid)
 """
 # A value of a type, for the nth row.
 _VALUES = {
@@ -44,6 +51,7 @@ _VALUES = {
     "int4range": "int4range({n}, {n} + 1)", "time without time zone": "TIME '10:0{n}'",
     "time with time zone": "TIMETZ '10:0{n}+00'", "tsvector": "to_tsvector('a{n}')",
     "daterange": "daterange('2020-01-0{m}', '2020-02-01')", "bit": "{n}::bit(3)",
+    "citext": "'A{n}'::citext", "hstore": "'a=>{n}'::hstore",
     "macaddr": "'08:00:2b:01:02:0{n}'::macaddr", "bit varying": "{n}::bit(5)",
 }  # fmt: skip
 
@@ -87,6 +95,8 @@ def cells(connection: Connection) -> Mapping[str, Sequence[Cell]]:
 
 def insert(connection: Connection) -> None:
     """Rows in each table: those that its constraints accept."""
+    for statement in connection.scalars(text(_UNDIVIDED)).all():
+        connection.exec_driver_sql(statement)
     tables = cells(connection)
     for number in range(ROWS):
         # A table that refers to another one may come before it.
@@ -124,9 +134,13 @@ def kept(connection: Connection) -> Mapping[str, Sequence[Mapping[str, object]]]
     """The rows of each table, as text."""
     found = {}
     for table in cells(connection):
-        rows = connection.execute(
-            text(f"SELECT to_jsonb(t) FROM ONLY {quoted(table)} t ORDER BY 1".replace(":", "\\:"))
+        # Without those of tables that inherit from it, and with those of partitions.
+        own = f"oid = t.tableoid AND (relispartition OR oid = {literal(quoted(table))}::regclass)"
+        statement = (
+            f"SELECT to_jsonb(t) FROM {quoted(table)} t"
+            f" WHERE EXISTS (SELECT FROM pg_class WHERE {own}) ORDER BY 1"
         )
+        rows = connection.execute(text(statement.replace(":", "\\:")))
         found[table] = [row[0] for row in rows]
     connection.rollback()
     return found

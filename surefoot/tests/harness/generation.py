@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ OPTIONS = {}
 metadata = context.config.attributes.get("metadata") or ()
 Environment(metadata=metadata, **{"manages": MANAGED, **OPTIONS}).run()
 """
-EXPECTED = "expected"
+EMPTY = ("DROP SCHEMA IF EXISTS public CASCADE", "CREATE SCHEMA public")
+# Those that models may need.
+EXTENSIONS = ("citext", "hstore", "pg_trgm")
 Models = MetaData | Sequence[MetaData]
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -127,7 +130,7 @@ class Project:
         await self.run(command.check, metadata=metadata)
 
     async def catalog(self) -> Catalog:
-        return await self.connection.run_sync(snapshot)
+        return await self.connection.run_sync(_snapshot)
 
     async def create(self, metadata: MetaData) -> None:
         """A database at base that has what the models say, as if a revision had made it."""
@@ -143,8 +146,8 @@ class Project:
         async with self.connection.begin():
             await self.connection.run_sync(_begin)
 
-    async def models(self, metadata: MetaData) -> Catalog:
-        """The catalog that the models give in an empty schema."""
+    async def models(self, *metadata: MetaData) -> Catalog:
+        """The catalog that the models give in an empty database."""
         return await self.connection.run_sync(_models, metadata)
 
     async def execute(self, *statements: str) -> None:
@@ -159,14 +162,21 @@ def _begin(connection: Connection) -> None:
     ledger.append(connection, Entry("base", "downgrade", "unknown", "adopted", checksum=""))
 
 
-def _models(connection: Connection, metadata: MetaData) -> Catalog:
-    connection.execute(text(f"CREATE SCHEMA {EXPECTED}"))
-    connection.execute(text(f"SET LOCAL search_path = {EXPECTED}, public"))
-    metadata.create_all(connection, checkfirst=False)
+def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
     try:
-        return snapshot(connection, EXPECTED)
+        for statement in (*EMPTY, *map("CREATE EXTENSION {}".format, EXTENSIONS)):
+            connection.execute(text(statement))
+        for each in metadata:
+            each.create_all(connection)
+        found = _snapshot(connection)
+        objects = {key: each for key, each in found.objects.items() if key.name not in EXTENSIONS}
+        return replace(found, objects=objects)
     finally:
         connection.rollback()
+
+
+def _snapshot(connection: Connection) -> Catalog:
+    return snapshot(connection, privileges=True)
 
 
 @asynccontextmanager
@@ -183,5 +193,5 @@ async def connected(databases: Databases) -> AsyncIterator[AsyncConnection]:
 async def on_empty(folder: Path, connection: AsyncConnection) -> Project:
     """A project without a revision, whose database is emptied."""
     project = Project(folder, connection)
-    await project.execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    await project.execute(*EMPTY)
     return project

@@ -65,10 +65,11 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     if by_row or required:
         default = None if by_row else expected.default
         optional = replace(expected, not_null=False, default=default)
-        yield Change(Stage.TABLES, add_column(optional, models), drop, "begin", key)
+        add = Change(Stage.TABLES, add_column(optional, models), drop, "begin", key)
+        yield _rewriting(add, comparison, key, optional)
     else:
         add = Change(Stage.TABLES, add_column(expected, models), drop, "make", key)
-        yield _rewriting(add, comparison, key)
+        yield _rewriting(add, comparison, key, expected)
     if by_row:
         fill = Change(Stage.TABLES, [set_default(*on, expected.default)], [], "default", key)
         about = (
@@ -80,8 +81,7 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield from forbid_null(key, comparison)
 
 
-def _rewriting(change: Change, comparison: Comparison, key: Key) -> Change:
-    column = comparison.models.one(Column, key)
+def _rewriting(change: Change, comparison: Comparison, key: Key, column: Column) -> Change:
     writes = fills_rows(column) or checked_domain(comparison, key)
     if not (writes and comparison.is_in_use(column.table)):
         return change
