@@ -870,8 +870,8 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
     [
         ("things.rank", "'things.rank' is no rename"),
         ("things.rank:items.priority", "is no rename"),
-        ("things.size:things.bytes", "there is no column things.size"),
-        ("things.rank:things.id", "there is a column things.id already"),
+        ("things.size:things.bytes", 'cannot become things.bytes: column "size" does not exist'),
+        ("things.rank:things.id", 'column "id" of relation "things" already exists'),
     ],
 )
 async def test_a_rename_that_cannot_be_is_refused(
@@ -1240,9 +1240,9 @@ async def test_a_moved_table_changes_otherwise_too(with_far: Project) -> None:
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("far.nothing:nothing", "there is no table far.nothing"),
-        ("far.logs:logs", "there is already a table logs"),
-        ("logs:nowhere.logs", "there is no schema nowhere"),
+        ("far.nothing:nothing", 'relation "far.nothing" does not exist'),
+        ("far.logs:logs", 'relation "logs" already exists in schema "public"'),
+        ("logs:nowhere.logs", 'schema "nowhere" does not exist'),
     ],
 )
 async def test_a_move_that_cannot_be_is_refused(

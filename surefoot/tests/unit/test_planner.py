@@ -12,6 +12,7 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Integer
 
 from surefoot.autogenerate import object_operations
+from surefoot.autogenerate.candidates import candidates
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.constraints import forbid_null
@@ -20,7 +21,7 @@ from surefoot.autogenerate.indexes import index_of_key, using_index
 from surefoot.autogenerate.object_operations import index_call
 from surefoot.autogenerate.objects import ObjectDiff, diff_objects
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
-from surefoot.autogenerate.renames import Rename, candidates, parse_renames
+from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.autogenerate.table_operations import (
     add_column,
@@ -246,8 +247,10 @@ def test_the_index_of_a_key_has_all_of_it() -> None:
 
 
 def test_renames_are_told_by_their_form() -> None:
-    """Tables first, so that a column is named as its table is in the end."""
-    assert parse_renames(["b.x:b.y", "a:b"]) == [
+    """Moves and tables first, so that a column is named as its table is in the end."""
+    assert parse_renames(["b.x:b.y", "a:b", "far.a:a", "c:far.c"], "public") == [
+        Rename("schema", "a", "far", "public"),
+        Rename("schema", "c", "public", "far"),
         Rename("table", "a", "a", "b"),
         Rename("column", "b", "x", "y"),
     ]
@@ -361,7 +364,7 @@ def _calls(database: Catalog, models: Catalog) -> int:
     try:
         diff = diff_objects(comparison)
         plan(changes_between(comparison, diff), comparison, diff)
-        list(candidates(database, models))
+        list(candidates(comparison))
     finally:
         sys.setprofile(None)
     return count

@@ -57,9 +57,7 @@ class Comparison:
     privileges: Mapping[Key, tuple[Names, Names]] = field(default_factory=dict)
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
-    # Whether a table in use is changed in steps that block it for a short time only.
-    online: bool = True
-    # The tables that are changed plainly all the same.
+    # The tables that are changed in one step, however long it blocks them.
     plain: frozenset[str] = frozenset()
 
     @cached_property
@@ -126,12 +124,11 @@ class Comparison:
 
     def is_online(self, table: str | None) -> bool:
         """Whether a table of both sides is changed in steps, as far as its kind allows it."""
-        return self.online and table in self.kept_tables and table not in self.plain
+        return table in self.kept_tables and table not in self.plain
 
-    @property
-    def is_one_revision(self) -> bool:
-        """Whether all that fits one transaction is one revision."""
-        return self.at_once and not self.online
+    def plainly(self) -> Comparison:
+        """The same comparison, for one revision of all that fits one transaction."""
+        return replace(self, at_once=True, plain=self.kept_tables)
 
     def is_inherited(self, key: Key) -> bool:
         """Whether a change of the column comes along with that of a table it is inherited from."""

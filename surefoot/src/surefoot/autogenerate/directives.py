@@ -32,7 +32,7 @@ def edit(
 ) -> None:
     """Let the hooks edit the revision; in one that was compared they see Alembic's operations."""
     script = directives[0]
-    if "comparison" not in cast("ops.UpgradeOps", script.upgrade_ops).info:
+    if cast("ops.UpgradeOps", script.upgrade_ops).info.get("comparison") is None:
         for hook in hooks:
             hook(context, revision, directives)
         return

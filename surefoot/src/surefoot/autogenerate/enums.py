@@ -72,7 +72,7 @@ def _around(
     comparison: Comparison, key: Key
 ) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
     """The operations around the removal of a value: they drop and restore blocking objects."""
-    as_it_was = replace(comparison, models=comparison.database, online=False)
+    as_it_was = replace(comparison, models=comparison.database).plainly()
     diff = ObjectDiff(replaced={key})
     spread(as_it_was, diff)
     changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]

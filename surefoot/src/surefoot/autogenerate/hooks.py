@@ -6,24 +6,22 @@ end     makes changes of the differences, and plans revisions of them
 last    numbers and completes the revisions
 """
 
-import itertools
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, ops
 from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import NestedTransaction
 
 from surefoot.autogenerate import drops
 from surefoot.autogenerate.by_hand import leave_out
+from surefoot.autogenerate.candidates import Candidate, candidates, candidates_of
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
@@ -33,18 +31,10 @@ from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
-from surefoot.autogenerate.reading import compare, comparison_of
-from surefoot.autogenerate.renames import (
-    Rename,
-    candidates,
-    candidates_of,
-    named_otherwise,
-    renamed,
-    uninherited,
-)
+from surefoot.autogenerate.reading import compare
+from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
 from surefoot.autogenerate.rendering import Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
-from surefoot.autogenerate.schema_moves import Move, carry_out_declared, possible_moves
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
@@ -64,8 +54,6 @@ _EXTRA = ("rename", "style", "ask")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 # SQLAlchemy's reflection warns of what the catalogs compare: checks NOT VALID, unknown types.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
-_Declared = tuple[NestedTransaction | None, list[Rename], list[Move]]
-_declared: WeakKeyDictionary[AutogenContext, _Declared] = WeakKeyDictionary()
 
 
 def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
@@ -75,23 +63,26 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     checks = is_check(context.opts)
     filters = context.opts.get(EXCLUDE, ()), context.opts.get(MANAGES, ())
     asked = () if checks else given(context.migration_context, "rename")
-    if asked:
-        _rename(context, asked)
+    connection, run = context.connection, operations.info
+    assert connection is not None
+    # `end` rolls it back.
+    run["savepoint"] = connection.begin_nested() if asked else None
+    run["renames"] = carry_out(connection, asked)
     # Without both catalogs a declared rename would not be written.
-    compare(context, *filters, strict=checks or bool(asked))
+    run["comparison"] = compare(context, *filters, strict=checks or bool(asked))
     return PriorityDispatchResult.CONTINUE
 
 
 def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatchResult:
     """Replace Alembic's operations by changes, after everything was compared."""
-    comparison = comparison_of(context)
-    savepoint, renames, moves = _declared.pop(context, (None, [], []))
+    run = operations.info
+    comparison: Comparison | None = run["comparison"]
     forms: Mapping[str, Form] = {}
     if comparison is not None:
-        other_names = {each.key.name for each in renames if each.kind == "table"}
-        other_names |= {each.table for each in moves}
+        renames: list[Rename] = run["renames"]
+        other_names = {each.key.name for each in renames if each.key.kind == "table"}
         declared = other_names | {each.key.name.partition(".")[0] for each in renames}
-        more = named_otherwise(comparison.database, comparison.models)
+        more = named_otherwise(comparison)
         comparison = replace(comparison, database=renamed(comparison.database, more))
         if comparison.left:
             sys.stderr.write(
@@ -100,7 +91,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             )
         if is_check(context.opts):
             # A difference is one operation, however many steps would remove it.
-            comparison = replace(comparison, at_once=True, online=False)
+            comparison = comparison.plainly()
         else:
             comparison, forms = _styled(comparison, context.migration_context, other_names)
         # Of other schemas, which the catalogs do not cover, and of other libraries.
@@ -111,18 +102,16 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             *enum_changes_of_others(context),
             *changes_between(comparison, diff),
         ]
-        columns = any(rename.kind == "column" for rename in renames)
-        covered = not (others or columns or moves or comparison.is_one_revision)
+        of_tables = all(each.kind == "table" for each in renames)
+        covered = of_tables and not (others or comparison.at_once)
         first = [*renames, *uninherited(more, comparison.database)]
         called = (each for one in first for each in one.changes(declared, covered=covered))
-        moved = (each.change() for each in moves)
-        changes = sorted([*moved, *called, *others], key=lambda change: change.stage)
-        tables = comparison.gone_tables, comparison.new_tables
-        doubtful = candidates(comparison.database, comparison.models), possible_moves(*tables, far)
-        operations.info.update(comparison=comparison, diff=diff, forms=forms, doubtful=doubtful)
+        changes = sorted([*called, *others], key=lambda change: change.stage)
+        doubtful = [*candidates(comparison, far)]
+        run.update(comparison=comparison, diff=diff, forms=forms, doubtful=doubtful)
         operations.ops[:] = changes
-    if savepoint is not None:
-        savepoint.rollback()
+    if run["savepoint"] is not None:
+        run["savepoint"].rollback()
     return PriorityDispatchResult.CONTINUE
 
 
@@ -133,9 +122,9 @@ def _styled(
     if STYLE not in context.opts:
         return comparison, {}
     style = Style(*context.opts[STYLE])
-    if style.is_plain(context):
-        comparison = replace(comparison, at_once=True, online=False)
     forms = style.forms(context, comparison, renamed)
+    if style.is_plain(context):
+        return comparison.plainly(), forms
     plain = frozenset(table for table, form in forms.items() if form.is_plain)
     return replace(comparison, plain=plain), forms
 
@@ -144,7 +133,7 @@ def compare_tables(
     context: AutogenContext, operations: ops.UpgradeOps, schemas: set[str | None]
 ) -> PriorityDispatchResult:
     """Leave the other schemas to Alembic where the catalogs of this one are compared."""
-    if comparison_of(context) is not None:
+    if operations.info["comparison"] is not None:
         schemas.discard(None)
     return PriorityDispatchResult.CONTINUE if schemas else PriorityDispatchResult.STOP
 
@@ -161,13 +150,6 @@ def _undo(operation: MigrateOperation) -> list[MigrateOperation]:
         return [operation.reverse()]
     except NotImplementedError:  # some of other libraries have no way back
         return []
-
-
-def _rename(context: AutogenContext, declared: Sequence[str]) -> None:
-    """Move and rename in the database, in a savepoint that `end` rolls back."""
-    connection = context.connection
-    assert connection is not None
-    _declared[context] = (connection.begin_nested(), *carry_out_declared(connection, declared))
 
 
 def process_revision_directives(
@@ -218,7 +200,7 @@ def process_revision_directives(
         _ask(each.question() for each in candidates_of(operations, context))
         return
     directives.clear()
-    doubtful = [*itertools.chain(*operations.info["doubtful"])]
+    doubtful: list[Candidate] = operations.info["doubtful"]
     made_of = [*_planned(script, operations, _ids(context))]
     forms = said((each.changes for _, each in made_of), operations.info["forms"], comparison)
     lost = set[str]()

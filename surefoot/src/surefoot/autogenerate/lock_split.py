@@ -93,7 +93,7 @@ def _is_filled(key: Key | None) -> bool:
 
 def _locked(action: str, key: Key, comparison: Comparison) -> Iterator[str]:
     """The relations that an action locks against readers or writers; the small ones are one."""
-    if not comparison.is_one_revision:
+    if not comparison.at_once:
         for name in _relations(action, key, comparison):
             yield _SMALL if name in comparison.plain else name
 

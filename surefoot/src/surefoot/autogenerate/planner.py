@@ -89,7 +89,7 @@ def plan(
         for _, group in itertools.groupby(parts, lambda part: (part.turn, part.group))
         for revision in split_by_locks(group, comparison)
     ]
-    if comparison.is_one_revision:
+    if comparison.at_once:
         grouped = _joined(grouped)
     named = _named(grouped)
     return [

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
-from weakref import WeakKeyDictionary
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
@@ -32,13 +31,12 @@ SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext
 FROM pg_cast
 """)
 _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
-_made: WeakKeyDictionary[AutogenContext, Comparison] = WeakKeyDictionary()
 
 
 def compare(
     context: AutogenContext, exclude: Collection[str], manages: Collection[str], *, strict: bool
-) -> None:
-    """Read both sides, and keep them for the comparators of this run.
+) -> Comparison | None:
+    """Read both sides of a comparison; None where they cannot be compared.
 
     Objects that no model claims are left alone, but for the kinds that `manages` names.
 
@@ -74,7 +72,7 @@ def compare(
             "columns, and the definitions of indexes.",
             error.message,
         )
-        return
+        return None
     extensions = sorted(
         key.name
         for key in models.objects.keys() - database.objects.keys()
@@ -90,7 +88,7 @@ def compare(
         }
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
-    _made[context] = Comparison(
+    return Comparison(
         database.declarable(),
         replace(models.declarable(), spelled=spelled),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
@@ -129,8 +127,3 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
         free = has_temporary_name(key.name) and Key("enum", new) not in models.objects
         if free and is_replaced(database, models, key):
             yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(new)}"
-
-
-def comparison_of(context: AutogenContext) -> Comparison | None:
-    """The comparison of this run; None where the catalogs could not be compared."""
-    return _made.get(context)

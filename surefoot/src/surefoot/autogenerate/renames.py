@@ -1,41 +1,51 @@
-"""Renames: declared ones, and differences that may be one.
+"""Renames, and moves to another schema: declared ones, and those of constraints and indexes.
 
     alembic -x rename=jobs.rank:jobs.priority -x rename=files:documents revision --autogenerate …
+    alembic -x rename=logs:archive.logs revision --autogenerate …
 
-Declare renames with `-x rename=…`; they are never guessed. A declared rename is carried out in a
-savepoint before the comparison, so that everything else is compared with the renamed database, and
-rolled back afterwards. An undeclared rename is written as a drop and an add, with a question.
+Those of tables and columns are declared and never guessed. They are carried out in a savepoint
+before the comparison, so that everything else is compared with the renamed database, and rolled
+back afterwards. An undeclared one is a drop and an add, with a question (`candidates`).
 """
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from alembic.migration import MigrationContext
-from alembic.operations import MigrateOperation, ops
+from alembic.operations import MigrateOperation
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from surefoot.autogenerate.allowances import COVERED
 from surefoot.autogenerate.change import Change, Stage, Turn
+from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import Call, rename_column, sql
-from surefoot.catalog import Catalog, Key, snapshot
-from surefoot.catalog.kinds import Column, Constraint, Index, Table
+from surefoot.catalog import Catalog, Key
+from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
 from surefoot.quoting import quoted
 
 _FORM = (
     "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
-    "-x rename=table:schema.table"
+    "-x rename=table:schema.table; a new schema is created by a revision before"
+)
+# The classes of SQLSTATEs for what does not exist or exists already.
+_REFUSED = ("42P", "427", "428", "3F")
+_READY = (
+    "Before this runs: have the next release ready, and replace the running one at the same moment."
 )
 _RENAMED = (
     "A release knows either {old} or {new}: one that uses the old name fails afterwards, and one "
-    "that uses the new name fails before. Before this runs: have the next release ready, and "
-    "replace the running one at the same moment. If that is not possible: add {new}, write both, "
-    "backfill the rows in batches, and drop {old} in a contract revision."
+    f"that uses the new name fails before. {_READY} If that is not possible: add {{new}}, write "
+    "both, backfill the rows in batches, and drop {old} in a contract revision."
 )
-
-# Objects with a name of their own in the schema.
-_WHOLE = ("table", "index")
+_MOVED = (
+    f"A release that names a schema knows either {{old}} or {{new}}. {_READY} Types and functions "
+    "stay in their schema; indexes, constraints and owned sequences move along."
+)
+# The order in which they are declared: by the new schema, then by the new name of the table.
+_DECLARED = ("schema", "table", "column")
 # Objects that are often named after a table or a column.
 _Following = Constraint | Index
 _FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index)
@@ -43,7 +53,7 @@ _FOLLOWING: tuple[type[_Following], ...] = (Constraint, Index)
 
 @dataclass(frozen=True)
 class Rename:
-    """A rename of a table, a column, or an object that is named after one."""
+    """A rename of a table, its schema, a column, or an object that is named after one."""
 
     kind: str
     table: str
@@ -51,18 +61,28 @@ class Rename:
     new: str
 
     @property
-    def key(self) -> Key:
-        return Key(self.kind, self.new if self.kind in _WHOLE else f"{self.table}.{self.new}")
+    def name(self) -> str:
+        """The new name; of a move with the schema."""
+        if self.kind == "schema":
+            return f"{self.new}.{self.table}"
+        return self.new if self.kind in ("table", "index") else f"{self.table}.{self.new}"
 
     @property
-    def former(self) -> Key:
-        return replace(self, new=self.old).key
+    def key(self) -> Key:
+        return Key("table", self.table) if self.kind == "schema" else Key(self.kind, self.name)
+
+    @property
+    def back(self) -> "Rename":
+        """The rename that takes this one back."""
+        return replace(self, old=self.new, new=self.old)
 
     def statement(self) -> str:
-        old, new = quoted(self.old), quoted(self.new)
-        if self.kind in _WHOLE:
+        table, old, new = quoted(self.table), quoted(self.old), quoted(self.new)
+        if self.kind == "schema":
+            return f"ALTER TABLE {old}.{table} SET SCHEMA {new}"
+        if self.kind in ("table", "index"):
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
-        return f"ALTER TABLE {quoted(self.table)} RENAME {self.kind.upper()} {old} TO {new}"
+        return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
 
     def changes(self, declared: Collection[str], *, covered: bool) -> Iterator[Change]:
         """The rename as changes; `declared` are the tables with a declared rename.
@@ -70,10 +90,14 @@ class Rename:
         A renamed table keeps a view under its old name where `covered`. There is no view where the
         table changes otherwise too: it would block the other changes.
         """
-        back = replace(self, old=self.new, new=self.old)
-        change = Change(Stage.DROP, [self._operation()], [back._operation()], "rename", self.key)
-        old, new = self.former.name, self.key.name
-        if self.kind not in ("table", "column"):
+        do, undo = [self._operation()], [self.back._operation()]
+        change = Change(Stage.DROP, do, undo, "rename", self.key)
+        old, new = self.back.name, self.name
+        if self.kind == "schema":
+            yield change.at(
+                Turn.RENAME, "", f"Move {old} to {new}", _MOVED.format(old=old, new=new)
+            )
+        elif self.kind not in _DECLARED:
             if self.table in declared:
                 yield change.at(Turn.RENAME)
             else:
@@ -93,41 +117,53 @@ class Rename:
         return sql(self.statement())
 
 
-def parse_renames(arguments: Iterable[str]) -> list[Rename]:
-    """The renames that `-x rename=…` declares. On failure: UsageError with the form."""
-    renames = []
-    for argument in arguments:
-        old, _, new = argument.partition(":")
-        (table, _, column), (other, _, new_column) = old.partition("."), new.partition(".")
-        if column and new_column and table == other:
-            renames.append(Rename("column", table, column, new_column))
-        elif table and other and not column and not new_column:
-            renames.append(Rename("table", table, table, other))
-        else:
-            raise UsageError(f"{argument!r} is no rename", help=_FORM)
-    # Tables go first: a column is declared with the new name of its table.
-    return sorted(renames, key=lambda each: each.kind != "table")
+def parse_renames(arguments: Iterable[str], schema: str) -> list[Rename]:
+    """The renames that `-x rename=…` declares; `schema` is the default one.
+
+    On failure: UsageError with the form.
+    """
+    renames = (_parsed(each, schema) for each in arguments)
+    return sorted(renames, key=lambda each: _DECLARED.index(each.kind))
 
 
-def carry_out(connection: Connection, renames: Iterable[Rename], schema: str) -> None:
-    """Rename, in the savepoint of the caller. On failure: UsageError for a missing object."""
-    for rename in renames:
-        there = snapshot(connection, schema).objects
-        if rename.former not in there:
-            raise UsageError(f"there is no {rename.kind} {rename.former.name}", help=_FORM)
-        if rename.key in there:
-            raise UsageError(f"there is a {rename.kind} {rename.key.name} already", help=_FORM)
+def _parsed(argument: str, default: str) -> Rename:
+    (old, table), (new, other) = (
+        each.rpartition(".")[::2] for each in argument.partition(":")[::2]
+    )
+    if table == other and table and old != new:
+        return Rename("schema", table, old or default, new or default)
+    if table and other and old == new:
+        return Rename("column", old, table, other) if old else Rename("table", table, table, other)
+    raise UsageError(f"{argument!r} is no rename", help=_FORM)
+
+
+def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
+    """Rename what is declared, in the savepoint of the caller. On failure: UsageError."""
+    renames = parse_renames(arguments, connection.dialect.default_schema_name or "public")
+    for each in renames:
+        _carry_out(connection, each)
+    return renames
+
+
+def _carry_out(connection: Connection, rename: Rename) -> None:
+    try:
         connection.execute(text(rename.statement().replace(":", r"\:")))
+    except DBAPIError as error:
+        if not (sqlstate(error) or "").startswith(_REFUSED):
+            raise
+        said = f"{rename.back.name} cannot become {rename.name}: {describe(error)}"
+        raise UsageError(said, help=_FORM) from None
 
 
-def named_otherwise(database: Catalog, models: Catalog) -> list[Rename]:
+def named_otherwise(comparison: Comparison) -> list[Rename]:
     """Constraints and indexes that differ by their names only; comments may differ, too.
 
     Of two that are equal nobody knows which one has the new name: they are no renames.
     """
+    database, models = comparison.database, comparison.models
     taken = {item.name for item in database.objects.values() if not isinstance(item, Column)}
     found = []
-    for kind, table in itertools.product(_FOLLOWING, sorted(_names(database) & _names(models))):
+    for kind, table in itertools.product(_FOLLOWING, sorted(comparison.kept_tables)):
         sides = database.of_table(kind, table), models.of_table(kind, table)
         alike: dict[_Following, tuple[list[str], list[str]]] = {}
         for number, (side, other) in enumerate((sides, sides[::-1])):
@@ -148,12 +184,12 @@ def uninherited(renames: Collection[Rename], database: Catalog) -> Iterator[Rena
             yield each
 
 
-def renamed(catalog: Catalog, renames: Iterable[Rename]) -> Catalog:
+def renamed(catalog: Catalog, renames: Collection[Rename]) -> Catalog:
     """The catalog after renames of constraints and indexes."""
-    keys = {each.former: each.key for each in renames}
+    keys = {each.back.key: each.key for each in renames}
     objects = dict(catalog.objects)
     for each in renames:
-        item = objects.pop(each.former)
+        item = objects.pop(each.back.key)
         assert isinstance(item, _FOLLOWING)
         objects[each.key] = _called(item, each.new)
     uses = {
@@ -187,62 +223,3 @@ def _covered(change: Change, old: str, new: str) -> Iterator[Change]:
     about = f"Before this runs: deploy a release that uses {new} only."
     away = Change(Stage.DROP, [drop], [make], "drop", key)
     yield away.at(Turn.CONTRACT, "", f"Drop the view {old}", about)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A drop and an add that may be a rename."""
-
-    old: str
-    new: str
-
-    def question(self) -> str:
-        return (
-            f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
-            "revisions and run\n"
-            f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
-            f'-m "Rename {self.old} to {self.new}"'
-        )
-
-    def doubt(self) -> str:
-        """The warning in the revision that drops it."""
-        return (
-            f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
-            f"with -x rename={self.old}:{self.new} instead."
-        )
-
-
-def candidates(database: Catalog, models: Catalog) -> Iterator[Candidate]:
-    """The drops and adds that may be renames."""
-    for table in sorted(_names(database) & _names(models)):
-        before, after = database.of_table(Column, table), models.of_table(Column, table)
-        gone = [each for each in before.values() if each.name not in after]
-        come = [each for each in after.values() if each.name not in before]
-        for old, new in itertools.product(gone, come):
-            if old.type == new.type:
-                yield Candidate(f"{table}.{old.name}", f"{table}.{new.name}")
-    tables = sorted(_names(database) - _names(models)), sorted(_names(models) - _names(database))
-    for old_table, new_table in itertools.product(*tables):
-        if _columns(database, old_table) == _columns(models, new_table):
-            yield Candidate(old_table, new_table)
-
-
-def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
-    """The same for columns that Alembic found, where the catalogs were not compared."""
-    for table in operations.ops:
-        if not isinstance(table, ops.ModifyTableOps):
-            continue
-        gone = [each.to_column(context) for each in table.ops if isinstance(each, ops.DropColumnOp)]
-        come = [each.column for each in table.ops if isinstance(each, ops.AddColumnOp)]
-        for old, new in itertools.product(gone, come):
-            if old.type.compile(context.dialect) == new.type.compile(context.dialect):
-                name = table.table_name
-                yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
-
-
-def _names(catalog: Catalog) -> set[str]:
-    return {key.name for key, _ in catalog.each(Table)}
-
-
-def _columns(catalog: Catalog, table: str) -> set[tuple[str, str]]:
-    return {(name, column.type) for name, column in catalog.of_table(Column, table).items()}

@@ -1,0 +1,80 @@
+"""Candidates are drops and adds that may be a rename or a move: they are asked about."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, ops
+
+from surefoot.autogenerate.comparison import Comparison
+from surefoot.catalog import Catalog
+from surefoot.catalog.kinds import Column
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A drop and an add that may be a rename."""
+
+    old: str
+    new: str
+
+    def question(self) -> str:
+        return (
+            f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
+            "revisions and run\n"
+            f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
+            f'-m "Rename {self.old} to {self.new}"'
+        )
+
+    def doubt(self) -> str:
+        """The warning in the revision that drops it."""
+        return (
+            f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
+            f"with -x rename={self.old}:{self.new} instead."
+        )
+
+
+def candidates(
+    comparison: Comparison, others: Sequence[MigrateOperation] = ()
+) -> Iterator[Candidate]:
+    """The columns of one type, the tables of equal columns, the tables of one name in two schemas.
+
+    `others` are the operations on schemas other than the default one.
+    """
+    database, models = comparison.database, comparison.models
+    for table in sorted(comparison.kept_tables):
+        before, after = database.of_table(Column, table), models.of_table(Column, table)
+        gone = [each for each in before.values() if each.name not in after]
+        come = [each for each in after.values() if each.name not in before]
+        for old, new in itertools.product(gone, come):
+            if old.type == new.type:
+                yield Candidate(f"{table}.{old.name}", f"{table}.{new.name}")
+    tables = sorted(comparison.gone_tables), sorted(comparison.new_tables)
+    for old_table, new_table in itertools.product(*tables):
+        if _columns(database, old_table) == _columns(models, new_table):
+            yield Candidate(old_table, new_table)
+    dropped = {("", each) for each in tables[0]}
+    added = {("", each) for each in tables[1]}
+    dropped |= {(e.schema or "", e.table_name) for e in others if isinstance(e, ops.DropTableOp)}
+    added |= {(e.schema or "", e.table_name) for e in others if isinstance(e, ops.CreateTableOp)}
+    for here, there in itertools.product(sorted(dropped), sorted(added)):
+        if here[1] == there[1]:
+            yield Candidate(*(".".join(filter(None, each)) for each in (here, there)))
+
+
+def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:
+    """The same for columns that Alembic found, where the catalogs were not compared."""
+    for table in operations.ops:
+        if not isinstance(table, ops.ModifyTableOps):
+            continue
+        gone = [each.to_column(context) for each in table.ops if isinstance(each, ops.DropColumnOp)]
+        come = [each.column for each in table.ops if isinstance(each, ops.AddColumnOp)]
+        for old, new in itertools.product(gone, come):
+            if old.type.compile(context.dialect) == new.type.compile(context.dialect):
+                name = table.table_name
+                yield Candidate(f"{name}.{old.name}", f"{name}.{new.name}")
+
+
+def _columns(catalog: Catalog, table: str) -> set[tuple[str, str]]:
+    return {(name, column.type) for name, column in catalog.of_table(Column, table).items()}
