@@ -22,7 +22,7 @@ from surefoot.project import Project
 from surefoot.run.events import Listen
 from surefoot.scratch import scratch
 from surefoot.target import Target
-from surefoot.trace.fingerprints import catalog_of, fingerprinted
+from surefoot.trace.fingerprints import fingerprinted
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,5 @@ async def climbed(
         chain = await fingerprinted(target, chain, listen=listen)
         if not metadata:
             return chain, None
-        head = await catalog_of(target)
         async with empty.connect() as connection:
-            return chain, await connection.run_sync(of_metadata, metadata, project, head)
+            return chain, await connection.run_sync(of_metadata, metadata, project)

@@ -53,9 +53,12 @@ def compare(
             f"the models name the default schema {schema} for {', '.join(named)}",
             help="leave the schema out: the tables are compared in another one",
         )
-    tables = [table for table in modelled if table.schema is None]
     excluded = {*exclude, context.migration_context.version_table}
-    declared = {table.name: table for table in tables if table.name not in excluded}
+    declared = {
+        table.name: table
+        for table in modelled
+        if table.schema is None and table.name not in excluded
+    }
     filters = Filters(context, context.opts.get(PROJECT, {}), declared)
     excluded.update(filters.tables(frozenset(excluded)))
     database = snapshot(connection, schema, exclude=excluded, privileges=True)

@@ -6,10 +6,9 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 
-from surefoot.autogenerate.filters import Filters
+from surefoot.autogenerate.plugin import PROJECT
+from surefoot.autogenerate.reading import compare
 from surefoot.catalog import Catalog, snapshot
-from surefoot.catalog.claims import with_unclaimed
-from surefoot.catalog.models import models_catalog
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -65,7 +64,7 @@ async def drift(
     ):
         expected = await connection.run_sync(_catalog, privileges, project)
         if metadata and frozenset(at) == heads(chain):
-            of_models = await connection.run_sync(of_metadata, metadata, project, expected)
+            of_models = await connection.run_sync(of_metadata, metadata, project)
     return Drift(
         name,
         ", ".join(at) or "base",
@@ -113,23 +112,12 @@ def _catalog(connection: Connection, privileges: bool, project: Project) -> Cata
 
 
 def of_metadata(
-    connection: Connection, metadata: Sequence[MetaData], project: Project, head: Catalog
+    connection: Connection, metadata: Sequence[MetaData], project: Project
 ) -> tuple[Deviation, ...]:
-    """The deviations of the models from the catalog of a scratch database at head.
-
-    The project's filters for autogenerate decide here, too.
-    """
-    schema = [*project.schemas, "public"][0]
-    tables = [table for each in metadata for table in each.tables.values() if table.schema is None]
-    context = AutogenContext(MigrationContext.configure(connection), autogenerate=False)
-    filters = Filters(context, project.filters, {table.name: table for table in tables})
-    known = {*project.exclude, *project.version_table.relations}
-    gone = {*project.exclude, *filters.tables(known)} if project.filters else project.exclude
-    if gone:
-        names = project.version_table
-        head = snapshot(connection, project.schemas, exclude=gone, version_table=names)
-    found, _ = models_catalog(connection, metadata, schema, exclude=gone, database=head)
-    if project.filters:
-        found = filters.applied(found, head)
-    given = with_unclaimed(found, head, project.manages)[0].declarable()
-    return deviations(given, head.declarable())
+    """The deviations of the models from a scratch database at head; autogenerate compares them."""
+    context = MigrationContext.configure(connection, opts={PROJECT: project.filters})
+    models = AutogenContext(context, list(metadata), autogenerate=False)
+    exclude = (*project.exclude, *project.version_table.relations)
+    comparison = compare(models, exclude, project.manages, strict=True)
+    assert comparison is not None  # where it is strict
+    return deviations(comparison.models, comparison.database)
