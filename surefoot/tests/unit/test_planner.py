@@ -25,9 +25,9 @@ from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.autogenerate.table_operations import (
     add_column,
+    alter_column,
     create_table,
     drop_column,
-    retype,
 )
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, Table, View
@@ -322,7 +322,7 @@ WIDE = replace(COLUMN, type="bigint", default="1")
         (create_table(Catalog(IN_USE, column_order={"t": ("c",)}), "t", ()), "add table t"),
         (add_column(COLUMN, Catalog(IN_USE)), "add column t.c"),
         ([drop_column(COLUMN)], "remove column t.c"),
-        (retype(WIDE, Catalog(IN_USE), None, default=True), "modify type and default of t.c"),
+        (alter_column(COLUMN, WIDE, Catalog(IN_USE)), "modify type and default of t.c"),
         ([index_call(INDEX)], "add index t.ix"),
         ([object_operations.drop(of(CHECK), CHECK)], "remove constraint t.ck"),
         (object_operations.create(of(FOREIGN), FOREIGN), "add foreign key t.fk"),

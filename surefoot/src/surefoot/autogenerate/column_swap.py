@@ -14,8 +14,8 @@ from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.indexes import build, index_of_key, renamed_index, using_index
 from surefoot.autogenerate.object_operations import create, drop, step
-from surefoot.autogenerate.rendering import Call, drop_index, rename_column, set_default, sql
-from surefoot.autogenerate.table_operations import add_column, drop_column
+from surefoot.autogenerate.rendering import Call, drop_index, rename_column, sql
+from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.autogenerate.type_change import columns_of, users_of
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
@@ -157,5 +157,8 @@ def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> _Pair:
 def _default(key: Key, comparison: Comparison) -> Iterator[_Pair]:
     column = comparison.models.one(Column, key)
     if column.default is not None:
-        on = column.table, column.name
-        yield _pair(set_default(*on, column.default), set_default(*on, None))
+        without = replace(column, default=None)
+        yield (
+            alter_column(without, column, comparison.models),
+            alter_column(column, without, comparison.models),
+        )

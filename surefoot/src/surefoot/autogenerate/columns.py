@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alembic.operations import MigrateOperation
-
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.column_swap import swap
@@ -18,8 +16,7 @@ from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.rendering import set_default, set_nullable
-from surefoot.autogenerate.table_operations import add_column, drop_column, retype, set_comment
+from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
@@ -40,7 +37,7 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
         if key in diff.recreated_columns or key not in models.objects:
             continue
         if comparison.is_inherited(key):
-            yield from _commented(comparison, key)
+            yield from _remarked(comparison, key)
         elif key not in database.objects:
             yield from _added(comparison, key)
         else:
@@ -59,7 +56,7 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
     for existing rows is a change of its own.
     """
     models, expected = comparison.models, comparison.models.one(Column, key)
-    on, drop = (expected.table, expected.name), [drop_column(expected)]
+    drop = [drop_column(expected)]
     by_row = is_volatile(comparison, expected) and comparison.is_online(expected.table)
     required = expected.not_null and (by_row or not expected.has_own_value)
     if by_row or required:
@@ -71,7 +68,9 @@ def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
         add = Change(Stage.TABLES, add_column(expected, models), drop, "make", key)
         yield _rewriting(add, comparison, key, expected)
     if by_row:
-        fill = Change(Stage.TABLES, [set_default(*on, expected.default)], [], "default", key)
+        wanted = replace(optional, default=expected.default)
+        fill = _change(comparison, "default", optional, wanted)
+        fill.undo = []
         about = (
             f"Existing rows have no value in {key.name}: backfill them, in batches and outside of "
             "a revision, where they need one."
@@ -94,15 +93,14 @@ def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
     A generated column goes before the columns change that it is made of.
     """
     found = comparison.database.one(Column, key)
-    on, back = (found.table, found.name), found
+    back = found
     # A row without a value is refused.
     if found.not_null and not found.has_own_value and not comparison.at_once:
-        do, undo = [set_nullable(*on, True)], [set_nullable(*on, False)]
-        free = Change(Stage.TABLES, do, undo, "nullable", key)
+        back = replace(found, not_null=False)
+        free = _change(comparison, "nullable", found, back)
         about = f"From here on a release that does not know {key.name} can write rows."
         # Later than the columns in its place, which a release has to know before.
         yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
-        back = replace(found, not_null=False)
     about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     again = add_column(back, comparison.database)
     turn, stage = Turn.COLUMNS, Stage.TABLES
@@ -123,79 +121,80 @@ def _is_blocked(comparison: Comparison, diff: ObjectDiff, key: Key) -> bool:
     )
 
 
+def _remarked(comparison: Comparison, key: Key) -> Iterator[Change]:
+    """Another comment of an inherited column; one that is new has none yet."""
+    found = comparison.followed.find(Column, key)
+    after = comparison.models.one(Column, key)
+    before = replace(after, comment=found.comment if found else None)
+    if before != after:
+        change = _change(comparison, "comment", before, after)
+        if found is None:
+            change.stage, change.undo = Stage.STATE, []
+        yield change
+
+
 def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
-    """The changes of a column that differs; NOT NULL comes last."""
-    different = changed(comparison, key)
-    if not different:
-        return
-    if "type" in different and is_swappable(comparison, key):
+    """The changes of a column that differs, from one state to the next; NOT NULL comes last."""
+    if "type" in changed(comparison, key) and is_swappable(comparison, key):
         yield from swap(key, comparison)
         return
-    found, expected = comparison.pair(key)
-    on = found.table, found.name
-
-    def alter(action: str, do: MigrateOperation, undo: MigrateOperation) -> Change:
-        return Change(Stage.TABLES, [do], [undo], action, key)
-
-    if different & {"type", "collation"}:
-        yield from _retype(comparison, key)
-    elif "default" in different and not comparison.is_renumbered(key):
-        if comparison.database.uses.get(key, frozenset()) & diff.replaced:
-            # The default is dropped while the values change: it may not exist in the other enum.
-            yield from _without_default(key, found, expected, [], Stage.AWAY)
-        else:
-            do, undo = (set_default(*on, each.default) for each in (expected, found))
-            yield alter("default", do, undo)
-    yield from _commented(comparison, key)
-    if "not null" in different and expected.not_null:
+    state, expected = comparison.pair(key)
+    for stage, action, after in _states(comparison, diff, key):
+        if after != state:
+            change = _change(comparison, action, state, after, stage)
+            yield _retyped(change, comparison, key) if action == "retype" else change
+            state = after
+    if expected.not_null and not state.not_null:
         yield from forbid_null(key, comparison)
-    elif "not null" in different:
-        yield alter("nullable", set_nullable(*on, True), set_nullable(*on, False))
 
 
-def _commented(comparison: Comparison, key: Key) -> Iterator[Change]:
-    """Another comment; an inherited column that is new has none yet."""
-    found = comparison.followed.find(Column, key)
-    expected = comparison.models.one(Column, key)
-    if expected.comment != (found and found.comment):
-        stage, undo = (Stage.TABLES, [set_comment(found)]) if found else (Stage.STATE, [])
-        yield Change(stage, [set_comment(expected)], [*undo], "comment", key)
+def _states(
+    comparison: Comparison, diff: ObjectDiff, key: Key
+) -> Iterator[tuple[Stage, str, Column]]:
+    """The states of a column on its way, each with the action that leads to it.
 
-
-def _without_default(
-    key: Key, found: Column, expected: Column, changes: list[Change], away: Stage = Stage.TABLES
-) -> list[Change]:
-    """The changes with the old default dropped before and the new one set after them."""
-    on = found.table, found.name
-
-    def default(stage: Stage, before: str | None, after: str | None) -> list[Change]:
-        do, undo = ([set_default(*on, each)] for each in (after, before))
-        return [] if before == after else [Change(stage, do, undo, "default", key)]
-
-    ahead = default(away, found.default, None)
-    return [*ahead, *changes, *default(Stage.TABLES, None, expected.default)]
-
-
-def _retype(comparison: Comparison, key: Key) -> list[Change]:
-    """A type change. A default blocks it where PostgreSQL has no cast for the default.
-
-    Where it has one, the default is set again too: it would keep the text of its old type.
+    The default goes first where PostgreSQL has no cast for it, or where the values of its enum
+    change: it may not exist in the other type. Where it has a cast, the default is set again with
+    the type: it would keep the text of its old type.
     """
     found, expected = comparison.pair(key)
-    up, down = (
-        comparison.using(quoted(found.name), old.type, new.type)
-        for old, new in ((found, expected), (expected, found))
-    )
-    in_one = up is None and down is None
-    default = in_one and (found.default, expected.default) != (None, None)
-    do = retype(expected, comparison.models, up, default=default)
-    undo = retype(found, comparison.database, down, default=default)
-    rewritten = comparison.is_online(found.table) and not needs_no_rewrite(
-        found.type, expected.type
-    )
-    about = f"{REWRITE}{_key_by_hand(comparison, key)}" if rewritten else ""
-    change = Change(Stage.TABLES, do, undo, "retype", key).at(Turn.MAIN, about=about)
-    return [change] if in_one else _without_default(key, found, expected, [change])
+    state = replace(found, type=expected.type, collation=expected.collation)
+    default = found.default if comparison.is_renumbered(key) else expected.default
+    if state != found:
+        in_one = not any(_using(comparison, *each) for each in ((found, state), (state, found)))
+        if not in_one:
+            yield Stage.TABLES, "default", replace(found, default=None)
+        state = replace(state, default=default if in_one else None)
+        yield Stage.TABLES, "retype", state
+    elif default != found.default and comparison.database.uses.get(key, set()) & diff.replaced:
+        yield Stage.AWAY, "default", replace(found, default=None)
+    state = replace(state, default=default)
+    yield Stage.TABLES, "default", state
+    state = replace(state, comment=expected.comment)
+    yield Stage.TABLES, "comment", state
+    not_null = found.not_null and expected.not_null
+    yield Stage.TABLES, "nullable", replace(state, not_null=not_null)
+
+
+def _change(
+    comparison: Comparison, action: str, before: Column, after: Column, stage: Stage = Stage.TABLES
+) -> Change:
+    """The change of a column from one state to the next."""
+    up, down = (_using(comparison, *each) for each in ((before, after), (after, before)))
+    do = alter_column(before, after, comparison.models, up)
+    undo = alter_column(after, before, comparison.database, down)
+    return Change(stage, do, undo, action, Key("column", f"{after.table}.{after.name}"))
+
+
+def _using(comparison: Comparison, before: Column, after: Column) -> str | None:
+    return comparison.using(quoted(after.name), before.type, after.type)
+
+
+def _retyped(change: Change, comparison: Comparison, key: Key) -> Change:
+    """The change of a type; its text warns of a rewrite."""
+    found, expected = comparison.pair(key)
+    kept = not comparison.is_online(found.table) or needs_no_rewrite(found.type, expected.type)
+    return change.at(Turn.MAIN, about="" if kept else f"{REWRITE}{_key_by_hand(comparison, key)}")
 
 
 def _key_by_hand(comparison: Comparison, key: Key) -> str:

@@ -10,10 +10,13 @@ from surefoot.autogenerate.allowances import MISSING
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.comparison import Comparison, short_name
-from surefoot.autogenerate.rendering import ContinueSequence, set_default, sql
+from surefoot.autogenerate.rendering import ContinueSequence, sql
+from surefoot.autogenerate.table_operations import alter_column
 from surefoot.catalog import Key, alterations, statements
 from surefoot.catalog.kinds import Column, Sequence
 from surefoot.quoting import literal, quoted
+
+Operations = list[MigrateOperation]
 
 
 def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -24,22 +27,20 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
     """
     before, after = (each.one(Column, key) for each in (comparison.database, comparison.models))
     table, name = after.table, after.name
-    known, renumbered = comparison.exchanged_sequence(key), comparison.is_renumbered(key)
+    known = comparison.exchanged_sequence(key)
     own = f"pg_get_serial_sequence({literal(quoted(table))}, {literal(name)})"
 
-    def to(after: Column, before: Column) -> list[MigrateOperation]:
+    def to(after: Column, before: Column) -> Operations:
+        default = alter_column(before, replace(before, default=after.default), comparison.models)
+        default = default if comparison.is_renumbered(key) else []
         if known is not None:
-            return _exchanged(known, own, before, after)
+            return _exchanged(known, own, before, after, default)
         first, *rest = alterations.identity(before, after)
-        old, new = (
-            [set_default(table, name, value)] if renumbered and side.default else []
-            for side, value in ((before, None), (after, after.default))
-        )
         if not rest:
-            return [*old, sql(first), *new]
+            return [sql(first), *default]
         # Existing rows keep their numbers: the sequence continues after the highest.
         again = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} RESTART"
-        return [*old, sql(first), ContinueSequence(own, again, quoted(table), quoted(name))]
+        return [*default, sql(first), ContinueSequence(own, again, quoted(table), quoted(name))]
 
     if _followed(before, after) != after.identity:
         change = Change(Stage.TABLES, to(after, before), to(before, after), "identity", key)
@@ -50,16 +51,15 @@ def identity(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 
 def _exchanged(
-    sequence: Sequence, own: str, before: Column, after: Column
-) -> list[MigrateOperation]:
+    sequence: Sequence, own: str, before: Column, after: Column, default: Operations
+) -> Operations:
     """An identity in place of a default from a sequence, or the other way round."""
     key, its = Key("sequence", sequence.name), quoted(sequence.name)
     loose = replace(sequence, owned_by=None)
-    default = set_default(after.table, after.name, after.default)
     if after.identity is not None:
         ahead = f"SELECT setval({own}, last_value, true) FROM {its} WHERE is_called"  # noqa: S608 - names of a catalog, quoted
         (first, *_), gone = alterations.identity(before, after), statements.drop(key, loose)
-        return [default, *map(sql, (alterations.own(loose), first, ahead, gone))]
+        return [*default, *map(sql, (alterations.own(loose), first, ahead, gone))]
     # Writers lock the table before its sequence too. That of the identity may have the name.
     former = quoted(short_name(f"{sequence.name}_former"))
     made = (
@@ -69,7 +69,7 @@ def _exchanged(
         f"SELECT setval({literal(its)}, nextval({own}), false)",
         *alterations.identity(before, after),
     )
-    return [*map(sql, made), default, sql(alterations.own(sequence))]
+    return [*map(sql, made), *default, sql(alterations.own(sequence))]
 
 
 def _followed(before: Column, after: Column) -> str | None:

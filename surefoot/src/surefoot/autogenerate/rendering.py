@@ -128,10 +128,6 @@ def set_nullable(table: str, column: str, nullable: bool) -> Call:
     return Call("alter_column", table, column, nullable=Code(nullable))
 
 
-def set_default(table: str, column: str, expression: str | None) -> Call:
-    return Call("alter_column", table, column, server_default=text_code(expression))
-
-
 def _call(context: AutogenContext, each: Call) -> str:
     spelled = each.spelled()
     if "postgresql." in spelled:

@@ -13,7 +13,7 @@ from surefoot.autogenerate.column_code import (
     type_of,
 )
 from surefoot.autogenerate.object_operations import inline_code
-from surefoot.autogenerate.rendering import Call, Code, set_default, sql, text_code
+from surefoot.autogenerate.rendering import Call, Code, sql, text_code
 from surefoot.catalog import Catalog, Key, alterations, statements
 from surefoot.catalog.definitions import names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Table
@@ -110,23 +110,32 @@ def drop_column(column: Column) -> Call:
     return Call("drop_column", column.table, column.name)
 
 
-def retype(
-    column: Column, catalog: Catalog, using: str | None, *, default: bool
+def alter_column(
+    before: Column, after: Column, catalog: Catalog, using: str | None = None
 ) -> list[MigrateOperation]:
-    """Gives a column its type, and its default where that is asked for."""
-    kind = type_of(column, catalog)
-    on = column.table, column.name
-    if kind is None:
-        alter = f"ALTER TABLE {quoted(on[0])} ALTER COLUMN {quoted(on[1])} TYPE {column.type}"
-        alter += f" COLLATE {column.collation}" if column.collation else ""
-        alter += f" USING {using}" if using else ""
-        return [sql(alter), *([set_default(*on, column.default)] if default else [])]
-    given = {"server_default": text_code(column.default)} if default else {}
-    return [Call("alter_column", *on, type_=kind, **given, postgresql_using=using)]
+    """Changes the type, the default, NOT NULL and the comment of a column, where they differ.
 
-
-def set_comment(column: Column) -> Call:
-    return Call("alter_column", column.table, column.name, comment=Code(repr(column.comment)))
+    A default is set again with another type.
+    """
+    made: list[MigrateOperation] = []
+    given: dict[str, object] = {}
+    retypes = (before.type, before.collation) != (after.type, after.collation)
+    if retypes and (kind := type_of(after, catalog)) is not None:
+        given["type_"] = kind
+    elif retypes:
+        alter = f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)}"
+        alter += f" TYPE {after.type}"
+        alter += f" COLLATE {after.collation}" if after.collation else ""
+        made.append(sql(f"{alter} USING {using}" if using else alter))
+    if before.default != after.default or (retypes and after.default is not None):
+        given["server_default"] = text_code(after.default)
+    if before.not_null != after.not_null:
+        given["nullable"] = Code(not after.not_null)
+    if before.comment != after.comment:
+        given["comment"] = Code(repr(after.comment))
+    if "type_" in given:
+        given["postgresql_using"] = using
+    return [*made, *([Call("alter_column", after.table, after.name, **given)] if given else [])]
 
 
 def _key(column: Column) -> Key:
