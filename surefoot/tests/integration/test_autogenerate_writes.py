@@ -575,6 +575,25 @@ async def test_null_is_forbidden_as_the_server_can(
         assert await project.catalog() == before
 
 
+async def test_a_not_null_that_was_never_proven_is_proven(project: Project) -> None:
+    """A NOT VALID one of PostgreSQL 18 is validated: without it the column would accept null."""
+    wanted = things(Column("n", Integer, nullable=False))
+    await project.create(wanted)
+    if (project.connection.dialect.server_version_info or (0,)) < (18,):
+        pytest.skip("NOT NULL ... NOT VALID came with PostgreSQL 18")
+    await project.execute(
+        "ALTER TABLE things ALTER n DROP NOT NULL",
+        "ALTER TABLE things ADD CONSTRAINT later NOT NULL n NOT VALID",
+    )
+    before = await project.catalog()
+    (written,) = await project.revise(wanted, "Prove it")
+    assert 'op.validate_constraint(op.f("later"), "things")' in _formatted(project, written)
+    await project.upgrade()
+    await project.check(wanted)
+    await project.downgrade()
+    assert await project.catalog() == before
+
+
 def _phase(path: Path) -> str:
     (phase,) = re.findall(r'^phase = "(\w+)"', path.read_text("utf-8"), re.MULTILINE)
     return str(phase)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from surefoot.autogenerate.change import Change, Stage
+from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
@@ -101,6 +101,10 @@ def _comes_along(comparison: Comparison, key: Key) -> bool:
     """Whether the object is created and dropped with its table or column."""
     found, expected = comparison.database.objects.get(key), comparison.models.objects.get(key)
     item = found if expected is None else expected
+    if isinstance(item, Constraint) and item.type == "not null":
+        # One that is NOT VALID: the column's own NOT NULL goes and comes with it.
+        sides = comparison.database, comparison.models
+        return found is None or not all(side.forbids_null(item) for side in sides)
     if isinstance(item, Constraint) and item.table in comparison.inline:
         return item in comparison.inline[item.table]
     if isinstance(item, Sequence) and (found is None or expected is None):
@@ -206,6 +210,11 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change
     if isinstance(item, Sequence) and (free := _without_owner(comparison.models, item)):
         yield step(Stage.DROP, key, item, free, "change")
         item = free
+    if isinstance(item, Constraint) and item.type == "not null":
+        proof = step(Stage.STATE, key, item, replace(item, validated=True), "validate")
+        title = f"Validate {item.name} of {item.table}"
+        yield proof.at(Turn.VALIDATE, item.table, title, PROVEN)
+        return
     late = needs_tables(comparison.database, key) or key in diff.recreated
     change = step(Stage.DROP if late else Stage.CLEAN, key, item, None, action)
     # Dropping the table drops these; the way back creates them after the table.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from surefoot.catalog.definitions import names
+from surefoot.catalog.definitions import names, not_null_column
 from surefoot.catalog.kinds import (
     ON_DEMAND,
     UNDECLARED,
@@ -17,6 +17,7 @@ from surefoot.catalog.kinds import (
     Attribute,
     Attributes,
     Column,
+    Constraint,
     Kind,
     SchemaObject,
     Table,
@@ -107,6 +108,11 @@ class Catalog:
         for _, each in self.each(TableObject):
             found.setdefault(each.table, []).append(each)
         return found
+
+    def forbids_null(self, constraint: Constraint) -> bool:
+        """Whether the column of a NOT NULL constraint is NOT NULL."""
+        column = self.column(constraint.table, not_null_column(constraint.definition))
+        return column is not None and column.not_null
 
     def users_of(self, *keys: Key) -> frozenset[Key]:
         """The objects that need one of these, directly or through another."""

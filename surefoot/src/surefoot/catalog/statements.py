@@ -47,11 +47,6 @@ def enable_trigger(trigger: kinds.Trigger) -> str:
     return f"ALTER TABLE {quoted(trigger.table)} {word} TRIGGER {quoted(trigger.name)}"
 
 
-def validate(constraint: kinds.Constraint) -> str:
-    """The statement that validates a constraint."""
-    return f"ALTER TABLE {quoted(constraint.table)} VALIDATE CONSTRAINT {quoted(constraint.name)}"
-
-
 def described(key: Key, item: SchemaObject) -> str:
     """The object's kind and name, as DROP and COMMENT write them."""
     if key.kind in NAMED_IN_SQL:

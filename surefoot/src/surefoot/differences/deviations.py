@@ -9,11 +9,9 @@ from dataclasses import replace
 
 from surefoot.catalog import NOTHING, Catalog, Difference, Key, difference
 from surefoot.catalog.changes import attach, detach
-from surefoot.catalog.definitions import not_null_column
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import Constraint, Partition, Sequence, Table, table_of
 from surefoot.catalog.order import in_order
-from surefoot.catalog.statements import validate
 from surefoot.differences import repair
 from surefoot.differences.model import Deviation, Repair, Word
 from surefoot.quoting import quoted
@@ -34,8 +32,7 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     by_key = _by_key(expected, found)
     special = {
         **_moves(by_key, expected, found),
-        **_proofs(by_key, expected, found),
-        **dict.fromkeys(_inherited(by_key, expected, found)),
+        **dict.fromkeys(_included(by_key, expected, found)),
     }
     gone, come = (
         _grouped({key for key in by_key if _word(by_key, key) == word} - set(special), catalog)
@@ -134,37 +131,24 @@ def _moves(by_key: By, expected: Catalog, found: Catalog) -> Special:
     return moves
 
 
-def _inherited(by_key: By, expected: Catalog, found: Catalog) -> Iterator[Key]:
-    """Columns and constraints that follow from the deviation of a parent that has them, too."""
+def _included(by_key: By, expected: Catalog, found: Catalog) -> Iterator[Key]:
+    """Objects that follow from another deviation.
+
+    These are columns and constraints that a parent has, too, and a NOT VALID constraint of a column
+    that is nullable on the other side.
+    """
     for key, differences in by_key.items():
         item = found.objects.get(key) or expected.objects[key]
+        if isinstance(item, Constraint) and item.type == "not null":
+            if not (expected.forbids_null(item) and found.forbids_null(item)):
+                yield key
+            continue
         table = found.find(Table, Key("table", str(table_of(item))))
         for parent in (table and table.inherits) or ():
             same = by_key.get(Key(key.kind, f"{parent}.{item.name}"), ())
             of_parent = {(each.word, each.attribute) for each in same}
             if {(each.word, each.attribute) for each in differences} <= of_parent:
                 yield key
-
-
-def _proofs(by_key: By, expected: Catalog, found: Catalog) -> Special:
-    """NOT NULL constraints of PostgreSQL 18 that are NOT VALID on one side.
-
-    Where the column is nullable on the other side, the deviation of the column includes this one.
-    """
-    proofs: dict[Key, Repair | None] = {}
-    for key in by_key:
-        constraint = found.find(Constraint, key) or expected.find(Constraint, key)
-        if constraint is None or constraint.type != "not null":
-            continue
-        name = not_null_column(constraint.definition)
-        sides = [side.column(constraint.table, name) for side in (expected, found)]
-        if not all(column is not None and column.not_null for column in sides):
-            proofs[key] = None
-        elif key in found.objects:
-            proofs[key] = Repair((validate(found.one(Constraint, key)),))
-        else:
-            proofs[key] = Repair(note="it is validated already; nothing has to be repaired")
-    return proofs
 
 
 def _grouped(keys: Collection[Key], catalog: Catalog) -> dict[Key, tuple[Key, ...]]:

@@ -30,6 +30,7 @@ _GRANTED = frozenset({"view", "materialized view", "function", "procedure", "agg
 _ENUM = "PostgreSQL removes no value from an enum; use op.replace_enum in a revision"
 _TABLE = "no statement changes this of a table; replace the table in a revision"
 _FOLLOWS = "no statement of its own: it may follow from another repair; compare `drift` after it"
+_VALID = "it is validated already; nothing has to be repaired"
 _NEEDED = "a table or a column depends on it; change it in a revision"
 
 
@@ -115,7 +116,7 @@ def repaired(
     sql = as_sql(op for each in planned for change in each.changes for op in change.ops)
     note = None if sql or names <= ON_DEMAND else _FOLLOWS
     if word == "missing":
-        note = _lost(key, target)
+        note = _lost(key, target) if sql or key.kind != "constraint" else _VALID
     elif names & _REWRITES.get(key.kind, frozenset()):
         note = _WAITS
     elif word == "changed" and key in again and key.kind in _GRANTED:
