@@ -10,14 +10,13 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
-from surefoot.autogenerate.column_swap import swap
+from surefoot.autogenerate.column_swap import is_swappable, swap
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
 from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
-from surefoot.autogenerate.type_change import is_swappable
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
 from surefoot.catalog.widening import needs_no_rewrite

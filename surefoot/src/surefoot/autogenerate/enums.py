@@ -6,12 +6,11 @@ from dataclasses import replace
 from alembic.operations import MigrateOperation
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.column_swap import swap
+from surefoot.autogenerate.column_swap import columns_of, swap
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import ObjectDiff, object_changes, spread
+from surefoot.autogenerate.objects import ObjectDiff, diff_objects, object_changes
 from surefoot.autogenerate.rendering import Call, Note
 from surefoot.autogenerate.tables import table_changes
-from surefoot.autogenerate.type_change import columns_of
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, value_steps
@@ -52,14 +51,13 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         change = Change(Stage.TYPES, [note, do], [undo], "rename", key)
         yield change.at(Turn.MAIN, about=_RENAMED)
     elif steps is not None:
-        aside, again = _around(comparison, key)
         added = [step for step in steps if isinstance(step, AddEnumValueOp)]
         title = f"Add {', '.join(step.value for step in added)} to {key.name}"
         calls = [
             Call("add_enum_value", key.name, step.value, before=step.before, after=step.after)
             for step in added
         ]
-        change = Change(Stage.TYPES, calls, [*aside, back, *again], "add", key)
+        change = Change(Stage.TYPES, calls, _removal(comparison, key), "add", key)
         yield change.at(Turn.VALUES, "", title)
     elif key in diff.swapped:
         yield from swap(key, comparison)
@@ -68,19 +66,16 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         yield change.at(Turn.MAIN)
 
 
-def _around(
-    comparison: Comparison, key: Key
-) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
-    """The operations around the removal of a value: they drop and restore blocking objects."""
-    as_it_was = replace(comparison, models=comparison.database).plainly()
-    diff = ObjectDiff(replaced={key})
-    spread(as_it_was, diff)
-    changes = [*table_changes(as_it_was, diff), *object_changes(as_it_was, diff)]
+def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
+    """The operations that remove the new values, and create again what blocks that."""
+    database, models = comparison.database, comparison.models
+    all_values = replace(database.one(Enum, key), labels=models.one(Enum, key).labels)
+    grown = {**database.objects, key: all_values}
+    back = replace(comparison, database=replace(database, objects=grown), models=database).plainly()
+    diff = diff_objects(back)
+    changes = [*table_changes(back, diff), *object_changes(back, diff), *enum_changes(back, diff)]
     changes.sort(key=lambda change: change.stage)
-    return (
-        [each for change in changes if change.stage < Stage.ENUMS for each in change.ops],
-        [each for change in changes if change.stage > Stage.ENUMS for each in change.ops],
-    )
+    return [each for change in changes for each in change.ops]
 
 
 def used_by(comparison: Comparison, key: Key) -> list[tuple[str, str]]:

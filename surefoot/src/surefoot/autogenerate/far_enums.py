@@ -11,9 +11,8 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.util import to_list
 from sqlalchemy import Enum, text
 
-from surefoot.autogenerate.by_hand import ByHand
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.rendering import sql
+from surefoot.autogenerate.rendering import ByHand, sql
 from surefoot.catalog.kinds import Names
 from surefoot.catalog.shared_types import named_types
 from surefoot.operations.enums import AddEnumValueOp, value_steps

@@ -20,7 +20,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 
 from surefoot.autogenerate import drops
-from surefoot.autogenerate.by_hand import leave_out
 from surefoot.autogenerate.candidates import Candidate, candidates, candidates_of
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
@@ -33,7 +32,7 @@ from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.reading import compare
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
-from surefoot.autogenerate.rendering import Call
+from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
@@ -173,7 +172,7 @@ def process_revision_directives(
             return
     if checks:
         return
-    leave_out(operations)
+    _leave_out(operations)
     if directives != [script]:
         return  # the hooks made revisions of their own
     asked: dict[str, Any] = context.opts["revision_context"].command_args
@@ -225,6 +224,15 @@ def process_revision_directives(
         texts.texts[str(made.rev_id)] = text
     place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
     _ask([*drops.questions(lost, place), *(each.question() for each in doubtful)])
+
+
+def _leave_out(operations: ops.UpgradeOps) -> None:
+    """Tell the changes that a person makes, and leave them out of the revisions."""
+    for change in [*operations.ops]:
+        for each in getattr(change, "ops", ()):
+            if isinstance(each, ByHand):
+                sys.stderr.write(f"?   {each.told()}\n")
+                operations.ops.remove(change)
 
 
 def _ask(questions: Iterable[str]) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
+from surefoot.autogenerate.column_swap import is_swappable_enum
 from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.table_operations import serials
-from surefoot.autogenerate.type_change import is_swappable_enum
 from surefoot.catalog import Catalog, Key, statements
 from surefoot.catalog.changes import in_place
 from surefoot.catalog.kinds import (

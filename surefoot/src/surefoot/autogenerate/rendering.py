@@ -34,6 +34,22 @@ class Note(MigrateOperation):
         return ("note", " ".join(self.lines))
 
 
+class ByHand(Note):
+    """A change that no statement makes, with the steps for a person; no revision is written."""
+
+    def __init__(self, change: str, *steps: str) -> None:
+        super().__init__(f"Not written: {change}.")
+        self.change, self.steps = change, steps
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        return ("by hand", self.change)
+
+    def told(self) -> str:
+        listed = (f"  {number}. {each}" for number, each in enumerate(self.steps, 1))
+        asked = "no revision is written for it. By hand, while the service runs:"
+        return "\n".join((f"{self.change}; {asked}", *listed))
+
+
 class Statement(ops.ExecuteSQLOp):
     """A statement as `op.execute`. Its lines are indented with the surrounding code.
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from alembic.operations import MigrateOperation
 
-from surefoot.autogenerate.by_hand import ByHand
 from surefoot.autogenerate.change import REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.column_code import HIGHEST
 from surefoot.autogenerate.columns import column_changes
@@ -13,7 +12,7 @@ from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.objects import ObjectDiff
-from surefoot.autogenerate.rendering import Call, sql
+from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import add_column, create_table, drop_column
 from surefoot.catalog import Catalog, Key, alterations
 from surefoot.catalog.kinds import Attribute, Attributes, Column, Table
