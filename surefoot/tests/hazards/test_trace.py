@@ -230,6 +230,24 @@ async def test_the_second_half_of_detaching_a_partition_is_seen(bench: Bench) ->
     assert not detach.transactional
 
 
+async def test_the_revisions_before_are_run_in_the_same_time_zone(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """The bounds of the partitions of one follow those of another."""
+    part = "CREATE TABLE {0} PARTITION OF days FOR VALUES FROM ('{1}') TO ('{2}')"
+    paths = [tmp_path / "1.py", tmp_path / "2.py"]
+    write(
+        paths[0],
+        "CREATE TABLE days (at timestamptz) PARTITION BY RANGE (at)",
+        part.format("days_25", "2025-01-01", "2026-01-01"),
+    )
+    write(paths[1], part.format("days_26", "2026-01-01", "2027-01-01"), number=2)
+    chain = bench.chain(paths)
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made:
+        linted = await lint(bench.target(made, chain), read_revisions(chain.versions), ["0002"])
+    assert linted.trace.failure is None
+
+
 async def test_each_statement_of_a_text_is_traced(bench: Bench, tmp_path: Path) -> None:
     """Also one whose values are sent as literals; what was only tried, or not sent, is none."""
     body = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from surefoot.rules.difference import Difference, Terms, at, differences, losing
+from surefoot.rules.difference import Difference, Terms, at, differences, losing, made_again
 from surefoot.rules.findings import Hit, Rule, TracedRevision, locks_out
 
 # To a number of the revision, or a parameter: which does not follow the table.
@@ -67,28 +67,35 @@ def _rows(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     for its in left:
         table = its.effect.relation
         if its.noun == "table" and its.former and its.now:
-            new = [d.now for d in left if d.noun == "policy" and d.effect.relation == table]
+            policies = [d.now for d in left if d.noun == "policy" and d.effect.relation == table]
             on = its.gained("secured") or (its.now["secured"] and its.gained("forced"))
             if its.lost("secured"):
                 yield at(its, what="row level security no longer hides rows of")
             elif its.now["secured"] and its.lost("forced"):
                 yield at(its, what="row level security no longer hides rows from the owner of")
-            elif on and not _lets_in([*its.now["policies"], *filter(None, new)]):
+            elif on and not _lets_in([*its.now["policies"], *filter(None, policies)]):
                 yield at(its, what="no policy lets everybody read and write every row of")
         elif its.noun == "view" and its.lost("invoker"):
             yield at(its, what="row level security of its caller no longer hides rows of")
         elif its.noun == "materialized view" and its.lost("populated"):
             yield at(its, what="until it is refreshed nobody can read")
-        elif its.noun == "policy":
-            old, now = its.former, its.now
-            if not (now or old or {})["secured"]:
-                continue
-            if now is None and old:
-                yield at(its, what=f"policy {its.effect.name} no longer decides on rows of")
-            elif now and not now["permissive"]:
-                yield at(its, what=f"restrictive policy {its.effect.name} hides rows of")
-            elif now and old and _without_security(now) != _without_security(old):
-                yield at(its, what=f"policy {its.effect.name} now lets it use other rows of")
+        elif its.noun == "policy" and (its.now or its.former or {})["secured"]:
+            yield from _policies(
+                its, {d.effect.name for d in left if d.noun == "policy" and not d.former}
+            )
+
+
+def _policies(its: Difference, new: set[str]) -> Iterator[Hit]:
+    """Of a policy that is new, changed or gone."""
+    old, now, name = its.former, its.now, its.effect.name
+    if now is None:
+        yield at(its, what=f"policy {name} no longer decides on rows of")
+    elif not now["permissive"]:
+        yield at(its, what=f"restrictive policy {name} hides rows of")
+    elif old and _by_itself(now) != _by_itself(old):
+        yield at(its, what=f"policy {name} now lets it use other rows of")
+    elif not old and {*(now["beside"] or ())} - new:
+        yield at(its, what=f"policy {name} lets it use more rows of")
 
 
 def _lets_in(policies: Iterable[Terms]) -> bool:
@@ -104,6 +111,7 @@ def _lets_in(policies: Iterable[Terms]) -> bool:
 def _hidden(unit: TracedRevision) -> Iterator[Hit]:
     """Also those of a table that is a child of another one now, or no longer."""
     yield from losing(_rows)(unit)
+    yield from _rows(unit, made_again(unit))
     kinds = ("detached", "attached", "partition_created") if unit.phase != "contract" else ()
     for statement, effect in unit.effects(*kinds):
         # Of one that is not concurrent there is require-concurrent-detach.
@@ -113,8 +121,8 @@ def _hidden(unit: TracedRevision) -> Iterator[Hit]:
             yield Hit.of(statement, effect, what=f"{effect.name} {gives} its rows to")
 
 
-def _without_security(terms: Terms) -> Terms:
-    return {name: value for name, value in terms.items() if name != "secured"}
+def _by_itself(terms: Terms) -> Terms:
+    return {name: terms[name] for name in terms.keys() - {"secured", "beside"}}
 
 
 def _bounds(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

@@ -74,13 +74,12 @@ def _is_checked(statement: Statement, effect: Effect) -> bool:
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
-    if unit.phase == "contract":
-        return
     own: set[tuple[str, str]] = set()
     for statement in unit.statements:
         own |= {(e.relation, e.name) for e in statement.of("column_added")}
         for effect in statement.of("column_dropped"):
-            if (effect.relation, effect.name) not in own:
+            known = (effect.relation, effect.name) in own
+            if not known and not unit.drops(statement, effect.name):
                 yield Hit.of(statement, effect)
 
 

@@ -8,7 +8,12 @@ from surefoot.rules.difference import at, differences
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on
 from surefoot.rules.squawk import ASKED
 
-_ROLE = re.compile(r"(?i)\s*(?:ALTER\s+(?:ROLE|USER|GROUP)\s+\S+\s+RENAME|DROP\s+ROLE)\b")
+# At the beginning, or in a block; GRANT of a role has no ON.
+_ROLE = re.compile(
+    r"\s*(?:DO\b.*\b)?(?:(?:CREATE|ALTER|DROP)\s+(?:ROLE|USER|GROUP)\b(?!\s+MAPPING)"
+    r"|GRANT\s+(?:(?!\bON\b)[^;])+?\sTO\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _Advice = partial(Rule, level="warning", seen="squawk")
 
 
@@ -134,9 +139,9 @@ RULES = (
     ),
     _Advice(
         id="avoid-changing-role-settings",
-        title="A role, a database or the server altered",
-        consequence="sessions of the running release get other rights or settings when they "
-        "connect again, and no other database of the project gets them",
+        title="A role made, altered or dropped, or a database or the server altered",
+        consequence="it is no part of this database: sessions of the running release may get other "
+        "rights or settings, another database of the server has it already, and one elsewhere not",
         help="do it where the server is set up, and not in a revision",
         rewrite="# not in a revision",
         page="sql-alterrole",

@@ -27,6 +27,8 @@ class Difference:
     former: Terms | None
     now: Terms | None
     renamed: bool
+    # Whether it was dropped, and another one has its name now.
+    again: bool = False
 
     @property
     def label(self) -> str:
@@ -35,6 +37,10 @@ class Difference:
         if self.noun == "column":
             return ".".join(parts)
         return " on ".join(part for part in reversed(parts) if part)
+
+    def is_meant(self, unit: TracedRevision) -> bool:
+        """Whether a contract revision has named it."""
+        return unit.drops(self.statement, self.effect.name or self.effect.relation)
 
     def lost(self, term: str) -> bool:
         """Whether it had the property, and has it no longer."""
@@ -52,14 +58,27 @@ class Difference:
 def differences(unit: TracedRevision) -> list[Difference]:
     """The differences that the revision leaves, each at the statement that made it last."""
     found: dict[tuple[str, str, str], Difference] = {}
-    for statement, effect in unit.effects(PROVISION, fresh=True):
+    made: dict[tuple[str, str], Difference] = {}
+    for statement, effect in unit.effects(PROVISION, "renamed", fresh=True):
+        if effect.kind == "renamed":
+            for noun, name in [each for each in made if each[1] == effect.name]:
+                key, last = (noun, effect.facts["to"], ""), made[noun, name]
+                if first := found.get(key):
+                    its = replace(effect, relation=key[1], name="")
+                    found[key] = replace(
+                        last, statement=statement, effect=its, former=first.former, again=True
+                    )
+            continue
         key = (effect.facts["noun"], effect.relation, effect.name)
         last = Difference(statement, effect, **effect.facts)
         first = found.get(key)
+        if effect.fresh and not effect.name:
+            made[key[:2]] = last
         # Of a new relation; but one of that name may have been dropped before.
         if effect.fresh and first is None:
             continue
-        found[key] = replace(last, former=first.former) if first else last
+        again = first is not None and (first.again or first.now is None)
+        found[key] = replace(last, former=first.former, again=again) if first else last
     return [each for each in found.values() if each.former != each.now and not each.renamed]
 
 
@@ -76,11 +95,20 @@ def renamed_by(statement: Statement) -> Iterator[tuple[str, str]]:
     return zip((e.name for e in its[::2]), (e.name for e in its[1::2]), strict=True)
 
 
+def made_again(unit: TracedRevision) -> list[Difference]:
+    """Those of tables and views that a contract revision drops and makes again."""
+    contract = unit.phase == "contract"
+    return [its for its in differences(unit) if contract and its.again and not its.effect.name]
+
+
 def losing(tell: Callable[[TracedRevision, list[Difference]], Iterator[Hit]]) -> Detector:
-    """The detector of losses, which a contract revision is for."""
+    """The detector of losses, which a contract revision is for, unless CASCADE brings them."""
 
     def detect(unit: TracedRevision) -> Iterator[Hit]:
-        if unit.phase != "contract" and (left := differences(unit)):
+        left = differences(unit)
+        if unit.phase == "contract":
+            left = [each for each in left if each.noun != "foreign key" and not each.is_meant(unit)]
+        if left:
             yield from tell(unit, left)
 
     return detect

@@ -27,6 +27,9 @@ from surefoot.trace.statement import Statement
 
 Level = Literal["error", "warning"]
 _VALUE = re.compile(r"\{(\w+)\}")
+_TAKES_MORE = re.compile(
+    r"\bDROP\b.*(?<!\bDELETE )(?<!\bUPDATE )\bCASCADE\b|\bDROP\s+OWNED\b", re.IGNORECASE | re.DOTALL
+)
 # Of the SQL of a finding.
 LONGEST_SHOWN = 90
 _DOCUMENTATION = "https://www.postgresql.org/docs/current"
@@ -55,6 +58,16 @@ class TracedRevision:
     back_stopped: str | None = None
     # The lines of its file that ran; None where nobody has followed it.
     executed: frozenset[int] | None = None
+
+    def drops(self, statement: Statement, name: str) -> bool:
+        """Whether it is there to drop the object: of contract revisions those that they name.
+
+        CASCADE and DROP OWNED take others with them.
+        """
+        if self.phase != "contract" or not _TAKES_MORE.search(statement.sql):
+            return self.phase == "contract"
+        own = name.partition("(")[0].rpartition(".")[2].lower()
+        return own in re.findall(r"\w+", statement.sql.lower())
 
     def effects(self, *kinds: str, fresh: bool = False) -> Iterator[tuple[Statement, Effect]]:
         """Its effects of these kinds, each with its statement; see Statement.of."""

@@ -200,7 +200,7 @@ RULES = (
         id="avoid-unmeasured-change",
         title="A change of rows that few sample rows meet, or none",
         consequence="few sample rows of {table} meet its condition, or none: how many rows of a "
-        "database it changes is unseen",
+        "database it changes, there and by triggers and foreign keys, is unseen",
         help="`surefoot plan` asks the database; many rows are for batches outside of the revision",
         rewrite="# a backfill job that walks the primary key in batches",
         page="sql-explain",

@@ -27,7 +27,7 @@ def _dropped(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
     for its in left:
         if its.noun in ("trigger", "event trigger", "rule") and its.lost("enabled"):
             yield at(its, done="disabled")
-        elif "trigger" in its.noun and its.changed("when"):
+        elif its.noun in ("trigger", "event trigger") and its.changed("when"):
             yield at(its, done="changed, and runs for other rows or events")
         elif its.now and "does" in its.now and its.changed("does"):
             yield at(its, done="changed, and finds other words or rows than before")
@@ -95,6 +95,9 @@ def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
             yield at(its, what="has arguments of other names")
         elif its.changed("computes"):
             yield at(its, what="computes another result")
+        elif its.changed("body") and its.now["kept"]:
+            held = ", ".join(its.now["kept"])
+            yield at(its, what=f"has another body, and {held} has the results of the former one")
         elif its.gained("strict"):
             yield at(its, what="returns null where an argument is null")
         elif its.lost("definer"):
@@ -103,16 +106,21 @@ def _functions(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
 
 def _broken(unit: TracedRevision) -> Iterator[Hit]:
     """Functions that name something that is not there any more; in every phase."""
-    for statement, effect in unit.effects("body_refused"):
-        yield Hit.of(statement, effect, why=effect.facts["why"], call="each call of it")
     left = {(its.effect.relation, its.effect.name): its for its in differences(unit)}
+    known = set()
     for statement, effect in unit.effects("column_dropped", "column_renamed"):
         for trigger in effect.facts.get("users", ()):
             its = left.get((effect.relation, trigger))
             if its is None or (its.now and effect.name.lower() in (its.now["uses"] or ())):
                 why = f"its function uses {effect.name}"
                 call = f"each write of {effect.relation} that runs it"
+                known.add(f"{trigger} on {effect.relation}")
                 yield Hit.of(statement, effect, name=trigger, why=why, call=call)
+    for statement, effect in unit.effects("body_refused"):
+        name, _, table = effect.name.partition(" on ")
+        call = f"each write of {table} that runs it" if table else "each call of it"
+        if effect.name not in known:
+            yield Hit.of(statement, effect, name=name, why=effect.facts["why"], call=call)
 
 
 def _types(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

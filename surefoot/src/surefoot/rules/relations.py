@@ -44,6 +44,17 @@ def _renamed(unit: TracedRevision) -> Iterator[Hit]:
             elif any(_copies(former, what) for former in unit.statements[:number]):
                 end = f"rows that are written to {what} after the copy are in {to} alone"
                 yield Hit.at(statement, what=what, to=to, end=end)
+        for effect in statement.of("dropped"):
+            what, copied = effect.relation, unit.statements[:number]
+            new = [
+                each.name
+                for later in unit.statements[number:]
+                for each in later.of("renamed", fresh=True)
+                if each.facts["to"] == what
+            ]
+            if new and any(_copies(former, what) for former in copied):
+                end = f"rows that are written to {what} after the copy are lost"
+                yield Hit.at(statement, what=what, to=f"{new[0]} in its place", end=end)
 
 
 def _is_key(unit: TracedRevision, constraint: Effect) -> bool:
@@ -73,8 +84,12 @@ def _gives(statement: Statement, name: str, columns: Collection[str]) -> bool:
 
 
 def _dropped(unit: TracedRevision) -> Iterator[Hit]:
-    for statement, effect in unit.effects("dropped") if unit.phase != "contract" else ():
+    for statement, effect in unit.effects("dropped"):
         kind = effect.facts["kind"]
+        # A partition goes with its parent.
+        parts = set(statement.parents) if unit.phase == "contract" else set()
+        if unit.drops(statement, effect.relation) or effect.relation in parts:
+            continue
         if kind in TABLES and not (kind in "vm" and _is_made_again(unit, effect)):
             noun, name = TABLES[kind], effect.relation
             yield Hit.of(statement, effect, kind=noun, TABLE=noun.upper(), name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from surefoot.rules.difference import Difference, at, losing
+from surefoot.rules.difference import Difference, at, losing, made_again
 from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.trace.provisions import PROVISION
 
@@ -63,6 +63,7 @@ def _unmet_revokes(unit: TracedRevision) -> Iterator[Hit]:
 
 def _revoked(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_rights)(unit)
+    yield from _rights(unit, made_again(unit))
     yield from losing(_sequences)(unit)
     yield from _unmet_revokes(unit)
 

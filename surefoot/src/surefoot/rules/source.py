@@ -1,6 +1,7 @@
 """Rules on the source of a revision file."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,6 +10,12 @@ from surefoot.rules.findings import Hit, Rule, TracedRevision
 from surefoot.rules.suppressions import suppressions
 
 _Rule = partial(Rule, seen="read")
+# Statements that leave nothing to undo.
+_MAINTAINS = re.compile(
+    r"\s*(?:(?:RE)?SET|REINDEX|REFRESH|ANALY[ZS]E|VACUUM|CLUSTER)\b"
+    r"|\s*ALTER\s+(?:TABLE|DOMAIN)\s+[^,]+?\s+VALIDATE\s+CONSTRAINT\s+[^,]+$",
+    re.IGNORECASE,
+)
 
 
 def _imports(unit: TracedRevision) -> Iterator[Hit]:
@@ -22,6 +29,9 @@ def _no_downgrade(unit: TracedRevision) -> Iterator[Hit]:
     }
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None or _does_nothing(upgrade):
+        return
+    sent = unit.statements if unit.complete else ()
+    if sent and all(_MAINTAINS.match(each.sql) for each in sent):
         return
     if downgrade is None or not _has_reason(downgrade):
         yield Hit(line=downgrade.lineno if downgrade else upgrade.lineno)

@@ -60,6 +60,14 @@ _AMBIGUOUS = """EXISTS (SELECT FROM pg_proc o, greatest(p.pronargs - p.pronargde
         AND o.pronamespace = p.pronamespace AND p.pronargdefaults + o.pronargdefaults > 0
         AND n <= least(p.pronargs, o.pronargs)
         AND (p.proargtypes::oid[])[0:n - 1] = (o.proargtypes::oid[])[0:n - 1])"""
+# Of a function: the indexes, checks and stored columns that hold, or were decided by, its results.
+_KEPT = """(SELECT json_agg(pg_describe_object(classid, objid, objsubid)) FROM pg_depend
+        WHERE refclassid = 'pg_proc'::regclass AND refobjid = p.oid AND (classid IN
+        ('pg_class'::regclass, 'pg_constraint'::regclass) OR classid = 'pg_attrdef'::regclass
+        AND EXISTS (SELECT FROM pg_attrdef d JOIN pg_attribute ON attrelid = adrelid
+            AND attnum = adnum WHERE d.oid = objid AND attgenerated = 's')))"""
+# A trigger function that may write other rows than its own.
+_WRITES = r"prosrc ~* '(^|[^''])\m(UPDATE|DELETE|MERGE|TRUNCATE|EXECUTE|PERFORM|CALL)\M'"
 PROVISIONS = rf"""
 SELECT json_agg(json_build_array(noun, oid::bigint, name, relation::bigint, terms)) FROM (
 SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
@@ -70,6 +78,7 @@ SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate'
         'definer', prosecdef, 'called', {_label("proname")}, 'arguments', proargtypes::oid[],
         'optional', pronargdefaults, 'names', proargnames, 'ambiguous', {_AMBIGUOUS}, 'rights',
         {rights("proacl", "'f'", "proowner")}, 'settings', proconfig,
+        'body', md5(concat(prosrc, prosqlbody::text)), 'kept', {_KEPT},
         'computes', (SELECT md5(to_jsonb(a)::text) FROM pg_aggregate a
             WHERE prokind = 'a' AND aggfnoid = p.oid)) AS terms
     FROM pg_proc p JOIN spaces ON spaces.oid = pronamespace WHERE {_own("pg_proc", "p.oid")}
@@ -91,7 +100,7 @@ UNION ALL SELECT 'trigger', t.oid, tgname, tgrelid,
         'uses', (SELECT json_agg(DISTINCT lower(m[2]))
             FROM regexp_matches(prosrc, '\m(new|old)\.(\w+)', 'gi') AS m WHERE tgenabled <> 'D'),
         'refuses', {_RAISES} OR (tgtype & 3 = 3 AND prosrc ~* '\mRETURN\s+NULL'),
-        'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
+        'writes', {_WRITES}, 'chooses', CASE WHEN prosrc ~* {_CHOOSES} THEN proname END)
     FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
     WHERE t.oid > {LAST_OF_SERVER} AND NOT tgisinternal AND tgparentid = 0
 UNION ALL SELECT 'event trigger', e.oid, evtname, 0,
@@ -104,7 +113,13 @@ UNION ALL SELECT 'constraint', t.oid, conname, tgrelid, '{{}}'
 UNION ALL SELECT 'policy', p.oid, polname, polrelid,
     json_build_object('permissive', polpermissive, 'command', polcmd, 'roles', polroles::oid[],
         'secured', relrowsecurity, 'using', pg_get_expr(polqual, polrelid),
-        'check', pg_get_expr(polwithcheck, polrelid))
+        'check', pg_get_expr(polwithcheck, polrelid), 'beside', (SELECT json_agg(polname)
+            FROM pg_policy o WHERE polrelid = p.polrelid AND o.oid < p.oid
+            AND o.polpermissive AND p.polpermissive
+            AND 'true' NOT IN (coalesce(pg_get_expr(polqual, polrelid), ''),
+                coalesce(pg_get_expr(polwithcheck, polrelid), ''))
+            AND (polcmd = p.polcmd OR '*' IN (polcmd, p.polcmd))
+            AND (polroles && p.polroles OR 0 = ANY (polroles || p.polroles))))
     FROM pg_policy p JOIN pg_class c ON c.oid = polrelid
 UNION ALL SELECT 'rule', w.oid, rulename, ev_class,
     json_build_object('instead', is_instead AND relkind <> 'v', 'event', ev_type,

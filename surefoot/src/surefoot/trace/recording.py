@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ _CAME = (CUT, "42P06", "42710")
 _IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 _LOCAL = re.compile(r"\bSET\s+LOCAL\b|\bset_config\s*\([^;]*\btrue\s*\)", re.IGNORECASE)
+_DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
@@ -80,6 +81,7 @@ def recorded(
         lock_timeout_ms=after.session.lock_timeout_ms,
         former_lock_timeout_ms=before.session.lock_timeout_ms,
         sets=after.session.differences(before.session),
+        reacting=frozenset(_reacting(statement.sql, before)),
         calls=_calls(statement.sql, before.routines.values()) | _triggered(counted, before),
         unlocks=bool(first.session.locks & before.session.locks - after.session.locks),
     )
@@ -162,6 +164,22 @@ def _triggered(counted: Mapping[int, Activity], before: Snapshot) -> frozenset[s
         if each.noun == "trigger" and each.relation in changed and each.terms["enabled"]
         if each.terms["chooses"]
     )
+
+
+def _reacting(sql: str, before: Snapshot) -> Iterator[str]:
+    """The tables with a trigger or a foreign key that changes other rows for one of theirs."""
+    deletes = _DELETES.search(sql)
+    for each in before.provisions.values():
+        terms, relation = each.terms, each.relation
+        if each.noun == "trigger":
+            acts = (
+                terms["enabled"] and terms["writes"] and terms["when"][0] & (8 if deletes else 16)
+            )
+        else:
+            acts = each.noun == "foreign key" and deletes and terms["deletes"] in "cnd"
+            relation = before.constraints[each.oid].references if acts else 0
+        if acts and relation in before.relations:
+            yield before.relations[relation].label
 
 
 def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:

@@ -7,35 +7,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from surefoot.quoting import label_sql, literal
+from surefoot.quoting import literal
 from surefoot.trace import snapshot as snapshots
-from surefoot.trace.provision_query import LAST_OF_SERVER
 from surefoot.trace.schema_objects import Activity
 from surefoot.trace.snapshot import ACTIVITY, SESSION, SNAPSHOT, Settings, Snapshot
+from surefoot.trace.trials import BODIES, TRIGGERS
 
 # A query is planned again once its answer has grown by this factor.
 GROWTH = 2
 _NAMES = itertools.count()
 _PATH = "SELECT pg_catalog.current_setting('search_path')"
 _SET_PATH = "SELECT pg_catalog.set_config('search_path', $1, true)"
-# The bodies of SQL functions that match, in a text: PostgreSQL reads them when they are made.
-_BODIES = f"""DO $surefoot$ DECLARE f record; refused jsonb := '{{}}'; BEGIN
-FOR f IN SELECT p.oid, {label_sql("nspname", "proname")} AS name FROM pg_catalog.pg_proc p
-    JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace
-    JOIN pg_catalog.pg_language l ON l.oid = prolang
-    WHERE p.oid > {LAST_OF_SERVER} AND lanname = 'sql' AND prosqlbody IS NULL AND prokind <> 'a'
-    AND concat(proname, ' ', prosrc) ~* $1 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
-        WHERE objid = p.oid AND classid = 'pg_proc'::regclass AND deptype = 'e') LOOP
-    BEGIN
-        EXECUTE pg_catalog.pg_get_functiondef(f.oid);
-        RAISE SQLSTATE 'SF000';
-    EXCEPTION WHEN OTHERS THEN
-        IF SQLSTATE LIKE '42%' AND SQLSTATE <> '42501' THEN
-            refused := refused || jsonb_build_object(f.name, SQLERRM);
-        END IF;
-    END;
-END LOOP;
-PERFORM pg_catalog.set_config('surefoot.refused', refused::text, true); END $surefoot$"""  # noqa: S608
 _REFUSED = "SELECT pg_catalog.current_setting('surefoot.refused')"
 _FIRST_PATH = """SELECT pg_catalog.set_config(name, reset_val, true) FROM pg_catalog.pg_settings
 WHERE name = 'search_path'"""
@@ -87,14 +69,16 @@ class TracedSession:
         return snapshots.read_settings(await self._fetch(SESSION))
 
     async def refused(self, words: Collection[str]) -> Mapping[str, str]:
-        """The SQL functions with such words whose body PostgreSQL does not accept, and why.
+        """The SQL functions and triggers with such words that cannot run any more, and why.
 
         The search path is put back to that of a new session, until the transaction ends.
         """
         pattern = literal(rf"\m({'|'.join(map(re.escape, sorted(words)))})\M")
         await self.driver.fetchval(_FIRST_PATH)
-        await self.driver.execute(_BODIES.replace("$1", pattern))
-        found: Mapping[str, str] = json.loads(await self.driver.fetchval(_REFUSED))
+        found: dict[str, str] = {}
+        for tried in (BODIES, TRIGGERS):
+            await self.driver.execute(tried.replace("~* $1", f"~* {pattern}"))
+            found |= json.loads(await self.driver.fetchval(_REFUSED))
         return found
 
     async def _fetch(self, query: str, *arguments: Any) -> Any:

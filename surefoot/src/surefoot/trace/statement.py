@@ -75,6 +75,8 @@ class Statement:
     # and that its revision does not change back.
     sets: Mapping[str, str] = field(default_factory=dict)
     outlives: frozenset[str] = frozenset()
+    # The tables of which a changed row changes others: by a trigger, or by a foreign key.
+    reacting: frozenset[str] = frozenset()
     # Whether it released an advisory lock from before the revision.
     unlocks: bool = False
     # The notices of IF [NOT] EXISTS, by which it has done nothing or less.
@@ -202,7 +204,7 @@ class Statement:
     def unmet(self) -> frozenset[str]:
         """The tables with rows that it looks for to change them, where few sample rows are met.
 
-        One value of a unique key is left out: it is of one row.
+        One value of a unique key is left out: it is of one row, unless that changes others.
         """
         sql = without_comments(self.sql)
         if not _CHANGES.match(sql):
@@ -213,6 +215,8 @@ class Statement:
         for table in {*self.locks, *self.held} - known:
             work = self.activity.get(table)
             by_one_key = work is not None and not (work.scans or work.probes or many)
+            if table in self.reacting and not (work and work.written):
+                by_one_key = False
             if work is not None and work.written and _LIMITED.search(sql):
                 continue
             if self.rows.get(table) and self._is_changed(table) and not by_one_key:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
+from surefoot.trace.provision_query import LAST_OF_SERVER
 from surefoot.trace.schema_objects import Relation
 from surefoot.trace.snapshot import Snapshot
 
@@ -19,6 +20,11 @@ JOIN pg_rewrite r ON r.oid = objid
 WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
   AND refobjid <> ev_class
 """
+# The table of each trigger, its function, and the text of that.
+_TRIGGERS = f"""
+SELECT tgrelid::bigint, lower(proname), prosrc FROM pg_trigger
+JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal AND p.oid > {LAST_OF_SERVER}
+"""  # noqa: S608 - a constant
 # Words of statements that may take rows of other tables with them.
 _CASCADES = {"cascade", "delete", "truncate"}
 
@@ -29,7 +35,8 @@ async def touched(
     """The tables to be worked on, and all of `order` that are to have rows.
 
     The first are those that the text names, and those that refer to them, where a DELETE or
-    TRUNCATE may take their rows with it; the others are tables that these refer to.
+    TRUNCATE may take their rows with it, or that a trigger joins with them; the others are tables
+    that these refer to.
     """
     words = {word.lower() for word in re.findall(r"\w+", text)}
     leads: dict[int, set[int]] = {}
@@ -51,6 +58,13 @@ async def touched(
     needed = _reached(named, refers)
     cascades = named if words & _CASCADES else ()
     taken = {each for oid in cascades for each in referring.get(oid, ())}
+    names = {relation.name.lower(): relation.oid for relation in snapshot.relations.values()}
+    for table, function, body in await connection.fetch(_TRIGGERS):
+        used = {names[word] for word in re.findall(r"\w+", body.lower()) if word in names}
+        if function in words or used & named:
+            taken.add(table)
+        if table in named:
+            taken |= used
     others = _reached(taken, refers)
     first, last = ([t for t in order if t.oid in oids] for oids in (needed, others - needed))
     # With few rows the planner would read all of them, and use no index of the foreign key.

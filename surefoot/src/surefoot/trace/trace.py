@@ -91,6 +91,8 @@ async def trace(
     folders = (versions,) if isinstance(versions, Path) else versions
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
+    # First: the bounds of partitions follow it.
+    await _set_time_zone(scratch.engine, zone)
     try:
         async with scratch.engine.connect() as connection:
             there = await connection.run_sync(heads_of, scratch.version_table)
@@ -100,7 +102,6 @@ async def trace(
     except SurefootError as error:
         return Trace((), error)
     engine = scratch.engine
-    await _set_time_zone(engine, zone)
     async with engine.connect() as opened, engine.connect() as other:
         session: Any = (await opened.get_raw_connection()).driver_connection
         reader: Any = (await other.get_raw_connection()).driver_connection

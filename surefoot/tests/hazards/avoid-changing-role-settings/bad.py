@@ -10,6 +10,7 @@ phase = "expand"
 def upgrade() -> None:
     # finds: avoid-changing-role-settings
     op.execute("ALTER ROLE CURRENT_USER RESET work_mem")
+    # finds: avoid-changing-role-settings
     op.execute("CREATE ROLE not_yet_named")
     # finds: avoid-changing-role-settings
     op.execute("ALTER ROLE not_yet_named RENAME TO surefoot_named")
