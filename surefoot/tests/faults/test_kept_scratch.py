@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from harness.runs import Chain, Launcher
 from harness.server import PG_MAJOR, temporary_folder
+from surefoot.chain.imports import changing_imports
 from surefoot.chain.lockfile import read_lock
-from surefoot.chain.source import changing_imports
 from surefoot.connect.database import Database as Access
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at

@@ -8,7 +8,6 @@ import ast
 import io
 import os
 import re
-import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,6 @@ FUNCTIONS = ("upgrade", "downgrade")
 _NO_REVISIONS = ("__init__", ".#")
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
-# Modules that do not change with the application.
-_STEADY = {"alembic", "sqlalchemy", *sys.stdlib_module_names}
-# A line that imports from one module, or one module.
-_IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([.\w]+)[^,;\n]*$)", re.MULTILINE
-)
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -72,24 +65,6 @@ def source_of(path: Path, source: bytes) -> Source:
         if isinstance(each, ast.AsyncFunctionDef) and each.name in FUNCTIONS:
             raise RunsNothing(path.name, each.name)
     return Source(module_names(tree), checksum(tree), tuple(_allowed(source)))
-
-
-def changing_imports(source: bytes) -> Iterator[tuple[int, str]]:
-    """The line and the name of each imported module that may change with the application."""
-    lines = _IMPORT.findall(source)
-    named = {(of or alone).partition(b".")[0].decode() for of, alone in lines}
-    if named <= _STEADY and len(lines) == source.count(b"import"):
-        return  # parsing would take much longer
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = ["." * node.level + (node.module or "")]
-        else:
-            continue
-        for name in names:
-            if name.partition(".")[0] not in _STEADY:
-                yield node.lineno, name
 
 
 def executed(path: Path) -> Mapping[str, object]:

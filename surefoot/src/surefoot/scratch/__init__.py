@@ -5,9 +5,11 @@
     kept server --> template, or nothing ------+           |
     throw-away server -------------------------+           '--> kept as the next template
 
-databases.py makes them; kept_server.py has the server that stays, templates.py its databases.
+databases.py makes them; kept_server.py has the server that stays, templates.py its databases;
+shared_catalogs.py refuses what would stay on the server of somebody else.
 """
 
-from surefoot.scratch.databases import UNCOMMITTED, Scratch, copied, scratch, scratch_and_server
+from surefoot.scratch.databases import Scratch, copied, scratch, scratch_and_server
+from surefoot.scratch.shared_catalogs import UNCOMMITTED
 
 __all__ = ["UNCOMMITTED", "Scratch", "copied", "scratch", "scratch_and_server"]

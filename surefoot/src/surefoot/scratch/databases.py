@@ -1,9 +1,7 @@
 """A database to try revisions on.
 
 It is made beside the one that `scratch_url` names, on the embedded server of a database without a
-URL, on the kept server of its project, or on a throw-away server. Beside another database nothing
-is committed that would stay on the server when the scratch database is dropped: roles, tablespaces,
-settings of roles. A subscription would keep the database from being dropped.
+URL, on the kept server of its project, or on a throw-away server.
 """
 
 import shutil
@@ -17,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy import Connection, event, text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import surefoot
@@ -25,36 +23,12 @@ from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.embedded import EmbeddedServer, find_binaries
-from surefoot.errors import ClusterChanged, ScratchRoomMissing
+from surefoot.errors import ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
 from surefoot.scratch.kept_server import ROOM_BYTES, KeptServer
+from surefoot.scratch.shared_catalogs import refuse_changes
 from surefoot.scratch.templates import Templates, copy
-
-# A row that is visible while its transaction is in progress is of this one, or of its savepoint;
-# other sessions set roles of the same server meanwhile.
-UNCOMMITTED = """CASE WHEN age(xmin) <= age(pg_current_xact_id_if_assigned()::xid)
-    THEN pg_xact_status((((pg_current_xact_id_if_assigned()::text::bigint >> 32) << 32)
-         + xmin::text::bigint)::text::xid8) = 'in progress' END"""
-# The shared catalogs that the transaction writes: most are locked until its end, whatever the SQL
-# looked like. Settings of the scratch database itself go with it; dependencies follow from others.
-_WRITTEN = f"""
-SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r'
-WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0
-  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
-  AND c.relname NOT IN ('pg_shdepend', 'pg_db_role_setting')
-UNION SELECT 'pg_db_role_setting' FROM pg_db_role_setting
-WHERE setdatabase <> (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (xmin = pg_current_xact_id_if_assigned()::xid
-       OR setdatabase = 0 AND {UNCOMMITTED})
-UNION SELECT 'pg_tablespace' FROM pg_tablespace
-WHERE xmin = pg_current_xact_id_if_assigned()::xid
-UNION SELECT 'pg_database' FROM pg_database
-WHERE xmin = pg_current_xact_id_if_assigned()::xid AND datname <> current_database()
-UNION SELECT 'pg_subscription' FROM pg_subscription
-WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-ORDER BY 1
-"""  # noqa: S608 - both parts are constants
 
 # Objects that databases share.
 _OF_THE_SERVER = """
@@ -128,7 +102,7 @@ async def copied(of: AsyncEngine, server: Database) -> AsyncIterator[AsyncEngine
     `server` is the one that came with it. Roles and tablespaces that are made in the block go too,
     so that the same revisions can run in the other database afterwards.
     """
-    refuses = event.contains(of.sync_engine, "commit", _refuse_changes_of_the_cluster)
+    refuses = event.contains(of.sync_engine, "commit", refuse_changes)
     async with _beside(server, of.url.database, refuses=refuses) as engine:
         yield engine
 
@@ -240,7 +214,7 @@ async def _beside(
                 await copy(database.at(_url(database, template)), name)
         async with _engine(database.at(_url(database, name))) as engine:
             if refuses:
-                event.listen(engine.sync_engine, "commit", _refuse_changes_of_the_cluster)
+                event.listen(engine.sync_engine, "commit", refuse_changes)
             yield engine
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -265,17 +239,3 @@ async def _engine(database: Database) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
-
-
-def _refuse_changes_of_the_cluster(connection: Connection) -> None:
-    """On failure: ClusterChanged; the transaction is rolled back."""
-    cursor = connection.connection.cursor()  # no statement of the revision, so no event
-    try:
-        cursor.execute(_WRITTEN)
-        written = [row[0] for row in cursor.fetchall()]
-    finally:
-        cursor.close()
-    if written:
-        # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
-        connection.connection.rollback()
-        raise ClusterChanged(written)

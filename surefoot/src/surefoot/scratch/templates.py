@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from surefoot.chain.imports import changing_imports
 from surefoot.chain.revisions import Revision
-from surefoot.chain.source import changing_imports
 from surefoot.connect.database import Database
 from surefoot.quoting import literal, quoted
 
