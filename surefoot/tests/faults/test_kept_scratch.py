@@ -16,7 +16,7 @@ from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Database as Access
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at
-from surefoot.scratch import kept_server, scratch_and_server
+from surefoot.scratch import kept_server, scratch_and_server, templates
 from surefoot.scratch.kept_server import KeptServer, kept_servers
 
 NOWHERE = Access("postgresql://nobody@127.0.0.1:1/nowhere")
@@ -89,6 +89,28 @@ async def test_a_database_that_may_be_another_one_is_not_kept(
     chain.add(f"if op.get_context() is None:\n    {body}" if why == "imports" else body)
     assert await has(chain, "0002") == ("0001",)
     assert await has(chain, "0002") == ("0001",)
+
+
+@pytest.mark.slow
+async def test_a_large_database_is_not_kept(
+    chain: Chain, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templates, "LARGEST_BYTES", 4096)
+    chain.add("op.execute('CREATE TABLE t ()')")
+    assert await has(chain, "0001") == ()
+    assert await has(chain, "0001") == ()
+
+
+async def test_nothing_is_kept_where_nothing_can_be_written(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for a user without a home."""
+    chain.add("op.execute('CREATE TABLE t ()')")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert not kept_servers()
+    assert await has(chain, "0001") == ()
 
 
 @pytest.mark.slow

@@ -123,7 +123,11 @@ class KeptServer:
 def folder() -> Path:
     """The folder of the kept servers of this user, by the XDG Base Directory Specification."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "")
-    cache = cache if cache.is_absolute() else Path.home() / ".cache"
+    if not cache.is_absolute():
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError:  # a user without a home: no folder can be made there
+            cache = Path(os.devnull)
     return cache / "surefoot" / "scratch"
 
 

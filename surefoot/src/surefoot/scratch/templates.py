@@ -18,6 +18,8 @@ from surefoot.quoting import literal, quoted
 
 # Of one project: before the newest revision that was tried, and before another one.
 KEPT = 2
+LARGEST_BYTES = 400 * 1024**2
+_SIZE = "SELECT pg_database_size(current_database())"
 _NAME = "surefoot_template_"
 _FOUND = f"""
 SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS told FROM pg_database
@@ -80,9 +82,12 @@ class Templates:
     async def keep(self, scratch: Database, revisions: Sequence[Revision]) -> None:
         """Keep a copy of a scratch database, to which nobody is connected, with these revisions.
 
-        None is kept where it cannot be told that it stays what a new run would give: a revision
-        imports the application, or has left something on the server.
+        None is kept where it is large, and where it cannot be told that it stays what a new run
+        would give: a revision imports the application, or has left something on the server.
         """
+        ((size_bytes,),) = await _fetched(scratch, _SIZE)
+        if size_bytes > LARGEST_BYTES:
+            return
         files = [each.path for each in revisions if each.path is not None]
         if any(map(_imports_what_changes, files)) or not await self.are_alone():
             return
