@@ -22,7 +22,7 @@ _INTO = (
     r"(?:\(([^)]*)\)|VALUES\b|SELECT\b)"
 )
 # The sequence follows them.
-_FOLLOWS = re.compile(r"\bsetval\s*\(|\bRESTART\b", re.IGNORECASE)
+_FOLLOWS = re.compile(r"\bsetval\s*\(|\b(?:RE)?START\b", re.IGNORECASE)
 _NEXT = re.compile(r"nextval\('([^']+)'")
 _RESTARTS = re.compile(r"\bRESTART\b", re.IGNORECASE)
 
@@ -178,9 +178,11 @@ def _behind(unit: TracedRevision) -> Iterator[Hit]:
     for its in differences(unit):
         if its.noun == "column" and its.former and its.now and its.changed("default"):
             new = _NEXT.match(its.now["default"] or "")
-            had = its.former["identity"] or _NEXT.match(its.former["default"] or "")
-            if new and new[1] in made and had:
+            if new and new[1] in made:
                 yield Hit.of(its.statement, its.effect, name=new[1], what="gives numbers again")
+        elif its.noun == "column" and its.former and its.gained("identity"):
+            what = "does not know the numbers that are there"
+            yield Hit.of(its.statement, its.effect, name=f"of {its.label}", what=what)
 
 
 def _collations(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

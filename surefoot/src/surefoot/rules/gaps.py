@@ -43,7 +43,7 @@ _BEYOND = {
     "it uses files or programs of the server": r"\b(pg_\w+_(?:file|dir)|lo_(?:im|ex)port)\s*\(|"
     r"(?:^|[;$])\s*(COPY)\b[^;]*\b(?:FROM|TO)\s+(?:PROGRAM\b|E?')",
     "it acts on the whole server, whatever becomes of the revision": r"\b(pg_(?:reload_conf|"
-    r"rotate_logfile|switch_wal|promote|stat_reset\w*))\s*\(",
+    r"rotate_logfile|switch_wal|promote|stat_reset\w*))\s*\(|^\s*(CHECKPOINT)\b",
 }
 # A function is created, and not called.
 _NAMES_ONLY = re.compile(

@@ -11,6 +11,7 @@ from surefoot.trace.provisions import PROVISION
 
 _NEXT = re.compile(r"\bnextval\('([^']+)'")
 _USES = re.compile(r" (?:USAGE|UPDATE)$")
+_OF_ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TAKES = re.compile(r"\bREVOKE\b", re.IGNORECASE)
 
 
@@ -52,6 +53,22 @@ def _sequences(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
                 yield at(its, what=f"{roles} may insert into {table}, and not use {name}")
 
 
+def _under_former_name(unit: TracedRevision) -> Iterator[Hit]:
+    """Rights on a table that was renamed, which what has its name now does not give."""
+    made = {
+        effect.relation: (statement, effect)
+        for statement, effect in unit.effects(PROVISION, fresh=True)
+        if effect.fresh and not effect.name and effect.facts["now"]
+    }
+    for _, effect in unit.effects("renamed"):
+        if new := made.get(effect.name):
+            left = {*effect.facts["rights"]} - {*new[1].facts["now"]["rights"]}
+            by_role = sorted(each for each in left if each.rpartition(" ")[2] in _OF_ROWS)
+            if by_role:
+                what = f"{', '.join(by_role)} is not given on the new {effect.name}"
+                yield Hit.of(*new, what=what)
+
+
 def _unmet_revokes(unit: TracedRevision) -> Iterator[Hit]:
     """REVOKE that changes nothing here: the rights may have been granted on the target alone."""
     made = {e.relation for _, e in unit.effects("created", fresh=True)}
@@ -65,6 +82,7 @@ def _revoked(unit: TracedRevision) -> Iterator[Hit]:
     yield from losing(_rights)(unit)
     yield from _rights(unit, made_again(unit))
     yield from losing(_sequences)(unit)
+    yield from _under_former_name(unit)
     yield from _unmet_revokes(unit)
 
 

@@ -76,7 +76,7 @@ class _Comparison:
     def relation_changed(self, oid: int, new: Relation, old: Relation) -> Iterator[Effect]:
         moved = new.schema != old.schema and old.schema not in self.renamed_schemas
         if new.name != old.name or moved:
-            facts = {"kind": new.kind, "columns": _columns(self.before, oid)}
+            facts = {"kind": new.kind, "columns": _columns(self.before, oid), "rights": old.rights}
             yield self.on(oid, "renamed", old.label, to=new.label, **facts)
         if new.filenode != old.filenode and new.kind != "S":
             sizes = (old.size_bytes, new.size_bytes)

@@ -11,7 +11,7 @@ from surefoot.trace.expected_rows import MANY_ROWS, ExpectedRows
 from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
-_CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE|EXPLAIN|EXECUTE|DO)\b", re.IGNORECASE)
 # At the beginning, or in a block.
 _ANALYZES = re.compile(r"(?:^|[;'$]|\bBEGIN)\s*ANALY[ZS]E\b", re.IGNORECASE)
 # In a condition that is not one value of a key: a range, a join or a query.
@@ -23,6 +23,8 @@ _MANY = re.compile(
 _LIMITED = re.compile(r"\b(?:LIMIT|FETCH\s+(?:FIRST|NEXT))\b", re.IGNORECASE)
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _LOCKS_ROWS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+UPDATE|UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+# The keys that a parameter may list.
+FEW_KEYS = 100
 # The fraction of a table's rows that one statement may change.
 FEW = 0.1
 
@@ -209,7 +211,11 @@ class Statement:
         sql = without_comments(self.sql)
         if not _CHANGES.match(sql):
             return frozenset()
-        many = _MANY.search(" ".join(_TEXT.sub("", sql).split()))
+        lists = (each for each in self.parameters if isinstance(each, list | tuple))
+        many = (
+            _MANY.search(" ".join(_TEXT.sub("", sql).split()))
+            or max(map(len, lists), default=0) > FEW_KEYS
+        )
         known = {each.table for each in self.expected} | self.sweeps
         found = set()
         for table in {*self.locks, *self.held} - known:
@@ -224,7 +230,9 @@ class Statement:
         return frozenset(found)
 
     def _is_changed(self, table: str) -> bool:
-        """Whether it names the table as the one whose rows it changes."""
+        """Whether it names the table as the one whose rows it changes; EXECUTE names none."""
+        if re.match(r"\s*EXECUTE\b", self.sql, re.IGNORECASE):
+            return {**self.held, **self.locks}.get(table) == "ROW EXCLUSIVE"
         name = re.escape(table.rpartition(".")[2])
         words = rf"\b(?:UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?(?:[\w\"]+\.)?\"?{name}\b"
         return re.search(words, self.sql, re.IGNORECASE) is not None
