@@ -40,10 +40,10 @@ def deviations(expected: Catalog, found: Catalog) -> tuple[Deviation, ...]:
     )
     changed = {key for key in by_key if _word(by_key, key) == "changed"} - set(special)
     members = {
-        **{key: gone[key] for key in reversed(_ordered(gone, found))},
+        **{key: gone[key] for key in reversed(in_order(gone, found.uses))},
         **dict.fromkeys(sorted(key for key, how in special.items() if how is not None), ()),
         **dict.fromkeys(in_order(changed, expected.uses), ()),
-        **{key: come[key] for key in _ordered(come, expected)},
+        **{key: come[key] for key in in_order(come, expected.uses)},
     }
     kept = dict.fromkeys(changed, ())
     needs = _needs({**kept, **come}, expected)
@@ -183,24 +183,16 @@ def _leaves(key: Key, table: Key, keys: Collection[Key], catalog: Catalog) -> bo
     )
 
 
-def _ordered(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> list[Key]:
-    """The groups, each after those that it uses."""
-    uses = _needs(groups, catalog)
-    for key in groups:
-        for kind in _OWNERS:
-            table = Key(kind, str(table_of(catalog.objects[key])))
-            if table in groups:
-                uses.setdefault(key, set()).add(table)
-    return in_order(groups, {key: frozenset(each) for key, each in uses.items()})
-
-
 def _needs(groups: Mapping[Key, tuple[Key, ...]], catalog: Catalog) -> dict[Key, set[Key]]:
-    """The objects that each group uses; of another group, its main object."""
+    """The objects that each group uses, and its table; of another group, its main object."""
     main = {member: key for key, members in groups.items() for member in (key, *members)}
     uses: dict[Key, set[Key]] = {}
     for user, used in catalog.uses.items():
         of = main.get(user, user)
         uses.setdefault(of, set()).update({main.get(each, each) for each in used} - {of})
+    for key in groups:
+        tables = {Key(kind, str(table_of(catalog.objects[key]))) for kind in _OWNERS}
+        uses.setdefault(key, set()).update(tables & groups.keys())
     return uses
 
 
