@@ -7,7 +7,7 @@
 Nobody is asked of Surefoot's own tables. An object that is left out stays as the database has it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -61,7 +61,7 @@ class Filters:
                     objects.pop(gone, None)
         for key, column in models.each(Column):
             if (found := database.find(Column, key)) and key in objects:
-                objects[key] = self._compared(key, column, found)
+                objects[key] = self._compared(column, found)
         return replace(models, objects={key: objects[key] for key in sorted(objects)}, uses=uses)
 
     def spelled(self) -> Iterator[tuple[Key, str]]:
@@ -91,51 +91,43 @@ class Filters:
                 ):
                     yield key
 
-    def _compared(self, key: Key, column: Column, found: Column) -> Column:
+    def _compared(self, column: Column, found: Column) -> Column:
         """The column with the type and the default of the database, where they are not compared."""
-        if (column.type, column.collation) != (found.type, found.collation):
-            types: Callable[..., Any] = lambda theirs, ours: (theirs.type, ours.type)  # noqa: E731
-            if self._ignores("compare_type", key, column, types):
-                column = replace(column, type=found.type, collation=found.collation)
-        if column.default != found.default:
-            defaults: Callable[..., Any] = lambda theirs, ours: (  # noqa: E731
-                found.default, ours.server_default, column.default
-            )  # fmt: skip
-            if self._ignores("compare_server_default", key, column, defaults):
-                column = replace(column, default=found.default)
+        retyped = (column.type, column.collation) != (found.type, found.collation)
+        if retyped and self._ignores("compare_type", column, found):
+            column = replace(column, type=found.type, collation=found.collation)
+        if column.default != found.default and self._ignores(
+            "compare_server_default", column, found
+        ):
+            column = replace(column, default=found.default)
         return column
 
-    def _ignores(
-        self, name: str, key: Key, column: Column, arguments: Callable[..., tuple[Any, ...]]
-    ) -> bool:
-        given = self.given.get(name, True)
+    def _ignores(self, option: str, column: Column, found: Column) -> bool:
+        given = self.given.get(option, True)
         if not callable(given):
             return not given
-        ours = _member(self.declared.get(column.table), column)
-        theirs = _member(self._reflected(column.table), column)
+        ours: Any = _member(self.declared.get(column.table), column)
+        theirs: Any = _member(self._reflected(column.table), column)
         if ours is None or theirs is None:
             return False
-        said = given(self.context.migration_context, theirs, ours, *arguments(theirs, ours))
+        values: tuple[Any, ...] = (theirs.type, ours.type)
+        if option == "compare_server_default":
+            values = (found.default, ours.server_default, column.default)
+        said = given(self.context.migration_context, theirs, ours, *values)
         return said is not None and not said
 
     @property
     def _asks_objects(self) -> bool:
         return "include_object" in self.given
 
-    def _sees(self, name: str, kind: str, table: str | None = None) -> bool:
-        if "include_name" not in self.given:
-            return True
-        parents = {"schema_name": None, "schema_qualified_table_name": table or name}
-        if table is not None:
-            parents["table_name"] = table
-        return bool(self.given["include_name"](name, kind, parents))
+    def _sees(self, name: str, kind: Any, table: str | None = None) -> bool:
+        parents: Any = {"schema_name": None, **({"table_name": table} if table else {})}
+        return self.context.run_name_filters(name, kind, parents)
 
-    def _includes(self, name: str, kind: str, ours: Any, theirs: Any) -> bool:
+    def _includes(self, name: str, kind: Any, ours: Any, theirs: Any) -> bool:
         """The answer for an object of the models, or of the database where they have none."""
-        if not self._asks_objects:
-            return True
         item, other = (theirs, None) if ours is None else (ours, theirs)
-        return bool(self.given["include_object"](item, name, kind, ours is None, other))
+        return self.context.run_object_filters(item, name, kind, ours is None, other)
 
     @cached_property
     def _metadata(self) -> sa.MetaData:

@@ -114,7 +114,7 @@ def said(
         of: dict[Form, set[str]] = {}
         for change, tables in each:
             domain = {change.key.name} if change.key and change.key.kind == "domain" else set()
-            for table in tables & {*forms}:
+            for table in sorted(tables & {*forms}):
                 if forms[table].is_plain or table in stepwise:
                     heirs = {*_heirs(table, comparison)}
                     of.setdefault(forms[table], set()).update({table} | heirs | domain)

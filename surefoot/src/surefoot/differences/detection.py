@@ -115,8 +115,9 @@ def of_metadata(
     connection: Connection, metadata: Sequence[MetaData], project: Project
 ) -> tuple[Deviation, ...]:
     """The deviations of the models from a scratch database at head; autogenerate compares them."""
-    context = MigrationContext.configure(connection, opts={PROJECT: project.filters})
-    models = AutogenContext(context, list(metadata), autogenerate=False)
+    context = MigrationContext.configure(connection)
+    options = {**project.filters, PROJECT: project.filters}
+    models = AutogenContext(context, list(metadata), options, autogenerate=False)
     exclude = (*project.exclude, *project.version_table.relations)
     comparison = compare(models, exclude, project.manages, strict=True)
     assert comparison is not None  # where it is strict
