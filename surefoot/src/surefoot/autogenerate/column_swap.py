@@ -19,14 +19,14 @@ from surefoot.autogenerate.comparison import (
 )
 from surefoot.autogenerate.constraints import forbid_null, not_null_name, promised_by_itself
 from surefoot.autogenerate.indexes import (
-    build,
+    built,
     can_be_built,
     index_of_key,
     renamed_index,
     using_index,
 )
 from surefoot.autogenerate.object_operations import create, drop, step
-from surefoot.autogenerate.rendering import Call, drop_index, rename_column, sql
+from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import names
@@ -203,9 +203,7 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
         return
     index = index_of_key(item) if isinstance(item, Constraint) else item
     assert index is not None
-    do = [build(replace(index, name=name))]
-    made = Change(Stage.CREATE, do, [drop_index(name)], "build", user)
-    yield made.at(Turn.INDEX, name, f"Build {name} on {table}")
+    yield built(user, replace(index, name=name), f"Build {name} on {table}")
 
 
 def _refusal(key: Key, *, there: bool) -> _Pair:

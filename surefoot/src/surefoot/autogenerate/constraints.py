@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison, short_name
-from surefoot.autogenerate.indexes import build, can_swap, index_of_key, swap_key, using_index
+from surefoot.autogenerate.indexes import built, can_swap, index_of_key, swap_key, using_index
 from surefoot.autogenerate.object_operations import create, refers_to, step
-from surefoot.autogenerate.rendering import drop_index, set_nullable
+from surefoot.autogenerate.rendering import set_nullable
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import quoted
@@ -70,8 +70,7 @@ def _key(
     elif can_swap(key, comparison, moved):
         yield from swap_key(key, index, comparison)
     else:
-        made = Change(change.stage, [build(index)], [drop_index(name)], "build", key)
-        yield made.at(Turn.INDEX, name, f"Build the index of {name}")
+        yield built(key, index, f"Build the index of {name}")
         # Alembic's operation does not drop the index of the key; dropping the constraint does.
         using = [using_index(constraint, name), *change.ops[1:]]
         undo = [*change.undo, *create(Key("index", name), index)]

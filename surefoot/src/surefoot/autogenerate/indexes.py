@@ -26,6 +26,12 @@ def build(index: Index) -> MigrateOperation:
     return call
 
 
+def built(key: Key, index: Index, title: str, about: str = "") -> Change:
+    """The revision that builds an index of a table in use, or the one of a key."""
+    change = Change(Stage.CREATE, [build(index)], [drop_index(index.name)], "build", key)
+    return change.at(Turn.INDEX, index.name, title, about)
+
+
 def can_be_built(index: Index) -> bool:
     return index_call(index) is not None
 
@@ -91,8 +97,7 @@ def index_parts(
         turn = Turn.LATE_UNINDEX if late else Turn.UNINDEX
         yield gone.at(turn, name, f"Drop {name}", about)
     else:
-        there = Change(change.stage, [build(item)], [drop_index(name)], "build", key)
-        yield there.at(Turn.INDEX, name, f"Build {name} on {item.table}")
+        yield built(key, item, f"Build {name} on {item.table}")
         if item.comment:
             yield step(change.stage, key, silent, item, "comment").at(Turn.KEYS)
 
@@ -101,11 +106,8 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
     """Build the new index under a temporary name, drop the old one, rename the new one."""
     former, made = (each.one(Index, key) for each in (comparison.database, comparison.models))
     name, there, stage = key.name, temporary_name(key.name), Stage.CREATE
-    made = replace(made, name=there)
     about = f"It replaces {name}, which is used until then."
-    title = f"Build {there} on {made.table}"
-    new = Change(stage, [build(made)], [drop_index(there)], "build", key)
-    yield new.at(Turn.INDEX, name, title, about)
+    yield built(key, replace(made, name=there), f"Build {there} on {made.table}", about)
     away = Change(stage, [drop_index(name)], [build(former)], "unbuild", key)
     yield away.at(Turn.SWAP, name, f"Drop the old {name}")
     do, undo = [renamed_index(there, name)], [renamed_index(name, there)]
@@ -122,9 +124,8 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
     name, there = after.name, temporary_name(after.name)
     index = replace(index, name=there)
-    made = Change(Stage.CREATE, [build(index)], [drop_index(there)], "build", key)
     about = f"{name} stays in force until it is created from this index."
-    yield made.at(Turn.INDEX, name, f"Build the index of the new {name}", about)
+    yield built(key, index, f"Build the index of the new {name}", about)
     do = [drop(key, before), using_index(after, there), *create(key, after)[1:]]
     undo = [drop(key, after), *create(Key("index", there), index), *create(key, before)]
     attach = Change(Stage.CREATE, do, undo, "attach", key)
