@@ -33,14 +33,13 @@ from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts
 from surefoot.autogenerate.reading import compare
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
 from surefoot.autogenerate.rendering import ByHand, Call
-from surefoot.autogenerate.revision_text import RevisionText, RevisionTexts, unmeasured
+from surefoot.autogenerate.revision_text import RevisionText, unmeasured
 from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
 
 __all__ = [
-    "RevisionTexts",
     "begin",
     "compare_tables",
     "end",
@@ -50,6 +49,8 @@ __all__ = [
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
 _EXTRA = ("rename", "style", "ask")
+# Of the script that Alembic made: the first revision stands where it stood.
+_OF_FIRST = ("head", "splice", "branch_label", "depends_on")
 _LOSES_DATA = (("drop", "table"), ("drop", "column"))
 # SQLAlchemy's reflection warns of what the catalogs compare: checks NOT VALID, unknown types.
 _NOT_OURS = ("Can't validate argument 'dialect_options'", "Did not recognize type")
@@ -192,7 +193,7 @@ def process_revision_directives(
     if asked["rev_id"] is None and script.rev_id == given_id:
         # Where the chain has no numbers, Alembic's own id stays.
         script.rev_id = next_number(_ids(context)) or script.rev_id
-    texts: RevisionTexts = texts_of(context)
+    texts = texts_of(context)
     comparison = operations.info.get("comparison")
     if comparison is None:
         # The catalogs were not compared: the revision is written as Alembic found it.
@@ -264,27 +265,22 @@ def _planned(
     script: ops.MigrationScript, operations: ops.UpgradeOps, ids: Sequence[str]
 ) -> Iterator[tuple[ops.MigrationScript, RevisionPlan]]:
     """One script for each planned revision; each builds on the one before."""
-    first, before = str(script.rev_id), None
+    first = str(script.rev_id)
+    given = {name: getattr(script, name) for name in _OF_FIRST}
     changes = cast("list[Change]", operations.ops)
     comparison: Comparison = operations.info["comparison"]
     planned = plan(changes, comparison, operations.info["diff"])
     for number, each in enumerate(planned):
         later = next_number([*ids, first], number) or f"{first}_{number + 1}"
-        identifier = later if number else first
-        upgrade, downgrade = ops.UpgradeOps(list(each.changes)), ops.DowngradeOps()
-        upgrade.reverse_into(downgrade)
-        begins = before is None
+        upgrade = ops.UpgradeOps(list(each.changes))
         made = ops.MigrationScript(
-            rev_id=identifier,
+            rev_id=later if number else first,
             message=each.title or script.message,
             imports=_imports(each.changes, comparison),
             upgrade_ops=upgrade,
-            downgrade_ops=downgrade,
-            head=script.head if before is None else before,
-            splice=script.splice if begins else None,
-            branch_label=script.branch_label if begins else None,
+            downgrade_ops=upgrade.reverse(),
             version_path=script.version_path,
-            depends_on=script.depends_on if begins else None,
+            **given,
         )
-        before = made.rev_id
+        given = {"head": made.rev_id}
         yield made, each

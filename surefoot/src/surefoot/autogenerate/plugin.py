@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
+from surefoot.autogenerate.revision_text import RevisionTexts
 from surefoot.version_table import VersionTable
 
 NAME = "surefoot.objects"
@@ -56,7 +57,7 @@ def configure_options(
         "include_object": include_object,
         "process_revision_directives": _later("process_revision_directives"),
         "render_item": _later("render_item"),
-        "template_args": {"page": _LazyTexts()},
+        "template_args": {"page": RevisionTexts()},
         EXCLUDE: excluded,
         MANAGES: tuple(manages),
         PROJECT: {},
@@ -86,18 +87,9 @@ def _later(name: str) -> Callable[..., Any]:
     return call
 
 
-def texts_of(context: MigrationContext) -> Any:
-    """The RevisionTexts of the run, for its template and for the hook after it."""
-    texts = context.opts["template_args"]["page"]
+def texts_of(context: MigrationContext) -> RevisionTexts:
+    """The texts of the run, for its template and for the hook after it."""
+    texts: RevisionTexts = context.opts["template_args"]["page"]
     if context.config is not None:
         context.config.attributes[TEXTS] = texts
     return texts
-
-
-class _LazyTexts:
-    """The RevisionTexts of a run for its template, made on first use."""
-
-    def __getattr__(self, name: str) -> Any:
-        texts = import_module(_HOOKS).RevisionTexts()
-        vars(self).update({each: getattr(texts, each) for each in dir(texts) if each[0] != "_"})
-        return getattr(texts, name)

@@ -122,10 +122,9 @@ def safe_form(
 
 
 def _step(planned: RevisionPlan, narrows: str) -> Step:
-    up, down = ops.UpgradeOps(list(planned.changes)), ops.DowngradeOps()
-    up.reverse_into(down)
+    up = ops.UpgradeOps(list(planned.changes))
     title = planned.title or "this revision"
-    return Step(title, planned.about, narrows, _code(up), _code(down))
+    return Step(title, planned.about, narrows, _code(up), _code(up.reverse()))
 
 
 def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
