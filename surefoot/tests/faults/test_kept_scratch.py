@@ -14,6 +14,7 @@ from harness.server import PG_MAJOR, temporary_folder
 from surefoot.chain.imports import changing_imports
 from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Database as Access
+from surefoot.embedded import Binaries
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at
 from surefoot.scratch import kept_server, scratch_and_server, templates
@@ -152,8 +153,9 @@ async def test_one_command_has_it_at_a_time(
     assert not any(cache.iterdir())
     # Of more projects than are kept the one that was used longest ago goes.
     monkeypatch.setattr(kept_server, "KEPT", 1)
-    KeptServer.of(Path("/another"), None).place.mkdir(parents=True)
-    (KeptServer.of(Path("/another"), None).place / "lock").touch()
+    another = KeptServer.of(Path("/another"), Binaries(Path("/nowhere"), PG_MAJOR))
+    another.place.mkdir(parents=True)
+    (another.place / "lock").touch()
     assert await has(chain, "0001") == ()
     assert [each.project for each in kept_servers()] == [str(project.folder)]
 

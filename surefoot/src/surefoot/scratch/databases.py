@@ -120,9 +120,12 @@ async def _made(
         server = opened.enter_context(named.available())
         engine = await opened.enter_async_context(_beside(server))
         return Scratch(engine, _trying(server))
-    if project is not None:
-        kept = KeptServer.of(project.folder, major)
-        running = opened.enter_context(kept.use(project.folder, database.pg_bindir, major))
+    # A server needs binaries; it says so where there are none.
+    bindir = database.pg_bindir
+    binaries = find_binaries(bindir, major=major) or find_binaries(bindir)
+    if project is not None and binaries is not None:
+        kept = KeptServer.of(project.folder, binaries)
+        running = opened.enter_context(kept.use(project.folder, binaries))
         if running is not None:
             server = database.at(running.url())
             return await opened.enter_async_context(_from_template(server, project, kept, to))
@@ -131,8 +134,8 @@ async def _made(
     )
     embedded = EmbeddedServer(
         Path(folder) / "server",
-        bindir=database.pg_bindir,
-        major=major if find_binaries(database.pg_bindir, major=major) else None,
+        bindir=bindir,
+        major=None if binaries is None else binaries.major,
         durable=False,
         remove_at_end=True,
     )

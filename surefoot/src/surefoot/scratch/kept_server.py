@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.embedded import EmbeddedServer, Running, find_binaries
+from surefoot.embedded import Binaries, EmbeddedServer, Running
 from surefoot.embedded.folder import ServerFolder
 from surefoot.embedded.locks import LockFile
 from surefoot.errors import SurefootError
@@ -38,9 +38,10 @@ class KeptServer:
     place: Path
 
     @classmethod
-    def of(cls, project: Path, major: int | None) -> "KeptServer":
-        """That of a project, by the folder of its env.py."""
-        digest = hashlib.sha256(os.fsencode(f"{major} {project}")).hexdigest()[:12]
+    def of(cls, project: Path, binaries: Binaries) -> "KeptServer":
+        """That of a project, by the folder of its env.py, with one PostgreSQL."""
+        named = f"{binaries.bindir} {binaries.major} {project}"
+        digest = hashlib.sha256(os.fsencode(named)).hexdigest()[:12]
         return cls(folder() / f"{project.parent.name}-{digest}")
 
     @property
@@ -61,13 +62,11 @@ class KeptServer:
             return 0.0
 
     @contextmanager
-    def use(
-        self, project: Path, bindir: Path | None, major: int | None
-    ) -> Iterator[Running | None]:
+    def use(self, project: Path, binaries: Binaries) -> Iterator[Running | None]:
         """The running server; None where another command has it, or none can be kept here."""
         with contextlib.ExitStack() as opened:
             try:
-                running = self._joined(opened, project, bindir, major)
+                running = self._joined(opened, project, binaries)
             except (OSError, SurefootError):
                 running = None
             yield running
@@ -88,7 +87,7 @@ class KeptServer:
             return True
 
     def _joined(
-        self, opened: contextlib.ExitStack, project: Path, bindir: Path | None, major: int | None
+        self, opened: contextlib.ExitStack, project: Path, binaries: Binaries
     ) -> Running | None:
         boot = _text(_BOOT)
         if boot is None:
@@ -107,10 +106,7 @@ class KeptServer:
         if is_new:
             for other in kept_servers()[KEPT:]:
                 other.remove()
-        found = find_binaries(bindir, major=major)
-        server = EmbeddedServer(
-            self.place / "server", bindir=bindir, major=major if found else None, durable=False
-        )
+        server = EmbeddedServer(self.place / "server", bindir=binaries.bindir, durable=False)
         return opened.enter_context(server.use())
 
     def _remove_server(self) -> None:
