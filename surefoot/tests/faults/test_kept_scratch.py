@@ -17,7 +17,7 @@ from surefoot.connect.database import Database as Access
 from surefoot.embedded import Binaries
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at
-from surefoot.scratch import kept_server, scratch_and_server, templates
+from surefoot.scratch import kept_server, scratch_database, templates
 from surefoot.scratch.kept_server import KeptServer, kept_servers
 
 NOWHERE = Access("postgresql://nobody@127.0.0.1:1/nowhere")
@@ -38,7 +38,7 @@ async def has(chain: Chain, *ids: str) -> tuple[str, ...]:
     """Bring a scratch database to these revisions; those that it had from the beginning."""
     project = Project.read(chain.ini)
     revisions = project.revisions()
-    async with scratch_and_server(NOWHERE, project, major=PG_MAJOR, to=revisions) as made:
+    async with scratch_database(NOWHERE, project, major=PG_MAJOR, to=revisions) as made:
         found = tuple(sorted(made.has))
     query = text("SELECT string_agg(version_num, ',') FROM alembic_version")
     async with (

@@ -18,7 +18,7 @@ from surefoot.linting import lint
 from surefoot.project import Project
 from surefoot.run.events import RevisionDone
 from surefoot.run.report import AppliedRevision
-from surefoot.scratch import copied, scratch_and_server
+from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.fingerprints import fingerprinted, lacking
 
@@ -165,13 +165,13 @@ async def test_what_the_trace_leaves_on_the_server_is_gone(
 async def test_a_copy_has_the_settings_of_its_database(empty_database: Database) -> None:
     """Those that a revision has given to the database."""
     database = Access(empty_database.url, scratch_url=empty_database.url)
-    async with scratch_and_server(database) as made:
+    async with scratch_database(database) as made:
         name = made.engine.url.database
         async with made.engine.connect() as connection:
             await connection.execute(text("CREATE TABLE t ()"))
             await connection.execute(text(f"ALTER DATABASE \"{name}\" SET shop.country = 'fr'"))
             await connection.commit()
-        async with copied(made.engine, made.server) as copy, copy.connect() as connection:
+        async with made.copied() as copy, copy.connect() as connection:
             told = await connection.scalar(
                 text("SELECT current_setting('shop.country') || 't'::regclass")
             )

@@ -28,6 +28,7 @@ from surefoot.project import Project
 from surefoot.remedies.planned import Planned, planned, with_remedies
 from surefoot.remedies.steps import SafeForm
 from surefoot.rules.findings import Finding
+from surefoot.scratch import Scratch
 
 # How long lint waits for the database, whose version decides which rules apply.
 ANSWER_S = 2.0
@@ -146,7 +147,7 @@ async def _linted(
     major = await _major(database)
     made: dict[Finding, SafeForm] = {}
 
-    async def complete(linted: Linted, beside: Database) -> Linted:
+    async def complete(linted: Linted, beside: Scratch) -> Linted:
         made.update(await planned(of, beside, linted))
         return with_remedies(linted, made)
 

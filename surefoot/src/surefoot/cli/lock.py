@@ -17,7 +17,7 @@ from surefoot.connect.limits import Limits
 from surefoot.errors import RevisionsBroken, names
 from surefoot.linting.lint import portions, with_verdicts
 from surefoot.project import Project
-from surefoot.scratch import copied, scratch_and_server
+from surefoot.scratch import scratch_database
 from surefoot.target import Target
 from surefoot.trace.executed_lines import TOO_LONG
 from surefoot.trace.fingerprints import fingerprinted, lacking
@@ -96,14 +96,14 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
     listen = output.trying([each.id for each in revisions])
     unknown = {*lacking(revisions), *(each for portion in portions(revisions) for each in portion)}
     known = tuple(takewhile(lambda each: each.id not in unknown, revisions))
-    async with scratch_and_server(database, of, to=known) as made:
+    async with scratch_database(database, of, to=known) as made:
         target = Target.of(made.engine, of, Limits())
         for portion in portions(revisions):
             before = revisions[: [each.id for each in revisions].index(portion[0])]
             to = sorted(heads(before))
             revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             await made.keep(before)
-            async with copied(made.engine, made.server) as copy:
+            async with made.copied() as copy:
                 traced = Target.of(copy, of)
                 revisions, linted = await with_verdicts(
                     traced, revisions, listen=listen, wanted=portion

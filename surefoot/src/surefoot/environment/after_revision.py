@@ -90,7 +90,7 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
     from surefoot.environment.measurements import completed  # noqa: PLC0415 - as above
     from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
     from surefoot.run.scratch import bring, up_to  # noqa: PLC0415 - where a revision is written
-    from surefoot.scratch import scratch_and_server  # noqa: PLC0415 - as above
+    from surefoot.scratch import scratch_database  # noqa: PLC0415 - as above
     from surefoot.target import Target  # noqa: PLC0415 - as above
 
     if environment.database is None:
@@ -99,7 +99,7 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
     complete = partial(completed, written, revisions)
     unknown = [revision for revision in revisions if revision.is_unknown]
     before = up_to(revisions, unknown[0].down) if unknown else ()
-    async with scratch_and_server(environment.resolved_database(), project, to=before) as made:
+    async with scratch_database(environment.resolved_database(), project, to=before) as made:
         target = Target.of(made.engine, project)
         with suppress(SurefootError):  # the trace meets it, too, and reports it
             await bring(made, target, before)

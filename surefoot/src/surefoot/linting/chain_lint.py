@@ -13,7 +13,7 @@ from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
 from surefoot.run.scratch import bring, up_to
-from surefoot.scratch import scratch_and_server
+from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 from surefoot.trace.trace import ROWS, ZONE, Trace
 
@@ -32,16 +32,16 @@ async def lint(
     downgrades: bool = False,
     zone: str = ZONE,
     prepare: Callable[[Target], Awaitable[None]] | None = None,
-    complete: Callable[[Linted, Database], Awaitable[Linted]] | None = None,
+    complete: Callable[[Linted, Scratch], Awaitable[Linted]] | None = None,
     listen: Listen = ignore,
 ) -> Linted:
     """The findings of revisions, all by default, in the order of the chain.
 
     They run on the scratch server of `database`, which itself is not connected to. The rules are
     those for `major`, by default that of the scratch server. `prepare` may bring the scratch
-    database to the revision before them; `complete` may change the result, and gets a database on
-    whose server it may try more; `rows`, `back`, `zone` and `listen` are those of `trace`. With
-    `downgrades` those are traced and judged too.
+    database to the revision before them; `complete` may change the result, and gets the scratch
+    database, on whose server it may try more; `rows`, `back`, `zone` and `listen` are those of
+    `trace`. With `downgrades` those are traced and judged too.
 
     Where the scratch server fails, `trace.failure` is the error and every revision has a finding.
 
@@ -59,7 +59,7 @@ async def lint(
     wanted = [revision.id for revision in chosen]
     try:
         before = up_to(chain, chosen[0].down) if prepare is None else ()
-        async with scratch_and_server(database, project, major=major, to=before) as made:
+        async with scratch_database(database, project, major=major, to=before) as made:
             with explained(made.engine.url), files_read_once():
                 target = Target.of(made.engine, project)
                 if prepare is not None:
@@ -70,6 +70,6 @@ async def lint(
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}
                 how |= {"major": major, "downgrades": downgrades}
                 linted = await lint_on(target, chain, wanted, **how)
-            return linted if complete is None else await complete(linted, made.server)
+            return linted if complete is None else await complete(linted, made)
     except SurefootError as error:
         return judgement(chosen, Trace((), error), major or ANY_MAJOR)

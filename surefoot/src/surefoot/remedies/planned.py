@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.autogenerate.reading import rename_to_temporary
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.chain.revisions import Revision
-from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted
@@ -19,7 +18,8 @@ from surefoot.remedies.steps import SafeForm, object_of, safe_form, without
 from surefoot.rules.findings import Finding, TracedRevision, finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
-from surefoot.scratch import scratch
+from surefoot.run.scratch import up_to
+from surefoot.scratch import Scratch
 from surefoot.target import Target
 from surefoot.trace.fingerprints import catalog_of
 
@@ -28,7 +28,7 @@ MOST_REVISIONS = 20
 Planned = Mapping[Finding, SafeForm]
 
 
-async def planned(project: Project, database: Database, linted: Linted) -> Planned:
+async def planned(project: Project, beside: Scratch, linted: Linted) -> Planned:
     """The planned safe forms, by finding.
 
     The revisions run once more, on another scratch database. Where that fails there are none.
@@ -39,8 +39,8 @@ async def planned(project: Project, database: Database, linted: Linted) -> Plann
     made: dict[Finding, SafeForm] = {}
     if chosen and linted.major is not None:
         with suppress(SurefootError, DBAPIError):
-            async with scratch(database, project, major=linted.major) as engine:
-                target = Target.of(engine, project, Limits())
+            async with beside.another(project, up_to(chain, chosen[0].down)) as another:
+                target = Target.of(another.engine, project, Limits())
                 for revision in chosen:
                     made |= await _around(target, revision, wanted[revision.id], linted.major)
     return made

@@ -10,7 +10,7 @@ from surefoot.connect.limits import Limits
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Listen, ignore
-from surefoot.scratch import Scratch, scratch_and_server
+from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 
 
@@ -23,7 +23,7 @@ async def scratch_at(
     On failure: as `scratch`, and what the revisions meet.
     """
     before = up_to(project.revisions(), to)
-    async with scratch_and_server(database, project, major=major, to=before) as made:
+    async with scratch_database(database, project, major=major, to=before) as made:
         target = Target.of(made.engine, project)
         await bring(made, target, before)
         yield target

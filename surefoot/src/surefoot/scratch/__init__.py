@@ -9,7 +9,7 @@ databases.py makes them; kept_server.py has the server that stays, templates.py 
 shared_catalogs.py refuses what would stay on the server of somebody else.
 """
 
-from surefoot.scratch.databases import Scratch, copied, scratch, scratch_and_server
+from surefoot.scratch.databases import Scratch, scratch, scratch_database
 from surefoot.scratch.shared_catalogs import UNCOMMITTED
 
-__all__ = ["UNCOMMITTED", "Scratch", "copied", "scratch", "scratch_and_server"]
+__all__ = ["UNCOMMITTED", "Scratch", "scratch", "scratch_database"]

@@ -43,13 +43,32 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 @dataclass(frozen=True)
 class Scratch:
-    """A scratch database, and a database for which `scratch` makes more on the same server."""
+    """A scratch database, and the server that it is on."""
 
     engine: AsyncEngine
     server: Database
     # The revisions that it has run, as it was made from a template.
     has: frozenset[str] = frozenset()
     _templates: Templates | None = None
+    # Whether the server is somebody else's.
+    _refuses: bool = True
+
+    @asynccontextmanager
+    async def copied(self) -> AsyncIterator[AsyncEngine]:
+        """A copy of it, gone after the block. Nobody may be connected to it.
+
+        Roles and tablespaces that are made in the block go too, so that the same revisions can run
+        in this one afterwards.
+        """
+        of = self.engine.url.database
+        async with _beside(self.server, of, refuses=self._refuses) as engine:
+            yield engine
+
+    @asynccontextmanager
+    async def another(self, project: Project, to: Sequence[Revision]) -> AsyncIterator["Scratch"]:
+        """One more on the same server, as `scratch_database` makes it."""
+        async with _created(self.server, project, to, self._templates, self._refuses) as made:
+            yield made
 
     async def keep(self, revisions: Sequence[Revision]) -> None:
         """Keep it as it is for the next command: it has run these revisions, and no others.
@@ -76,12 +95,12 @@ async def scratch(
     On failure: ServerBinariesMissing, ServerStartFailed, ScratchRoomMissing; with a `scratch_url`
     what connecting can meet, and PermissionMissing where its role may not create a database.
     """
-    async with scratch_and_server(database, project, major=major) as made:
+    async with scratch_database(database, project, major=major) as made:
         yield made.engine
 
 
 @asynccontextmanager
-async def scratch_and_server(
+async def scratch_database(
     database: Database,
     project: Project | None = None,
     *,
@@ -89,81 +108,68 @@ async def scratch_and_server(
     to: Sequence[Revision] = (),
 ) -> AsyncIterator[Scratch]:
     """The same, which may have run some of the revisions `to` already."""
+    if database.scratch_url is not None or not database.is_named:
+        named = database if database.scratch_url is None else database.at(database.scratch_url)
+        with named.available() as server:
+            async with _created(server, project) as made:
+                yield made
+        return
+    bindir = database.pg_bindir
+    binaries = find_binaries(bindir, major=major) or find_binaries(bindir)
     async with AsyncExitStack() as opened:
-        made = await _made(opened, database, project, major, to)
-        await _prepare(made.engine, project)
+        kept = running = None
+        if project is not None and binaries is not None:
+            kept = KeptServer.of(project.folder, binaries)
+            running = opened.enter_context(kept.use(project.folder, binaries))
+        if project is None or kept is None or running is None:
+            place = tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
+            embedded = EmbeddedServer(
+                Path(opened.enter_context(place)) / "server",
+                bindir=bindir,
+                major=None if binaries is None else binaries.major,
+                durable=False,
+                remove_at_end=True,
+            )
+            server = database.at(opened.enter_context(embedded.use()).url())
+            made = await opened.enter_async_context(_created(server, project, refuses=False))
+        else:
+            server = database.at(running.url())
+            templates = await opened.enter_async_context(_templates(server, project, kept))
+            created = _created(server, project, to, templates, refuses=False)
+            made = await opened.enter_async_context(created)
         yield made
 
 
 @asynccontextmanager
-async def copied(of: AsyncEngine, server: Database) -> AsyncIterator[AsyncEngine]:
-    """A copy of a scratch database, to which nobody is connected, gone after the block.
-
-    `server` is the one that came with it. Roles and tablespaces that are made in the block go too,
-    so that the same revisions can run in the other database afterwards.
-    """
-    refuses = event.contains(of.sync_engine, "commit", refuse_changes)
-    async with _beside(server, of.url.database, refuses=refuses) as engine:
-        yield engine
-
-
-async def _made(
-    opened: AsyncExitStack,
-    database: Database,
-    project: Project | None,
-    major: int | None,
-    to: Sequence[Revision],
-) -> Scratch:
-    """The first scratch database of a command, on the server for them."""
-    if database.scratch_url is not None or not database.is_named:
-        named = database if database.scratch_url is None else database.at(database.scratch_url)
-        server = opened.enter_context(named.available())
-        engine = await opened.enter_async_context(_beside(server))
-        return Scratch(engine, _trying(server))
-    # A server needs binaries; it says so where there are none.
-    bindir = database.pg_bindir
-    binaries = find_binaries(bindir, major=major) or find_binaries(bindir)
-    if project is not None and binaries is not None:
-        kept = KeptServer.of(project.folder, binaries)
-        running = opened.enter_context(kept.use(project.folder, binaries))
-        if running is not None:
-            server = database.at(running.url())
-            return await opened.enter_async_context(_from_template(server, project, kept, to))
-    folder = opened.enter_context(
-        tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
-    )
-    embedded = EmbeddedServer(
-        Path(folder) / "server",
-        bindir=bindir,
-        major=None if binaries is None else binaries.major,
-        durable=False,
-        remove_at_end=True,
-    )
-    server = database.at(opened.enter_context(embedded.use()).url())
-    engine = await opened.enter_async_context(_beside(server, refuses=False))
-    return Scratch(engine, _trying(server))
-
-
-@asynccontextmanager
-async def _from_template(
-    server: Database, project: Project, kept: KeptServer, to: Sequence[Revision]
-) -> AsyncIterator[Scratch]:
-    """A database on the kept server, which stays intact where the block leaves it as it was."""
+async def _templates(
+    server: Database, project: Project, kept: KeptServer
+) -> AsyncIterator[Templates]:
+    """Those on the kept server, which stays intact where the block leaves it as it was."""
     env = sha256((project.folder / "env.py").read_bytes()).hexdigest()
     prepared = f"{surefoot.__version__} {env} {project.schemas} {project.version_table}"
     templates = await Templates.on(server, prepared)
-    name, has = await templates.nearest(to) or (None, frozenset())
     try:
-        async with _beside(server, name, refuses=False) as engine:
-            yield Scratch(engine, _trying(server), frozenset(has), templates)
+        yield templates
     finally:
         with suppress(OSError, asyncpg.PostgresError):
             if await templates.are_alone():
                 kept.leave_intact()
 
 
-def _trying(server: Database) -> Database:
-    return replace(server, scratch_url=server.url)
+@asynccontextmanager
+async def _created(
+    server: Database,
+    project: Project | None,
+    to: Sequence[Revision] = (),
+    templates: Templates | None = None,
+    refuses: bool = True,
+) -> AsyncIterator[Scratch]:
+    """A scratch database on a server, from its nearest template."""
+    found = None if templates is None else await templates.nearest(to)
+    name, has = found or (None, ())
+    async with _beside(server, name, refuses=refuses) as engine:
+        await _prepare(engine, project)
+        yield Scratch(engine, server, frozenset(has), templates, refuses)
 
 
 def _url(server: Database, database: str | None) -> str:
