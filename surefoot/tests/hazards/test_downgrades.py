@@ -29,7 +29,9 @@ CASES = [
         "DROP VIEW running; CREATE VIEW running AS SELECT size_bytes FROM jobs",
         "avoid-dropping-a-table",
     ),
-    ("SELECT 1", "DROP FUNCTION area(integer, integer)", None),
+    ("SELECT 1", "DROP FUNCTION area(integer, integer)", "avoid-dropping-an-object"),
+    ("CREATE FUNCTION one() RETURNS integer LANGUAGE sql RETURN 1", "DROP FUNCTION one()", None),
+    ("SELECT 1", "TRUNCATE tags", "avoid-truncate"),
     (
         "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(12, 2)",
         "ALTER TABLE jobs ALTER COLUMN price TYPE numeric(10, 2)",

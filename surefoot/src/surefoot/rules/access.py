@@ -178,7 +178,8 @@ def _behind(unit: TracedRevision) -> Iterator[Hit]:
     for its in differences(unit):
         if its.noun == "column" and its.former and its.now and its.changed("default"):
             new = _NEXT.match(its.now["default"] or "")
-            if new and new[1] in made:
+            had = its.former["identity"] or _NEXT.match(its.former["default"] or "")
+            if new and new[1] in made and (had or its.former["required"]):
                 yield Hit.of(its.statement, its.effect, name=new[1], what="gives numbers again")
         elif its.noun == "column" and its.former and its.gained("identity"):
             what = "does not know the numbers that are there"

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, finding
+from surefoot.trace.provisions import PROVISION
 
 _PLACE = re.compile(r"\S+\.py:(\d+): ")
 _LEAVE = "downgrade() drops what upgrade() has made, and nothing else"
 _FAILS = "require-complete-trace"
-_LOSES = {"avoid-dropping-a-column": "column_dropped", "avoid-dropping-a-table": "dropped"}
+_LOSES = {"avoid-dropping-a-column", "avoid-dropping-a-table", "avoid-dropping-an-object"}
+_WAITS = {"avoid-truncate", "avoid-waiting-under-lock"}
 # To drop what the upgrade made breaks none of these.
 _UNDOES = {*_LOSES, "require-index-for-foreign-key"}
 
@@ -36,10 +38,14 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
     made = _made(unit)
     for rule in rules:
         works = rule.grows and rule.seen == "traced" and rule.holds(major)
-        if not (works or rule.id in _LOSES or rule.id == _FAILS):
+        if not (works or rule.id in {*_LOSES, *_WAITS, _FAILS}):
             continue
         for hit in rule.detect(down):
             lost = (str(hit.values.get("table")), str(hit.values.get("name")))
+            if rule.id == "avoid-dropping-an-object":
+                if hit.values["done"] != "dropped":
+                    continue
+                lost = (lost[0], str(hit.values["column"]))
             if rule.id in _UNDOES and made & {lost, (lost[0], ""), *_shortened(down, hit, made)}:
                 continue
             found = finding(down, rule, hit)
@@ -51,14 +57,15 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
 
 
 def _made(unit: TracedRevision) -> set[tuple[str, str]]:
-    """The tables, and the columns and indexes of tables, that the upgrade made or named."""
+    """The tables, the columns and indexes of tables, and other objects that the upgrade made."""
     kinds = ("created", "column_added", "view_extended", "renamed", "column_renamed")
     effects = unit.effects(*kinds, "index_created", fresh=True)
     found = set()
     for _, effect in effects:
         name = effect.facts.get("to", effect.name)
         found.add((name, "") if effect.kind == "renamed" else (effect.relation, name))
-    return found
+    objects = (effect for _, effect in unit.effects(PROVISION, fresh=True))
+    return found | {(e.relation, e.name) for e in objects if not e.facts["former"]}
 
 
 def _shortened(

@@ -29,7 +29,7 @@ _UNSEEN_MODULES = {
 }  # fmt: skip
 _UNSEEN_CALLS = re.compile(
     r"\b(os\.system|os\.popen|os\.fork|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
-    r"run_in_executor|atexit\.register|signal\.signal|weakref\.finalize)$"
+    r"open_connection|run_in_executor|atexit\.register|signal\.signal|weakref\.finalize)$"
 )
 # SQL that reaches what a scratch database does not have, or more than its transaction.
 _BEYOND = {

@@ -151,6 +151,7 @@ def _keys(unit: TracedRevision) -> Iterator[Hit]:
         for _, e in unit.effects("constraint_added", "index_created")
         if (e.facts.get("unique") or e.facts.get("kind") in ("p", "u", "x"))
         and not e.facts.get("deferrable", not e.facts.get("immediate"))
+        and not e.facts.get("partial")
     ]
     for statement, effect in unit.effects("constraint_dropped", "index_dropped"):
         facts = effect.facts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from surefoot.trace.schema_objects import Activity, Column, Constraint, Named, Relation
+from surefoot.trace.schema_objects import Column, Constraint, Named, Relation
 from surefoot.trace.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -33,21 +33,20 @@ def effects(before: Snapshot, after: Snapshot, known: frozenset[int]) -> tuple[E
     return tuple(effect for part in parts for effect in part())
 
 
-def activity(before: Snapshot, after: Snapshot) -> Mapping[int, Activity]:
-    """The rows read and written between the Snapshots, by relation."""
-    found = {oid: each.since(before.activity.get(oid)) for oid, each in after.activity.items()}
-    return {oid: each for oid, each in found.items() if each != Activity(oid)}
-
-
 class _Comparison:
     def __init__(self, before: Snapshot, after: Snapshot, known: frozenset[int]) -> None:
         self.before = before
         self.after = after
         self.known = known
         self.renamed_schemas = {
-            was.name
+            was.name: now.name
             for _, now, was in pairs(before.schemas, after.schemas)
             if now is not None and was is not None
+        }
+        self.retyped = {
+            oid
+            for (oid, _), now, was in pairs(before.columns, after.columns)
+            if now is not None and was is not None and _typed(now) != _typed(was)
         }
 
     def relations(self) -> Iterator[Effect]:
@@ -57,21 +56,18 @@ class _Comparison:
                     kept = [p for p in old.parents if p in self.after.relations]
                     parent = self.label(kept[0]) if kept else ""
                     facts = {"kind": old.kind, "columns": _columns(self.before, oid)}
-                    facts |= {"parent": parent, "owned": bool(old.owned_by)}
-                    yield self.on(oid, "dropped", **facts)
+                    yield self.on(oid, "dropped", parent=parent, owned=bool(old.owned_by), **facts)
             elif old is None:
                 if new.kind not in "iI":
-                    columns = _columns(self.after, oid)
-                    facts = {"kind": new.kind, "columns": columns, "owned": bool(new.owned_by)}
-                    yield self.on(oid, "created", **facts)
+                    facts = {"kind": new.kind, "columns": _columns(self.after, oid)}
+                    yield self.on(oid, "created", owned=bool(new.owned_by), **facts)
                     for parent in new.parents:
                         kind = self.after.relations[parent].kind
                         yield self.on(parent, "partition_created", new.label, kind=kind)
             else:
                 yield from self.relation_changed(oid, new, old)
-        for _, now, was in pairs(self.before.schemas, self.after.schemas):
-            if now is not None and was is not None:
-                yield Effect("schema_renamed", was.name, facts={"to": now.name})
+        for name, to in self.renamed_schemas.items():
+            yield Effect("schema_renamed", name, facts={"to": to})
 
     def relation_changed(self, oid: int, new: Relation, old: Relation) -> Iterator[Effect]:
         moved = new.schema != old.schema and old.schema not in self.renamed_schemas
@@ -79,8 +75,7 @@ class _Comparison:
             facts = {"kind": new.kind, "columns": _columns(self.before, oid), "rights": old.rights}
             yield self.on(oid, "renamed", old.label, to=new.label, **facts)
         if new.filenode != old.filenode and new.kind != "S":
-            sizes = (old.size_bytes, new.size_bytes)
-            yield self.on(oid, "rewritten", kind=new.kind, bytes=sizes)
+            yield self.on(oid, "rewritten", kind=new.kind, bytes=(old.size_bytes, new.size_bytes))
         elif new.filenode != old.filenode:
             yield self.on(oid, "restarted")
         if new.persistence != old.persistence:
@@ -119,7 +114,7 @@ class _Comparison:
 
     def constraints(self) -> Iterator[Effect]:
         states = (self.before.constraints, self.after.constraints)
-        remade = _exchanged(*states, lambda _, c: (c.relation, c.type, c.name, c.kind))
+        remade = _exchanged(*states, self.when_retyped)
         for oid, new, old in pairs(self.before.constraints, self.after.constraints):
             if oid in remade:
                 if old is None:
@@ -152,7 +147,7 @@ class _Comparison:
     def indexes(self) -> Iterator[Effect]:
         names = {**self.after.relations, **self.before.relations}
         states = (self.before.indexes, self.after.indexes)
-        remade = _exchanged(*states, lambda oid, i: (i.relation, names[oid].label))
+        remade = _exchanged(*states, lambda oid, i: (names[oid].label, *i[1:4], *i[5:]))
         made = {each.index for each in self.after.constraints.values() if each.index}
         files = {names[oid].filenode for oid in remade & self.before.indexes.keys()}
         for oid, new, old in pairs(self.before.indexes, self.after.indexes):
@@ -202,6 +197,11 @@ class _Comparison:
         for _, new, old in pairs(self.before.routines, self.after.routines):
             if new is not None and old is not None and (to := self.moved(new, old)):
                 yield Effect("routine_renamed", old.name, facts={"to": to})
+
+    def when_retyped(self, oid: int, its: Constraint) -> Any:
+        """The name under which PostgreSQL makes a constraint again for another type."""
+        is_retyped = self.retyped & {its.relation, its.references}
+        return (its.relation, its.name, its.kind) if is_retyped else oid
 
     def users(self, relation: int, column: Column) -> list[str]:
         """The triggers of a relation whose functions name the column."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from surefoot.trace.effects import Effect, activity, effects
+from surefoot.trace.effects import Effect, effects
 from surefoot.trace.lock_modes import MODES, strongest
 from surefoot.trace.provisions import changed_provisions
 from surefoot.trace.running_revision import RunningRevision
@@ -46,7 +46,7 @@ def recorded(
     gone = {oid for oid in gone if first.relations[oid].kind in "rpvmf"}
     relations = {**after.relations, **before.relations}
     # PostgreSQL counts rows by transaction.
-    counted = activity(before, after) if statement.transactional else {}
+    counted = _counted(before, after) if statement.transactional else {}
     found = (*effects(before, after, known), *changed_provisions(before, after, known))
     met = _with_parents({*taken, *held, *counted, *_changed(relations, found)}, relations)
     label = {relation.oid: relation.label for relation in met}
@@ -85,6 +85,12 @@ def recorded(
         calls=_calls(statement.sql, before.routines.values()) | _triggered(counted, before),
         unlocks=bool(first.session.locks & before.session.locks - after.session.locks),
     )
+
+
+def _counted(before: Snapshot, after: Snapshot) -> Mapping[int, Activity]:
+    """The rows read and written between the Snapshots, by relation."""
+    found = {oid: each.since(before.activity.get(oid)) for oid, each in after.activity.items()}
+    return {oid: each for oid, each in found.items() if each != Activity(oid)}
 
 
 def skipped(statement: Statement, notices: Iterable[Any]) -> tuple[str, ...]:

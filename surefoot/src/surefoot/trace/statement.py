@@ -199,7 +199,12 @@ class Statement:
         there = [e.table for e in self.expected if e.action == "lock" and e.rows > MANY_ROWS]
         # A text with parameters was tried before, which took the lock.
         modes = {**self.held, **self.locks}
-        here = [table for table in self.scans if modes.get(table) == "ROW SHARE"]
+        here = [
+            table
+            for table, work in self.activity.items()
+            if modes.get(table) == "ROW SHARE"
+            and (work.scans or work.fetched > self.rows.get(table, 0) * FEW)
+        ]
         return frozenset([*there, *(here if here and _LOCKS_ROWS.search(self.sql) else ())])
 
     @property

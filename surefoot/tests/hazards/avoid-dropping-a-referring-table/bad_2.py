@@ -9,6 +9,7 @@ phase = "contract"
 
 def upgrade() -> None:
     # finds: avoid-dropping-a-referring-table
+    # finds: avoid-dropping-a-table
     op.execute("DROP TABLE jobs CASCADE")
 
 

@@ -1,5 +1,7 @@
 """Load rows by another program, and by a connection of its own."""
 
+import asyncio
+
 # finds: avoid-work-out-of-sight
 import subprocess
 
@@ -14,6 +16,8 @@ phase = "expand"
 def upgrade() -> None:
     op.add_column("cache", sa.Column("found", sa.Boolean()))
     subprocess.run(["true"], check=True)
+    # finds: avoid-work-out-of-sight
+    asyncio.open_connection("somewhere.example").close()
     # finds: avoid-work-out-of-sight
     sa.create_engine("postgresql+asyncpg://somewhere.example")
 
