@@ -184,7 +184,7 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
         f"revision: deploy a release that writes both {key.name} and {there}, and backfill "
         f"{there} in the existing rows, in batches and outside of a revision."
     )
-    yield add.at(Turn.MAIN, "", f"Add {there}", about)
+    yield add.at(Turn.MAIN, about=about)
     for user in sorted(users_of(comparison, key)):
         yield from _user_beside(user, comparison.temporary.objects[user])
     if column.not_null:

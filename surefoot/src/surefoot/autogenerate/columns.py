@@ -83,7 +83,7 @@ def _rewriting(change: Change, comparison: Comparison, key: Key, column: Column)
     writes = fills_rows(column) or checked_domain(comparison, key)
     if not (writes and comparison.is_in_use(column.table)):
         return change
-    return change.at(Turn.REWRITE, key.name, f"Add {key.name}", REWRITE)
+    return change.at(Turn.REWRITE, key.name, about=REWRITE)
 
 
 def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
@@ -100,13 +100,12 @@ def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
         about = f"From here on a release that does not know {key.name} can write rows."
         # Later than the columns in its place, which a release has to know before.
         yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
-    about = f"Before this runs: deploy a release that neither reads nor writes {key.name}."
     again = add_column(back, comparison.database)
     turn, stage = Turn.COLUMNS, Stage.TABLES
     if found.generated is not None and _is_blocked(comparison, diff, key):
         turn, stage = Turn.BEFORE, Stage.AWAY
     drop = Change(stage, [drop_column(found)], again, "drop", key)
-    yield drop.at(turn, found.table, f"Drop {key.name}", about)
+    yield drop.at(turn, found.table)
 
 
 def _is_blocked(comparison: Comparison, diff: ObjectDiff, key: Key) -> bool:

@@ -27,7 +27,6 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
 from surefoot.autogenerate.objects import diff_objects
-from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.reading import compare
@@ -214,14 +213,10 @@ def process_revision_directives(
         doubts = [each.doubt() for each in doubtful if each.old in dropped]
         doubts += map(drops.doubt, sorted(comparison.gone_tables & dropped))
         lost |= comparison.gone_tables & dropped
-        narrows, before = phase(planned.changes, comparison)
-        about = [*planned.about]
-        if before and not any(BEFORE in each for each in about):
-            about.append(before)
         # The purpose is left to a person, unless the planner gave the title.
-        purpose = () if planned.title and about else (RevisionText.why,)
-        why = "\n\n".join(map(docstring, (*purpose, *about, *doubts, *told)))
-        text = RevisionText(why, narrows, unmeasured(), unmeasured())
+        purpose = () if planned.title and planned.about else (RevisionText.why,)
+        why = "\n\n".join(map(docstring, (*purpose, *planned.about, *doubts, *told)))
+        text = RevisionText(why, planned.phase, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
     _ask([*drops.questions(lost, place), *(each.question() for each in doubtful)])

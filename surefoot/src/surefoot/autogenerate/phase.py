@@ -15,41 +15,34 @@ from surefoot.catalog.kinds import Column, Constraint, Index, Table, table_of
 from surefoot.catalog.widening import is_widening
 
 BEFORE = "Before this runs:"
-# Dropping one of these makes no statement fail.
-_MAY_GO = ("statistics",)
+# The running release is without an object that is dropped.
+_WITHOUT = {
+    "column": "neither reads nor writes",
+    **dict.fromkeys(("table", *VIEWS, *ROUTINES, "trigger"), "does not use"),
+}
 # Actions after which a constraint holds for new rows.
 _BINDS = ("make", "promise", "build")
-_MAY_COME = (
-    "extension",
-    "table",
-    "index",
-    "sequence",
-    "enum",
-    "domain",
-    "type",
-    "statistics",
-    "trigger",
-)
 # Actions on a column that an older release may not expect.
 _FORBIDS = ("drop", "not null", "nullable", "promised", "remake", "swapped", "rename")
 
 
 def phase(changes: Iterable[Change], comparison: Comparison) -> tuple[str, str]:
     """The phase, and of a contract what the running release has to do before."""
-    demands = dict.fromkeys(
-        _demand(each.action, each.key)
+    # Of an object that is dropped and created again, the last one tells of both.
+    demands = {
+        each.key: _demand(each.action, each.key)
         for each in changes
         if each.key and _narrows(each.action, each.key, comparison)
-    )
+    }
     if not demands:
         return "expand", ""
-    return "contract", f"{BEFORE} deploy a release that {' and '.join(demands)}."
+    return "contract", f"{BEFORE} deploy a release that {' and '.join(demands.values())}."
 
 
 def _demand(action: str, key: Key) -> str:
-    name = key.name if key.kind in ("table", "column") else f"the {key.kind} {key.name}"
+    name = key.name if key.kind == "column" else f"the {key.kind} {key.name}"
     if action in ("drop", "unbuild"):
-        return f"does not need {name}"
+        return f"{_WITHOUT.get(key.kind, 'does not need')} {name}"
     if action in _BINDS and key.kind in ("constraint", "index"):
         return f"writes no row that {name} refuses"
     return f"works before and after the change of {name}"
@@ -65,18 +58,21 @@ def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
         return _column_narrows(action, before, after)
     if kind in ("constraint", "index"):
         return _key_narrows(action, key, comparison)
+    if kind == "statistics":
+        return False
     if action == "make":
+        # A rule and a policy change what the statements of the release do.
         is_code = kind in (*VIEWS, *ROUTINES)
-        return before is not None if is_code else kind not in _MAY_COME
+        return before is not None if is_code else kind in ("rule", "policy")
     if action == "drop":
-        return kind not in _MAY_GO
+        return True
     if kind == "domain":
         known = before is not None and action in ("change", "promise")
         return known or action == "required"
     if action == "change":
         old, new = (isinstance(each, Table) and each.row_security for each in (before, after))
         return old != new or kind in ("sequence", "trigger")
-    return action in ("rename", "replace") and kind not in _MAY_GO
+    return action in ("rename", "replace")
 
 
 def _column_narrows(action: str, before: SchemaObject | None, after: SchemaObject | None) -> bool:

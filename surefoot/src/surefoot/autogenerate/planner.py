@@ -21,6 +21,7 @@ from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes
+from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.privileges import privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
@@ -44,6 +45,7 @@ class RevisionPlan:
     changes: tuple[Change, ...]
     # None where the developer's message is the title.
     title: str | None
+    phase: str
     about: tuple[str, ...] = ()
 
     @property
@@ -92,14 +94,15 @@ def plan(
     if comparison.at_once:
         grouped = _joined(grouped)
     named = _named(grouped)
-    return [
-        RevisionPlan(
-            tuple(group),
-            None if group is named else _title(group),
-            tuple(dict.fromkeys(part.about for part in group if part.about)),
-        )
-        for group in grouped
-    ]
+    return [_revision(group, group is named, comparison) for group in grouped]
+
+
+def _revision(group: list[Change], is_named: bool, comparison: Comparison) -> RevisionPlan:
+    narrows, before = phase(group, comparison)
+    about = dict.fromkeys(part.about for part in group if part.about)
+    if before and not any(BEFORE in each for each in about):
+        about[before] = None
+    return RevisionPlan(tuple(group), None if is_named else _title(group), narrows, tuple(about))
 
 
 def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:
@@ -164,9 +167,7 @@ def _parts(
     elif key.kind == "constraint":
         yield from constraint_parts(change, key, comparison, moved)
     elif _can_wait(change, key, comparison, moved):
-        name = f"the {key.kind} {key.name}"
-        about = f"Before this runs: deploy a release that does not use {name}."
-        yield change.at(Turn.CONTRACT, "", f"Drop {name}", about)
+        yield change.at(Turn.CONTRACT)
     else:
         yield change
 

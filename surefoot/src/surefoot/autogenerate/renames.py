@@ -220,6 +220,5 @@ def _covered(change: Change, old: str, new: str) -> Iterator[Change]:
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
     yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
     yield Change(Stage.DROP, [make], [drop], "make", key).at(Turn.RENAME)
-    about = f"Before this runs: deploy a release that uses {new} only."
     away = Change(Stage.DROP, [drop], [make], "drop", key)
-    yield away.at(Turn.CONTRACT, "", f"Drop the view {old}", about)
+    yield away.at(Turn.CONTRACT)

@@ -53,8 +53,7 @@ def _create(comparison: Comparison, table: str) -> Change:
 def _drop(comparison: Comparison, table: str) -> Change:
     make, drop = _made(comparison, comparison.database, table), [Call("drop_table", table)]
     change = Change(Stage.TABLES, drop, make, "drop", Key("table", table))
-    about = f"Before this runs: deploy a release that does not use the table {table}."
-    return change.at(Turn.TABLES, table, f"Drop {table}", about)
+    return change.at(Turn.TABLES, table)
 
 
 def _made(comparison: Comparison, catalog: Catalog, table: str) -> list[MigrateOperation]:

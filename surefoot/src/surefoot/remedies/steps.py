@@ -13,7 +13,6 @@ from alembic.operations import ops
 from surefoot.autogenerate.code_format import body, string_tokens
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.objects import diff_objects
-from surefoot.autogenerate.phase import phase
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
@@ -116,15 +115,15 @@ def safe_form(
     planned = plan(changes_between(comparison, diff), comparison, diff)
     if not all(each.is_online for each in planned):
         return None  # it cannot keep every rule either
-    made = [_step(each, phase(each.changes, comparison)[0]) for each in planned]
+    made = [*map(_step, planned)]
     dropped = key not in after.objects
     return SafeForm(key, made, dropped, changed.fingerprint()) if made else None
 
 
-def _step(planned: RevisionPlan, narrows: str) -> Step:
+def _step(planned: RevisionPlan) -> Step:
     up = ops.UpgradeOps(list(planned.changes))
     title = planned.title or "this revision"
-    return Step(title, planned.about, narrows, _code(up), _code(up.reverse()))
+    return Step(title, planned.about, planned.phase, _code(up), _code(up.reverse()))
 
 
 def _code(operations: ops.UpgradeOps | ops.DowngradeOps) -> str:
