@@ -22,7 +22,7 @@ import surefoot
 from surefoot.chain.revisions import Revision
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
-from surefoot.embedded import EmbeddedServer, find_binaries
+from surefoot.embedded import Binaries, EmbeddedServer, find_binaries
 from surefoot.errors import ScratchRoomMissing
 from surefoot.project import Project
 from surefoot.quoting import quoted
@@ -117,11 +117,10 @@ async def scratch_database(
     bindir = database.pg_bindir
     binaries = find_binaries(bindir, major=major) or find_binaries(bindir)
     async with AsyncExitStack() as opened:
-        kept = running = None
-        if project is not None and binaries is not None:
-            kept = KeptServer.of(project.folder, binaries)
-            running = opened.enter_context(kept.use(project.folder, binaries))
-        if project is None or kept is None or running is None:
+        templates = await _templates(opened, database, project, binaries)
+        if templates is not None:
+            created = _created(templates.database, project, to, templates, refuses=False)
+        else:
             place = tempfile.TemporaryDirectory(prefix="surefoot-scratch-", dir=_place())
             embedded = EmbeddedServer(
                 Path(opened.enter_context(place)) / "server",
@@ -131,29 +130,34 @@ async def scratch_database(
                 remove_at_end=True,
             )
             server = database.at(opened.enter_context(embedded.use()).url())
-            made = await opened.enter_async_context(_created(server, project, refuses=False))
-        else:
-            server = database.at(running.url())
-            templates = await opened.enter_async_context(_templates(server, project, kept))
-            created = _created(server, project, to, templates, refuses=False)
-            made = await opened.enter_async_context(created)
-        yield made
+            created = _created(server, project, refuses=False)
+        yield await opened.enter_async_context(created)
 
 
-@asynccontextmanager
 async def _templates(
-    server: Database, project: Project, kept: KeptServer
-) -> AsyncIterator[Templates]:
-    """Those on the kept server, which stays intact where the block leaves it as it was."""
+    opened: AsyncExitStack,
+    database: Database,
+    project: Project | None,
+    binaries: Binaries | None,
+) -> Templates | None:
+    """Those on the kept server, which stays intact where the command leaves it as it was."""
+    if project is None or binaries is None:
+        return None
+    kept = KeptServer.of(project.folder, binaries)
+    running = opened.enter_context(kept.use(project.folder, binaries))
+    if running is None:
+        return None
     env = sha256((project.folder / "env.py").read_bytes()).hexdigest()
     prepared = f"{surefoot.__version__} {env} {project.schemas} {project.version_table}"
-    templates = await Templates.on(server, prepared)
-    try:
-        yield templates
-    finally:
+    templates = await Templates.on(database.at(running.url()), prepared)
+
+    async def leave() -> None:
         with suppress(OSError, asyncpg.PostgresError):
             if await templates.are_alone():
                 kept.leave_intact()
+
+    opened.push_async_callback(leave)
+    return templates
 
 
 @asynccontextmanager
