@@ -29,7 +29,7 @@ from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
 from surefoot.autogenerate.objects import diff_objects
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
-from surefoot.autogenerate.reading import compare
+from surefoot.autogenerate.reading import compare, models_of
 from surefoot.autogenerate.renames import Rename, carry_out, named_otherwise, renamed, uninherited
 from surefoot.autogenerate.rendering import ByHand, Call
 from surefoot.autogenerate.revision_text import RevisionText, unmeasured
@@ -64,6 +64,13 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
     asked = () if checks else given(context.migration_context, "rename")
     connection, run = context.connection, operations.info
     assert connection is not None
+    schema = connection.dialect.default_schema_name
+    tables = (each for models in models_of(context) for each in models.tables.values())
+    if named := [each.name for each in tables if each.schema == schema]:
+        raise UsageError(
+            f"the models name the default schema {schema} for {', '.join(named)}",
+            help="leave the schema out: the tables are compared in another one",
+        )
     # `end` rolls it back.
     run["savepoint"] = connection.begin_nested() if asked else None
     run["renames"] = carry_out(connection, asked)

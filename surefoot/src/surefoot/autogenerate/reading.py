@@ -22,7 +22,7 @@ from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.grants import granted
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Names
 from surefoot.catalog.models import models_catalog
-from surefoot.errors import PermissionMissing, UsageError
+from surefoot.errors import PermissionMissing
 from surefoot.quoting import quoted
 
 _log = logging.getLogger(__name__)
@@ -44,19 +44,14 @@ def compare(
     `strict`, that is an error: a check that cannot compare must not pass.
     """
     connection = context.connection
-    metadata = [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
+    metadata = models_of(context)
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
-    modelled = [table for models in metadata for table in models.tables.values()]
-    if named := [table.name for table in modelled if table.schema == schema]:
-        raise UsageError(
-            f"the models name the default schema {schema} for {', '.join(named)}",
-            help="leave the schema out: the tables are compared in another one",
-        )
     excluded = {*exclude, context.migration_context.version_table}
     declared = {
         table.name: table
-        for table in modelled
+        for models in metadata
+        for table in models.tables.values()
         if table.schema is None and table.name not in excluded
     }
     filters = Filters(context, context.opts.get(PROJECT, {}), declared)
@@ -104,6 +99,10 @@ def compare(
         tuple(extensions),
         privileges,
     )
+
+
+def models_of(context: AutogenContext) -> list[MetaData]:
+    return [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
 
 
 def _privileges(key: Key, models: Catalog, database: Catalog) -> tuple[Names, Names]:
