@@ -19,7 +19,7 @@ from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.indexes import index_of_key, using_index
 from surefoot.autogenerate.object_operations import index_call
-from surefoot.autogenerate.objects import ObjectDiff, diff_objects
+from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.renames import Rename, parse_renames
 from surefoot.autogenerate.sql_text import as_sql
@@ -98,7 +98,7 @@ def planned(
         major=major,
     )  # fmt: skip
     nulls = forbid_null(Key("column", "t.c"), comparison) if forbidden else ()
-    return plan([*nulls, *changes], comparison, ObjectDiff())
+    return plan([*nulls, *changes], comparison)
 
 
 def revised(
@@ -108,8 +108,8 @@ def revised(
     order = {"t": ("c",)}
     here, there = (Catalog(x, column_order=order, uses=uses or {}) for x in (database, models))
     comparison = Comparison(here, there)
-    diff = diff_objects(comparison)
-    return plan(changes_between(comparison, diff), comparison, diff)
+    comparison = with_diff(comparison)
+    return plan(changes_between(comparison), comparison)
 
 
 def titles(revisions: list[RevisionPlan]) -> list[str | None]:
@@ -362,8 +362,8 @@ def _calls(database: Catalog, models: Catalog) -> int:
     comparison = Comparison(database, models, major=18)
     sys.setprofile(counted)
     try:
-        diff = diff_objects(comparison)
-        plan(changes_between(comparison, diff), comparison, diff)
+        comparison = with_diff(comparison)
+        plan(changes_between(comparison), comparison)
         list(candidates(comparison))
     finally:
         sys.setprofile(None)

@@ -15,7 +15,6 @@ from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.constraints import forbid_null
 from surefoot.autogenerate.domains import checked_domain
 from surefoot.autogenerate.object_operations import referring_columns, refers_to
-from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Constraint
@@ -25,7 +24,7 @@ from surefoot.quoting import quoted
 _CALL = re.compile(r"(\w+)\(")
 
 
-def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iterator[Change]:
+def column_changes(comparison: Comparison, table: str) -> Iterator[Change]:
     """The changes of the columns of a table that both sides have.
 
     Columns are dropped last and in reverse order, so that the way back adds them in order.
@@ -33,19 +32,19 @@ def column_changes(comparison: Comparison, diff: ObjectDiff, table: str) -> Iter
     database, models = comparison.database, comparison.models
     for name in models.column_order.get(table, ()):
         key = Key("column", f"{table}.{name}")
-        if key in diff.recreated_columns or key not in models.objects:
+        if key in comparison.diff.recreated_columns or key not in models.objects:
             continue
         if comparison.is_inherited(key):
             yield from _remarked(comparison, key)
         elif key not in database.objects:
             yield from _added(comparison, key)
         else:
-            yield from _altered(comparison, diff, key)
+            yield from _altered(comparison, key)
     for name in reversed(database.column_order.get(table, ())):
         key = Key("column", f"{table}.{name}")
         gone = key in database.objects and key not in models.objects
-        if gone and not (key in diff.recreated_columns or comparison.is_inherited(key)):
-            yield from _dropped(comparison, diff, key)
+        if gone and not (key in comparison.diff.recreated_columns or comparison.is_inherited(key)):
+            yield from _dropped(comparison, key)
 
 
 def _added(comparison: Comparison, key: Key) -> Iterator[Change]:
@@ -86,7 +85,7 @@ def _rewriting(change: Change, comparison: Comparison, key: Key, column: Column)
     return change.at(Turn.REWRITE, key.name, about=REWRITE)
 
 
-def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
     """Drops a column; a required one is first made optional for new releases.
 
     A generated column goes before the columns change that it is made of.
@@ -102,17 +101,17 @@ def _dropped(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
         yield free.at(Turn.CONTRACT, found.table, f"Allow rows without {key.name}", about)
     again = add_column(back, comparison.database)
     turn, stage = Turn.COLUMNS, Stage.TABLES
-    if found.generated is not None and _is_blocked(comparison, diff, key):
+    if found.generated is not None and _is_blocked(comparison, key):
         turn, stage = Turn.BEFORE, Stage.AWAY
     drop = Change(stage, [drop_column(found)], again, "drop", key)
     yield drop.at(turn, found.table)
 
 
-def _is_blocked(comparison: Comparison, diff: ObjectDiff, key: Key) -> bool:
+def _is_blocked(comparison: Comparison, key: Key) -> bool:
     """Whether a column that this one is made of gets another type."""
     uses = comparison.database.uses
     return any(
-        uses.get(used, frozenset()) & diff.replaced
+        uses.get(used, frozenset()) & comparison.diff.replaced
         or changed(comparison, used) & {"type", "collation"}
         for used in uses.get(key, ())
         if used.kind == "column" and used in comparison.models.objects
@@ -131,13 +130,13 @@ def _remarked(comparison: Comparison, key: Key) -> Iterator[Change]:
         yield change
 
 
-def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+def _altered(comparison: Comparison, key: Key) -> Iterator[Change]:
     """The changes of a column that differs, from one state to the next; NOT NULL comes last."""
     if "type" in changed(comparison, key) and is_swappable(comparison, key):
         yield from swap(key, comparison)
         return
     state, expected = comparison.pair(key)
-    for stage, action, after in _states(comparison, diff, key):
+    for stage, action, after in _states(comparison, key):
         if after != state:
             change = _change(comparison, action, state, after, stage)
             yield _retyped(change, comparison, key) if action == "retype" else change
@@ -146,9 +145,7 @@ def _altered(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Cha
         yield from forbid_null(key, comparison)
 
 
-def _states(
-    comparison: Comparison, diff: ObjectDiff, key: Key
-) -> Iterator[tuple[Stage, str, Column]]:
+def _states(comparison: Comparison, key: Key) -> Iterator[tuple[Stage, str, Column]]:
     """The states of a column on its way, each with the action that leads to it.
 
     The default goes first where PostgreSQL has no cast for it, or where the values of its enum
@@ -158,13 +155,14 @@ def _states(
     found, expected = comparison.pair(key)
     state = replace(found, type=expected.type, collation=expected.collation)
     default = found.default if comparison.is_renumbered(key) else expected.default
+    uses = comparison.database.uses.get(key, frozenset())
     if state != found:
         in_one = not any(_using(comparison, *each) for each in ((found, state), (state, found)))
         if not in_one:
             yield Stage.TABLES, "default", replace(found, default=None)
         state = replace(state, default=default if in_one else None)
         yield Stage.TABLES, "retype", state
-    elif default != found.default and comparison.database.uses.get(key, set()) & diff.replaced:
+    elif default != found.default and uses & comparison.diff.replaced:
         yield Stage.AWAY, "default", replace(found, default=None)
     state = replace(state, default=default)
     yield Stage.TABLES, "default", state

@@ -32,6 +32,24 @@ _MODIFIER = re.compile(r"\(\d+(?:,-?\d+)?\)")
 _STRINGS = frozenset({"text", "character varying", "character", "name"})
 
 
+@dataclass
+class ObjectDiff:
+    """The objects by how they change; tables and ordinary columns are not among them."""
+
+    added: set[Key] = field(default_factory=set)
+    removed: set[Key] = field(default_factory=set)
+    # Dropped and created again: changed ones, and unchanged ones that depend on a changed object.
+    recreated: set[Key] = field(default_factory=set)
+    in_place: set[Key] = field(default_factory=set)
+    # Generated columns that are dropped and added; generated columns that become ordinary.
+    recreated_columns: set[Key] = field(default_factory=set)
+    freed_columns: set[Key] = field(default_factory=set)
+    # Enums that lose or reorder values: the type is replaced in place.
+    replaced: set[Key] = field(default_factory=set)
+    # The same, where new columns are filled and swapped in.
+    swapped: set[Key] = field(default_factory=set)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Both catalogs, and the facts that are needed to plan the changes between them."""
@@ -55,6 +73,7 @@ class Comparison:
     extensions: tuple[str, ...] = ()
     # The privileges on each object, as they are and as they should be, where models decide them.
     privileges: Mapping[Key, tuple[Names, Names]] = field(default_factory=dict)
+    diff: ObjectDiff = field(default_factory=ObjectDiff)
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False
     # The tables that are changed in one step, however long it blocks them.

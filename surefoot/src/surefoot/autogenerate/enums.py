@@ -8,7 +8,7 @@ from alembic.operations import MigrateOperation
 from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.column_swap import columns_of, swap
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import ObjectDiff, diff_objects, object_changes
+from surefoot.autogenerate.objects import object_changes, with_diff
 from surefoot.autogenerate.rendering import Call, Note
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
@@ -23,13 +23,13 @@ _RENAMED = (
 )
 
 
-def enum_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
-    in_place = {key for key in diff.in_place if key.kind == "enum"}
-    changed = sorted(in_place | diff.replaced | diff.swapped)
-    return [change for key in changed for change in _change_values(comparison, diff, key)]
+def enum_changes(comparison: Comparison) -> list[Change]:
+    in_place = {key for key in comparison.diff.in_place if key.kind == "enum"}
+    changed = sorted(in_place | comparison.diff.replaced | comparison.diff.swapped)
+    return [change for key in changed for change in _change_values(comparison, key)]
 
 
-def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     old = comparison.database.one(Enum, key).values
     new = comparison.models.one(Enum, key).values
     if old == new:
@@ -59,7 +59,7 @@ def _change_values(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterat
         ]
         change = Change(Stage.TYPES, calls, _removal(comparison, key), "add", key)
         yield change.at(Turn.VALUES, "", title)
-    elif key in diff.swapped:
+    elif key in comparison.diff.swapped:
         yield from swap(key, comparison)
     else:
         change = Change(Stage.ENUMS, [there], [back], "replace", key)
@@ -71,9 +71,9 @@ def _removal(comparison: Comparison, key: Key) -> list[MigrateOperation]:
     database, models = comparison.database, comparison.models
     all_values = replace(database.one(Enum, key), labels=models.one(Enum, key).labels)
     grown = {**database.objects, key: all_values}
-    back = replace(comparison, database=replace(database, objects=grown), models=database).plainly()
-    diff = diff_objects(back)
-    changes = [*table_changes(back, diff), *object_changes(back, diff), *enum_changes(back, diff)]
+    back = replace(comparison, database=replace(database, objects=grown), models=database)
+    back = with_diff(back.plainly())
+    changes = [*table_changes(back), *object_changes(back), *enum_changes(back)]
     changes.sort(key=lambda change: change.stage)
     return [each for change in changes for each in change.ops]
 

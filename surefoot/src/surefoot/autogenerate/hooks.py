@@ -26,7 +26,7 @@ from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
 from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
-from surefoot.autogenerate.objects import diff_objects
+from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
 from surefoot.autogenerate.reading import compare, models_of
@@ -102,11 +102,11 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             comparison, forms = _styled(comparison, context.migration_context, other_names)
         # Of other schemas, which the catalogs do not cover, and of other libraries.
         far = [each for each in operations.ops if not _is_covered(each)]
-        diff = diff_objects(comparison)
+        comparison = with_diff(comparison)
         others = [
             *(Change(Stage.TABLES, [each], _undo(each)) for each in far),
             *enum_changes_of_others(context),
-            *changes_between(comparison, diff),
+            *changes_between(comparison),
         ]
         of_tables = all(each.kind == "table" for each in renames)
         covered = of_tables and not (others or comparison.at_once)
@@ -114,7 +114,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         called = (each for one in first for each in one.changes(declared, covered=covered))
         changes = sorted([*called, *others], key=lambda change: change.stage)
         doubtful = [*candidates(comparison, far)]
-        run.update(comparison=comparison, diff=diff, forms=forms, doubtful=doubtful)
+        run.update(comparison=comparison, forms=forms, doubtful=doubtful)
         operations.ops[:] = changes
     if run["savepoint"] is not None:
         run["savepoint"].rollback()
@@ -271,7 +271,7 @@ def _planned(
     given = {name: getattr(script, name) for name in _OF_FIRST}
     changes = cast("list[Change]", operations.ops)
     comparison: Comparison = operations.info["comparison"]
-    planned = plan(changes, comparison, operations.info["diff"])
+    planned = plan(changes, comparison)
     for number, each in enumerate(planned):
         later = next_number([*ids, first], number) or f"{first}_{number + 1}"
         upgrade = ops.UpgradeOps(list(each.changes))

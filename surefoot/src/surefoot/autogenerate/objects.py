@@ -8,11 +8,11 @@ would drop them without creating them again.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import is_swappable_enum
-from surefoot.autogenerate.comparison import Comparison, changed, is_replaced
+from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.table_operations import serials
@@ -40,26 +40,8 @@ AFTER_TABLES = tuple(KINDS)[tuple(KINDS).index("table") + 1 :]
 _HAVE_ROWS = ("table", "column")
 
 
-@dataclass
-class ObjectDiff:
-    """The objects by how they change; tables and ordinary columns are not among them."""
-
-    added: set[Key] = field(default_factory=set)
-    removed: set[Key] = field(default_factory=set)
-    # Dropped and created again: changed ones, and unchanged ones that depend on a changed object.
-    recreated: set[Key] = field(default_factory=set)
-    in_place: set[Key] = field(default_factory=set)
-    # Generated columns that are dropped and added; generated columns that become ordinary.
-    recreated_columns: set[Key] = field(default_factory=set)
-    freed_columns: set[Key] = field(default_factory=set)
-    # Enums that lose or reorder values: the type is replaced in place.
-    replaced: set[Key] = field(default_factory=set)
-    # The same, where new columns are filled and swapped in.
-    swapped: set[Key] = field(default_factory=set)
-
-
-def diff_objects(comparison: Comparison) -> ObjectDiff:
-    """The differences of all objects but tables and ordinary columns."""
+def with_diff(comparison: Comparison) -> Comparison:
+    """The comparison with the differences of all objects but tables and ordinary columns."""
     diff = ObjectDiff()
     found, expected = comparison.followed.objects, comparison.models.objects
     for key in sorted({*found, *expected}):
@@ -84,8 +66,8 @@ def diff_objects(comparison: Comparison) -> ObjectDiff:
                 swappable = is_swappable_enum(comparison, key)
                 (diff.swapped if swappable else diff.replaced).add(key)
                 diff.in_place -= diff.swapped
-    spread(comparison, diff)
-    return diff
+    _spread(comparison, diff)
+    return replace(comparison, diff=diff)
 
 
 def _generated(diff: ObjectDiff, key: Key, found: Column, expected: Column) -> None:
@@ -127,7 +109,7 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
     return bool(used) or after[: len(before)] != before
 
 
-def spread(comparison: Comparison, diff: ObjectDiff) -> None:
+def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
     """Add the objects that must be recreated because an object below them changes."""
     uses, kept = comparison.database.uses, comparison.models.objects
     retyped = {
@@ -176,14 +158,14 @@ def _is_read_again(comparison: Comparison, user: Key, columns: Collection[Key]) 
     return isinstance(item, Index) and any(old.collation != new.collation for old, new in pairs)
 
 
-def object_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+def object_changes(comparison: Comparison) -> list[Change]:
     """The changes of all objects: by stage, and within it in the order of dependencies."""
-    found, expected = comparison.database, comparison.models
+    found, expected, diff = comparison.database, comparison.models, comparison.diff
     going = reversed(in_order(diff.removed | diff.recreated, found.uses))
     coming = in_order(diff.added | diff.recreated, expected.uses)
     staying = in_order(diff.in_place, expected.uses)
     return [
-        *(change for key in going for change in _drop(comparison, diff, key)),
+        *(change for key in going for change in _drop(comparison, key)),
         *(change for key in coming for change in _create(comparison, key)),
         *(change for key in staying for change in _in_place(comparison, key)),
     ]
@@ -205,7 +187,7 @@ def needs_tables(catalog: Catalog, key: Key) -> bool:
     return bool(words & tables or used & {"table", "column", *VIEWS})
 
 
-def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change]:
+def _drop(comparison: Comparison, key: Key) -> Iterator[Change]:
     item, action = comparison.database.objects[key], _action("drop", comparison, key)
     if isinstance(item, Sequence) and (free := _without_owner(comparison.models, item)):
         yield step(Stage.DROP, key, item, free, "change")
@@ -215,7 +197,7 @@ def _drop(comparison: Comparison, diff: ObjectDiff, key: Key) -> Iterator[Change
         title = f"Validate {item.name} of {item.table}"
         yield proof.at(Turn.VALIDATE, item.table, title, PROVEN)
         return
-    late = needs_tables(comparison.database, key) or key in diff.recreated
+    late = needs_tables(comparison.database, key) or key in comparison.diff.recreated
     change = step(Stage.DROP if late else Stage.CLEAN, key, item, None, action)
     # Dropping the table drops these; the way back creates them after the table.
     is_reference = isinstance(item, Constraint) and item.type == "foreign key"

@@ -20,7 +20,7 @@ from surefoot.autogenerate.enums import enum_changes
 from surefoot.autogenerate.identities import numbered
 from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
-from surefoot.autogenerate.objects import ROUTINES, VIEWS, ObjectDiff, object_changes
+from surefoot.autogenerate.objects import ROUTINES, VIEWS, object_changes
 from surefoot.autogenerate.phase import BEFORE, phase
 from surefoot.autogenerate.privileges import privilege_changes
 from surefoot.autogenerate.rendering import sql
@@ -54,14 +54,14 @@ class RevisionPlan:
         return not any(each in about for about in self.about for each in (REWRITE, MISSING))
 
 
-def changes_between(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+def changes_between(comparison: Comparison) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
         *map(_extension, comparison.extensions),
-        *privilege_changes(comparison, diff),
-        *table_changes(comparison, diff),
-        *object_changes(comparison, diff),
-        *enum_changes(comparison, diff),
+        *privilege_changes(comparison),
+        *table_changes(comparison),
+        *object_changes(comparison),
+        *enum_changes(comparison),
     ]
     return sorted(changes, key=lambda change: change.stage)
 
@@ -74,14 +74,12 @@ def _extension(name: str) -> Change:
     return change.at(Turn.EXTENSION, name, f"Create the extension {name}", about)
 
 
-def plan(
-    changes: abc.Sequence[Change], comparison: Comparison, diff: ObjectDiff
-) -> list[RevisionPlan]:
+def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[RevisionPlan]:
     """The revisions of a change of the models."""
     if not changes:
         return []
-    moved = _moved(changes, diff)
-    parts = [part for change in changes for part in _parts(change, comparison, diff, moved)]
+    moved = _moved(changes, comparison)
+    parts = [part for change in changes for part in _parts(change, comparison, moved)]
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
@@ -126,20 +124,19 @@ def _joined(grouped: Iterable[list[Change]]) -> list[list[Change]]:
     return found
 
 
-def _moved(changes: Iterable[Change], diff: ObjectDiff) -> Collection[Key]:
+def _moved(changes: Iterable[Change], comparison: Comparison) -> Collection[Key]:
     """The objects that are recreated or retyped; objects that depend on them go first."""
     retyped = {
         change.key
         for change in changes
         if change.key and change.key.kind == "column" and change.action in ("retype", "swapped")
     }
+    diff = comparison.diff
     recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
     return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
 
 
-def _parts(
-    change: Change, comparison: Comparison, diff: ObjectDiff, moved: Collection[Key]
-) -> Iterator[Change]:
+def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> Iterator[Change]:
     """The parts of a change of a table in use, which block neither reads nor writes for long.
 
     Tables, columns and enums are divided already.
@@ -157,7 +154,7 @@ def _parts(
         yield change
     elif isinstance(item, TableObject) and item.table in comparison.gone_tables:
         # A foreign key goes before the key that it needs.
-        leaves_now = comparison.database.uses.get(key, frozenset()) & diff.recreated
+        leaves_now = comparison.database.uses.get(key, frozenset()) & comparison.diff.recreated
         yield change if leaves_now else _with_its_table(change, item)
     elif isinstance(item, Sequence) and action == "make":
         in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])

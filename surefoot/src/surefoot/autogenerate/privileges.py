@@ -8,16 +8,15 @@ from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import sql
 from surefoot.catalog import Key
 from surefoot.catalog.grants import OPEN, rights
 from surefoot.catalog.kinds import Names
 
 
-def privilege_changes(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
+def privilege_changes(comparison: Comparison) -> Iterator[Change]:
     """The changes of privileges, of new objects and of those that are created again, too."""
-    again = diff.recreated | diff.recreated_columns
+    again = comparison.diff.recreated | comparison.diff.recreated_columns
     for key, (found, wanted) in sorted(comparison.privileges.items()):
         fresh = OPEN.get(key.kind, ())
         is_new, is_again = key not in comparison.database.objects, key in again

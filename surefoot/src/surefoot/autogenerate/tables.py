@@ -11,7 +11,6 @@ from surefoot.autogenerate.columns import column_changes
 from surefoot.autogenerate.comparison import Comparison, changed, temporary_name
 from surefoot.autogenerate.identities import identity
 from surefoot.autogenerate.object_operations import step
-from surefoot.autogenerate.objects import ObjectDiff
 from surefoot.autogenerate.rendering import ByHand, Call, sql
 from surefoot.autogenerate.table_operations import add_column, create_table, drop_column
 from surefoot.catalog import Catalog, Key, alterations
@@ -26,12 +25,12 @@ _OF_TABLE: Attributes = frozenset(
 _OF_COLUMN: Attributes = frozenset({"storage", "compression", "statistics", "attribute options"})
 
 
-def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
+def table_changes(comparison: Comparison) -> list[Change]:
     kept = sorted(comparison.kept_tables)
-    columns = [each for table in kept for each in column_changes(comparison, diff, table)]
+    columns = [each for table in kept for each in column_changes(comparison, table)]
     # Of all tables the drops come last.
     columns.sort(key=lambda change: change.action == "drop")
-    before, after = _recreated(comparison, diff)
+    before, after = _recreated(comparison)
     return [
         *(_create(comparison, table) for table in comparison.tables_in_order),
         *before,
@@ -41,7 +40,7 @@ def table_changes(comparison: Comparison, diff: ObjectDiff) -> list[Change]:
         *after,
         *(_drop(comparison, table) for table in sorted(comparison.gone_tables)),
         *(change for table in kept for change in _changed(comparison, table)),
-        *_settings(comparison, diff),
+        *_settings(comparison),
     ]
 
 
@@ -63,19 +62,19 @@ def _made(comparison: Comparison, catalog: Catalog, table: str) -> list[MigrateO
     return [*made, *state(whole.without(_OF_TABLE), whole)]
 
 
-def _recreated(comparison: Comparison, diff: ObjectDiff) -> tuple[list[Change], list[Change]]:
+def _recreated(comparison: Comparison) -> tuple[list[Change], list[Change]]:
     """Generated columns: dropped before the columns that they use change, and added after.
 
     One that becomes an ordinary column keeps its values; the way back drops and adds it.
     """
     before, after = [], []
-    for key in sorted(diff.recreated_columns | diff.freed_columns):
+    for key in sorted(comparison.diff.recreated_columns | comparison.diff.freed_columns):
         if comparison.is_inherited(key):
             continue
         found = comparison.database.one(Column, key)
         table, name, drop = quoted(found.table), quoted(found.name), drop_column(found)
         back = add_column(found, comparison.database)
-        if key in diff.freed_columns:
+        if key in comparison.diff.freed_columns:
             free = sql(f"ALTER TABLE {table} ALTER COLUMN {name} DROP EXPRESSION")
             before.append(Change(Stage.AWAY, [free], [drop, *back], "change", key))
         else:
@@ -141,11 +140,11 @@ def _exchange(table: str, before: Table, after: Table) -> ByHand:
     )
 
 
-def _settings(comparison: Comparison, diff: ObjectDiff) -> Iterator[Change]:
+def _settings(comparison: Comparison) -> Iterator[Change]:
     """Storage, statistics and other settings of columns, which no model declares."""
     for key, after in comparison.models.each(Column):
         before = comparison.database.find(Column, key)
-        if before is None or key in diff.recreated_columns:
+        if before is None or key in comparison.diff.recreated_columns:
             before = after.without(_OF_COLUMN)
         if do := [sql(each) for each in alterations.column(before, after)]:
             undo = [sql(each) for each in alterations.column(after, before)]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import diff_objects
+from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import changes_between, plan
 from surefoot.autogenerate.sql_text import as_sql
 from surefoot.catalog import Catalog, Difference, Key, statements
@@ -106,13 +106,14 @@ def repaired(
         return Repair(drop, note=None if drop else _NOT_KNOWN)
     if names & {"kind", "partition key"}:
         return Repair(note=_TABLE)
-    comparison = Comparison(*_near(found, target, {key, *members}), at_once=True)
-    diff = diff_objects(comparison)
+    near = Comparison(*_near(found, target, {key, *members}), at_once=True)
+    comparison = with_diff(near)
+    diff = comparison.diff
     again = diff.recreated | diff.recreated_columns
     holds = any(user.kind in ("table", "column", "partition") for user in found.users_of(key))
     if key in diff.replaced or (key in again and word == "changed" and holds):
         return Repair(note=_ENUM if key in diff.replaced else _NEEDED)
-    planned = plan(changes_between(comparison, diff), comparison, diff)
+    planned = plan(changes_between(comparison), comparison)
     sql = as_sql(op for each in planned for change in each.changes for op in change.ops)
     note = None if sql or names <= ON_DEMAND else _FOLLOWS
     if word == "missing":

@@ -12,7 +12,7 @@ from alembic.operations import ops
 
 from surefoot.autogenerate.code_format import body, string_tokens
 from surefoot.autogenerate.comparison import Comparison
-from surefoot.autogenerate.objects import diff_objects
+from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import table_of
@@ -111,8 +111,8 @@ def safe_form(
         return None  # they come along with a new column
     if not comparison.is_in_use(table_of(item or old) or ""):
         return None
-    diff = diff_objects(comparison)
-    planned = plan(changes_between(comparison, diff), comparison, diff)
+    comparison = with_diff(comparison)
+    planned = plan(changes_between(comparison), comparison)
     if not all(each.is_online for each in planned):
         return None  # it cannot keep every rule either
     made = [*map(_step, planned)]
