@@ -109,10 +109,9 @@ def _dropped(comparison: Comparison, key: Key) -> Iterator[Change]:
 
 def _is_blocked(comparison: Comparison, key: Key) -> bool:
     """Whether a column that this one is made of gets another type."""
-    uses = comparison.database.uses
+    uses, diff = comparison.database.uses, comparison.diff
     return any(
-        uses.get(used, frozenset()) & comparison.diff.replaced
-        or changed(comparison, used) & {"type", "collation"}
+        used in diff.retyped or uses.get(used, frozenset()) & diff.replaced
         for used in uses.get(key, ())
         if used.kind == "column" and used in comparison.models.objects
     )

@@ -48,6 +48,10 @@ class ObjectDiff:
     replaced: set[Key] = field(default_factory=set)
     # The same, where new columns are filled and swapped in.
     swapped: set[Key] = field(default_factory=set)
+    # Columns of another type or collation.
+    retyped: set[Key] = field(default_factory=set)
+    # What is created again, replaced or retyped: objects that depend on it go first.
+    moved: set[Key] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

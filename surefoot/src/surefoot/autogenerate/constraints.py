@@ -3,7 +3,7 @@
 NOT NULL is added in the same way.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import PROVEN, REWRITE, Change, Stage, Turn
@@ -16,13 +16,11 @@ from surefoot.catalog.kinds import Constraint
 from surefoot.quoting import quoted
 
 
-def constraint_parts(
-    change: Change, key: Key, comparison: Comparison, moved: Collection[Key]
-) -> Iterator[Change]:
-    """The parts of a change on a constraint; `moved` are the objects that change below it."""
+def constraint_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
+    """The parts of a change on a constraint."""
     constraint = comparison.models.find(Constraint, key)
     if change.action != "validate" and change.stage in (Stage.DROP, Stage.CLEAN):
-        if not can_swap(key, comparison, moved):
+        if not can_swap(key, comparison):
             yield change.at(Turn.MAIN, about=_without(constraint))
         return
     assert constraint is not None
@@ -51,7 +49,7 @@ def constraint_parts(
         else:
             yield change.at(Turn.REWRITE, key.name, f"Add {name}", REWRITE)
     else:
-        yield from _key(change, key, constraint, comparison, moved)
+        yield from _key(change, key, constraint, comparison)
 
 
 def _without(found: Constraint | None) -> str:
@@ -62,12 +60,12 @@ def _without(found: Constraint | None) -> str:
 
 
 def _key(
-    change: Change, key: Key, constraint: Constraint, comparison: Comparison, moved: Collection[Key]
+    change: Change, key: Key, constraint: Constraint, comparison: Comparison
 ) -> Iterator[Change]:
     index, name = index_of_key(constraint), constraint.name
     if index is None:
         yield change
-    elif can_swap(key, comparison, moved):
+    elif can_swap(key, comparison):
         yield from swap_key(key, index, comparison)
     else:
         yield built(key, index, f"Build the index of {name}")

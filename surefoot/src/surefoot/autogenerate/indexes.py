@@ -4,7 +4,7 @@ The new one is built under a temporary name, then swapped in. If the old one wer
 queries would lack it until the new one is built, and duplicate rows would be accepted.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic.operations import MigrateOperation
@@ -64,10 +64,8 @@ def using_index(constraint: Constraint, index: str) -> Call:
     return Call(make, Name(constraint.name), constraint.table, Name(index), **timing)
 
 
-def index_parts(
-    change: Change, key: Key, comparison: Comparison, moved: Collection[Key]
-) -> Iterator[Change]:
-    """The parts of a change on an index; `moved` are the objects that change below it."""
+def index_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
+    """The parts of a change on an index."""
     leaving = change.stage in (Stage.DROP, Stage.CLEAN)
     database, models = comparison.database, comparison.models
     item = (database if leaving else models).one(Index, key)
@@ -75,13 +73,14 @@ def index_parts(
     if leaving and view in database.objects:
         # Dropped with the view.
         without = Change(change.stage, [], change.undo, change.action, key)
-        if view in moved or view not in models.objects:
-            yield without.at(Turn.MAIN if view in moved else Turn.CONTRACT)
+        is_moved = view in comparison.diff.moved
+        if is_moved or view not in models.objects:
+            yield without.at(Turn.MAIN if is_moved else Turn.CONTRACT)
             return
     if not comparison.is_in_use(item.table) or not can_be_built(item):
         yield change
         return
-    if can_swap(key, comparison, moved):
+    if can_swap(key, comparison):
         if not leaving:
             yield from _swap_index(key, comparison)
         return
@@ -132,7 +131,7 @@ def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]
     yield attach.at(Turn.KEYS, after.table, f"Create {name} from its new index")
 
 
-def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
+def can_swap(key: Key, comparison: Comparison) -> bool:
     """Whether both can exist at once: the columns below them stay as they are."""
     before, after = comparison.database.objects.get(key), comparison.models.objects.get(key)
     uses = comparison.database.uses.get(key, frozenset())
@@ -150,7 +149,7 @@ def can_swap(key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
         and before.definition != after.definition
         and not (before.comment or after.comment)
         and not comparison.database.users_of(key)
-        and not uses & set(moved)
+        and not uses & comparison.diff.moved
         and all(each in comparison.models.objects for each in uses)
         # Otherwise the primary key is dropped first.
         and not (is_primary and any(_is_optional(comparison.models, each) for each in uses))

@@ -67,6 +67,9 @@ def with_diff(comparison: Comparison) -> Comparison:
                 (diff.swapped if swappable else diff.replaced).add(key)
                 diff.in_place -= diff.swapped
     _spread(comparison, diff)
+    again = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
+    again |= diff.recreated_columns | diff.freed_columns
+    diff.moved = again | diff.replaced | diff.retyped
     return replace(comparison, diff=diff)
 
 
@@ -112,12 +115,14 @@ def _loses_columns(comparison: Comparison, key: Key) -> bool:
 def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
     """Add the objects that must be recreated because an object below them changes."""
     uses, kept = comparison.database.uses, comparison.models.objects
-    retyped = {
+    diff.retyped = {
         key
         for key, _ in comparison.database.each(Column)
         if key in kept and changed(comparison, key) & {"type", "collation"}
     }
-    altered = retyped | {key for key in uses if key.kind == "column" and uses[key] & diff.replaced}
+    altered = diff.retyped | {
+        key for key in uses if key.kind == "column" and uses[key] & diff.replaced
+    }
     # Nothing is dropped with CASCADE: users of a dropped object are recreated without it.
     leaving = {key for key in comparison.database.objects if key not in kept}
     while True:
@@ -134,7 +139,7 @@ def _spread(comparison: Comparison, diff: ObjectDiff) -> None:
             elif user.kind not in _HAVE_ROWS and (
                 under
                 or (touched and user.kind in _REFUSED)
-                or _is_read_again(comparison, user, used & retyped)
+                or _is_read_again(comparison, user, used & diff.retyped)
             ):
                 diff.recreated.add(user)
         if before == len(diff.recreated | diff.recreated_columns | diff.freed_columns):

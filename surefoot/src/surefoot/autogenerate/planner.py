@@ -78,8 +78,7 @@ def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[Revision
     """The revisions of a change of the models."""
     if not changes:
         return []
-    moved = _moved(changes, comparison)
-    parts = [part for change in changes for part in _parts(change, comparison, moved)]
+    parts = [part for change in changes for part in _parts(change, comparison)]
     _move_before_needs(parts, comparison)
     _move_last(parts)
     _move_after_needs(parts, comparison)
@@ -124,19 +123,7 @@ def _joined(grouped: Iterable[list[Change]]) -> list[list[Change]]:
     return found
 
 
-def _moved(changes: Iterable[Change], comparison: Comparison) -> Collection[Key]:
-    """The objects that are recreated or retyped; objects that depend on them go first."""
-    retyped = {
-        change.key
-        for change in changes
-        if change.key and change.key.kind == "column" and change.action in ("retype", "swapped")
-    }
-    diff = comparison.diff
-    recreated = {key for key in diff.recreated if key.kind not in ("index", "constraint")}
-    return retyped | recreated | diff.recreated_columns | diff.freed_columns | diff.replaced
-
-
-def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> Iterator[Change]:
+def _parts(change: Change, comparison: Comparison) -> Iterator[Change]:
     """The parts of a change of a table in use, which block neither reads nor writes for long.
 
     Tables, columns and enums are divided already.
@@ -160,10 +147,10 @@ def _parts(change: Change, comparison: Comparison, moved: Collection[Key]) -> It
         in_use = comparison.is_in_use((item.owned_by or "").rpartition(".")[0])
         yield from numbered(change, key) if in_use else (change,)
     elif key.kind == "index":
-        yield from index_parts(change, key, comparison, moved)
+        yield from index_parts(change, key, comparison)
     elif key.kind == "constraint":
-        yield from constraint_parts(change, key, comparison, moved)
-    elif _can_wait(change, key, comparison, moved):
+        yield from constraint_parts(change, key, comparison)
+    elif _can_wait(change, key, comparison):
         yield change.at(Turn.CONTRACT)
     else:
         yield change
@@ -175,13 +162,13 @@ def _item(comparison: Comparison, key: Key) -> SchemaObject | None:
     return after or before
 
 
-def _can_wait(change: Change, key: Key, comparison: Comparison, moved: Collection[Key]) -> bool:
+def _can_wait(change: Change, key: Key, comparison: Comparison) -> bool:
     """Whether the dropped object blocks no other change."""
     return (
         (change.action, change.stage) == ("drop", Stage.DROP)
         and key not in comparison.models.objects
         and key.kind in (*VIEWS, *ROUTINES, "trigger")
-        and not any(key in comparison.database.users_of(each) for each in moved)
+        and key not in comparison.database.users_of(*comparison.diff.moved)
     )
 
 
