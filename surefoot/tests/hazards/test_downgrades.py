@@ -81,6 +81,28 @@ async def test_the_work_of_a_downgrade_is_advice(bench: Bench, tmp_path: Path) -
     assert lines == [f"    op.execute({down!r})" for _, down, rule in CASES if rule]
 
 
+async def test_what_a_downgrade_leaves_is_found(bench: Bench, tmp_path: Path) -> None:
+    """The next upgrade would fail, unless it asks whether that is there."""
+    made = (
+        "CREATE TYPE tone AS ENUM ('A')",
+        "CREATE TABLE IF NOT EXISTS sheets (tone tone)",
+        "ALTER TABLE cache ADD COLUMN hits integer",
+        "CREATE TABLE pages (id bigint GENERATED ALWAYS AS IDENTITY)",
+        "CREATE TABLE parts (id bigint) PARTITION BY LIST (id)",
+        "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)",
+    )
+    body = "".join(f"    op.execute({each!r})\n" for each in made)
+    text = FILE.format(number=1, former=0, body=body)
+    raises = next(line for line in text.splitlines() if "raise" in line)
+    (tmp_path / "1.py").write_text(text.replace(raises, '    op.execute("DROP TABLE parts")'))
+    chain = bench.chain([tmp_path / "1.py"])
+    revisions = read_revisions(chain.versions)
+    async with bench.clone(rows=False) as database, engine(database.access, "migrate") as made_:
+        linted = await lint(bench.target(made_, chain), revisions, {"0001"}, downgrades=True)
+    found = [f.consequence.split()[3] for f in linted.findings if f.rule == "require-downgrade"]
+    assert found == ["tone", "cache.hits", "pages"]
+
+
 async def test_a_revision_that_ends_other_sessions_is_judged(bench: Bench, tmp_path: Path) -> None:
     """Those that watch it are among them; nobody follows the downgrade then."""
     ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"

@@ -416,10 +416,12 @@ async def test_a_wait_while_a_lock_is_held_is_found_however_it_waits(
     monkeypatch.setattr("surefoot.rules.transactions.WAIT_S", 0.2)
     lock = 'op.execute("LOCK TABLE archive.jobs IN SHARE MODE")\n'
     waits = [textwrap.dedent(text).strip() for text in WAITS.values()]
-    result = await linted(bench, tmp_path, *(lock + text for text in waits), *waits)
+    row = 'op.execute("UPDATE cache SET value = 1 WHERE key = 1::text")\n'
+    of_row = (row + WAITS[name] for name in ("in Python", "in the server"))
+    result = await linted(bench, tmp_path, *(lock + text for text in waits), *of_row, *waits)
     assert result.trace.failure is None
     found = {f.revision for f in result.findings if f.rule == "avoid-waiting-under-lock"}
-    assert found == {f"{number:04}" for number in range(1, len(WAITS) + 1)}
+    assert found == {f"{number:04}" for number in range(1, len(WAITS) + 3)}
 
 
 @pytest.mark.sample(4)

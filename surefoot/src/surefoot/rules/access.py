@@ -182,6 +182,8 @@ def _behind(unit: TracedRevision) -> Iterator[Hit]:
             if new and new[1] in made and (had or its.former["required"]):
                 yield Hit.of(its.statement, its.effect, name=new[1], what="gives numbers again")
         elif its.noun == "column" and its.former and its.gained("identity"):
+            if its.effect.relation in {e.name for e in its.statement.of("attached")}:
+                continue  # it numbers its rows as its parent does
             what = "does not know the numbers that are there"
             yield Hit.of(its.statement, its.effect, name=f"of {its.label}", what=what)
 

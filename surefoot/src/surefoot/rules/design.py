@@ -11,7 +11,7 @@ from surefoot.rules.squawk import ASKED
 # At the beginning, or in a block; GRANT of a role has no ON.
 _ROLE = re.compile(
     r"\s*(?:DO\b.*\b)?(?:(?:CREATE|ALTER|DROP)\s+(?:ROLE|USER|GROUP|DATABASE)\b(?!\s+MAPPING)"
-    r"|GRANT\s+(?:(?!\bON\b)[^;])+?\sTO\b)",
+    r"|GRANT\s[^;]*\bON\s+PARAMETER\b|GRANT\s+(?:(?!\bON\b)[^;])+?\sTO\b)",
     re.IGNORECASE | re.DOTALL,
 )
 _Advice = partial(Rule, level="warning", seen="squawk")

@@ -10,13 +10,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from surefoot.rules.findings import Finding, Hit, Rule, TracedRevision, finding
+from surefoot.rules.source import REQUIRED
 from surefoot.trace.provisions import PROVISION
+from surefoot.trace.statement import Statement
 
+# The effects that undo those of an upgrade.
+_ENDS = {"created": "dropped", "type_created": "type_dropped", "column_added": "column_dropped"}
+_AGAIN = re.compile(r"\bIF\s+NOT\s+EXISTS\b|\bOR\s+REPLACE\b", re.IGNORECASE)
 _PLACE = re.compile(r"\S+\.py:(\d+): ")
 _LEAVE = "downgrade() drops what upgrade() has made, and nothing else"
-_FAILS = "require-complete-trace"
 _LOSES = {"avoid-dropping-a-column", "avoid-dropping-a-table", "avoid-dropping-an-object"}
-_WAITS = {"avoid-truncate", "avoid-waiting-under-lock"}
+_ALSO = {"avoid-truncate", "avoid-waiting-under-lock", "require-complete-trace"}
 # To drop what the upgrade made breaks none of these.
 _UNDOES = {*_LOSES, "require-index-for-foreign-key"}
 
@@ -35,17 +39,20 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
         stopped=stopped,
         stopped_line=int(place[1]) if place else 1,
     )
+    for statement, name in _left(unit) if unit.back and not stopped else ():
+        said = f"in the downgrade, {name} stays, and the next upgrade fails as it is there"
+        found = finding(unit, REQUIRED, Hit.at(statement))
+        yield replace(found, level="warning", consequence=said, help="let it drop that", remedy="")
     made = _made(unit)
     for rule in rules:
         works = rule.grows and rule.seen == "traced" and rule.holds(major)
-        if not (works or rule.id in {*_LOSES, *_WAITS, _FAILS}):
+        if not (works or rule.id in {*_LOSES, *_ALSO}):
             continue
         for hit in rule.detect(down):
-            lost = (str(hit.values.get("table")), str(hit.values.get("name")))
-            if rule.id == "avoid-dropping-an-object":
-                if hit.values["done"] != "dropped":
-                    continue
-                lost = (lost[0], str(hit.values["column"]))
+            if hit.values.get("done", "dropped") != "dropped":
+                continue
+            name = "column" if rule.id == "avoid-dropping-an-object" else "name"
+            lost = (str(hit.values.get("table")), str(hit.values.get(name)))
             if rule.id in _UNDOES and made & {lost, (lost[0], ""), *_shortened(down, hit, made)}:
                 continue
             found = finding(down, rule, hit)
@@ -54,6 +61,20 @@ def in_downgrade(unit: TracedRevision, rules: Collection[Rule], major: int) -> I
             if rule.id in _LOSES:
                 found = replace(found, help=_LEAVE, remedy="")
             yield found
+
+
+def _left(unit: TracedRevision) -> Iterator[tuple[Statement, str]]:
+    """What the upgrade makes and the downgrade leaves, so that the next upgrade fails."""
+    did = [(s, effect) for s in (*unit.statements, *unit.back) for effect in s.effects]
+    if any(effect.kind.endswith("renamed") for _, effect in did):
+        return
+    gone = {(e.kind, e.relation, e.name) for _, e in did if e.kind in _ENDS.values()}
+    for statement, effect in did[: sum(len(s.effects) for s in unit.statements)]:
+        kind, relation, name = effect.kind, effect.relation, effect.name
+        along = kind == "column_added" and (effect.fresh or ("dropped", relation, "") in gone)
+        known = along or effect.facts.get("owned") or _AGAIN.search(statement.sql)
+        if kind in _ENDS and not known and (_ENDS[kind], relation, name) not in gone:
+            yield statement, f"{relation}.{name}" if name else relation
 
 
 def _made(unit: TracedRevision) -> set[tuple[str, str]]:

@@ -28,7 +28,8 @@ _UNSEEN_MODULES = {
     "ftplib", "http.client", "urllib.request",
 }  # fmt: skip
 _UNSEEN_CALLS = re.compile(
-    r"\b(os\.system|os\.popen|os\.fork|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
+    r"\b(os\.(?:system|popen|fork|remove|unlink|rename|replace|rmdir|truncate)|shutil\.\w+|"
+    r"unlink|rmdir|write_text|write_bytes|create_(?:async_)?engine|create_subprocess_\w+|to_thread|"
     r"open_connection|run_in_executor|atexit\.register|signal\.signal|weakref\.finalize)$"
 )
 # SQL that reaches what a scratch database does not have, or more than its transaction.
@@ -49,6 +50,7 @@ _BEYOND = {
 _NAMES_ONLY = re.compile(
     r"\s*(?:CREATE|COMMENT|ALTER(?!.*\bREFRESH\b)|DROP|GRANT|REVOKE)\b", re.IGNORECASE | re.DOTALL
 )
+_HANDLES = re.compile(r"\bEXCEPTION\s+WHEN\s+(?!duplicate_)", re.IGNORECASE)
 _CHOICE = re.compile(r"\b(?<!END )(?:IF|ELSE|ELSIF|ELSEIF|LOOP|EXCEPTION\s+WHEN)\b", re.IGNORECASE)
 
 
@@ -101,13 +103,15 @@ def _unmet(unit: TracedRevision) -> Iterator[Hit]:
 def _chooses(unit: TracedRevision) -> Iterator[Hit]:
     """One block of a revision, as it does not become clearer by repetition, and each text."""
     for statement in unit.statements:
-        what = " and ".join(sorted(statement.calls))
+        what, acts = " and ".join(sorted(statement.calls)), statement.effects or statement.written
         if _BLOCK.match(without_comments(statement.sql)):
             text = _HARMLESS.sub(" ", _TEXT.sub(" ", statement.sql))
             branches = [each.upper() for each in _CHOICE.findall(text)]
             # Its one branch has run where it did anything.
-            has_run = branches == ["IF"] and (statement.effects or statement.written)
-            what = "the block" if branches and not has_run else ""
+            what = "the block" if branches and not (branches == ["IF"] and acts) else ""
+            # An error that it passes over may have kept it from everything.
+            if not acts and _HANDLES.search(statement.sql):
+                what = "the block"
         if what:
             yield Hit.at(statement, what=what)
             break
@@ -126,7 +130,10 @@ def _out_of_sight(unit: TracedRevision) -> Iterator[Hit]:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found = ({node.module or ""} | names) & _UNSEEN_MODULES
         elif isinstance(node, ast.Call):
-            found = set(_UNSEEN_CALLS.findall(ast.unparse(node.func)))
+            called = ast.unparse(node.func)
+            found = set(_UNSEEN_CALLS.findall(called))
+            if called in ("open", "io.open") and re.search(r"'[rb]*[wax+]", ast.unparse(node)):
+                found.add("a file that it writes")
         else:
             continue
         why = "neither its statements nor how long locks are held meanwhile"

@@ -69,6 +69,17 @@ UNUSED = _Rule(
     # Detected by surefoot.linting.lint, which knows all findings of a revision.
     detect=lambda _: iter(()),
 )
+REQUIRED = _Rule(
+    id="require-downgrade",
+    title="A revision without a downgrade and without a reason",
+    consequence="the revision cannot be downgraded, which is noticed only when a downgrade is "
+    "needed",
+    help="write downgrade(), or raise NotImplementedError with the reason; if there is nothing "
+    "to undo, say so in its docstring",
+    rewrite="def downgrade() -> None:\n"
+    '    raise NotImplementedError("the former values are not kept")',
+    detect=_no_downgrade,
+)
 RULES = (
     _Rule(
         id="avoid-importing-the-application",
@@ -78,17 +89,7 @@ RULES = (
         rewrite='table = sa.table("table", sa.column("id", sa.BigInteger()))',
         detect=_imports,
     ),
-    _Rule(
-        id="require-downgrade",
-        title="A revision without a downgrade and without a reason",
-        consequence="the revision cannot be downgraded, which is noticed only when a downgrade is "
-        "needed",
-        help="write downgrade(), or raise NotImplementedError with the reason; if there is nothing "
-        "to undo, say so in its docstring",
-        rewrite="def downgrade() -> None:\n"
-        '    raise NotImplementedError("the former values are not kept")',
-        detect=_no_downgrade,
-    ),
+    REQUIRED,
     _Rule(
         id="require-reason-for-suppression",
         title="A suppression without a reason",

@@ -30,6 +30,9 @@ _HOW = {
     "cursor": "keeps its rows on the server",
     "temporary": "hides the other of its name",
 }
+# Statements that lock rows, and the locks that they take on their tables.
+_ROWS = re.compile(r"\b(?:UPDATE|DELETE|MERGE|FOR\s+(?:KEY\s+)?SHARE)\b", re.IGNORECASE)
+_OF_ROWS = ("ROW SHARE", "ROW EXCLUSIVE")
 _RESTORED = "the environment restores it"
 
 
@@ -74,16 +77,23 @@ def _under_lock(unit: TracedRevision, *, readers: bool) -> Iterator[Hit]:
 
 def _waits(unit: TracedRevision) -> Iterator[Hit]:
     """Where locks that others wait for are held while nothing is done for a moment or longer."""
-    idle_s, held = 0.0, ""
+    idle_s, held, rows = 0.0, "", set[str]()
     for statement in unit.statements:
         if not statement.transactional:
             continue
         worked = statement.scans | statement.rewrites | statement.changes_rows
         rests = not worked and statement.written < FEW_ROWS and statement.seconds >= WAIT_S
-        before = ", ".join(sorted(_blocking(statement, statement.held)))
+        before = ", ".join(sorted(_blocking(statement, statement.held) | rows))
         if before and rests:
             yield Hit.at(statement, held=before, seconds=f"{statement.seconds:.1f}")
+        if _ROWS.search(statement.sql):
+            modes = {**statement.held, **statement.locks}.items()
+            tables = {t for t, mode in modes if mode in _OF_ROWS} - statement.tables.keys()
+            rows |= {f"a row of {table}" for table in tables}
         locked = _blocking(statement, statement.held) | _blocking(statement, statement.locks)
+        if rows and not locked and statement.times == 1 and statement.idle_s >= WAIT_S:
+            some = ", ".join(sorted(rows))
+            yield Hit.at(statement, held=some, seconds=f"{statement.idle_s:.1f}")
         if not (after := ", ".join(sorted(locked))):
             continue
         idle_s, held = idle_s + statement.idle_s, after
