@@ -1,6 +1,7 @@
 """Rules on transactions: the work that a revision does while it holds a lock."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
@@ -8,7 +9,7 @@ from surefoot.operations.lock_class import lock_class
 from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision
 from surefoot.trace.expected_rows import MANY_ROWS
 from surefoot.trace.lock_modes import EXCLUSIVE, blocks_writers, strongest
-from surefoot.trace.statement import Statement
+from surefoot.trace.statement import FEW, Statement
 
 # The highest lock timeout that a revision may set, in seconds.
 LONGEST_S = 10
@@ -156,6 +157,20 @@ def _each(tables: Callable[[Statement], Iterable[str]]) -> Detector:
 _whole_table = _each(lambda statement: statement.sweeps)
 
 
+def _unbatched(unit: TracedRevision) -> Iterator[Hit]:
+    """Also many rows of a table in parts, which all are of one transaction."""
+    changed, told = Counter[str](), set[str]()
+    for statement in unit.statements:
+        found = statement.sweeps | statement.pours
+        for table, work in statement.activity.items():
+            changed[table] += work.updated + work.deleted
+            if changed[table] > statement.rows.get(table, 0) * FEW > 0 and table not in told:
+                found |= {table}
+        told |= found
+        for table in sorted(found):
+            yield Hit.at(statement, table=table)
+
+
 def _beside_ddl(unit: TracedRevision) -> Iterator[Hit]:
     if any(blocks_writers(m) for s in unit.statements for m in s.locks.values()):
         yield from _whole_table(unit)
@@ -232,7 +247,7 @@ RULES = (
         rewrite="# a backfill job that walks the primary key in batches",
         grows=True,
         page="sql-update",
-        detect=_each(lambda statement: statement.sweeps | statement.pours),
+        detect=_unbatched,
         level="warning",
     ),
     Rule(

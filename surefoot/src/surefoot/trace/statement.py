@@ -12,6 +12,7 @@ from surefoot.trace.lock_modes import STRENGTH, strongest
 from surefoot.trace.schema_objects import Activity
 
 _CHANGES = re.compile(r"\s*(?:WITH|UPDATE|DELETE|MERGE|EXPLAIN|EXECUTE|DO)\b", re.IGNORECASE)
+_INSERTS = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 # At the beginning, or in a block.
 _ANALYZES = re.compile(r"(?:^|[;'$]|\bBEGIN)\s*ANALY[ZS]E\b", re.IGNORECASE)
 # In a condition that is not one value of a key: a range, a join or a query.
@@ -214,6 +215,8 @@ class Statement:
         One value of a unique key is left out: it is of one row, unless that changes others.
         """
         sql = without_comments(self.sql)
+        if _INSERTS.match(sql):
+            return self._unread(sql)
         if not _CHANGES.match(sql):
             return frozenset()
         lists = (each for each in self.parameters if isinstance(each, list | tuple))
@@ -231,6 +234,19 @@ class Statement:
             if work is not None and work.written and _LIMITED.search(sql):
                 continue
             if self.rows.get(table) and self._is_changed(table) and not by_one_key:
+                found.add(table)
+        return frozenset(found)
+
+    def _unread(self, sql: str) -> frozenset[str]:
+        """The tables from which it might insert rows, where it has inserted none."""
+        if self.written or any(each.action == "insert" for each in self.expected):
+            return frozenset()
+        words, found = set(re.findall(r"\w+", sql.lower())), set()
+        for table, mode in {**self.held, **self.locks}.items():
+            work = self.activity.get(table)
+            by_one_key = work is not None and not (work.scans or work.probes)
+            is_source = mode == "ACCESS SHARE" and table.rpartition(".")[2].lower() in words
+            if is_source and self.rows.get(table) and not by_one_key:
                 found.add(table)
         return frozenset(found)
 
