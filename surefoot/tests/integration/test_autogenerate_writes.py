@@ -749,6 +749,7 @@ async def test_models_that_name_the_default_schema_are_refused(project: Project)
     await project.create(metadata)
     settings = Settings(Path("alembic.ini"), Path(), ())
     assert await project.connection.run_sync(of_metadata, [metadata], settings) == ()
+    await project.connection.rollback()
 
 
 @pytest.fixture
