@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import IdentifierPreparer
 
 
+# In a catalog of several schemas, what stands between the schema and the name of an object that is
+# not in the default one. No name in PostgreSQL can hold it.
+APART = "\0"
 # Comments may hold comments.
 _COMMENT = r"/\*(?:(?!/\*|\*/).)*\*/"
 for _ in range(3):
@@ -51,8 +54,28 @@ def several(sql: str) -> Sequence[str]:
 
 
 def quoted(name: str) -> str:
-    """The identifier, quoted where PostgreSQL requires it."""
-    return _preparer().quote(name)
+    """The identifier, quoted where PostgreSQL requires it; with its schema where it has one."""
+    return ".".join(map(_preparer().quote, name.split(APART)))
+
+
+def own_name(name: str) -> str:
+    """The name without its schema."""
+    return name.rpartition(APART)[2]
+
+
+def in_schema(schema: str | None, name: str) -> str:
+    """The name with its schema, which is None for the default one."""
+    return name if schema is None else f"{schema}{APART}{name}"
+
+
+def schema_of(name: str) -> str | None:
+    """The schema of a name, or None for the default one."""
+    return name.partition(APART)[0] if APART in name else None
+
+
+def shown(text: str) -> str:
+    """A text with names in it, as a person reads them."""
+    return text.replace(APART, ".")
 
 
 def qualified(*names: str) -> str:

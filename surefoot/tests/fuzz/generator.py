@@ -112,8 +112,8 @@ TEXTS_OF = (
     ("comment=", COMMENTS),
 )
 PRIVILEGES = ("SELECT", "INSERT, UPDATE", "ALL", "SELECT ({c})", "UPDATE ({c}), REFERENCES ({c})")
-# A role of the server.
-ROLE = "fuzz_reader"
+# A role of the server, and a schema beside `public`.
+ROLE, FAR = "fuzz_reader", "far"
 _NAME = re.compile(r"^Index\('(\w+)'|Constraint\(.*name='(\w+)'")
 MOST_TABLES, MOST_ITEMS, MOST_EDITS = 3, 6, 4
 
@@ -178,22 +178,28 @@ class Generator:
         self.count += 1
         return f"{prefix}{self.count}"
 
+    def _place(self) -> str:
+        """Of a new object: nothing, or the other schema and a dot."""
+        return f"{FAR}." if self._random.random() < 0.25 else ""
+
     def _of(self, *facts: str) -> list[Declaration]:
         return [each for each in self.model if {*facts} <= {*each.facts}]
 
     def _table(self) -> None:
-        used = {each.name for each in self.model}
-        free = [each for each in TABLES if each not in used]
+        used, place = {each.name for each in self.model}, self._place()
+        free = [each for each in TABLES if place + each not in used]
         if not free:
             return
-        name, random = self._random.choice(free), self._random
+        short, random = self._random.choice(free), self._random
+        name = place + short
         options = ['comment="The table\'s: comment"'] if random.random() < 0.2 else []
         # No table refers to an unlogged one, or to one of another MetaData.
         kind = random.choices(("logged", "unlogged", "apart"), (8, 1, 1))[0]
         logged = [kind] if kind == "logged" else []
         options += ["prefixes=['UNLOGGED']"] if kind == "unlogged" else []
+        options += [f"schema={FAR!r}"] if place else []
         end = "".join(f", {each}" for each in options)
-        code = f"Table({name!r}, {'apart' if kind == 'apart' else 'm'}, …{end})"
+        code = f"Table({short!r}, {'apart' if kind == 'apart' else 'm'}, …{end})"
         self._add(Declaration(name, code, facts=("table", *logged)))
         key = random.choice(KEYS)
         self._add(Declaration(f"{name}.id", key, name, type="id", facts=("key",)))
@@ -391,7 +397,8 @@ class Generator:
         if not tables:
             return
         table, name = random.choice(tables), self._new("beside_")
-        on, needs = _quote(table.name), {table.name}
+        on, needs = _whole(table.name), {table.name}
+        there = f"{FAR}.{name}" if table.name.startswith(f"{FAR}.") else name
         statement = random.choice(
             (
                 f"CREATE POLICY {name} ON {on} USING (true)",
@@ -401,15 +408,15 @@ class Generator:
                 "EXECUTE FUNCTION suppress_redundant_updates_trigger()",
                 f"ALTER TABLE {on} SET (fillfactor = 70)",
                 f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK (1 = 1) NOT VALID",
-                f"CREATE STATISTICS {name} ON (1), (2) FROM {on}",
+                f"CREATE STATISTICS {there} ON (1), (2) FROM {on}",
             )
         )
-        if "STATISTICS beside" in statement:
+        if "STATISTICS" in statement:
             columns = [each for each in self._columns(*NUMBERS, *TEXTS) if each.table == table.name]
             if len(columns) < 2:
                 return
             of = ", ".join(map(_quoted, columns[:2]))
-            statement = f"CREATE STATISTICS {name} ON {of} FROM {on}"
+            statement = f"CREATE STATISTICS {there} ON {of} FROM {on}"
             needs |= {each.name for each in columns[:2]}
         code = f"ddl(m, {statement.replace('%', '%%')!r})"
         self._add(Declaration(name, code, needs=frozenset(needs), facts=("beside",)))
@@ -417,14 +424,16 @@ class Generator:
     def _granted(self) -> None:
         """Privileges on an object."""
         random, columns, tables = self._random, self._columns(), self._of("table")
-        made = [("", _quote(each.name), each) for each in tables]
+        made = [("", _whole(each.name), each) for each in tables]
         made += [("", each.name, each) for each in self._of("view")]
         made += [("FUNCTION ", f"{each.name}(integer)", each) for each in self._of("function")]
-        made += [("SEQUENCE ", each.name, each) for each in self._of("object")]
-        made += [("TYPE ", each.name, each) for each in self._of("type") if each.type == "domain"]
+        named = [("SEQUENCE ", each) for each in self._of("object")]
+        named += [("TYPE ", each) for each in self._of("type") if each.type == "domain"]
+        for kind, each in named:
+            made.append((kind, f"{FAR}.{each.name}" if _there(each.name) else each.name, each))
         if not made:
             return
-        kind, named, of = random.choice(made)
+        kind, whole, of = random.choice(made)
         which = {"": "SELECT", "FUNCTION ": "EXECUTE"}.get(kind, "USAGE")
         needs, of_table = {of.name}, [each for each in columns if each.table == of.name]
         if of_table:
@@ -432,9 +441,9 @@ class Generator:
             which = random.choice(PRIVILEGES).format(c=_quoted(column))
             needs |= {column.name} if "(" in which else set()
         option = random.choice(("", "", " WITH GRANT OPTION"))
-        statement = f"GRANT {which} ON {kind}{named} TO {ROLE}{option}"
+        statement = f"GRANT {which} ON {kind}{whole} TO {ROLE}{option}"
         if kind == "FUNCTION " and random.random() < 0.3:
-            statement = f"REVOKE ALL ON {kind}{named} FROM PUBLIC"
+            statement = f"REVOKE ALL ON {kind}{whole} FROM PUBLIC"
         code = f"ddl(m, {statement.replace('%', '%%')!r})"
         self._add(Declaration(self._new("grant_"), code, needs=frozenset(needs), facts=("beside",)))
 
@@ -501,9 +510,10 @@ class Generator:
         self._add(Declaration(name, code, table, needs, facts=("item",)))
 
     def _partitioned(self) -> None:
-        name = self._new("events_")
+        place, short = self._place(), self._new("events_")
+        name, there = place + short, f", schema={FAR!r}" if place else ""
         of = self._random.choice(("RANGE (id)", "LIST (id)", "HASH (id)"))
-        code = f"Table({name!r}, m, …, postgresql_partition_by={of!r})"
+        code = f"Table({short!r}, m, …, postgresql_partition_by={of!r}{there})"
         self._add(Declaration(name, code, needs=frozenset({f"{name}.id"}), facts=("table",)))
         self._add(Declaration(f"{name}.id", KEYS[5], name, type="id"))
         self._column(name)
@@ -511,8 +521,8 @@ class Generator:
     def _inherited(self) -> None:
         tables = self._of("logged")
         if tables:
-            parent, name = self._random.choice(tables), self._new("child_")
-            made = f"CREATE TABLE {name} (extra integer) INHERITS ({_quote(parent.name)})"
+            parent, name = self._random.choice(tables), self._place() + self._new("child_")
+            made = f"CREATE TABLE {name} (extra integer) INHERITS ({_whole(parent.name)})"
             code = f"ddl(m, {made.replace('%', '%%')!r})"
             needs = frozenset({parent.name})
             self._add(Declaration(name, code, needs=needs, facts=("child", parent.name)))
@@ -523,16 +533,17 @@ class Generator:
 
     def _domain(self) -> None:
         name = self._new("dom_")
-        code = f"{name} = DOMAIN({name!r}, Integer{self._random.choice(DOMAINS)}, metadata=m)"
+        options = f"{self._random.choice(DOMAINS)}{_there(name)}"
+        code = f"{name} = DOMAIN({name!r}, Integer{options}, metadata=m)"
         self._add(Declaration(name, code, type="domain", facts=("type",)))
 
     def _sequence(self) -> None:
         name = self._new("seq_")
-        options = self._random.choice(SEQUENCES)
+        options = f"{self._random.choice(SEQUENCES)}{_there(name)}"
         self._add(Declaration(name, f"Sequence({name!r}, metadata=m{options})", facts=("object",)))
 
     def _function(self) -> None:
-        name = self._new("fn_")
+        name = self._place() + self._new("fn_")
         self._add(
             Declaration(name, _function(name, self._random.randint(1, 9)), facts=("function",))
         )
@@ -542,11 +553,14 @@ class Generator:
         if not columns:
             return
         column = random.choice(columns)
-        name, kind = self._new("view_"), random.choice(("VIEW", "VIEW", "MATERIALIZED VIEW"))
+        name, kind = (
+            self._place() + self._new("view_"),
+            random.choice(("VIEW", "VIEW", "MATERIALIZED VIEW")),
+        )
         where = ""
         if column.type in TEXTS:
             where = random.choice(("", f" WHERE {_quoted(column)} IN (''a'', ''b'')"))
-        of, views = _quote(str(column.table)), [each.name for each in self._of("view", column.name)]
+        of, views = _whole(str(column.table)), [each.name for each in self._of("view", column.name)]
         if views and random.random() < 0.5:
             of, where = random.choice(views), ""
         select = f"SELECT {_quoted(column)} FROM {of}{where}"
@@ -666,8 +680,13 @@ class Generator:
 def _enum(name: str, labels: Sequence[str]) -> Declaration:
     listed = ", ".join(map(repr, labels))
     odd = f'Odd: "{name}" %' if name[-1] in "13579" else name
-    code = f"{name} = Enum({listed}, name={odd!r}, metadata=m)"
+    code = f"{name} = Enum({listed}, name={odd!r}, metadata=m{_there(name)})"
     return Declaration(name, code, type="enum", facts=("type", *labels))
+
+
+def _there(name: str) -> str:
+    """The option for the schema of a type or a sequence."""
+    return f", schema={FAR!r}" if name[-1] in "347" else ""
 
 
 def _function(name: str, number: int) -> str:
@@ -677,7 +696,7 @@ def _function(name: str, number: int) -> str:
 
 
 def _made_trigger(name: str, table: str, event: str) -> str:
-    when = f"CREATE TRIGGER {name} BEFORE {event} ON {_quote(table)} FOR EACH ROW"
+    when = f"CREATE TRIGGER {name} BEFORE {event} ON {_whole(table)} FOR EACH ROW"
     statement = f"{when} EXECUTE FUNCTION {name}()".replace("%", "%%")
     return f"ddl(m, {statement!r})"
 
@@ -702,6 +721,12 @@ def _short(column: Declaration) -> str:
 
 def _quoted(column: Declaration) -> str:
     return _quote(_short(column))
+
+
+def _whole(table: str) -> str:
+    """A table for SQL."""
+    short = table.removeprefix(f"{FAR}.")
+    return _quote(short) if short == table else f"{FAR}.{_quote(short)}"
 
 
 def _quote(name: str) -> str:

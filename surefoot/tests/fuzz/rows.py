@@ -15,7 +15,8 @@ from surefoot.quoting import literal, quoted
 ROWS = 3
 _TIME = re.compile(r"\d{4}-\d\d-\d\d")
 _COLUMNS = """
-SELECT relname, attname, format_type(atttypid, atttypmod) AS type,
+SELECT CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END || relname,
+       attname, format_type(atttypid, atttypmod) AS type,
        CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
        attgenerated <> '' OR attidentity = 'a' AS is_made,
        (SELECT format('SELECT %I FROM %s ORDER BY 1 OFFSET {n} LIMIT 1',
@@ -26,14 +27,16 @@ SELECT relname, attname, format_type(atttypid, atttypmod) AS type,
        COALESCE((SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum
                  WHERE enumtypid IN (t.oid, t.typelem)), '{}') AS labels,
        t.typelem <> 0 AND t.typlen = -1 AS is_array
-FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type t ON t.oid = atttypid
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_type t ON t.oid = atttypid
+WHERE nspname IN ('public', 'far') AND relkind IN ('r', 'p') AND attnum > 0
       AND NOT attisdropped AND relname NOT LIKE 'alembic%' AND NOT relispartition
-ORDER BY relname, attnum
+ORDER BY nspname = 'far', relname, attnum
 """
 # Nobody declares partitions; without one a partitioned table takes no row.
 _UNDIVIDED = """
-SELECT format('CREATE TABLE %I PARTITION OF %I ', relname || '_part', relname)
+SELECT format('CREATE TABLE %I.%I PARTITION OF %s ', relnamespace::regnamespace,
+              relname || '_part', oid::regclass)
        || CASE partstrat WHEN 'h' THEN 'FOR VALUES WITH (MODULUS 1, REMAINDER 0)' ELSE 'DEFAULT' END
 FROM pg_partitioned_table JOIN pg_class ON oid = partrelid
 WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = partrelid)
@@ -93,6 +96,12 @@ def cells(connection: Connection) -> Mapping[str, Sequence[Cell]]:
     return found
 
 
+def _whole(table: str) -> str:
+    """A table as SQL names it."""
+    short = table.removeprefix("far.")
+    return quoted(short) if short == table else f"far.{quoted(short)}"
+
+
 def insert(connection: Connection) -> None:
     """Rows in each table: those that its constraints accept."""
     for statement in connection.scalars(text(_UNDIVIDED)).all():
@@ -112,9 +121,9 @@ def _inserted(connection: Connection, table: str, columns: Sequence[Cell], numbe
     given = [each for each in columns if not each.is_made]
     named = ", ".join(quoted(each.name) for each in given)
     values = ", ".join(each.value(number) for each in given)
-    statement = f"INSERT INTO {quoted(table)} ({named}) VALUES ({values})"
+    statement = f"INSERT INTO {_whole(table)} ({named}) VALUES ({values})"
     if not given:
-        statement = f"INSERT INTO {quoted(table)} DEFAULT VALUES"
+        statement = f"INSERT INTO {_whole(table)} DEFAULT VALUES"
     return _tried(connection, statement)
 
 
@@ -135,9 +144,9 @@ def kept(connection: Connection) -> Mapping[str, Sequence[Mapping[str, object]]]
     found = {}
     for table in cells(connection):
         # Without those of tables that inherit from it, and with those of partitions.
-        own = f"oid = t.tableoid AND (relispartition OR oid = {literal(quoted(table))}::regclass)"
+        own = f"oid = t.tableoid AND (relispartition OR oid = {literal(_whole(table))}::regclass)"
         statement = (
-            f"SELECT to_jsonb(t) FROM {quoted(table)} t"
+            f"SELECT to_jsonb(t) FROM {_whole(table)} t"
             f" WHERE EXISTS (SELECT FROM pg_class WHERE {own}) ORDER BY 1"
         )
         rows = connection.execute(text(statement.replace(":", "\\:")))
@@ -164,7 +173,7 @@ def fill(connection: Connection) -> int:
             where = f"{quoted(cell.name)} IS NULL"
             if former is not None and former is not cell:
                 where += f" AND {quoted(former.name)} IS NOT NULL"
-            statement = f"UPDATE {quoted(table)} SET {quoted(cell.name)} = {value} WHERE {where}"
+            statement = f"UPDATE {_whole(table)} SET {quoted(cell.name)} = {value} WHERE {where}"
             changed += _tried(connection, statement)
     connection.commit()
     return changed
@@ -172,7 +181,7 @@ def fill(connection: Connection) -> int:
 
 def empty(connection: Connection) -> None:
     """No table has a row."""
-    tables = [quoted(each) for each in cells(connection)]
+    tables = [_whole(each) for each in cells(connection)]
     if tables:
         statement = f"TRUNCATE {', '.join(tables)} CASCADE"
         connection.execute(text(statement.replace(":", "\\:")))

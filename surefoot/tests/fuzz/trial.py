@@ -25,12 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fuzz import rows
 from fuzz.models import Model, metadata
-from harness.generation import Project, on_empty
+from harness.generation import EMPTY, Project, on_empty
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import lint, server_major
+from surefoot.quoting import shown
 from surefoot.target import Target
 
 # How often a release fills values between the revisions of one change.
@@ -157,8 +158,8 @@ class Trial:
 
     async def _lint(self, scratch: AsyncEngine, written: Sequence[Path]) -> None:
         async with scratch.begin() as other:
-            await other.exec_driver_sql("DROP SCHEMA public CASCADE")
-            await other.exec_driver_sql("CREATE SCHEMA public")
+            for statement in (*EMPTY, "CREATE SCHEMA far"):
+                await other.exec_driver_sql(statement)
         self._project.lock()
         ini = self._project.versions.parent / "alembic.ini"
         ini.write_text(_INI, "utf-8")
@@ -205,7 +206,7 @@ def _same(expected: Catalog, found: Catalog, step: str) -> None:
         if each.kind not in ("extension", "partition")
     ]
     if differences:
-        raise Wrong(f"{step} left differences:\n  " + "\n  ".join(differences))
+        raise Wrong(shown(f"{step} left differences:\n  " + "\n  ".join(differences)))
 
 
 async def tried(
@@ -221,6 +222,8 @@ async def tried(
     try:
         with redirect_stderr(said), redirect_stdout(said):
             project = await on_empty(folder, connection)
+            project.configure(options={"include_schemas": True})
+            await project.execute("CREATE SCHEMA far")
             project.config.stdout = said
             project.config.cmd_opts = Namespace(x=[f"style={style}"])
             try:

@@ -32,7 +32,9 @@ OPTIONS = {}
 metadata = context.config.attributes.get("metadata") or ()
 Environment(metadata=metadata, **{"manages": MANAGED, **OPTIONS}).run()
 """
-EMPTY = ("DROP SCHEMA IF EXISTS public CASCADE", "CREATE SCHEMA public")
+# The schemas that models may use, the default one first.
+SCHEMAS = ("public", "far")
+EMPTY = (*(f"DROP SCHEMA IF EXISTS {each} CASCADE" for each in SCHEMAS), "CREATE SCHEMA public")
 # Those that models may need.
 EXTENSIONS = ("citext", "hstore", "pg_trgm")
 Models = MetaData | Sequence[MetaData]
@@ -45,9 +47,9 @@ NAMING = {
 }
 
 
-def new_metadata() -> MetaData:
+def new_metadata(schema: str | None = None) -> MetaData:
     """Metadata with the project's way to name constraints."""
-    return MetaData(naming_convention=NAMING)
+    return MetaData(schema, naming_convention=NAMING)
 
 
 def ddl(metadata: MetaData, statement: str, *, first: bool = False) -> None:
@@ -164,7 +166,11 @@ def _begin(connection: Connection) -> None:
 
 def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
     try:
-        for statement in (*EMPTY, *map("CREATE EXTENSION {}".format, EXTENSIONS)):
+        for statement in (
+            *EMPTY,
+            "CREATE SCHEMA far",
+            *map("CREATE EXTENSION {}".format, EXTENSIONS),
+        ):
             connection.execute(text(statement))
         for each in metadata:
             each.create_all(connection)
@@ -176,7 +182,7 @@ def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
 
 
 def _snapshot(connection: Connection) -> Catalog:
-    return snapshot(connection, privileges=True)
+    return snapshot(connection, privileges=True, beside=SCHEMAS[1:])
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,7 +40,25 @@ async def test_a_change_becomes_a_revision_that_goes_up_down_and_up(
 
     What the one adds the other drops; after the first nothing differs from the models.
     """
-    old, new = new_metadata(), new_metadata()
+    await there_and_back(project, change, None)
+
+
+# Statements and parents in the others are without a schema.
+ELSEWHERE = [each for each in CHANGES if not re.search(r"ddl\(|inherits", inspect.getsource(each))]
+
+
+@pytest.mark.slow
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("change", ELSEWHERE, ids=lambda each: each.__name__)
+async def test_a_change_in_another_schema_does_the_same(project: Project, change: Change) -> None:
+    """Each with its online steps, and with names that have the schema before them."""
+    await project.execute("CREATE SCHEMA far")
+    project.configure(options={"include_schemas": True})
+    await there_and_back(project, change, "far")
+
+
+async def there_and_back(project: Project, change: Change, schema: str | None) -> None:
+    old, new = new_metadata(schema), new_metadata(schema)
     change(old, False)
     change(new, True)
     await project.create(old)

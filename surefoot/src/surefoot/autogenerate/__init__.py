@@ -3,9 +3,9 @@
     database ------------------------> Catalog --+
     models -> a schema of their own -> Catalog --+-> changes -> plan -> revisions, or SQL
 
-All objects are compared as PostgreSQL writes them. Alembic's own comparators see the other schemas,
-and all of them where the role may not create the schema of the models. A difference that no
-operation can remove becomes a note in the file.
+All objects are compared as PostgreSQL writes them. Alembic's own comparators compare where the role
+may not create the schema of the models. A difference that no operation can remove becomes a note in
+the file.
 
 `alembic/env.py` hands `configure_options()` to `context.configure`.
 """

@@ -1,15 +1,16 @@
 """Candidates are drops and adds that may be a rename or a move: they are asked about."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic.migration import MigrationContext
-from alembic.operations import MigrateOperation, ops
+from alembic.operations import ops
 
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.catalog import Catalog
 from surefoot.catalog.kinds import Column
+from surefoot.quoting import own_name, schema_of, shown
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,8 @@ class Candidate:
         )
 
 
-def candidates(
-    comparison: Comparison, others: Sequence[MigrateOperation] = ()
-) -> Iterator[Candidate]:
-    """The columns of one type, the tables of equal columns, the tables of one name in two schemas.
-
-    `others` are the operations on schemas other than the default one.
-    """
+def candidates(comparison: Comparison) -> Iterator[Candidate]:
+    """The columns of one type, the tables of equal columns, those of one name in two schemas."""
     database, models = comparison.database, comparison.models
     for table in sorted(comparison.kept_tables):
         before, after = database.of_table(Column, table), models.of_table(Column, table)
@@ -49,18 +45,13 @@ def candidates(
         come = [each for each in after.values() if each.name not in before]
         for old, new in itertools.product(gone, come):
             if old.type == new.type:
-                yield Candidate(f"{table}.{old.name}", f"{table}.{new.name}")
+                yield Candidate(shown(f"{table}.{old.name}"), shown(f"{table}.{new.name}"))
     tables = sorted(comparison.gone_tables), sorted(comparison.new_tables)
     for old_table, new_table in itertools.product(*tables):
-        if _columns(database, old_table) == _columns(models, new_table):
-            yield Candidate(old_table, new_table)
-    dropped = {("", each) for each in tables[0]}
-    added = {("", each) for each in tables[1]}
-    dropped |= {(e.schema or "", e.table_name) for e in others if isinstance(e, ops.DropTableOp)}
-    added |= {(e.schema or "", e.table_name) for e in others if isinstance(e, ops.CreateTableOp)}
-    for here, there in itertools.product(sorted(dropped), sorted(added)):
-        if here[1] == there[1]:
-            yield Candidate(*(".".join(filter(None, each)) for each in (here, there)))
+        is_moved = own_name(old_table) == own_name(new_table)
+        stays = schema_of(old_table) == schema_of(new_table)
+        if is_moved or (stays and _columns(database, old_table) == _columns(models, new_table)):
+            yield Candidate(shown(old_table), shown(new_table))
 
 
 def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:

@@ -7,9 +7,15 @@ import re
 
 from surefoot.autogenerate.rendering import Code, code, escaped, text_code
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.definitions import identity_parts, is_name, names
+from surefoot.catalog.definitions import (
+    identity_parts,
+    is_name,
+    is_whole_name,
+    names,
+    whole_name,
+)
 from surefoot.catalog.kinds import Column, Domain, Sequence
-from surefoot.quoting import quoted
+from surefoot.quoting import own_name, quoted, schema_of
 
 _TYPE = re.compile(r"(.+?)(?:\((\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?")
 _TYPES = {
@@ -36,13 +42,15 @@ def type_code(type_: str, collation: str | None, catalog: Catalog) -> Code | Non
     if type_.endswith("[]"):
         inner = type_code(type_.removesuffix("[]"), collation, catalog)
         return None if inner is None else Code(f"postgresql.ARRAY({inner})")
-    if is_name(type_):
-        (name,) = names(type_)
+    if is_whole_name(type_):
+        name = whole_name(type_)
+        there = f", schema={schema_of(name)!r}" if schema_of(name) else ""
         if Key("enum", name) in catalog.objects:
-            return Code(f"postgresql.ENUM(name={name!r}, create_type=False)")
+            return Code(f"postgresql.ENUM(name={own_name(name)!r}{there}, create_type=False)")
         if domain := catalog.find(Domain, Key("domain", name)):
             of = type_code(domain.type, domain.collation, catalog)
-            return of and Code(f"postgresql.DOMAIN({name!r}, {of}, create_type=False)")
+            said = f"{own_name(name)!r}, {of}{there}"
+            return of and Code(f"postgresql.DOMAIN({said}, create_type=False)")
         if Key("type", name) in catalog.objects:
             return None
     found = _TYPE.fullmatch(type_)

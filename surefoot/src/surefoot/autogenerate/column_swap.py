@@ -29,10 +29,10 @@ from surefoot.autogenerate.object_operations import create, drop, step
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key, SchemaObject
-from surefoot.catalog.definitions import names
+from surefoot.catalog.definitions import whole_name
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.catalog.widening import needs_no_rewrite
-from surefoot.quoting import quoted
+from surefoot.quoting import own_name, quoted
 
 Operations = Sequence[MigrateOperation]
 # The text about a step of the swap, and about its way back.
@@ -85,7 +85,7 @@ def columns_of(comparison: Comparison, enum: Key) -> list[Key]:
         column
         for column, found in comparison.database.each(Column)
         if enum in comparison.database.uses.get(column, ())
-        and names(found.type.removesuffix("[]")) == [enum.name]
+        and whole_name(found.type.removesuffix("[]")) == enum.name
         and not comparison.is_inherited(column)
     ]
 
@@ -143,8 +143,10 @@ def swap(key: Key, comparison: Comparison) -> Iterator[Change]:
         made.undo = [sql(f"DROP TYPE {quoted(new)}")]
         yield made.at(Turn.MAIN, "", f"Add {new}")
         gone = step(Stage.TYPES, key, before, None, "drop")
-        one, other = quoted(new), quoted(key.name)
-        rename = (sql(f"ALTER TYPE {a} RENAME TO {b}") for a, b in ((one, other), (other, one)))
+        rename = (
+            sql(f"ALTER TYPE {quoted(a)} RENAME TO {quoted(own_name(b))}")
+            for a, b in ((new, key.name), (key.name, new))
+        )
         renamed = [(gone.ops, gone.undo), _pair(*rename)]
     for column in columns:
         yield from _made_beside(column, comparison, title[:1].lower() + title[1:])
@@ -203,7 +205,8 @@ def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
         return
     index = index_of_key(item) if isinstance(item, Constraint) else item
     assert index is not None
-    yield built(user, replace(index, name=name), f"Build {name} on {table}")
+    index = replace(index, name=temporary_name(index.name))
+    yield built(user, index, f"Build {name} on {table}")
 
 
 def _refusal(key: Key, *, there: bool) -> _Pair:
@@ -248,8 +251,9 @@ def _named_again(user: Key, before: SchemaObject, after: SchemaObject) -> _Pair:
     assert isinstance(after, Constraint)
     index = index_of_key(after)
     assert index is not None
-    again = create(Key("index", there), replace(index, name=there))
-    return [using_index(after, there)], [drop(user, before), *again]
+    index = replace(index, name=temporary_name(index.name))
+    again = create(Key("index", index.name), index)
+    return [using_index(after, index.name)], [drop(user, before), *again]
 
 
 def _default(key: Key, comparison: Comparison) -> Iterator[_Pair]:

@@ -23,7 +23,7 @@ from surefoot.catalog.kinds import (
 )
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import in_schema, literal, own_name, quoted, schema_of
 
 _LONGEST_NAME = 63
 _SAYS_SO = re.compile(r"\b(IMMUTABLE|STABLE)\b")
@@ -61,7 +61,8 @@ class Comparison:
     database: Catalog
     models: Catalog
     casts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    # The privileges that an object of both sides loses where it is created again, as statements.
+    # The owner and the privileges that an object of the database has, and a new one would not have,
+    # as statements.
     grants: Mapping[Key, list[str]] = field(default_factory=dict)
     # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
@@ -75,6 +76,8 @@ class Comparison:
     imports: frozenset[str] = frozenset()
     # The extensions that the models need and the database lacks.
     extensions: tuple[str, ...] = ()
+    # So with schemas.
+    schemas: tuple[str, ...] = ()
     # The privileges on each object, as they are and as they should be, where models decide them.
     privileges: Mapping[Key, tuple[Names, Names]] = field(default_factory=dict)
     diff: ObjectDiff = field(default_factory=ObjectDiff)
@@ -246,15 +249,16 @@ def temporary_name(name: str) -> str:
 
 def short_name(name: str) -> str:
     """The name, or one of its own that is as short as PostgreSQL needs it."""
-    if len(name.encode()) <= _LONGEST_NAME:
+    own = own_name(name)
+    if len(own.encode()) <= _LONGEST_NAME:
         return name
-    begin = name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
-    return f"{begin}_{sha256(name.encode()).hexdigest()[:8]}"
+    begin = own.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return in_schema(schema_of(name), f"{begin}_{sha256(own.encode()).hexdigest()[:8]}")
 
 
 def has_temporary_name(name: str) -> bool:
     """Whether the temporary name is as short as PostgreSQL needs it."""
-    return len(temporary_name(name).encode()) <= _LONGEST_NAME
+    return len(temporary_name(own_name(name)).encode()) <= _LONGEST_NAME
 
 
 def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:

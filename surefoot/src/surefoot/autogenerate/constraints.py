@@ -13,7 +13,7 @@ from surefoot.autogenerate.object_operations import create, refers_to, step
 from surefoot.autogenerate.rendering import set_nullable
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Constraint
-from surefoot.quoting import quoted
+from surefoot.quoting import own_name, quoted
 
 
 def constraint_parts(change: Change, key: Key, comparison: Comparison) -> Iterator[Change]:
@@ -70,8 +70,8 @@ def _key(
     else:
         yield built(key, index, f"Build the index of {name}")
         # Alembic's operation does not drop the index of the key; dropping the constraint does.
-        using = [using_index(constraint, name), *change.ops[1:]]
-        undo = [*change.undo, *create(Key("index", name), index)]
+        using = [using_index(constraint, index.name), *change.ops[1:]]
+        undo = [*change.undo, *create(Key("index", index.name), index)]
         attach = Change(change.stage, using, undo, "attach", key)
         about = "The index was built in an earlier revision: no row is read."
         yield attach.at(Turn.KEYS, constraint.table, f"Create {name} from its index", about)
@@ -137,4 +137,4 @@ def promised_by_itself(comparison: Comparison) -> bool:
 
 def not_null_name(table: str, column: str, prefix: str = "") -> str:
     """The name of a NOT NULL constraint that is added NOT VALID."""
-    return short_name(f"{prefix}{table}_{column}_not_null")
+    return short_name(f"{prefix}{own_name(table)}_{column}_not_null")

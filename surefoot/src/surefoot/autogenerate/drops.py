@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from surefoot.quoting import own_name, shown
+
 # Folders of other people's code, and of revisions, which name tables that are gone.
 _PASSED_OVER = re.compile(r"^\.|^(?:__pycache__|node_modules|site-packages|venv|versions)$")
 _MOST_FILES = 5_000
@@ -23,8 +25,8 @@ def questions(tables: Collection[str], folder: Path) -> Iterator[str]:
     count = "1 table is" if len(tables) == 1 else f"{len(tables)} tables are"
     yield (
         f"{count} dropped, because no model has {'it' if len(tables) == 1 else 'them'}: "
-        f"{', '.join(sorted(tables))}; if a model is only not imported, delete the new revisions "
-        "and import it"
+        f"{', '.join(sorted(map(shown, tables)))}; if a model is only not imported, delete the new "
+        "revisions and import it"
     )
     for table, path in sorted(_declared(tables, folder).items()):
         yield f"{table} is declared in {os.path.relpath(path)}, which is not imported"
@@ -40,7 +42,8 @@ def doubt(table: str) -> str:
 
 def _declared(tables: Collection[str], folder: Path) -> Mapping[str, Path]:
     """The files that declare one of the tables and are not imported."""
-    names = "|".join(re.escape(each) for each in tables)
+    by_name = {own_name(each): shown(each) for each in tables}
+    names = "|".join(map(re.escape, by_name))
     declares = re.compile(rf"(?:__tablename__[^=\n]*=|\bTable\()\s*[\"']({names})[\"']")
     files = (getattr(each, "__file__", None) for each in [*sys.modules.values()])
     known = {os.path.realpath(each) for each in files if each}
@@ -50,7 +53,7 @@ def _declared(tables: Collection[str], folder: Path) -> Mapping[str, Path]:
             with suppress(OSError):  # such as a link that leads nowhere
                 text = path.read_text("utf-8", errors="replace")
                 found |= dict.fromkeys(declares.findall(text), path)
-    return found
+    return {by_name[name]: path for name, path in found.items()}
 
 
 def _sources(folder: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key
 from surefoot.catalog.kinds import Column, Enum
 from surefoot.operations.enums import AddEnumValueOp, RenameEnumValueOp, value_steps
+from surefoot.quoting import APART, own_name
 
 _RENAMED = (
     "A release knows one of the two names, and fails on the other. Before this runs: have the next "
@@ -34,7 +35,8 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
     new = comparison.models.one(Enum, key).values
     if old == new:
         return
-    steps, columns = value_steps(key.name, old, new), used_by(comparison, key)
+    steps = value_steps(key.name, old, new)
+    columns = [(*table.split(APART), name) for table, name in used_by(comparison, key)]
     rename = steps[0] if steps else None
     there, back = (
         Call("replace_enum", key.name, list(values), columns=columns or None)
@@ -44,7 +46,7 @@ def _change_values(comparison: Comparison, key: Key) -> Iterator[Change]:
         note = Note(
             f"Written as a rename because only one value differs, at the same place. "
             f"If {rename.old} is removed and {rename.new} is new, use "
-            f"op.replace_enum({key.name!r}, ...) once no row has {rename.old}."
+            f"op.replace_enum({own_name(key.name)!r}, ...) once no row has {rename.old}."
         )
         values = rename.old, rename.new
         do, undo = (Call("rename_enum_value", key.name, *each) for each in (values, values[::-1]))

@@ -1,4 +1,4 @@
-"""The project's filters and comparisons, asked as Alembic asks them, for the default schema.
+"""The project's filters and comparisons, asked as Alembic asks them.
 
     include_name      every table, column, index and key of the database, by its name
     include_object    tables and columns; indexes and keys that differ
@@ -7,7 +7,7 @@
 Nobody is asked of Surefoot's own tables. An object that is left out stays as the database has it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.exc import NoSuchTableError
 from surefoot.autogenerate.comparison import temporary_name
 from surefoot.catalog import Catalog, Key, SchemaObject
 from surefoot.catalog.kinds import Column, Constraint, Index, table_of
+from surefoot.quoting import in_schema, own_name, schema_of, shown
 
 # As Alembic calls them.
 _KINDS = {
@@ -36,11 +37,17 @@ class Filters:
     context: AutogenContext
     given: Mapping[str, Any]
     declared: Mapping[str, sa.Table]
+    # The schemas that are compared beside the default one.
+    beside: Sequence[str] = ()
 
     def tables(self, exclude: Collection[str]) -> Iterator[str]:
         """The tables that are left out beside these."""
         assert self.context.inspector is not None
-        there = {*self.context.inspector.get_table_names()} - {*exclude}
+        there = {
+            in_schema(schema, name)
+            for schema in (None, *self.beside)
+            for name in self.context.inspector.get_table_names(schema)
+        } - {*exclude}
         for name in sorted(there | {*self.declared}):
             ours = self.declared.get(name)
             theirs = self._reflected(name) if name in there and self._asks_objects else None
@@ -67,12 +74,12 @@ class Filters:
     def spelled(self) -> Iterator[tuple[Key, str]]:
         """The types of columns as `render_item` spells them, also under a temporary name."""
         render = self.given.get("render_item", lambda *_: False)
-        for table in self.declared.values():
+        for owner, table in self.declared.items():
             for column in table.columns:
                 text = render("type", column.type, self.context)
                 if text is not False:
                     for name in (column.name, temporary_name(column.name)):
-                        yield Key("column", f"{table.name}.{name}"), text
+                        yield Key("column", f"{owner}.{name}"), text
 
     def _left_out(self, models: Catalog, database: Catalog) -> Iterator[Key]:
         for key in sorted({*models.objects, *database.objects}):
@@ -121,13 +128,14 @@ class Filters:
         return "include_object" in self.given
 
     def _sees(self, name: str, kind: Any, table: str | None = None) -> bool:
-        parents: Any = {"schema_name": None, **({"table_name": table} if table else {})}
-        return self.context.run_name_filters(name, kind, parents)
+        parents: Any = {"schema_name": schema_of(table or name)}
+        parents |= {"table_name": own_name(table)} if table else {}
+        return self.context.run_name_filters(own_name(name), kind, parents)
 
     def _includes(self, name: str, kind: Any, ours: Any, theirs: Any) -> bool:
         """The answer for an object of the models, or of the database where they have none."""
         item, other = (theirs, None) if ours is None else (ours, theirs)
-        return self.context.run_object_filters(item, name, kind, ours is None, other)
+        return self.context.run_object_filters(item, own_name(name), kind, ours is None, other)
 
     @cached_property
     def _metadata(self) -> sa.MetaData:
@@ -138,14 +146,14 @@ class Filters:
         assert self.context.inspector is not None
         if name is None:
             return None
-        if name not in self._metadata.tables:
-            table = sa.Table(name, self._metadata)
+        if shown(name) not in self._metadata.tables:
+            table = sa.Table(own_name(name), self._metadata, schema=schema_of(name))
             try:
                 self.context.inspector.reflect_table(table, include_columns=None)
             except NoSuchTableError:
                 self._metadata.remove(table)
                 return None
-        return self._metadata.tables[name]
+        return self._metadata.tables[shown(name)]
 
 
 def _kind(item: SchemaObject | None) -> str | None:
@@ -167,7 +175,7 @@ def _member(table: sa.Table | None, item: SchemaObject) -> _Item | None:
     members: Iterable[Any] = table.constraints
     if isinstance(item, Column | Index):
         members = table.columns if isinstance(item, Column) else table.indexes
-    return next((each for each in members if item.name in _names(each)), None)
+    return next((each for each in members if own_name(item.name) in _names(each)), None)
 
 
 def _names(member: Any) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Hooks that Alembic calls while it compares and while it writes.
 
 begin   reads both catalogs
-then    Alembic's own comparators run for other schemas
 end     makes changes of the differences, and plans revisions of them
 last    numbers and completes the revisions
 """
@@ -25,7 +24,6 @@ from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.directives import edit
-from surefoot.autogenerate.far_enums import enum_changes_of_others, render_item
 from surefoot.autogenerate.objects import with_diff
 from surefoot.autogenerate.planner import RevisionPlan, changes_between, plan
 from surefoot.autogenerate.plugin import EXCLUDE, MANAGES, PROJECT, STYLE, texts_of
@@ -37,13 +35,13 @@ from surefoot.autogenerate.style import Form, Style, given, said
 from surefoot.catalog.claims import left_alone
 from surefoot.chain.numbering import next_number
 from surefoot.errors import MessageMissing, UsageError
+from surefoot.quoting import shown
 
 __all__ = [
     "begin",
     "compare_tables",
     "end",
     "process_revision_directives",
-    "render_item",
 ]
 _HOOKS = "process_revision_directives"
 # The options of `alembic -x …` for autogenerate.
@@ -100,12 +98,14 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             comparison = comparison.plainly()
         else:
             comparison, forms = _styled(comparison, context.migration_context, other_names)
-        # Of other schemas, which the catalogs do not cover, and of other libraries.
-        far = [each for each in operations.ops if not _is_covered(each)]
         comparison = with_diff(comparison)
         others = [
-            *(Change(Stage.TABLES, [each], _undo(each)) for each in far),
-            *enum_changes_of_others(context),
+            # Of other libraries.
+            *(
+                Change(Stage.TABLES, [each], _undo(each))
+                for each in operations.ops
+                if not _is_covered(each)
+            ),
             *changes_between(comparison),
         ]
         of_tables = all(each.kind == "table" for each in renames)
@@ -113,7 +113,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         first = [*renames, *uninherited(more, comparison.database)]
         called = (each for one in first for each in one.changes(declared, covered=covered))
         changes = sorted([*called, *others], key=lambda change: change.stage)
-        doubtful = [*candidates(comparison, far)]
+        doubtful = [*candidates(comparison)]
         run.update(comparison=comparison, forms=forms, doubtful=doubtful)
         operations.ops[:] = changes
     if run["savepoint"] is not None:
@@ -138,17 +138,17 @@ def _styled(
 def compare_tables(
     context: AutogenContext, operations: ops.UpgradeOps, schemas: set[str | None]
 ) -> PriorityDispatchResult:
-    """Leave the other schemas to Alembic where the catalogs of this one are compared."""
-    if operations.info["comparison"] is not None:
-        schemas.discard(None)
-    return PriorityDispatchResult.CONTINUE if schemas else PriorityDispatchResult.STOP
+    """Let Alembic's own comparison be where the catalogs are compared."""
+    is_compared = operations.info["comparison"] is not None
+    return PriorityDispatchResult.STOP if is_compared else PriorityDispatchResult.CONTINUE
 
 
 def _is_covered(operation: MigrateOperation) -> bool:
-    """Whether the catalogs have compared it: in the default schema, or by a library for enums."""
+    """Whether the catalogs have compared it: in a schema, or by a library for enums."""
     module = type(operation).__module__.partition(".")[0]
-    here = module == "alembic" and getattr(operation, "schema", "") is None
-    return here or module == "alembic_postgresql_enum"
+    return (module == "alembic" and hasattr(operation, "schema")) or (
+        module == "alembic_postgresql_enum"
+    )
 
 
 def _undo(operation: MigrateOperation) -> list[MigrateOperation]:
@@ -171,9 +171,9 @@ def process_revision_directives(
     given_id, was_empty = script.rev_id, operations.is_empty()
     if hooks:
         # `alembic check` looks at the list that it made.
-        shown = [script] if checks else directives
-        edit(hooks, context, revision, shown)
-        if not shown:
+        seen = [script] if checks else directives
+        edit(hooks, context, revision, seen)
+        if not seen:
             operations.ops.clear()
             sys.stderr.write(f"OK  {_HOOKS} removed the revision; no revision written\n")
             return
@@ -217,12 +217,12 @@ def process_revision_directives(
             for change in planned.changes
             if change.key and (change.action, change.key.kind) in _LOSES_DATA
         }
-        doubts = [each.doubt() for each in doubtful if each.old in dropped]
+        doubts = [each.doubt() for each in doubtful if each.old in {*map(shown, dropped)}]
         doubts += map(drops.doubt, sorted(comparison.gone_tables & dropped))
         lost |= comparison.gone_tables & dropped
         # The purpose is left to a person, unless the planner gave the title.
         purpose = () if planned.title and planned.about else (RevisionText.why,)
-        why = "\n\n".join(map(docstring, (*purpose, *planned.about, *doubts, *told)))
+        why = shown("\n\n".join(map(docstring, (*purpose, *planned.about, *doubts, *told))))
         text = RevisionText(why, planned.phase, unmeasured(), unmeasured())
         texts.texts[str(made.rev_id)] = text
     place = context.opts[STYLE][0].ini.parent if STYLE in context.opts else Path()
@@ -240,7 +240,7 @@ def _leave_out(operations: ops.UpgradeOps) -> None:
 
 def _ask(questions: Iterable[str]) -> None:
     for each in questions:
-        sys.stderr.write(f"?   {each}\n")
+        sys.stderr.write(f"?   {shown(each)}\n")
 
 
 def is_check(options: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from surefoot.autogenerate.rendering import ContinueSequence, sql
 from surefoot.autogenerate.table_operations import alter_column
 from surefoot.catalog import Key, alterations, statements
 from surefoot.catalog.kinds import Column, Sequence
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import literal, own_name, quoted
 
 Operations = list[MigrateOperation]
 
@@ -61,7 +61,7 @@ def _exchanged(
         (first, *_), gone = alterations.identity(before, after), statements.drop(key, loose)
         return [*default, *map(sql, (alterations.own(loose), first, ahead, gone))]
     # Writers lock the table before its sequence too. That of the identity may have the name.
-    former = quoted(short_name(f"{sequence.name}_former"))
+    former = quoted(short_name(f"{own_name(sequence.name)}_former"))
     made = (
         f"ALTER TABLE {quoted(after.table)} ALTER COLUMN {quoted(after.name)} SET GENERATED ALWAYS",
         f"ALTER SEQUENCE IF EXISTS {its} RENAME TO {former}",

@@ -16,7 +16,7 @@ from surefoot.autogenerate.rendering import Call, Name, Statement, drop_index, s
 from surefoot.catalog import Catalog, Key
 from surefoot.catalog.definitions import parse_key
 from surefoot.catalog.kinds import Column, Constraint, Index
-from surefoot.quoting import quoted
+from surefoot.quoting import in_schema, own_name, quoted, schema_of
 
 
 def build(index: Index) -> MigrateOperation:
@@ -45,7 +45,7 @@ def index_of_key(constraint: Constraint) -> Index | None:
     nulls = " NULLS NOT DISTINCT" if key.nulls_not_distinct else ""
     name, table = quoted(constraint.name), quoted(constraint.table)
     return Index(
-        name=constraint.name,
+        name=in_schema(schema_of(constraint.table), constraint.name),
         table=constraint.table,
         definition=f"CREATE UNIQUE INDEX {name} ON {table} USING btree ({key.columns})"
         f"{include}{nulls}",
@@ -115,13 +115,13 @@ def _swap_index(key: Key, comparison: Comparison) -> Iterator[Change]:
 
 
 def renamed_index(old: str, new: str) -> Statement:
-    return sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(new)}")
+    return sql(f"ALTER INDEX {quoted(old)} RENAME TO {quoted(own_name(new))}")
 
 
 def swap_key(key: Key, index: Index, comparison: Comparison) -> Iterator[Change]:
     """Build the index of the new key, then replace the old key in one transaction."""
     before, after = comparison.database.one(Constraint, key), comparison.models.one(Constraint, key)
-    name, there = after.name, temporary_name(after.name)
+    name, there = after.name, temporary_name(index.name)
     index = replace(index, name=there)
     about = f"{name} stays in force until it is created from this index."
     yield built(key, index, f"Build the index of the new {name}", about)

@@ -32,7 +32,7 @@ from surefoot.catalog.definitions import (
     parse_reference,
 )
 from surefoot.catalog.kinds import Attributes, Constraint, Index
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import literal, quoted, shown
 
 _OPTION = re.compile(r"(\w+)\s*=\s*'?([\w.]+)'?")
 _REFERENCE_END = re.compile(r"(?: MATCH (FULL))?( DEFERRABLE)?(?: INITIALLY (DEFERRED))?")
@@ -179,7 +179,7 @@ def inline_code(item: Constraint) -> Code | None:
         table, columns, referred, options = given
         if any("." in each for each in (table, *referred)):
             return None
-        there = [f"{table}.{each}" for each in referred]
+        there = [f"{shown(table)}.{each}" for each in referred]
         return code("ForeignKeyConstraint", columns, there, name=name, **options)
     condition = parse_check(item.definition)
     if condition is None:

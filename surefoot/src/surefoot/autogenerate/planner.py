@@ -22,12 +22,12 @@ from surefoot.autogenerate.indexes import index_parts
 from surefoot.autogenerate.lock_split import split_by_locks
 from surefoot.autogenerate.objects import ROUTINES, VIEWS, object_changes
 from surefoot.autogenerate.phase import BEFORE, phase
-from surefoot.autogenerate.privileges import privilege_changes
+from surefoot.autogenerate.privileges import grant_again, privilege_changes
 from surefoot.autogenerate.rendering import sql
 from surefoot.autogenerate.tables import table_changes
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.kinds import Constraint, Sequence, TableObject, table_of
-from surefoot.quoting import quoted
+from surefoot.quoting import quoted, shown
 
 _VERBS = {"make": "Add", "begin": "Add", "drop": "Drop", "rename": "Rename"}
 _MADE = ("make", "remake", "promise", "attach")
@@ -57,12 +57,15 @@ class RevisionPlan:
 def changes_between(comparison: Comparison) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
+        *map(_schema, comparison.schemas),
         *map(_extension, comparison.extensions),
         *privilege_changes(comparison),
         *table_changes(comparison),
         *object_changes(comparison),
         *enum_changes(comparison),
     ]
+    for change in changes:
+        grant_again(change, comparison)
     return sorted(changes, key=lambda change: change.stage)
 
 
@@ -72,6 +75,12 @@ def _extension(name: str) -> Change:
     change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("extension", name))
     about = "The server must have it available, and the role needs the right to create it."
     return change.at(Turn.EXTENSION, name, f"Create the extension {name}", about)
+
+
+def _schema(name: str) -> Change:
+    make, drop = f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}", f"DROP SCHEMA {quoted(name)}"
+    change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("schema", name))
+    return change.at(Turn.EXTENSION, "", f"Create the schema {name}")
 
 
 def plan(changes: abc.Sequence[Change], comparison: Comparison) -> list[RevisionPlan]:
@@ -99,7 +108,8 @@ def _revision(group: list[Change], is_named: bool, comparison: Comparison) -> Re
     about = dict.fromkeys(part.about for part in group if part.about)
     if before and not any(BEFORE in each for each in about):
         about[before] = None
-    return RevisionPlan(tuple(group), None if is_named else _title(group), narrows, tuple(about))
+    title = None if is_named else shown(_title(group))
+    return RevisionPlan(tuple(group), title, narrows, tuple(about))
 
 
 def _place(part: Change, comparison: Comparison) -> tuple[Turn, int, str]:

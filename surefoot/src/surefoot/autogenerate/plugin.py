@@ -56,7 +56,6 @@ def configure_options(
         "include_name": include_name,
         "include_object": include_object,
         "process_revision_directives": _later("process_revision_directives"),
-        "render_item": _later("render_item"),
         "template_args": {"page": RevisionTexts()},
         EXCLUDE: excluded,
         MANAGES: tuple(manages),

@@ -11,7 +11,7 @@ from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
 from surefoot.catalog import Key
 from surefoot.catalog.grants import OPEN, rights
-from surefoot.catalog.kinds import Names
+from surefoot.catalog.kinds import Column, Names, Sequence
 
 
 def privilege_changes(comparison: Comparison) -> Iterator[Change]:
@@ -29,6 +29,22 @@ def privilege_changes(comparison: Comparison) -> Iterator[Change]:
             undo = []
         if do or undo:
             yield Change(Stage.STATE, [*map(sql, do)], [*map(sql, undo)], word, key)
+
+
+def grant_again(change: Change, comparison: Comparison) -> None:
+    """Let the way back of a drop give the object, and its columns and sequences, what they had."""
+    key = change.key
+    if key is None or change.action != "drop" or key in comparison.models.objects:
+        return
+    database, gone = comparison.database, [key]
+    if key.kind == "table":
+        gone += [each for each, of in database.each(Column) if of.table == key.name]
+        owned = database.each(Sequence)
+        gone += [each for each, of in owned if (of.owned_by or "").startswith(f"{key.name}.")]
+    change.undo = [
+        *change.undo,
+        *(sql(s) for each in gone for s in comparison.grants.get(each, ())),
+    ]
 
 
 def _statements(comparison: Comparison, key: Key, before: Names, after: Names) -> list[str]:

@@ -1,7 +1,7 @@
 """Reads both sides of a comparison: the database, and the models in a schema of their own."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,11 +19,12 @@ from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
-from surefoot.catalog.grants import granted
+from surefoot.catalog.grants import OPEN, granted
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Names
-from surefoot.catalog.models import models_catalog
+from surefoot.catalog.models import catalog_name, models_catalog
+from surefoot.catalog.shared_types import named_types
 from surefoot.errors import PermissionMissing
-from surefoot.quoting import quoted
+from surefoot.quoting import in_schema, own_name, quoted
 
 _log = logging.getLogger(__name__)
 _CASTS = text("""
@@ -31,6 +32,11 @@ SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext
 FROM pg_cast
 """)
 _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
+# Those that this role may rename, and that hold no extension.
+_OWN_SCHEMAS = text("""
+SELECT nspname::text FROM pg_namespace n WHERE pg_has_role(nspowner, 'USAGE')
+AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)
+""")
 
 
 def compare(
@@ -47,21 +53,24 @@ def compare(
     metadata = models_of(context)
     assert connection is not None
     schema = connection.dialect.default_schema_name or "public"
-    excluded = {*exclude, context.migration_context.version_table}
+    beside, named = _schemas(context, metadata)
+    names = {*exclude, context.migration_context.version_table}
+    excluded = {in_schema(each, name) for each in (None, *beside, *named) for name in names}
     declared = {
-        table.name: table
+        catalog_name(table): table
         for models in metadata
         for table in models.tables.values()
-        if table.schema is None and table.name not in excluded
+        if table.schema in (None, *named) and table.name not in names
     }
-    filters = Filters(context, context.opts.get(PROJECT, {}), declared)
+    filters = Filters(context, context.opts.get(PROJECT, {}), declared, beside)
     excluded.update(filters.tables(frozenset(excluded)))
-    database = snapshot(connection, schema, exclude=excluded, privileges=True)
+    database = snapshot(connection, schema, exclude=excluded, privileges=True, beside=beside)
     try:
         rename = partial(rename_to_temporary, database)
         models, temporary = models_catalog(
-            connection, metadata, schema, exclude=excluded, then=rename, database=database
-        )
+            connection, metadata, schema, exclude=excluded, then=rename, database=database,
+            beside=named,
+        )  # fmt: skip
     except PermissionMissing as error:
         if strict:
             raise
@@ -84,25 +93,53 @@ def compare(
             for key, item in models.objects.items()
             if not isinstance(item, UNDECLARED_KINDS)
         }
+    bare = {
+        key: replace(item, owner=None, privileges=OPEN.get(key.kind))
+        for key, item in database.objects.items()
+    }
+    either = replace(models, objects={**bare, **models.objects})
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     return Comparison(
         database.declarable(),
         replace(models.declarable(), spelled=spelled),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
-        {key: granted(key, database, models) for key in models.objects if key in database.objects},
+        {key: granted(key, database, either) for key in database.objects},
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         replace(temporary, spelled=spelled),
         left,
         frozenset(context.imports),
         tuple(extensions),
+        tuple(sorted({*named} - {*context.inspector.get_schema_names()})),
         privileges,
     )
 
 
 def models_of(context: AutogenContext) -> list[MetaData]:
     return [models for models in to_list(context.metadata) if isinstance(models, MetaData)]
+
+
+def _schemas(
+    context: AutogenContext, metadata: Sequence[MetaData]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The schemas beside the default one that are compared, and those that the models name."""
+    assert context.inspector is not None
+    assert context.connection is not None
+    if not context.opts.get("include_schemas"):
+        return (), ()
+    ours = (context.connection.dialect.default_schema_name, "information_schema", None)
+    used = {each.schema for models in metadata for each in models.tables.values()}
+    used |= {each.schema for models in metadata for each in named_types(models)}
+    used |= {each.schema for models in metadata for each in models._sequences.values()}
+    there = {*context.inspector.get_schema_names()}
+    found = {
+        each for each in used | there if each not in ours
+        and context.run_name_filters(each, "schema", {})
+    }  # fmt: skip
+    # Without a model in one, an event of the models may name it.
+    used |= {*context.connection.scalars(_OWN_SCHEMAS)}
+    return sorted(found & there), sorted(found & used)
 
 
 def _privileges(key: Key, models: Catalog, database: Catalog) -> tuple[Names, Names]:
@@ -128,4 +165,4 @@ def rename_to_temporary(database: Catalog, models: Catalog) -> Iterator[str]:
         new = temporary_name(key.name)
         free = has_temporary_name(key.name) and Key("enum", new) not in models.objects
         if free and is_replaced(database, models, key):
-            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(new)}"
+            yield f"ALTER TYPE {quoted(enum.name)} RENAME TO {quoted(own_name(new))}"

@@ -10,7 +10,7 @@ back afterwards. An undeclared one is a drop and an add, with a question (`candi
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from alembic.operations import MigrateOperation
 from sqlalchemy import Connection, text
@@ -24,7 +24,7 @@ from surefoot.catalog import Catalog, Key
 from surefoot.catalog.kinds import Column, Constraint, Index
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
-from surefoot.quoting import quoted
+from surefoot.quoting import in_schema, own_name, quoted, shown
 
 _FORM = (
     "write -x rename=table.column:table.new_column, -x rename=table:new_table, or "
@@ -44,6 +44,12 @@ _MOVED = (
     f"A release that names a schema knows either {{old}} or {{new}}. {_READY} Types and functions "
     "stay in their schema; indexes, constraints and owned sequences move along."
 )
+# Those whose name is no table's of the default one.
+_SCHEMAS = text("""
+SELECT nspname::text FROM pg_namespace
+WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = nspname
+                  AND relnamespace = to_regnamespace(quote_ident(:default)))
+""")
 # The order in which they are declared: by the new schema, then by the new name of the table.
 _DECLARED = ("schema", "table", "column")
 # Objects that are often named after a table or a column.
@@ -59,6 +65,8 @@ class Rename:
     table: str
     old: str
     new: str
+    # Of a move: the default schema.
+    home: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -69,7 +77,9 @@ class Rename:
 
     @property
     def key(self) -> Key:
-        return Key("table", self.table) if self.kind == "schema" else Key(self.kind, self.name)
+        if self.kind != "schema":
+            return Key(self.kind, self.name)
+        return Key("table", in_schema(None if self.new == self.home else self.new, self.table))
 
     @property
     def back(self) -> "Rename":
@@ -77,7 +87,7 @@ class Rename:
         return replace(self, old=self.new, new=self.old)
 
     def statement(self) -> str:
-        table, old, new = quoted(self.table), quoted(self.old), quoted(self.new)
+        table, old, new = quoted(self.table), quoted(self.old), quoted(own_name(self.new))
         if self.kind == "schema":
             return f"ALTER TABLE {old}.{table} SET SCHEMA {new}"
         if self.kind in ("table", "index"):
@@ -117,29 +127,40 @@ class Rename:
         return sql(self.statement())
 
 
-def parse_renames(arguments: Iterable[str], schema: str) -> list[Rename]:
+def parse_renames(
+    arguments: Iterable[str], schema: str, schemas: Collection[str] = ()
+) -> list[Rename]:
     """The renames that `-x rename=…` declares; `schema` is the default one.
+
+    `schemas` are those that a name may begin with.
 
     On failure: UsageError with the form.
     """
-    renames = (_parsed(each, schema) for each in arguments)
+    renames = (_parsed(each, schema, schemas) for each in arguments)
     return sorted(renames, key=lambda each: _DECLARED.index(each.kind))
 
 
-def _parsed(argument: str, default: str) -> Rename:
+def _parsed(argument: str, default: str, schemas: Collection[str]) -> Rename:
     (old, table), (new, other) = (
         each.rpartition(".")[::2] for each in argument.partition(":")[::2]
     )
     if table == other and table and old != new:
-        return Rename("schema", table, old or default, new or default)
+        return Rename("schema", table, old or default, new or default, default)
     if table and other and old == new:
-        return Rename("column", old, table, other) if old else Rename("table", table, table, other)
+        first, _, rest = old.partition(".")
+        schema, owner = (first, rest) if first in schemas else (None, old)
+        if owner:
+            return Rename("column", in_schema(schema, owner), table, other)
+        old, new = (in_schema(schema, each) for each in (table, other))
+        return Rename("table", old, old, new)
     raise UsageError(f"{argument!r} is no rename", help=_FORM)
 
 
 def carry_out(connection: Connection, arguments: Iterable[str]) -> list[Rename]:
     """Rename what is declared, in the savepoint of the caller. On failure: UsageError."""
-    renames = parse_renames(arguments, connection.dialect.default_schema_name or "public")
+    default = connection.dialect.default_schema_name or "public"
+    schemas = connection.scalars(_SCHEMAS, {"default": default}).all()
+    renames = parse_renames(arguments, default, schemas)
     for each in renames:
         _carry_out(connection, each)
     return renames
@@ -152,7 +173,7 @@ def _carry_out(connection: Connection, rename: Rename) -> None:
         if not (sqlstate(error) or "").startswith(_REFUSED):
             raise
         said = f"{rename.back.name} cannot become {rename.name}: {describe(error)}"
-        raise UsageError(said, help=_FORM) from None
+        raise UsageError(shown(said), help=_FORM) from None
 
 
 def named_otherwise(comparison: Comparison) -> list[Rename]:
@@ -201,7 +222,7 @@ def renamed(catalog: Catalog, renames: Collection[Rename]) -> Catalog:
 
 def _called(item: _Following, name: str) -> _Following:
     """The object under another name."""
-    old, new = quoted(item.name), quoted(name)
+    old, new = quoted(own_name(item.name)), quoted(own_name(name))
     definition = item.definition.replace(f"INDEX {old} ON", f"INDEX {new} ON", 1)
     return replace(item, name=name, definition=definition)
 

@@ -12,6 +12,8 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, ops
 
+from surefoot.quoting import APART, own_name, shown
+
 # A colon that SQLAlchemy takes for a parameter in a text, and a backslash that it takes away.
 _SPECIAL = re.compile(r"(?<![:\w\\]):(?=\w+(?!:)\b)|\\(?=:\w*(?![:\w]))")
 _LINE_BREAK_IN_STRING = re.compile(r"'[^']*\n[^']*'|\$\w*\$")
@@ -28,7 +30,7 @@ class Note(MigrateOperation):
     """A comment in the file, for the person who reviews it."""
 
     def __init__(self, *lines: str) -> None:
-        self.lines = lines
+        self.lines = tuple(map(shown, lines))
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("note", " ".join(self.lines))
@@ -39,7 +41,7 @@ class ByHand(Note):
 
     def __init__(self, change: str, *steps: str) -> None:
         super().__init__(f"Not written: {change}.")
-        self.change, self.steps = change, steps
+        self.change, self.steps = shown(change), [*map(shown, steps)]
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("by hand", self.change)
@@ -105,6 +107,7 @@ class Call(MigrateOperation):
         given = [each for each in self.arguments if isinstance(each, str)]
         given.sort(key=lambda each: isinstance(each, Name))
         named = [name for each in given if (name := getattr(each, "called", each))]
+        named = [shown(named[0]), *map(own_name, named[1:])]
         if self.name == "alter_column":
             said = (_SAID.get(each, each) for each in self.options if each != "postgresql_using")
             return (f"modify_{' and '.join(said)}", None, *named)
@@ -113,9 +116,21 @@ class Call(MigrateOperation):
         return (verb.replace("_", " "), ".".join(dict.fromkeys((named[0], named[-1]))))
 
     def spelled(self, module: str = "op") -> str:
-        given = {name: each for name, each in self.options.items() if each not in (None, False)}
-        named = (f"{name}={value!r}" for name, value in given.items())
-        return f"{module}.{self.name}({', '.join((*map(repr, self.arguments), *named))})"
+        schemas: dict[str, str] = {}
+        of_key = ("", "source_schema", "referent_schema")
+
+        def own(value: object, place: int = 0) -> object:
+            if not isinstance(value, str) or isinstance(value, Code) or APART not in value:
+                return value
+            word = of_key[place] if self.name == "create_foreign_key" else "schema"
+            schemas[word] = value.partition(APART)[0]
+            return type(value)(own_name(value))
+
+        arguments = [own(each, place) for place, each in enumerate(self.arguments)]
+        given = {name: own(each) for name, each in self.options.items()}
+        given = {name: each for name, each in given.items() if each not in (None, False)}
+        named = (f"{name}={value!r}" for name, value in (given | schemas).items())
+        return f"{module}.{self.name}({', '.join((*map(repr, arguments), *named))})"
 
 
 def code(name: str, /, *arguments: object, **options: object) -> Code:

@@ -21,6 +21,7 @@ from surefoot.catalog.kinds import Table, table_of
 from surefoot.errors import UsageError
 from surefoot.linting.settings import LintSettings
 from surefoot.project import Project, read_tool
+from surefoot.quoting import shown
 
 WORDS = ("auto", "plain")
 # The turns of steps that the plain form does not have.
@@ -71,7 +72,8 @@ class Style:
             return {}
         named = LintSettings.read(self.project.ini.parent).small_tables
         fresh, branch = unreleased(self.project)
-        found = dict.fromkeys(named & tables, Form(True, "small-tables names it"))
+        small = {each for each in tables if shown(each) in named}
+        found = dict.fromkeys(small, Form(True, "small-tables names it"))
         why = f"{branch} does not have the revision that creates it"
         found |= dict.fromkeys(fresh & tables - {*found}, Form(True, why))
         other = Form(False, "it is renamed or moved, and its rows were not counted")

@@ -17,7 +17,7 @@ from surefoot.autogenerate.rendering import Call, Code, sql, text_code
 from surefoot.catalog import Catalog, Key, alterations, statements
 from surefoot.catalog.definitions import names, parse_key
 from surefoot.catalog.kinds import Column, Constraint, Table
-from surefoot.quoting import quoted
+from surefoot.quoting import quoted, schema_of
 
 
 def columns_of(catalog: Catalog, table: str) -> list[Column]:
@@ -60,7 +60,7 @@ def create_table(
         for each in columns
     ]
     unlogged = table.persistence == "unlogged"
-    if None not in codes:
+    if None not in codes and all(schema_of(each) is None for each in parents):
         made = Call(
             "create_table",
             name,

@@ -14,7 +14,7 @@ from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
 from surefoot.linting.history import released
 from surefoot.project import Project
-from surefoot.quoting import quoted
+from surefoot.quoting import in_schema, own_name, quoted
 
 # No table is counted further.
 SMALL_ROWS = 10_000
@@ -60,7 +60,7 @@ def unreleased(project: Project) -> tuple[frozenset[str], str]:
 
 
 def _rows(connection: Connection, table: str) -> int | None:
-    names = {"quoted": quoted(table), "name": table}
+    names = {"quoted": quoted(table), "name": own_name(table)}
     is_seen, is_there = connection.execute(_THERE, names).one()
     if not is_seen:
         return None if is_there else 0
@@ -79,5 +79,10 @@ def _created(path: Path) -> Iterator[str]:
                 func=ast.Attribute(attr="create_table"),
                 args=[ast.Constant(value=str(name)), *_],
                 keywords=options,
-            ) if all(each.arg not in ("schema", None) for each in options):
-                yield name
+            ):
+                given = {each.arg: each.value for each in options}
+                match given.get("schema"):
+                    case None if None not in given:
+                        yield name
+                    case ast.Constant(value=str(schema)):
+                        yield in_schema(schema, name)

@@ -6,9 +6,12 @@ Each parser returns None for a definition that has more in it than its dataclass
 import re
 from dataclasses import dataclass
 
+from surefoot.quoting import APART
+
 _NAME = r'(?:\w+|"(?:[^"]|"")+")'
+_RELATION = rf"(?:{_NAME}\.)?{_NAME}"
 _NAMES = rf"\(({_NAME}(?:, {_NAME})*)\)"
-_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_NAME} USING (\w+) \(")
+_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON {_RELATION} USING (\w+) \(")
 _INDEX_END = re.compile(
     rf"(?: INCLUDE {_NAMES})?( NULLS NOT DISTINCT)?(?: WITH \(([^()]*)\))?(?: WHERE (.*))?",
     re.DOTALL,
@@ -19,7 +22,7 @@ _KEY = re.compile(
 )
 _ACTION = r"(CASCADE|RESTRICT|SET NULL|SET DEFAULT)"
 _REFERENCE = re.compile(
-    rf"FOREIGN KEY {_NAMES} REFERENCES ({_NAME}){_NAMES}"
+    rf"FOREIGN KEY {_NAMES} REFERENCES ({_RELATION}){_NAMES}"
     rf"(?: ON UPDATE {_ACTION})?(?: ON DELETE {_ACTION})?(.*)",
     re.DOTALL,
 )
@@ -105,7 +108,7 @@ def parse_reference(definition: str) -> ReferenceDefinition | None:
         return None
     columns, table, referred, on_update, on_delete, rest = match.groups()
     return ReferenceDefinition(
-        tuple(names(columns)), names(table)[0], tuple(names(referred)), on_update, on_delete, rest
+        tuple(names(columns)), whole_name(table), tuple(names(referred)), on_update, on_delete, rest
     )
 
 
@@ -136,10 +139,20 @@ def is_name(text: str) -> bool:
     return re.fullmatch(_NAME, text) is not None
 
 
+def is_whole_name(text: str) -> bool:
+    """Whether the text is one identifier, with or without a schema."""
+    return re.fullmatch(_RELATION, text) is not None
+
+
 def names(listed: str) -> list[str]:
     """The identifiers of a list as SQL writes it, without their quotes."""
     found = re.findall(_NAME, listed)
     return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found]
+
+
+def whole_name(text: str) -> str:
+    """One name as SQL writes it, with or without a schema, as a catalog has it."""
+    return APART.join(names(text))
 
 
 def _items(definition: str, start: int) -> tuple[list[str], int]:

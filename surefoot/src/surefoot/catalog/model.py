@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from surefoot.catalog.definitions import names, not_null_column
+from surefoot.catalog.definitions import not_null_column, whole_name
 from surefoot.catalog.kinds import (
     ON_DEMAND,
     UNDECLARED,
@@ -82,7 +82,7 @@ class Catalog:
     def parents(self, table: str) -> frozenset[str]:
         """The tables that a table inherits from."""
         found = self.table(table)
-        return frozenset(name for each in (found and found.inherits) or () for name in names(each))
+        return frozenset(map(whole_name, (found and found.inherits) or ()))
 
     def inherits(self, table: str, name: str, parents: Iterable[str]) -> bool:
         """Whether one of the parents has the column as the table has it, or neither has it.

@@ -5,12 +5,12 @@
 3. Everything is rolled back, also after an error. No object of the database is changed or locked.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.catalog import alterations, statements
@@ -20,20 +20,11 @@ from surefoot.catalog.kinds import Constraint, SchemaObject, Sequence
 from surefoot.catalog.model import NOTHING, Catalog, Key
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
+from surefoot.catalog.shadows import away, create_empty
 from surefoot.catalog.shared_types import existing_types
-from surefoot.errors import PermissionMissing, UsageError
-from surefoot.quoting import quoted
+from surefoot.errors import UsageError
+from surefoot.quoting import in_schema, own_name, quoted
 
-_MAY = text("""
-SELECT current_user::text AS "user", current_database()::text AS database,
-       has_database_privilege(current_database(), 'CREATE') AS allowed,
-       current_setting('transaction_read_only')::boolean AS read_only
-""")
-
-_SHADOW_FIRST = text("""
-SELECT set_config('search_path', concat_ws(', ', CAST(:shadow AS text),
-                                           nullif(current_setting('search_path'), '')), true)
-""")
 # Objects of the real schema, members of extensions apart, that an object in the shadow needs.
 _BORROWED = text("""
 SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0),
@@ -45,14 +36,14 @@ SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0),
         UNION ALL SELECT c.relname::text FROM pg_class c
         WHERE d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid
         UNION ALL SELECT c.collname::text FROM pg_collation c
-        WHERE d.refclassid = 'pg_collation'::regclass AND c.oid = d.refobjid)
+        WHERE d.refclassid = 'pg_collation'::regclass AND c.oid = d.refobjid), used.schema
 FROM pg_depend d,
      pg_identify_object(d.refclassid, d.refobjid, 0) used,
      pg_identify_object(d.classid, d.objid, 0) user_,
      pg_identify_object_as_address(d.classid, d.objid, 0) address
-WHERE d.deptype IN ('n', 'a') AND used.schema = :schema
+WHERE d.deptype IN ('n', 'a') AND used.schema = ANY(:real)
   AND d.objid > (SELECT oid FROM pg_namespace WHERE nspname = :shadow)
-  AND coalesce(user_.schema, address.object_names[1]) = :shadow
+  AND coalesce(user_.schema, address.object_names[1]) = ANY(:ours)
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e'
                   AND e.classid = d.refclassid AND e.objid = d.refobjid)
 ORDER BY 1
@@ -67,8 +58,11 @@ def models_catalog(
     exclude: Collection[str] = (),
     then: Callable[[Catalog], Iterable[str]] = lambda _: (),
     database: Catalog = NOTHING,
+    beside: Collection[str] = (),
 ) -> tuple[Catalog, Catalog]:
     """The catalog of the models in an empty schema, and the one after the statements of `then`.
+
+    The schemas `beside` it are empty too, under their own names: events of the models name them.
 
     Types and functions of extensions are found where they are; one that is available and that the
     models need is created. Types, functions, sequences and
@@ -79,68 +73,59 @@ def models_catalog(
     On failure: PermissionMissing where the role may not create a schema; UsageError with
     PostgreSQL's message where the models cannot be created.
     """
-    _refuse_without_permission(connection)
-    shadow = f"surefoot_shadow_{os.getpid()}"
     with connection.begin_nested() as savepoint:
         try:
-            connection.execute(text(f"CREATE SCHEMA {quoted(shadow)}"))
-            connection.execute(_SHADOW_FIRST, {"shadow": quoted(shadow)})
+            shadow = create_empty(connection, beside)
+            read = partial(snapshot, connection, shadow, exclude=exclude, beside=[*beside])
             given = list(metadata)
             lent: list[Key] = []
             extensions: list[str] = []
             while needed := _with_extensions(
-                connection, given, (extensions, lent), (shadow, schema), database
+                connection, given, (extensions, lent), (shadow, schema, *beside), database
             ):
                 lent = in_order({*lent, *needed}, database.uses)
-            found = snapshot(connection, shadow, exclude=exclude, privileges=True)
+            found = read(privileges=True)
             if named := list(_names(connection, given, found, database)):
                 _execute(connection, named)
-                found = snapshot(connection, shadow, exclude=exclude, privileges=True)
+                found = read(privileges=True)
             again = found
             if renamed := list(then(found)):
                 _execute(connection, renamed)
-                again = snapshot(connection, shadow, exclude=exclude)
+                again = read()
             return found, again
         finally:
             if savepoint.is_active:
                 savepoint.rollback()
 
 
-def _refuse_without_permission(connection: Connection) -> None:
-    may = connection.execute(_MAY).one()
-    if may.allowed and not may.read_only:
-        return
-    denied = "permission denied to create a schema"
-    reason = "its transactions are read-only" if may.read_only else denied
-    raise PermissionMissing(
-        may.user, may.database, f"the models are compared in a schema of their own, and {reason}"
-    )
-
-
 def _attempt(
     connection: Connection,
     metadata: Iterable[MetaData],
     given: tuple[Iterable[str], Collection[Key]],
-    schemas: tuple[str, str],
+    schemas: tuple[str, ...],
     database: Catalog,
 ) -> Collection[Key]:
     """Create the models behind what they were given; or undo it, and say what else they need.
 
     On failure: UsageError where only the database has what they need, and it is no part of them.
     """
-    (extensions, lent), (shadow, schema) = given, schemas
+    (extensions, lent), (shadow, schema, *beside) = given, schemas
+    real = {schema: None, **{away(each): each for each in beside}}
     with connection.begin_nested() as savepoint:
         with _refused():
-            in_schema = f"SCHEMA {quoted(schema)}"
+            there = f"SCHEMA {quoted(schema)}"
             _execute(
-                connection, (f"CREATE EXTENSION {quoted(each)} {in_schema}" for each in extensions)
+                connection, (f"CREATE EXTENSION {quoted(each)} {there}" for each in extensions)
             )
         for key in lent:
             _execute(connection, _lent(key, database))
         for models in metadata:
-            _create(connection, models, {schema: shadow})
-        borrowed = connection.execute(_BORROWED, {"shadow": shadow, "schema": schema}).all()
-        needed = {found: _named(name, database) for found, name in borrowed}
+            _create(connection, models, {schema: shadow}, beside)
+        sides = {"shadow": shadow, "ours": [shadow, *beside], "real": [*real]}
+        needed = {
+            found: _named(in_schema(real[there], name or ""), database)
+            for found, name, there in connection.execute(_BORROWED, sides)
+        }
         refused = [found for found, key in needed.items() if key is None or key in lent]
         if refused:
             # Its absence from the models would be a difference that nobody can make.
@@ -161,7 +146,7 @@ def _with_extensions(
     connection: Connection,
     metadata: Iterable[MetaData],
     given: tuple[list[str], Collection[Key]],
-    schemas: tuple[str, str],
+    schemas: tuple[str, ...],
     database: Catalog,
 ) -> Collection[Key]:
     """The same, where an extension that is missing is added to those that are given."""
@@ -177,9 +162,9 @@ def _with_extensions(
     return _with_extensions(connection, metadata, given, schemas, database)
 
 
-def _named(name: str | None, database: Catalog) -> Key | None:
+def _named(name: str, database: Catalog) -> Key | None:
     """The key of an object that can be lent, by its name."""
-    keys = (Key(kind, name or "") for kind in LENT)
+    keys = (Key(kind, name) for kind in LENT)
     return next((key for key in keys if key in database.objects), None)
 
 
@@ -194,7 +179,7 @@ def _lent(key: Key, database: Catalog) -> Iterable[str]:
 def _owned(key: Key, database: Catalog, metadata: Iterable[MetaData]) -> Iterable[str]:
     """Gives a sequence that was lent to the column that owns it, where a model has its table."""
     item = database.objects[key]
-    tables = {table.name for models in metadata for table in models.tables.values()}
+    tables = {catalog_name(table) for models in metadata for table in models.tables.values()}
     if isinstance(item, Sequence) and (item.owned_by or "").rpartition(".")[0] in tables:
         yield alterations.own(item)
 
@@ -209,7 +194,7 @@ def _names(
     """
     prepared = connection.dialect.identifier_preparer
     named = {
-        (table.name, prepared.format_constraint(each))
+        (catalog_name(table), prepared.format_constraint(each))
         for given in metadata
         for table in given.tables.values()
         for each in table.constraints
@@ -226,7 +211,7 @@ def _names(
         if key in database.objects or not names:
             continue
         if isinstance(item, Sequence):
-            yield f"ALTER SEQUENCE {quoted(item.name)} RENAME TO {quoted(names.pop())}"
+            yield f"ALTER SEQUENCE {quoted(item.name)} RENAME TO {quoted(own_name(names.pop()))}"
         elif isinstance(item, Constraint) and (item.table, prepared.quote(item.name)) not in named:
             old, new = quoted(item.name), quoted(names.pop())
             yield f"ALTER TABLE {quoted(item.table)} RENAME CONSTRAINT {old} TO {new}"
@@ -244,13 +229,20 @@ def _execute(connection: Connection, given: Iterable[str]) -> None:
         connection.execute(text(statement.replace(":", r"\:")))
 
 
-def _create(connection: Connection, models: MetaData, schemas: Mapping[str, str]) -> None:
+def catalog_name(table: Table) -> str:
+    """The name of a table as a catalog of several schemas has it."""
+    return in_schema(table.schema, table.name)
+
+
+def _create(
+    connection: Connection, models: MetaData, schemas: Mapping[str, str], beside: Collection[str]
+) -> None:
     far = "SELECT to_regclass(:name) IS NULL"
     ours = [
         each
         for each in models.tables.values()
         if each.schema is None
-        or each.schema in schemas
+        or each.schema in (*schemas, *beside)
         # One of another schema that is new may be referred to.
         or connection.scalar(text(far), {"name": f"{quoted(each.schema)}.{quoted(each.name)}"})
     ]

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,12 +14,14 @@ from surefoot.catalog.kinds import KINDS, SchemaObject, Value, View
 from surefoot.catalog.model import NAMED_IN_TABLE, Catalog, Key
 from surefoot.catalog.normal_form import settled, view_definition
 from surefoot.catalog.queries import DEPENDENCIES, MIGRATES, OBJECTS, PRIVILEGES
-from surefoot.quoting import qualified
+from surefoot.quoting import APART, own_name, qualified, quoted
 from surefoot.version_table import VersionTable
 
 _log = logging.getLogger(__name__)
 
-# Attributes with expressions in them.
+_MADE = re.compile(r"^(CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|STATISTICS) )")
+# Attributes with names of the schema; attributes with expressions in them.
+_NAMES = ("key", "name", "owned_by", "relation", "table")
 _EXPRESSIONS = frozenset({"arguments", "default", "definition", "generated", "partition_key"})
 # The schema comes first, so that PostgreSQL writes its names without a schema. The schemas of
 # extensions follow, for the same effect: a citext of `public` reads the same from another schema.
@@ -59,11 +62,13 @@ def snapshot(
     exclude: Collection[str] = (),
     privileges: bool = False,
     version_table: VersionTable = VersionTable(),
+    beside: Sequence[str] = (),
 ) -> Catalog:
     """Read the catalog of the schemas, except the relations named in `exclude`.
 
     Without a name it is the schema that new objects get: the first of the search path, or
-    `public`. The version table and the ledger are no part of it. With `privileges`, owners and
+    `public`. The objects of the schemas `beside` it are in the same catalog, by names with a
+    schema. The version table and the ledger are no part of it. With `privileges`, owners and
     privileges are read too.
 
     Nothing is written, no lock but ACCESS SHARE is taken, and the settings are restored. A
@@ -73,7 +78,9 @@ def snapshot(
     began = not connection.in_transaction()
     others: dict[str, Catalog] = {}
     owner: str | None = None
-    may: Sequence[Any] = ()
+    rows: list[tuple[str, Sequence[Any]]]
+    uses: list[Any]
+    may: list[Any]
     try:
         # The settings are made in a savepoint: the rollback restores them, also after an error.
         with connection.begin_nested() as savepoint:
@@ -81,11 +88,14 @@ def snapshot(
                 owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
             connection.execute(text(_SETTINGS))
             _, version, schema = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
-            given = {"schema": schema}
-            rows = connection.execute(text(OBJECTS), given).all()
-            uses = connection.execute(text(DEPENDENCIES), given).all()
-            if privileges:
-                may = connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
+            rows, uses, may = [], [], []
+            for name in (schema, *beside):
+                given = {"schema": name}
+                read = connection.execute(text(OBJECTS), given).all()
+                rows.append(("" if name == schema else f"{name}{APART}", read))
+                uses += connection.execute(text(DEPENDENCIES), given).all()
+                if privileges:
+                    may += connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
             savepoint.rollback()
         for name in filter(None, further):
             other = snapshot(
@@ -100,7 +110,8 @@ def snapshot(
     finally:
         if began:
             connection.rollback()
-    found, keys = _objects(rows, {*exclude, *version_table.relations}, server_version=version)
+    parsed = [each for prefix, read in rows for each in _parsed(prefix, read)]
+    found, keys = _objects(parsed, {*exclude}, {*version_table.relations}, server_version=version)
     objects = dict(found.objects)
     for kind, oid, part, of, who in may:
         if (key := keys.get((kind, oid, part))) is not None:
@@ -109,23 +120,38 @@ def snapshot(
     return replace(found, objects=objects, uses=_uses(uses, keys), owner=owner, others=others)
 
 
+def _parsed(prefix: str, rows: Iterable[Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The rows of one schema, with names that begin with `prefix`."""
+    for kind, place, read in rows:
+        given: dict[str, Any] = json.loads(read) if isinstance(read, str) else read
+        if prefix and kind == "extension":
+            continue  # an object of the database, which each schema lists
+        of_schema = ("table",) if kind in NAMED_IN_TABLE else _NAMES
+        given |= {each: f"{prefix}{given[each]}" for each in of_schema if given.get(each)}
+        if prefix and kind in ("function", "statistics"):
+            given["definition"] = _MADE.sub(
+                lambda made: f"{made[1]}{quoted(prefix[:-1])}.", given["definition"]
+            )
+        yield kind, place, given
+
+
 def _objects(
-    rows: Iterable[Any], exclude: Collection[str], *, server_version: int
+    rows: Iterable[tuple[str, int, dict[str, Any]]],
+    exclude: Collection[str],
+    bookkeeping: Collection[str],
+    *,
+    server_version: int,
 ) -> tuple[Catalog, Mapping[tuple[int, int, int], Key]]:
     """The objects, and the key of each address in pg_depend."""
     objects: dict[Key, SchemaObject] = {}
     keys: dict[tuple[int, int, int], Key] = {}
     columns: dict[str, dict[int, str]] = {}
-    parsed = [
-        (kind, place, json.loads(read) if isinstance(read, str) else read)
-        for kind, place, read in rows
-    ]
-    given: dict[str, Any]
-    for usual, place, given in sorted(parsed, key=lambda row: str(row[2].get("table"))):
+    for usual, place, given in sorted(rows, key=lambda row: str(row[2].get("table"))):
         kind, part = given.pop("object", None) or usual, given.pop("part", 0)
         name, table, oid = given["name"], given.get("table"), int(given.pop("oid"))
         key = Key(kind, given.pop("key", f"{table}.{name}" if kind in NAMED_IN_TABLE else name))
-        if {key.name, given.pop("relation", table or name)} & {*exclude}:
+        its = {key.name, given.pop("relation", table or name)}
+        if its & {*exclude} or {*map(own_name, its)} & {*bookkeeping}:
             continue
         if key in objects:
             # A dot in a name: column c of table a.b, and column b.c of table a.

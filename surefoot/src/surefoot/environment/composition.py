@@ -76,7 +76,6 @@ def compared(environment: Environment, project: Project) -> dict[str, Any]:
         **ours,
         STYLE: (project, environment.connected),
         **given,
-        "render_item": _first(given.get("render_item"), ours["render_item"]),
         **{name: _all([*asked[name], ours[name]]) for name in _FILTERS},
         "autogenerate_plugins": [
             *given.get("autogenerate_plugins", [ALEMBICS]),
@@ -98,18 +97,6 @@ def _heard(environment: Environment) -> Mapping[str, Any]:
         for name, value in environment.options.items()
         if value is not None and treatment(name).word != "refused"
     }
-
-
-def _first(theirs: Callable[..., Any] | None, ours: Callable[..., Any]) -> Callable[..., Any]:
-    """The project's answer, or Surefoot's where that is False."""
-    if theirs is None:
-        return ours
-
-    def render_item(*arguments: Any) -> Any:
-        found = theirs(*arguments)
-        return ours(*arguments) if found is False else found
-
-    return render_item
 
 
 def _all(asked: Sequence[Callable[..., bool]]) -> Callable[..., bool]:

@@ -91,7 +91,7 @@ _TREATMENTS: Mapping[str, Treatment] = {
         "include_object",
     ),
     "include_schemas": Treatment(
-        "heard", "Alembic compares the other schemas; `schemas` names those of the application"
+        "heard", "the other schemas are compared too; `schemas` names those of the application"
     ),
     "process_revision_directives": Treatment(
         "composed",
@@ -110,7 +110,7 @@ _TREATMENTS: Mapping[str, Treatment] = {
     "render_item": Treatment(
         "composed",
         "its text for the type of a column is written, and PostgreSQL's type where it gives False; "
-        "it is asked for other items where Alembic renders them: in other schemas",
+        "it is asked for other items where Alembic renders them: in operations of a hook",
     ),
     "user_module_prefix": Treatment(
         "heard",

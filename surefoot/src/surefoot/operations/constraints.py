@@ -32,7 +32,9 @@ class UniqueUsingIndex(StatementOperation):
         kind = "PRIMARY KEY" if isinstance(self, PrimaryKeyUsingIndex) else "UNIQUE"
         later = " DEFERRABLE" if self.deferrable else ""
         later += "" if self.initially is None else f" INITIALLY {self.initially}"
-        table, name, index = map(quoted, (self.table_name, self.constraint_name, self.index_name))
+        table, name, index = (
+            self.whole(self.table_name), quoted(self.constraint_name), quoted(self.index_name)
+        )  # fmt: skip
         return f"ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {index}{later}"
 
 
@@ -50,7 +52,7 @@ class ValidateConstraint(StatementOperation):
     table_name: str
 
     def sql(self) -> str:
-        table, name = quoted(self.table_name), quoted(self.constraint_name)
+        table, name = self.whole(self.table_name), quoted(self.constraint_name)
         return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 
 
@@ -69,9 +71,10 @@ class RefuseRows(StatementOperation):
 
     def sql(self) -> str:
         message = literal(f"{self.table_name} has rows for which {self.condition}")
+        table = self.whole(self.table_name)
         return (
             "DO $refuse_rows$\nBEGIN\n"
-            f"    IF EXISTS (SELECT FROM {quoted(self.table_name)} WHERE {self.condition}) THEN\n"
+            f"    IF EXISTS (SELECT FROM {table} WHERE {self.condition}) THEN\n"
             "        RAISE EXCEPTION USING ERRCODE = 'check_violation',\n"
             f"            MESSAGE = {message},\n"
             f"            HINT = {literal(self.hint)};\n"

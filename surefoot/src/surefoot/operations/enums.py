@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from surefoot.operations.statement import StatementOperation, operation
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import APART, literal, quoted
 
 
 @operation("add_enum_value")
@@ -37,7 +37,7 @@ class AddEnumValueOp(StatementOperation):
     def sql(self) -> str:
         neighbours = {"BEFORE": self.before, "AFTER": self.after}
         place = "".join(f" {w} {literal(v)}" for w, v in neighbours.items() if v is not None)
-        name, value = quoted(self.type_name), literal(self.value)
+        name, value = self.whole(self.type_name), literal(self.value)
         return f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value}{place}"
 
 
@@ -51,7 +51,7 @@ class RenameEnumValueOp(StatementOperation):
     new: str
 
     def sql(self) -> str:
-        name, old, new = quoted(self.type_name), literal(self.old), literal(self.new)
+        name, old, new = self.whole(self.type_name), literal(self.old), literal(self.new)
         return f"ALTER TYPE {name} RENAME VALUE {old} TO {new}"
 
 
@@ -60,7 +60,8 @@ class RenameEnumValueOp(StatementOperation):
 class ReplaceEnumOp(StatementOperation):
     """Give an enum exactly these values, in this order, by a new type.
 
-    `columns` names every column of the type. Each table is rewritten under ACCESS EXCLUSIVE;
+    `columns` names every column of the type: table and column, before them the schema of a table
+    that is not in the search path. Each table is rewritten under ACCESS EXCLUSIVE;
     defaults, and the checks and indexes that name a value, are dropped and created again.
     Drop views and triggers on the columns before.
 
@@ -70,19 +71,22 @@ class ReplaceEnumOp(StatementOperation):
 
     type_name: str
     values: Sequence[str]
-    columns: Sequence[tuple[str, str]] = field(default=(), kw_only=True)
+    columns: Sequence[tuple[str, ...]] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         self.values = tuple(self.values)
-        self.columns = tuple((table, column) for table, column in self.columns)
+        self.columns = tuple(map(tuple, self.columns))
 
     def sql(self) -> str:
         # One block: the server looks everything up, also where `--sql` writes the statement.
         labels = ", ".join(map(literal, self.values))
-        pairs = ", ".join(f"[{literal(table)}, {literal(name)}]" for table, name in self.columns)
+        pairs = ", ".join(
+            f"[{literal(quoted(APART.join(table)))}, {literal(name)}]"
+            for *table, name in self.columns
+        )
         return (
             f"DO {BLOCK_TAG}\nDECLARE\n"
-            f"    enum_name CONSTANT text := {literal(self.type_name)};\n"
+            f"    enum_name CONSTANT text := {literal(self.whole(self.type_name))};\n"
             f"    labels CONSTANT text[] := ARRAY[{labels}]::text[];\n"
             f"    pairs CONSTANT text[] := ARRAY[{pairs}]::text[];\n{_REPLACE_ENUM}{BLOCK_TAG}"
         )
@@ -122,7 +126,7 @@ def renamed(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, str] | Non
 # Quotes the block of op.replace_enum; rules know it by this.
 BLOCK_TAG = "$replace_enum$"
 _REPLACE_ENUM = """\
-    former oid := to_regtype(quote_ident(enum_name));
+    former oid := to_regtype(enum_name);
     owner text;
     col text;
     item record;
@@ -139,17 +143,17 @@ BEGIN
     FOR place IN 1 .. coalesce(array_length(pairs, 1), 0) LOOP
         owner := pairs[place][1];
         col := pairs[place][2];
-        named := named || (owner || '.' || col);
-        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', owner);
+        named := named || (owner::regclass::oid || '.' || col);
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', owner);
         SELECT a.atttypid <> former AS is_array, pg_get_expr(d.adbin, d.adrelid) AS value
         INTO STRICT item
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = quote_ident(owner)::regclass AND a.attname = col;
+        WHERE a.attrelid = owner::regclass AND a.attname = col;
         EXECUTE format(
             CASE WHEN item.is_array
-            THEN 'SELECT string_agg(DISTINCT v, '', ''), count(*) FROM %I, unnest(%I::text[]) v '
+            THEN 'SELECT string_agg(DISTINCT v, '', ''), count(*) FROM %s, unnest(%I::text[]) v '
                  'WHERE v <> ALL ($1)'
-            ELSE 'SELECT string_agg(DISTINCT %2$I::text, '', ''), count(*) FROM %1$I '
+            ELSE 'SELECT string_agg(DISTINCT %2$I::text, '', ''), count(*) FROM %1$s '
                  'WHERE %2$I::text <> ALL ($1)' END, owner, col)
         INTO lost, held USING labels;
         IF held > 0 THEN
@@ -166,8 +170,8 @@ BEGIN
                                      owner, col, lost, enum_name),
                     HINT = 'Change or drop the default before.';
             END IF;
-            EXECUTE format('ALTER TABLE %I ALTER COLUMN %I DROP DEFAULT', owner, col);
-            again := again || format('ALTER TABLE %I ALTER COLUMN %I SET DEFAULT %s',
+            EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', owner, col);
+            again := again || format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s',
                                      owner, col, item.value);
         END IF;
     END LOOP;
@@ -175,7 +179,7 @@ BEGIN
     FROM pg_type t JOIN pg_attribute a ON a.atttypid IN (t.oid, t.typarray)
     JOIN pg_class c ON c.oid = a.attrelid
     WHERE t.oid = former AND c.relkind IN ('r', 'p') AND a.attinhcount = 0
-      AND NOT a.attisdropped AND c.relname || '.' || a.attname <> ALL (named);
+      AND NOT a.attisdropped AND c.oid || '.' || a.attname <> ALL (named);
     IF lost IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('%s is of type %s too', lost, enum_name),
@@ -211,23 +215,24 @@ BEGIN
             again := again || format('COMMENT ON INDEX %s IS %L', item.name, item.comment);
         END IF;
     END LOOP;
-    SELECT n.nspname AS namespace, obj_description(t.oid, 'pg_type') AS comment INTO STRICT item
+    SELECT n.nspname AS namespace, t.typname AS name,
+           obj_description(t.oid, 'pg_type') AS comment INTO STRICT item
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = former;
     EXECUTE format('ALTER TYPE %s RENAME TO %I', former::regtype, 'former_' || former);
-    EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', item.namespace, enum_name,
+    EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', item.namespace, item.name,
                    (SELECT string_agg(quote_literal(label), ', ' ORDER BY place)
                     FROM unnest(labels) WITH ORDINALITY AS u (label, place)));
     IF item.comment IS NOT NULL THEN
-        EXECUTE format('COMMENT ON TYPE %I.%I IS %L', item.namespace, enum_name, item.comment);
+        EXECUTE format('COMMENT ON TYPE %I.%I IS %L', item.namespace, item.name, item.comment);
     END IF;
     FOR place IN 1 .. coalesce(array_length(pairs, 1), 0) LOOP
         owner := pairs[place][1];
         col := pairs[place][2];
         SELECT CASE WHEN a.atttypid <> former THEN '[]' ELSE '' END AS suffix INTO STRICT item
         FROM pg_attribute a
-        WHERE a.attrelid = quote_ident(owner)::regclass AND a.attname = col;
-        EXECUTE format('ALTER TABLE %1$I ALTER COLUMN %2$I TYPE %3$I%4$s '
-                       'USING %2$I::text%4$s::%3$I%4$s', owner, col, enum_name, item.suffix);
+        WHERE a.attrelid = owner::regclass AND a.attname = col;
+        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s%4$s '
+                       'USING %2$I::text%4$s::%3$s%4$s', owner, col, enum_name, item.suffix);
     END LOOP;
     FOREACH step IN ARRAY again LOOP
         EXECUTE step;

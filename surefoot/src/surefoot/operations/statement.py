@@ -1,10 +1,13 @@
 """StatementOperation is an operation that sends one plain statement, so `--sql` writes the same."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
+
+from surefoot.quoting import in_schema, quoted
 
 _Kind = TypeVar("_Kind", bound=type[MigrateOperation])
 
@@ -24,8 +27,15 @@ def operation(name: str) -> Callable[[_Kind], _Kind]:
     return register
 
 
+@dataclass(eq=False)
 class StatementOperation(MigrateOperation):
-    """An operation that is one statement."""
+    """An operation that is one statement; `schema` is that of the objects that it names."""
+
+    schema: str | None = field(default=None, kw_only=True)
+
+    def whole(self, name: str) -> str:
+        """A name in the schema, as SQL writes it."""
+        return quoted(in_schema(self.schema, name))
 
     def sql(self) -> str:
         raise NotImplementedError
