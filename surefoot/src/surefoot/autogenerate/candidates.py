@@ -1,6 +1,7 @@
 """Candidates are drops and adds that may be a rename or a move: they are asked about."""
 
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,11 +21,16 @@ class Candidate:
     old: str
     new: str
 
+    @property
+    def declared(self) -> str:
+        """What declares it as a rename, after `-x rename=`."""
+        return f"{self.old}:{self.new}"
+
     def question(self) -> str:
         return (
             f"{self.old} is dropped and {self.new} added; if that is a rename, delete the new "
             "revisions and run\n"
-            f"  alembic -x rename={self.old}:{self.new} revision --autogenerate "
+            f"  alembic -x rename={self.declared} revision --autogenerate "
             f'-m "Rename {self.old} to {self.new}"'
         )
 
@@ -32,7 +38,7 @@ class Candidate:
         """The warning in the revision that drops it."""
         return (
             f"If {self.old} was renamed to {self.new}, this drops its data: declare the rename "
-            f"with -x rename={self.old}:{self.new} instead."
+            f"with -x rename={self.declared} instead."
         )
 
 
@@ -52,6 +58,20 @@ def candidates(comparison: Comparison) -> Iterator[Candidate]:
         stays = schema_of(old_table) == schema_of(new_table)
         if is_moved or (stays and _columns(database, old_table) == _columns(models, new_table)):
             yield Candidate(shown(old_table), shown(new_table))
+
+
+def answered(comparison: Comparison, denied: set[Candidate]) -> Candidate | None:
+    """The first one that the person at the terminal calls a rename; `denied` gets the others."""
+    for each in candidates(comparison):
+        if each not in denied:
+            sys.stderr.write(
+                f"?   {each.old} is dropped and {each.new} added. Is that a rename? [y/N] "
+            )
+            sys.stderr.flush()
+            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+                return each
+            denied.add(each)
+    return None
 
 
 def candidates_of(operations: ops.UpgradeOps, context: MigrationContext) -> Iterator[Candidate]:

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import PriorityDispatchResult
 
 from surefoot.autogenerate import drops
-from surefoot.autogenerate.candidates import Candidate, candidates, candidates_of
+from surefoot.autogenerate.candidates import Candidate, answered, candidates, candidates_of
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.code_format import docstring
 from surefoot.autogenerate.comparison import Comparison
@@ -69,11 +69,18 @@ def begin(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispat
             f"the models name the default schema {schema} for {', '.join(named)}",
             help="leave the schema out: the tables are compared in another one",
         )
+    can_ask = not checks and sys.stdin.isatty() and sys.stderr.isatty()
     # `end` rolls it back.
-    run["savepoint"] = connection.begin_nested() if asked else None
-    run["renames"] = carry_out(connection, asked)
-    # Without both catalogs a declared rename would not be written.
-    run["comparison"] = compare(context, *filters, strict=checks or bool(asked))
+    run["savepoint"] = connection.begin_nested() if asked or can_ask else None
+    run["renames"], run["denied"] = carry_out(connection, asked), set[Candidate]()
+    while True:
+        # Without both catalogs a declared rename would not be written.
+        comparison = compare(context, *filters, strict=checks or bool(run["renames"]))
+        run["comparison"] = comparison
+        found = answered(comparison, run["denied"]) if comparison and can_ask else None
+        if found is None:
+            break
+        run["renames"] += carry_out(connection, [found.declared])
     return PriorityDispatchResult.CONTINUE
 
 
@@ -113,7 +120,7 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
         first = [*renames, *uninherited(more, comparison.database)]
         called = (each for one in first for each in one.changes(declared, covered=covered))
         changes = sorted([*called, *others], key=lambda change: change.stage)
-        doubtful = [*candidates(comparison)]
+        doubtful = [each for each in candidates(comparison) if each not in run["denied"]]
         run.update(comparison=comparison, forms=forms, doubtful=doubtful)
         operations.ops[:] = changes
     if run["savepoint"] is not None:
