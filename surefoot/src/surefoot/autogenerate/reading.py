@@ -52,8 +52,11 @@ def compare(
     connection = context.connection
     metadata = models_of(context)
     assert connection is not None
-    schema = connection.dialect.default_schema_name or "public"
-    beside, named = _schemas(context, metadata)
+    # The dialect knows that of the first connection: a scratch database gets its path later.
+    schema = connection.scalar(text("SELECT current_schema()")) or "public"
+    if any(each.schema == schema for models in metadata for each in models.tables.values()):
+        schema = connection.dialect.default_schema_name or "public"
+    beside, named = _schemas(context, metadata, schema)
     names = {*exclude, context.migration_context.version_table}
     excluded = {in_schema(each, name) for each in (None, *beside, *named) for name in names}
     declared = {
@@ -121,14 +124,14 @@ def models_of(context: AutogenContext) -> list[MetaData]:
 
 
 def _schemas(
-    context: AutogenContext, metadata: Sequence[MetaData]
+    context: AutogenContext, metadata: Sequence[MetaData], default: str
 ) -> tuple[Sequence[str], Sequence[str]]:
     """The schemas beside the default one that are compared, and those that the models name."""
     assert context.inspector is not None
     assert context.connection is not None
     if not context.opts.get("include_schemas"):
         return (), ()
-    ours = (context.connection.dialect.default_schema_name, "information_schema", None)
+    ours = (default, "information_schema", None)
     used = {each.schema for models in metadata for each in models.tables.values()}
     used |= {each.schema for models in metadata for each in named_types(models)}
     used |= {each.schema for models in metadata for each in models._sequences.values()}

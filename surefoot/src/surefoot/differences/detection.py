@@ -1,6 +1,8 @@
 """drift() compares a database with its revisions, and at head the revisions with the models."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
@@ -8,7 +10,7 @@ from sqlalchemy import Connection, MetaData, text
 
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.autogenerate.reading import compare
-from surefoot.catalog import Catalog, snapshot
+from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -20,6 +22,7 @@ from surefoot.ledger.glance import heads_of
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Ledger, Row, applied, was_used
 from surefoot.project import Project
+from surefoot.quoting import shown
 from surefoot.run.scratch import scratch_at
 
 _MAY_READ = "SELECT has_table_privilege(:name, 'SELECT')"
@@ -116,9 +119,23 @@ def of_metadata(
 ) -> tuple[Deviation, ...]:
     """The deviations of the models from a scratch database at head; autogenerate compares them."""
     context = MigrationContext.configure(connection)
-    options = {**project.filters, PROJECT: project.filters}
+    options: dict[str, Any] = {**project.filters, PROJECT: project.filters}
+    if project.schemas:
+        options = {"include_schemas": True, **options}
+        seen, named = options.get("include_name", lambda *_: True), (None, *project.schemas)
+        options["include_name"] = lambda name, kind, of: (
+            seen(name, kind, of) and (kind != "schema" or name in named)
+        )
     models = AutogenContext(context, list(metadata), options, autogenerate=False)
     exclude = (*project.exclude, *project.version_table.relations)
     comparison = compare(models, exclude, project.manages, strict=True)
     assert comparison is not None  # where it is strict
-    return deviations(comparison.models, comparison.database)
+    found = deviations(comparison.models, comparison.database)
+    return tuple(
+        replace(
+            each,
+            key=Key(each.key.kind, shown(each.key.name)),
+            members=tuple(Key(kind, shown(name)) for kind, name in each.members),
+        )
+        for each in found
+    )
