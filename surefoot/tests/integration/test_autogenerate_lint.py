@@ -267,6 +267,32 @@ async def test_lint_finds_nothing_in_a_new_extension(
     await finds_nothing(project, scratch, begin)
 
 
+@pytest.mark.slow
+async def test_lint_finds_nothing_in_another_schema(project: Project, scratch: AsyncEngine) -> None:
+    """The steps of a table in use are short there, too; the schema comes by a revision."""
+
+    def models(*items: Any) -> MetaData:
+        metadata = new_metadata()
+        columns = Column("id", BigInteger, primary_key=True), Column("code", Integer)
+        Table("jobs", metadata, *(items or columns), schema="far")
+        return metadata
+
+    async with scratch.begin() as other:
+        await other.exec_driver_sql("DROP SCHEMA IF EXISTS far CASCADE")
+    project.configure(options={"include_schemas": True})
+    begin = await project.revise(models(), "Begin")
+    await project.upgrade()
+    wanted = models(
+        Column("id", BigInteger, primary_key=True),
+        Column("code", BigInteger, nullable=False, unique=True),
+        Column("job_id", ForeignKey("far.jobs.id"), index=True),
+        CheckConstraint("code > 0", name="positive"),
+    )
+    await project.revise(wanted, "Change jobs")
+    await finds_nothing(project, scratch, begin)
+    await project.execute("DROP SCHEMA far CASCADE")
+
+
 async def finds_nothing(project: Project, scratch: AsyncEngine, begin: Sequence[Path]) -> None:
     """Lint what was written after the first revisions."""
     project.lock()
