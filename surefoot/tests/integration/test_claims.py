@@ -53,8 +53,10 @@ def things(*items: Any) -> MetaData:
     return metadata
 
 
-# Objects of every kind that revisions make with op.execute.
+# Objects of every kind that revisions make with op.execute. What is created again has the default
+# privileges, as it had before.
 MADE = """\
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC
 CREATE VIEW names AS SELECT id, name FROM things
 GRANT SELECT ON things TO PUBLIC
 CREATE VIEW names_again AS SELECT name FROM names
@@ -80,8 +82,7 @@ CREATE COLLATION plain (provider = libc, locale = 'C')
 CREATE FOREIGN DATA WRAPPER nowhere
 CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere
 CREATE FOREIGN TABLE far (id int NOT NULL, m mood) SERVER elsewhere
-COMMENT ON CONSTRAINT pk_things ON things IS 'the key'
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC""".splitlines()
+COMMENT ON CONSTRAINT pk_things ON things IS 'the key'""".splitlines()
 SAID = (
     "LEFT ALONE  1 aggregate, 1 comment, 1 domain, 1 enum, 1 foreign table, 2 functions, "
     "1 materialized view, 1 policy, 1 procedure, 1 rule, 1 sequence, 1 statistics, "
