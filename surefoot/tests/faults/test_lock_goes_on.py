@@ -144,6 +144,29 @@ async def test_an_interrupted_lock_is_kept(
     assert not lacking(read_lock(lock))
 
 
+async def test_dates_mean_the_same_wherever_a_revision_runs(
+    chain: Chain, launcher: Launcher, empty_database: Database
+) -> None:
+    """The bounds of a partition that is traced, and of those before it, also by lint."""
+    first, second = (f"FOR VALUES FROM ('{n}-1-1') TO ('{n + 1}-1-1')" for n in (2026, 2027))
+    chain.add(
+        "op.execute('CREATE TABLE t (at timestamptz NOT NULL) PARTITION BY RANGE (at)')\n"
+        f'op.execute("CREATE TABLE a PARTITION OF t {first}")',
+        "op.drop_table('t')",
+    )
+    done = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert done.code == 0, done.err
+    chain.add(
+        "op.execute('CREATE TABLE b (LIKE t)')\n"
+        f'op.execute("ALTER TABLE t ATTACH PARTITION b {second}")',
+        "op.drop_table('b')",
+    )
+    done = await launcher.surefoot(chain, "lint", "0002", url=empty_database.url)
+    assert done.code == 0, done.out
+    done = await launcher.surefoot(chain, "lock", url=empty_database.url)
+    assert not any(each.is_unknown for each in read_lock(chain.lock_path)), done.err
+
+
 @pytest.mark.slow
 async def test_what_the_trace_leaves_on_the_server_is_gone(
     chain: Chain, launcher: Launcher, empty_database: Database

@@ -16,6 +16,9 @@ op.execute("CREATE DOMAIN tier AS text DEFAULT 'basic'")
 op.execute("CREATE TYPE money AS (amount numeric, currency text)")
 op.execute("CREATE TABLE lines (id bigint PRIMARY KEY, tier tier NOT NULL, body text, secret text)")
 op.execute("CREATE TABLE plain (line text)")
+op.execute("CREATE TABLE shared (line text)")
+op.execute("GRANT SELECT, INSERT ON plain, shared TO pg_monitor")
+op.execute("CREATE TABLE parts (doc bigint REFERENCES docs ON UPDATE CASCADE)")
 op.execute("CREATE FUNCTION longer(text, text) RETURNS text LANGUAGE sql RETURN greatest($1, $2)")
 op.execute("CREATE AGGREGATE longest(text) (SFUNC = longer, STYPE = text)")
 op.execute("CREATE TEXT SEARCH CONFIGURATION words (COPY = english)")
@@ -67,6 +70,9 @@ BAD: Mapping[str, str] = {
     "CHECKPOINT": "avoid-work-out-of-sight",
     "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database()); "
     "END $$": "avoid-changing-role-settings",
+    "ALTER TABLE plain ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON plain "
+    "TO pg_signal_backend USING (true)": "avoid-hiding-rows",
+    "UPDATE docs SET id = 2000000 WHERE id = 1000000": "avoid-unmeasured-change",
     "SET LOCAL client_min_messages = error": "avoid-switching-checks-off",
     "SET LOCAL zero_damaged_pages = on": "avoid-switching-checks-off",
 }
@@ -82,6 +88,10 @@ GOOD = (
     "ALTER TABLE tags SET (autovacuum_vacuum_scale_factor = 0.01)",
     "CREATE RULE asked AS ON DELETE TO cache DO ALSO NOTIFY told",
     "SET LOCAL client_min_messages = debug2",
+    # The role with rights on the table is a member of that one.
+    "ALTER TABLE shared ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON shared "
+    "TO pg_read_all_settings USING (true)",
+    "UPDATE docs SET body = 'a' WHERE id = 1000000",
 )
 
 

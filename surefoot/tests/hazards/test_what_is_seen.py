@@ -154,6 +154,7 @@ async def test_a_revision_that_is_refused_says_why(bench: Bench, tmp_path: Path)
     result = await linted(bench, tmp_path, block)
     (stopped,) = (f for f in result.findings if f.rule == "require-complete-trace")
     assert "unseen: 0001 ends its transaction by itself" in stopped.consequence
+    assert "for an index use op.create_index_concurrently(…)" in stopped.consequence
 
 
 @pytest.mark.parametrize("error", ["22P02", "23503"])

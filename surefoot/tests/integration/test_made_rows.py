@@ -10,7 +10,7 @@ import pytest
 
 from harness.databases import Database, connect
 from surefoot.testing.losses import lost, read
-from surefoot.trace.sample_rows import fill
+from surefoot.trace.sample_rows import fill, seed
 
 WIDE = Path(__file__).with_name("wide_schema.sql")
 # A table, and what is true of the rows that are made for it.
@@ -144,6 +144,17 @@ async def test_a_table_is_filled(connection: asyncpg.Connection, about: str) -> 
     _, missing = await fill(connection, {})
     assert missing == {}
     assert await connection.fetchval(f"SELECT count(*) > 1 AND {condition} FROM t") is True
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["k ~ '^[0-9A-Z]+$'", "k ~ '^[A-Z]{2}[0-9]{6}$'", "length(k) = 8", "k LIKE '%@%'"],
+)
+async def test_a_unique_text_has_enough_values(connection: asyncpg.Connection, check: str) -> None:
+    """For the planner to find one by its index."""
+    await connection.execute(f"CREATE TABLE t (id int PRIMARY KEY, k text UNIQUE CHECK ({check}))")
+    await seed(connection, 300)
+    assert await connection.fetchval("SELECT count(*) FROM t") > 100
 
 
 async def test_a_schema_of_nearly_everything_is_filled(connection: asyncpg.Connection) -> None:

@@ -15,7 +15,7 @@ from surefoot.run.events import Listen, ignore
 from surefoot.run.scratch import bring, up_to
 from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
-from surefoot.trace.trace import ROWS, ZONE, Trace
+from surefoot.trace.trace import AS_UTC, ROWS, ZONE, Trace
 
 # Without a statement only the rules on the file are of interest, which hold for every major.
 ANY_MAJOR = 18
@@ -58,13 +58,14 @@ async def lint(
         return NOTHING
     wanted = [revision.id for revision in chosen]
     try:
-        before = up_to(chain, chosen[0].down) if prepare is None else ()
+        is_ready = prepare is None and zone in AS_UTC
+        before = up_to(chain, chosen[0].down) if is_ready else ()
         async with scratch_database(database, project, major=major, to=before) as made:
             with explained(made.engine.url), files_read_once():
                 target = Target.of(made.engine, project)
                 if prepare is not None:
                     await prepare(target)
-                else:
+                elif is_ready:
                     with suppress(SurefootError):  # the trace meets it, too, and reports it
                         await bring(made, target, before, listen=listen)
                 how: dict[str, Any] = {"rows": rows, "back": back, "zone": zone, "listen": listen}

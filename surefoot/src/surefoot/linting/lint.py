@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from surefoot.chain.revisions import CLEAN, UNKNOWN, Revision, ancestors
 from surefoot.connect.failures import sqlstate
+from surefoot.errors import Refused
 from surefoot.rules.downgrades import in_downgrade
 from surefoot.rules.findings import Finding, Hit, TracedRevision, examine, finding
 from surefoot.rules.gaps import UNSEEN
@@ -238,6 +239,9 @@ def _stopped(traced: Trace, revision: Revision, chosen: Sequence[Revision]) -> s
         return "no upgrade to the newest of them comes to it"
     of_revision = hasattr(failure, "revision")
     reason = (getattr(failure, "reason", "") if of_revision else "") or failure.message
+    if isinstance(failure, Refused) and getattr(failure, "revision", None) == revision.id:
+        # A suppression does not let it run.
+        return f"{reason}; {failure.help}"
     return reason if at in (revision.id, None) else f"{at} before it failed: {reason}"
 
 

@@ -73,7 +73,7 @@ def _rows(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:
                 yield at(its, what="row level security no longer hides rows of")
             elif its.now["secured"] and its.lost("forced"):
                 yield at(its, what="row level security no longer hides rows from the owner of")
-            elif on and not _lets_in([*its.now["policies"], *filter(None, policies)]):
+            elif on and not _lets_in([*its.now["policies"], *filter(None, policies)], its.now):
                 yield at(its, what="no policy lets everybody read and write every row of")
         elif its.noun == "view" and its.lost("invoker"):
             yield at(its, what="row level security of its caller no longer hides rows of")
@@ -98,13 +98,21 @@ def _policies(its: Difference, new: set[str]) -> Iterator[Hit]:
         yield at(its, what=f"policy {name} lets it use more rows of")
 
 
-def _lets_in(policies: Iterable[Terms]) -> bool:
-    """Whether policies let a role do everything with every row."""
-    commands = {
-        its["command"]
-        for its in policies
-        if its["permissive"] and {its["using"], its["check"]} <= {None, "true"}
-    }
+def _lets_in(policies: Iterable[Terms], table: Terms) -> bool:
+    """Whether policies let all who have rights on a table do everything with every row."""
+    may = {right.rpartition(" ")[0] for right in table["rights"] or ()}
+    commands: dict[str, set[str]] = {}
+    everybody: set[str] = set()
+    for its in policies:
+        if its["permissive"] and {its["using"], its["check"]} <= {None, "true"}:
+            if its["everybody"]:
+                everybody.add(its["command"])
+            for role in its["covers"] or ():
+                commands.setdefault(role, set()).add(its["command"])
+    return _all(everybody) or (bool(may) and all(_all(commands.get(each, set())) for each in may))
+
+
+def _all(commands: set[str]) -> bool:
     return "*" in commands or commands >= set("rawd")
 
 
@@ -122,7 +130,7 @@ def _hidden(unit: TracedRevision) -> Iterator[Hit]:
 
 
 def _by_itself(terms: Terms) -> Terms:
-    return {name: terms[name] for name in terms.keys() - {"secured", "beside"}}
+    return {name: terms[name] for name in terms.keys() - {"secured", "beside", "covers"}}
 
 
 def _bounds(unit: TracedRevision, left: list[Difference]) -> Iterator[Hit]:

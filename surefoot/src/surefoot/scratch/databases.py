@@ -191,14 +191,18 @@ def _place() -> Path:
 
 
 async def _prepare(engine: AsyncEngine, project: Project | None) -> None:
-    """Create the schemas that the project names; the first is that of unqualified names."""
+    """Create the schemas that the project names; the first is that of unqualified names.
+
+    The bounds of partitions follow the time zone: it is not that of whatever server this is.
+    """
     if project is None:
         return
     named = filter(None, (*project.schemas, project.version_table.schema))
     statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)}" for each in named]
     async with engine.begin() as connection:
+        name = await connection.scalar(text("SELECT current_database()::text"))
+        statements.append(f"ALTER DATABASE {quoted(name)} SET timezone = 'UTC'")
         if project.schemas:
-            name = await connection.scalar(text("SELECT current_database()::text"))
             path = f"{quoted(project.schemas[0])}, public"
             # It precedes what the role has for all databases.
             where = f"ALTER ROLE CURRENT_USER IN DATABASE {quoted(name)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from surefoot.quoting import literal, quoted
 from surefoot.trace.schema_objects import Column, Constraint, Relation
 from surefoot.trace.snapshot import Snapshot
-from surefoot.trace.values import SPELLINGS, mentioned, value
+from surefoot.trace.values import SPELLINGS, UNIQUE_SPELLINGS, mentioned, value
 
 _STRINGS = ("text", "character varying", "character", "citext")
 _CHECK = re.compile(r"CHECK (\(.*\))(?: NO INHERIT)?(?: NOT VALID)?(?: NOT ENFORCED)?", re.DOTALL)
@@ -77,8 +77,11 @@ class Recipe:
             found = [each for each in found if each != "''"]
         domain = self._snapshot.types.get(column.type_oid)
         base = ((domain and domain.base) or column.type).partition("(")[0]
-        if conditions and base in _STRINGS and (self._varied or not found):
-            found += SPELLINGS
+        if conditions and base in _STRINGS:
+            if not self._varied and column.number in self._by_row:
+                found = [*UNIQUE_SPELLINGS]
+            elif self._varied or not found:
+                found += SPELLINGS
         if column.default is not None:
             found.append(column.default)
         if (own := value(self._snapshot, column)) is not None:

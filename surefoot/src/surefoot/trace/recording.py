@@ -11,7 +11,7 @@ from surefoot.trace.effects import Effect, effects
 from surefoot.trace.lock_modes import MODES, strongest
 from surefoot.trace.provisions import changed_provisions
 from surefoot.trace.running_revision import RunningRevision
-from surefoot.trace.schema_objects import Activity, Named, Relation
+from surefoot.trace.schema_objects import Activity, Constraint, Named, Relation
 from surefoot.trace.sizes import TableSize
 from surefoot.trace.snapshot import Settings, Snapshot
 from surefoot.trace.statement import Statement
@@ -22,6 +22,7 @@ _CAME = (CUT, "42P06", "42710")
 _IF = re.compile(r"\bIF\s+(?:NOT\s+)?EXISTS\b(?!\s*\()", re.IGNORECASE)
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 _LOCAL = re.compile(r"\bSET\s+LOCAL\b|\bset_config\s*\([^;]*\btrue\s*\)", re.IGNORECASE)
+_SET = re.compile(r"\bSET\b(.*?)(?:\bWHERE\b|$)", re.IGNORECASE | re.DOTALL)
 _DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:SELECT|CALL|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
@@ -181,11 +182,27 @@ def _reacting(sql: str, before: Snapshot) -> Iterator[str]:
             acts = (
                 terms["enabled"] and terms["writes"] and terms["when"][0] & (8 if deletes else 16)
             )
+        elif each.noun == "foreign key":
+            key = before.constraints[each.oid]
+            acts = terms["deletes" if deletes else "updates"] in "cnd"
+            acts = acts and (deletes or _sets(sql, key, before))
+            relation = key.references
         else:
-            acts = each.noun == "foreign key" and deletes and terms["deletes"] in "cnd"
-            relation = before.constraints[each.oid].references if acts else 0
+            acts = False
         if acts and relation in before.relations:
             yield before.relations[relation].label
+
+
+def _sets(sql: str, key: Constraint, before: Snapshot) -> bool:
+    """Whether a statement sets a column that a foreign key refers to."""
+    index = before.indexes.get(key.index)
+    names = [
+        re.escape(before.columns[key.references, number].name)
+        for number in (index.columns if index else ())
+        if (key.references, number) in before.columns
+    ]
+    set_ = _SET.search(sql)
+    return set_ is None or any(re.search(rf"\b{name}\b", set_[1]) for name in names)
 
 
 def _changed(relations: Mapping[int, Relation], found: Iterable[Effect]) -> set[int]:

@@ -36,7 +36,11 @@ __all__ = ["Statement", "Trace", "trace"]
 
 # Enough for the planner to prefer an index to find one row.
 ROWS = 1000
-ZONE = "Etc/GMT-1"
+# Equal to UTC since 1912, so that dates mean what they mean there; not to PostgreSQL, which keeps a
+# table as it is where timestamp becomes timestamptz in UTC.
+ZONE = "Africa/Abidjan"
+# A scratch database in UTC has what a run in one of these gives.
+AS_UTC = ("UTC", "Etc/UTC", ZONE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ async def trace(
     folders = (versions,) if isinstance(versions, Path) else versions
     # A scratch database has no users: no guard and no limit of the project applies.
     scratch = replace(scratch, limits=Limits())
-    # First: the bounds of partitions follow it.
+    # Before the revisions that lead there: the bounds of partitions follow it.
     await _set_time_zone(scratch.engine, zone)
     try:
         async with scratch.engine.connect() as connection:

@@ -58,6 +58,12 @@ SPELLINGS = (
     "'t' || n || '@example.org'",
     "md5(n::text)::uuid::text",
 )
+# Those of a column that needs another one in each row.
+UNIQUE_SPELLINGS = (
+    *SPELLINGS,
+    "lpad(n::text, 8, '0')",
+    "'AB' || lpad(n::text, 6, '0')",
+)
 _TEXT = re.compile(r"(?<!~ )'((?:[^']|'')*)'")
 # `LIKE 'x%'`, as pg_get_constraintdef writes it.
 _PREFIX = re.compile(r"(?<!!)~~ '([^'%_]+)%'")
