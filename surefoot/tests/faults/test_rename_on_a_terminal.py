@@ -10,6 +10,7 @@ import pytest
 
 from harness.databases import Database
 from harness.runs import Chain, Launcher
+from harness.server import LIBRARY
 
 MODELS = """
 from sqlalchemy import *
@@ -39,7 +40,8 @@ async def test_the_answer_on_a_terminal_decides(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", command, "revision", "--autogenerate", "-m", "Call it priority",
         stdin=terminal, stdout=asyncio.subprocess.DEVNULL, stderr=terminal,
-        cwd=chain.folder, env={**os.environ, "DATABASE_URL": url},
+        cwd=chain.folder,
+        env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(LIBRARY / "tests")},
     )  # fmt: skip
     os.close(terminal)
     os.write(master, f"{answer}\n".encode())
