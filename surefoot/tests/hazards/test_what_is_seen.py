@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.server import PG_MAJOR
 from hazards.bench import FILE, FIRST, Bench, found
 from surefoot.chain.revisions import read_revisions
 from surefoot.linting.lint import Linted, lint
@@ -513,6 +514,20 @@ async def test_numbers_that_a_sequence_does_not_know_are_found(
     found = {f.revision for f in result.findings if f.rule == "avoid-narrowing-a-sequence"}
     assert result.trace.failure is None
     assert found == {f"{n:04}" for n, again in enumerate(NUMBERED.values(), start=1) if again}
+
+
+@pytest.mark.skipif(PG_MAJOR < 18, reason="NOT ENFORCED is of PostgreSQL 18")
+async def test_a_key_that_is_enforced_again_is_validated_under_its_lock(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """VALIDATE CONSTRAINT takes another lock."""
+    key = "op.execute('ALTER TABLE results {} CONSTRAINT fk_results_job_id {}')"
+    texts = [key.format("ALTER", "NOT ENFORCED"), key.format("ALTER", "ENFORCED")]
+    valid = "op.execute('ALTER TABLE docs ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES jobs {}')"
+    texts += [valid.format("NOT VALID"), "op.execute('ALTER TABLE docs VALIDATE CONSTRAINT f')"]
+    result = await linted(bench, tmp_path, *texts)
+    rule = "require-not-valid-foreign-key"
+    assert [f.revision for f in result.findings if f.rule == rule] == ["0002"]
 
 
 async def test_a_lock_timeout_inside_a_statement_is_found(bench: Bench, tmp_path: Path) -> None:

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, on, scans
+from surefoot.rules.findings import Detector, Hit, Rule, TracedRevision, locks_out, on, scans
 from surefoot.trace.effects import Effect
 from surefoot.trace.statement import Statement
 
 
 def _validated(kind: str) -> Detector:
+    """Of a constraint that is new, or that ENFORCED validates beside such locks."""
     return on(
         "constraint_added",
-        where=lambda s, e: e.facts["kind"] == kind and e.facts["validated"] and scans(s, e),
+        "constraint_validated",
+        where=lambda s, e: (
+            e.facts["kind"] == kind
+            and e.facts["validated"]
+            and scans(s, e)
+            and (e.kind == "constraint_added" or locks_out(s, e))
+        ),
     )
 
 
