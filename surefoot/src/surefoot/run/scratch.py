@@ -20,12 +20,17 @@ async def scratch_at(
 ) -> AsyncIterator[Target]:
     """A scratch database at the revisions `to`, which is gone after the block.
 
-    On failure: as `scratch`, and what the revisions meet.
+    They may be named as Alembic names them, such as `head`. On failure: as `scratch`, and what the
+    revisions meet.
     """
-    before = up_to(project.revisions(), to)
+    chain, names = project.revisions(), [each for each in to if each != "base"]
+    before, ids = up_to(chain, names), {each.id for each in chain}
     async with scratch_database(database, project, major=major, to=before) as made:
-        target = Target.of(made.engine, project)
+        target = Target.of(made.engine, project, Limits())
         await bring(made, target, before)
+        for each in names:
+            if each not in ids:
+                await upgrade(target, each, measure=False)
         yield target
 
 
