@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.util.exc import CommandError
 from sqlalchemy import text
 
+from harness.databases import Database
 from harness.runs import Chain, Launcher
 from harness.server import PG_MAJOR, temporary_folder
 from surefoot.chain.imports import changing_imports
 from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Database as Access
 from surefoot.embedded import Binaries
+from surefoot.errors import SurefootError
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at
 from surefoot.scratch import kept_server, scratch_database, templates
@@ -158,6 +161,40 @@ async def test_one_command_has_it_at_a_time(
     (another.place / "lock").touch()
     assert await has(chain, "0001") == ()
     assert [each.project for each in kept_servers()] == [str(project.folder)]
+
+
+async def test_a_revision_is_named_as_alembic_names_it(
+    chain: Chain, empty_database: Database
+) -> None:
+    """And one that is not there is no empty database."""
+    chain.add("op.execute('CREATE TABLE t ()')")
+    chain.add("op.execute('CREATE TABLE u ()')")
+    project = Project.read(chain.ini)
+    database = Access(empty_database.url, scratch_url=empty_database.url)
+    query = text("SELECT string_agg(version_num, ',') FROM alembic_version")
+    for name, found in (("head", "0002"), ("0001", "0001"), ("head-1", "0001")):
+        async with (
+            scratch_at(database, project, [name]) as target,
+            target.engine.connect() as connection,
+        ):
+            assert await connection.scalar(query) == found
+    with pytest.raises((SurefootError, CommandError)):
+        async with scratch_at(database, project, ["9999"]):
+            pass
+
+
+@pytest.mark.slow
+async def test_a_past_that_is_locked_is_kept(chain: Chain, cache: Path, launcher: Launcher) -> None:
+    """Where no revision was judged, for the first one that will be."""
+    chain.add("op.execute('CREATE TABLE t ()')", lock=False)
+    chain.add("op.execute('CREATE TABLE u ()')", lock=False)
+    chain.lock_path.unlink()
+    lock = ("lock", "--baseline", "heads")
+    done = await launcher.alembic(chain, *lock, url=str(NOWHERE.url), program="surefoot")
+    assert done.code == 0, done.err
+    project = Project.read(chain.ini)
+    async with scratch_database(NOWHERE, project, to=project.revisions()) as made:
+        assert made.has == {"0001", "0002"}
 
 
 @pytest.mark.slow

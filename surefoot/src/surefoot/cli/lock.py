@@ -94,11 +94,12 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
             write_lock(of.lock, found)
 
     listen = output.trying([each.id for each in revisions])
-    unknown = {*lacking(revisions), *(each for portion in portions(revisions) for each in portion)}
+    judged = portions(revisions)
+    unknown = {*lacking(revisions), *(each for portion in judged for each in portion)}
     known = tuple(takewhile(lambda each: each.id not in unknown, revisions))
     async with scratch_database(database, of, to=known) as made:
         target = Target.of(made.engine, of, Limits())
-        for portion in portions(revisions):
+        for portion in judged:
             before = revisions[: [each.id for each in revisions].index(portion[0])]
             to = sorted(heads(before))
             revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
@@ -115,6 +116,8 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
                 raise failure
         if lacking(revisions):
             await fingerprinted(target, revisions, listen=listen, keep=keep)
+            if not judged:
+                await made.keep(revisions)
 
 
 def _locked(lock: Path) -> tuple[Revision, ...]:
