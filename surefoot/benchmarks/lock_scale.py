@@ -10,11 +10,11 @@
     nothing new        `surefoot lock` where all are known
     alembic revision   its hook traces the new file and completes it
 
-Whole processes, `lock` with a scratch server of its own, kept in a folder of the benchmark and made
-anew where nothing is known, and a plain upgrade on the server of the benchmark before each:
-medians. The time of the CPU is that of the process and of its server. A revision of the chain
-creates a table with its indexes and a foreign key, or adds columns, a check, an enum, an index, or
-renames and retypes columns: about one table for three revisions.
+Whole processes, `lock` with a scratch server of its own, kept in a folder of the benchmark and
+removed before a case in which nothing is known. Before each runs a plain upgrade on the server of
+the benchmark. The figures are medians; the time of the CPU is that of the process and of its
+server. A revision of the chain creates a table with its indexes and a foreign key, or adds columns,
+a check, an enum, an index, or renames and retypes columns: about one table for three revisions.
 
 The exit code is 1 where a target is missed.
 """
@@ -222,11 +222,11 @@ def main() -> int:
         unknown = read_revisions(project.versions)
         at_head, at_former = (with_past(unknown, [each.id]) for each in (unknown[-1], unknown[-2]))
         cases = (
-            Case("baseline at head", LOCK, lambda: anew(lock, at_head)),
-            Case("baseline before it", LOCK, lambda: anew(lock, at_former), None, 1),
+            Case("baseline at head", LOCK, lambda: start_over(lock, at_head)),
+            Case("baseline before it", LOCK, lambda: start_over(lock, at_former), None, 1),
             Case("one new file after a baseline", LOCK, lambda: forget_newest(lock)),
             Case("nothing new", LOCK),
-            Case("no baseline", LOCK, lambda: anew(lock, unknown), None, 1),
+            Case("no baseline", LOCK, lambda: start_over(lock, unknown), None, 1),
             Case("one new file, no baseline", LOCK, lambda: forget_newest(lock)),
             Case("lint of the newest", ("surefoot", "lint", unknown[-1].id), target_ratio=None),
             Case(
@@ -265,7 +265,7 @@ def measure(case: Case, plain: Project, project: Project, running: Running, roun
     return met
 
 
-def anew(lock: Path, revisions: Sequence[Revision]) -> None:
+def start_over(lock: Path, revisions: Sequence[Revision]) -> None:
     """Write a revisions.lock of revisions of which nothing is known, and keep no server."""
     write_lock(lock, revisions)
     for each in kept_servers():

@@ -23,7 +23,7 @@ class Candidate:
 
     @property
     def declared(self) -> str:
-        """What declares it as a rename, after `-x rename=`."""
+        """The argument of `-x rename=` that declares it as a rename."""
         return f"{self.old}:{self.new}"
 
     def question(self) -> str:

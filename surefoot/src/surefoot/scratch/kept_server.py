@@ -6,8 +6,8 @@
         intact      the boot of the machine in which the last command left it as it was
         server/     the folder of surefoot.embedded
 
-One command uses it at a time. The server never waits for its disk: it is made anew after a crash of
-the machine, as after a command that was killed.
+One command uses it at a time. The server never waits for its disk: it is created again after a
+crash of the machine, as after a command that was killed.
 """
 
 import contextlib
