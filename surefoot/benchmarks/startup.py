@@ -40,6 +40,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from surefoot import Database
 from surefoot.chain.lockfile import read_lock
 from surefoot.embedded import Running
+from surefoot.ledger.appending import append
 from surefoot.ledger.table import Entry, Ledger
 from surefoot.startup.check import Build, autocommitting, check_on
 
@@ -127,7 +128,7 @@ async def record(url: str, project: Project) -> None:
         ledger.create(sync)
         for revision in revisions:
             entry = Entry(revision.id, "upgrade", revision.phase, "applied", revision.sha256)
-            ledger.append(sync, entry)
+            append(sync, ledger, entry)
 
     async with engine.begin() as opened:
         await opened.run_sync(write)

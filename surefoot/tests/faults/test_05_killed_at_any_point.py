@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from harness.chains import long, short
-from harness.databases import Database, Databases, engine
+from harness.databases import Database, Databases, engine, occupy
 from harness.points import passed
 from harness.runs import Chain, Launcher, Points
 from harness.states import State, check_finished, check_left, gone, state_of, states, wait_until
@@ -41,6 +41,8 @@ class Case:
     expected: Expected
     outside: set[str]
     down: bool = False
+    # Whether the database is empty, where revisions share a transaction.
+    is_new: bool = False
 
     @property
     def command(self) -> tuple[str, str]:
@@ -49,6 +51,8 @@ class Case:
     async def database(self) -> Database:
         """One on which the command has everything to do."""
         made = await self.databases.empty()
+        if not self.is_new:
+            await occupy(made)
         if self.down:
             async with engine(made.access, "migrate") as opened:
                 await upgrade(Target.of(opened, self.chain.ini))
@@ -111,7 +115,7 @@ async def test_a_run_is_killed_at_some_points_and_finished(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("down", [False, True], ids=["up", "down"])
+@pytest.mark.parametrize("way", ["up", "up from nothing", "down"])
 @pytest.mark.parametrize("build", [long, project])
 async def test_a_run_is_killed_at_every_point_and_finished(
     tmp_path: Path,
@@ -119,9 +123,10 @@ async def test_a_run_is_killed_at_every_point_and_finished(
     databases: Databases,
     empty_database: Database,
     build: Callable[[Chain], set[str]],
-    down: bool,
+    way: str,
 ) -> None:
     """Before or after a revision each time, and the same in the end as without a kill."""
+    down, is_new = way == "down", way == "up from nothing"
     chain = Chain(tmp_path / "chain", of_project=build is project)
     outside = build(chain)
     expected = await states(chain, empty_database)
@@ -132,10 +137,10 @@ async def test_a_run_is_killed_at_every_point_and_finished(
                 await downgrade(Target.of(opened, chain.ini), "-1")
                 state = await state_of(empty_database)
                 assert state.differs(expected[state.heads]) == "", f"down {identifier}"
-    case = Case(chain, launcher, databases, expected, outside, down)
+    case = Case(chain, launcher, databases, expected, outside, down, is_new)
     points = await case.points()
     print(f"{len(points)} points")
-    assert len(points) > 5 * len(chain.ids)
+    assert len(points) > (1 if is_new else 3) * len(chain.ids)
     await case.kill_at_all(points)
 
 

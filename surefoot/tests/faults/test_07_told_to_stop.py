@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from harness.databases import WAITING, Database, engine
+from harness.databases import WAITING, Database, engine, occupy
 from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
 from surefoot.run.commands import upgrade
@@ -26,8 +26,9 @@ MUTEX = f"pg_try_advisory_lock({mutex.key()})"
 
 
 @pytest.fixture
-def sleepy(chain: Chain) -> Chain:
+async def sleepy(chain: Chain, empty_database: Database) -> Chain:
     """A revision that is quick, and one that takes a minute."""
+    await occupy(empty_database)
     chain.add("op.execute('CREATE TABLE t (id int)')")
     chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('SELECT pg_sleep(60)')")
     return chain

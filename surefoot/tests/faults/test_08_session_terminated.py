@@ -6,7 +6,7 @@ The mutex and the work are of one session by design; the second connection of a 
 import asyncpg
 import pytest
 
-from harness.databases import Database
+from harness.databases import Database, occupy
 from harness.runs import Chain, Launcher
 from harness.states import gone, wait_until
 from surefoot.run.locks import mutex
@@ -44,6 +44,7 @@ async def test_a_run_whose_session_was_ended_stops_before_its_next_commit(
     said: str,
 ) -> None:
     """It says so, nothing of the revision is kept, and the same command goes on from there."""
+    await occupy(empty_database)
     chain.add("op.execute('CREATE TABLE t (id int)')")
     chain.add(f"op.execute('CREATE TABLE half (id int)')\n{body}\nop.execute('SELECT 1')")
     chain.add("op.execute('CREATE TABLE after (id int)')")

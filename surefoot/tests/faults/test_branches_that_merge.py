@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.commands import psql
-from harness.databases import Database, Databases, value
+from harness.databases import Database, Databases, occupy, value
 from harness.runs import Chain, Launcher
 from surefoot.chain.lockfile import read_lock
 
@@ -138,6 +138,7 @@ async def test_a_merge_that_takes_a_row_of_a_branch_away_is_undone(
     branches: Chain, launcher: Launcher, empty_database: Database, gone: str
 ) -> None:
     """Each row that it replaces has to be there, whichever of them."""
+    await occupy(empty_database)
     merge = branches.path("5")
     delete = f"op.execute(\"DELETE FROM alembic_version WHERE version_num = '{gone}'\")"
     text = merge.read_text("utf-8").replace("op.execute('CREATE TABLE t5 ()')", delete)

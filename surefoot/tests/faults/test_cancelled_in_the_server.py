@@ -34,7 +34,10 @@ class Canceller:
         self.beginning = beginning
 
     def instead(self, query: str) -> str:
-        if self.beginning is None or not query.startswith(self.beginning):
+        if self.beginning is None:
+            return query
+        # A COMMIT may be the last statement of its message.
+        if not query.startswith(self.beginning) and f"; {self.beginning} --" not in query:
             return query
         self.beginning = None
         return CANCELS_ITSELF

@@ -195,6 +195,11 @@ async def execute(url: str, statements: str) -> None:
         await connection.close()
 
 
+async def occupy(database: Database) -> None:
+    """Let somebody else have a table in it: each revision of a run then commits by itself."""
+    await execute(database.url, "CREATE SCHEMA elsewhere CREATE TABLE occupied ()")
+
+
 @asynccontextmanager
 async def engine(database: surefoot.Database, role: Role) -> AsyncIterator[AsyncEngine]:
     """An engine whose connections end with the block."""

@@ -21,6 +21,7 @@ from harness.server import LIBRARY, SAMPLE
 from surefoot.catalog import Catalog, snapshot
 from surefoot.chain.lockfile import write_lock
 from surefoot.chain.revisions import read_revisions
+from surefoot.ledger.appending import append
 from surefoot.ledger.table import Entry, Ledger
 
 ENV = """\
@@ -161,7 +162,7 @@ class Project:
 def _begin(connection: Connection) -> None:
     ledger = Ledger()
     ledger.create(connection)
-    ledger.append(connection, Entry("base", "downgrade", "unknown", "adopted", checksum=""))
+    append(connection, ledger, Entry("base", "downgrade", "unknown", "adopted", checksum=""))
 
 
 def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:

@@ -11,6 +11,9 @@ MigrationContext._version       its table. `--sql` from base always writes CREAT
                                 online run creates it where there is none.
 MigrationContext._transaction   of the running revision. A revision of the past may have ended it in
                                 a way that Alembic does not see; `renew_transaction` replaces it.
+MigrationContext                whether it begins and commits a transaction around each revision. It
+  ._transaction_per_migration   is an option of `configure()`, and no revision can have another
+                                value; `own_transaction` sets it for the next one.
 HeadMaintainer                  knows which rows of its table a step leaves, and writes them.
   ._insert_version              `rows_after` has it follow the steps of a plan and write nothing:
   ._delete_version              a step does not name the rows of other branches. With
@@ -98,6 +101,17 @@ def renew_transaction(ctx: MigrationContext) -> None:
     if ctx.connection is None:
         raise RuntimeError("there is no connection")
     ctx._transaction = ctx.connection.begin()
+
+
+def take_transaction(ctx: MigrationContext) -> None:
+    """Let Alembic know the transaction that is open, which it did not begin."""
+    if ctx.connection is not None:
+        ctx._transaction = ctx.connection.get_transaction()
+
+
+def own_transaction(ctx: MigrationContext, has_one: bool) -> None:
+    """Whether Alembic is to begin and commit a transaction around the next revision."""
+    ctx._transaction_per_migration = has_one
 
 
 class _Rows(HeadMaintainer):

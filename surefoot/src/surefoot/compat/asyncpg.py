@@ -8,8 +8,7 @@ Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes
                        the connection for a savepoint in it. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
 Connection._protocol   sends every message. The public `add_query_logger` hears of a statement after
-                       it has run, and of neither COPY nor cursors; a trace looks at the session
-                       before and after each.
+                       it has run, of COPY and cursors not at all; a trace looks before, too.
 introspection          asyncpg's own queries about types, which it sends for any statement.
 PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
                        methods that SQLAlchemy calls on a statement without parameters and rows,
@@ -50,6 +49,11 @@ _COPIED = ") AS q (answer)) TO STDOUT (FORMAT binary) -- surefoot"
 _COPY_HEADER = 19
 # The end of those that are sent as they are.
 AS_ONE = " -- surefoot, as one"
+# SQLAlchemy sends them, SHOW to learn the isolation level; they change no schema.
+_CONTROL = re.compile(
+    r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|SHOW)\b[^;]*;?\s*", re.IGNORECASE
+)
+WITH_COMMIT = "; COMMIT -- surefoot"
 _NO_ROW = b"\xff\xff"
 
 
@@ -93,7 +97,8 @@ class EndingTransaction(Transaction):
     async def _ended(self, ending: Awaitable[None]) -> None:
         try:
             await ending
-        except asyncpg.QueryCanceledError:
+        except asyncpg.PostgresError:
+            # A message may have failed before its COMMIT.
             if not self._is_savepoint and self._of.is_in_transaction():
                 await self._of.execute("ROLLBACK")
             raise
@@ -108,6 +113,8 @@ class MigratingConnection(Connection):
     # Whether BEGIN is to be sent with the statement that follows; the BEGIN that was not sent yet.
     _joins_begin = False
     _begin = ""
+    # Statements that are sent with the COMMIT.
+    due = ""
 
     @contextmanager
     def joining_begin(self) -> Iterator[None]:
@@ -123,6 +130,8 @@ class MigratingConnection(Connection):
         if self._joins_begin and query.startswith("BEGIN"):
             self._begin = query
             return "BEGIN"
+        if self.due and query in {"COMMIT;", "ROLLBACK;"}:
+            query, self.due = query if query == "ROLLBACK;" else self.due + WITH_COMMIT, ""
         return await super().execute(query, *args, timeout=timeout)
 
     async def prepare(self, query: str, **options: Any) -> Any:
@@ -191,6 +200,13 @@ class CopiedText(UnpreparedStatement):
             return []
         (length,) = struct.unpack_from("!i", row, 2)
         return [(row[6:][:length].decode() if length >= 0 else None,)]
+
+
+def control_word(query: str) -> str | None:
+    """The word by which a message begins or ends a transaction; None for another message."""
+    if query.endswith(WITH_COMMIT):
+        return "COMMIT"
+    return (found := _CONTROL.fullmatch(query)) and found[1].upper()
 
 
 def is_of_client(error: BaseException | None) -> bool:

@@ -26,6 +26,7 @@ UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 DISK_FULL = "53100"
 NOT_SUPPORTED = "0A000"
+NOT_NULL_VIOLATION = "23502"
 # By pg_cancel_backend() or by statement_timeout.
 CANCELLED = "57014"
 LOCK_NOT_AVAILABLE = "55P03"
@@ -53,6 +54,12 @@ def sqlstate(error: BaseException) -> str | None:
         if isinstance(state, str):
             return state
     return None
+
+
+def column(error: BaseException) -> tuple[str | None, str | None]:
+    """The table and the column that the server names in an error."""
+    cause = next(_causes(error))
+    return getattr(cause, "table_name", None), getattr(cause, "column_name", None)
 
 
 def is_lost(error: BaseException) -> bool:

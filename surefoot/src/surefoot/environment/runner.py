@@ -221,7 +221,9 @@ class Online:
                 given.get("reason"),
                 bool(given.get("adopt")),
                 bool(given.get("measure", True)),
-            )
+                bool(given.get("together", True)),
+            ),
+            calls_back="on_version_apply" in self.environment.options,
         )
 
         def attempt() -> None:

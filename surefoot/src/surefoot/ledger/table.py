@@ -7,10 +7,9 @@ is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's.
 something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -18,9 +17,6 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
 from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
-from surefoot.errors.disclosure import disclosed
-from surefoot.ledger.writer import actor, storable
-from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
 
 _OUTCOMES = (
@@ -28,7 +24,7 @@ _OUTCOMES = (
 )
 # One expression computes a hash and checks it. A column that was added later is the last:
 # concat_ws leaves NULL out, so the hashes of older rows stay the same.
-_HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
+HASHED = """encode(sha256(convert_to(concat_ws(E'\\x1f', {p}id, {p}revision, {p}direction,
     {p}phase, {p}outcome, {p}checksum,
     extract(epoch FROM {p}started_at), extract(epoch FROM {p}finished_at),
     {p}statements, {p}attempts, {p}actor::text, {p}build, coalesce({p}fingerprint, ''),
@@ -85,22 +81,6 @@ _TRIGGER = """
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 """
-_APPEND = """
-INSERT INTO {table} (id, started_at, finished_at, {columns}, previous_sha256, row_sha256)
-WITH last AS (SELECT id, row_sha256 FROM {table} ORDER BY id DESC LIMIT 1),
-entry AS (
-    SELECT coalesce((SELECT id FROM last), 0) + 1 AS id, now() AS started_at,
-           clock_timestamp() AS finished_at, {values},
-           coalesce((SELECT row_sha256 FROM last), '') AS previous_sha256
-)
-SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
-"""
-# Of the columns that are no text.
-_TYPES = {"statements": "integer", "attempts": "integer"}
-# Who runs offline SQL is known when it runs.
-OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', 'offline SQL',
-    'host', coalesce(host(inet_client_addr()), 'local'),
-    'application', current_setting('application_name'))"""
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
 SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
@@ -215,21 +195,6 @@ class Ledger:
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
             )
 
-    def append(self, connection: Connection, entry: Entry, within: str | None = None) -> bool:
-        """Write one row: started when the transaction began, finished now.
-
-        False, and nothing is written, where it is not `within` the transaction with that id.
-        """
-        by = f"CAST({literal(json.dumps(actor(connection)))} AS jsonb)"
-        error, reason = (
-            said and storable(disclosed(said), connection) for said in (entry.error, entry.reason)
-        )
-        # Without parameters it takes one message; every revision waits for it.
-        statement = append_sql(self, replace(entry, error=error, reason=reason), by)
-        if within is not None:
-            statement += f"WHERE pg_current_xact_id_if_assigned() = {literal(within)}"
-        return connection.exec_driver_sql(statement).rowcount == 1
-
     def read(self, connection: Connection) -> tuple[Row, ...]:
         """Every row, oldest first, of a table that `exists`. On failure: RowsHidden."""
         rows = connection.exec_driver_sql(_READ.format(**self.names))
@@ -251,7 +216,7 @@ class Ledger:
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
-        query = _VERIFY.format(hashed=_HASHED.format(p=""), **self.names)
+        query = _VERIFY.format(hashed=HASHED.format(p=""), **self.names)
         if (edited := connection.exec_driver_sql(query).scalar()) is not None:
             raise LedgerEdited(self.name, int(edited))
 
@@ -260,22 +225,6 @@ def refuse_hidden(connection: Connection, table: str) -> None:
     """Ask whether a table that shows no row may have some. On failure: RowsHidden."""
     if connection.scalar(text("SELECT row_security_active(:name)"), {"name": table}):
         raise RowsHidden(table)
-
-
-def append_sql(ledger: Ledger, entry: Entry, by: str = OFFLINE_ACTOR) -> str:
-    """The statement that appends a row; `by` is the SQL of who writes it."""
-    given = {
-        name: f"CAST({literal(value)} AS {_TYPES.get(name, 'text')})"
-        for name, value in vars(entry).items()
-    }
-    given["actor"] = by
-    return _APPEND.format(
-        columns=", ".join(given),
-        values=", ".join(f"{value} AS {name}" for name, value in given.items()),
-        channel=ledger.channel,
-        hashed=_HASHED.format(p="entry."),
-        **ledger.names,
-    )
 
 
 def applied(rows: Iterable[Row]) -> dict[str, Row]:

@@ -17,6 +17,12 @@ _PATIENT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _COMMENT = re.compile(r"^\s*(?:--[^\n]*\n|/\*.*?\*/)", re.DOTALL)
+_PLAIN = re.compile(
+    r"\s*(?:ALTER|COMMENT|CREATE|DELETE|DROP|GRANT|INSERT|REVOKE|UPDATE)\b", re.IGNORECASE
+)
+_ENDS_A_TRANSACTION = re.compile(
+    r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
+)
 
 
 def lock_class(statement: str) -> LockClass:
@@ -31,3 +37,14 @@ def without_comments(statement: str) -> str:
     while (stripped := _COMMENT.sub("", statement)) != statement:
         statement = stripped
     return statement
+
+
+def ends_transaction(statement: str) -> str | None:
+    """The first words of a statement that ends a transaction; None for another statement."""
+    found = _ENDS_A_TRANSACTION.match(without_comments(statement))
+    return found and found[0].upper()
+
+
+def sets_nothing(statement: str) -> bool:
+    """Whether a statement is of a kind that changes no setting of its session by itself."""
+    return _PLAIN.match(without_comments(statement)) is not None

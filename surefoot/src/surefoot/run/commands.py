@@ -21,6 +21,7 @@ from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.errors import EnvironmentMissing, NotFound, names
+from surefoot.ledger.appending import append
 from surefoot.ledger.table import Entry, Ledger, Row, applied
 from surefoot.project import Project, alembic_config
 from surefoot.run.events import Listen
@@ -40,6 +41,7 @@ async def upgrade(
     listen: Listen | None = None,
     signals: bool = False,
     measure: bool = True,
+    together: bool = True,
 ) -> Report:
     """Apply the pending revisions up to `revision`.
 
@@ -47,7 +49,8 @@ async def upgrade(
     `services_wait_s` overrides the limit of that name. `listen` is called with each event of the
     run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
     SIGINT stop the run in order. Without `measure` the ledger does not get the fingerprint of the
-    schema, which a scratch database does without.
+    schema, which a scratch database does without. Without `together` each revision commits by
+    itself, also on an empty database.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
@@ -65,6 +68,7 @@ async def upgrade(
         services_wait_s=services_wait_s,
         listen=listen,
         measure=measure,
+        together=together,
     )
 
 
@@ -140,7 +144,7 @@ async def accept_checksum(
                 build=limits.build,
                 reason=reason,
             )
-            ledger.append(connection, entry)
+            append(connection, ledger, entry)
             written = ledger.read(connection)[-1]
             connection.commit()
             return written

@@ -1,4 +1,4 @@
-"""ask() and send() send statements of the run as one message."""
+"""ask() and send() send statements of the run as one message; some go with a COMMIT."""
 
 from typing import Any
 
@@ -30,6 +30,21 @@ def send(connection: Connection, *statements: str) -> int:
     if _joins(connection.connection.driver_connection):
         statements = ("; ".join(statements) + AS_ONE,)
     return [connection.exec_driver_sql(each).rowcount for each in statements][-1]
+
+
+def send_with_commit(connection: Connection, *statements: str) -> None:
+    """Run statements in the current transaction, in the message of its COMMIT where that can be."""
+    driver: Any = connection.connection.driver_connection
+    if _joins(driver) and driver.is_in_transaction():
+        driver.due = "; ".join(statements)
+        return  # where there is no transaction yet, SQLAlchemy would send no COMMIT
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def may_be_shared(connection: Connection) -> bool:
+    """Whether several revisions can be in a transaction of the connection."""
+    return _joins(connection.connection.driver_connection)
 
 
 def _joins(driver: object) -> bool:

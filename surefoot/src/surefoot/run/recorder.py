@@ -15,6 +15,8 @@ class Recorder:
         self.listen = listen
         self.plan: tuple[PlannedRevision, ...] = ()
         self.steps: list[AppliedRevision] = []
+        # Those that have run, in a transaction that is still open.
+        self._uncommitted: list[tuple[PlannedRevision, AppliedRevision]] = []
         self.running: PlannedRevision | None = None
         self.before: tuple[str, ...] = ()
         self.after: tuple[str, ...] = ()
@@ -29,7 +31,7 @@ class Recorder:
 
         A further attempt calls it again, with a shorter plan; the first plan stays.
         """
-        self.running = None
+        self.running, self._uncommitted = None, []
         if self.steps or self.plan:
             return
         self.before = self.after = before
@@ -43,16 +45,21 @@ class Recorder:
         self._step_started_s = time.monotonic()
 
     def done(self) -> None:
-        """The running revision is committed."""
+        """The running revision has run; `committed` follows."""
         if self.running is None:
             raise RuntimeError("no revision is running")
         planned, self.running = self.running, None
         duration_s = time.monotonic() - self._step_started_s
-        self.steps.append(
-            AppliedRevision(planned.revision, planned.title, planned.direction, duration_s)
-        )
-        self.after = planned.after
-        self.listen(RevisionDone(self.steps[-1], len(self.steps), len(self.plan)))
+        done = AppliedRevision(planned.revision, planned.title, planned.direction, duration_s)
+        self._uncommitted.append((planned, done))
+
+    def committed(self) -> None:
+        """All revisions that have run are committed."""
+        for planned, done in self._uncommitted:
+            self.steps.append(done)
+            self.after = planned.after
+            self.listen(RevisionDone(done, len(self.steps), len(self.plan)))
+        self._uncommitted = []
 
     def adopt(self, found: tuple[str, ...], count: int) -> None:
         """The ledger begins with so many revisions; a further attempt does not say it again."""

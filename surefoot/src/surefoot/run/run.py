@@ -30,6 +30,8 @@ class Run:
     adopt: bool = False
     # Whether the ledger gets the fingerprint of the schema.
     measure: bool = True
+    # Whether revisions may commit together, where the database is empty.
+    together: bool = True
     observer: Observer = field(init=False)
     telemetry: Telemetry = field(init=False)
     # Those of the connection.

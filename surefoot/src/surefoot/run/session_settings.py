@@ -1,5 +1,8 @@
 """SessionSettings are the settings that the session of a run came with."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,6 +37,15 @@ class SessionSettings:
     user: str
     role: str
     changed: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(answer: str | None) -> SessionSettings:
+        """Those in the answer to READ."""
+        return SessionSettings(**json.loads(answer or "{}"))
+
+    def but(self, name: str) -> tuple[str, str, Mapping[str, str]]:
+        """All of them except for one setting, to compare."""
+        return self.user, self.role, {n: v for n, v in self.changed.items() if n != name}
 
     def restored(self, *, but_counts: bool) -> tuple[str, str]:
         """A statement and a query that give them back to the session, whatever has set others.

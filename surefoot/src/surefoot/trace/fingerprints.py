@@ -89,7 +89,7 @@ async def fingerprinted(
 
         try:
             for each in targets:
-                await upgrade(scratch, each, listen=hear, measure=False)
+                await upgrade(scratch, each, listen=hear, measure=False, together=False)
             if last in wanted and heads(revisions) == {*targets}:
                 found[last] = await opened.run_sync(
                     lambda _: _catalog(scratch, reader).fingerprint()

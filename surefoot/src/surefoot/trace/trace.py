@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ async def trace(
                 repeated.add(last)
                 await unseed(session, scratch.version_table)
 
-        traced = await run(upgrade, to, retry=True)
+        traced = await run(partial(upgrade, together=False), to, retry=True)
         # A revision that ends other sessions has ended this one.
         if not back or len(start) > 1 or session.is_closed():
             return traced

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from surefoot.compat.asyncpg import is_of_client, observe
+from surefoot.compat.asyncpg import control_word, is_of_client, observe
 from surefoot.connect import sender
 from surefoot.connect.driver import TRIAL
 from surefoot.trace.executed_lines import ExecutedLines
@@ -43,10 +43,6 @@ REVISION_S = 60.0
 # So many statements of one line are looked at one by one; those after them together.
 REPEATED = 100
 _Send = Callable[[], Awaitable[Any]]
-# SQLAlchemy sends them, SHOW to learn the isolation level; they change no schema.
-_CONTROL = re.compile(
-    r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|SHOW)\b[^;]*;?\s*", re.IGNORECASE
-)
 _ENDS_WELL, _ROLLS_BACK = ("COMMIT", "END"), ("ROLLBACK", "ABORT")
 _LOOKS = re.compile(r"\s*(?:SELECT|SET)\b", re.IGNORECASE)
 _QUERIES = re.compile(r"\s*SELECT\b", re.IGNORECASE)
@@ -120,11 +116,11 @@ class Tracer:
         with running.lines.paused(), sender.own():
             if not times:
                 # A failed transaction takes nothing but its end, no look at it.
-                plain = is_own or _CONTROL.fullmatch(sql)
+                plain = is_own or control_word(sql)
                 return await (send() if plain else self._parse(running, driver, sql, send))
             self._idle(running)
-            if match := _CONTROL.fullmatch(sql):
-                return await self._control(running, match[1].upper(), send)
+            if word := control_word(sql):
+                return await self._control(running, word, send)
             if is_own:
                 if not _LOOKS.match(sql):
                     await self._end_repetition(running)

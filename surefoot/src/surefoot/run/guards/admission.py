@@ -1,6 +1,6 @@
 """admit() decides whether a run can use a session, before anything else."""
 
-import json
+from dataclasses import dataclass
 from typing import Any
 
 from surefoot.connect.failures import address
@@ -24,22 +24,43 @@ SELECT pg_backend_pid(),
                AND relname <> ALL ($2::text[])
                AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
                                AND objid = pg_class.oid AND deptype = 'e')),
+       has_database_privilege(current_database(), 'TEMPORARY')
+       AND NOT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f', 'v', 'S')
+                       AND oid > 16383 AND relpersistence <> 't' AND relname <> ALL ($2::text[])
+                       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+                                       AND objid = pg_class.oid AND deptype = 'e')),
+       current_setting('max_locks_per_transaction')::int
+       * (current_setting('max_connections')::int
+          + current_setting('max_prepared_transactions')::int),
        ({READ})
 """  # noqa: S608 - constants
 
 
-def admit(run: Run) -> tuple[int, float, bool]:
-    """Look at the session, whose settings the run learns, and at the schema.
+@dataclass(frozen=True)
+class Session:
+    """The session of a run, and the database that it found."""
 
-    Returns its backend, its lock timeout in seconds, and whether the schema has tables.
+    pid: int
+    lock_timeout_s: float
+    # Whether the current schema has tables.
+    is_inhabited: bool
+    # Whether revisions may share a transaction: no schema has a relation, but for the records of
+    # the project, and the role may have a temporary table.
+    may_share: bool
+    # The least number of locks that the server has room for.
+    lock_slots: int
+
+
+def admit(run: Run) -> Session:
+    """Look at the session, whose settings the run learns, and at the database.
 
     On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, LockTimeoutMissing, NotAdopted.
     """
     connection, database = run.connection, run.recorder.database
     table = run.project.version_table
     found = connection.exec_driver_sql(_SESSION, (table.quoted, list(table.relations)))
-    pid, lock_timeout_s, standby, read_only, versioned, inhabited, settings = found.one()
-    run.settings = SessionSettings(**json.loads(settings))
+    pid, timeout_s, standby, read_only, versioned, inhabited, shares, slots, settings = found.one()
+    run.settings = SessionSettings.of(settings)
     connection.rollback()
     driver: Any = connection.connection.driver_connection
     if (connected := driver.get_server_pid()) != pid:
@@ -51,8 +72,8 @@ def admit(run: Run) -> tuple[int, float, bool]:
         raise StandbyRefused(database)
     if read_only:
         raise ReadOnlyRefused(database)
-    if lock_timeout_s == 0:
+    if timeout_s == 0:
         raise LockTimeoutMissing(database)
     if inhabited and not versioned and run.command == "upgrade":
         raise NotAdopted(database, table.name)
-    return pid, lock_timeout_s, inhabited
+    return Session(pid, timeout_s, inhabited, shares, slots)

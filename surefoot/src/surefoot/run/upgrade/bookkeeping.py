@@ -10,11 +10,13 @@ from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.compat.alembic import ensure_version_table
 from surefoot.errors import DatabaseAhead, LedgerContradicted, NotAdopted
 from surefoot.errors.names import arguments, command
+from surefoot.ledger import appending
 from surefoot.ledger.glance import heads_of
 from surefoot.ledger.integrity import check_files, check_integrity
 from surefoot.ledger.position import position
 from surefoot.ledger.table import Entry, Ledger, Row, applied, was_used
 from surefoot.run.events import Warned
+from surefoot.run.guards.admission import Session
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.past import PastRevision, last_attempt
@@ -28,7 +30,7 @@ class Bookkeeping:
     def __init__(self, run: Run) -> None:
         self._run, self._connection = run, run.connection
         self._version_table = run.project.version_table
-        self._ledger = Ledger(self._version_table)
+        self.ledger = Ledger(self._version_table)
         self._revisions: Sequence[Revision] = ()
         self._by_id: dict[str, Revision] = {}
         # The ledger's rows in force when the run began, and whether it told of any revision.
@@ -75,31 +77,35 @@ class Bookkeeping:
             return False
         rows = self._rows()
         self._agree(locked, found, rows)
-        if not rows and self._ledger.was_dropped(self._connection):
+        if not rows and self.ledger.was_dropped(self._connection):
             self._tell_lost("the next run that changes something creates it again")
             return True
         # Where no ledger was ever, it begins here.
         return was_used(rows)
 
-    def open(self, revisions: Sequence[Revision], *, inhabited: bool) -> None:
+    def open(self, revisions: Sequence[Revision], session: Session) -> None:
         """Compare the ledger with the version table and the revisions; nothing is written.
 
         A stamp is not compared with the version table, and with a reason not with the files
-        either. `inhabited`: the schema has tables, so an upgrade from base is refused.
+        either. Where the schema has tables, an upgrade from base is refused.
 
         On failure: LedgerEdited, NotAdopted, and the errors of `_agree`.
         """
         self._revisions, self._by_id = revisions, {each.id: each for each in revisions}
         self._past = frozenset(revision.id for revision in revisions if revision.past)
         found = self.heads()
-        if self._ledger.exists(self._connection):
-            self._ledger.extend(self._connection)
-            self._ledger.verify(self._connection)
+        if self.ledger.exists(self._connection):
+            self.ledger.extend(self._connection)
+            self.ledger.verify(self._connection)
         rows = self._rows()
         self._read, self._in_force, self._was_used = rows, applied(rows), was_used(rows)
         if self._run.command != "stamp":
             self._agree(revisions, found, rows)
-            if self._run.command == "upgrade" and inhabited and not (found or self._was_used):
+            if (
+                self._run.command == "upgrade"
+                and session.is_inhabited
+                and not (found or self._was_used)
+            ):
                 database, table = self._run.recorder.database, self._version_table.name
                 raise NotAdopted(database, table, "an empty version table")
         elif self._run.reason is None:
@@ -107,7 +113,7 @@ class Bookkeeping:
 
     def _rows(self) -> Sequence[Row]:
         """The rows of the ledger; the transaction that read them is rolled back."""
-        found = self._ledger.rows(self._connection)
+        found = self.ledger.rows(self._connection)
         self._connection.rollback()
         return found
 
@@ -160,7 +166,7 @@ class Bookkeeping:
         """The text of the last row about an attempt that did not end."""
         if self._has_left:
             # A row of this run may have been rolled back with its transaction.
-            self._read = self._ledger.rows(self._connection)
+            self._read = self.ledger.rows(self._connection)
         return last_attempt(self._read, about.revision, about.direction)
 
     def refuse_applied(self, plan: Sequence[PlannedRevision]) -> None:
@@ -195,24 +201,24 @@ class Bookkeeping:
         """
         connection = self._connection
         ensure_version_table(ctx)
-        exists, tells = self._ledger.exists(connection), self._was_used
+        exists, tells = self.ledger.exists(connection), self._was_used
         if exists:
-            self._ledger.extend(connection)
+            self.ledger.extend(connection)
             # This run may have written the first row meanwhile.
-            tells = tells or was_used(self._ledger.read(connection))
+            tells = tells or was_used(self.ledger.read(connection))
         below = ancestors(self._revisions, heads_of(connection, self._version_table))
         if exists and (tells or not below):
             written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
             return bool(connection.exec_driver_sql(written).scalar())
         taken = [revision for revision in self._revisions if revision.id in below]
         adopted = ", ".join(revision.id for revision in taken) or "nothing"
-        is_lost = exists or self._ledger.was_dropped(connection)
+        is_lost = exists or self.ledger.was_dropped(connection)
         if exists:
             self._tell_lost(f"it gets {adopted} as adopted", "has no row of a revision")
         elif is_lost:
             self._tell_lost(f"it is created again, with {adopted} as adopted")
         if not exists:
-            self._ledger.create(connection)
+            self.ledger.create(connection)
         for revision in taken:
             self.append(revision.id, "upgrade", "adopted")
         if taken and not is_lost:
@@ -221,24 +227,22 @@ class Bookkeeping:
 
     def _tell_lost(self, what_follows: str, why: str = "was dropped") -> None:
         lost = "who applied what, and when, is lost up to now"
-        text = f"{self._ledger.name} {why}: {lost}; {what_follows}"
+        text = f"{self.ledger.name} {why}: {lost}; {what_follows}"
         self._run.recorder.listen(Warned("ledger-lost", text))
 
     def append(
-        self,
-        identifier: str,
-        direction: str,
-        outcome: str,
-        *,
-        error: str | None = None,
-        within: str | None = None,
-    ) -> bool:
-        """Write a row about a revision, in the transaction that is open.
+        self, identifier: str, direction: str, outcome: str, *, error: str | None = None
+    ) -> None:
+        """Write a row about a revision, in the transaction that is open."""
+        entry = self.entry(identifier, direction, outcome, error=error)
+        appending.append(self._connection, self.ledger, entry)
 
-        False, and nothing is written, where it is not `within` the transaction with that id.
-        """
+    def entry(
+        self, identifier: str, direction: str, outcome: str, *, error: str | None = None
+    ) -> Entry:
+        """The row about a revision of this run."""
         revision = self._by_id.get(identifier)
-        return self._write(
+        return self._entry(
             revision,
             identifier,
             direction,
@@ -248,7 +252,6 @@ class Bookkeeping:
             error=error,
             reason=self._run.reason,
             requires_code=revision.requires_code if revision else None,
-            within=within,
         )
 
     def measure(self, heads: Sequence[str], direction: str) -> None:
@@ -257,37 +260,33 @@ class Bookkeeping:
         schemas = self._run.project.schemas
         found = snapshot(self._connection, schemas, version_table=self._version_table).fingerprint()
         newest, named = known[-1] if known else None, "+".join(heads) or "base"
-        self._write(newest, named, direction, "measured", fingerprint=found)
+        entry = self._entry(newest, named, direction, "measured", fingerprint=found)
+        appending.append(self._connection, self.ledger, entry)
         self._connection.commit()
 
-    def append_stamp(self, after: Collection[str], within: str | None) -> bool:
-        """Write rows that make the ledger tell what a database at `after` has, as the files are.
-
-        False, and nothing is written, where it is not `within` the transaction with that id.
-        """
+    def entries_of_stamp(self, after: Collection[str]) -> list[Entry]:
+        """Rows that make the ledger tell what a database at `after` has, as the files are."""
         stamped = "adopted" if self._run.adopt else "stamped"
         below = ancestors(self._revisions, after)
         # A stamp of several revisions has a step for each, and writes rows with each.
-        in_force = applied(self._ledger.read(self._connection))
+        in_force = applied(self.ledger.read(self._connection))
         rows = [] if after or in_force else [("base", "downgrade")]
         rows += [(each, "downgrade") for each in reversed(in_force) if each not in below]
         for revision in self._revisions:
             row = in_force.get(revision.id)
             if revision.id in below and (row is None or row.checksum != revision.sha256):
                 rows.append((revision.id, "stamp"))
-        return all(self.append(*row, stamped, within=within) for row in rows)
+        return [self.entry(*row, stamped) for row in rows]
 
-    def _write(
+    def _entry(
         self,
         revision: Revision | None,
         named: str,
         direction: str,
         outcome: str,
-        *,
-        within: str | None = None,
         **columns: Any,
-    ) -> bool:
-        entry = Entry(
+    ) -> Entry:
+        return Entry(
             revision=named,
             direction=direction,
             phase=revision.phase if revision else "unknown",
@@ -296,4 +295,3 @@ class Bookkeeping:
             build=self._run.limits.build,
             **columns,
         )
-        return self._ledger.append(self._connection, entry, within)

@@ -16,34 +16,36 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from alembic.migration import MigrationContext
-from alembic.util.exc import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot.chain.revisions import Revision, heads
+from surefoot.compat.alembic import own_transaction, take_transaction
 from surefoot.connect.failures import describe, is_lost
 from surefoot.connect.sender import own
 from surefoot.errors import Interrupted, Refused, SurefootError, TargetMissed
 from surefoot.operations import constraints  # noqa: F401 - registers its operations
 from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
-from surefoot.run.guards.admission import admit
+from surefoot.run.guards.admission import Session, admit
 from surefoot.run.guards.guards import back_up, compare_with_stamp, refuse_unsafe, spare_services
 from surefoot.run.guards.id_length import refuse_long_ids
-from surefoot.run.guards.loss import LossGuard
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
+from surefoot.run.upgrade.closing import Closing
 from surefoot.run.upgrade.diagnosis import diagnose
 from surefoot.run.upgrade.retry import Retries
+from surefoot.run.upgrade.stretch import Stretch
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
 
 class Migration:
     """A run on one connection, in a greenlet of the loop that is running."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, calls_back: bool = False) -> None:
+        """`calls_back`: the project has functions of its own that run after each revision."""
         self._run, self._connection = run, run.connection
         self._project, self._recorder = run.project, run.recorder
         # As their files are, once the run has read them.
@@ -51,9 +53,12 @@ class Migration:
         self._guarded = False
         self._ctx: MigrationContext | None = None
         self._bookkeeping = Bookkeeping(run)
-        self._transaction = RevisionTransaction(run)
-        self._retries = Retries(run, self._transaction)
-        self._loss = LossGuard(run)
+        self._stretch = Stretch(run, is_wanted=not calls_back)
+        self._transaction = RevisionTransaction(run, self._stretch)
+        self._closing = Closing(
+            run, self._bookkeeping, self._stretch, self._transaction, calls_back=calls_back
+        )
+        self._retries = Retries(run, self._transaction, self._stretch, self._closing)
 
     def run(self, attempt: Callable[[], None]) -> None:
         """Run; `attempt` lets Alembic run the pending revisions from where the database is.
@@ -64,10 +69,11 @@ class Migration:
         run = self._run
         with run.telemetry.run(run.command):
             try:
-                pid, self._transaction.lock_timeout.session_s, inhabited = admit(run)
-                run.interruption.pid = run.observer.pid = pid
+                session = admit(run)
+                self._transaction.lock_timeout.session_s = session.lock_timeout_s
+                run.interruption.pid = run.observer.pid = session.pid
                 with run.observer.on():
-                    self._run_observed(attempt, inhabited=inhabited)
+                    self._run_observed(attempt, session)
             except DBAPIError as error:
                 # Any statement may have been cancelled, also one outside of a revision.
                 if run.interruption.requested:
@@ -75,7 +81,7 @@ class Migration:
                 raise
         self._recorder.end(heads(self._project.locked()))
 
-    def _run_observed(self, attempt: Callable[[], None], *, inhabited: bool) -> None:
+    def _run_observed(self, attempt: Callable[[], None], session: Session) -> None:
         run, locked = self._run, self._project.locked()
         if not self._project.is_locked():
             self._files()
@@ -97,7 +103,8 @@ class Migration:
                 return
             self.revisions = self._files()
             refuse_long_ids(run, self.revisions)
-            self._retries.look(lambda: self._bookkeeping.open(self.revisions, inhabited=inhabited))
+            self._retries.look(lambda: self._bookkeeping.open(self.revisions, session))
+            self._stretch.allow(session, (each.id for each in self.revisions if each.past))
             try:
                 with self._transaction.observed():
                     self._retries.revisions(attempt)
@@ -181,6 +188,7 @@ class Migration:
         RevisionUnsafe, BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
+        self._closing.planned(plan)
         self._bookkeeping.refuse_applied(plan)
         after = plan[-1].after if plan else tuple(heads)
         # Alembic has no step for what a purge has removed, nor for the ledger.
@@ -222,31 +230,35 @@ class Migration:
         about = PlannedRevision(named, "", "stamp", self._recorder.before, after)
         self._recorder.begin(self._recorder.before, [about])
         self.revision_starts(about)
-        self._transaction.complete(
-            about.revision, lambda identity: self._bookkeeping.append_stamp(after, identity)
-        )
+        self._closing.write_stamp(about)
         self._connection.commit()
         self.revision_done()
 
     def revision_starts(self, about: PlannedRevision) -> None:
-        """A revision begins in a transaction of its own."""
+        """A revision begins, in a transaction of its own or in its stretch."""
         self._recorder.start(about)
         self._run.telemetry.revision_starts(about.revision, about.direction)
         self._retries.begin(about.revision)
+        if (ctx := self._ctx) is not None:
+            own_transaction(ctx, not self._stretch.may_have(about))
         self._transaction.begin(self._bookkeeping.past(about))
-        self._transaction.identify(self._loss.begin if self._guards_data(about) else None)
+        self._closing.begin(about)
 
     def function_done(self) -> None:
-        """The function of a revision has run; rows of the run follow. On failure: CommandError."""
-        about, ctx, table = self._recorder.running, self._ctx, self._project.version_table
-        rows = table.changes(about.before, about.after) if about else ()
-        if about and ctx and not self._transaction.function_done(ctx, rows):
-            raise CommandError(f"{table.name} is not at {', '.join(about.before)} any more")
+        """The function of a revision has run. On failure: CommandError."""
+        if self._ctx is not None:
+            self._transaction.function_done(self._ctx)
+        self._closing.function_done()
 
     def revision_done(self) -> None:
-        """It is committed."""
+        """It is committed by Alembic, is to be committed, or its stretch lasts."""
+        about, lasts = self._recorder.running, self._stretch.lasts
+        if about is not None and self._stretch.may_have(about) and not lasts:
+            self._connection.commit()
         self._run.observer.statement_ends()
         self._recorder.done()
+        if not lasts:
+            self._stretch.committed(self._recorder)
         self._transaction.begin()
         self._run.telemetry.revision_ends()
 
@@ -255,25 +267,7 @@ class Migration:
 
         On failure: CommitsByItself, DataWouldBeLost, BackupMissing.
         """
-        revision, direction = step.up_revision_id, "upgrade" if step.is_upgrade else "downgrade"
-
-        def append(identity: str | None) -> bool:
-            if step.is_stamp:
-                return self._bookkeeping.append_stamp(heads, identity)
-            return self._bookkeeping.append(revision, direction, "applied", within=identity)
-
-        self._transaction.complete(revision, self._keeps_data, append)
-
-    def _keeps_data(self, identity: str | None) -> bool:
-        about = self._recorder.running
-        # A step outside the transaction builds or drops an index, or detaches a partition.
-        if about is None or identity is None or not self._guards_data(about):
-            return True
-        with self._transaction.unobserved():
-            return self._loss.refuse(about)
-
-    def _guards_data(self, about: PlannedRevision) -> bool:
-        return self._run.limits.production and about.direction != "stamp"
+        self._closing.write(step, heads)
 
     def outside_transaction(self, ctx: MigrationContext, step: OutsideTransaction) -> None:
         """Run a step that PostgreSQL allows only outside a transaction, again where it got no lock.
@@ -281,9 +275,13 @@ class Migration:
         A `started` row is committed before it, so that a crash during the step can be seen.
         """
         running = self._transaction.leave()
+        if self._stretch.may_have(running):
+            take_transaction(ctx)
+        self._closing.leave(running)
         failure: Exception | None = None
         try:
             with own(), ctx.autocommit_block():
+                self._stretch.committed(self._recorder)
                 try:
                     self._retries.step(running.revision, "short", step.refuse)
                     self._transaction.step_begins()

@@ -53,6 +53,18 @@ def outcome(
     return known.get(status, "unknown")
 
 
+def in_words(ended: Outcome, is_complete: bool, is_left: bool) -> str:
+    """The part of a revision that is kept, by what became of its transaction.
+
+    `is_complete`: its rows were written. `is_left`: it had left the transaction.
+    """
+    if ended == "committed":
+        return EVERYTHING if is_complete else "what it did before it committed by itself"
+    if ended == "aborted":
+        return "not known: it ended its transaction by itself" if is_left else NOTHING
+    return "all or nothing: its commit was under way" if is_complete else "not known"
+
+
 def _asked_on_another(engine: Engine, query: str) -> str | None:
     with engine.connect() as connection:
         found = connection.exec_driver_sql(query).scalar()

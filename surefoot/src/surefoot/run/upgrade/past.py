@@ -179,10 +179,20 @@ class PastRevision:
         if self._pending and self._told[1] == _UNKNOWN and self._is_repeatable:
             self._tell(self._digest.hexdigest()[:32])
 
-    def ends(self) -> None:
-        """Its function has run. On failure: PartlyApplied, where it sent less than is kept."""
+    def is_outside_at_its_end(self) -> bool:
+        """Whether its function, which has run, has left its transaction; its changes are kept then.
+
+        On failure: PartlyApplied, where it sent less than is kept.
+        """
         if self.replays:
             raise PartlyApplied(self._revision, self._kept)
+        if not (self.left or self.resumed):
+            return False
+        self.leaves()
+        # With the row: the changes since the last commit.
+        self._connection.commit()
+        end_autocommit(self._connection)
+        return True
 
     def kept(self, *, lost: bool) -> str:
         """The part that is kept, in words for an error; `lost`: the connection."""

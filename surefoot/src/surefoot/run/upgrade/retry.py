@@ -26,6 +26,8 @@ from surefoot.run.events import Blocked
 from surefoot.run.locks.pause import announced
 from surefoot.run.run import Run
 from surefoot.run.sessions import Blocker
+from surefoot.run.upgrade.closing import Closing
+from surefoot.run.upgrade.stretch import Stretch
 from surefoot.run.upgrade.transaction import RevisionTransaction
 
 CAUSES: Mapping[str | None, Cause] = {
@@ -56,8 +58,11 @@ class Retries:
     On failure: LockBlocked then; Interrupted, where somebody asked; the other errors of the work.
     """
 
-    def __init__(self, run: Run, transaction: RevisionTransaction) -> None:
+    def __init__(
+        self, run: Run, transaction: RevisionTransaction, stretch: Stretch, closing: Closing
+    ) -> None:
         self._run, self._transaction, self._recorder = run, transaction, run.recorder
+        self._stretch, self._closing = stretch, closing
         self._table = run.project.version_table.name
         # The revision or table that is being retried.
         self._unit = ""
@@ -68,13 +73,25 @@ class Retries:
             self._recorder.attempts = 1
 
     def revisions(self, attempt: Callable[[], None]) -> None:
-        """Run revisions, each in its transaction; a committed one does not run again."""
+        """Run revisions; one that is committed does not run again."""
+        self._repeat(lambda: self._attempt(attempt), self._running, self._transaction.roll_back)
 
-        def work() -> None:
+    def _attempt(self, attempt: Callable[[], None]) -> None:
+        """Run them; where several share a transaction, as often as their stretch has to split."""
+        while True:
             self._transaction.look_again()
-            attempt()
-
-        self._repeat(work, self._running, self._transaction.roll_back)
+            try:
+                return attempt()
+            except Exception as error:
+                refusal = self._closing.refusal(error)
+                is_left, running = self._transaction.is_left, self._recorder.running
+                if is_left or not self._stretch.splits_at(refusal or error, running):
+                    if refusal is None:
+                        raise
+                    raise refusal from None
+            self._transaction.roll_back()
+            self._run.interruption.check()
+            self._transaction.begin()
 
     def step(
         self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]

@@ -9,34 +9,33 @@ server is asked, by the id of the transaction, whether it is still the one that 
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from surefoot.compat.alembic import renew_transaction
 from surefoot.connect import sender
+from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
-from surefoot.operations.lock_class import without_comments
+from surefoot.operations.lock_class import ends_transaction, sets_nothing
 from surefoot.run.listeners import listening
-from surefoot.run.question import ask, send
+from surefoot.run.question import ask
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
 from surefoot.run.upgrade.lock_timeout import LockTimeout
-from surefoot.run.upgrade.outcome import EVERYTHING, NOTHING, outcome
+from surefoot.run.upgrade.messages import Messages
+from surefoot.run.upgrade.outcome import NOTHING, in_words, outcome
 from surefoot.run.upgrade.past import PastRevision, end_autocommit
+from surefoot.run.upgrade.stretch import Stretch
 
 _ID = "SELECT pg_current_xact_id()::text"
 # The time for a server to answer about a transaction, where the run is to end.
 ANSWER_S = 1.0
-_ENDS_A_TRANSACTION = re.compile(
-    r"\s*(?:COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b)", re.IGNORECASE
-)
 
 
 class RevisionTransaction:
@@ -44,10 +43,14 @@ class RevisionTransaction:
 
     # Whether a statement of the run is under way.
     _own = False
+    # Whether all statements of the revision begin as those that set nothing.
+    _is_plain = False
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, stretch: Stretch) -> None:
         self._run, self._connection, self._recorder = run, run.connection, run.recorder
+        self._stretch = stretch
         self.lock_timeout = LockTimeout(run, self.unobserved)
+        self.messages = Messages(run, self.lock_timeout, self.unobserved)
         self.begin()
 
     def begin(self, past: PastRevision | None = None) -> None:
@@ -55,38 +58,44 @@ class RevisionTransaction:
         self._past = past
         self._recorder.statements = 0
         self._run.observer.attempt_begins()
-        self.lock_timeout.reset()
-        # Whether it has left its transaction for a step that needs that, which has begun, which is
-        # done: only the rows about it may follow.
+        if not self._stretch.rows:
+            self.lock_timeout.reset()
+        # Whether it has left its transaction for a step, which has begun, which is done.
         self.outside = self._stepping = self._stepped = False
-        # Whether it may commit: the whole revision, its rows included, is written; and whether it
-        # has rolled back by itself.
-        self._complete = self._rolled_back = False
-        # The server's id of the transaction; whether it was seen that it is another one now, and
-        # whether that was at the end of the one statement that ended it.
+        # Whether it may commit: all of it is written; whether it has rolled back by itself.
+        self.is_complete = self._rolled_back = False
+        # The server's id of the transaction; whether it was seen that it has ended, and at once.
         self._identity: str | None = None
-        self._left = self._left_at_once = False
+        self.is_left = self._left_at_once = False
 
     def identify(self, guard: Callable[..., str] | None = None) -> None:
         """Ask the server which transaction the revision begins in, or the guard that does."""
+        stretch, running = self._stretch, self._recorder.running
         with self.unobserved():
-            # In the message that is sent anyway: most revisions need this one.
-            timeout = self.lock_timeout.setting("short", is_local=True)
-            self._identity = guard(*timeout) if guard else ask(self._connection, *timeout, _ID)
+            if stretch.rows:
+                # Most revisions set nothing, and seldom a trigger does; the end of a stretch looks.
+                if not self._is_plain:
+                    self.messages.restore()
+                self._identity = stretch.go_on()
+            else:
+                # In the message that is sent anyway: most revisions need this one.
+                timeout = self.lock_timeout.setting("short", is_local=True)
+                if running is not None and stretch.may_have(running):
+                    guard = partial(stretch.begin, running)
+                self._identity = guard(*timeout) if guard else ask(self._connection, *timeout, _ID)
             if self._past is not None:
                 self._past.begins()
-        self._recorder.statements = 0
+        self._recorder.statements, self._is_plain = 0, True
 
     def kept(self, *, lost: bool = False) -> str:
         """The part of the running revision that is kept after it failed, in words for an error."""
-        # SQLAlchemy would connect again, to a session without the mutex.
-        lost = lost or self._connection.invalidated
+        lost = lost or self._connection.invalidated  # SQLAlchemy would connect again
         if self._past is not None and self.has_left:
             self.roll_back()
             return self._past.kept(lost=lost)
         if self._stepping:
             return "what its step has left, which the same command repairs"
-        if self.outside or self._identity is None or (lost and not self._complete):
+        if self.outside or self._identity is None or (lost and not self.is_complete):
             return NOTHING
         # The server knows; a connection that was lost is missed where the commit was under way.
         if not lost:
@@ -95,12 +104,9 @@ class RevisionTransaction:
         within_s = ANSWER_S if self._run.interruption.requested else None
         with self.unobserved():
             ended = outcome(self._connection, self._identity, lost=lost, within_s=within_s)
-        if ended == "committed":
-            return EVERYTHING if self._complete else "what it did before it committed by itself"
-        if ended == "aborted":
-            is_known = self._left_at_once or not self._left
-            return NOTHING if is_known else "not known: it ended its transaction by itself"
-        return "all or nothing: its commit was under way" if self._complete else "not known"
+        if ended == "committed" and self.is_complete:
+            self._recorder.committed()
+        return in_words(ended, self.is_complete, self.is_left and not self._left_at_once)
 
     @property
     def has_left(self) -> bool:
@@ -113,29 +119,32 @@ class RevisionTransaction:
         if self._identity is None or self.outside or self._rolled_back or driver is None:
             return False
         # A connection that was closed has no last answer.
-        self._left = self._left or (not driver.is_closed() and not driver.is_in_transaction())
-        return self._left
+        self.is_left = self.is_left or (not driver.is_closed() and not driver.is_in_transaction())
+        return self.is_left
 
     def look_again(self) -> None:
         """Alembic is about to read its version table, before a revision begins or begins again."""
         self._recorder.statements, self._stepped = 0, False
         self._run.observer.attempt_begins()
 
-    def complete(self, revision: str, *writes: Callable[[str | None], bool]) -> None:
-        """The revision has run; write what commits with it.
+    def complete(
+        self,
+        revision: str,
+        guard: Callable[[str | None], bool],
+        rows: Callable[[str | None], Sequence[str]],
+    ) -> None:
+        """The revision has run: write the `rows` about it with its commit, if it is to commit.
 
-        Each of `writes` gets the id of the transaction, None for one outside of which the revision
-        has run a step. It writes nothing and returns False where it is in another transaction.
-
-        On failure: CommitsByItself, where it is.
+        Both get the id of its transaction, None where it has run a step outside of that; `guard`
+        returns False in another one. On failure: CommitsByItself, where it has left its own.
         """
         identity = None if self.outside else self._identity
-        self._left = self._is_left() or not (
-            self._rolled_back or all(write(identity) for write in writes)
-        )
-        if self._rolled_back or self._left:
+        self.is_left = self._is_left() or not (self._rolled_back or guard(identity))
+        if self._rolled_back or self.is_left:
             raise CommitsByItself(revision)
-        self._complete = True
+        if statements := rows(identity):
+            self.messages.write(statements)
+        self.is_complete = True
 
     def leave(self) -> PlannedRevision:
         """The running revision leaves its transaction for one step, and does not return to it.
@@ -154,47 +163,37 @@ class RevisionTransaction:
 
     def step_done(self) -> None:
         """The step outside the transaction is done."""
-        self._recorder.statements = 1
-        self._stepped = True
+        self._recorder.statements, self._stepped = 1, True
 
     def roll_back(self) -> None:
         """Roll back after an error, also where the connection is lost."""
         self._run.observer.attempt_begins()
         self.lock_timeout.reset()
-        with contextlib.suppress(SQLAlchemyError), self.unobserved():
+        self._stretch.clear()
+        with contextlib.suppress(*DATABASE_ERRORS), self.unobserved():
             self._connection.rollback()
             if self._past is not None and not self._connection.invalidated:
                 end_autocommit(self._connection)
-                self._restore_settings()
+                self.messages.restore()
                 self._past.failed()
                 self._connection.commit()
 
-    def function_done(self, ctx: MigrationContext, rows: Sequence[str]) -> bool:
-        """The function has run: undo what it has set, and write the rows; False where one fails."""
-        if self._past is not None:
-            self._past.ends()
-            if self._past.left or self._past.resumed:
-                with self.unobserved():  # the changes since the last commit are kept with the row
-                    self._past.leaves()
-                    self._connection.commit()
-                    end_autocommit(self._connection)
-                    renew_transaction(ctx)
-                # The rows that follow are one transaction; nobody compares its id.
-                self._identity, self._rolled_back, self._left = None, False, False
-        if self._rolled_back or self._is_left():
-            return True
-        self._run.observer.statement_begins(self.lock_timeout.bound_s)
-        is_written = self._restore_settings(*rows)
-        self._run.observer.statement_ends()
-        return is_written
-
-    def _restore_settings(self, *rows: str) -> bool:
-        restored = self._run.settings.restored(but_counts=self._run.limits.production)
-        self.lock_timeout.reset()
-        timeout = self.lock_timeout.setting("short", is_local=True) if rows else ()
-        messages = ((*restored, *timeout, *rows[:1]), *((row,) for row in rows[1:]))
+    def function_done(self, ctx: MigrationContext) -> None:
+        """The function has run; one of the past may have left its transaction."""
+        if self._past is None:
+            return
         with self.unobserved():
-            return all(send(self._connection, *each) == 1 for each in messages) or not rows
+            if self._past.is_outside_at_its_end():
+                renew_transaction(ctx)
+                # The rows that follow are one transaction; nobody compares its id.
+                self._identity, self._rolled_back, self.is_left = None, False, False
+
+    def restore(self, *rows: str) -> bool:
+        """Undo what the revision has set, and write rows; False where one does not write one row.
+
+        Nothing happens where the revision has left its transaction.
+        """
+        return self._rolled_back or self._is_left() or self.messages.restore(*rows)
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
@@ -235,19 +234,20 @@ class RevisionTransaction:
             return
         self._run.interruption.check()
         running = self._recorder.running
-        ending = _ENDS_A_TRANSACTION.match(without_comments(statement))
-        if self._past is not None and (ending is None or "PREPARE" not in ending[0].upper()):
+        ending = ends_transaction(statement)
+        self._is_plain = self._is_plain and sets_nothing(statement)
+        if self._past is not None and (ending is None or "PREPARE" not in ending):
             if ending is not None:
                 self._leave_past()
         elif running is not None and (ending is not None or self._is_left()):
             raise CommitsByItself(running.revision)
         if running is not None and self._stepped and sender.revision() is not None:
             raise MixedRevision(running.revision)
-        timeout = self.lock_timeout
-        wanted = timeout.step_class if self.outside else timeout.class_of(statement, cursor)
+        limit = self.lock_timeout
+        wanted = limit.step_class if self.outside else limit.class_of(statement, cursor)
         if running is not None and not self.outside:
-            timeout.limit(wanted, cursor, is_local=not self.has_left)
-        self._run.observer.statement_begins(timeout.bound_s if wanted == "short" else None)
+            limit.limit(wanted, cursor, is_local=not self.has_left)
+        self._run.observer.statement_begins(limit.bound_s if wanted == "short" else None)
 
     def _statement_ends(self, _connection: Any, cursor: Any, *_: Any) -> None:
         if self._own:
@@ -279,18 +279,18 @@ class RevisionTransaction:
 
     def _commits(self, connection: Connection) -> None:
         running = self._recorder.running
-        if self._past is not None and not self._complete:
+        if self._past is not None and not self.is_complete:
             if not self._own:
                 self._leave_past()
                 self._past.was_outside = False
             return
         if running is None or self.outside:
             return
-        if not self._complete:
+        if not self.is_complete:
             # SQLAlchemy takes the transaction for ended; whatever came next would commit it.
             connection.connection.rollback()
             raise CommitsByItself(running.revision)
-        # Deferred constraints are checked now, and may wait for locks.
+        # The rows are written, deferred constraints checked: both may wait for locks.
         self._run.observer.statement_begins(self.lock_timeout.bound_s)
 
     def _rolls_back(self, _connection: Connection) -> None:

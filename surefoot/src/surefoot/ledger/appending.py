@@ -1,0 +1,182 @@
+"""append() writes rows of the ledger; append_sql() is the SQL of one, for a script.
+
+Each row holds the hash of the row before it, so the rows of a statement are written in their order.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from surefoot.connect.failures import NOT_NULL_VIOLATION, column, sqlstate
+from surefoot.errors.disclosure import disclosed
+from surefoot.ledger.table import HASHED, Entry, Ledger
+from surefoot.ledger.writer import actor, storable
+from surefoot.quoting import literal
+
+# A column is NULL where the row must not be written, which refuses it with all of its message: `id`
+# in another transaction, `previous_sha256` where a change of the version table finds no row.
+_REFUSING = ("id", "previous_sha256")
+_APPEND = """
+{moved}INSERT INTO {table} (id, started_at, finished_at, {columns}, previous_sha256, row_sha256)
+WITH last AS (SELECT id, row_sha256 FROM {table} ORDER BY id DESC LIMIT 1),
+entry AS (
+    SELECT CASE WHEN {is_within} THEN coalesce((SELECT id FROM last), 0) + 1 END AS id,
+           now() AS started_at, clock_timestamp() AS finished_at, {values},
+           CASE WHEN {is_moved} THEN coalesce((SELECT row_sha256 FROM last), '') END
+           AS previous_sha256
+)
+SELECT entry.*, {hashed} FROM entry, pg_notify('{channel}', '')
+"""
+_APPEND_SEVERAL = """
+{moved}INSERT INTO {table} (id, started_at, finished_at, {columns}, previous_sha256, row_sha256)
+WITH RECURSIVE last AS (SELECT id, row_sha256 FROM {table} ORDER BY id DESC LIMIT 1),
+given (n, started_at, finished_at, {columns}) AS (VALUES {rows}),
+entry AS (
+    SELECT n, next.*, {hashed} AS row_sha256 FROM given, LATERAL (
+        SELECT CASE WHEN {is_within} THEN coalesce((SELECT id FROM last), 0) + 1 END AS id,
+               started_at, finished_at, {given},
+               CASE WHEN {is_moved} THEN coalesce((SELECT row_sha256 FROM last), '') END
+               AS previous_sha256
+    ) next WHERE n = 1
+    UNION ALL
+    SELECT given.n, next.*, {hashed} FROM entry JOIN given ON given.n = entry.n + 1, LATERAL (
+        SELECT entry.id + 1 AS id, given.started_at, given.finished_at, {given},
+               entry.row_sha256 AS previous_sha256
+    ) next
+)
+SELECT id, started_at, finished_at, {columns}, previous_sha256, row_sha256
+FROM entry, pg_notify('{channel}', '')
+"""
+# The rows of one such statement. It looks through all of them for each.
+_AT_ONCE = 50
+# Of the columns that are no text.
+_TYPES = {"statements": "integer", "attempts": "integer"}
+# Who runs offline SQL is known when it runs.
+_OFFLINE_ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', 'offline SQL',
+    'host', coalesce(host(inet_client_addr()), 'local'),
+    'application', current_setting('application_name'))"""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A row about a revision that has not committed by itself."""
+
+    entry: Entry
+    # Seconds since 1970, by the server's clock.
+    started_s: str
+    finished_s: str
+
+
+def append(connection: Connection, ledger: Ledger, entry: Entry) -> None:
+    """Write one row: started when the transaction began, finished now."""
+    connection.exec_driver_sql(append_sql(ledger, *_stored(connection, entry)))
+
+
+def statements(
+    connection: Connection,
+    ledger: Ledger,
+    entries: Sequence[Entry],
+    within: str | None,
+    moves: Sequence[str],
+) -> list[str]:
+    """The statements that write rows and move the version table; they fail as `append_sql`."""
+    return [
+        append_sql(
+            ledger, *_stored(connection, entry), within=within, moves=() if number else moves
+        )
+        for number, entry in enumerate(entries)
+    ]
+
+
+def statements_together(
+    connection: Connection, ledger: Ledger, rows: Sequence[Timed], within: str, moves: Sequence[str]
+) -> list[str]:
+    """The same for revisions that commit together; each of their rows names the transaction."""
+    mark, by, found = {"transaction": within} if len(rows) > 1 else {}, "", []
+    for row in rows:
+        entry, by = _stored(connection, row.entry, **mark)
+        found.append(replace(row, entry=entry))
+    return list(_several_sql(ledger, found, by, within, moves))
+
+
+def unwritten(ledger: Ledger, error: BaseException) -> str | None:
+    """The column by which a row was refused, `id` or `previous_sha256`; None for another error."""
+    if sqlstate(error) != NOT_NULL_VIOLATION:
+        return None
+    table, found = column(error)
+    return found if table == ledger.name and found in _REFUSING else None
+
+
+def _stored(connection: Connection, entry: Entry, **actors: str) -> tuple[Entry, str]:
+    """The entry as the database can store it, and the SQL of who writes it."""
+    # Asks for the encoding, too.
+    by = f"CAST({literal(json.dumps({**actor(connection), **actors}))} AS jsonb)"
+    error, reason = (
+        said and storable(disclosed(said), connection) for said in (entry.error, entry.reason)
+    )
+    return replace(entry, error=error, reason=reason), by
+
+
+def append_sql(
+    ledger: Ledger,
+    entry: Entry,
+    by: str = _OFFLINE_ACTOR,
+    *,
+    within: str | None = None,
+    moves: Sequence[str] = (),
+) -> str:
+    """The statement that appends a row; `by` is the SQL of who writes it.
+
+    With `within` it fails in any other transaction than that of this id. `moves` are changes of the
+    version table, of a row each; it fails unless each finds its row.
+    """
+    given = _values(entry, by)
+    return _APPEND.format(
+        columns=", ".join(given),
+        values=", ".join(f"{value} AS {name}" for name, value in given.items()),
+        hashed=HASHED.format(p="entry."),
+        **_checks(ledger, within, moves),
+    )
+
+
+def _several_sql(
+    ledger: Ledger, rows: Sequence[Timed], by: str, within: str, moves: Sequence[str]
+) -> Iterator[str]:
+    """The statements that append rows of one transaction. The first fails as `append_sql`."""
+    for first in range(0, len(rows), _AT_ONCE):
+        values = []
+        for n, row in enumerate(rows[first : first + _AT_ONCE], 1):
+            times = (f"to_timestamp({each_s})" for each_s in (row.started_s, row.finished_s))
+            given = _values(row.entry, by)
+            values.append(f"({', '.join([str(n), *times, *given.values()])})")
+        yield _APPEND_SEVERAL.format(
+            columns=", ".join(given),
+            given=", ".join(f"given.{name}" for name in given),
+            rows=", ".join(values),
+            hashed=HASHED.format(p="next."),
+            **_checks(ledger, within, moves if first == 0 else ()),
+        )
+
+
+def _values(entry: Entry, by: str) -> dict[str, str]:
+    """The columns of a row, without number, times and hashes, as SQL."""
+    given = {
+        name: f"CAST({literal(value)} AS {_TYPES.get(name, 'text')})"
+        for name, value in vars(entry).items()
+    }
+    return {**given, "actor": by}
+
+
+def _checks(ledger: Ledger, within: str | None, moves: Sequence[str]) -> Mapping[str, str]:
+    is_within = within and f"pg_current_xact_id_if_assigned() = {literal(within)}"
+    moved = [f"moved_{n} AS ({move} RETURNING 1)" for n, move in enumerate(moves)]
+    found = [f"(SELECT count(*) FROM moved_{n}) = 1" for n in range(len(moves))]  # noqa: S608 - a number
+    return {
+        "is_within": is_within or "true",
+        "moved": f"WITH {', '.join(moved)} " if moved else "",
+        "is_moved": " AND ".join(found) or "true",
+        "channel": ledger.channel,
+        **ledger.names,
+    }

@@ -1,0 +1,149 @@
+"""Stretch is the revisions that commit together, in a run that began on an empty database.
+
+Nobody waits for a table that was not there. So the revisions share a transaction, and the version
+table and the ledger are written once, at its end: a crash leaves the database at its begin or at
+its end. It ends before a revision that needs a transaction of its own, and before it holds too many
+of the locks that the server has room for. From the second one on others may know the tables: it
+then also ends after the time that they may wait for a lock, and in production there is none.
+
+A revision that fails behind others may fail for their sake: a value of an enum cannot be used in
+the transaction that adds it. All is rolled back, and runs again with a transaction that begins
+there. Only then does its failure count.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from surefoot.connect.failures import CANCELLED, is_lost, sqlstate
+from surefoot.errors import Interrupted
+from surefoot.ledger.appending import Timed
+from surefoot.ledger.table import Entry
+from surefoot.run.guards.admission import Session
+from surefoot.run.question import ask, may_be_shared
+from surefoot.run.recorder import Recorder
+from surefoot.run.report import PlannedRevision
+from surefoot.run.run import Run
+from surefoot.run.session_settings import READ, SessionSettings
+
+# Until the rows of the revisions are written, a commit fails: these two are not unique.
+_UNFINISHED = (
+    "CREATE TEMPORARY TABLE surefoot_unfinished (n int UNIQUE DEFERRABLE INITIALLY DEFERRED) "
+    "ON COMMIT DROP",
+    "INSERT INTO pg_temp.surefoot_unfinished VALUES (1), (1)",
+)
+_FINISHED = "DELETE FROM pg_temp.surefoot_unfinished"
+_BEGIN = """
+SELECT pg_current_xact_id()::text || ' ' || extract(epoch FROM clock_timestamp())::text
+"""
+_LOCKS = "SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid()"
+# The part of the server's locks that one transaction may hold: others need some, too.
+_SHARE = 0.25
+# Counting them reads all of them.
+_COUNT_EVERY = 10
+
+
+class SettingsLeft(Exception):
+    """One of the revisions has left a setting to those behind it."""
+
+
+class Stretch:
+    """The revisions of the transaction that is open, and when it is to end."""
+
+    def __init__(self, run: Run, *, is_wanted: bool) -> None:
+        self._run, self._connection = run, run.connection
+        self._is_on = is_wanted and run.together and run.command == "upgrade"
+        self._is_first = True
+        self._most_locks = 0.0
+        # Those that need a transaction of their own, or to begin one.
+        self._apart: set[str] = set()
+        self.clear()
+
+    def clear(self) -> None:
+        """No revision has begun in the transaction, or it was rolled back."""
+        # The rows of its revisions, and where the database was before it.
+        self.rows: list[Timed] = []
+        self.before: tuple[str, ...] = ()
+        self.identity = ""
+        # Whether it stays open behind the revision that has run.
+        self.lasts = False
+        self._locks = 0
+
+    def allow(self, session: Session, apart: Iterable[str]) -> None:
+        """The run has looked at its session; the revisions `apart` are in nobody's stretch."""
+        self._is_on &= session.may_share and may_be_shared(self._connection)
+        self._most_locks = session.lock_slots * _SHARE
+        self._apart.update(apart)
+
+    def may_have(self, about: PlannedRevision) -> bool:
+        """Whether the revision may be in a transaction with others."""
+        is_limited = self._run.limits.production and not self._is_first
+        return self._is_on and not is_limited and about.revision not in self._apart
+
+    @property
+    def is_of_nobody(self) -> bool:
+        """Whether all rows that there are were made by this transaction."""
+        return self._is_first and self._is_on
+
+    def begin(self, about: PlannedRevision, *settings: str) -> str:
+        """Begin with a revision, and such settings; the id of the transaction."""
+        answer = ask(self._connection, *settings, *_UNFINISHED, _BEGIN) or " 0"
+        self.identity, now_s = answer.split()
+        # The server's clock, by that of the machine.
+        self._began_s, self._ahead_s = time.monotonic(), float(now_s) - time.monotonic()
+        self.before, self._started_s = about.before, self._began_s
+        return self.identity
+
+    def go_on(self) -> str:
+        """Begin the next revision, whose settings seem to be those before the last; the id."""
+        if len(self.rows) % _COUNT_EVERY == 0:
+            self._locks = int(ask(self._connection, _LOCKS) or 0)
+        self._started_s = time.monotonic()
+        return self.identity
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """The running revision has run, with these rows."""
+        times = (f"{at_s + self._ahead_s:.6f}" for at_s in (self._started_s, time.monotonic()))
+        started, finished = times
+        self.rows += (Timed(entry, started, finished) for entry in entries)
+
+    def goes_on_with(self, following: PlannedRevision | None) -> bool:
+        """Whether the next revision is to be in it, too."""
+        lasted_s = time.monotonic() - self._began_s
+        self.lasts = (
+            following is not None
+            and self.may_have(following)
+            and (self._is_first or lasted_s < self._run.limits.lock_timeout_s)
+            and self._locks <= self._most_locks
+        )
+        return self.lasts
+
+    def ended_by(self, written: Sequence[str]) -> Sequence[str]:
+        """The statements that end it, of which some write its rows.
+
+        On failure: SettingsLeft.
+        """
+        if len(self.rows) > 1:
+            found = SessionSettings.of(ask(self._connection, READ))
+            if found.but("lock_timeout") != self._run.settings.but("lock_timeout"):
+                raise SettingsLeft
+        return (_FINISHED, *written)
+
+    def committed(self, recorder: Recorder) -> None:
+        """It has ended, and the recorder tells of its revisions."""
+        self._is_first = False
+        self.clear()
+        recorder.committed()
+
+    def splits_at(self, error: Exception, running: PlannedRevision | None) -> bool:
+        """Whether to roll it back and run it again, with a transaction that begins at `running`."""
+        if not self.rows or isinstance(error, Interrupted) or is_lost(error):
+            return False
+        if sqlstate(error) == CANCELLED and not self._run.observer.has_ended_wait:
+            return False  # somebody wants it to end
+        done = [row.entry.revision for row in self.rows]
+        if running is None or running.revision in done:
+            self._apart.update(done)  # it failed at its commit, and nobody knows for which
+        else:
+            # The one before it may have left its transaction in an error.
+            self._apart.update((done[-1], running.revision))
+        return True

@@ -1,0 +1,285 @@
+"""On an empty database revisions share a transaction, and fail as if each had its own."""
+
+import signal
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from harness.databases import Database, engine, occupy
+from harness.runs import Chain, Launcher
+from harness.states import gone, state_of, wait_until
+from surefoot.connect.limits import Limits
+from surefoot.ledger.table import Ledger
+from surefoot.run.commands import upgrade
+from surefoot.run.events import Event, RevisionDone
+from surefoot.target import Target
+
+ENUM = """
+op.execute("CREATE TYPE colour AS ENUM ('red')")
+op.execute("CREATE TABLE paint (c colour)")
+"""
+ADDED = "op.execute(\"ALTER TYPE colour ADD VALUE 'blue'\")"
+USED = "op.execute(\"INSERT INTO paint VALUES ('blue')\")"
+INDEX = "op.create_index_concurrently('t_id', 't', ['id'])"
+TABLE = "op.execute('CREATE TABLE t (id int)')"
+TOGETHER = (
+    "SELECT array_agg(array_length(ids, 1) ORDER BY first) FROM (SELECT min(id) AS first, "
+    "array_agg(id) AS ids FROM alembic_version_ledger WHERE outcome = 'applied' "
+    "GROUP BY coalesce(actor ->> 'transaction', id::text)) rows"
+)
+
+
+def tables(chain: Chain, *names: str) -> None:
+    """A revision for each table."""
+    for name in names:
+        chain.add(f"op.execute('CREATE TABLE {name} (id int)')")
+
+
+async def upgraded(
+    chain: Chain, database: Database, *, to: str = "head", limits: Limits | None = None
+) -> list[str]:
+    """Upgrade; the revisions that the events told of."""
+    told: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, RevisionDone):
+            told.append(event.revision.revision)
+
+    async with engine(database.access, "migrate") as made:
+        target = Target.of(made, chain.ini, limits or Limits())
+        await upgrade(target, to, listen=listen)
+        async with made.connect() as connection:
+            await connection.run_sync(Ledger().verify)
+    return told
+
+
+async def together(watcher: asyncpg.Connection) -> list[int]:
+    """The number of revisions that each transaction has applied."""
+    found: list[int] = await watcher.fetchval(TOGETHER)
+    return found
+
+
+async def test_an_empty_database_gets_all_in_one_transaction(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """With the rows that each alone would have; times do not go back."""
+    names = [f"t{number}" for number in range(60)]
+    tables(chain, *names)
+    assert await upgraded(chain, empty_database) == chain.ids
+    assert await together(watcher) == [60]
+    rows = await watcher.fetch(
+        "SELECT * FROM alembic_version_ledger WHERE outcome = 'applied' ORDER BY id"
+    )
+    assert [row["revision"] for row in rows] == chain.ids
+    assert {(row["statements"], row["attempts"], row["direction"]) for row in rows} == {
+        (1, 1, "upgrade")
+    }
+    times = [time for row in rows for time in (row["started_at"], row["finished_at"])]
+    assert times == sorted(times)
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == chain.ids[-1]
+    assert (
+        await watcher.fetchval("SELECT count(*) FROM pg_class WHERE relname LIKE 'surefoot%'") == 0
+    )
+
+
+async def test_beside_somebody_else_each_commits_by_itself(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A table in whichever schema."""
+    await occupy(empty_database)
+    tables(chain, "a", "b", "c")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [1, 1, 1]
+
+
+async def test_a_step_outside_the_transaction_ends_it(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Also one that the source does not show; those behind it share another one."""
+    tables(chain, "t", "u")
+    chain.add(f"def inside():\n    {INDEX}\ninside()")
+    tables(chain, "v", "w")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [2, 1, 2]
+    assert await watcher.fetchval(
+        "SELECT indisvalid FROM pg_index WHERE indexrelid='t_id'::regclass"
+    )
+
+
+async def test_a_revision_that_needs_the_commit_before_it_gets_that(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A new value of an enum that was there cannot be used before it is committed."""
+    chain.add(ENUM)
+    chain.add(INDEX.replace("'t'", "'paint'").replace("['id']", "['c']"))
+    chain.add(ADDED)
+    chain.add(USED)
+    tables(chain, "last")
+    await upgraded(chain, empty_database)
+    assert await watcher.fetchval("SELECT c::text FROM paint") == "blue"
+    assert sum(await together(watcher)) == 5
+
+
+DEFERRED = """
+op.execute("CREATE TABLE a (id int PRIMARY KEY)")
+op.execute("CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+"""
+
+
+@pytest.mark.parametrize(
+    ("bodies", "kept"),
+    [
+        ([TABLE, "op.execute('SELECT 1/0')"], ["0001"]),
+        ([TABLE, DEFERRED, "op.execute('INSERT INTO b VALUES (1)')"], ["0001", "0002"]),
+        ([TABLE, DEFERRED, "op.execute('INSERT INTO b VALUES (1)')", TABLE], ["0001", "0002"]),
+        ([TABLE, "op.execute('COMMIT')"], ["0001"]),
+        ([TABLE, "raise ValueError('no')", TABLE], ["0001"]),
+        (["op.execute('SELECT 1/0')", TABLE], []),
+    ],
+    ids=["statement", "commit", "commit behind", "ends", "python", "first"],
+)
+async def test_one_that_fails_leaves_those_before_it(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    bodies: Sequence[str],
+    kept: Sequence[str],
+) -> None:
+    """As where each has a transaction of its own, and the report says so."""
+    for body in bodies:
+        chain.add(body)
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code != 0
+    assert f"  done: {', '.join(kept) or 'nothing'}\n" in result.err, result.err
+    state = await state_of(empty_database)
+    assert state.heads == tuple(kept[-1:])
+    assert [r.revision for r in state.ledger if r.outcome == "applied"] == [*kept]
+
+
+LEAVES = {
+    "a COMMIT that the driver sends": "COMMIT",
+    "one in a string of several": "CREATE TABLE x (); COMMIT; CREATE TABLE y ()",
+    "a transaction that is prepared": "PREPARE TRANSACTION 'p'",
+}
+
+
+@pytest.mark.parametrize("sql", LEAVES.values(), ids=LEAVES)
+async def test_a_commit_of_its_own_does_not_keep_what_is_not_recorded(
+    chain: Chain,
+    launcher: Launcher,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    sql: str,
+) -> None:
+    """The server refuses it while the rows about the revisions before it are not written."""
+    tables(chain, "a", "b")
+    chain.add(
+        "from sqlalchemy.util import await_only\n"
+        f'await_only(op.get_bind().connection.driver_connection.execute("{sql}"))'
+    )
+    result = await launcher.alembic(chain, "upgrade", "head", url=empty_database.url)
+    assert result.code != 0
+    heads = (await state_of(empty_database)).heads
+    for number, name in enumerate(("a", "b"), 1):
+        exists = await watcher.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
+        assert exists == (heads >= (f"{number:04}",)), f"{name} at {heads}: {result.err}"
+
+
+SETTINGS = {
+    "a role": ("op.execute('SET ROLE pg_monitor')", "current_user"),
+    "a path": ("op.execute('SET search_path = pg_catalog')", "current_setting('search_path')"),
+    "for the transaction": ("op.execute('SET LOCAL work_mem = 77')", "current_setting('work_mem')"),
+    "by a function": (
+        "op.execute(\"SELECT set_config('work_mem', '77', false)\")",
+        "current_setting('work_mem')",
+    ),
+    "by a trigger": (
+        "op.execute('''CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "SET work_mem = 77; RETURN NEW; END $$''')\n"
+        "op.execute('CREATE TABLE w (id int)')\n"
+        "op.execute('CREATE TRIGGER t BEFORE INSERT ON w FOR EACH ROW EXECUTE FUNCTION f()')\n"
+        "op.execute('INSERT INTO w VALUES (1)')",
+        "current_setting('work_mem')",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sets", "shown"), SETTINGS.values(), ids=SETTINGS)
+async def test_a_setting_does_not_reach_the_revision_behind(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection, sets: str, shown: str
+) -> None:
+    """Whatever has set it."""
+    tables(chain, "a")
+    chain.add(sets)
+    chain.add(f'op.execute("CREATE TABLE seen AS SELECT {shown}::text AS value")')
+    await upgraded(chain, empty_database)
+    async with engine(empty_database.access, "migrate") as made, made.connect() as connection:
+        expected = await connection.scalar(text(f"SELECT {shown}::text"))
+    assert await watcher.fetchval("SELECT value FROM seen") == expected
+
+
+async def test_it_ends_before_it_has_too_many_locks(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """A revision cannot ask for fewer, but the next begins without."""
+    slots = await watcher.fetchval(
+        "SELECT current_setting('max_locks_per_transaction')::int * "
+        "current_setting('max_connections')::int"
+    )
+    body = f"""
+    op.execute('''DO $$ BEGIN FOR n IN 1..{slots // 6} LOOP
+        EXECUTE format('CREATE TABLE %I ()', '{{name}}_' || n); END LOOP; END $$''')
+    """
+    for name in "abcd":
+        chain.add(body.format(name=name))
+        tables(chain, *(f"{name}{number}" for number in range(10)))
+    await upgraded(chain, empty_database)
+    assert len(await together(watcher)) > 1
+
+
+async def test_in_production_only_a_database_that_is_empty_gets_it(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Behind the first commit the rows may be somebody else's."""
+    tables(chain, "t", "u")
+    chain.add(INDEX)
+    tables(chain, "v", "w")
+    await upgraded(chain, empty_database, limits=Limits(production=True, lint="off"))
+    assert await together(watcher) == [2, 1, 1, 1]
+
+
+async def test_a_second_run_does_not_get_it(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """The database is not empty any more."""
+    tables(chain, "a", "b", "c", "d")
+    await upgraded(chain, empty_database, to="0002")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [2, 1, 1]
+
+
+async def test_killed_in_the_middle_it_leaves_nothing(
+    chain: Chain, launcher: Launcher, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """And the next run begins again."""
+    tables(chain, "a", "b")
+    chain.add("op.execute('SELECT pg_sleep(60)')")
+    run = await launcher.start(chain, "upgrade", "head", url=empty_database.url)
+    await wait_until(
+        watcher,
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
+        "AND datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    run.signal(signal.SIGKILL)
+    assert (await run.end()).code == -signal.SIGKILL
+    await gone(empty_database)
+    left = await state_of(empty_database)
+    assert (left.heads, left.ledger) == ((), ())
+    assert await watcher.fetchval("SELECT to_regclass('a') IS NULL")
+    path = chain.path("0003")
+    path.write_text(path.read_text("utf-8").replace("(60)", "(0)"), "utf-8")
+    chain.lock()
+    assert await upgraded(chain, empty_database) == chain.ids
