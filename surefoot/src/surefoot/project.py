@@ -14,9 +14,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import baseline, check_lock, is_written_from, read_lock
-from surefoot.chain.revisions import Revision, read_revisions, with_past
-from surefoot.chain.source import source_files
+from surefoot.chain.revisions import Revision, with_past
+from surefoot.chain.source import source_codes, source_paths
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.errors.names import command
 from surefoot.version_table import VersionTable
@@ -109,7 +110,7 @@ class Project:
 
         Without a revisions.lock all of them are taken for the past, judged by nobody.
         """
-        found = read_revisions(*self.locations, recursive=self.recursive)
+        found = revisions_of(self.lock, self._codes())
         if not self.lock.exists():
             return tuple(replace(each, past=True, unlocked=True) for each in found)
         return with_past(found, baseline(self.lock))
@@ -119,9 +120,10 @@ class Project:
 
         On failure: RevisionsBroken.
         """
-        return self.lock.exists() and is_written_from(
-            self.lock, source_files(*self.locations, recursive=self.recursive)
-        )
+        return self.lock.exists() and is_written_from(self.lock, self._codes())
+
+    def _codes(self) -> Mapping[str, bytes]:
+        return source_codes(*self.locations, recursive=self.recursive)
 
     def locked(self) -> tuple[Revision, ...]:
         """The revisions as revisions.lock lists them, or else as their files are.
@@ -138,7 +140,7 @@ class Project:
 
     def lock_missing(self) -> str:
         """In one line, that revisions.lock is missing; empty where it is not, or not needed yet."""
-        if self.lock.exists() or not source_files(*self.locations, recursive=self.recursive):
+        if self.lock.exists() or not source_paths(*self.locations, recursive=self.recursive):
             return ""
         writes = f"`{command()} lock --baseline heads`"
         return f"there is no {self.lock}, so no revision is judged: {writes} writes it"

@@ -5,8 +5,10 @@
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import unquote
@@ -33,8 +35,10 @@ _HEADER = """\
 # The first of the two fields of that line.
 _BASELINE = "baseline"
 _FIELDS = "id, predecessor, phase, slug, sha256, fingerprint, verdict"
-# A comment with the hash of the files: where it is right, none of them has to be parsed.
+# A comment with the hash of the files and of their lines: where it is right, no file is parsed.
 _FILES = "# files: "
+# So many fields of a line are of the file: id, predecessor, phase, slug and sha256.
+_OF_FILE = 5
 
 
 def lock_header() -> str:
@@ -47,7 +51,7 @@ def read_lock(path: Path) -> tuple[Revision, ...]:
 
     On failure: RevisionsBroken, where the file is missing or a line cannot be parsed.
     """
-    return with_past(tuple(map(from_line, lock_lines(path))), baseline(path))
+    return _revisions(path, _text(path))
 
 
 def lock_lines(path: Path) -> Sequence[Sequence[str]]:
@@ -55,11 +59,21 @@ def lock_lines(path: Path) -> Sequence[Sequence[str]]:
 
     On failure: as `read_lock`.
     """
+    return _fields_of(path, _text(path))
+
+
+# A run asks several times. The text is the key, so that a changed file is noticed.
+@lru_cache(maxsize=4)
+def _revisions(path: Path, text: str) -> tuple[Revision, ...]:
+    return with_past(tuple(map(from_line, _fields_of(path, text))), _baseline(text))
+
+
+@lru_cache(maxsize=4)
+def _fields_of(path: Path, text: str) -> Sequence[Sequence[str]]:
     found: dict[str, list[str]] = {}
-    lines = _lines(path)
-    if not any(lines):
+    if not text.strip("\r\n"):
         raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         fields = _fields(line)
         if not fields or line.startswith("#") or _is_baseline(fields):
             continue
@@ -79,9 +93,12 @@ def baseline(path: Path) -> frozenset[str]:
 
     It is read from a file that has merge conflicts, too. On failure: RevisionsBroken.
     """
-    if not path.exists():
-        return frozenset()
-    taken = [fields[1] for fields in map(_fields, _lines(path)) if _is_baseline(fields)]
+    return _baseline(_text(path)) if path.exists() else frozenset()
+
+
+def _baseline(text: str) -> frozenset[str]:
+    lines = (line for line in text.splitlines() if line.lstrip().startswith(_BASELINE))
+    taken = [fields[1] for fields in map(_fields, lines) if _is_baseline(fields)]
     return frozenset(predecessors("+".join(taken) or "-"))
 
 
@@ -95,9 +112,9 @@ def _is_baseline(fields: Sequence[str]) -> bool:
     return len(fields) == 2 and fields[0] == _BASELINE
 
 
-def _lines(path: Path) -> Sequence[str]:
+def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise RevisionsBroken(
@@ -129,33 +146,36 @@ def predecessors(field: str) -> tuple[str, ...]:
     return () if field == "-" else tuple(field.split("+"))
 
 
-def is_written_from(path: Path, files: Iterable[Path]) -> bool:
+def is_written_from(path: Path, codes: Mapping[str, bytes]) -> bool:
     """Whether these are the files that the lock was written from, byte by byte.
 
-    False also where a file differs in what does not run, such as a comment: the files have to be
-    parsed then. On failure: as `read_lock`.
+    `codes` are their bytes by their paths. False also where a file differs in what does not run,
+    such as a comment: the files have to be parsed then. On failure: as `read_lock`.
     """
-    lines = _lines(path)
-    try:
-        return f"{_FILES}{_digest(files)}" in lines
-    except OSError:
-        return False  # parsing it says which one
+    text = _text(path)
+    return f"{_FILES}{_digest(codes, _fields_of(path, text))}\n" in text
 
 
-def _digest(files: Iterable[Path]) -> str:
-    """One hash over the names and the bytes of the files; line ends do not count."""
+def _digest(codes: Mapping[str, bytes], lines: Iterable[Sequence[str]]) -> str:
+    """One hash over the names and the bytes of the files, line ends apart, and over their lines."""
     found = hashlib.sha256()
-    codes = [(file.name, file.read_bytes().replace(b"\r\n", b"\n")) for file in files]
-    for name, code in sorted(codes):
+    for name, code in sorted(
+        (path.rpartition(os.sep)[2], code.replace(b"\r\n", b"\n")) for path, code in codes.items()
+    ):
         found.update(f"{name} {len(code)}\n".encode("utf-8", "surrogateescape"))
         found.update(code)
+    for line in lines:
+        found.update("  ".join(line[:_OF_FILE]).encode())
     return found.hexdigest()
 
 
 def lock_text(revisions: Sequence[Revision]) -> str:
     """The content of revisions.lock."""
     files = [revision.path for revision in revisions if revision.path is not None]
-    hashed = f"{_FILES}{_digest(files)}\n" if len(files) == len(revisions) else ""
+    hashed = ""
+    if len(files) == len(revisions):
+        codes = {str(file): file.read_bytes() for file in files}
+        hashed = f"{_FILES}{_digest(codes, map(Revision.fields_of_file, revisions))}\n"
     past = sorted(heads([each for each in revisions if each.past and not each.unlocked]))
     taken = f"{_BASELINE}  {in_line('+'.join(past))}\n" if past else ""
     lines = "".join(f"{revision.line()}\n" for revision in revisions)

@@ -5,7 +5,7 @@ versions/*.py -> read_revisions -> (Revision, ...) in the order in which they ar
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from surefoot.chain.source import executed, source_files, source_of
+from surefoot.chain.source import executed, source_codes, source_of
 from surefoot.errors import RevisionsBroken
 
 PHASES = ("expand", "contract")
@@ -80,10 +80,13 @@ class Revision:
 
     def line(self) -> str:
         """The line of the revision in revisions.lock."""
-        down, fingerprint = "+".join(self.down) or "-", self.fingerprint or "-"
         verdict = f"{self.verdict or '-'}/{self.made_seal()}"
-        fields = (self.id, down, self.phase, self.slug, self.sha256, fingerprint, verdict)
+        fields = (*self.fields_of_file(), self.fingerprint or "-", verdict)
         return "  ".join(map(in_line, fields))
+
+    def fields_of_file(self) -> tuple[str, ...]:
+        """The fields of that line which its file alone decides."""
+        return self.id, "+".join(self.down) or "-", self.phase, self.slug, self.sha256
 
     def made_seal(self) -> str:
         """Binds fingerprint and verdict to the code, to its suppressions and to the rules."""
@@ -113,10 +116,15 @@ def read_revisions(*folders: Path, recursive: bool = False) -> tuple[Revision, .
 
     On failure: RevisionsBroken names the file and what is wrong with it.
     """
+    return revisions_in(source_codes(*folders, recursive=recursive))
+
+
+def revisions_in(codes: Mapping[str, bytes]) -> tuple[Revision, ...]:
+    """The same of files whose bytes are known, by their paths."""
     found: dict[str, Revision] = {}
     labelled: dict[str, str] = {}
-    for path in source_files(*folders, recursive=recursive):
-        revision, labels = _read(path)
+    for name, code in codes.items():
+        revision, labels = parsed(path := Path(name), code)
         if revision is None:
             continue
         labelled.update(dict.fromkeys(labels, revision.id))
@@ -164,15 +172,27 @@ def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
         ready = sorted(sorter.get_ready())
         found.extend(by_id[identifier] for identifier in ready)
         sorter.done(*ready)
-    for revision in found:
+    _refuse_requirements(found)
+    return tuple(found)
+
+
+def _refuse_requirements(ordered: Sequence[Revision]) -> None:
+    """On failure: RevisionsBroken, where code is required that does not come before."""
+    numbers = {revision.id: number for number, revision in enumerate(ordered)}
+    # Of each revision the numbers of those that it builds on, as the bits of one integer.
+    below: dict[str, int] = {}
+    for revision in ordered:
+        bits = 0
+        for down in revision.down:
+            bits |= below[down] | 1 << numbers[down]
+        below[revision.id] = bits
         needed = revision.requires_code
-        if needed is not None and needed not in ancestors(found, revision.down):
+        if needed is not None and not (needed in numbers and bits >> numbers[needed] & 1):
             raise RevisionsBroken(
                 f"{revision.id} requires the code of {needed}, which is not among the revisions "
                 "that it builds on",
                 help="name one of those in requires_code: the oldest whose code works after it",
             )
-    return tuple(found)
 
 
 def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple[Revision, ...]:
@@ -209,20 +229,12 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
     return frozenset(found)
 
 
-def _read(path: Path) -> tuple[Revision | None, tuple[str, ...]]:
-    """The revision in a file, or None where the file holds none; the labels of its branch."""
-    try:
-        code = path.read_bytes()
-    except OSError as error:
-        raise RevisionsBroken(
-            f"{path.name} cannot be read: {error.strerror}", help="restore it, or remove it"
-        ) from None
-    return _parsed(path, code)
-
-
 @lru_cache(maxsize=10_000)
-def _parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
-    """The same; each run on a scratch database reads the whole chain again."""
+def parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
+    """The revision in a file, or None where the file holds none; the labels of its branch.
+
+    Each run on a scratch database reads the whole chain again. On failure: RevisionsBroken.
+    """
     source = source_of(path, code)
     values = source.names
     if "revision" not in values or any(values.get(name) is ... for name in _NAMES):
@@ -256,7 +268,7 @@ def _parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
         identifier,
         downs,
         str(phase),
-        _slug(path.stem, identifier),
+        slug_of(path.stem, identifier),
         source.sha256,
         requires_code=requires_code,
         allowed=tuple(source.allowed),
@@ -265,7 +277,7 @@ def _parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
     return found, _each(values.get("branch_labels"))
 
 
-def _slug(stem: str, identifier: str) -> str:
+def slug_of(stem: str, identifier: str) -> str:
     """The words of a file name after the id, or before it."""
     found = _NAMED.match(f"{identifier}\0{stem}")
     before, after = found.groups()[1:] if found else (stem, "")

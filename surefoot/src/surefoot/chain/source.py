@@ -1,7 +1,7 @@
 """Source is a revision file, read without running it.
 
-folders -> source_files -> paths -> bytes -> source_of -> Source
-                                '-> executed -> the names that only show when the file runs
+folders -> source_paths -> source_codes -> source_of -> Source
+                                       '-> executed -> the names that only show when the file runs
 """
 
 import ast
@@ -37,19 +37,41 @@ class Source:
     allowed: Sequence[str]
 
 
-def source_files(*folders: Path, recursive: bool = False) -> list[Path]:
-    """The files that Alembic loads from the folders, each once; a folder may be missing."""
-    found: dict[Path, Path] = {}
+def source_paths(*folders: Path, recursive: bool = False) -> list[str]:
+    """The files that Alembic loads from the folders, each once; a folder may be missing.
+
+    They are plain text: of thousands of files a `Path` takes longer than its file.
+    """
+    found: dict[str, str] = {}
     for folder in folders:
         for root, inner, names in os.walk(folder):
-            base = Path(root).resolve()
+            base = os.path.realpath(root)
             for name in sorted(names):
                 if name.endswith(".py") and not name.startswith(_NO_REVISIONS):
-                    path = Path(root, name)
-                    found.setdefault(path.resolve() if path.is_symlink() else base / name, path)
+                    path = f"{root}/{name}"
+                    is_link = os.path.islink(path)  # noqa: PTH114 - as said above
+                    real = os.path.realpath(path) if is_link else f"{base}/{name}"
+                    found.setdefault(real, path)
             # os.walk goes on in the folders that are left in its list.
             inner[:] = sorted({*inner} - {"__pycache__"}) if recursive else []
-    return sorted(found.values())
+    return sorted(found.values(), key=os.path.split)
+
+
+def source_codes(*folders: Path, recursive: bool = False) -> dict[str, bytes]:
+    """The bytes of the same files by their paths. On failure: RevisionsBroken."""
+    return {path: code_of(path) for path in source_paths(*folders, recursive=recursive)}
+
+
+def code_of(path: str) -> bytes:
+    """The bytes of a file. On failure: RevisionsBroken."""
+    try:
+        with open(path, "rb", buffering=0) as opened:  # noqa: PTH123 - as in `source_paths`
+            return opened.read()
+    except OSError as error:
+        name = Path(path).name
+        raise RevisionsBroken(
+            f"{name} cannot be read: {error.strerror}", help="restore it, or remove it"
+        ) from None
 
 
 def source_of(path: Path, source: bytes) -> Source:
