@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, replace
-from importlib import import_module, resources
+from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 DEFAULT_INI = "alembic.ini"
 # The values of path_separator; without one Alembic divides by commas and blanks.
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
-_LEGACY_SEPARATOR = re.compile(r", *| +")
+_LEGACY_SEPARATORS = {
+    "version_locations": re.compile(r", *| +"),
+    "prepend_sys_path": re.compile(r", *| +|:"),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -76,7 +79,7 @@ class Project:
         try:
             given = _configured(path)
             folder = _placed(given["script_location"], path.parent)
-            places = [_placed(each, path.parent) for each in _listed(given)]
+            places = [_placed(each, path.parent) for each in _listed(given, "version_locations")]
             recursive = given.get("recursive_version_locations") in (True, "true")
         except KeyError:
             raise ConfigurationInvalid(str(path), "it has no script_location") from None
@@ -215,7 +218,7 @@ def _configured(ini: Path) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for name, value in read_tool(ini.with_name("pyproject.toml"), "alembic").items():
         found[name] = value % here if isinstance(value, str) else value
-        if name == "version_locations":
+        if name in _LEGACY_SEPARATORS and isinstance(value, list):
             found[name] = [each % here for each in value]
     if ini.exists() or not found:
         parser = ConfigParser(here)
@@ -225,16 +228,24 @@ def _configured(ini: Path) -> Mapping[str, Any]:
     return found
 
 
-def _listed(given: Mapping[str, Any]) -> Sequence[str]:
-    """The items of version_locations, divided as Alembic does. On failure: ValueError."""
-    named, listed = given.get("path_separator"), given.get("version_locations")
+def module_paths(ini: Path | str) -> Sequence[str]:
+    """The folders in which Alembic looks for modules first: prepend_sys_path.
+
+    On failure: OSError, ValueError, configparser.Error.
+    """
+    return _listed(_configured(Path(ini).absolute()), "prepend_sys_path")
+
+
+def _listed(given: Mapping[str, Any], name: str) -> Sequence[str]:
+    """The items of that option, divided as Alembic does. On failure: ValueError."""
+    named, listed = given.get("path_separator"), given.get(name)
     named = given.get("version_path_separator") if named is None else named
     if not listed:
         return ()
     if isinstance(listed, list):
         return listed
     if named is None:
-        return _LEGACY_SEPARATOR.split(listed)
+        return _LEGACY_SEPARATORS[name].split(listed)
     if named not in _SEPARATORS:
         raise ValueError(f"{named!r} is no path_separator; it is {', '.join(_SEPARATORS)}")
     return [each.strip() for each in listed.split(_SEPARATORS[named]) if each]
@@ -247,6 +258,8 @@ def _placed(named: str, beside: Path) -> Path:
     file. On failure: ImportError.
     """
     if ":" in named and not Path(named).is_absolute():
+        from importlib import resources  # noqa: PLC0415 - it imports much, for few
+
         package, *inner = named.split(":")
         place = resources.files(package)
         for each in inner:

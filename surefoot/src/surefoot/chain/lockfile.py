@@ -158,15 +158,13 @@ def is_written_from(path: Path, codes: Mapping[str, bytes]) -> bool:
 
 def _digest(codes: Mapping[str, bytes], lines: Iterable[Sequence[str]]) -> str:
     """One hash over the names and the bytes of the files, line ends apart, and over their lines."""
-    found = hashlib.sha256()
+    parts: list[bytes] = []
     for name, code in sorted(
         (path.rpartition(os.sep)[2], code.replace(b"\r\n", b"\n")) for path, code in codes.items()
     ):
-        found.update(f"{name} {len(code)}\n".encode("utf-8", "surrogateescape"))
-        found.update(code)
-    for line in lines:
-        found.update("  ".join(line[:_OF_FILE]).encode())
-    return found.hexdigest()
+        parts += f"{name} {len(code)}\n".encode("utf-8", "surrogateescape"), code
+    parts += ("  ".join(line[:_OF_FILE]).encode() for line in lines)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def lock_text(revisions: Sequence[Revision]) -> str:

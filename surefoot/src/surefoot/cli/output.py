@@ -1,17 +1,20 @@
 """Prints: answers on stdout, everything else on stderr."""
 
+from __future__ import annotations
+
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from surefoot.errors import RunFailed, SurefootError
 from surefoot.errors.disclosure import disclosed, in_json, printable
-from surefoot.run.events import Event, Listen, RevisionDone
-from surefoot.run.narration import narrated
+
+if TYPE_CHECKING:
+    from surefoot.run.events import Event, Listen
 
 # Quick runs tell nothing, others as often: on a terminal, and in a log.
 PROGRESS_S = {True: 2.0, False: 30.0}
@@ -40,7 +43,12 @@ def narrate(text: str) -> None:
     click.echo(disclosed(text), err=True)
 
 
-tell = narrated(narrate)
+def tell(event: Event) -> None:
+    """Narrate an event of a run."""
+    from surefoot.run.narration import lines  # noqa: PLC0415 - a first look has no event
+
+    for line in lines(event):
+        narrate(line)
 
 
 def failed_on_scratch(cause: SurefootError) -> NoReturn:
@@ -56,6 +64,8 @@ def trying(chain: Sequence[str] = ()) -> Listen:
 
     A revision has its place in the chain, or in its run where no chain is given.
     """
+    from surefoot.run.events import RevisionDone  # noqa: PLC0415 - as above
+
     told_s, every_s = time.monotonic(), PROGRESS_S[sys.stderr.isatty()]
 
     def listen(event: Event) -> None:

@@ -1,11 +1,14 @@
 """`surefoot upgrade`: `alembic upgrade` with a JSON report, and overrides with a reason."""
 
+from pathlib import Path
+
 import click
 
 from surefoot.cli import output
-from surefoot.cli.project import on_target
+from surefoot.environment import fast_path
+from surefoot.environment.environment import glimpse
 from surefoot.errors import ReasonMissing
-from surefoot.run import commands as upgrade
+from surefoot.run.report import Report
 
 WAIT_S = 300.0
 
@@ -36,15 +39,30 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None, wait:
     """
     if execute and not reason:
         raise ReasonMissing
-    report = on_target(
-        lambda target: upgrade.upgrade(
-            target,
-            revision,
-            reason=reason if execute else None,
-            services_wait_s=WAIT_S if wait else None,
-            listen=output.tell,
-            signals=True,
+    report = _of_first_look(revision)
+    if report is None:
+        from surefoot.cli.project import on_target  # noqa: PLC0415 - a first look does without
+        from surefoot.run import commands  # noqa: PLC0415 - Alembic and SQLAlchemy
+
+        report = on_target(
+            lambda target: commands.upgrade(
+                target,
+                revision,
+                reason=reason if execute else None,
+                services_wait_s=WAIT_S if wait else None,
+                listen=output.tell,
+                signals=True,
+            )
         )
-    )
     if json_:
         output.answer_json(report.as_json())
+
+
+def _of_first_look(revision: str) -> Report | None:
+    """The report where nothing is to be done; None where the run has to decide."""
+    ini = click.get_current_context().find_root().obj
+    found = glimpse(ini) if isinstance(ini, Path) and revision in fast_path.HEADS else None
+    if found is None or found[0].engine is not None:
+        return None
+    environment, project = found
+    return fast_path.at_head(project, environment.resolved_database, revision, output.narrate)

@@ -1,28 +1,42 @@
-"""How a database is reached: its URL, its connections and engines, and the errors of both."""
+"""How a database is reached: its URL, its connections and engines, and the errors of both.
 
-from surefoot.connect.database import Database, Role
-from surefoot.connect.failures import (
-    DATABASE_ERRORS,
-    TRY_AGAIN,
-    UNDEFINED_COLUMN,
-    UNDEFINED_TABLE,
-    describe,
-    explain,
-    explained,
-    sqlstate,
-)
-from surefoot.connect.url import DatabaseUrl
+Each name is imported at its first use: a first look at a database needs neither SQLAlchemy nor the
+errors that connecting can meet.
+"""
 
-__all__ = [
-    "DATABASE_ERRORS",
-    "TRY_AGAIN",
-    "UNDEFINED_COLUMN",
-    "UNDEFINED_TABLE",
-    "Database",
-    "DatabaseUrl",
-    "Role",
-    "describe",
-    "explain",
-    "explained",
-    "sqlstate",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surefoot.connect.database import Database as Database
+    from surefoot.connect.database import Role as Role
+    from surefoot.connect.failures import DATABASE_ERRORS as DATABASE_ERRORS
+    from surefoot.connect.failures import TRY_AGAIN as TRY_AGAIN
+    from surefoot.connect.failures import UNDEFINED_COLUMN as UNDEFINED_COLUMN
+    from surefoot.connect.failures import UNDEFINED_TABLE as UNDEFINED_TABLE
+    from surefoot.connect.failures import describe as describe
+    from surefoot.connect.failures import explain as explain
+    from surefoot.connect.failures import explained as explained
+    from surefoot.connect.failures import sqlstate as sqlstate
+    from surefoot.connect.url import DatabaseUrl as DatabaseUrl
+
+_MODULES = {
+    "DATABASE_ERRORS": "failures",
+    "TRY_AGAIN": "failures",
+    "UNDEFINED_COLUMN": "failures",
+    "UNDEFINED_TABLE": "failures",
+    "Database": "database",
+    "DatabaseUrl": "url",
+    "Role": "database",
+    "describe": "failures",
+    "explain": "failures",
+    "explained": "failures",
+    "sqlstate": "failures",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

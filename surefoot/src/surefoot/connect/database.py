@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from sqlalchemy import URL, text
 
 from surefoot.connect import driver
 from surefoot.connect.limits import Limits
@@ -27,7 +26,7 @@ from surefoot.errors import ConfigurationInvalid, DatabaseUrlInvalid, DatabaseUr
 from surefoot.errors.names import setting
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from surefoot.embedded import EmbeddedServer
@@ -88,6 +87,8 @@ class Database:
 
     def shown(self, role: Role = "app") -> URL:
         """The URL for people and logs, without the password and the arguments."""
+        from sqlalchemy import URL  # noqa: PLC0415 - a first look does without
+
         url = self.location(role)
         host = url.address if url.hosts else None
         return URL.create("postgresql+asyncpg", url.user, host=host, database=url.database)
@@ -202,6 +203,8 @@ def bind(connection: Connection, limits: Limits) -> None:
 
     A pooler's session keeps none of them, and is refused later.
     """
+    from sqlalchemy import text  # noqa: PLC0415 - a first look does without
+
     for name, value in driver.migration_settings(limits).items():
         known = "SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name"
         connection.execute(text(known), {"name": name, "value": value})

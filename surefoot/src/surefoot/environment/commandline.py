@@ -5,6 +5,8 @@ errors out as tracebacks. Errors that come through alembic/env.py are rendered b
 those that Alembic raises before it runs (`alembic show nope`) keep its own text and code.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import signal
@@ -13,7 +15,7 @@ import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from alembic.config import Config
 from alembic.script.revision import MultipleHeads, ResolutionError, RevisionError
@@ -32,7 +34,9 @@ from surefoot.errors import (
     UsageError,
 )
 from surefoot.errors.disclosure import disclosed
-from surefoot.run.narration import narrated
+
+if TYPE_CHECKING:
+    from surefoot.run.events import Event
 
 # A variable that asks for the traceback of an error, too.
 TRACEBACK = "SUREFOOT_TRACEBACK"
@@ -44,7 +48,12 @@ def say(line: str) -> None:
     sys.stderr.write(disclosed(line) + "\n")
 
 
-narrate = narrated(say)
+def narrate(event: Event) -> None:
+    """Narrate an event of a run."""
+    from surefoot.run.narration import lines  # noqa: PLC0415 - a first look has no event
+
+    for line in lines(event):
+        say(line)
 
 
 @contextmanager

@@ -6,25 +6,19 @@ command has something to do: `alembic upgrade head` on a database at head ends i
 
 from __future__ import annotations
 
-import gc
+import re
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic import context
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL
-
-from surefoot.compat.alembic import command_name
 from surefoot.connect.database import Database, refuse_other_drivers, url_text
-from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
 from surefoot.connect.url import DatabaseUrl
-from surefoot.environment import fast_path
-from surefoot.environment.commandline import narrate, rendered
 from surefoot.errors import (
     ConfigurationInvalid,
     EnvironmentMissing,
@@ -33,22 +27,24 @@ from surefoot.errors import (
     TargetUnknown,
 )
 from surefoot.errors.names import setting
-from surefoot.project import DEFAULT_INI, Project, alembic_config, imported
-from surefoot.run.events import Warned, ignore
+from surefoot.project import DEFAULT_INI, Project, alembic_config, imported, module_paths
 from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, MetaData
+    from alembic.config import Config
+    from sqlalchemy import URL, Connection, Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-# A key of Config.attributes: a list in it asks env.py for its Environment, and nothing is run.
-DESCRIBED = "surefoot.described"
-# Also another object that `Database` takes for a URL, such as a DSN of pydantic.
-DatabaseSource = Database | URL | str | Callable[[], "Database | URL | str"]
-Targets = Mapping[str, Database | URL | str]
-TargetsSource = Targets | str | Callable[[], Targets]
+    # Also another object that `Database` takes for a URL, such as a DSN of pydantic.
+    DatabaseSource = Database | URL | str | Callable[[], Database | URL | str]
+    Targets = Mapping[str, Database | URL | str]
+    TargetsSource = Targets | str | Callable[[], Targets]
+
+# A list in it asks env.py for its Environment, and nothing is run.
+_described: ContextVar[list[Environment] | None] = ContextVar("described", default=None)
+_USES_ALEMBIC = re.compile(rb"^[ \t]*(?:from|import)[ \t]+alembic\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,32 +94,19 @@ class Environment:
         On failure, under the `alembic` command: one message and the exit code of its class; for a
         caller of the library: the exception.
         """
-        config = context.config
-        described: list[Environment] | None = config.attributes.get(DESCRIBED)
-        if described is not None:
+        if (described := _described.get()) is not None:
             described.append(self)
             return
-        if command_name(config) is not None:
-            # `alembic …` is a process that ends by itself and keeps nearly all that it makes:
-            # looking for garbage less often saves it a tenth of its time.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
-        with rendered(config):
-            project = self.project(config)
-        if missing := project.lock_missing():
-            listen = config.attributes.get("listen") or (
-                narrate if command_name(config) else ignore
-            )
-            listen(Warned("lock-file-missing", missing))
-        with rendered(config, project.locations):
-            if self.engine is None and fast_path.at_head(config, project, self.resolved_database):
-                return
-            from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
+        from surefoot.environment.typed import run  # noqa: PLC0415 - it imports Alembic
 
-            runner.run(self, project)
+        run(self)
 
-    def project(self, config: Any = None) -> Project:
+    def project(self, config: Config) -> Project:
         """The project of the configuration that Alembic runs with."""
+        return Project.of(config, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        """The fields of the project that no ini file holds."""
         several = isinstance(self.metadata, Sequence) and not isinstance(self.metadata, str)
         metadata: Any = self.metadata if several else (self.metadata,)
         filters: Mapping[str, Any] = {}
@@ -131,15 +114,14 @@ class Environment:
             from surefoot.environment.composition import filters as of  # noqa: PLC0415 - rare
 
             filters = of(self)
-        return Project.of(
-            config or context.config,
-            version_table=VersionTable(self.version_table, self.version_table_schema),
-            schemas=tuple(self.schemas),
-            manages=tuple(self.manages),
-            exclude=tuple(self.exclude),
-            filters=filters,
-            metadata=tuple(each for each in metadata if each is not None),
-        )
+        return {
+            "version_table": VersionTable(self.version_table, self.version_table_schema),
+            "schemas": tuple(self.schemas),
+            "manages": tuple(self.manages),
+            "exclude": tuple(self.exclude),
+            "filters": filters,
+            "metadata": tuple(each for each in metadata if each is not None),
+        }
 
     def resolved_database(self, target: str | None = None) -> Database:
         """The database, or the one of `targets` that has the name.
@@ -191,6 +173,8 @@ class Environment:
     @contextmanager
     def connected(self, target: str) -> Iterator[Connection]:
         """A connection to a target that only reads, in a greenlet. On failure: TargetUnknown."""
+        from surefoot.connect.failures import explained  # noqa: PLC0415 - it imports SQLAlchemy
+
         engine = self.resolved_database(target).sync_engine("observe")
         with explained(engine.url), engine.connect() as connection:
             yield connection
@@ -202,24 +186,56 @@ def load(ini: Path | str = DEFAULT_INI) -> tuple[Environment, Project]:
     So nothing is configured twice. Nothing connects, no revision runs. On failure:
     ConfigurationInvalid, EnvironmentMissing, and the errors of the library that env.py raises.
     """
-    path = Path(ini)
-    found: list[Environment] = []
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - `glimpse` does
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - without both
+
     where = str(ini)
-    try:
-        config = alembic_config(path, attributes={DESCRIBED: found})
-        script = ScriptDirectory.from_config(config)
-        where = str(Path(script.dir) / "env.py")
-        with EnvironmentContext(config, script):
-            script.run_env()
-    except SurefootError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ConfigurationInvalid(
-            where, " ".join(f"{type(error).__name__}: {error}".split())
-        ) from error
+    with _describing() as found:
+        try:
+            config = alembic_config(Path(ini))
+            script = ScriptDirectory.from_config(config)
+            where = str(Path(script.dir) / "env.py")
+            with EnvironmentContext(config, script):
+                script.run_env()
+        except SurefootError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ConfigurationInvalid(
+                where, " ".join(f"{type(error).__name__}: {error}".split())
+            ) from error
     if not found:
         raise EnvironmentMissing(str(Path(script.dir) / "env.py"))
     return found[-1], found[-1].project(config)
+
+
+def glimpse(ini: Path | str) -> tuple[Environment, Project] | None:
+    """The same without Alembic, whose import takes longer than a look at the database.
+
+    None where env.py itself uses Alembic, or fails: `load` says why.
+    """
+    try:
+        project = Project.read(ini)
+        path = project.folder / "env.py"
+        spec = spec_from_file_location("env_py", path)
+        if spec is None or spec.loader is None or _USES_ALEMBIC.search(path.read_bytes()):
+            return None
+        sys.path[:0] = [each for each in module_paths(ini) if each not in sys.path]
+        with _describing() as found:
+            spec.loader.exec_module(module_from_spec(spec))
+        return (found[-1], replace(project, **found[-1]._options())) if found else None
+    except (Exception, SystemExit):
+        return None
+
+
+@contextmanager
+def _describing() -> Iterator[list[Environment]]:
+    """In the block an env.py adds its Environment to the list, and runs nothing."""
+    found: list[Environment] = []
+    token = _described.set(found)
+    try:
+        yield found
+    finally:
+        _described.reset(token)
 
 
 def resolved(source: Any) -> Any:

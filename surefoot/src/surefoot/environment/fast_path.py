@@ -8,65 +8,57 @@ everything else, with its reasons, to the run, which looks again.
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 
 import asyncpg
-from alembic.config import Config
 
-from surefoot.compat.alembic import command_name
+from surefoot.chain.lockfile import lock_lines, predecessors
 from surefoot.connect.database import Database
-from surefoot.connect.failures import explained
-from surefoot.environment.commandline import narrate
 from surefoot.errors import Interrupted, SurefootError
-from surefoot.ledger.glance import ids
-from surefoot.ledger.position import position
-from surefoot.ledger.table import Row, applied, was_used
+from surefoot.ledger.digest import IN_FORCE, digest
 from surefoot.project import Project
-from surefoot.run.recorder import Recorder
+from surefoot.run.report import Report, nothing_done
 from surefoot.version_table import VersionTable
 
 HEADS = ("head", "heads")
-_SESSION = """
+# Both tables at one moment; it fails where one of them is missing.
+_LOOK = f"""
 SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
        AND current_setting('default_transaction_read_only') = 'off'
-       AND to_regclass($1) IS NOT NULL AND row_security_active(to_regclass($2)) IS NOT TRUE
-       AND (to_regclass($2) IS NOT NULL OR to_regprocedure($3 || '()') IS NULL), -- not dropped
-       to_regclass($2) IS NOT NULL
-"""
-_LEDGER = """
-SELECT revision, direction, phase, outcome, checksum, finished_at
-FROM {} ORDER BY id
-"""
+       AND row_security_active($1::text) IS NOT TRUE
+       AND {IN_FORCE} = $2,
+       ARRAY(SELECT version_num::text FROM {{version_table}})
+"""  # noqa: S608 - constants and the names of our own tables
 
 
-def at_head(config: Config, project: Project, database: Callable[[], Database]) -> bool:
-    """Whether the database is at head of this build, and agrees with the ledger; then say so.
+def at_head(
+    project: Project, database: Callable[[], Database], revision: object, say: Callable[[str], None]
+) -> Report | None:
+    """The report where the database is at head of this build and agrees with the ledger.
 
-    Only for a typed command, on a connection of its own. A database whose server has to be started
-    first is left to the run.
+    It is told by `say`. None where the run has to decide. Only for a typed command, on a connection
+    of its own. A database whose server has to be started first is left to the run.
     """
-    options = config.cmd_opts
-    if (
-        command_name(config) != "upgrade"
-        or getattr(options, "revision", None) not in HEADS
-        or getattr(options, "sql", False)
-        or config.attributes
-        or loop_is_running()
-    ):
-        return False
+    if revision not in HEADS or loop_is_running():
+        return None
     found = database()
     if not found.is_named:
-        return False
-    shown = found.shown("migrate")
-    recorder = Recorder(shown.database or "(default)", narrate)
-    with explained(shown):
+        return None
+    began_s = time.monotonic()
+    try:
         newest = _look(project, found)
-    if newest is None or (len(newest) > 1 and getattr(options, "revision", None) == "head"):
-        return False  # Alembic refuses `head` where there are several
-    recorder.begin(tuple(sorted(newest)), ())
-    recorder.end(newest)
-    config.attributes["report"] = recorder.report()
-    return True
+    except Exception:
+        from surefoot.connect.failures import explained  # noqa: PLC0415 - it imports SQLAlchemy
+
+        with explained(found.shown("migrate")):
+            raise
+    if newest is None or (len(newest) > 1 and revision == "head"):
+        return None  # Alembic refuses `head` where there are several
+    name, at = found.location("migrate").database or "(default)", tuple(sorted(newest))
+    report = Report(name, at, at, (), time.monotonic() - began_s)
+    say(nothing_done(report, newest))
+    return report
 
 
 def _look(project: Project, database: Database) -> frozenset[str] | None:
@@ -74,31 +66,31 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
     try:
         if not project.is_locked():
             return None
-        locked = project.locked()
-        in_database, rows = asyncio.run(_read(database, project.version_table))
-        at = position(locked, in_database, applied(rows), has_ledger=was_used(rows))
-        if at.state != "current" or (in_database and not was_used(rows)):
-            return None  # without a ledger, it has to begin
+        lines = lock_lines(project.lock)
+        heads = {line[0] for line in lines}.difference(
+            predecessors("+".join(line[1] for line in lines))
+        )
+        expected = digest(sorted((line[0], line[4]) for line in lines))
+        is_there, rows = asyncio.run(_read(database, project.version_table, expected))
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT) from None
-    return in_database
+    is_newest = len(rows) == len(heads) > 0 and heads == set(rows)
+    return frozenset(heads) if is_there and is_newest else None
 
 
-async def _read(database: Database, table: VersionTable) -> tuple[frozenset[str], list[Row]]:
-    """The heads in the version table and the rows of the ledger; none where the run must decide."""
+async def _read(
+    database: Database, table: VersionTable, expected: str
+) -> tuple[bool | None, list[str]]:
+    """Whether the session may migrate and the ledger is as expected; the version table's rows."""
+    query = _LOOK.format(table=table.ledger, version_table=table.quoted)
     connection = await database.connect("migrate")
     try:
-        found = await connection.fetchrow(_SESSION, table.quoted, table.ledger, table.ledger_guard)
-        is_plain, has_ledger = found or (False, False)
-        if not is_plain:
-            return frozenset(), []
-        heads = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
-        rows = await connection.fetch(_LEDGER.format(table.ledger)) if has_ledger else []
+        found = await connection.fetchrow(query, table.ledger, expected)
     finally:
         await connection.close()
-    return frozenset(ids((row[0] for row in heads), table)), [Row(**dict(row)) for row in rows]
+    return (found[0], found[1]) if found else (False, [])
 
 
 def loop_is_running() -> bool:

@@ -1,6 +1,5 @@
 """glance() reads the version table and the ledger in one statement, at one moment."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from surefoot.errors import SearchPathEmpty, VersionRowInvalid, VersionRowRepeated
-from surefoot.ledger.table import DIGITS, TELLING, Ledger, Row, applied, refuse_hidden, was_used
+from surefoot.ledger.digest import DIGITS, TELLING
+from surefoot.ledger.table import Ledger, Row, applied, refuse_hidden, was_used
 from surefoot.version_table import VersionTable
 
 _DIGEST = f"""encode(sha256(convert_to(
@@ -117,12 +117,6 @@ def ids(found: Iterable[Any], version_table: VersionTable = VersionTable()) -> t
         if row in rows[:number]:
             raise VersionRowRepeated(*named, row)
     return rows
-
-
-def digest(checksums: Iterable[tuple[str, str]]) -> str:
-    """One hash over revisions and their checksums, oldest first; SQL computes the same."""
-    listing = ";".join(f"{revision} {checksum[:DIGITS]}" for revision, checksum in checksums)
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _row(values: list[Any]) -> tuple[str, Row]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
 from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
+from surefoot.ledger.digest import IN_FORCE, TELLING
 from surefoot.version_table import VersionTable
 
 _OUTCOMES = (
@@ -87,16 +88,6 @@ SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
                    AND attname = 'requires_code')
 """
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
-# The outcomes that say which revisions are in the database, see `applied`.
-TELLING = ("applied", "adopted", "stamped", "accepted")
-DIGITS = 16  # so much of each checksum is in the hash over all of them
-_DIGEST = f"""(
-    SELECT encode(sha256(convert_to(coalesce(string_agg(
-        revision || ' ' || left(checksum::text, {DIGITS}), ';' ORDER BY revision COLLATE "C"), ''),
-        'UTF8')), 'hex')
-    FROM (SELECT DISTINCT ON (revision) revision, checksum, direction FROM {{table}}
-          WHERE outcome IN {TELLING} ORDER BY revision, id DESC) rows
-    WHERE direction <> 'downgrade')"""  # noqa: S608 - constants and the name of our own table
 _VERIFY = """
 SELECT min(id) FROM (
     SELECT id, row_sha256 IS DISTINCT FROM {hashed}
@@ -182,7 +173,7 @@ class Ledger:
 
     def digest_in_force(self) -> str:
         """The SQL of one hash over the revisions in force and their checksums, ordered by id."""
-        return _DIGEST.format(**self.names)
+        return IN_FORCE.format(**self.names)
 
     def extend(self, connection: Connection) -> None:
         """Alter a table of an older build so that it can hold the rows of this one."""

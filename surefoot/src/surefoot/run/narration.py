@@ -1,12 +1,11 @@
 """lines() gives the text of an event, for a terminal or a log."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from surefoot.errors.names import goal
 from surefoot.errors.temporary import MET
 from surefoot.run import events
 from surefoot.run.events import Event, Listen
-from surefoot.run.report import duration
+from surefoot.run.report import duration, named, nothing_done
 
 _VERBS = {
     "upgrade": ("APPLY", "applied"),
@@ -66,16 +65,14 @@ def _started(event: events.Started) -> str:
     noun = "revision" if len(event.plan) == 1 else "revisions"
     return (
         f"{verb}  {event.database}: {len(event.plan)} {noun}, "
-        f"{_names(event.before)} to {_names(event.plan[-1].after)}"
+        f"{named(event.before)} to {named(event.plan[-1].after)}"
     )
 
 
 def _finished(event: events.Finished) -> str:
     report, took = event.report, duration(event.report.duration_s)
     if not report.steps:
-        is_head = bool(event.heads) and event.heads == set(report.after)
-        at = f"at {goal(event.heads)} " if is_head else "at "
-        return f"OK  {report.database} is {at}{_names(report.after)}. Nothing to do. ({took})"
+        return nothing_done(report, event.heads)
     direction = report.steps[-1].direction
     _, done = _VERBS[direction]
     rest = "The schema is untouched."
@@ -83,18 +80,18 @@ def _finished(event: events.Finished) -> str:
         again, opposite = ("Undo", "downgrade") if direction == "upgrade" else ("Redo", "upgrade")
         rest = f"{again}: alembic {opposite} {event.back}"
         if event.back is None:
-            rest = f"It was at {_names(report.before)}"
+            rest = f"It was at {named(report.before)}"
     return f"OK  {len(report.steps)} {done} in {took}. {rest}"
 
 
 def _found(event: events.AheadAccepted | events.Adopted) -> str:
-    found = _names(event.found)
+    found = named(event.found)
     if isinstance(event, events.Adopted):
         number = "1 revision" if event.count == 1 else f"{event.count} revisions"
         return f"ADOPT  {event.database}: the ledger begins at {found}, with {number} as adopted"
     return (
         f"OK  {event.database} is ahead of this build: {found} leaves what "
-        f"{_names(event.expected)} needs. Nothing to do."
+        f"{named(event.expected)} needs. Nothing to do."
     )
 
 
@@ -126,7 +123,3 @@ def _blocked(event: events.Blocked) -> Iterator[str]:
     if event.retry_in_s is not None:
         ended = ", or once they have ended" if event.blockers else ""
         yield f"  attempt {event.attempt + 1} in {duration(event.retry_in_s)}{ended}"
-
-
-def _names(revisions: Iterable[str]) -> str:
-    return ", ".join(sorted(revisions)) or "base"

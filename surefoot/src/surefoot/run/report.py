@@ -1,7 +1,10 @@
 """Report is the record of a run, complete or partial."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from surefoot.errors.names import goal
 
 SCHEMA_VERSION = 1
 
@@ -47,6 +50,18 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report as one JSON object, with its figures exact."""
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+
+def nothing_done(report: Report, heads: Collection[str]) -> str:
+    """The line about a run without a step; `heads` are the newest revisions of this build."""
+    at = f"at {goal(heads)} " if heads and {*heads} == {*report.after} else "at "
+    took = duration(report.duration_s)
+    return f"OK  {report.database} is {at}{named(report.after)}. Nothing to do. ({took})"
+
+
+def named(revisions: Iterable[str]) -> str:
+    """Revisions for a line; without any it is base."""
+    return ", ".join(sorted(revisions)) or "base"
 
 
 def duration(seconds: float) -> str:

@@ -33,7 +33,8 @@ from surefoot.chain.lockfile import from_line, lock_lines, predecessors
 from surefoot.chain.revisions import Revision, heads
 from surefoot.connect import failures
 from surefoot.errors import SurefootError, names
-from surefoot.ledger.glance import Glance, digest, glance, read
+from surefoot.ledger.digest import digest
+from surefoot.ledger.glance import Glance, glance, read
 from surefoot.ledger.integrity import Stranger
 from surefoot.ledger.position import position
 from surefoot.version_table import VersionTable

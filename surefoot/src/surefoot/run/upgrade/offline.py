@@ -19,7 +19,7 @@ from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError, UpgradeFailed
 from surefoot.errors.names import command as surefoot
 from surefoot.ledger.appending import append_sql
-from surefoot.ledger.glance import digest
+from surefoot.ledger.digest import digest
 from surefoot.ledger.table import Entry, Ledger
 from surefoot.operations.concurrently import NAMES, OutsideTransaction
 from surefoot.operations.lock_class import LockClass

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from surefoot.errors import PartlyApplied
-from surefoot.ledger.table import TELLING, Row
+from surefoot.ledger.digest import TELLING
+from surefoot.ledger.table import Row
 from surefoot.operations.lock_class import without_comments
 from surefoot.quoting import literal
 from surefoot.run.upgrade.outcome import NOTHING

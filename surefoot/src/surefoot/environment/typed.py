@@ -1,0 +1,56 @@
+"""run() does what an Alembic command asks of an Environment, in its env.py."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from alembic import context
+
+from surefoot.compat.alembic import command_name
+from surefoot.environment import fast_path
+from surefoot.environment.commandline import narrate, rendered, say
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+    from surefoot.environment.environment import Environment
+    from surefoot.project import Project
+
+
+def run(environment: Environment) -> None:
+    """Do it. On failure: as `Environment.run`."""
+    config = context.config
+    if command_name(config) is not None:
+        # `alembic …` is a process that ends by itself and keeps nearly all that it makes:
+        # looking for garbage less often saves it a tenth of its time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+    with rendered(config):
+        project = environment.project(config)
+    if missing := project.lock_missing():
+        from surefoot.run.events import Warned, ignore  # noqa: PLC0415 - as below
+
+        listen = config.attributes.get("listen") or (narrate if command_name(config) else ignore)
+        listen(Warned("lock-file-missing", missing))
+    with rendered(config, project.locations):
+        if _has_nothing_to_do(environment, project, config):
+            return
+        from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
+
+        runner.run(environment, project)
+
+
+def _has_nothing_to_do(environment: Environment, project: Project, config: Config) -> bool:
+    """Whether a first look at the database is enough; then it was told."""
+    options = config.cmd_opts
+    is_plain = environment.engine is None and not (
+        config.attributes or getattr(options, "sql", False)
+    )
+    if command_name(config) != "upgrade" or not is_plain:
+        return False
+    revision = getattr(options, "revision", None)
+    report = fast_path.at_head(project, environment.resolved_database, revision, say)
+    if report is not None:
+        config.attributes["report"] = report
+    return report is not None
