@@ -113,7 +113,7 @@ class Project:
 
         Without a revisions.lock all of them are taken for the past, judged by nobody.
         """
-        found = revisions_of(self.lock, self._codes())
+        found = revisions_of(self.lock, self.codes())
         if not self.lock.exists():
             return tuple(replace(each, past=True, unlocked=True) for each in found)
         return with_past(found, baseline(self.lock))
@@ -123,9 +123,10 @@ class Project:
 
         On failure: RevisionsBroken.
         """
-        return self.lock.exists() and is_written_from(self.lock, self._codes())
+        return self.lock.exists() and is_written_from(self.lock, self.codes())
 
-    def _codes(self) -> Mapping[str, bytes]:
+    def codes(self) -> Mapping[str, bytes]:
+        """The bytes of the revision files by their paths. On failure: RevisionsBroken."""
         return source_codes(*self.locations, recursive=self.recursive)
 
     def locked(self) -> tuple[Revision, ...]:

@@ -12,6 +12,9 @@ from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of
 
 # A file that may say more than its line in the lock.
 _SAYS_MORE = re.compile(rb"requires_code|#\s*allow\s")
+# The names of Alembic that the lock does not have, and where they say nothing.
+_APART = re.compile(rb"\b(?:branch_labels|depends_on)\b")
+_NOTHING = re.compile(rb"^(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None[ \t]*\r?$", re.MULTILINE)
 _WORDS = re.compile(r"[\W_]+")
 
 
@@ -20,11 +23,19 @@ def revisions_of(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...]
 
     On failure: RevisionsBroken.
     """
-    if lock.exists() and is_written_from(lock, codes):
-        known = _by_lines([from_line(line) for line in lock_lines(lock)], codes)
-        if known is not None:
-            return known
-    return revisions_in(codes)
+    return known_revisions(lock, codes) or revisions_in(codes)
+
+
+def known_revisions(lock: Path, codes: Mapping[str, bytes]) -> tuple[Revision, ...] | None:
+    """The same where the lock was written from these files, else None."""
+    if not (lock.exists() and is_written_from(lock, codes)):
+        return None
+    return _by_lines([from_line(line) for line in lock_lines(lock)], codes)
+
+
+def is_bare(code: bytes) -> bool:
+    """Whether a revision file has neither labels nor dependencies, as far as its text tells."""
+    return len(_APART.findall(code)) == len(_NOTHING.findall(code))
 
 
 def _by_lines(

@@ -27,10 +27,12 @@ def history(
     script: ScriptDirectory,
     engine: Opened,
     version_table: VersionTable = VersionTable(),
+    phases: Mapping[str, str] | None = None,
 ) -> None:
     """Print the revisions, newest first, each with its state in the database.
 
-    Without a database the list is still printed, and the reason said.
+    Their modules tell the phases where nobody knows them. Without a database the list is still
+    printed, and the reason said.
     """
     found: Glance | None
     try:
@@ -52,7 +54,7 @@ def history(
         for revision in revisions:
             state = states.get(revision.revision, "unknown")
             title = disclosed(revision.doc or "").rstrip(".")
-            phase = getattr(revision.module, "phase", "")
+            phase = phases[revision.revision] if phases else getattr(revision.module, "phase", "")
             config.print_stdout(f"{state:<7}  {revision.revision:<{width}}  {phase:<8}  {title}")
     shown = [states.get(item.revision) for item in revisions]
     pending = shown.count("pending")

@@ -32,7 +32,7 @@ from surefoot.compat.sqlalchemy import await_only, greenlet_spawn, in_greenlet
 from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, fast_path, history, options, place
+from surefoot.environment import after_revision, fast_path, history, late_files, options, place
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.environment.composition import applied, compared, shared, written
 from surefoot.errors import (
@@ -75,13 +75,16 @@ def run(environment: Environment, project: Project) -> None:
         _write_sql(environment, project, given)
     elif command_name(config) == "history":
         script = ScriptDirectory.from_config(config)
-        history.history(config, script, environment.opened_engine, project.version_table)
+        phases = late_files.phases_known(script, project)
+        history.history(config, script, environment.opened_engine, project.version_table, phases)
     elif writes and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
         context.script.get_heads()  # an error of a file is a sentence here, and not afterwards
         context.configure(url=DIALECT_URL, as_sql=True, **given, **compared(environment, project))
         context.run_migrations()
     else:
+        if command_name(config) in ("check", "current"):
+            late_files.phases_known(context.script, project)
         online = Online(environment, project, given, _limits(environment, config))
         if (connection := config.attributes.get("connection")) is not None:
             refuse_other_drivers(connection, 'Config.attributes["connection"]')
