@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from surefoot.compat.sqlalchemy import greenlet_spawn
 from surefoot.connect.failures import explained
 from surefoot.environment.commandline import say
-from surefoot.environment.place import place
+from surefoot.environment.place import chain_of, place
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
 from surefoot.errors.names import goal
@@ -86,8 +86,9 @@ def _states(
     script: ScriptDirectory, database: str, found: Glance, table: VersionTable
 ) -> Mapping[str, str]:
     """The state of each revision that both tables agree on."""
-    ids = frozenset(each.revision for each in script.walk_revisions())
-    at, in_force = place(script, found, table), frozenset(found.recorded or {})
+    chain = chain_of(script)
+    ids = frozenset(each.id for each in chain)
+    at, in_force = place(chain, found, table), frozenset(found.recorded or {})
     if at.contradiction is not None:
         say(f"{at.contradiction.error(database).render()}\n")
     elif at.strangers:

@@ -14,27 +14,29 @@ from surefoot.ledger.position import Position, position
 from surefoot.version_table import VersionTable
 
 
-def place(script: ScriptDirectory, found: Glance, table: VersionTable) -> Position:
+def place(chain: Sequence[Revision], found: Glance, table: VersionTable) -> Position:
     """Compare the chain as Alembic has loaded it with both tables, not with the files' code."""
     in_force = found.recorded or {}
-    chain = [
+    told = [
         replace(each, sha256=in_force[each.id].checksum) if each.id in in_force else each
-        for each in _chain(script)
+        for each in chain
     ]
-    return position(chain, found.heads, in_force, table, has_ledger=found.has_ledger)
+    return position(told, found.heads, in_force, table, has_ledger=found.has_ledger)
 
 
 def is_at_head(script: ScriptDirectory, rows: Collection[str]) -> bool:
     """Whether the version table names all heads, but not those that another revision depends on."""
-    return frozenset(rows) == heads(_chain(script))
+    return frozenset(rows) == heads(chain_of(script))
 
 
-def _chain(script: ScriptDirectory) -> Sequence[Revision]:
+def chain_of(script: ScriptDirectory) -> Sequence[Revision]:
     """The revisions, oldest first, without what Alembic does not know of them."""
     found = []
     for each in script.walk_revisions():
-        needed = [one.revision for one in script.get_revisions(to_tuple(each.dependencies, ()))]
-        down = (*to_tuple(each.down_revision, ()), *needed)
+        down = to_tuple(each.down_revision, ())
+        if each.dependencies:
+            needed = script.get_revisions(to_tuple(each.dependencies))
+            down = (*down, *(one.revision for one in needed))
         found.append(Revision(each.revision, down, phase="", slug="", sha256=""))
     return found[::-1]
 
@@ -43,7 +45,7 @@ def behind(
     database: str, script: ScriptDirectory, found: Glance, table: VersionTable
 ) -> CheckFailed:
     """Why the database is not at head. An upgrade helps only where both tables agree."""
-    at = place(script, found, table)
+    at = place(chain_of(script), found, table)
     if at.contradiction is not None:
         return at.contradiction.error(database)
     current = ", ".join(sorted(found.heads)) or "base"
@@ -53,7 +55,7 @@ def behind(
 
 def summary(database: str, script: ScriptDirectory, found: Glance, table: VersionTable) -> str:
     """Where the database is, in words, and the next command; empty at head."""
-    at = place(script, found, table)
+    at = place(chain_of(script), found, table)
     if at.contradiction is not None:
         return at.contradiction.error(database).render()
     if at.state == "current":

@@ -32,7 +32,7 @@ from surefoot.compat.sqlalchemy import await_only, greenlet_spawn, in_greenlet
 from surefoot.connect.database import bind, refuse_other_drivers
 from surefoot.connect.failures import explained
 from surefoot.connect.limits import Limits
-from surefoot.environment import after_revision, fast_path, history, late_files, options, place
+from surefoot.environment import after_revision, fast_path, late_files, options, place
 from surefoot.environment.commandline import in_words, narrate, quiet_close, say
 from surefoot.environment.composition import applied, compared, shared, written
 from surefoot.errors import (
@@ -73,10 +73,6 @@ def run(environment: Environment, project: Project) -> None:
     config, given = context.config, shared(environment, project)
     if context.is_offline_mode():
         _write_sql(environment, project, given)
-    elif command_name(config) == "history":
-        script = ScriptDirectory.from_config(config)
-        phases = late_files.phases_known(script, project)
-        history.history(config, script, environment.opened_engine, project.version_table, phases)
     elif writes and not getattr(config.cmd_opts, "autogenerate", False):
         # A file with an empty body needs no database.
         context.script.get_heads()  # an error of a file is a sentence here, and not afterwards

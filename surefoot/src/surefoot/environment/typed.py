@@ -6,6 +6,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from alembic import context
+from alembic.script import ScriptDirectory
 
 from surefoot.compat.alembic import command_name
 from surefoot.environment import fast_path
@@ -36,6 +37,9 @@ def run(environment: Environment) -> None:
     with rendered(config, project.locations):
         if _has_nothing_to_do(environment, project, config):
             return
+        if command_name(config) == "history":
+            _list(environment, project, config)
+            return
         from surefoot.environment import runner  # noqa: PLC0415 - the fast path does without
 
         runner.run(environment, project)
@@ -54,3 +58,13 @@ def _has_nothing_to_do(environment: Environment, project: Project, config: Confi
     if report is not None:
         config.attributes["report"] = report
     return report is not None
+
+
+def _list(environment: Environment, project: Project, config: Config) -> None:
+    """Print the history, which needs no model and nothing that runs revisions."""
+    from surefoot.environment import history, late_files, options  # noqa: PLC0415 - as above
+
+    options.refuse(environment.options)
+    script = ScriptDirectory.from_config(config)
+    phases = late_files.phases_known(script, project)
+    history.history(config, script, environment.opened_engine, project.version_table, phases)
