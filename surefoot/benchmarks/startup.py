@@ -48,7 +48,7 @@ SIZES = (10, 100, 1_000, 3_000)
 RATIO_AT = 1_000
 TO_REACH_RATIO = 50.0
 ALONE_AT = 3_000
-TO_REACH_ALONE_MS = 5.0
+TO_REACH_ALONE_MS = 2.0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from harness.clock import within
 from harness.databases import WAITING, Database, access_to, connect, engine, execute
 from harness.runs import Chain, Launcher
 from harness.server import SAMPLE, Server
-from surefoot.startup.check import Build, State, Verdict, check
+from surefoot.startup.check import Build, State, Verdict, autocommitting, check, check_on
 
 LOCK = SAMPLE / "alembic" / "revisions.lock"
 
@@ -227,6 +227,42 @@ async def test_after_a_change_by_hand(
     """The two tables are compared with each other as well as with the build."""
     await execute(database.url, done)
     says(await checked(reader), state, message, help_line)
+
+
+# What somebody changes in the ledger's oldest row, with its trigger off.
+EDITS = {
+    "checksum": "checksum = repeat('0', 64)",
+    "revision": "revision = '00ff'",
+    "direction": "direction = 'downgrade'",
+    "outcome": "outcome = 'failed'",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+async def test_a_watch_that_looked_before_notices_every_change(
+    reader: str, database: Database, edit: str
+) -> None:
+    """It asks less the next time on its connection, and still hears of an edit and of its undo."""
+    off = "ALTER TABLE alembic_version_ledger DISABLE TRIGGER append_only;"
+    kept = "CREATE TABLE kept AS SELECT * FROM alembic_version_ledger WHERE id = 1;"
+    edited = f"UPDATE alembic_version_ledger SET {edit} WHERE id = 1"
+    undone = (
+        "UPDATE alembic_version_ledger l SET checksum = kept.checksum, revision = kept.revision,"
+        " direction = kept.direction, outcome = kept.outcome FROM kept WHERE l.id = 1"
+    )
+    async with engine(access_to(reader), "watch") as made:
+        autocommit = autocommitting(made)
+        async with autocommit.connect() as connection:
+            for _ in range(2):
+                assert (await check_on(connection, BUILD)).state == "current"
+            await execute(database.url, off + kept + edited)
+            assert (await check_on(connection, BUILD)).state == "diverged"
+            await execute(database.url, undone)
+            for _ in range(2):
+                assert (await check_on(connection, BUILD)).state == "current"
+            await execute(database.url, "UPDATE alembic_version SET version_num = '0007'")
+            assert (await check_on(connection, BUILD)).state == "diverged"
+            assert (await check_on(connection, Build.of(()))).state != "current"
 
 
 async def test_nothing_was_ever_there(empty_database: Database) -> None:
