@@ -23,6 +23,7 @@ FUNCTIONS = ("upgrade", "downgrade")
 _NO_REVISIONS = ("__init__", ".#")
 # Whatever `rules.suppressions` may take for a suppression; more of it only seals more.
 _ALLOWED = re.compile(r"#\s*allow\s.*")
+_PART = 1 << 16
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -46,11 +47,12 @@ def source_paths(*folders: Path, recursive: bool = False) -> list[str]:
     for folder in folders:
         for root, inner, names in os.walk(folder):
             base = os.path.realpath(root)
+            with os.scandir(root) as entries:
+                links = {each.name for each in entries if each.is_symlink()}
             for name in sorted(names):
                 if name.endswith(".py") and not name.startswith(_NO_REVISIONS):
                     path = f"{root}/{name}"
-                    is_link = os.path.islink(path)  # noqa: PTH114 - as said above
-                    real = os.path.realpath(path) if is_link else f"{base}/{name}"
+                    real = os.path.realpath(path) if name in links else f"{base}/{name}"
                     found.setdefault(real, path)
             # os.walk goes on in the folders that are left in its list.
             inner[:] = sorted({*inner} - {"__pycache__"}) if recursive else []
@@ -65,8 +67,12 @@ def source_codes(*folders: Path, recursive: bool = False) -> dict[str, bytes]:
 def code_of(path: str) -> bytes:
     """The bytes of a file. On failure: RevisionsBroken."""
     try:
-        with open(path, "rb", buffering=0) as opened:  # noqa: PTH123 - as in `source_paths`
-            return opened.read()
+        # `open` takes twice as long as the system.
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            return b"".join(iter(lambda: os.read(handle, _PART), b""))
+        finally:
+            os.close(handle)
     except OSError as error:
         name = Path(path).name
         raise RevisionsBroken(

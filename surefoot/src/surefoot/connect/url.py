@@ -7,7 +7,6 @@ or refused by name. The driver in a URL is the application's; the library connec
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -191,12 +190,16 @@ class DatabaseUrl:
 
 
 def _scheme_reason(scheme: str) -> str:
+    import difflib  # noqa: PLC0415 - only on a mistake
+
     near = difflib.get_close_matches(scheme, SCHEMES, n=1)
     hint = f"; did you mean {near[0]}://" if near else ""
     return f"{scheme!r} is not PostgreSQL{hint}"
 
 
 def _argument_reason(argument: str) -> str:
+    import difflib  # noqa: PLC0415 - only on a mistake
+
     near = difflib.get_close_matches(argument, TRANSLATED, n=1, cutoff=0.75)
     hint = f"did you mean {near[0]}?" if near else "remove it"
     return f"its argument {argument!r} has no equivalent in asyncpg; {hint}"
