@@ -137,6 +137,7 @@ def main(
     names.type_(shlex.join([name, *(sys.argv[1:] if argv is None else argv)]))
     try:
         code = group.main(args=argv, prog_name=name, standalone_mode=False) or 0
+        gc.freeze()
         sys.stdout.flush()
         sys.exit(code)
     except SurefootError as error:
