@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from functools import partial
 
 import asyncpg
 import pytest
@@ -124,6 +125,25 @@ async def test_a_name_is_free(
     chain.lock()
     refused = await launcher.alembic(chain, "upgrade", "head", url=url)
     assert "[revision-edited]  0002_add_x_to changed after it was applied" in refused.err
+
+
+@pytest.mark.parametrize("program", ["alembic", "surefoot"])
+async def test_a_baseline_that_no_file_has_is_seen_at_head(
+    chain: Chain, launcher: Launcher, empty_database: Database, program: str
+) -> None:
+    """The first look leaves it to the run, as all that is not plain."""
+    table(chain, 1)
+    chain.lock()
+    run = partial(getattr(launcher, program), chain, "upgrade", url=empty_database.url)
+    given = ["head"] if program == "alembic" else []
+    assert (await run(*given)).code == 0
+    done = await run(*given)
+    assert "Nothing to do" in done.err, done.err
+    with Project.read(chain.ini).lock.open("a", encoding="utf-8") as lock:
+        lock.write("baseline  0099\n")
+    done = await run(*given)
+    assert done.code == 2, done.err
+    assert "the baseline names 0099, which no file has" in done.err
 
 
 async def test_a_chain_of_hashes_gets_a_hash(

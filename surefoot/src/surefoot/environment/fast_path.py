@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from surefoot.chain.lockfile import lock_lines, predecessors
+from surefoot.chain.lockfile import baseline, lock_lines, predecessors
 from surefoot.connect.database import Database
 from surefoot.errors import Interrupted, SurefootError
 from surefoot.ledger.digest import IN_FORCE, digest
@@ -67,6 +67,8 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
         if not project.is_locked():
             return None
         lines = lock_lines(project.lock)
+        if not baseline(project.lock) <= {line[0] for line in lines}:
+            return None
         heads = {line[0] for line in lines}.difference(
             predecessors("+".join(line[1] for line in lines))
         )
