@@ -23,6 +23,7 @@ from surefoot.compat.asyncpg import (
     is_of_client,
     observe,
 )
+from surefoot.compat.statements import unsent
 from surefoot.connect.database import Role
 from surefoot.run.question import ask
 
@@ -165,3 +166,39 @@ def test_the_fast_path_imports_no_other_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("way", ["fetch", "executemany", "cursor", "execute"])
+async def test_a_statement_is_sent_in_one_go_with_the_next(database: Database, way: str) -> None:
+    """`_transport` takes its messages, and the next call passes over the answers to them."""
+    connection: Any = await asyncpg.connect(database.url, statement_cache_size=0)
+    statement = await connection.prepare("SELECT 1 + $1::int", name="kept")
+    calls = {
+        "fetch": lambda: statement.fetch(1),
+        "executemany": lambda: statement.executemany([(1,), (2,)]),
+        "cursor": lambda: statement.cursor(1),
+        "execute": lambda: connection.execute("SELECT 1"),
+    }
+    async with connection.transaction():
+        connection._transport.write(unsent("SAVEPOINT sent"))
+        found = await calls[way]()
+        if way == "fetch":
+            assert (found, statement.get_statusmsg()) == ([(2,)], "SELECT 1")
+        if way == "cursor":
+            assert await found.fetch(2) == [(2,)]
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("SELECT 1 / 0")
+        await connection.execute("ROLLBACK TO SAVEPOINT sent")
+        assert await statement.fetch(2) == [(3,)]
+    await connection.close()
+
+
+async def test_a_call_with_a_sync_ends_what_was_sent_before_it(database: Database) -> None:
+    """Also where the server has refused it, and skips everything until a Sync."""
+    connection: Any = await asyncpg.connect(database.url, statement_cache_size=0)
+    probe = await connection.prepare("SELECT 1", name="")
+    connection._transport.write(unsent("SAVEPOINT outside_of_a_transaction"))
+    with pytest.raises(asyncpg.NoActiveSQLTransactionError):
+        await probe.fetch()
+    assert await probe.fetch() == [(1,)]
+    await connection.close()

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from surefoot.embedded import EmbeddedServer
 
 Role = Literal["app", "watch", "migrate", "observe"]
-_CONNECTORS = {"migrate": driver.connect_to_migrate, "watch": driver.connect_to_watch}
+_CONNECTORS = {
+    "app": driver.connect_to_serve,
+    "watch": driver.connect_to_watch,
+    "migrate": driver.connect_to_migrate,
+}
 # As it is given; in a Database it is a string.
 Url = Any
 # A field -> its setting.
@@ -109,8 +113,10 @@ class Database:
         """The engine below it, whose connections are used in greenlets. On failure: the same."""
         from sqlalchemy import NullPool, create_engine  # noqa: PLC0415 - a first look does without
 
+        from surefoot.connect.repeating import repeat_stale  # noqa: PLC0415 - the same
+
         arguments = self._arguments(role)
-        # SQLAlchemy's own cache of statements, and its names for them; see driver.UNCACHED.
+        # SQLAlchemy keeps no statements, and names none: a connection does, where it is safe.
         arguments["prepared_statement_cache_size"] = 0
         arguments["prepared_statement_name_func"] = str
         if role in _CONNECTORS:
@@ -123,13 +129,16 @@ class Database:
                 "pool_timeout": self.pool_timeout_s,
                 "pool_pre_ping": True,
             }
-        return create_engine(
+        engine = create_engine(
             # The password and the arguments travel in connect_args.
             self.shown(role),
             connect_args=arguments,
             hide_parameters=True,
             **options,
         )
+        if role == "app":
+            repeat_stale(engine)
+        return engine
 
     def session_settings(self, role: Role) -> dict[str, str]:
         """The settings that a session of the role gets from the server at connect."""

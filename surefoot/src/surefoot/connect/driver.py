@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from surefoot.compat.asyncpg import Connection, MigratingConnection, socket_of
+from surefoot.compat.statements import KeepingConnection
 from surefoot.connect.limits import Limits
 
 # A little more than the client's own patience, whose message says more.
@@ -27,10 +28,11 @@ _KEEPALIVE = {
     "TCP_USER_TIMEOUT": GONE_AFTER_MS,
 }
 
-# Another process may run `ALTER TABLE` at any time, and a statement or type that was cached before
-# it fails once in every connection after it. Without caches there is nothing to go stale: a
-# statement is parsed inside the transaction that runs it, where its locks hold the tables as they
-# are. Unnamed statements also need no session of their own behind a pooler.
+# Another process may run `ALTER TABLE` at any time, and a statement or type that asyncpg or
+# SQLAlchemy cached before it fails once in every connection after it. Without caches there is
+# nothing to go stale: a statement is parsed inside the transaction that runs it, where its locks
+# hold the tables as they are. Unnamed statements also need no session of their own behind a pooler.
+# A KeepingConnection keeps statements itself.
 UNCACHED: Mapping[str, Any] = {"statement_cache_size": 0, "connection_class": Connection}
 
 
@@ -82,6 +84,19 @@ def keep_alive(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     for name, value in _KEEPALIVE.items():
         if (option := getattr(socket, name, None)) is not None:
             found.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+async def connect_to_serve(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect so that statements are kept, unless a pooler is in between."""
+    arguments["connection_class"] = KeepingConnection
+    connection: Any = await asyncpg.connect(**arguments)
+    try:
+        await connection.find_whether_to_keep()
+    except BaseException:
+        connection.terminate()
+        raise
+    made: asyncpg.Connection[asyncpg.Record] = connection
+    return made
 
 
 async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:

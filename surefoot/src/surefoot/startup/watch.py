@@ -23,6 +23,7 @@ import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from surefoot.compat.statements import HEARD
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
@@ -259,6 +260,8 @@ class Watch:
             logger.info("ready: %s", verdict)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+        if verdict.state != "unreachable":
+            HEARD.change()
         # A server with too much to do answers late. It would never catch up if each answer that
         # comes again led to a comparison.
         if verdict.state != "unreachable" and verdict.current != self._compared_at:

@@ -1,0 +1,285 @@
+"""Prepared statements that a session keeps, safe from changes of the schema by other sessions.
+
+    prepare -> kept? -> run -> failed as one that is out of date does -> undo -> parse again, run
+
+PostgreSQL notices by itself where a kept statement means something else than it did: it plans it
+again, or refuses it and aborts the transaction. The first statement of a transaction can be run
+again in a new one. A later one gets a savepoint, which is sent in one go with it. Once it has run,
+the locks of the transaction hold its tables as they are, and it needs none.
+
+Private names of asyncpg. Checked with asyncpg 0.30 to 0.32.
+
+Connection._transport  asyncpg sends one message and waits for its answer. The savepoint is written
+                       before it, without a Sync: the answers of both come together, and asyncpg
+                       passes over those that it does not await.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import asyncpg
+from asyncpg.transaction import Transaction
+
+from surefoot.compat.asyncpg import Connection, UnpreparedStatement
+
+# As many as SQLAlchemy and asyncpg keep.
+KEPT = 100
+# A transaction with more than 64 savepoints that write costs other sessions time.
+MAX_SAVEPOINTS = 32
+# Those whose plans are worth keeping. A CALL may commit, so it must not run twice.
+_PLANNED = re.compile(
+    r"(?:\s|\(|/\*.*?\*/|--[^\n]*\n)*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_OF_TRANSACTION = re.compile(
+    r"\s*(?:ABORT|BEGIN|COMMIT|END|RELEASE|ROLLBACK|SAVEPOINT|START)\b[^;]*;?\s*", re.IGNORECASE
+)
+
+# What a statement may fail with because it, or a type, is out of date: it names a type that is
+# gone, has parameters of an older type, or is not there after a DISCARD ALL. Where it has another
+# reason, the statement fails again.
+_PERHAPS_STALE = (
+    asyncpg.DataError,
+    asyncpg.InternalServerError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.SyntaxOrAccessError,
+)
+_STALE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+
+# To undo a failed statement takes nothing where no transaction is open, a ROLLBACK where it was the
+# first, or a ROLLBACK TO its savepoint.
+Undo = Literal["nothing", "transaction", "savepoint"]
+SAVEPOINT = "surefoot_statement"
+# To an older snapshot PostgreSQL shows a table as empty that was rewritten since. An error is
+# better than to run a statement again on one.
+_LATEST = ("read_committed", "read_uncommitted")
+_PROBE = (
+    "SELECT pg_backend_pid(), replace(current_setting('default_transaction_isolation'), ' ', '_')"
+)
+
+
+def unsent(statement: str) -> bytes:
+    """The messages for a statement without parameters and rows, as they come before a Sync."""
+    parts = (
+        (b"P", b"\0" + statement.encode() + b"\0\0\0"),
+        (b"B", bytes(8)),
+        (b"E", bytes(5)),
+    )
+    return b"".join(kind + struct.pack("!i", len(body) + 4) + body for kind, body in parts)
+
+
+_GUARD = unsent(f"SAVEPOINT {SAVEPOINT}")
+
+
+class Heard:
+    """Counts the changes of a schema that this process has heard of, of whichever database."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+    def change(self) -> None:
+        """Let every session drop what it keeps, at its next transaction."""
+        self.changes += 1
+
+
+HEARD = Heard()
+
+
+class KeepingConnection(Connection):
+    """A connection that keeps the statements that SQLAlchemy prepares, in a session of its own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.keeps = False
+        # How to undo the statement that failed, where it is to be run again.
+        self._undo: Undo | None = None
+        self._probe: Any = None
+        self._ping: Any = None
+        self._kept: OrderedDict[str, KeptStatement] = OrderedDict()
+        # No two sessions have the same: a pooler that is not seen never runs another's statement.
+        self._names = f"surefoot_{os.urandom(8).hex()}"
+        self._count = 0
+        self._heard = HEARD.changes
+        self._level = self._default_level = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        """The state of a transaction in which nothing has run yet."""
+        self.has_run = False
+        # The statements whose tables the transaction has locked.
+        self.held: set[str] = set()
+        self._savepoints = 0
+
+    async def find_whether_to_keep(self) -> None:
+        """Keep statements from now on, unless the session is a pooler's.
+
+        A pooler has sessions of its own, and tells a client none of their processes.
+        """
+        self._probe = await super().prepare(_PROBE, name="")
+        pid, self._default_level = await self._probe.fetchrow()
+        self.keeps = pid == self.get_server_pid()
+
+    async def prepare(self, query: str, *, name: Any = None, **options: Any) -> Any:
+        """The statement: kept, parsed, or sent as it is. SQLAlchemy gives the name ""."""
+        if not self.keeps or name != "" or options:
+            return await super().prepare(query, name=name, **options)
+        self._undo = None
+        if not self.has_run and self._heard != HEARD.changes:
+            await self.reload_schema_state()
+        kept = self._kept.get(query)
+        if kept is None and not _PLANNED.match(query):
+            if _OF_TRANSACTION.fullmatch(query):
+                return UnpreparedStatement(self, query)
+            # It may change what the transaction has locked.
+            self.held.clear()
+            self.has_run = self.is_in_transaction()
+            return await super().prepare(query, name="")
+        if self._savepoints >= MAX_SAVEPOINTS and query not in self.held:
+            return await super().prepare(query, name="")
+        if kept is not None:
+            self._kept.move_to_end(query)
+            return kept
+        return await self._keep(query)
+
+    async def _keep(self, query: str) -> KeptStatement:
+        self._count += 1
+        parsed = await super().prepare(query, name=f"{self._names}_{self._count}")
+        kept = self._kept[query] = KeptStatement(self, query, parsed)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return kept
+
+    def transaction(self, **options: Any) -> Transaction:
+        """A transaction, or a savepoint in the one that the server is in."""
+        if not self.is_in_transaction():
+            self._begin()
+            self._level = options.get("isolation") or self._default_level
+        return super().transaction(**options)
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run statements, as asyncpg does."""
+        done = await super().execute(query, *args, timeout=timeout)
+        if not self.is_in_transaction():
+            self._begin()
+        elif not query.startswith("BEGIN"):
+            # A ROLLBACK TO a savepoint unlocks what was locked after it.
+            self.held.clear()
+            self.has_run = True
+        return done
+
+    async def executemany(
+        self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+    ) -> None:
+        """Run a statement for each of several sets of parameters."""
+        if self.keeps and timeout is None and _PLANNED.match(command):
+            await (await self.prepare(command, name="")).executemany(args)
+        else:
+            await super().executemany(command, args, timeout=timeout)
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        """A row, as asyncpg does. SQLAlchemy asks by an empty query whether the server is there."""
+        if query != ";" or not self.keeps:
+            return await super().fetchrow(query, *args, **options)
+        if self._ping is None:
+            self._ping = await super().prepare(query, name=f"{self._names}_ping")
+        return await self._ping.fetchrow()
+
+    async def reload_schema_state(self) -> None:
+        """Drop the statements and the types that are kept."""
+        self._heard = HEARD.changes
+        self._kept.clear()
+        await super().reload_schema_state()
+
+    async def run(self, query: str, send: Callable[[], Awaitable[Any]]) -> Any:
+        """Run a kept statement that the transaction has not run yet."""
+        is_inside = self.is_in_transaction()
+        guards = is_inside and self.has_run
+        if guards and not self.is_closed():
+            self._transport.write(_GUARD)  # type: ignore[attr-defined]  # private
+            self._savepoints += 1
+        try:
+            found = await send()
+        except Exception as error:
+            await self._failed(query, error, is_inside=is_inside, guards=guards)
+            raise
+        finally:
+            self.has_run = is_inside
+        if is_inside:
+            self.held.add(query)
+        return found
+
+    async def _failed(self, query: str, error: Exception, *, is_inside: bool, guards: bool) -> None:
+        if guards and "severity" not in vars(error):
+            # asyncpg has sent nothing, and the server waits for a Sync.
+            try:
+                await self._probe.fetch()
+            except Exception:
+                # The transaction had failed before, or the session is gone.
+                return
+        if not isinstance(error, (*_STALE, *_PERHAPS_STALE)):
+            return
+        self._kept.pop(query, None)
+        if guards:
+            self._undo = "savepoint" if self._level in _LATEST else None
+        elif is_inside:
+            self._undo = "transaction"
+        elif not isinstance(error, asyncpg.OutdatedSchemaCacheError):
+            # Such a statement has run and is committed; only its rows could not be read.
+            self._undo = "nothing"
+        if isinstance(error, _STALE):
+            HEARD.change()
+            await self.reload_schema_state()
+
+    def to_undo(self) -> Undo | None:
+        """How to undo the statement that has just failed, if it is to be run again."""
+        undo, self._undo = self._undo, None
+        return undo
+
+    async def undo_savepoint(self) -> None:
+        """Undo the statement that failed last, and no more."""
+        await super().execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+
+
+class KeptStatement:
+    """Stands in for asyncpg's PreparedStatement, as far as SQLAlchemy uses it."""
+
+    def __init__(self, connection: KeepingConnection, query: str, parsed: Any) -> None:
+        self._connection = connection
+        self._query = query
+        self._parsed = parsed
+        self._attributes = parsed.get_attributes()
+
+    def get_attributes(self) -> Any:
+        """The columns, as they were when the statement was parsed."""
+        return self._attributes
+
+    def fetch(self, *args: Any) -> Awaitable[Any]:
+        """Run it; all rows."""
+        return self._run(lambda: self._parsed.fetch(*args))
+
+    def executemany(self, args: Iterable[Sequence[Any]]) -> Awaitable[Any]:
+        """Run it for each set of parameters."""
+        return self._run(lambda: self._parsed.executemany(args))
+
+    def cursor(self, *args: Any) -> Awaitable[Any]:
+        """Open a cursor of the server."""
+
+        async def opened() -> Any:
+            return await self._parsed.cursor(*args)
+
+        return self._run(opened)
+
+    def get_statusmsg(self) -> Any:
+        """The command tag of the server: `UPDATE 1`."""
+        return self._parsed.get_statusmsg()
+
+    def _run(self, send: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        if self._query in self._connection.held:
+            return send()
+        return self._connection.run(self._query, send)

@@ -1,0 +1,284 @@
+"""The engine of a service keeps statements, and a change of the schema does not fail one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from harness import databases, pooler
+from harness.databases import Database
+from surefoot.compat.statements import HEARD, MAX_SAVEPOINTS
+
+SCHEMA = """
+CREATE TABLE files (id int PRIMARY KEY, size int NOT NULL);
+CREATE TABLE visits (id int PRIMARY KEY, file_id int NOT NULL);
+INSERT INTO files VALUES (1, 1), (2, 2);
+"""
+# Read as an integer, the bits of 1.0 are 1065353216.
+RETYPE = "ALTER TABLE files ALTER COLUMN size TYPE real"
+files = Table("files", MetaData(), Column("id", Integer), Column("size", Integer))
+visits = Table("visits", MetaData(), Column("id", Integer), Column("file_id", Integer))
+SIZE = select(files.c.size).where(files.c.id == 1)
+
+
+@pytest.fixture
+async def served(empty_database: Database) -> AsyncIterator[AsyncEngine]:
+    """The engine of a service, on two tables."""
+    await databases.execute(empty_database.url, SCHEMA)
+    async with databases.engine(empty_database.access, "app") as made:
+        yield made
+
+
+async def driver_of(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
+
+
+async def parsed(connection: AsyncConnection) -> int:
+    """How many statements the session has prepared."""
+    # A raw query of asyncpg is not kept.
+    driver = await driver_of(connection)
+    return int(await driver.fetchval("SELECT count(*) FROM pg_prepared_statements"))
+
+
+async def warm(served: AsyncEngine) -> None:
+    """Let the one connection of the pool keep the statements."""
+    async with served.connect() as connection:
+        assert await connection.scalar(SIZE) == 1
+        await connection.execute(insert(visits).values(id=1, file_id=1))
+
+
+async def test_a_statement_is_parsed_once(served: AsyncEngine) -> None:
+    """So is the one by which the pool asks, from the second time on, for the server."""
+    found = []
+    for _ in range(4):
+        async with served.connect() as connection:
+            await connection.scalar(SIZE)
+            found.append(await parsed(connection))
+    assert found == [found[0], *[found[0] + 1] * 3]
+    assert found[0] > 0
+
+
+async def test_the_first_statement_is_run_again(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    await warm(served)
+    await databases.execute(empty_database.url, RETYPE)
+    async with served.connect() as connection:
+        assert await connection.scalar(SIZE) == 1.0
+
+
+@pytest.mark.parametrize("level", ["READ COMMITTED", "AUTOCOMMIT"])
+async def test_a_later_one_is_run_again_and_what_was_written_is_kept(
+    served: AsyncEngine, empty_database: Database, level: str
+) -> None:
+    await warm(served)
+    async with served.execution_options(isolation_level=level).connect() as connection:
+        await connection.execute(insert(visits).values(id=7, file_id=1))
+        await databases.execute(empty_database.url, "ALTER TABLE files ALTER size TYPE bigint")
+        assert await connection.scalar(SIZE) == 1
+        await connection.execute(update(files).values(size=files.c.size + 1))
+        await connection.commit()
+    assert await databases.value(empty_database.url, "SELECT sum(id) FROM visits") == 7
+    assert await databases.value(empty_database.url, "SELECT sum(size) FROM files") == 5
+
+
+@pytest.mark.parametrize("is_set", ["engine", "database"])
+async def test_an_older_snapshot_does_not_show_a_table_as_empty(
+    empty_database: Database, is_set: str
+) -> None:
+    """As PostgreSQL does with a table that was rewritten; the first statement takes a new one."""
+    await databases.execute(empty_database.url, SCHEMA)
+    repeatable = {"isolation_level": "REPEATABLE READ"} if is_set == "engine" else {}
+    if not repeatable:
+        setting = "SET default_transaction_isolation = 'repeatable read'"
+        await databases.execute(
+            empty_database.url, f'ALTER DATABASE "{empty_database.name}" {setting}'
+        )
+    async with databases.engine(empty_database.access, "app") as made:
+        served = made.execution_options(**repeatable)
+        await warm(served)
+        async with served.connect() as connection:
+            await connection.execute(select(visits))
+            await databases.execute(empty_database.url, RETYPE)
+            with pytest.raises(DBAPIError, match="cached statement plan is invalid"):
+                await connection.scalar(SIZE)
+            await connection.rollback()
+            assert await connection.scalar(SIZE) == 1.0
+            await connection.rollback()
+            await databases.execute(empty_database.url, "ALTER TABLE files ALTER size TYPE int")
+            assert await connection.scalar(SIZE) == 1
+
+
+async def test_savepoints_of_the_service_stay_as_they_are(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """One that ends takes with it what was locked after it, so the statement is guarded again."""
+    await warm(served)
+    async with served.begin() as connection:
+        await connection.execute(insert(visits).values(id=7, file_id=1))
+        async with connection.begin_nested():
+            await connection.execute(select(visits))
+            await connection.execute(insert(visits).values(id=8, file_id=1))
+        outer = await connection.begin_nested()
+        assert await connection.scalar(SIZE) == 1
+        with pytest.raises(IntegrityError):
+            await connection.execute(insert(visits).values(id=8, file_id=1))
+        await outer.rollback()
+        await databases.execute(empty_database.url, RETYPE)
+        assert await connection.scalar(SIZE) == 1.0
+    assert await databases.value(empty_database.url, "SELECT sum(id) FROM visits") == 15
+
+
+async def test_many_statements_and_cursors_are_run_again(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    grow = text("UPDATE files SET size = size + :by WHERE id = :id")
+    sets = [{"by": 1, "id": 1}, {"by": 1, "id": 2}]
+    async with served.begin() as connection:
+        await connection.execute(grow, sets)
+        assert [row async for row in await connection.stream(select(files.c.size))] == [(2,), (3,)]
+    await databases.execute(empty_database.url, RETYPE)
+    async with served.begin() as connection:
+        await connection.execute(select(visits))
+        found = [row.size async for row in await connection.stream(select(files.c.size))]
+        assert sorted(found) == [2.0, 3.0]
+    async with served.begin() as connection:
+        # asyncpg would refuse them for an integer.
+        await connection.execute(grow, [{"by": 0.5, "id": 1}, {"by": 0.5, "id": 2}])
+    assert await databases.value(empty_database.url, "SELECT sum(size) FROM files") == 6.0
+
+
+async def test_a_column_that_select_star_did_not_know(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    every = text("SELECT * FROM files WHERE id = 1")
+    async with served.connect() as connection:
+        assert (await connection.execute(every)).mappings().one() == {"id": 1, "size": 1}
+    await databases.execute(empty_database.url, "ALTER TABLE files ADD added text DEFAULT 'x'")
+    async with served.connect() as connection:
+        await connection.execute(select(visits))
+        found = (await connection.execute(every)).mappings().one()
+    assert found == {"id": 1, "size": 1, "added": "x"}
+
+
+async def test_a_type_with_one_more_attribute(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """The server does not refuse the statement; asyncpg cannot read its rows."""
+    await databases.execute(
+        empty_database.url,
+        "CREATE TYPE place AS (x int); ALTER TABLE files ADD place place DEFAULT ROW(1)",
+    )
+    moved = text("UPDATE files SET size = size + 1 WHERE id = 1 RETURNING place")
+    async with served.begin() as connection:
+        assert tuple(await connection.scalar(moved)) == (1,)
+    await databases.execute(empty_database.url, "ALTER TYPE place ADD ATTRIBUTE y int")
+    async with served.begin() as connection:
+        assert tuple(await connection.scalar(moved)) == (1, None)
+    assert await databases.value(empty_database.url, "SELECT size FROM files WHERE id = 1") == 3
+
+
+async def test_an_error_of_its_own_is_raised_as_ever(served: AsyncEngine) -> None:
+    """And the session goes on, whether the server or asyncpg refuses it."""
+    divided = text("SELECT 1 / CAST(:by AS integer)")
+    await warm(served)
+    for by, before in ((0, False), (0, True), ("one", False), ("one", True)):
+        async with served.connect() as connection:
+            if before:
+                await connection.execute(select(visits))
+            with pytest.raises(DBAPIError):
+                await connection.scalar(divided, {"by": by})
+            await connection.rollback()
+            with pytest.raises(DBAPIError, match="syntax error"):
+                await connection.execute(text("SELEC"))
+            await connection.rollback()
+            assert await connection.scalar(divided, {"by": 1}) == 1
+
+
+async def test_a_session_answers_after_an_argument_was_refused_in_a_failed_transaction(
+    served: AsyncEngine,
+) -> None:
+    """The server skips what follows a failure until a Sync, which asyncpg has not sent."""
+    divided = text("SELECT 1 / CAST(:by AS integer)")
+    async with served.connect() as connection:
+        await connection.scalar(divided, {"by": 1})
+        await connection.rollback()
+        await connection.execute(select(visits))
+        with pytest.raises(DBAPIError):
+            await connection.execute(text("SELECT 1 FROM nowhere"))
+        with pytest.raises(DBAPIError):
+            await connection.scalar(divided, {"by": "one"})
+        await connection.rollback()
+        assert await connection.scalar(divided, {"by": 1}) == 1
+
+
+async def test_many_statements_of_a_transaction_have_few_savepoints(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """Each that writes is a transaction of its own to the server."""
+    many = [text(f"UPDATE files SET size = size + {n} WHERE id = 1") for n in range(100)]
+    for _ in range(2):
+        async with served.begin() as connection:
+            for each in many:
+                await connection.execute(each)
+            ids = await connection.scalar(
+                text(
+                    "SELECT s.subxact_count FROM pg_stat_get_backend_idset() AS b (id)"
+                    " CROSS JOIN pg_stat_get_backend_subxact(b.id) AS s"
+                    " WHERE pg_stat_get_backend_pid(b.id) = pg_backend_pid()"
+                )
+            )
+        assert ids <= MAX_SAVEPOINTS
+    size = await databases.value(empty_database.url, "SELECT size FROM files WHERE id = 1")
+    assert size == 1 + 2 * sum(range(100))
+
+
+async def test_what_a_process_hears_drops_what_its_sessions_keep(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """A table of another schema that hides the one before does not concern the server's plans."""
+    first = text("SELECT size FROM files WHERE id = 1")
+    await databases.execute(empty_database.url, "CREATE SCHEMA newer")
+    await databases.execute(
+        empty_database.url,
+        f'ALTER DATABASE "{empty_database.name}" SET search_path = newer, public',
+    )
+    async with served.connect() as connection:
+        assert await connection.scalar(first) == 1
+    await databases.execute(
+        empty_database.url, "CREATE TABLE newer.files AS SELECT 1 AS id, 9 AS size"
+    )
+    HEARD.change()
+    async with served.connect() as connection:
+        assert await connection.scalar(first) == 9
+
+
+async def test_a_session_without_its_statements_parses_them(served: AsyncEngine) -> None:
+    await warm(served)
+    async with served.connect() as connection:
+        await (await driver_of(connection)).execute("DISCARD ALL")
+        assert await connection.scalar(SIZE) == 1
+
+
+@pytest.mark.skipif(pooler.PROGRAM is None, reason="PgBouncer is not installed")
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+async def test_nothing_is_kept_behind_a_pooler(empty_database: Database, mode: str) -> None:
+    await databases.execute(empty_database.url, SCHEMA)
+    with pooler.pooling(empty_database.url, mode=mode, default_pool_size="1") as url:
+        async with databases.engine(databases.access_to(url), "app") as made:
+            async with made.connect() as connection:
+                assert await connection.scalar(SIZE) == 1
+                assert not (await driver_of(connection)).keeps
+            await databases.execute(empty_database.url, RETYPE)
+            async with made.connect() as connection:
+                assert await connection.scalar(SIZE) == 1.0
+        plain = await asyncpg.connect(url, statement_cache_size=0)
+        kept = await plain.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
+        await plain.close()
+        assert kept == 0
