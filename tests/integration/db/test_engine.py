@@ -114,9 +114,12 @@ def test_engines_are_made_in_one_place() -> None:
         # A hazard is a revision that does what a project had better not do.
         if "hazards" not in path.parts and makes_engines(path.read_text("utf-8"))
     }
-    # The last one hands engines of other drivers in, to be refused.
+    # The others compare with an engine that has the caches of its drivers, or hand engines of other
+    # drivers in, to be refused.
     assert made_in == {
+        "surefoot/benchmarks/caches.py",
         "surefoot/src/surefoot/connect/database.py",
+        "surefoot/tests/faults/test_45_statements_of_a_service.py",
         "surefoot/tests/unit/test_sources.py",
     }
 
