@@ -182,13 +182,12 @@ class KeepingConnection(Connection):
         else:
             await super().executemany(command, args, timeout=timeout)
 
-    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        """A row, as asyncpg does. SQLAlchemy asks by an empty query whether the server is there."""
-        if query != ";" or not self.keeps:
-            return await super().fetchrow(query, *args, **options)
+    async def ping(self) -> None:
+        """Ask whether the server is there. On failure: whatever it fails with."""
         if self._ping is None:
-            self._ping = await super().prepare(query, name=f"{self._names}_ping")
-        return await self._ping.fetchrow()
+            # Without a name it is parsed in the same message, and is there after a DISCARD ALL.
+            self._ping = await super().prepare(";", name="")
+        await self._ping.fetch()
 
     async def reload_schema_state(self) -> None:
         """Drop the statements and the types that are kept."""
@@ -261,6 +260,9 @@ class KeptStatement:
 
     def fetch(self, *args: Any) -> Awaitable[Any]:
         """Run it; all rows."""
+        if self._query in self._connection.held:
+            fetched: Awaitable[Any] = self._parsed.fetch(*args)
+            return fetched
         return self._run(lambda: self._parsed.fetch(*args))
 
     def executemany(self, args: Iterable[Sequence[Any]]) -> Awaitable[Any]:

@@ -1,6 +1,6 @@
 """Database is how one PostgreSQL database is reached: connections and engines for each role.
 
-app       what a service works with: pooled, checked before use
+app       what a service works with: pooled, checked before use, and its statements are kept
 watch     how a service watches its schema beside its pool: one connection, and statements that end
           in the server when their client gives up
 migrate   how Alembic runs: no pool, its own name, timeouts that the server sets at connect
@@ -113,7 +113,7 @@ class Database:
         """The engine below it, whose connections are used in greenlets. On failure: the same."""
         from sqlalchemy import NullPool, create_engine  # noqa: PLC0415 - a first look does without
 
-        from surefoot.connect.repeating import repeat_stale  # noqa: PLC0415 - the same
+        from surefoot.connect.serving import serve  # noqa: PLC0415 - the same
 
         arguments = self._arguments(role)
         # SQLAlchemy keeps no statements, and names none: a connection does, where it is safe.
@@ -127,7 +127,6 @@ class Database:
                 "pool_size": self.pool_size,
                 "max_overflow": self.pool_max_overflow,
                 "pool_timeout": self.pool_timeout_s,
-                "pool_pre_ping": True,
             }
         engine = create_engine(
             # The password and the arguments travel in connect_args.
@@ -137,7 +136,7 @@ class Database:
             **options,
         )
         if role == "app":
-            repeat_stale(engine)
+            serve(engine)
         return engine
 
     def session_settings(self, role: Role) -> dict[str, str]:

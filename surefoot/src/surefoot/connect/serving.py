@@ -1,10 +1,15 @@
-"""Runs a statement once more where a change of the schema has overtaken it."""
+"""How the engine of a service asks for the server, and runs a statement once more.
+
+A statement that a change of the schema has overtaken is undone, and nothing else of its
+transaction, before the caller hears of it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 
 from surefoot.compat.sqlalchemy import await_only
 
@@ -12,11 +17,27 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def repeat_stale(engine: Engine) -> None:
-    """Let an engine of KeepingConnections run such a statement again, unknown to the caller.
+def serve(engine: Engine) -> None:
+    """Let an engine of KeepingConnections do so."""
 
-    Nothing of its transaction is lost: what is undone is the statement alone.
-    """
+    def ask(pooled: Any, _record: Any, _proxy: Any) -> None:
+        """Ask whether the server is there before a connection is used.
+
+        The engine's own way asks in a transaction, as a pooler needs it: three messages, not one.
+        """
+        driver = pooled.driver_connection
+        try:
+            if driver.keeps:
+                await_only(driver.ping())
+            else:
+                engine.dialect.do_ping(pooled)
+        except Exception as error:
+            if not driver.is_closed():
+                raise
+            # It is probably not the only one.
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkout", ask)
     event.listen(engine, "do_execute", _execute)
     event.listen(engine, "do_execute_no_params", _execute_no_params)
     event.listen(engine, "do_executemany", _executemany)
