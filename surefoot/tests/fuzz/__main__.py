@@ -23,15 +23,13 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fuzz.generator import ROLE, pair
-from fuzz.models import Model, source
+from fuzz.models import Model, renames, source
 from fuzz.shrinking import shrunk
-from fuzz.trial import NO_MODELS, tried
+from fuzz.trial import APART, NO_MODELS, Place, tried
 from harness.databases import Databases, connect
 from harness.server import Server, forget_configuration, own_server, sweep
 
 PROGRESS_SEEDS = 25
-# Each of so many is written in the plain style.
-PLAIN_SEEDS = 5
 
 
 def main() -> int:
@@ -67,16 +65,17 @@ async def _run(server: Server, arguments: argparse.Namespace) -> int:
         linted = None if arguments.no_lint else scratch
         for number, seed in enumerate(seeds, 1):
             before, after = pair(random.Random(seed))
-            style = "auto" if seed % PLAIN_SEEDS else "plain"
-            said, files = await tried(connection, linted, before, after, style)
+            place = Place.of(seed)
+            said, files = await tried(connection, linted, before, after, place)
             refused += files == NO_MODELS
             if said is not None:
                 wrong.append(seed)
                 if not arguments.whole:
                     before, after, said, files = await shrunk(
-                        connection, linted, before, after, said, style
+                        connection, linted, before, after, said, place
                     )
-                _tell(seed, said, before, after, files if arguments.replay is not None else "")
+                shown = files if arguments.replay is not None else ""
+                _tell(seed, f"{said}\n{place}", before, after, shown)
             if number % PROGRESS_SEEDS == 0:
                 passed_s = time.monotonic() - began_s
                 print(f"{number} pairs, {len(wrong)} wrong, {passed_s:.0f} s", flush=True)
@@ -88,6 +87,8 @@ async def _run(server: Server, arguments: argparse.Namespace) -> int:
 
 
 def _tell(seed: int, said: str, before: Model, after: Model, files: str) -> None:
+    declared = ", ".join(f"{old} to {new}" for old, new in renames(before, after).items())
+    said += f"\nrenamed: {declared}" if declared else ""
     print(f"\nseed {seed}: {said}\n\n{source(before, 'before')}\n{source(after, 'after')}")
     print(f"{files}\nreplay: --replay {seed}\n", flush=True)
 
@@ -101,6 +102,8 @@ async def _bench(server: Server) -> AsyncIterator[tuple[AsyncConnection, AsyncEn
         await admin.execute(f"CREATE ROLE {ROLE}")
         databases = Databases(server, admin, "fuzz")
         made = await databases.empty(), await databases.empty()
+        for each in made:
+            await admin.execute(f"ALTER DATABASE {each.name} SET search_path = public, {APART}")
         engines = [each.access.engine("migrate") for each in made]
         for engine in engines:
             ends.push_async_callback(engine.dispose)

@@ -12,6 +12,8 @@ from random import Random
 
 from fuzz.models import Declaration, Model, without
 
+# A role of the server, and a schema beside `public`.
+ROLE, FAR = "fuzz_reader", "far"
 TABLES = (
     *("things", "parts", "Odd Table", "order", "größe", "per%cent", "a_table_with_" + "x" * 30),
     *("it's", "a:b", "back\\slash", 'quo"te', "longest_" + "ü" * 27 + "z"),
@@ -103,6 +105,16 @@ SEQUENCES = (
     ", minvalue=-5, maxvalue=900",
     ", cache=7",
 )
+# Clauses of a policy and of a grant.
+POLICIES = (
+    (" FOR ALL", " FOR UPDATE"),
+    (f" TO {ROLE} USING", " TO PUBLIC USING"),
+    ("USING (true)", "USING (false)"),
+)
+GRANTED = (
+    ("GRANT SELECT ON", "GRANT INSERT, UPDATE ON", "GRANT ALL ON"),
+    (f"TO {ROLE}')", f"TO {ROLE} WITH GRANT OPTION')"),
+)
 # Texts that are exchanged for each other, in a declaration that has the word.
 TEXTS_OF = (
     ("DOMAIN(", DOMAINS),
@@ -110,11 +122,13 @@ TEXTS_OF = (
     ("ForeignKey(", REFERENCES),
     ("", CONDITIONS),
     ("comment=", COMMENTS),
+    *(("CREATE POLICY", each) for each in POLICIES),
+    *(("GRANT", each) for each in GRANTED),
 )
 PRIVILEGES = ("SELECT", "INSERT, UPDATE", "ALL", "SELECT ({c})", "UPDATE ({c}), REFERENCES ({c})")
-# A role of the server, and a schema beside `public`.
-ROLE, FAR = "fuzz_reader", "far"
 _NAME = re.compile(r"^Index\('(\w+)'|Constraint\(.*name='(\w+)'")
+# A name that needs no escape in Python, in SQL or in `-x rename=`.
+_SIMPLE = re.compile(r"[\w ]+")
 MOST_TABLES, MOST_ITEMS, MOST_EDITS = 3, 6, 4
 
 
@@ -164,6 +178,9 @@ class Generator:
             (2, self._changed_text),
             (2, self._renamed),
             (1, self._partitioned),
+            (1, self._policy),
+            (2, self._moved),
+            (1, self._renamed_column),
         ]
         weights = [weight for weight, _ in edits]
         self._random.choices([each for _, each in edits], weights)[0]()
@@ -263,8 +280,8 @@ class Generator:
         random = self._random
         makes = (self._index, self._index, self._check, self._unique, self._key, self._computed)
         rare = (self._exclusion, self._beside, self._composite, self._second_key, self._called)
-        others = (self._trigger, self._comment, self._granted, self._granted, self._similar)
-        random.choice((*makes, *rare, *others))()
+        beside = (self._trigger, self._comment, self._granted, self._granted, self._policy)
+        random.choice((*makes, *rare, *beside, self._policy, self._similar))()
 
     def _index(self) -> None:
         random, columns = self._random, self._columns()
@@ -418,6 +435,37 @@ class Generator:
             of = ", ".join(map(_quoted, columns[:2]))
             statement = f"CREATE STATISTICS {there} ON {of} FROM {on}"
             needs |= {each.name for each in columns[:2]}
+        code = f"ddl(m, {statement.replace('%', '%%')!r})"
+        self._add(Declaration(name, code, needs=frozenset(needs), facts=("beside",)))
+
+    def _policy(self) -> None:
+        """A policy of a table's rows, and whether the table asks it."""
+        random, tables = self._random, self._of("table")
+        if not tables:
+            return
+        table = random.choice(tables)
+        columns = [each for each in self._columns(*NUMBERS, *TEXTS) if each.table == table.name]
+        needs, asked = {table.name}, "true"
+        if columns and random.random() < 0.7:
+            column = random.choice(columns)
+            needs.add(column.name)
+            said = NUMBER_CHECKS if column.type in NUMBERS else TEXT_CHECKS
+            asked = random.choice(said).format(c=_quoted(column)).replace("\\:", ":")
+        others = [each for each in self._of("key") if each.table != table.name]
+        if others and random.random() < 0.3:
+            needs.add(others[0].name)
+            asked = f"EXISTS (SELECT FROM {_whole(str(others[0].table))} o WHERE o.id IS NOT NULL)"
+        name, on = self._new("policy_"), _whole(table.name)
+        how = random.choice(("", " FOR ALL", " FOR UPDATE", " AS RESTRICTIVE FOR DELETE"))
+        how += random.choice(("", f" TO {ROLE}", " TO PUBLIC"))
+        more = f" WITH CHECK ({asked})" if "DELETE" not in how and random.random() < 0.3 else ""
+        statement = f"CREATE POLICY {name} ON {on}{how} USING ({asked}){more}"
+        self._ddl(name, statement, *needs)
+        if random.random() < 0.5:
+            kind = random.choice(("ENABLE", "FORCE"))
+            self._ddl(f"{name}!", f"ALTER TABLE {on} {kind} ROW LEVEL SECURITY", *needs)
+
+    def _ddl(self, name: str, statement: str, *needs: str) -> None:
         code = f"ddl(m, {statement.replace('%', '%%')!r})"
         self._add(Declaration(name, code, needs=frozenset(needs), facts=("beside",)))
 
@@ -656,6 +704,36 @@ class Generator:
             code = item.code.replace(repr(_named(item)), repr(self._new("renamed_")))
             self._put(replace(item, code=code))
 
+    def _moved(self) -> None:
+        """A table in the other schema, or under another name; its rows stay."""
+        tables = [each for each in self._of("table") if _SIMPLE.fullmatch(_bare(each.name))]
+        tables = [each for each in tables if not each.former and _bare(each.name) not in COLUMNS]
+        if not tables:
+            return
+        table, used = self._random.choice(tables), {each.name for each in self.model}
+        place, short = table.name[: -len(_bare(table.name))], _bare(table.name)
+        if self._random.random() < 0.3:
+            name = place + self._new("renamed_")
+        else:
+            name = short if place else f"{FAR}.{short}"
+        if name not in used:
+            declared = self._random.random() < 0.7
+            self.model = [_of_moved(each, table.name, name, declared) for each in self.model]
+
+    def _renamed_column(self) -> None:
+        """Another name of a column that nothing else names."""
+        needed = {need for each in self.model for need in each.needs}
+        here = {each.name for each in self._of("table") if not each.former}
+        columns = [each for each in self._columns() if each.name not in needed]
+        columns = [each for each in columns if not each.former and each.table in here]
+        columns = [each for each in columns if _SIMPLE.fullmatch(_short(each))]
+        columns = [each for each in columns if _SIMPLE.fullmatch(_bare(str(each.table)))]
+        if columns:
+            column, new = self._random.choice(columns), self._new("renamed_")
+            code = column.code.replace(repr(_short(column)), repr(new), 1)
+            named = replace(column, name=f"{column.table}.{new}", code=code, former=column.name)
+            self.model = [named if each is column else each for each in self.model]
+
     def _changed_item(self) -> None:
         """The same name for another definition; another text of a function."""
         random, functions = self._random, self._of("function")
@@ -675,6 +753,39 @@ class Generator:
             if code == index.code and "gin" not in code:
                 code = f"{code[:-1]}, unique=True)"
             self._put(replace(index, code=code))
+
+
+def _bare(table: str) -> str:
+    """The name of a table without its schema."""
+    return table.removeprefix(f"{FAR}.")
+
+
+def _of_moved(each: Declaration, old: str, new: str, is_declared: bool) -> Declaration:
+    """A declaration after the table has another name or schema."""
+    code, whole = each.code, (_whole(old), _whole(new))
+    if each.name == old:
+        code = code.replace(f"Table({_bare(old)!r}", f"Table({_bare(new)!r}", 1)
+        code = code.replace(f", schema={FAR!r}", "")
+        if new != _bare(new):
+            code = f"{code[:-1]}, schema={FAR!r})"
+    elif code.startswith("ddl("):
+        code = re.sub(rf"(?<![\w.]){re.escape(whole[0])}", lambda _: whole[1], code)
+    else:
+        code = code.replace(f"'{old}.", f"'{new}.")
+
+    def moved(name: str) -> str:
+        return new + name[len(old) :] if name == old or name.startswith(f"{old}.") else name
+
+    name = moved(each.name) if old in (each.table, each.name) else each.name
+    return replace(
+        each,
+        name=name,
+        code=code,
+        table=new if each.table == old else each.table,
+        needs=frozenset(map(moved, each.needs)),
+        facts=tuple(map(moved, each.facts)),
+        former=each.name if each.name == old and is_declared else each.former,
+    )
 
 
 def _enum(name: str, labels: Sequence[str]) -> Declaration:

@@ -6,7 +6,7 @@ that fails is printed as two functions, and can be made smaller without knowing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy
@@ -32,6 +32,8 @@ class Declaration:
     type: str = ""
     # What else the generator has to know about it.
     facts: tuple[str, ...] = field(default=(), compare=False)
+    # The name that a renamed table or column, or a moved table, had in the model before.
+    former: str = field(default="", compare=False)
 
 
 Model = Sequence[Declaration]
@@ -77,6 +79,19 @@ def metadata(model: Model) -> Sequence[MetaData]:
     made = new_metadata(), new_metadata()
     known["models"](*made)
     return made if made[1].tables else made[:1]
+
+
+def renames(before: Model, after: Model) -> Mapping[str, str]:
+    """The new names of tables and columns that are declared as renamed or moved, by the former."""
+    known, now = {each.name for each in before}, {each.name for each in after}
+    found = {each.former: each.name for each in after if each.former in known - now}
+    # A column, only where its table is known to be the same.
+    of = {each.name: str(each.table) for each in (*before, *after) if each.table}
+    return {
+        old: new
+        for old, new in found.items()
+        if new not in of or found.get(of[old], of[old]) == of[new]
+    }
 
 
 def without(model: Model, names: Iterable[str]) -> Model:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fuzz.models import Model, without
-from fuzz.trial import tried
+from fuzz.trial import Place, tried
 
 # A pair has some thirty declarations; each round tries to leave out each of them.
 MOST_TRIALS = 150
@@ -19,7 +19,7 @@ async def shrunk(
     before: Model,
     after: Model,
     said: str,
-    style: str,
+    place: Place,
 ) -> tuple[Model, Model, str, str]:
     """The pair, how it fails, and its files; it still fails at the same step."""
     trials, files = 0, ""
@@ -30,13 +30,13 @@ async def shrunk(
             trials += 1
             if trials > MOST_TRIALS:
                 return before, after, said, files
-            found, text = await tried(connection, linted, *smaller, style)
+            found, text = await tried(connection, linted, *smaller, place)
             if found is not None and _step(found) == _step(said):
                 (before, after), said, files = smaller, found, text
                 break
         else:
             if not files:
-                _, files = await tried(connection, linted, before, after, style)
+                _, files = await tried(connection, linted, before, after, place)
             return before, after, said, files
 
 

@@ -14,18 +14,21 @@ import shutil
 import tempfile
 import traceback
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from random import Random
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fuzz import rows
-from fuzz.models import Model, metadata
-from harness.generation import EMPTY, Project, on_empty
+from fuzz.generator import FAR
+from fuzz.models import Model, metadata, renames
+from harness.generation import EMPTY, EXTENSIONS, Project, on_empty
 from surefoot.catalog import Catalog, difference
 from surefoot.chain.revisions import read_revisions
 from surefoot.environment.measurements import completed
@@ -34,12 +37,42 @@ from surefoot.linting.lint import lint, server_major
 from surefoot.quoting import shown
 from surefoot.target import Target
 
+# Where extensions are that the database has before the models: the search path ends there.
+APART = "apart"
+_EMPTY = (f"DROP SCHEMA IF EXISTS {APART} CASCADE", *EMPTY)
 # How often a release fills values between the revisions of one change.
 MOST_FILLS = 20
 NO_MODELS = "PostgreSQL does not take these models"
 _INI = "[alembic]\nscript_location = %(here)s\nfile_template = %%(rev)s_%%(slug)s\n"
 _Models = Sequence[MetaData]
 _Rows = Mapping[str, Sequence[Mapping[str, object]]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database and a way to write for it."""
+
+    style: str = "auto"
+    # Whether the other schema is there before the models are.
+    has_far: bool = True
+    # Whether the extensions are there, in a schema of their own.
+    has_extensions: bool = False
+
+    @staticmethod
+    def of(seed: int) -> Place:
+        """One by chance; the same number gives the same one."""
+        random = Random(f"place {seed}")
+        style = random.choices(("auto", "plain"), (4, 1))[0]
+        return Place(style, random.random() < 0.7, random.random() < 0.3)
+
+    def statements(self) -> Iterator[str]:
+        """How an empty database becomes the place."""
+        if self.has_far:
+            yield f"CREATE SCHEMA {FAR}"
+        if self.has_extensions:
+            yield f"CREATE SCHEMA {APART}"
+            for each in EXTENSIONS:
+                yield f"CREATE EXTENSION {each} SCHEMA {APART}"
 
 
 class Wrong(Exception):
@@ -53,8 +86,9 @@ class NoModels(Exception):
 class Trial:
     """One pair of models, in a database that is emptied for it."""
 
-    def __init__(self, project: Project, before: Model, after: Model) -> None:
+    def __init__(self, project: Project, before: Model, after: Model, place: Place) -> None:
         self._project, self._before, self._after = project, before, after
+        self._place, self._renames = place, renames(before, after)
 
     async def run(self, scratch: AsyncEngine | None) -> None:
         """On failure: Wrong; NoModels."""
@@ -69,12 +103,12 @@ class Trial:
         await self._project.connection.run_sync(rows.insert)
         begun = self._newest()
         at_first = await self._rows()
-        written = await self._revise(new, "Change")
+        written = await self._revise(new, "Change", await self._declared())
         for path in written:
-            text = path.read_text("utf-8")
-            if 'phase = "contract"' in text and "Before this runs:" not in text:
+            file = " ".join(path.read_text("utf-8").split())
+            if 'phase = "contract"' in file and "Before this runs:" not in file:
                 raise Wrong(f"the docstring of {path.name} does not say what to do before it")
-            if "change a table" in text.lower():
+            if "change a table" in file.lower():
                 raise Wrong(f"the title of {path.name} does not say which table changes")
         now = await self._upgraded(new, "the second models")
         there = await self._rows()
@@ -87,7 +121,42 @@ class Trial:
 
     # -- steps -------------------------------------------------------------------------------------
 
-    async def _revise(self, wanted: _Models, message: str) -> Sequence[Path]:
+    async def _declared(self) -> Sequence[str]:
+        """The renames as the command line says them; nothing moves to a schema that is missing."""
+        is_there = text(f"SELECT to_regnamespace('{FAR}') IS NOT NULL")
+        has_far = await self._project.connection.scalar(is_there)
+        await self._project.connection.rollback()
+        if not has_far:
+            self._renames = {
+                old: new for old, new in self._renames.items() if not new.startswith(f"{FAR}.")
+            }
+        tables = {each.name: each.table for each in (*self._before, *self._after)}
+        found = []
+        for old, new in self._renames.items():
+            table, former = tables[new], tables[old]
+            found.append(
+                f"{table}{old.removeprefix(str(former))}:{new}" if table else f"{old}:{new}"
+            )
+        return found
+
+    def _as_now(self, rows: _Rows) -> _Rows:
+        """Rows by the names that the second models give to tables and columns."""
+        found: dict[str, Sequence[Mapping[str, object]]] = {}
+        for table, each in rows.items():
+            name = self._renames.get(table, table)
+            columns = {
+                old.removeprefix(f"{table}."): new.removeprefix(f"{name}.")
+                for old, new in self._renames.items()
+                if old.startswith(f"{table}.")
+            }
+            found[name] = [{columns.get(key, key): row[key] for key in row} for row in each]
+        return found
+
+    async def _revise(
+        self, wanted: _Models, message: str, declared: Sequence[str] = ()
+    ) -> Sequence[Path]:
+        extra = [f"style={self._place.style}", *(f"rename={each}" for each in declared)]
+        self._project.config.cmd_opts = Namespace(x=extra)
         with self._explained(f"autogenerate ({message})"):
             return await self._project.revise(wanted, message)
 
@@ -141,12 +210,16 @@ class Trial:
         return await self._project.connection.run_sync(rows.kept)
 
     def _compare(self, before: _Rows, after: _Rows, step: str) -> None:
+        before, after = self._as_now(before), self._as_now(after)
         sides = [{each.name: each for each in model} for model in (self._before, self._after)]
         columns: dict[str, list[str]] = {}
         for name, each in sides[0].items():
-            other = sides[1].get(name)
-            if other is not None and each.code.startswith("Column") and "Computed" not in each.code:
-                columns.setdefault(str(each.table), []).append(name.removeprefix(f"{each.table}."))
+            table = self._renames.get(str(each.table), str(each.table))
+            moved = name.replace(f"{each.table}.", f"{table}.", 1)
+            now = self._renames.get(name, moved)
+            is_column = each.code.startswith("Column") and "Computed" not in each.code
+            if is_column and now in sides[1]:
+                columns.setdefault(table, []).append(now.removeprefix(f"{table}."))
         for each in self._before:
             if each.facts[:1] == ("child",) and each.name in sides[1]:
                 columns[each.name] = columns.get(each.facts[1], [])
@@ -158,7 +231,7 @@ class Trial:
 
     async def _lint(self, scratch: AsyncEngine, written: Sequence[Path]) -> None:
         async with scratch.begin() as other:
-            for statement in (*EMPTY, "CREATE SCHEMA far"):
+            for statement in (*_EMPTY, *self._place.statements()):
                 await other.exec_driver_sql(statement)
         self._project.lock()
         ini = self._project.versions.parent / "alembic.ini"
@@ -214,7 +287,7 @@ async def tried(
     scratch: AsyncEngine | None,
     before: Model,
     after: Model,
-    style: str = "auto",
+    place: Place,
 ) -> tuple[str | None, str]:
     """How the promises failed, None where they hold; and the files, or NO_MODELS."""
     folder = Path(tempfile.mkdtemp(prefix="surefoot-fuzz-"))
@@ -223,11 +296,10 @@ async def tried(
         with redirect_stderr(said), redirect_stdout(said):
             project = await on_empty(folder, connection)
             project.configure(options={"include_schemas": True})
-            await project.execute("CREATE SCHEMA far")
+            await project.execute(*_EMPTY, *place.statements())
             project.config.stdout = said
-            project.config.cmd_opts = Namespace(x=[f"style={style}"])
             try:
-                await Trial(project, before, after).run(scratch)
+                await Trial(project, before, after, place).run(scratch)
             except Wrong as wrong:
                 return str(wrong), project.text()
             except NoModels:

@@ -170,7 +170,7 @@ def _models(connection: Connection, metadata: Sequence[MetaData]) -> Catalog:
         for statement in (
             *EMPTY,
             "CREATE SCHEMA far",
-            *map("CREATE EXTENSION {}".format, EXTENSIONS),
+            *map("CREATE EXTENSION IF NOT EXISTS {}".format, EXTENSIONS),
         ):
             connection.execute(text(statement))
         for each in metadata:

@@ -1202,6 +1202,26 @@ async def with_far(project: Project) -> AsyncIterator[Project]:
     await project.execute("DROP SCHEMA IF EXISTS far CASCADE")
 
 
+async def test_a_schema_that_only_an_event_names_is_created(with_far: Project) -> None:
+    """No table and no type of the models names it; one that the project leaves out is refused."""
+    await with_far.execute("DROP SCHEMA far")
+
+    def models(schema: str) -> MetaData:
+        metadata = MetaData()
+        statement = f"CREATE FUNCTION {schema}.one() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        ddl(metadata, statement, first=True)
+        return metadata
+
+    made, _ = await with_far.revise(models("far"), "Add one")
+    assert "CREATE SCHEMA IF NOT EXISTS far" in made.read_text("utf-8")
+    await with_far.upgrade()
+    await with_far.check(models("far"))
+    with_far.configure(options={})
+    with pytest.raises(UsageError, match='schema "nowhere" does not exist'):
+        await with_far.check(models("nowhere"))
+    await with_far.downgrade()
+
+
 def logs(schema: str | None, *more: Any) -> MetaData:
     metadata = MetaData()
     of = f"{schema}.logs" if schema else "logs"

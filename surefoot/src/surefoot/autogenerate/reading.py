@@ -19,11 +19,12 @@ from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.plugin import PROJECT
 from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
+from surefoot.catalog.extensions import missing_schema
 from surefoot.catalog.grants import OPEN, granted
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Names
 from surefoot.catalog.models import catalog_name, models_catalog
 from surefoot.catalog.shared_types import named_types
-from surefoot.errors import PermissionMissing
+from surefoot.errors import PermissionMissing, UsageError
 from surefoot.quoting import in_schema, own_name, quoted
 
 _log = logging.getLogger(__name__)
@@ -68,12 +69,21 @@ def compare(
     filters = Filters(context, context.opts.get(PROJECT, {}), declared, beside)
     excluded.update(filters.tables(frozenset(excluded)))
     database = snapshot(connection, schema, exclude=excluded, privileges=True, beside=beside)
+    created = partial(
+        models_catalog, connection, metadata, schema, exclude=excluded,
+        then=partial(rename_to_temporary, database), database=database,
+    )  # fmt: skip
     try:
-        rename = partial(rename_to_temporary, database)
-        models, temporary = models_catalog(
-            connection, metadata, schema, exclude=excluded, then=rename, database=database,
-            beside=named,
-        )  # fmt: skip
+        while True:
+            try:
+                models, temporary = created(beside=named)
+                break
+            except UsageError as error:
+                # An event of the models may name one that nothing else names.
+                new = missing_schema(error.message)
+                if new is None or new in named or not _is_compared(context, new):
+                    raise
+                named = sorted((*named, new))
     except PermissionMissing as error:
         if strict:
             raise
@@ -131,18 +141,25 @@ def _schemas(
     assert context.connection is not None
     if not context.opts.get("include_schemas"):
         return (), ()
-    ours = (default, "information_schema", None)
     used = {each.schema for models in metadata for each in models.tables.values()}
     used |= {each.schema for models in metadata for each in named_types(models)}
     used |= {each.schema for models in metadata for each in models._sequences.values()}
     there = {*context.inspector.get_schema_names()}
     found = {
-        each for each in used | there if each not in ours
-        and context.run_name_filters(each, "schema", {})
+        each for each in used | there if each and each != default and _is_compared(context, each)
     }  # fmt: skip
     # Without a model in one, an event of the models may name it.
     used |= {*context.connection.scalars(_OWN_SCHEMAS)}
     return sorted(found & there), sorted(found & used)
+
+
+def _is_compared(context: AutogenContext, schema: str) -> bool:
+    """Whether a schema that is not the default one is compared."""
+    return (
+        bool(context.opts.get("include_schemas"))
+        and schema != "information_schema"
+        and context.run_name_filters(schema, "schema", {})
+    )
 
 
 def _privileges(key: Key, models: Catalog, database: Catalog) -> tuple[Names, Names]:

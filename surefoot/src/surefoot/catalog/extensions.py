@@ -1,4 +1,4 @@
-"""The extension that an object of the models needs, by PostgreSQL's message that it is missing."""
+"""The extension or the schema that the models need, by PostgreSQL's message that it is missing."""
 
 import re
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 _MISSING = re.compile(
     r'(?:type|operator class|required extension) "([^"]+)"|function (\w+)\(|access method "(\w+)"$'
 )
+_NO_SCHEMA = re.compile(r'schema "(.+)" does not exist$')
 # Names of objects whose extension is called otherwise.
 _OF = {
     **dict.fromkeys(("gin_trgm_ops", "gist_trgm_ops", "similarity"), "pg_trgm"),
@@ -24,6 +25,12 @@ _OF = {
 _AVAILABLE = text(
     "SELECT name FROM pg_available_extensions WHERE name = :name AND installed_version IS NULL"
 )
+
+
+def missing_schema(message: str) -> str | None:
+    """The schema that the message misses; None where it misses something else."""
+    found = _NO_SCHEMA.search(message)
+    return found and found[1]
 
 
 def missing_extension(connection: Connection, message: str) -> str | None:
