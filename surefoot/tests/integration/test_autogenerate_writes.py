@@ -793,6 +793,43 @@ async def test_a_revision_without_that_permission_says_what_was_not_compared(
     )
 
 
+async def test_a_schema_of_another_role_is_left_out(
+    with_far: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All others are compared by their catalogs, and a check does not pass without it."""
+
+    def models(*logged: Column[Any]) -> MetaData:
+        metadata = things(Column("log_id", ForeignKey("far.logs.id")))
+        key = Column("id", Integer, primary_key=True)
+        Table("logs", metadata, key, *logged, schema="far")
+        ddl(metadata, "CREATE VIEW seen AS SELECT id FROM things")
+        return metadata
+
+    role = f"{with_far.connection.engine.url.database}_maker"
+    await with_far.execute(
+        f"CREATE ROLE {role}",
+        f"GRANT CREATE ON DATABASE {with_far.connection.engine.url.database} TO {role}",
+        "CREATE TABLE far.logs (id integer PRIMARY KEY)",
+        f"GRANT USAGE, CREATE ON SCHEMA public, far TO {role}",
+        f"GRANT ALL ON far.logs TO {role}",
+        f"SET ROLE {role}",
+    )
+    with caplog.at_level(logging.WARNING, "surefoot"):
+        (path,) = await with_far.revise(models(Column("n", Integer)), "Begin")
+    assert [each.getMessage() for each in caplog.records] == [
+        "Not compared: the schema far. The models are compared in a new schema of the same name, "
+        "and another role owns this one."
+    ]
+    source = path.read_text("utf-8")
+    assert "CREATE VIEW seen" in source
+    assert "create_table('logs'" not in source
+    assert "add_column('logs'" not in source
+    await with_far.upgrade()
+    with pytest.raises(PermissionMissing, match="another role owns that"):
+        await with_far.check(models())
+    await with_far.execute("RESET ROLE", f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+
+
 async def test_without_that_permission_a_rename_is_asked_about_and_not_taken(
     project: Project, restricted: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

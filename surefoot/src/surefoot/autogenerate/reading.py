@@ -33,10 +33,11 @@ SELECT format_type(castsource, NULL), format_type(casttarget, NULL), castcontext
 FROM pg_cast
 """)
 _VOLATILE = text("SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v'")
-# Those that this role may rename, and that hold no extension.
-_OWN_SCHEMAS = text("""
-SELECT nspname::text FROM pg_namespace n WHERE pg_has_role(nspowner, 'USAGE')
-AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)
+# Whether this role may rename each, and whether it holds an extension.
+_SCHEMAS = text("""
+SELECT nspname::text AS name, pg_has_role(nspowner, 'USAGE') AS is_own,
+       EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid) AS has_extension
+FROM pg_namespace n
 """)
 
 
@@ -57,7 +58,7 @@ def compare(
     schema = connection.scalar(text("SELECT current_schema()")) or "public"
     if any(each.schema == schema for models in metadata for each in models.tables.values()):
         schema = connection.dialect.default_schema_name or "public"
-    beside, named = _schemas(context, metadata, schema)
+    beside, named = _schemas(context, metadata, schema, strict=strict)
     names = {*exclude, context.migration_context.version_table}
     excluded = {in_schema(each, name) for each in (None, *beside, *named) for name in names}
     declared = {
@@ -134,9 +135,12 @@ def models_of(context: AutogenContext) -> list[MetaData]:
 
 
 def _schemas(
-    context: AutogenContext, metadata: Sequence[MetaData], default: str
+    context: AutogenContext, metadata: Sequence[MetaData], default: str, *, strict: bool
 ) -> tuple[Sequence[str], Sequence[str]]:
-    """The schemas beside the default one that are compared, and those that the models name."""
+    """The schemas beside the default one that are compared, and those that the models name.
+
+    Of those, the ones of another role are left out with a warning, unless `strict`.
+    """
     assert context.inspector is not None
     assert context.connection is not None
     if not context.opts.get("include_schemas"):
@@ -148,8 +152,17 @@ def _schemas(
     found = {
         each for each in used | there if each and each != default and _is_compared(context, each)
     }  # fmt: skip
+    known = context.connection.execute(_SCHEMAS).all()
+    others = sorted(found & used & {each.name for each in known if not each.is_own})
+    if others and not strict:
+        _log.warning(
+            "Not compared: the schema %s. The models are compared in a new schema of the same "
+            "name, and another role owns this one.",
+            ", ".join(others),
+        )
+        found -= {*others}
     # Without a model in one, an event of the models may name it.
-    used |= {*context.connection.scalars(_OWN_SCHEMAS)}
+    used |= {each.name for each in known if each.is_own and not each.has_extension}
     return sorted(found & there), sorted(found & used)
 
 
