@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -81,6 +81,26 @@ async def test_rows_stop_a_revision(connection: AsyncConnection) -> None:
     with pytest.raises(DBAPIError, match="Odd t has rows for which n IS NULL") as caught:
         await run(connection, lambda op: op.refuse_rows("Odd t", "n IS NULL", "Fill 'n'."))
     assert getattr(caught.value.orig.__cause__, "hint", None) == "Fill 'n'."  # type: ignore[union-attr]  # the driver's
+
+
+async def test_rows_that_are_hidden_stop_a_revision(connection: AsyncConnection) -> None:
+    """The owner of a table does not see all of them where row level security is forced."""
+
+    def go(op: Any) -> None:
+        for each in (
+            "CREATE ROLE own_t",
+            'ALTER TABLE "Odd t" OWNER TO own_t',
+            'ALTER TABLE "Odd t" ENABLE ROW LEVEL SECURITY',
+            "SET ROLE own_t",
+        ):
+            op.execute(each)
+        op.refuse_rows("Odd t", "false", "none")
+        assert op.get_bind().scalar(text("SHOW row_security")) == "on"
+        op.execute('ALTER TABLE "Odd t" FORCE ROW LEVEL SECURITY')
+        op.refuse_rows("Odd t", "n IS NULL", "Fill 'n'.")
+
+    with pytest.raises(DBAPIError, match="would be affected by row-level security policy"):
+        await run(connection, go)
 
 
 def test_all_of_them_can_be_printed() -> None:
