@@ -145,12 +145,13 @@ class Trial:
     def _as_now(self, rows: _Rows) -> _Rows:
         """Rows by the names that the second models give to tables and columns."""
         found: dict[str, Sequence[Mapping[str, object]]] = {}
+        parents = {each.name: each.facts[1] for each in self._before if "child" in each.facts}
         for table, each in rows.items():
-            name = self._renames.get(table, table)
+            name, of = self._renames.get(table, table), parents.get(table, table)
             columns = {
-                old.removeprefix(f"{table}."): new.removeprefix(f"{name}.")
+                old.removeprefix(f"{of}."): new.removeprefix(f"{self._renames.get(of, of)}.")
                 for old, new in self._renames.items()
-                if old.startswith(f"{table}.")
+                if old.startswith(f"{of}.")
             }
             found[name] = [{columns.get(key, key): row[key] for key in row} for row in each]
         return found

@@ -33,7 +33,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, HSTORE, ExcludeConstraint
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import UserDefinedType
 
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata, on_empty
@@ -927,6 +929,40 @@ async def test_a_table_is_known_by_both_names_for_a_while(project: Project) -> N
     assert await project.catalog() == before
 
 
+@pytest.mark.slow
+async def test_the_view_of_the_former_name_gives_no_more_and_no_less_rights(
+    project: Project,
+) -> None:
+    """Those on the table and its columns, also where row level security hides rows."""
+    role = f"{project.connection.engine.url.database}_reader"
+
+    def models(name: str) -> MetaData:
+        metadata = new_metadata()
+        Table(name, metadata, Column("id", BigInteger, primary_key=True))
+        ddl(metadata, f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+        ddl(metadata, f"CREATE POLICY small ON {name} USING (id < 2)")
+        ddl(metadata, f"GRANT SELECT ON {name} TO {role}")
+        ddl(metadata, f"GRANT UPDATE (id) ON {name} TO {role}")
+        return metadata
+
+    await project.execute(f"CREATE ROLE {role}", f"GRANT USAGE ON SCHEMA public TO {role}")
+    await project.create(models("things"))
+    await project.execute("INSERT INTO things VALUES (1), (2)")
+    project.config.cmd_opts = Namespace(x=["rename=things:items"])
+    await project.revise(models("items"), "Rename things")
+    project.lock()
+    await project.run(command.upgrade, "0001")
+    await project.execute(f"SET ROLE {role}", "UPDATE things SET id = 0 WHERE id > 0")
+    for name in ("things", "items"):
+        assert (await project.connection.scalars(text(f"SELECT id FROM {name}"))).all() == [0]
+    await project.connection.rollback()
+    with pytest.raises(DBAPIError, match="permission denied for view things"):
+        await project.execute("DELETE FROM things")
+    await project.execute("RESET ROLE")
+    await project.downgrade()
+    await project.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
@@ -1177,6 +1213,70 @@ async def test_an_extension_that_the_models_need_is_created_first(
     await project.check(wanted)
     await project.downgrade()
     assert await project.catalog() == before
+
+
+class Mail(UserDefinedType[str]):
+    """A type of an extension in another schema, as a project names it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "far.citext"
+
+
+@pytest.mark.parametrize("searched", [True, False], ids=["searched", "not searched"])
+@pytest.mark.parametrize("schemas", [True, False], ids=["schemas", "one schema"])
+async def test_an_extension_stays_in_the_schema_that_an_event_names(
+    project: Project, searched: bool, schemas: bool
+) -> None:
+    """What it has is named with that, unless the role searches it."""
+    path = "public, far" if searched else "public"
+    await project.execute("DROP SCHEMA IF EXISTS far CASCADE", f"SET search_path = {path}")
+    await project.execute("DROP EXTENSION IF EXISTS citext")
+    project.configure(options={"include_schemas": schemas})
+    await project.create(things())
+    before = await project.catalog()
+
+    def models(*columns: Column[Any]) -> MetaData:
+        wanted = things(Column("mail", Mail(), server_default=text("'a'::far.citext")), *columns)
+        ddl(wanted, "CREATE SCHEMA IF NOT EXISTS far", first=True)
+        ddl(wanted, "CREATE EXTENSION IF NOT EXISTS citext SCHEMA far", first=True)
+        ddl(wanted, "CREATE VIEW mails AS SELECT mail FROM things WHERE mail = 'b'::far.citext")
+        return wanted
+
+    made, extension, _ = await project.revise(models(), "Add mail")
+    assert "CREATE SCHEMA IF NOT EXISTS far" in made.read_text("utf-8")
+    assert "CREATE EXTENSION IF NOT EXISTS citext SCHEMA far" in extension.read_text("utf-8")
+    assert ("far.citext" in project.text()) is not searched
+    await project.upgrade()
+    await project.check(models())
+    await project.revise(models(Column("other", Mail())), "Add other")
+    await project.upgrade()
+    await project.check(models(Column("other", Mail())))
+    await project.downgrade()
+    assert await project.catalog() == before
+    await project.execute("RESET search_path")
+
+
+async def test_tables_in_the_schema_of_an_extension_are_compared(with_far: Project) -> None:
+    """Its types are found there while the models are created in an empty one."""
+    await with_far.execute("DROP EXTENSION IF EXISTS citext", "CREATE EXTENSION citext SCHEMA far")
+    await with_far.execute("SET search_path = public, far")
+
+    def models(*columns: Column[Any]) -> MetaData:
+        metadata = MetaData()
+        made: list[Any] = [Column("id", Integer, primary_key=True), Column("mail", CITEXT)]
+        made += columns
+        Table("logs", metadata, *made, CheckConstraint("mail <> 'a'", name="no_a"), schema="far")
+        return metadata
+
+    await with_far.revise(models(), "Begin")
+    await with_far.upgrade()
+    await with_far.check(models())
+    await with_far.revise(models(Column("other", CITEXT, nullable=False)), "Add other")
+    await with_far.upgrade()
+    await with_far.downgrade()
+    await with_far.execute("RESET search_path")
 
 
 async def test_an_extension_that_no_server_has_is_no_guess(project: Project) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
@@ -21,6 +20,7 @@ from surefoot.catalog.kinds import (
     Sequence,
     Table,
 )
+from surefoot.catalog.model import with_text
 from surefoot.catalog.order import in_order
 from surefoot.operations.enums import renamed, value_steps
 from surefoot.quoting import in_schema, literal, own_name, quoted, schema_of
@@ -64,6 +64,8 @@ class Comparison:
     # The owner and the privileges that an object of the database has, and a new one would not have,
     # as statements.
     grants: Mapping[Key, list[str]] = field(default_factory=dict)
+    # The privileges on each object of the database.
+    rights: Mapping[Key, Names] = field(default_factory=dict)
     # Names of volatile functions.
     volatile: frozenset[str] = frozenset()
     # The major version of the server that both sides were read from.
@@ -74,8 +76,8 @@ class Comparison:
     left: Mapping[str, int] = field(default_factory=dict)
     # The imports that the project's spelling of types needs.
     imports: frozenset[str] = frozenset()
-    # The extensions that the models need and the database lacks.
-    extensions: tuple[str, ...] = ()
+    # The extensions that the models need and the database lacks, with a schema that they name.
+    extensions: tuple[tuple[str, str | None], ...] = ()
     # So with schemas.
     schemas: tuple[str, ...] = ()
     # The privileges on each object, as they are and as they should be, where models decide them.
@@ -205,7 +207,7 @@ class Comparison:
             if pair:
                 old, new = (f"{literal(value)}::{quoted(enum.name)}" for value in pair)
                 for key in self.database.users_of(enum):
-                    objects[key] = _replaced(objects[key], old, new)
+                    objects[key] = with_text(objects[key], old, new)
         return replace(self.database, objects=objects)
 
     @cached_property
@@ -274,15 +276,3 @@ def is_replaced(database: Catalog, models: Catalog, key: Key) -> bool:
 def changed(comparison: Comparison, key: Key) -> Attributes:
     """The names of the attributes in which an object of both differs."""
     return comparison.followed.objects[key].differing(comparison.models.objects[key])
-
-
-def _replaced(item: SchemaObject, old: str, new: str) -> SchemaObject:
-    """The object with a text replaced in each of its attributes."""
-    changed: dict[str, Any] = {}
-    for each in fields(item):
-        value = getattr(item, each.name)
-        if isinstance(value, tuple):
-            changed[each.name] = tuple(text.replace(old, new) for text in value)
-        elif isinstance(value, str):
-            changed[each.name] = value.replace(old, new)
-    return replace(item, **changed)

@@ -116,9 +116,10 @@ def end(context: AutogenContext, operations: ops.UpgradeOps) -> PriorityDispatch
             *changes_between(comparison),
         ]
         of_tables = all(each.kind == "table" for each in renames)
-        covered = of_tables and not (others or comparison.at_once)
+        is_covered = of_tables and not (others or comparison.at_once)
+        covered = comparison if is_covered else None
         first = [*renames, *uninherited(more, comparison.database)]
-        called = (each for one in first for each in one.changes(declared, covered=covered))
+        called = (each for one in first for each in one.changes(declared, covered))
         changes = sorted([*called, *others], key=lambda change: change.stage)
         doubtful = [each for each in candidates(comparison) if each not in run["denied"]]
         run.update(comparison=comparison, forms=forms, doubtful=doubtful)

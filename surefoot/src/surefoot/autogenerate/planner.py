@@ -58,7 +58,7 @@ def changes_between(comparison: Comparison) -> list[Change]:
     """The changes that make the database equal to the models, in the order of their stages."""
     changes = [
         *map(_schema, comparison.schemas),
-        *map(_extension, comparison.extensions),
+        *itertools.starmap(_extension, comparison.extensions),
         *privilege_changes(comparison),
         *table_changes(comparison),
         *object_changes(comparison),
@@ -69,9 +69,11 @@ def changes_between(comparison: Comparison) -> list[Change]:
     return sorted(changes, key=lambda change: change.stage)
 
 
-def _extension(name: str) -> Change:
+def _extension(name: str, schema: str | None) -> Change:
     """An extension; the way back is refused while anything needs it."""
-    make, drop = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)}", f"DROP EXTENSION {quoted(name)}"
+    there = "" if schema is None else f" SCHEMA {quoted(schema)}"
+    make = f"CREATE EXTENSION IF NOT EXISTS {quoted(name)}{there}"
+    drop = f"DROP EXTENSION {quoted(name)}"
     change = Change(Stage.TYPES, [sql(make)], [sql(drop)], "make", Key("extension", name))
     about = "The server must have it available, and the role needs the right to create it."
     return change.at(Turn.EXTENSION, name, f"Create the extension {name}", about)

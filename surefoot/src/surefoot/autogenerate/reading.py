@@ -21,7 +21,7 @@ from surefoot.catalog import Catalog, Key, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
 from surefoot.catalog.grants import OPEN, granted
-from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Names
+from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Extension, Names
 from surefoot.catalog.models import catalog_name, models_catalog
 from surefoot.catalog.shared_types import named_types
 from surefoot.errors import PermissionMissing, UsageError
@@ -69,9 +69,12 @@ def compare(
     }
     filters = Filters(context, context.opts.get(PROJECT, {}), declared, beside)
     excluded.update(filters.tables(frozenset(excluded)))
-    database = snapshot(connection, schema, exclude=excluded, privileges=True, beside=beside)
+    database = snapshot(
+        connection, schema, exclude=excluded, privileges=True, beside=beside, apart=named,
+        searched=True,
+    )  # fmt: skip
     created = partial(
-        models_catalog, connection, metadata, schema, exclude=excluded,
+        models_catalog, connection, metadata, schema, exclude=excluded, searched=True,
         then=partial(rename_to_temporary, database), database=database,
     )  # fmt: skip
     try:
@@ -94,11 +97,13 @@ def compare(
             error.message,
         )
         return None
-    extensions = sorted(
-        key.name
-        for key in models.objects.keys() - database.objects.keys()
-        if key.kind == "extension"
-    )
+    extensions = {
+        key.name: each.schema if each.schema != schema else None
+        for key, each in models.each(Extension)
+        if key not in database.objects
+    }
+    missing = {*named, *filter(None, extensions.values())}
+    missing -= {*context.inspector.get_schema_names()}
     models = filters.applied(models, database)
     privileges = {}
     if "privileges" in manages:
@@ -119,13 +124,14 @@ def compare(
         replace(models.declarable(), spelled=spelled),
         {(old, new): how for old, new, how in connection.execute(_CASTS)},
         {key: granted(key, database, either) for key in database.objects},
+        {key: item.privileges for key, item in database.objects.items() if item.privileges},
         frozenset(connection.scalars(_VOLATILE)),
         int((connection.dialect.server_version_info or (0,))[0]),
         replace(temporary, spelled=spelled),
         left,
         frozenset(context.imports),
-        tuple(extensions),
-        tuple(sorted({*named} - {*context.inspector.get_schema_names()})),
+        tuple(sorted(extensions.items())),
+        tuple(sorted(missing)),
         privileges,
     )
 

@@ -21,7 +21,8 @@ from surefoot.autogenerate.change import Change, Stage, Turn
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.catalog import Catalog, Key
-from surefoot.catalog.kinds import Column, Constraint, Index
+from surefoot.catalog.grants import rights
+from surefoot.catalog.kinds import Column, Constraint, Index, SchemaObject, Table
 from surefoot.connect.failures import describe, sqlstate
 from surefoot.errors import UsageError
 from surefoot.quoting import in_schema, own_name, quoted, shown
@@ -94,11 +95,12 @@ class Rename:
             return f"ALTER {self.kind.upper()} {old} RENAME TO {new}"
         return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
 
-    def changes(self, declared: Collection[str], *, covered: bool) -> Iterator[Change]:
+    def changes(self, declared: Collection[str], covered: Comparison | None) -> Iterator[Change]:
         """The rename as changes; `declared` are the tables with a declared rename.
 
-        A renamed table keeps a view under its old name where `covered`. There is no view where the
-        table changes otherwise too: it would block the other changes.
+        With a comparison `covered` a renamed table keeps a view under its old name, with the rights
+        on the table. There is no view where the table changes otherwise too: it would block the
+        other changes.
         """
         do, undo = [self._operation()], [self.back._operation()]
         change = Change(Stage.DROP, do, undo, "rename", self.key)
@@ -113,8 +115,8 @@ class Rename:
             else:
                 change.action = "name"
                 yield change.at(Turn.MAIN, "", f"Rename {self.old} of {self.table} to {self.new}")
-        elif covered and self.kind == "table":
-            yield from _covered(change, old, new)
+        elif covered is not None and self.kind == "table":
+            yield from _covered(change, old, new, covered)
         else:
             about = _RENAMED.format(old=old, new=new)
             yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
@@ -233,13 +235,28 @@ def _nameless(item: _Following) -> _Following:
     return replace(found, validated=True) if isinstance(found, Constraint) else found
 
 
-def _covered(change: Change, old: str, new: str) -> Iterator[Change]:
-    make = sql(f"CREATE VIEW {quoted(old)} AS SELECT * FROM {quoted(new)}")  # noqa: S608 - quoted
+def _covered(change: Change, old: str, new: str, comparison: Comparison) -> Iterator[Change]:
+    table = comparison.database.one(Table, Key("table", new))
+    # A view reads as its owner, whom row level security may not concern.
+    option = " WITH (security_invoker = true)" if table.row_security else ""
+    select = f"SELECT * FROM {quoted(new)}"  # noqa: S608 - quoted
+    key, columns = Key("view", old), comparison.database.each(Column)
+    parts: list[tuple[Key, SchemaObject]] = [
+        (Key("table", new), replace(table, name=old)),
+        *((at, replace(each, table=old)) for at, each in columns if each.table == new),
+    ]
+    make = [
+        sql(f"CREATE VIEW {quoted(old)}{option} AS {select}"),
+        *(
+            sql(right)
+            for at, item in parts
+            for right in rights(at, item, replace(item, privileges=comparison.rights.get(at)))
+        ),
+    ]
     drop = sql(f"DROP VIEW {quoted(old)}")
-    key = Key("view", old)
     about = f"{COVERED} {new} through the view {old}."
     change = Change(change.stage, change.ops, change.undo, "cover", change.key)
     yield change.at(Turn.RENAME, "", f"Rename {old} to {new}", about)
-    yield Change(Stage.DROP, [make], [drop], "make", key).at(Turn.RENAME)
-    away = Change(Stage.DROP, [drop], [make], "drop", key)
+    yield Change(Stage.DROP, make, [drop], "make", key).at(Turn.RENAME)
+    away = Change(Stage.DROP, [drop], make, "drop", key)
     yield away.at(Turn.CONTRACT)

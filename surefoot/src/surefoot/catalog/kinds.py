@@ -6,7 +6,7 @@ declares it. Fingerprints are taken of the listing, so neither names nor default
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, cast
 
 Names = tuple[str, ...]
@@ -239,9 +239,10 @@ class EventTrigger(SchemaObject):
 
 @dataclass(frozen=True, kw_only=True)
 class Extension(SchemaObject):
-    """An extension of the database."""
+    """An extension of the database; an operator may have put it in another schema."""
 
     comment: str | None = None
+    schema: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +290,7 @@ _LISTED: Mapping[type[SchemaObject], tuple[tuple[str, Attribute, bool], ...]] = 
     kind: tuple(
         (each.name, cast("Attribute", each.name.replace("_", " ")), each.default is None)
         for each in fields(kind)
+        if each.compare
     )
     for kind in KINDS.values()
 }

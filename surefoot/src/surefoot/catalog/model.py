@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from surefoot.catalog.definitions import not_null_column, whole_name
 from surefoot.catalog.kinds import (
@@ -223,6 +223,18 @@ def difference(
             if found.column_order.get(table, order) != order
         )
     return differences
+
+
+def with_text(item: Kind, old: str, new: str) -> Kind:
+    """The object with a text replaced in each of its attributes."""
+    changed: dict[str, Any] = {}
+    for each in fields(item):
+        value = getattr(item, each.name)
+        if isinstance(value, tuple):
+            changed[each.name] = tuple(text.replace(old, new) for text in value)
+        elif isinstance(value, str):
+            changed[each.name] = value.replace(old, new)
+    return replace(item, **changed)
 
 
 def _shown(value: Value | SchemaObject) -> str:

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from surefoot.catalog import alterations, statements
 from surefoot.catalog.claims import LENT, parts
 from surefoot.catalog.extensions import missing_extension
-from surefoot.catalog.kinds import Constraint, SchemaObject, Sequence
-from surefoot.catalog.model import NOTHING, Catalog, Key
+from surefoot.catalog.kinds import Constraint, Extension, SchemaObject, Sequence
+from surefoot.catalog.model import NOTHING, Catalog, Key, with_text
 from surefoot.catalog.order import in_order
 from surefoot.catalog.reading import snapshot
 from surefoot.catalog.shadows import away, create_empty
@@ -59,6 +59,7 @@ def models_catalog(
     then: Callable[[Catalog], Iterable[str]] = lambda _: (),
     database: Catalog = NOTHING,
     beside: Collection[str] = (),
+    searched: bool = False,
 ) -> tuple[Catalog, Catalog]:
     """The catalog of the models in an empty schema, and the one after the statements of `then`.
 
@@ -76,7 +77,11 @@ def models_catalog(
     with connection.begin_nested() as savepoint:
         try:
             shadow = create_empty(connection, beside)
-            read = partial(snapshot, connection, shadow, exclude=exclude, beside=[*beside])
+            apart = [*beside, *map(away, beside)]
+            read = partial(
+                snapshot, connection, shadow, exclude=exclude, beside=[*beside], apart=apart,
+                searched=searched,
+            )  # fmt: skip
             given = list(metadata)
             lent: list[Key] = []
             extensions: list[str] = []
@@ -92,10 +97,24 @@ def models_catalog(
             if renamed := list(then(found)):
                 _execute(connection, renamed)
                 again = read()
-            return found, again
+            return _in_place(found, shadow, beside), _in_place(again, shadow, beside)
         finally:
             if savepoint.is_active:
                 savepoint.rollback()
+
+
+def _in_place(catalog: Catalog, shadow: str, beside: Collection[str]) -> Catalog:
+    """The catalog with extensions, and what is named after them, in the real schemas."""
+    real = {away(each): each for each in beside}
+    objects, moved = dict(catalog.objects), set[str]()
+    for key, item in catalog.each(Extension):
+        place = item.schema or shadow
+        moved.update({place} & {*real})
+        objects[key] = replace(item, schema=None if place == shadow else real.get(place, place))
+    for each in moved:
+        old, new = f"{each}.", f"{quoted(real[each])}."
+        objects = {key: with_text(item, old, new) for key, item in objects.items()}
+    return replace(catalog, objects=objects)
 
 
 def _attempt(

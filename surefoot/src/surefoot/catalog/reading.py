@@ -29,7 +29,9 @@ _SEARCH_PATH = """
 SELECT set_config('search_path', concat_ws(', ', quote_ident(s.schema), (
     SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', s.schema))), true),
+    WHERE n.nspname NOT IN ('pg_catalog', s.schema)
+    AND (NOT :searched OR n.nspname = ANY (current_schemas(false)))
+    AND NOT n.nspname = ANY (:apart))), true),
     current_setting('server_version_num')::int, s.schema
 FROM (SELECT coalesce(CAST(:schema AS text), current_schema(), 'public') AS schema) s
 """
@@ -63,6 +65,8 @@ def snapshot(
     privileges: bool = False,
     version_table: VersionTable = VersionTable(),
     beside: Sequence[str] = (),
+    apart: Sequence[str] = (),
+    searched: bool = False,
 ) -> Catalog:
     """Read the catalog of the schemas, except the relations named in `exclude`.
 
@@ -70,6 +74,9 @@ def snapshot(
     `public`. The objects of the schemas `beside` it are in the same catalog, by names with a
     schema. The version table and the ledger are no part of it. With `privileges`, owners and
     privileges are read too.
+
+    What an extension has is named without a schema; with it in the schemas `apart` and, when
+    `searched`, in those that the session does not search: a statement has to name it so.
 
     Nothing is written, no lock but ACCESS SHARE is taken, and the settings are restored. A
     transaction of the caller stays open.
@@ -87,15 +94,16 @@ def snapshot(
             if privileges:
                 owner = connection.scalar(text(MIGRATES), {"table": version_table.quoted})
             connection.execute(text(_SETTINGS))
-            _, version, schema = connection.execute(text(_SEARCH_PATH), {"schema": schema}).one()
+            given = {"schema": schema, "searched": searched, "apart": [*apart]}
+            _, version, schema = connection.execute(text(_SEARCH_PATH), given).one()
             rows, uses, may = [], [], []
             for name in (schema, *beside):
-                given = {"schema": name}
-                read = connection.execute(text(OBJECTS), given).all()
+                of = {"schema": name}
+                read = connection.execute(text(OBJECTS), of).all()
                 rows.append(("" if name == schema else f"{name}{APART}", read))
-                uses += connection.execute(text(DEPENDENCIES), given).all()
+                uses += connection.execute(text(DEPENDENCIES), of).all()
                 if privileges:
-                    may += connection.execute(text(PRIVILEGES), {**given, "owner": owner}).all()
+                    may += connection.execute(text(PRIVILEGES), {**of, "owner": owner}).all()
             savepoint.rollback()
         for name in filter(None, further):
             other = snapshot(

@@ -56,7 +56,8 @@ WHERE p.pronamespace = (SELECT oid FROM namespace)
 """,
     # The comment of an extension comes with its version.
     ("extension", "pg_extension"): """
-SELECT e.oid, e.extname AS name, NULL AS comment FROM pg_extension e WHERE e.extname <> 'plpgsql'
+SELECT e.oid, e.extname AS name, NULL AS comment, n.nspname AS schema
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plpgsql'
 """,
     # Until PostgreSQL 16 the locale of ICU has a column of another name.
     ("collation", "pg_collation"): """
