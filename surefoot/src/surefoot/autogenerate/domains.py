@@ -2,15 +2,16 @@
 
 PostgreSQL scans the tables of these columns when a constraint of a domain is added, and blocks
 writers. A check is added NOT VALID and then validated. NOT NULL of a domain has no NOT VALID: it
-comes last, in a revision of its own.
+comes last, in a revision of its own. It validates none of a domain that an array contains.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from surefoot.autogenerate.change import Change, Stage, Turn
-from surefoot.autogenerate.comparison import Comparison
+from surefoot.autogenerate.comparison import Comparison, temporary_name
 from surefoot.autogenerate.object_operations import step
+from surefoot.autogenerate.rendering import ByHand
 from surefoot.catalog import Key, alterations
 from surefoot.catalog.definitions import check_name
 from surefoot.catalog.kinds import Column, Domain
@@ -19,9 +20,26 @@ _LOOSE = " NOT VALID"
 
 
 def checked_domain(comparison: Comparison, column: Key) -> bool:
-    """Whether a new column has an existing domain with constraints, which null may break."""
-    used = (comparison.database.find(Domain, key) for key in comparison.models.uses.get(column, ()))
-    return any(domain is not None and domain.is_constrained for domain in used)
+    """Whether a new column has a domain with constraints by then, which null may break."""
+    for key in comparison.models.uses.get(column, ()):
+        domain = comparison.database.find(Domain, key)
+        # A new one that is contained is created with its constraints.
+        if domain is None and key.kind == "domain" and container(comparison, key):
+            domain = comparison.models.one(Domain, key)
+        if domain is not None and domain.is_constrained:
+            return True
+    return False
+
+
+def container(comparison: Comparison, domain: Key) -> str | None:
+    """A column of an array, or of another type, that contains the domain."""
+    for catalog in (comparison.models, comparison.database):
+        for key in sorted(catalog.users_of(domain)):
+            column = catalog.find(Column, key)
+            is_other = any(each.kind == "type" for each in catalog.uses.get(key, ()))
+            if column and (is_other or column.type.endswith("[]")):
+                return key.name
+    return None
 
 
 def tables_of(comparison: Comparison, domain: Key) -> list[str]:
@@ -36,8 +54,8 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
     """A new or changed domain, step by step where columns use it."""
     after = comparison.models.one(Domain, key)
     before = comparison.database.one(Domain, key) if change.action == "change" else None
-    used = tables_of(comparison, key)
-    if not used or (before is None and not after.is_constrained):
+    used, held = tables_of(comparison, key), container(comparison, key)
+    if not used or (before is None and (held or not after.is_constrained)):
         yield change
         return
     wanted, there = set(after.checks or ()), before.checks or () if before else ()
@@ -74,3 +92,24 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
         )
         forbid = step(Stage.STATE, key, state, replace(state, not_null=True), "required")
         yield forbid.at(Turn.REQUIRE, key.name, f"Forbid null in {key.name}", about)
+
+
+def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
+    """The steps to a stricter domain that PostgreSQL does not alter; None where it does."""
+    held = container(comparison, key)
+    before, after = comparison.database.one(Domain, key), comparison.models.one(Domain, key)
+    kept = {each for each in before.checks or () if not each.endswith(_LOOSE)}
+    is_stricter = {*(after.checks or ())} - kept or (after.not_null and not before.not_null)
+    if not held or not is_stricter:
+        return None
+    domain, new = key.name, temporary_name(key.name)
+    return ByHand(
+        f"the models declare a constraint of {domain} that the database has not validated, and "
+        f"PostgreSQL validates none while {held} contains the domain",
+        f"In a revision, create {new} as the models declare {domain}, and beside each column of "
+        "the domain a column of the new one.",
+        "Deploy a release that writes both columns.",
+        "Copy the older values in batches, outside of a revision.",
+        f"In a contract revision, drop the former columns and {domain}, and give the new ones "
+        "their names.",
+    )

@@ -13,6 +13,7 @@ from dataclasses import replace
 from surefoot.autogenerate.change import PROVEN, Change, Stage, Turn
 from surefoot.autogenerate.column_swap import is_swappable_enum
 from surefoot.autogenerate.comparison import Comparison, ObjectDiff, changed, is_replaced
+from surefoot.autogenerate.domains import by_hand
 from surefoot.autogenerate.object_operations import step
 from surefoot.autogenerate.rendering import Call, Name, Note, sql
 from surefoot.autogenerate.table_operations import serials
@@ -243,6 +244,9 @@ def _action(action: str, comparison: Comparison, key: Key) -> str:
 def _in_place(comparison: Comparison, key: Key) -> Iterator[Change]:
     found, expected = comparison.followed.objects[key], comparison.models.objects[key]
     different = changed(comparison, key)
+    if key.kind == "domain" and (steps := by_hand(comparison, key)):
+        yield Change(Stage.STATE, [steps], [], "by hand", key)
+        return
     if different & {"valid", "index validity"}:
         rebuild = Call("reindex_concurrently", Name(found.name))
         yield Change(Stage.STATE, [rebuild], [], "rebuild", key)
