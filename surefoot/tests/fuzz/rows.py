@@ -216,6 +216,8 @@ def _plain(value: object) -> str | None:
     if isinstance(value, dict | list):
         return json.dumps(value)
     said = str(value).strip()
+    if '"=>"' in said:  # an hstore as text; by itself it is read as JSON
+        return f"{{{said.replace('=>', ': ')}}}"
     if _TIME.match(said):
         said = said.replace("T", " ")
         return said.partition("+")[0].removesuffix(" 00:00:00").removesuffix(":00")

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -40,6 +41,7 @@ from sqlalchemy.types import UserDefinedType
 from harness.databases import Databases, access_to
 from harness.generation import Project, ddl, new_metadata, on_empty
 from surefoot.autogenerate import configure_options, constraints
+from surefoot.catalog import Key
 from surefoot.differences.detection import of_metadata
 from surefoot.errors import MessageMissing, PermissionMissing, UpgradeFailed, UsageError
 from surefoot.project import Project as Settings
@@ -268,6 +270,90 @@ async def test_grants_that_go_with_a_view_are_named(project: Project) -> None:
         "GRANT UPDATE ON\n    # TABLE v TO PUBLIC.\n"
     ) in source
     assert "these privileges: REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC.\n" in source
+
+
+async def test_a_grant_that_the_models_make_too_is_named_where_they_do_not_decide(
+    project: Project,
+) -> None:
+    """No revision makes it, so the view has it no more."""
+
+    def models(kind: type[Integer]) -> MetaData:
+        metadata = things(Column("n", kind))
+        ddl(metadata, "CREATE VIEW v AS SELECT n FROM things")
+        ddl(metadata, "GRANT SELECT ON v TO PUBLIC")
+        return metadata
+
+    project.configure(manages=())
+    await project.create(models(Integer))
+    (path,) = await project.revise(models(BigInteger), "Widen n")
+    assert (
+        "    # Dropping it dropped these privileges: GRANT SELECT ON TABLE v TO PUBLIC.\n"
+    ) in _formatted(project, path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["SELECT"], ["SELECT (id)"]),
+        (["SELECT (id)"], ["SELECT"]),
+        (["SELECT", "SELECT (id)"], ["SELECT (id)", "UPDATE (n)"]),
+    ],
+    ids=["to a column", "from a column", "of both"],
+)
+async def test_a_table_gives_its_privileges_to_its_columns(
+    project: Project, before: list[str], after: list[str]
+) -> None:
+    """A revoke on a table is one on its columns, there and back; no default one stays."""
+
+    def models(granted: list[str], *more: str) -> MetaData:
+        metadata = things(Column("n", Integer))
+        for name in more:
+            Table(name, metadata, Column("id", BigInteger, primary_key=True))
+        for each in granted:
+            ddl(metadata, f"GRANT {each} ON things TO PUBLIC")
+        return metadata
+
+    await project.execute(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT ON TABLES TO PUBLIC"
+    )
+    await project.revise(models(before), "Begin")
+    await project.upgrade()
+    await project.check(models(before))
+    was = await project.catalog()
+    await project.revise(models(after, "more"), "Grant others")
+    await project.upgrade()
+    await project.check(models(after, "more"))
+    assert "REVOKE INSERT ON TABLE more FROM PUBLIC" in project.text()
+    await project.downgrade("0001")
+    assert await project.catalog() == was
+    await project.execute(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM PUBLIC"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manages", [("privileges",), ()], ids=["managed", "left alone"])
+async def test_a_column_in_the_place_of_another_has_its_privileges(
+    project: Project, manages: tuple[str, ...]
+) -> None:
+    """From the beginning, for the release that writes both; and on the way back."""
+
+    def models(kind: type[Integer]) -> MetaData:
+        metadata = things(Column("n", kind))
+        ddl(metadata, "GRANT SELECT (n), UPDATE (n) ON things TO PUBLIC")
+        return metadata
+
+    project.configure(manages=manages)
+    await project.create(models(Integer))
+    before = await project.catalog()
+    await project.revise(models(SmallInteger), "Make n small")
+    await project.upgrade()
+    key = Key("column", "things.n")
+    granted = before.objects[key].privileges
+    assert granted is not None
+    assert (await project.catalog()).objects[key].privileges == granted
+    await project.downgrade()
+    assert await project.catalog() == before
 
 
 async def test_a_column_that_no_row_can_have_is_added_without_its_demand(project: Project) -> None:

@@ -30,6 +30,7 @@ from surefoot.autogenerate.rendering import Call, rename_column, sql
 from surefoot.autogenerate.table_operations import add_column, alter_column, drop_column
 from surefoot.catalog import Key, SchemaObject
 from surefoot.catalog.definitions import whole_name
+from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Constraint, Enum, Index
 from surefoot.catalog.widening import needs_no_rewrite
 from surefoot.quoting import own_name, quoted
@@ -180,6 +181,7 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
     column = comparison.temporary.one(Column, Key("column", there))
     empty = replace(column, not_null=False, default=None)
     made, beside = add_column(empty, comparison.temporary), Key("column", there)
+    made = [*made, *_rights(key, empty, comparison)]
     add = Change(Stage.TABLES, made, [drop_column(column)], "begin", beside)
     about = (
         f"To {purpose} in place would rewrite the table under ACCESS EXCLUSIVE. After this "
@@ -191,6 +193,12 @@ def _made_beside(key: Key, comparison: Comparison, purpose: str) -> Iterator[Cha
         yield from _user_beside(user, comparison.temporary.objects[user])
     if column.not_null:
         yield from forbid_null(Key("column", there), comparison)
+
+
+def _rights(key: Key, column: Column, comparison: Comparison) -> Iterator[MigrateOperation]:
+    """The rights on a column, for another one in its place."""
+    bare = replace(column, privileges=None)
+    yield from map(sql, rights(key, bare, replace(bare, privileges=comparison.rights.get(key))))
 
 
 def _user_beside(user: Key, item: SchemaObject) -> Iterator[Change]:
@@ -228,7 +236,8 @@ def _swapped(key: Key, comparison: Comparison) -> Iterator[_Pair]:
     was = {user: comparison.database.objects[user] for user in users}
     # Dropping the column drops its dependents.
     again = [each for user in reversed(users) for each in create(user, was[user])]
-    yield [drop_column(found)], [*add_column(found, comparison.database), *again]
+    rights_again = _rights(key, found, comparison)
+    yield [drop_column(found)], [*add_column(found, comparison.database), *rights_again, *again]
     yield _pair(rename_column(table, there, name), rename_column(table, name, there))
     if promised_by_itself(comparison) and comparison.models.one(Column, key).not_null:
         yield _renamed_constraint(table, not_null_name(table, there), not_null_name(table, name))

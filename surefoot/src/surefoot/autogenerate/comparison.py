@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from surefoot.autogenerate.object_operations import inline_code, refers_to
 from surefoot.catalog import Catalog, Key, SchemaObject
+from surefoot.catalog.grants import Defaults
 from surefoot.catalog.kinds import (
     Attributes,
     Column,
@@ -82,6 +83,8 @@ class Comparison:
     schemas: tuple[str, ...] = ()
     # The privileges on each object, as they are and as they should be, where models decide them.
     privileges: Mapping[Key, tuple[Names, Names]] = field(default_factory=dict)
+    # Those on a new object.
+    defaults: Defaults = field(default_factory=Defaults)
     diff: ObjectDiff = field(default_factory=ObjectDiff)
     # Whether all steps run one after the other, and no release comes between them.
     at_once: bool = False

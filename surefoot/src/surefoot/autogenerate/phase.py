@@ -69,9 +69,12 @@ def _narrows(action: str, key: Key, comparison: Comparison) -> bool:
     if kind == "domain":
         known = before is not None and action in ("change", "promise")
         return known or action == "required"
+    if action == "change" and isinstance(before, Table) and isinstance(after, Table):
+        # A parent that is left has fewer rows.
+        left = {*(before.inherits or ())} - {*(after.inherits or ())}
+        return bool(left) or before.row_security != after.row_security
     if action == "change":
-        old, new = (isinstance(each, Table) and each.row_security for each in (before, after))
-        return old != new or kind in ("sequence", "trigger")
+        return kind in ("sequence", "trigger")
     return action in ("rename", "replace")
 
 

@@ -6,29 +6,37 @@ Models state them by DDL events, such as `GRANT SELECT ON jobs TO reader`.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from alembic.operations import MigrateOperation
+
 from surefoot.autogenerate.change import Change, Stage
 from surefoot.autogenerate.comparison import Comparison
 from surefoot.autogenerate.rendering import sql
 from surefoot.catalog import Key
-from surefoot.catalog.grants import OPEN, rights
+from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Names, Sequence
 
 
 def privilege_changes(comparison: Comparison) -> Iterator[Change]:
     """The changes of privileges, of new objects and of those that are created again, too."""
     again = comparison.diff.recreated | comparison.diff.recreated_columns
+    given = []
     for key, (found, wanted) in sorted(comparison.privileges.items()):
-        fresh = OPEN.get(key.kind, ())
+        fresh = comparison.defaults.of(key)
         is_new, is_again = key not in comparison.database.objects, key in again
         do = _statements(comparison, key, fresh if is_new or is_again else found, wanted)
         undo = [] if is_new else _statements(comparison, key, fresh if is_again else wanted, found)
-        word = "revoke" if any(each.startswith("REVOKE") for each in do) else "grant"
-        if is_again and undo:
+        if is_again and any(undo):
             # Its way back runs after the object is created as it was.
-            yield Change(Stage.DROP, [], [sql(each) for each in undo], word, key)
+            yield Change(Stage.DROP, [], [*undo[0], *undo[1]], "grant", key)
             undo = []
-        if do or undo:
-            yield Change(Stage.STATE, [*map(sql, do)], [*map(sql, undo)], word, key)
+        revokes, grants = do
+        taken, back = undo or ([], [])
+        if revokes or back:
+            yield Change(Stage.STATE, revokes, back, "revoke" if revokes else "grant", key)
+        if grants or taken:
+            given.append(Change(Stage.STATE, grants, taken, "grant", key))
+    # To revoke a privilege on a table revokes it on the columns.
+    yield from given
 
 
 def grant_again(change: Change, comparison: Comparison) -> None:
@@ -47,7 +55,19 @@ def grant_again(change: Change, comparison: Comparison) -> None:
     ]
 
 
-def _statements(comparison: Comparison, key: Key, before: Names, after: Names) -> list[str]:
+def _statements(
+    comparison: Comparison, key: Key, before: Names, after: Names
+) -> tuple[list[MigrateOperation], list[MigrateOperation]]:
+    """The revokes and the grants between two states."""
     item = comparison.models.objects[key]
-    sides = (replace(item, privileges=each) for each in (before, after))
-    return rights(key, *sides)
+    stays: Names = ()
+    if isinstance(item, Column):
+        of = comparison.privileges.get(Key("table", item.table), ((), ()))
+        # Either way: what the table loses, its columns lose.
+        lost = {each for each in of[0] if each not in of[1]} | {*of[1]} - {*of[0]}
+        stays = tuple(each for each in before if each in after and each in lost)
+    sides = tuple(replace(item, privileges=each) for each in (before, after))
+    less = replace(item, privileges=tuple(each for each in before if each not in stays))
+    revokes = (each for each in rights(key, *sides) if each.startswith("REVOKE"))
+    grants = (each for each in rights(key, less, sides[1]) if each.startswith("GRANT"))
+    return [*map(sql, revokes)], [*map(sql, grants)]

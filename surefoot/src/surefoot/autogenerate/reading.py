@@ -17,10 +17,10 @@ from surefoot.autogenerate.comparison import (
 )
 from surefoot.autogenerate.filters import Filters
 from surefoot.autogenerate.plugin import PROJECT
-from surefoot.catalog import Catalog, Key, snapshot
+from surefoot.catalog import Catalog, Key, SchemaObject, snapshot
 from surefoot.catalog.claims import with_unclaimed
 from surefoot.catalog.extensions import missing_schema
-from surefoot.catalog.grants import OPEN, granted
+from surefoot.catalog.grants import Defaults, granted
 from surefoot.catalog.kinds import UNDECLARED_KINDS, Column, Enum, Extension, Names
 from surefoot.catalog.models import catalog_name, models_catalog
 from surefoot.catalog.shared_types import named_types
@@ -105,18 +105,19 @@ def compare(
     missing = {*named, *filter(None, extensions.values())}
     missing -= {*context.inspector.get_schema_names()}
     models = filters.applied(models, database)
-    privileges = {}
+    privileges, defaults = {}, Defaults.read(connection, schema)
+    made: dict[Key, SchemaObject] = {
+        key: replace(item, owner=None, privileges=defaults.of(key))
+        for key, item in database.objects.items()
+    }
     if "privileges" in manages:
         privileges = {
             key: _privileges(key, models, database)
             for key, item in models.objects.items()
             if not isinstance(item, UNDECLARED_KINDS)
         }
-    bare = {
-        key: replace(item, owner=None, privileges=OPEN.get(key.kind))
-        for key, item in database.objects.items()
-    }
-    either = replace(models, objects={**bare, **models.objects})
+        made |= models.objects
+    either = replace(models, objects=made)
     models, left = with_unclaimed(models, database, manages)
     spelled = dict(filters.spelled())
     return Comparison(
@@ -133,6 +134,7 @@ def compare(
         tuple(sorted(extensions.items())),
         tuple(sorted(missing)),
         privileges,
+        defaults,
     )
 
 

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, text
 
 from surefoot.catalog.kinds import Column, Names, SchemaObject
 from surefoot.catalog.model import Catalog, Key
 from surefoot.catalog.statements import described
-from surefoot.quoting import quoted
+from surefoot.quoting import quoted, schema_of
 
 _GRANT = re.compile(r"(.+?)( WITH GRANT OPTION)? TO (.+)", re.DOTALL)
 # The privileges that PostgreSQL gives everybody on a new object of these kinds.
@@ -14,7 +17,46 @@ OPEN: Mapping[str, Names] = {
     **dict.fromkeys(("function", "procedure", "aggregate"), ("EXECUTE TO PUBLIC",)),
     **dict.fromkeys(("enum", "domain", "type"), ("USAGE TO PUBLIC",)),
 }
+# What ALTER DEFAULT PRIVILEGES of this role gives to others, in a schema or, without one, in all.
+_DEFAULTS = text("""
+SELECT n.nspname::text, d.defaclobjtype::text,
+       coalesce(array_agg(
+           x.privilege_type || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+           || ' TO ' || CASE x.grantee WHEN 0 THEN 'PUBLIC'
+                        ELSE quote_ident(pg_get_userbyid(x.grantee)) END)
+           FILTER (WHERE x.grantee <> d.defaclrole), '{}')
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace,
+     aclexplode(d.defaclacl) x
+WHERE pg_get_userbyid(d.defaclrole) = current_user GROUP BY 1, 2
+""")
+_LETTERS: Mapping[str, str] = {
+    **dict.fromkeys(("table", "view", "materialized view"), "r"),
+    "sequence": "S",
+    **dict.fromkeys(("function", "procedure", "aggregate"), "f"),
+    **dict.fromkeys(("enum", "domain", "type"), "T"),
+}
 _RELATIONS = frozenset({"table", "partition", "view", "materialized view"})
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The privileges that others get on what this role creates."""
+
+    # By the schema, None for all of them, and PostgreSQL's letter for the kind of object.
+    found: Mapping[tuple[str | None, str], Names] = field(default_factory=dict)
+    # The default schema, which keys do not name.
+    schema: str = "public"
+
+    @classmethod
+    def read(cls, connection: Connection, schema: str) -> "Defaults":
+        rows = connection.execute(_DEFAULTS)
+        return cls({(place, letter): tuple(given) for place, letter, given in rows}, schema)
+
+    def of(self, key: Key) -> Names:
+        """Those on a new object; its schema adds to those of all schemas."""
+        there, letter = schema_of(key.name) or self.schema, _LETTERS.get(key.kind, "")
+        usual = self.found.get((None, letter), OPEN.get(key.kind, ()))
+        return tuple(dict.fromkeys((*usual, *self.found.get((there, letter), ()))))
 
 
 def granted(key: Key, expected: Catalog, found: Catalog) -> list[str]:
