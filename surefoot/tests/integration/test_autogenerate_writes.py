@@ -331,6 +331,27 @@ async def test_a_table_gives_its_privileges_to_its_columns(
     )
 
 
+async def test_a_table_leaves_its_parent_in_a_contract_revision(project: Project) -> None:
+    """The running release reads its rows by the parent; it reads more by one that is new."""
+
+    def models(parents: str) -> MetaData:
+        metadata = new_metadata()
+        for name in ("things", "others"):
+            Table(name, metadata, Column("n", Integer))
+        ddl(metadata, f"CREATE TABLE child (n integer) {parents}")
+        return metadata
+
+    await project.revise(models("INHERITS (things)"), "Begin")
+    await project.upgrade()
+    (left,) = await project.revise(models("INHERITS (others)"), "Leave things")
+    assert _phase(left) == "contract"
+    await project.upgrade()
+    (joined,) = await project.revise(models("INHERITS (others, things)"), "Join things")
+    assert _phase(joined) == "expand"
+    await project.upgrade()
+    await project.downgrade()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("manages", [("privileges",), ()], ids=["managed", "left alone"])
 async def test_a_column_in_the_place_of_another_has_its_privileges(
