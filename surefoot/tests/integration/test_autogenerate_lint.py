@@ -268,6 +268,24 @@ async def test_lint_finds_nothing_in_a_new_extension(
 
 
 @pytest.mark.slow
+async def test_lint_allows_the_drop_of_the_index_of_a_partitioned_table(
+    project: Project, scratch: AsyncEngine
+) -> None:
+    """PostgreSQL drops none concurrently."""
+
+    def models(*, index: bool) -> MetaData:
+        metadata = new_metadata()
+        columns = Column("id", BigInteger, primary_key=True), Column("n", Integer, index=index)
+        Table("events", metadata, *columns, postgresql_partition_by="RANGE (id)")
+        return metadata
+
+    begin = await project.revise(models(index=True), "Begin")
+    await project.upgrade()
+    await project.revise(models(index=False), "Drop the index")
+    await finds_nothing(project, scratch, begin)
+
+
+@pytest.mark.slow
 async def test_lint_finds_nothing_in_another_schema(project: Project, scratch: AsyncEngine) -> None:
     """The steps of a table in use are short there, too; the schema comes by a revision."""
 

@@ -40,6 +40,8 @@ _REASONS = {
     "avoid-renaming-a-column": "the rename was declared; the releases are replaced at the same "
     "moment",
     "avoid-renaming": "the rename was declared; the releases are replaced at the same moment",
+    "require-concurrent-index-drop": "PostgreSQL drops the index of a partitioned table in no "
+    "other way; the lock is short",
     "avoid-reference-with-its-column": "before PostgreSQL 18 a foreign key of a partitioned table "
     "cannot be added NOT VALID; the new table is empty, so the lock is short",
 }
