@@ -26,7 +26,7 @@ def checked_domain(comparison: Comparison, column: Key) -> bool:
         # A new one that is contained is created with its constraints.
         if domain is None and key.kind == "domain" and container(comparison, key):
             domain = comparison.models.one(Domain, key)
-        if domain is not None and domain.is_constrained:
+        if domain and domain.is_constrained:
             return True
     return False
 
@@ -35,9 +35,8 @@ def container(comparison: Comparison, domain: Key) -> str | None:
     """A column of an array, or of another type, that contains the domain."""
     for catalog in (comparison.models, comparison.database):
         for key in sorted(catalog.users_of(domain)):
-            column = catalog.find(Column, key)
-            is_other = any(each.kind == "type" for each in catalog.uses.get(key, ()))
-            if column and (is_other or column.type.endswith("[]")):
+            needs, column = catalog.uses.get(key, ()), catalog.find(Column, key)
+            if column and (column.type.endswith("[]") or any(n.kind == "type" for n in needs)):
                 return key.name
     return None
 
@@ -96,20 +95,16 @@ def domain_changes(change: Change, key: Key, comparison: Comparison) -> Iterator
 
 def by_hand(comparison: Comparison, key: Key) -> ByHand | None:
     """The steps to a stricter domain that PostgreSQL does not alter; None where it does."""
-    held = container(comparison, key)
     before, after = comparison.database.one(Domain, key), comparison.models.one(Domain, key)
     kept = {each for each in before.checks or () if not each.endswith(_LOOSE)}
     is_stricter = {*(after.checks or ())} - kept or (after.not_null and not before.not_null)
-    if not held or not is_stricter:
+    if not is_stricter or not (held := container(comparison, key)):
         return None
     domain, new = key.name, temporary_name(key.name)
     return ByHand(
         f"the models declare a constraint of {domain} that the database has not validated, and "
         f"PostgreSQL validates none while {held} contains the domain",
-        f"In a revision, create {new} as the models declare {domain}, and beside each column of "
-        "the domain a column of the new one.",
-        "Deploy a release that writes both columns.",
-        "Copy the older values in batches, outside of a revision.",
-        f"In a contract revision, drop the former columns and {domain}, and give the new ones "
-        "their names.",
+        f"In a revision, create {new}, and a column of it beside each column of {domain}.",
+        "Deploy a release that writes both, and copy the older values in batches.",
+        f"In a contract revision, drop {domain} and its columns, and rename the new ones.",
     )
