@@ -15,6 +15,8 @@ from surefoot.catalog import Key
 from surefoot.catalog.grants import rights
 from surefoot.catalog.kinds import Column, Names, Sequence
 
+_OPTION = " WITH GRANT OPTION"
+
 
 def privilege_changes(comparison: Comparison) -> Iterator[Change]:
     """The changes of privileges, of new objects and of those that are created again, too."""
@@ -62,10 +64,12 @@ def _statements(
     item = comparison.models.objects[key]
     stays: Names = ()
     if isinstance(item, Column):
-        of = comparison.privileges.get(Key("table", item.table), ((), ()))
-        # Either way: what the table loses, its columns lose.
-        lost = {each for each in of[0] if each not in of[1]} | {*of[1]} - {*of[0]}
-        stays = tuple(each for each in before if each in after and each in lost)
+        one, other = comparison.privileges.get(Key("table", item.table), ((), ()))
+        # What the table loses, there or back, its columns lose.
+        lost = {each.replace(_OPTION, "") for each in {*one} ^ {*other}}
+        stays = tuple(
+            each for each in before if each in after and each.replace(_OPTION, "") in lost
+        )
     sides = tuple(replace(item, privileges=each) for each in (before, after))
     less = replace(item, privileges=tuple(each for each in before if each not in stays))
     revokes = (each for each in rights(key, *sides) if each.startswith("REVOKE"))
