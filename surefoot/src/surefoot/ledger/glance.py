@@ -16,7 +16,7 @@ from surefoot.version_table import VersionTable
 _DIGEST = f"""encode(sha256(convert_to(
     string_agg(revision || ' ' || left(checksum::text, {DIGITS}), ';' ORDER BY id),
     'UTF8')), 'hex')"""
-# A hash that only the server computes, in an eighth of the time: whether anything has changed.
+# A hash that only the server computes, in half the time: whether anything has changed.
 _HASH = """bit_xor(hashtextextended(checksum::text, hashtextextended(revision::text,
     hashtextextended(direction::text, hashtextextended(outcome::text, id::bigint)))))"""
 # Without a downgrade all rows are in force, and the last row of each revision need not be found:
