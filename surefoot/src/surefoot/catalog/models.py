@@ -44,8 +44,11 @@ FROM pg_depend d,
 WHERE d.deptype IN ('n', 'a') AND used.schema = ANY(:real)
   AND d.objid > (SELECT oid FROM pg_namespace WHERE nspname = :shadow)
   AND coalesce(user_.schema, address.object_names[1]) = ANY(:ours)
-  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e'
-                  AND e.classid = d.refclassid AND e.objid = d.refobjid)
+  -- An array is a member by its element.
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e' AND e.classid = d.refclassid
+                  AND e.objid IN (d.refobjid, (SELECT t.typelem FROM pg_type t
+                                               WHERE d.refclassid = 'pg_type'::regclass
+                                               AND t.oid = d.refobjid AND t.typcategory = 'A')))
 ORDER BY 1
 """)
 
