@@ -53,7 +53,8 @@ async def test_a_row_says_what_was_done_by_whom_and_how_long_it_took(
         (first.finished_at - first.started_at).total_seconds(), abs=1e-6
     )
     assert first.actor is not None
-    assert set(first.actor) == {"application", "database_user", "host", "os_user"}
+    names = {"application", "database_user", "host", "os_user"}
+    assert set(first.actor) == {*names, "transaction"}  # both in one
 
 
 async def test_a_database_of_an_ordinary_alembic_is_adopted(database: Database) -> None:

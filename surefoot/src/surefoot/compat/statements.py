@@ -7,7 +7,7 @@ again, or refuses it and aborts the transaction. The first statement of a transa
 again in a new one. A later one gets a savepoint, which is sent in one go with it. Once it has run,
 the locks of the transaction hold its tables as they are, and it needs none.
 
-Private names of asyncpg. Checked with asyncpg 0.30 to 0.32.
+Private names of asyncpg. Checked with asyncpg 0.32.
 
 Connection._transport  asyncpg sends one message and waits for its answer. The savepoint is written
                        before it, without a Sync: the answers of both come together, and asyncpg
