@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST   = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types tests installation all-tests soak fuzz locks clean
+.PHONY: help run test test-all lint types tests installation all-tests soak fuzz bench locks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ SEEDS ?= 200
 
 fuzz: $(VENV)/.ready  ## Take random changes of models up, down and up (SEEDS=200 SEED=…)
 	cd surefoot/tests && $(abspath $(BIN))/python -m fuzz --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+# Parts: fresh, commands, squash, lock, startup, service.
+ONLY ?=
+
+bench: $(VENV)/.ready  ## Measure this project beside its peers, in 15 minutes (ONLY=fresh)
+	cd surefoot && $(abspath $(BIN))/python benchmarks/table.py $(ONLY)
 
 # Every Python on this machine, each in an environment of its own; 3.10 brings SQLAlchemy 2.0, the
 # others 2.1. Then every PostgreSQL: 18 is the default, 16 and 17 are wheels, others where installed.

@@ -229,8 +229,6 @@ def bodies(size: int) -> list[str]:
 def started(arguments: Sequence[str], folder: Path, url: str) -> Took:
     """One process of Python, from its start to its end. On failure: SystemExit."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url}
-    # As pip leaves what it installs, and an upgrade the files that it has imported.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, "-S", "-c", STARTER, sys.executable, *arguments],
         cwd=folder,

@@ -1,6 +1,6 @@
 """Measures `surefoot lock` on a long chain beside one plain Alembic upgrade of that chain.
 
-    python benchmarks/lock_scale.py [--revisions N] [--rounds N]
+    python benchmarks/lock_scale.py [--revisions N] [--rounds N] [--newest]
 
     plain              `alembic upgrade head` of Alembic's stock async template, from base
     baseline at head   `surefoot lock` where nothing is known, and the baseline is the newest
@@ -9,6 +9,10 @@
     one new file       `surefoot lock` where all but the newest are known, and a template is kept
     nothing new        `surefoot lock` where all are known
     alembic revision   its hook traces the new file and completes it
+
+`--newest` measures `lock` after one new file at 300 revisions, beside stock's upgrade of that file
+on a copy of the database before it, which is counted, too; and the wall time of `lint` of the
+newest of 1,000.
 
 Whole processes, `lock` with a scratch server of its own, kept in a folder of the benchmark and
 removed before a case in which nothing is known. Before each runs a plain upgrade on the server of
@@ -43,6 +47,8 @@ from surefoot.embedded import Running
 from surefoot.scratch.kept_server import folder, kept_servers
 
 TO_REACH = 1.5
+# Of the newest revision: times the upgrade and the copy; seconds.
+NEWEST_TO_REACH, LINT_TO_REACH_S = 1.2, 3.0
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 # As the scripts that are installed; the process is called by the name of its command.
 RUN = {
@@ -203,6 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--revisions", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3, help="of each case; 3 by default")
+    parser.add_argument("--newest", action="store_true", help="only lock and lint of the newest")
     given = parser.parse_args()
     in_memory = MEMORY if MEMORY.is_dir() else None
     print(f"{given.revisions} revisions, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -210,6 +217,10 @@ def main() -> int:
         place = Path(directory)
         os.environ["XDG_CACHE_HOME"] = str(place / "cache")
         plain, project = stock(place / "stock"), ours(place / "ours")
+        if given.newest:
+            (project.folder / "env_database.py").write_text(DATABASE, "utf-8")
+            with server(place) as running:
+                return newest(plain, project, running, given.rounds)
         (project.versions.parent / "script.py.mako").write_bytes(
             (plain.versions.parent / "script.py.mako").read_bytes()
         )
@@ -237,6 +248,48 @@ def main() -> int:
             missed = [not measure(each, plain, project, running, given.rounds) for each in cases]
     print(f"load at the end {os.getloadavg()[0]:.1f}")
     return int(any(missed))
+
+
+def newest(plain: Project, project: Project, running: Running, rounds: int) -> int:
+    """Print what the newest revision costs; 1 where a target is missed."""
+    met = True
+    for size, command in ((300, "lock"), (1000, "lint")):
+        for each in (plain, project):
+            each.write(bodies(size))
+        lock = project.versions.parent / "revisions.lock"
+        known = with_past(read_revisions(project.versions), [f"{size - 1:04}"])
+        start_over(lock, known)
+        url = asyncio.run(fresh(running, "before"))
+        timed(running, plain, "alembic", "upgrade", f"{size - 1:04}", url=url)
+        ours_url = asyncio.run(fresh(running, "ours"))
+        timed(running, project, "surefoot", "lock", url=ours_url)
+        arguments = ("lock",) if command == "lock" else ("lint", f"{size:04}")
+        took: list[tuple[float, ...]] = []
+        for _ in range(rounds + 1):
+            before_s, began_s = spent_s(running.state.postgres_pid), time.perf_counter()
+            url = asyncio.run(fresh(running, "copy", "before"))
+            copied_s = time.perf_counter() - began_s
+            copied_cpu_s = spent_s(running.state.postgres_pid) - before_s
+            wall_s, cpu_s = timed(running, plain, "alembic", "upgrade", "head", url=url)
+            if command == "lock":
+                forget_newest(lock)
+            ours_s = timed(running, project, "surefoot", *arguments, url=ours_url)
+            took.append((*ours_s, wall_s + copied_s, cpu_s + copied_cpu_s))
+        wall_s, cpu_s, plain_s, plain_cpu_s = map(statistics.median, zip(*took[1:], strict=True))
+        ratio, name = cpu_s / plain_cpu_s, f"{command} of the newest of {size:,}"
+        target = f"of CPU {ratio:.2f} x <= {NEWEST_TO_REACH}"
+        is_met = max(ratio, wall_s / plain_s) <= NEWEST_TO_REACH
+        if command == "lint":
+            target, is_met = f"<= {LINT_TO_REACH_S:.1f} s", wall_s <= LINT_TO_REACH_S
+        print(
+            f"{name:<30}{wall_s:>7.2f} s ({cpu_s:.2f} s of CPU), copy and upgrade {plain_s:.2f} s "
+            f"({plain_cpu_s:.2f} s): {wall_s / plain_s:.2f} x, {target}"
+            f"{'' if is_met else ' MISSED'}",
+            flush=True,
+        )
+        met = met and is_met
+    print(f"load at the end {os.getloadavg()[0]:.1f}")
+    return int(not met)
 
 
 def measure(case: Case, plain: Project, project: Project, running: Running, rounds: int) -> bool:

@@ -1,17 +1,19 @@
 """Measures what this project's environment costs over Alembic's stock async template.
 
-    python benchmarks/overhead.py [--rounds N] [--durable]
+    python benchmarks/overhead.py [--rounds N] [--durable] [--fresh]
 
     nothing to do      the database is at head of one revision, and of a hundred
     one revision       an empty table is made
-    100 revisions      each adds a column to it
+    100, 1,000         each adds a column to it, from an empty database
+    100 pending        the same, on a database that has the table
 
 Whole processes, `python -m alembic upgrade head`, on a server of the benchmark's own: interpreter
 and imports count. The two take turns, and each round swaps who is first, so that what else the
 machine does meets both. Stock runs all revisions in one transaction and keeps one id; this project
-runs each in its own, under a lock timeout and a mutex, and writes a ledger row with it.
+holds a mutex and bounds the waits for locks, gives each revision a transaction of its own where the
+database is not empty, and writes a ledger row with it. `--fresh` leaves out the first two.
 
-The exit code is 1 where a target is missed.
+The exit code is 1 where a target is missed, of wall time or of CPU time.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from surefoot.embedded import Running
 
 TABLE = "op.create_table('t', sa.Column('id', sa.Integer(), primary_key=True))"
 COLUMN = "op.add_column('t', sa.Column('c{}', sa.Integer()))"
-HUNDRED = [TABLE, *(COLUMN.format(number) for number in range(2, 101))]
+THOUSAND = [TABLE, *(COLUMN.format(number) for number in range(2, 1001))]
+HUNDRED = THOUSAND[:100]
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,20 @@ class Case:
 
     name: str
     bodies: Sequence[str]
-    # Run once before it is measured.
-    done_before: bool
+    # The revision that each database has before it is measured.
+    before: str | None = None
     target_ratio: float | None = None
+    # Of the rounds that are asked for.
+    part: float = 1.0
 
 
 CASES = (
-    Case("nothing to do, of 1", [TABLE], True, 0.8),
-    Case("nothing to do, of 100", HUNDRED, True, 0.8),
-    Case("one revision", [TABLE], False),
-    Case("100 revisions", HUNDRED, False, 1.25),
+    Case("nothing to do, of 1", [TABLE], "head", 0.8),
+    Case("nothing to do, of 100", HUNDRED, "head", 0.8),
+    Case("one revision", [TABLE]),
+    Case("100 revisions", HUNDRED, target_ratio=0.9),
+    Case("1,000 revisions", THOUSAND, target_ratio=0.6, part=0.6),
+    Case("100 pending", [*HUNDRED, COLUMN.format(101)], "0001", 1.05),
 )
 
 
@@ -60,13 +67,13 @@ def measure(case: Case, projects: Sequence[Project], running: Running, rounds: i
     for project in projects:
         project.write(case.bodies)
     # The first round compiles the revisions and fills the caches of the disk; it does not count.
-    for number in range(rounds + 1):
+    for number in range(round(rounds * case.part) + 1):
         for project in projects if number % 2 else projects[::-1]:
-            if number == 0 or not case.done_before:
+            if number == 0 or case.before != "head":
                 name = f"of_{'us' if project.is_ours else 'stock'}"
                 urls[project.name] = asyncio.run(fresh(running, name))
-            if number == 0 and case.done_before:
-                upgrade(project, urls[project.name])
+                if case.before is not None:
+                    upgrade(project, urls[project.name], case.before)
             result = upgrade(project, urls[project.name])
             if number:
                 took[project.name].append(result)
@@ -74,7 +81,7 @@ def measure(case: Case, projects: Sequence[Project], running: Running, rounds: i
     cpus = [[each.cpu_s for each in took[project.name]] for project in projects]
     ratio = statistics.median(walls[1]) / statistics.median(walls[0])
     cpu_ratio = statistics.median(cpus[1]) / statistics.median(cpus[0])
-    met = case.target_ratio is None or ratio <= case.target_ratio
+    met = case.target_ratio is None or max(ratio, cpu_ratio) <= case.target_ratio
     target = "" if case.target_ratio is None else f"<= {case.target_ratio:.2f}"
     verdict = "" if case.target_ratio is None else "met" if met else "MISSED"
     shown = "".join(f"{statistics.median(w):>9.3f} s ({min(w):.3f}-{max(w):.3f})" for w in walls)
@@ -84,9 +91,9 @@ def measure(case: Case, projects: Sequence[Project], running: Running, rounds: i
     return met
 
 
-def upgrade(project: Project, url: str) -> Took:
-    """`alembic upgrade head`, which works."""
-    result = project.alembic("upgrade", "head", url=url)
+def upgrade(project: Project, url: str, to: str = "head") -> Took:
+    """`alembic upgrade`, which works."""
+    result = project.alembic("upgrade", to, url=url)
     if result.code:
         raise SystemExit(f"{project.name} failed with {result.code}:\n{result.said}")
     return result
@@ -100,6 +107,7 @@ def main() -> int:
         action="store_true",
         help="the server syncs to the disk of the temporary folder",
     )
+    parser.add_argument("--fresh", action="store_true", help="only runs that have something to do")
     options = parser.parse_args()
     in_memory = MEMORY if MEMORY.is_dir() and not options.durable else None
     print(
@@ -111,7 +119,8 @@ def main() -> int:
         folder = Path(directory)
         projects = (stock(folder / "stock"), ours(folder / "ours"))
         with server(folder, durable=options.durable) as running:
-            met = [measure(case, projects, running, options.rounds) for case in CASES]
+            cases = [each for each in CASES if each.before != "head" or not options.fresh]
+            met = [measure(case, projects, running, options.rounds) for case in cases]
     print(f"load at the end {os.getloadavg()[0]:.1f}")
     return 0 if all(met) else 1
 

@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")
 # No folder can be made there, so that no scratch server is kept.
 os.environ["XDG_CACHE_HOME"] = os.devnull
+# As pip leaves what it installs, and an upgrade the files that it has imported.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 INI = "[alembic]\nscript_location = %(here)s/alembic\nprepend_sys_path = .\n"
 # The project's own module is imported when a command needs its database or its models.
 ENV = """\

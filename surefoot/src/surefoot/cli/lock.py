@@ -102,7 +102,8 @@ async def _complete(of: Project, database: Database, revisions: tuple[Revision, 
         for portion in judged:
             before = revisions[: [each.id for each in revisions].index(portion[0])]
             to = sorted(heads(before))
-            revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
+            if len(made.has) < len(before):
+                revisions = await fingerprinted(target, revisions, to, listen=listen, keep=keep)
             await made.keep(before)
             async with made.copied() as copy:
                 traced = Target.of(copy, of)

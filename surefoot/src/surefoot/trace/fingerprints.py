@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from surefoot.catalog import Catalog, snapshot
-from surefoot.chain.revisions import Revision, heads
+from surefoot.chain.revisions import Revision, ancestors, heads
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, Listen, RevisionDone, ignore
 from surefoot.target import Target
@@ -68,6 +68,8 @@ async def fingerprinted(
     # With several heads it may run before the others.
     last = revisions[-1].id if revisions else ""
     targets = sorted(heads(revisions) if to is None else to)
+    # A look at the schema needs a commit.
+    looks = (wanted - {last}) & ancestors(revisions, targets)
     kept_s = time.monotonic()
 
     def known() -> tuple[Revision, ...]:
@@ -89,7 +91,7 @@ async def fingerprinted(
 
         try:
             for each in targets:
-                await upgrade(scratch, each, listen=hear, measure=False, together=False)
+                await upgrade(scratch, each, listen=hear, measure=False, together=not looks)
             if last in wanted and heads(revisions) == {*targets}:
                 found[last] = await opened.run_sync(
                     lambda _: _catalog(scratch, reader).fingerprint()
