@@ -108,6 +108,18 @@ async def test_a_step_outside_the_transaction_ends_it(
     )
 
 
+async def test_a_step_outside_the_transaction_may_be_the_first_in_one(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """It follows another one, so its transaction has no rows of a revision to write."""
+    tables(chain, "t")
+    chain.add(INDEX)
+    chain.add("op.drop_index_concurrently('t_id')")
+    tables(chain, "v", "w")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [1, 1, 1, 2]
+
+
 async def test_a_revision_that_needs_the_commit_before_it_gets_that(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

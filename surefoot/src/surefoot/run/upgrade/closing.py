@@ -80,7 +80,7 @@ class Closing:
 
     def leave(self, running: PlannedRevision) -> None:
         """The running revision leaves its transaction: what ran in it before is to commit."""
-        if self._stretch.rows:
+        if self._stretch.may_have(running):
             rows = self._rows_of_stretch(running.before, self._stretch.identity)
             self._transaction.messages.write(rows)
 
