@@ -120,6 +120,19 @@ async def test_a_step_outside_the_transaction_may_be_the_first_in_one(
     assert await together(watcher) == [1, 1, 1, 2]
 
 
+async def test_steps_outside_a_transaction_follow_one_another(
+    chain: Chain, empty_database: Database, watcher: asyncpg.Connection
+) -> None:
+    """Nothing ran before them in the transaction that they leave."""
+    tables(chain, "t")
+    chain.add(INDEX)
+    chain.add(INDEX.replace("t_id", "t_also"))
+    tables(chain, "u", "v")
+    chain.add("op.drop_index_concurrently('t_also')")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == [1, 1, 1, 2, 1]
+
+
 async def test_a_revision_that_needs_the_commit_before_it_gets_that(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:
