@@ -43,6 +43,41 @@ async def test_the_outermost_transaction_is_kept_until_it_ends(database: Databas
     await connection.close()
 
 
+async def test_a_closed_connection_is_in_no_transaction(database: Database) -> None:
+    """asyncpg fails at the question; a commit that meets the end of its session asks."""
+    connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)
+    await connection.execute("BEGIN")
+    assert connection.is_in_transaction()
+    connection.terminate()
+    assert not connection.is_in_transaction()
+
+
+async def test_statements_go_with_the_commit(database: Database) -> None:
+    """One that fails takes the transaction with it; a rollback forgets them."""
+    connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)
+    await connection.execute("CREATE TEMPORARY TABLE t (id int)")
+    for due, ends_well in (("INSERT INTO t VALUES (2)", True), ("SELECT 1/0", False)):
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("INSERT INTO t VALUES (1)")
+        connection.due = due
+        if ends_well:
+            await transaction.commit()
+        else:
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                await transaction.commit()
+        assert not connection.is_in_transaction()
+    transaction = connection.transaction()
+    await transaction.start()
+    connection.due = "INSERT INTO t VALUES (3)"
+    await transaction.rollback()
+    async with connection.transaction():
+        await connection.execute("INSERT INTO t VALUES (4)")
+    found = await connection.fetch("SELECT id FROM t ORDER BY id")
+    assert [row["id"] for row in found] == [1, 2, 4]
+    await connection.close()
+
+
 async def test_a_statement_without_rows_is_not_prepared(database: Database) -> None:
     """It answers as asyncpg's does: no columns, no rows, the tag of the command."""
     connection = await asyncpg.connect(database.url, connection_class=MigratingConnection)

@@ -4,18 +4,17 @@ Checked with asyncpg 0.30 to 0.32 and SQLAlchemy 2.0.40 to 2.1. This module impo
 SQLAlchemy nor Alembic.
 
 Connection._check_open  raises InterfaceError on a closed connection.
-Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed, and takes every later one of
-                       the connection for a savepoint in it. Nothing public makes it forget.
+Connection._top_xact   asyncpg keeps a transaction whose BEGIN failed; for it every later one is a
+                       savepoint in that. Nothing public makes it forget.
 Connection._transport  the socket, whose keep-alive no argument of `connect` sets.
 Connection._protocol   sends every message. The public `add_query_logger` hears of a statement after
                        it has run, of COPY and cursors not at all; a trace looks before, too.
 introspection          asyncpg's own queries about types, which it sends for any statement.
-PreparedStatement      SQLAlchemy prepares every statement. UnpreparedStatement has the three
-                       methods that SQLAlchemy calls on a statement without parameters and rows,
-                       CopiedText those for one row with one text.
+PreparedStatement      UnpreparedStatement has the methods that SQLAlchemy calls on a prepared one
+                       without parameters and rows, CopiedText those for one row with one text.
 DataError              Raised by asyncpg itself, it has no severity.
-Connection._copy_out   Statements and a query of one text, sent as one message: COPY answers without
-                       being prepared. The public `copy_from_query` sends no statements before it.
+Connection._copy_out   COPY answers without being prepared. The public `copy_from_query` sends no
+                       statements before its query in the same message.
 """
 
 from __future__ import annotations
@@ -62,6 +61,10 @@ class Connection(asyncpg.Connection):
 
     asyncpg takes a transaction whose COMMIT or ROLLBACK was cancelled for ended.
     """
+
+    def is_in_transaction(self) -> bool:
+        """Whether the server is in one; a connection that was closed is in none."""
+        return not self.is_closed() and super().is_in_transaction()
 
     def transaction(self, **options: Any) -> Transaction:
         """A transaction, or a savepoint in the one that the server is in."""
@@ -210,10 +213,7 @@ def control_word(query: str) -> str | None:
 
 
 def is_of_client(error: BaseException | None) -> bool:
-    """Whether asyncpg itself has refused the parameters of a statement.
-
-    Of many sets it may have sent some that come before the one that it refuses.
-    """
+    """Whether asyncpg itself has refused parameters; of many sets it may have sent those before."""
     if isinstance(error, asyncpg.DataError):
         return "severity" not in vars(error)  # which the server gives
     return isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects")
