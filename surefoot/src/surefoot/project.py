@@ -18,6 +18,7 @@ from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import baseline, check_lock, is_written_from, read_lock
 from surefoot.chain.revisions import Revision, with_past
 from surefoot.chain.source import source_codes, source_paths
+from surefoot.chain.squashed import NAME as SQUASHED
 from surefoot.errors import ConfigurationInvalid, ModelsNotImportable, SurefootError
 from surefoot.errors.names import command
 from surefoot.version_table import VersionTable
@@ -107,6 +108,11 @@ class Project:
         """
         of_one = len(self.locations) == 1
         return (self.locations[0].parent if of_one else self.folder) / "revisions.lock"
+
+    @property
+    def squashed(self) -> Path:
+        """The file that stands for the first revisions on an empty database, where there is one."""
+        return self.lock.with_name(SQUASHED)
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revision files in the order in which they apply. On failure: RevisionsBroken.

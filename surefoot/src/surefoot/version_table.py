@@ -11,6 +11,9 @@ from itertools import zip_longest
 
 from surefoot.quoting import literal, qualified
 
+# Of the ids in the version table that Alembic creates.
+ALEMBICS_LENGTH = 32
+
 
 @dataclass(frozen=True)
 class VersionTable:

@@ -9,12 +9,13 @@ import click
 
 from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, heads, with_past
+from surefoot.chain.squashed import checked
 from surefoot.cli import output
 from surefoot.cli.project import database, project
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
-from surefoot.errors import RevisionsBroken, names
+from surefoot.errors import RevisionsBroken, SquashEdited, SquashStale, names
 from surefoot.linting.lint import portions, with_verdicts
 from surefoot.project import Project
 from surefoot.scratch import scratch_database
@@ -49,7 +50,10 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
     if check:
         check_lock(lock, revisions)
         check_seals(lock, revisions)
+        squash = checked(found.squashed, revisions)
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")
+        if squash:
+            output.narrate(squash)
         return
     if baseline:
         newest = heads(revisions)
@@ -72,6 +76,10 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
     output.narrate(f"OK  {lock.name} {state}: {len(revisions)} revisions")
     if not revisions:
         output.narrate(f"there is no revision in {found.named_locations()}")
+    try:
+        checked(found.squashed, revisions)
+    except (SquashEdited, SquashStale) as error:
+        output.narrate(error.render())
     for revision in revisions:
         if revision.broken_rules:
             rules = ", ".join(revision.broken_rules)

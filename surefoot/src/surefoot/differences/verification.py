@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from surefoot.chain.lockfile import check_lock, check_seals
 from surefoot.chain.revisions import heads
+from surefoot.chain.squashed import checked
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
 from surefoot.differences.detection import drift
@@ -95,7 +96,8 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
         check_seals(project.lock, revisions)
         at = sorted(heads(revisions))
         newest = "one head" if len(at) == 1 else f"heads {', '.join(at)}" if at else "no head"
-        return f"{len(revisions)} revisions, {newest}, {project.lock.name} is up to date"
+        told = f"{len(revisions)} revisions, {newest}, {project.lock.name} is up to date"
+        return ", ".join(filter(None, (told, checked(project.squashed, revisions))))
 
     async def ledger() -> str:
         with explained(engine.url):

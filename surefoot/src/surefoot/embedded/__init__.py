@@ -12,7 +12,7 @@ postgres.py and identity.py run it (also for root), folder.py has the paths. The
 the standard library only, because the supervisor runs without site-packages.
 """
 
-from surefoot.embedded.binaries import Binaries, find_binaries, find_program
+from surefoot.embedded.binaries import Binaries, find_binaries, find_program, majors_at_hand
 from surefoot.embedded.server import EmbeddedServer, Running, Status
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "Status",
     "find_binaries",
     "find_program",
+    "majors_at_hand",
 ]

@@ -53,6 +53,14 @@ def find_binaries(pg_bindir: Path | None = None, *, major: int | None = None) ->
     return None
 
 
+def majors_at_hand(pg_bindir: Path | None = None) -> tuple[int, ...]:
+    """The majors of all servers that are found, in the order in which they are looked for.
+
+    On failure: as `find_binaries`.
+    """
+    return tuple(dict.fromkeys(_major(each / "postgres") for each in _server_folders(pg_bindir)))
+
+
 def find_program(name: str, pg_bindir: Path | None = None, *, since: int = 0) -> Path | None:
     """A client program that runs here, such as psql or pg_dump, of major `since` or newer."""
     found = [Path(path) for path in (shutil.which(name),) if path]

@@ -101,6 +101,12 @@ class Environment:
 
         run(self)
 
+    @property
+    def may_squash(self) -> bool:
+        """Whether an empty database may begin with a squash: no option asks for each revision."""
+        is_asked = self.options.get("on_version_apply") is not None
+        return not is_asked and self.options.get("version_table_pk") is not False
+
     def project(self, config: Config) -> Project:
         """The project of the configuration that Alembic runs with."""
         return Project.of(config, **self._options())

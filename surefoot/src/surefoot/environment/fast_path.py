@@ -33,11 +33,17 @@ SELECT NOT pg_is_in_recovery() AND current_setting('lock_timeout') <> '0'
 
 
 def at_head(
-    project: Project, database: Callable[[], Database], revision: object, say: Callable[[str], None]
+    project: Project,
+    database: Callable[[], Database],
+    revision: object,
+    say: Callable[[str], None],
+    *,
+    may_squash: bool = False,
 ) -> Report | None:
     """The report where the database is at head of this build and agrees with the ledger.
 
-    It is told by `say`. None where the run has to decide. Only for a typed command, on a connection
+    An empty one is by then, where it `may_squash` and the squash reaches the head. It is told by
+    `say`. None where the run has to decide. Only for a typed command, on a connection
     of its own. A database whose server has to be started first is left to the run.
     """
     if revision not in HEADS or loop_is_running():
@@ -48,12 +54,16 @@ def at_head(
     began_s = time.monotonic()
     try:
         newest = _look(project, found)
+        if newest == frozenset() and may_squash and project.squashed.exists():
+            from surefoot.environment import fresh  # noqa: PLC0415 - few projects have a squash
+
+            return fresh.begun(project, found, say)
     except Exception:
         from surefoot.connect.failures import explained  # noqa: PLC0415 - it imports SQLAlchemy
 
         with explained(found.shown("migrate")):
             raise
-    if newest is None or (len(newest) > 1 and revision == "head"):
+    if not newest or (len(newest) > 1 and revision == "head"):
         return None  # Alembic refuses `head` where there are several
     name, at = found.location("migrate").database or "(default)", tuple(sorted(newest))
     report = Report(name, at, at, (), time.monotonic() - began_s)
@@ -62,7 +72,7 @@ def at_head(
 
 
 def _look(project: Project, database: Database) -> frozenset[str] | None:
-    """The newest revisions, where the database has them."""
+    """The newest revisions, where the database has them; none of them where it has no records."""
     try:
         if not project.is_locked():
             return None
@@ -74,6 +84,8 @@ def _look(project: Project, database: Database) -> frozenset[str] | None:
         )
         expected = digest(sorted((line[0], line[4]) for line in lines))
         is_there, rows = asyncio.run(_read(database, project.version_table, expected))
+    except asyncpg.UndefinedTableError:
+        return frozenset()
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:

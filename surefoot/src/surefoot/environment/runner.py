@@ -221,6 +221,7 @@ class Online:
                 bool(given.get("adopt")),
                 bool(given.get("measure", True)),
                 bool(given.get("together", True)),
+                may_squash=self.environment.may_squash and bool(given.get("squash", True)),
             ),
             calls_back="on_version_apply" in self.environment.options,
         )

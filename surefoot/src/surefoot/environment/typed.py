@@ -63,7 +63,9 @@ def _has_nothing_to_do(environment: Environment, project: Project, config: Confi
     if command_name(config) != "upgrade" or not is_plain:
         return False
     revision = getattr(options, "revision", None)
-    report = fast_path.at_head(project, environment.resolved_database, revision, say)
+    report = fast_path.at_head(
+        project, environment.resolved_database, revision, say, may_squash=environment.may_squash
+    )
     if report is not None:
         config.attributes["report"] = report
     return report is not None

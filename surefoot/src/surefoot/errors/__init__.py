@@ -19,5 +19,6 @@ from surefoot.errors.data_loss import *  # noqa: F403 - as above
 from surefoot.errors.integrity import *  # noqa: F403 - as above
 from surefoot.errors.refused import *  # noqa: F403 - as above
 from surefoot.errors.run_failed import *  # noqa: F403 - as above
+from surefoot.errors.squash import *  # noqa: F403 - as above
 from surefoot.errors.temporary import *  # noqa: F403 - as above
 from surefoot.errors.usage import *  # noqa: F403 - as above

@@ -64,7 +64,7 @@ class Timed:
     """A row about a revision that has not committed by itself."""
 
     entry: Entry
-    # Seconds since 1970, by the server's clock.
+    # Seconds since 1970, by the server's clock, as SQL.
     started_s: str
     finished_s: str
 
@@ -98,7 +98,7 @@ def statements_together(
     for row in rows:
         entry, by = _stored(connection, row.entry, **mark)
         found.append(replace(row, entry=entry))
-    return list(_several_sql(ledger, found, by, within, moves))
+    return list(several_sql(ledger, found, by, within, moves))
 
 
 def unwritten(ledger: Ledger, error: BaseException) -> str | None:
@@ -141,8 +141,12 @@ def append_sql(
     )
 
 
-def _several_sql(
-    ledger: Ledger, rows: Sequence[Timed], by: str, within: str, moves: Sequence[str]
+def several_sql(
+    ledger: Ledger,
+    rows: Sequence[Timed],
+    by: str,
+    within: str | None = None,
+    moves: Sequence[str] = (),
 ) -> Iterator[str]:
     """The statements that append rows of one transaction. The first fails as `append_sql`."""
     for first in range(0, len(rows), _AT_ONCE):

@@ -28,7 +28,7 @@ def actor(connection: Connection) -> dict[str, str]:
         connection.info["ledger_encoding"] = encoding
         connection.info["ledger_actor"] = {
             "database_user": user,
-            "os_user": _os_user(),
+            "os_user": os_user(),
             "host": socket.gethostname(),
             "application": application,
         }
@@ -48,7 +48,7 @@ def storable(text: str, connection: Connection) -> str:
     return text.encode(codec, "backslashreplace").decode(codec)
 
 
-def _os_user() -> str:
+def os_user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's uid without a name

@@ -71,9 +71,9 @@ async def _around(
     target: Target, revision: Revision, wanted: Mapping[Finding, Key], major: int
 ) -> Planned:
     for down in revision.down:
-        await upgrade(target, down, measure=False)
+        await upgrade(target, down, measure=False, squash=False)
     before = await catalog_of(target)
-    await upgrade(target, revision.id, measure=False)
+    await upgrade(target, revision.id, measure=False, squash=False)
     after = await catalog_of(target)
     found: dict[Finding, SafeForm] = {}
     for each, key in wanted.items():

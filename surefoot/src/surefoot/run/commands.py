@@ -42,6 +42,7 @@ async def upgrade(
     signals: bool = False,
     measure: bool = True,
     together: bool = True,
+    squash: bool = True,
 ) -> Report:
     """Apply the pending revisions up to `revision`.
 
@@ -50,7 +51,8 @@ async def upgrade(
     run; `surefoot.narrated(logger.info)` makes one that logs lines. With `signals`, SIGTERM and
     SIGINT stop the run in order. Without `measure` the ledger does not get the fingerprint of the
     schema, which a scratch database does without. Without `together` each revision commits by
-    itself, also on an empty database.
+    itself, also on an empty database. Without `squash` that one runs the revisions, too, where the
+    project has a squash of them; it also does without `together`.
 
     On failure: UpgradeFailed, LockBlocked and Interrupted with the applied revisions; MutexHeld;
     the errors of a guard, with nothing changed; RevisionUnknown; the errors of connecting.
@@ -69,6 +71,7 @@ async def upgrade(
         listen=listen,
         measure=measure,
         together=together,
+        squash=squash,
     )
 
 

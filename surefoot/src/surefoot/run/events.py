@@ -31,6 +31,16 @@ class RevisionDone:
 
 
 @dataclass(frozen=True)
+class Squashed:
+    """An empty database has begun with the squash of so many revisions, up to `revision`."""
+
+    database: str
+    revision: str
+    count: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run reached its end. `heads` are the newest revisions of this build.
 
@@ -132,6 +142,7 @@ class NotMeasured:
 Event = (
     Started
     | RevisionDone
+    | Squashed
     | Finished
     | AheadAccepted
     | Adopted

@@ -37,8 +37,8 @@ def lines(event: Event) -> Iterator[str]:
             # A stamp has no title.
             label = "  ".join(filter(None, (revision.revision, revision.title)))
             yield f"  {number} of {total}  {label}  {duration(revision.duration_s)}"
-        case events.Finished():
-            yield _finished(event)
+        case events.Squashed() | events.Finished():
+            yield _squashed(event) if isinstance(event, events.Squashed) else _finished(event)
         case events.AheadAccepted() | events.Adopted():
             yield _found(event)
         case events.MutexBusy():
@@ -67,6 +67,11 @@ def _started(event: events.Started) -> str:
         f"{verb}  {event.database}: {len(event.plan)} {noun}, "
         f"{named(event.before)} to {named(event.plan[-1].after)}"
     )
+
+
+def _squashed(event: events.Squashed) -> str:
+    took, count = duration(event.duration_s), event.count
+    return f"SQUASH  {event.database}: {count} revisions as one, base to {event.revision}  {took}"
 
 
 def _finished(event: events.Finished) -> str:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Collection, Sequence
 
-from surefoot.run.events import Adopted, AheadAccepted, Finished, Listen, RevisionDone, Started
+from surefoot.run import events
+from surefoot.run.events import Listen
 from surefoot.run.report import AppliedRevision, PlannedRevision, Report
 
 
@@ -23,6 +24,7 @@ class Recorder:
         # Of the running revision, for its row in the ledger.
         self.statements = 0
         self.attempts = 1
+        self._squashed = 0  # so many of the steps were done by a squash
         self._is_ahead = self._is_adopted = False
         self._started_s = self._step_started_s = time.monotonic()
 
@@ -32,12 +34,24 @@ class Recorder:
         A further attempt calls it again, with a shorter plan; the first plan stays.
         """
         self.running, self._uncommitted = None, []
-        if self.steps or self.plan:
+        if max(len(self.steps), len(self.plan)) > self._squashed:
             return
-        self.before = self.after = before
-        self.plan = tuple(plan)
+        if not self._squashed:
+            self.before = self.after = before
+        self.plan = (*self.plan, *plan)
         if plan:
-            self.listen(Started(self.database, before, self.plan))
+            self.listen(events.Started(self.database, before, self.plan))
+
+    def squash(self, ids: Sequence[str], duration_s: float) -> None:
+        """An empty database has begun with a squash of these revisions; the last has its time."""
+        self.plan = tuple(
+            PlannedRevision(each, "", "upgrade", before, (each,))
+            for each, before in zip(ids, [(), *((one,) for one in ids)], strict=False)
+        )
+        self.steps = [AppliedRevision(each, "", "upgrade", 0.0) for each in ids[:-1]]
+        self.steps.append(AppliedRevision(ids[-1], "", "upgrade", duration_s))
+        self.before, self.after, self._squashed = (), (ids[-1],), len(ids)
+        self.listen(events.Squashed(self.database, ids[-1], len(ids), duration_s))
 
     def start(self, planned: PlannedRevision) -> None:
         """A revision begins."""
@@ -58,24 +72,24 @@ class Recorder:
         for planned, done in self._uncommitted:
             self.steps.append(done)
             self.after = planned.after
-            self.listen(RevisionDone(done, len(self.steps), len(self.plan)))
+            self.listen(events.RevisionDone(done, len(self.steps), len(self.plan)))
         self._uncommitted = []
 
     def adopt(self, found: tuple[str, ...], count: int) -> None:
         """The ledger begins with so many revisions; a further attempt does not say it again."""
         if not self._is_adopted:
             self._is_adopted = True
-            self.listen(Adopted(self.database, found, count))
+            self.listen(events.Adopted(self.database, found, count))
 
     def accept_ahead(self, expected: Collection[str]) -> None:
         """A newer build migrated the database, and this build works with the result."""
         self._is_ahead = True
-        self.listen(AheadAccepted(self.database, self.after, tuple(sorted(expected))))
+        self.listen(events.AheadAccepted(self.database, self.after, tuple(sorted(expected))))
 
     def end(self, heads: Collection[str]) -> None:
         """The run reached its end; `accept_ahead` has reported it already where it was called."""
         if not self._is_ahead:
-            self.listen(Finished(self.report(), frozenset(heads), self._back()))
+            self.listen(events.Finished(self.report(), frozenset(heads), self._back()))
 
     def _back(self) -> str | None:
         """A downgrade to the only revision reverts no branch beside it, nor what is below."""

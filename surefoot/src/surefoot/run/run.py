@@ -32,6 +32,8 @@ class Run:
     measure: bool = True
     # Whether revisions may commit together, where the database is empty.
     together: bool = True
+    # Whether an empty database may begin with the squash of the project.
+    may_squash: bool = False
     observer: Observer = field(init=False)
     telemetry: Telemetry = field(init=False)
     # Those of the connection.

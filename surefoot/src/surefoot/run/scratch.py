@@ -30,7 +30,7 @@ async def scratch_at(
         await bring(made, target, before)
         for each in names:
             if each not in ids:
-                await upgrade(target, each, measure=False)
+                await upgrade(target, each, measure=False, squash=False)
         yield target
 
 
@@ -44,7 +44,7 @@ async def bring(
     if len(made.has) < len(to):
         free = replace(target, limits=Limits())
         for each in sorted(heads(to)):
-            await upgrade(free, each, listen=listen, measure=False)
+            await upgrade(free, each, listen=listen, measure=False, squash=False)
         await made.keep(to)
 
 

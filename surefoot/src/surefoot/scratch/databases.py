@@ -53,6 +53,11 @@ class Scratch:
     # Whether the server is somebody else's.
     _refuses: bool = True
 
+    @property
+    def database(self) -> Database:
+        """The same, to connect to by its URL."""
+        return self.server.at(_url(self.server, self.engine.url.database))
+
     @asynccontextmanager
     async def copied(self) -> AsyncIterator[AsyncEngine]:
         """A copy of it, gone after the block. Nobody may be connected to it.
@@ -78,8 +83,7 @@ class Scratch:
         if self._templates is None or len(revisions) == len(self.has):
             return
         try:
-            of = self.server.at(_url(self.server, self.engine.url.database))
-            await self._templates.keep(of, revisions)
+            await self._templates.keep(self.database, revisions)
         except (OSError, asyncpg.PostgresError):
             return  # the next command runs them again
 
@@ -106,8 +110,12 @@ async def scratch_database(
     *,
     major: int | None = None,
     to: Sequence[Revision] = (),
+    kept: bool = True,
 ) -> AsyncIterator[Scratch]:
-    """The same, which may have run some of the revisions `to` already."""
+    """The same, which may have run some of the revisions `to` already.
+
+    Without `kept` it is not on the kept server of the project, and no other one gives way.
+    """
     if database.scratch_url is not None or not database.is_named:
         named = database if database.scratch_url is None else database.at(database.scratch_url)
         with named.available() as server:
@@ -117,7 +125,7 @@ async def scratch_database(
     bindir = database.pg_bindir
     binaries = find_binaries(bindir, major=major) or find_binaries(bindir)
     async with AsyncExitStack() as opened:
-        templates = await _templates(opened, database, project, binaries)
+        templates = await _templates(opened, database, project, binaries) if kept else None
         if templates is not None:
             created = _created(templates.database, project, to, templates, refuses=False)
         else:

@@ -46,7 +46,7 @@ async def run_offline(
             after = (before - {*revision.down}) | {revision.id}
             with walk.reaches(revision):
                 if len(before) > 1:
-                    await upgrade(tests.target(engine), revision.id, measure=False)
+                    await upgrade(tests.target(engine), revision.id, measure=False, squash=False)
                     walk.left_out[revision.id] = "--sql cannot begin at several revisions"
                 else:
                     asked = f"{''.join(before) or 'base'}:{revision.id}"

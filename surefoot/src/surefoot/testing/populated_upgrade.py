@@ -34,7 +34,7 @@ async def upgrade_with_rows(tests: ChainTests, scratch: Scratch) -> PopulatedUpg
         target = tests.target(engine)
         session: Any = (await opened.get_raw_connection()).driver_connection
         if start is not None:
-            await upgrade(target, start)
+            await upgrade(target, start, squash=False)
         state, missing = await fill(session, tests.values, version_table=tests.version_table)
         walk.missing.update(missing)
         unknown = set(tests.values) - state.column_names
@@ -75,12 +75,12 @@ async def _step(
     file = path_of(revision).name
     before = await read(session, target.version_table)
     try:
-        await upgrade(target, revision.id)
+        await upgrade(target, revision.id, squash=False)
     except SurefootError as error:
         reason = error.reason if isinstance(error, UpgradeFailed) else error.message
         await unseed(session, target.version_table)
         # An error here is the one that counts: it fails on empty tables as well.
-        await upgrade(target, revision.id)
+        await upgrade(target, revision.id, squash=False)
         walk.failed(revision, RowsRefused(file, reason))
     else:
         gone = lost(before, await read(session, target.version_table))

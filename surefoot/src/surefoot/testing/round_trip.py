@@ -30,7 +30,7 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
     async with scratch() as engine:
         target = tests.target(engine)
         if start is not None:
-            await upgrade(target, start)
+            await upgrade(target, start, squash=False)
         before = await catalog_of(target)
         for revision in revisions:
             with walk.reaches(revision):
@@ -54,7 +54,7 @@ async def walk_round_trip(tests: ChainTests, scratch: Scratch) -> RoundTrip:
 async def _round(
     walk: RoundTrip, target: Target, revision: Revision, before: Catalog, back: str
 ) -> None:
-    await upgrade(target, revision.id)
+    await upgrade(target, revision.id, squash=False)
     after = walk.catalogs[revision.id] = await catalog_of(target)
     try:
         await downgrade(target, back)
@@ -65,7 +65,7 @@ async def _round(
             walk.failed(revision, error)
     else:
         _compare(walk, revision, before, await catalog_of(target), "after up and down")
-    await upgrade(target, revision.id)
+    await upgrade(target, revision.id, squash=False)
     _compare(walk, revision, after, await catalog_of(target), "after up, down and up again")
 
 

@@ -91,7 +91,9 @@ async def fingerprinted(
 
         try:
             for each in targets:
-                await upgrade(scratch, each, listen=hear, measure=False, together=not looks)
+                await upgrade(
+                    scratch, each, listen=hear, measure=False, together=not looks, squash=False
+                )
             if last in wanted and heads(revisions) == {*targets}:
                 found[last] = await opened.run_sync(
                     lambda _: _catalog(scratch, reader).fingerprint()

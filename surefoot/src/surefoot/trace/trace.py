@@ -103,7 +103,7 @@ async def trace(
             there = await connection.run_sync(heads_of, scratch.version_table)
         for revision in start:
             if revision not in there:
-                await upgrade(scratch, revision, listen=listen, measure=False)
+                await upgrade(scratch, revision, listen=listen, measure=False, squash=False)
     except SurefootError as error:
         return Trace((), error)
     engine = scratch.engine

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from surefoot.chain.revisions import Revision
 from surefoot.errors import RevisionIdTooLong
 from surefoot.run.run import Run
+from surefoot.version_table import ALEMBICS_LENGTH
 
-# Of the version table that Alembic creates.
-ALEMBICS_LENGTH = 32
 _LENGTH = """
 SELECT atttypmod - 4 FROM pg_attribute
 WHERE attrelid = to_regclass($1) AND attname = 'version_num'

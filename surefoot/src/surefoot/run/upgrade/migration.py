@@ -4,10 +4,9 @@
    is read. One that is ahead of this build gets a verdict.
 2. Take the mutex, or wait for its holder, looking again at every try.
 3. Compare the ledger with the revision files: applied revisions must not differ.
-4. Run the revisions, one transaction each. A lock timeout or a deadlock rolls the revision back; it
-   is tried again on a growing schedule, within a budget.
-5. Look again: the database is where the run says that it is. The ledger keeps the fingerprint of
-   the schema, so that a later difference can be dated.
+4. Run the revisions, on an empty database behind a squash of the first. After a lock timeout or a
+   deadlock a transaction runs again, on a growing schedule and within a budget.
+5. Look again: the database is where the run says. The ledger keeps the fingerprint of the schema.
 
 The mutex is released in every case. The session's settings are after each revision as they were.
 """
@@ -33,6 +32,7 @@ from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
+from surefoot.run.upgrade.beginning import begin
 from surefoot.run.upgrade.bookkeeping import Bookkeeping
 from surefoot.run.upgrade.closing import Closing
 from surefoot.run.upgrade.diagnosis import diagnose
@@ -104,6 +104,8 @@ class Migration:
             self.revisions = self._files()
             refuse_long_ids(run, self.revisions)
             self._retries.look(lambda: self._bookkeeping.open(self.revisions, session))
+            if begin(run, self.revisions, self._stretch):
+                self._retries.look(lambda: self._bookkeeping.open(self.revisions, session))
             self._stretch.allow(session, (each.id for each in self.revisions if each.past))
             try:
                 with self._transaction.observed():

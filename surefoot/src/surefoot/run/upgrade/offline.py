@@ -25,11 +25,11 @@ from surefoot.operations.concurrently import NAMES, OutsideTransaction
 from surefoot.operations.lock_class import LockClass
 from surefoot.project import Project
 from surefoot.quoting import literal
-from surefoot.run.guards.id_length import ALEMBICS_LENGTH
 from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.guards.scripts import refuse_unread, synchronous
 from surefoot.run.locks import mutex
 from surefoot.run.upgrade.diagnosis import reason_of
+from surefoot.version_table import ALEMBICS_LENGTH
 
 _HOW = "-- Stop at the first error: psql -v ON_ERROR_STOP=1"
 _MUTEX = """

@@ -1,0 +1,143 @@
+"""squashed.sql stands for the first revisions of a chain on an empty database.
+
+    surefoot squash REV -> Squash -> squashed.sql, beside revisions.lock
+    an empty database, and an upgrade that passes REV -> squashed.sql, then the later revisions
+    every other database, and every other command    -> the revision files, as without it
+
+The file is sealed, and names the checksums of its revisions by one hash. So revisions.lock knows
+nothing of it, and who deletes the file has the chain as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.errors import SquashEdited, SquashStale
+from surefoot.errors.names import command
+
+NAME = "squashed.sql"
+_HEAD = """\
+-- Up to {revision}, {count} of the revisions as one: their schema and their rows, as pg_dump writes them.
+-- An empty database begins with this file; every other one runs the revisions.
+-- Written by `{command} squash {revision}`. Do not edit it. To undo it, delete it.
+"""  # noqa: E501 - as it is in the file
+_TOLD = "-- squash: "
+_SEAL = "-- seal: "
+_PARTS = re.compile(
+    rf"(?:-- [^\n]*\n)*?{_TOLD}(?P<told>[^\n]*)\n{_SEAL}(?P<seal>\S*)\n(?P<sql>.*)", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Squash:
+    """The SQL that makes what the revisions up to one of them make, and where it was proved."""
+
+    revision: str
+    # So many revisions; they and their checksums as one hash.
+    count: int
+    checksums: str
+    # The majors of PostgreSQL on which it was seen to give what the revisions give.
+    majors: tuple[int, ...]
+    # The schema that names without one belong to.
+    schema: str
+    # The time zone that the result depends on; None where it depends on none.
+    time_zone: str | None
+    # requires_code of those that have it: revisions.lock does not, and the ledger keeps it.
+    requires_code: Mapping[str, str]
+    sql: str = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        revisions: Sequence[Revision],
+        revision: str,
+        sql: str,
+        *,
+        majors: Sequence[int],
+        schema: str,
+        time_zone: str | None,
+    ) -> Squash:
+        """A squash of the chain up to a revision."""
+        below = stood_for(revisions, revision)
+        needs = {each.id: each.requires_code for each in below if each.requires_code}
+        hashed = checksums(below)
+        return cls(revision, len(below), hashed, tuple(majors), schema, time_zone, needs, sql)
+
+    @classmethod
+    def read(cls, path: Path) -> Squash | None:
+        """The one in a file; None where there is no file.
+
+        On failure: SquashEdited, where it is not as `surefoot squash` has written it.
+        """
+        try:
+            text = path.read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SquashEdited(path.name, f"cannot be read: {error}") from None
+        found = _PARTS.fullmatch(text)
+        if found is None or found["seal"] != _sealed(found["told"], found["sql"]):
+            raise SquashEdited(path.name, "was edited")
+        told = json.loads(found["told"])
+        if {*told} != {each.name for each in fields(cls)} - {"sql"}:
+            raise SquashEdited(path.name, "was written by another version")
+        return cls(**{**told, "majors": tuple(told["majors"])}, sql=found["sql"])
+
+    def text(self) -> str:
+        """The content of the file."""
+        values = {name: value for name, value in asdict(self).items() if name != "sql"}
+        told = json.dumps(values)
+        head = _HEAD.format(**values, command=command())
+        return f"{head}{_TOLD}{told}\n{_SEAL}{_sealed(told, self.sql)}\n{self.sql}"
+
+    def check(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
+        """The revisions that it stands for, of a chain. On failure: SquashStale."""
+        below = stood_for(revisions, self.revision)
+        if not below:
+            raise SquashStale(NAME, self.revision, f"no file has {self.revision}", "head")
+        if checksums(below) != self.checksums:
+            why = f"the revisions up to {self.revision} are not those that it was made from"
+            raise SquashStale(NAME, self.revision, why, self.revision)
+        return tuple(replace(each, requires_code=self.requires_code.get(each.id)) for each in below)
+
+
+def checked(path: Path, revisions: Sequence[Revision]) -> str:
+    """Compare a squash, where there is one, with the revisions; for how many it stands, in words.
+
+    On failure: SquashEdited, SquashStale.
+    """
+    squash = Squash.read(path)
+    return f"{path.name} stands for {len(squash.check(revisions))} of them" if squash else ""
+
+
+def stood_for(revisions: Sequence[Revision], revision: str) -> tuple[Revision, ...]:
+    """A revision and all that it builds on, in the order of the chain."""
+    below = ancestors(revisions, [revision])
+    return tuple(each for each in revisions if each.id in below)
+
+
+def checksums(revisions: Sequence[Revision]) -> str:
+    """One hash over the revisions, what they build on and their checksums."""
+    listed = sorted((each.id, sorted(each.down), each.sha256) for each in revisions)
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def reached(revisions: Sequence[Revision], destination: str | None) -> Collection[str]:
+    """The revisions that an upgrade from base to there passes, itself included.
+
+    None for a destination that only Alembic can resolve: a relative one, a label, part of an id.
+    """
+    newest = heads(revisions)
+    if destination == "heads" or (destination == "head" and len(newest) == 1):
+        return ancestors(revisions, newest)
+    return ancestors(revisions, [destination]) if destination else ()
+
+
+def _sealed(told: str, sql: str) -> str:
+    return hashlib.sha256(f"{told}\n{sql}".encode()).hexdigest()

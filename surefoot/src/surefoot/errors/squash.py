@@ -1,0 +1,37 @@
+"""A squash does not stand for its revisions: exit code 3."""
+
+from surefoot.errors.refused import Refused
+
+
+class SquashEdited(Refused):
+    """The file of a squash is not as `surefoot squash` has written it."""
+
+    name: str
+    reason: str
+    says = "{name} {reason}: nothing proves that it gives what the revisions give"
+    helps = (
+        "restore it from version control, or delete it: then an empty database runs the revisions"
+    )
+
+
+class SquashStale(Refused):
+    """The revisions that a squash stands for have changed."""
+
+    name: str
+    revision: str
+    reason: str
+    again: str
+    says = "{name} stands for the revisions up to {revision}, and {reason}"
+    helps = (
+        "`{names.command} squash {again}` writes it from them; without the file an empty database "
+        "runs the revisions"
+    )
+
+
+class NotSquashed(Refused):
+    """The revisions cannot be squashed: their dump would not give what they give."""
+
+    revision: str
+    reason: str
+    says = "the revisions up to {revision} cannot be squashed: {reason}"
+    helps = "nothing was written; an empty database runs the revisions, as before"

@@ -1,0 +1,59 @@
+"""begin() lets the run on an empty database begin with the squash, before Alembic plans."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from surefoot.chain.revisions import Revision
+from surefoot.chain.squashed import NAME, Squash, reached
+from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.failures import describe, sqlstate
+from surefoot.errors import ConnectionLost, UpgradeFailed
+from surefoot.errors.names import typed
+from surefoot.run.events import Warned
+from surefoot.run.run import Run
+from surefoot.run.upgrade.diagnosis import FAILURES
+from surefoot.run.upgrade.squashed import NOT_EMPTY, applied
+from surefoot.run.upgrade.stretch import Stretch
+
+
+def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
+    """Let an empty database begin with the squash; whether it did.
+
+    On failure: SquashEdited, SquashStale; UpgradeFailed and Interrupted, with nothing kept;
+    ConnectionLost, with all or nothing.
+    """
+    recorder, connection = run.recorder, run.connection
+    is_wanted = run.may_squash and run.together and run.command == "upgrade"
+    if not is_wanted or recorder.before:
+        return False
+    squash = Squash.read(run.project.squashed)
+    if squash is None or squash.revision not in reached(revisions, run.destination):
+        return False
+    below = squash.check(revisions)
+    driver: Any = connection.connection.driver_connection
+    began_s = time.monotonic()
+    try:
+        reason = await_only(
+            applied(driver, squash, below, run.project.version_table, build=run.limits.build)
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        run.interruption.check()
+        resume = typed(f"alembic {run.command} {run.destination or ''}".rstrip())
+        if driver.is_closed():
+            # asyncpg could not end the transaction any more, and says so instead of the reason.
+            why = f"{NAME}: {describe(error.__context__ or error)}"
+            raise ConnectionLost(squash.revision, why, (), resume, "all or nothing") from error
+        why = f"{NAME}: {describe(error)}"
+        failed = FAILURES.get(sqlstate(error) or "", UpgradeFailed)
+        raise failed(squash.revision, why, (), resume) from error
+    if reason is not None:
+        if reason != NOT_EMPTY:
+            recorder.listen(Warned("squash-unused", f"{NAME} is not used: {reason}"))
+        return False
+    recorder.squash([each.id for each in below], time.monotonic() - began_s)
+    # From here on others may know the tables.
+    stretch.committed(recorder)
+    return True

@@ -1,0 +1,106 @@
+"""An empty database begins with the squash of the first revisions, in one transaction.
+
+    empty database + squashed.sql -> schema and rows, the version table, a ledger row for each
+                                     revision that the squash stands for
+
+All of it is there afterwards or nothing. A database that is not empty, or for which the squash was
+not proved, runs the revisions.
+"""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from surefoot.chain.revisions import Revision
+from surefoot.chain.squashed import NAME, Squash
+from surefoot.ledger.squashed import squashed_sql
+from surefoot.ledger.table import Ledger
+from surefoot.quoting import literal, quoted
+from surefoot.run.locks import mutex
+from surefoot.version_table import ALEMBICS_LENGTH, VersionTable
+
+# Objects of the database, without those of initdb, of extensions and of our own tables.
+_FIRST_NORMAL_ID = 16384
+_OTHERS = f"""
+SELECT EXISTS (
+    SELECT FROM pg_class WHERE oid >= {_FIRST_NORMAL_ID}
+    AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+    AND oid IS DISTINCT FROM to_regclass($1) AND oid IS DISTINCT FROM to_regclass($2)
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+                    AND objid = pg_class.oid AND deptype = 'e')
+) OR EXISTS (
+    SELECT FROM pg_proc WHERE oid >= {_FIRST_NORMAL_ID}
+    AND oid IS DISTINCT FROM to_regprocedure($3 || '()')
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass
+                    AND objid = pg_proc.oid AND deptype = 'e')
+) OR EXISTS (
+    SELECT FROM pg_type WHERE oid >= {_FIRST_NORMAL_ID} AND typtype IN ('d', 'e', 'r')
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass
+                    AND objid = pg_type.oid AND deptype = 'e')
+)
+"""  # noqa: S608 - a constant
+_SESSION = f"""
+SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
+       current_setting('server_version_num')::int / 10000, current_schema()::text,
+       upper(current_setting('TimeZone')), current_setting('search_path'),
+       to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL
+"""
+_HEADS = "SELECT EXISTS (SELECT FROM {table})"
+_UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")
+NOT_EMPTY = "the database is not empty"
+# As Alembic makes it, which a test compares.
+_VERSION_TABLE = """
+CREATE TABLE IF NOT EXISTS {table} (
+    version_num VARCHAR({length}) NOT NULL,
+    CONSTRAINT {key} PRIMARY KEY (version_num)
+);
+INSERT INTO {table} (version_num) VALUES ({revision});
+"""
+
+
+async def applied(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    squash: Squash,
+    below: Sequence[Revision],
+    table: VersionTable,
+    *,
+    build: str = "",
+) -> str | None:
+    """Apply a squash to an empty database, as one transaction; why not, where nothing was done.
+
+    `below` are the revisions that it stands for. The mutex is held meanwhile.
+
+    On failure: the errors of asyncpg, with nothing kept.
+    """
+    ours = table.quoted, table.ledger, table.ledger_guard
+    async with connection.transaction():
+        session = await connection.fetchrow(_SESSION, *ours, mutex.key(table))
+        assert session is not None  # a query without FROM
+        alone, others, major, schema, zone, path, has_ledger, has_table = session
+        if not alone:
+            return "another migration is at work"
+        if others or (has_table and await connection.fetchval(_HEADS.format(table=table.quoted))):
+            return NOT_EMPTY
+        if major not in squash.majors:
+            proved = ", ".join(map(str, squash.majors))
+            return f"the server is PostgreSQL {major}, and it was proved on {proved}"
+        if schema != squash.schema:
+            return f"new objects get the schema {schema}, and it was made in {squash.schema}"
+        if squash.time_zone is not None and zone not in _UTC:
+            return f"its constants are of the time zone {squash.time_zone}, the session's is {zone}"
+        ledger = Ledger(table)
+        note = f"by {NAME}, which stands for {squash.count} revisions up to {squash.revision}"
+        parts = [
+            squash.sql,
+            f"SELECT pg_catalog.set_config('search_path', {literal(path)}, true);",
+            _VERSION_TABLE.format(
+                table=table.quoted,
+                length=ALEMBICS_LENGTH,
+                key=quoted(f"{table.name}_pkc"),
+                revision=literal(squash.revision),
+            ),
+            *(f"{each.strip()};" for each in (() if has_ledger else ledger.creation())),
+            *(f"{each};" for each in squashed_sql(ledger, below, build=build, note=note)),
+        ]
+        await connection.execute("\n".join(parts))
+    return None

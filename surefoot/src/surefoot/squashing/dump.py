@@ -1,0 +1,135 @@
+"""Dumps of a scratch database by pg_dump, and their SQL in the form that one message can send."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from surefoot.connect.database import Database
+from surefoot.connect.libpq import libpq_environment
+from surefoot.embedded import find_binaries, find_program
+from surefoot.errors import DumpProgramMissing, NotSquashed
+
+# Owners are compared, and not written: all is made by the role that migrates.
+_PLAIN = ("--no-owner", "--no-tablespaces", "--no-table-access-method", "--rows-per-insert=500")
+_ALWAYS = ("--encoding=UTF8", "--no-subscriptions")
+# Commands of psql; the key is random.
+_NOT_SQL = re.compile(r"^\\(?:un)?restrict \S+\n", re.MULTILINE)
+# pg_dump's settings, as the transaction has them.
+_SETTINGS = """\
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL check_function_bodies = false;
+SET LOCAL xmloption = content;
+SET LOCAL client_min_messages = warning;
+SET LOCAL row_security = off;
+SELECT pg_catalog.set_config('search_path', '', true);
+
+"""
+_ENTRY = re.compile(
+    r"^--\n-- (?:Data for )?Name: (?P<name>[^\n]*); Type: (?P<kind>[^;\n]*); Schema: [^\n]*\n--\n",
+    re.MULTILINE,
+)
+_END = "--\n-- PostgreSQL database dump complete\n--\n"
+# A constant with a time zone, as a session in UTC writes it.
+_ZONED = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?\+00\b")
+
+
+async def dumped(database: Database, major: int, revision: str, *, as_sql: bool) -> str:
+    """The dump of a scratch database: as SQL to make it again, or whole, to compare it.
+
+    On failure: DumpProgramMissing, NotSquashed.
+    """
+    return await _run(database, major, revision, *(_PLAIN if as_sql else ()))
+
+
+async def dumped_schema(database: Database, major: int, revision: str) -> str:
+    """The whole dump without the rows, to compare it. On failure: the same."""
+    return await _run(database, major, revision, "--schema-only")
+
+
+async def _run(database: Database, major: int, revision: str, *options: str) -> str:
+    url = database.location("migrate")
+    process = await asyncio.create_subprocess_exec(
+        _program(database, major),
+        *_ALWAYS,
+        *options,
+        env={**os.environ, **libpq_environment(url, f"{database.name}-squash"), "LC_ALL": "C"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, message = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        said = message.decode(errors="replace").strip().partition("\n")[0]
+        raise NotSquashed(revision, said)
+    return _NOT_SQL.sub("", output.decode())
+
+
+def _program(database: Database, major: int) -> Path:
+    """pg_dump of the server's own programs, else of its major or newer.
+
+    On failure: DumpProgramMissing.
+    """
+    found = find_binaries(database.pg_bindir, major=major)
+    if found is not None and (own := found.bindir / "pg_dump").is_file():
+        return own
+    program = find_program("pg_dump", database.pg_bindir, since=major)
+    if program is None:
+        raise DumpProgramMissing(database.location("migrate").name, major)
+    return program
+
+
+def plain_sql(dump: str, owner: str) -> str:
+    """The statements of a dump that was written by the `owner` of everything.
+
+    Their settings end with their transaction. Schemas may be there already. A comment on an
+    extension is left out, as only the extension's owner may make it, and the extension brings one.
+    """
+    head, *found = _entries(dump.replace(_END, ""))
+    del head  # settings of the session
+    kept = []
+    for name, kind, text in found:
+        if kind == "COMMENT" and name.startswith("EXTENSION "):
+            continue
+        kept.append(_changed(kind, text, owner).strip() + "\n")
+    return _SETTINGS + "\n".join(kept)
+
+
+def _changed(kind: str, text: str, owner: str) -> str:
+    if kind == "SCHEMA":
+        return re.sub(r"^CREATE SCHEMA ", r"\g<0>IF NOT EXISTS ", text, flags=re.MULTILINE)
+    if kind in ("ACL", "DEFAULT ACL"):
+        named = rf"\b(FROM|TO|FOR ROLE) {re.escape(owner)}(?=[ ;])"
+        return re.sub(named, r"\1 CURRENT_USER", text)
+    return text
+
+
+def _entries(dump: str) -> list[tuple[str, str, str]]:
+    """The name, the kind and the text of each entry; the first is all before them."""
+    places = [*_ENTRY.finditer(dump)]
+    ends = [*(each.start() for each in places), len(dump)]
+    found = [("", "", dump[: ends[0]])]
+    for each, end in zip(places, ends[1:], strict=True):
+        found.append((each["name"], each["kind"], dump[each.end() : end]))
+    return found
+
+
+def depends_on_zone(schema: str) -> bool:
+    """Whether the dump of a schema has constants that another time zone may have made others."""
+    return bool(_ZONED.search(schema))
+
+
+def first_difference(one: str, other: str) -> str:
+    """The first lines in which two dumps differ, for an error; empty where they are equal."""
+    if one == other:
+        return ""
+    pairs = zip((*one.splitlines(), "(end)"), (*other.splitlines(), "(end)"), strict=False)
+    for ours, theirs in pairs:
+        if ours != theirs:
+            return f"the revisions give {ours!r}, and their dump {theirs!r}"
+    return "one dump is longer"
