@@ -104,7 +104,11 @@ class Project:
             write_lock(self.versions.parent / "revisions.lock", read_revisions(self.versions))
 
     def alembic(self, *arguments: str, url: str, **environment: str) -> Took:
-        """One process, from its start to its end."""
+        """One process of `alembic`, from its start to its end."""
+        return self.python("-m", "alembic", *arguments, url=url, **environment)
+
+    def python(self, *arguments: str, url: str, **environment: str) -> Took:
+        """One process of Python."""
         env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url, **environment}
         if not self.is_ours:
             ini = self.folder / "alembic.ini"
@@ -114,7 +118,7 @@ class Project:
             ini.write_text("\n".join(changed) + "\n", "utf-8")
         before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "alembic", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=env,
             timeout=PATIENCE_S,

@@ -65,4 +65,10 @@ def _of_first_look(revision: str) -> Report | None:
     if found is None or found[0].engine is not None:
         return None
     environment, project = found
-    return fast_path.at_head(project, environment.resolved_database, revision, output.narrate)
+    return fast_path.at_head(
+        project,
+        environment.resolved_database,
+        revision,
+        output.narrate,
+        may_squash=environment.may_squash,
+    )
