@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from harness.chains import short
-from harness.databases import Database, connect, execute
+from harness.databases import Database, connect, execute, occupy
 from harness.points import passed
 from harness.private import PrivateServer
 from harness.runs import Chain, Launcher, Points
@@ -113,6 +113,7 @@ async def test_a_server_that_stays_away_is_said_to(
     chain.add("op.execute('CREATE TABLE half (id int)')\nop.execute('SELECT pg_sleep(60)')")
     server = private_server(**KEEPS)
     database = await Crashing(chain, launcher, server).empty("killed")
+    await occupy(database)
     run = await launcher.start(chain, "upgrade", "head", url=database.url)
     connection = await connect(database.url)
     await wait_until(
