@@ -54,6 +54,11 @@ class Scratch:
     _refuses: bool = True
 
     @property
+    def is_on_shared_server(self) -> bool:
+        """Whether others use the server: no change of roles or tablespaces is kept on it."""
+        return self._refuses
+
+    @property
     def database(self) -> Database:
         """The same, to connect to by its URL."""
         return self.server.at(_url(self.server, self.engine.url.database))

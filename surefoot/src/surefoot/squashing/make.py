@@ -50,6 +50,7 @@ UNION ALL SELECT 'tablespaces', (SELECT json_agg(spcname ORDER BY spcname) FROM 
 UNION ALL SELECT 'settings of roles', (SELECT json_agg(json_build_array(setrole, setconfig)
     ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = 0)::text
 """
+_NONE = "SELECT '', NULL::text WHERE false"
 _OF_DATABASE = """
 SELECT 'settings of the database', (SELECT json_agg(json_build_array(setrole, setconfig)
     ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)::text FROM pg_database d
@@ -139,7 +140,7 @@ async def _proved(
     kept = squash is None
     async with scratch_database(database, project, major=major, to=below, kept=kept) as made:
         target = Target.of(made.engine, project, Limits())
-        before = await _on(made, _rows, _SHARED)
+        before = await _on(made, _rows, _shared(made))
         await bring(made, target, below, listen=listen)
         at = await _on(made, heads_of, project.version_table)
         if at != (revision,):
@@ -174,6 +175,11 @@ async def _proved(
                 pairs.append((whole, await dumped(of, chain.major, revision, as_sql=False)))
         _compare(revision, chain, result, pairs)
         return found
+
+
+def _shared(made: Scratch) -> str:
+    """On a server that others use they change these, and the revisions cannot."""
+    return _NONE if made.is_on_shared_server else _SHARED
 
 
 def _compare(revision: str, chain: _Seen, result: _Seen, dumps: Sequence[tuple[str, str]]) -> None:
@@ -213,7 +219,7 @@ async def _apply(made: Scratch, squash: Squash, project: Project) -> None:
 async def _seen(made: Scratch, project: Project) -> _Seen:
     def see(connection: Connection) -> _Seen:
         major, schema, owner = connection.exec_driver_sql(_SESSION).one()
-        shared = {**_rows(connection, _SHARED), **_rows(connection, _OF_DATABASE)}
+        shared = _rows(connection, f"{_shared(made)} UNION ALL {_OF_DATABASE}")
         connection.rollback()
         catalog = snapshot(
             connection, project.schemas, privileges=True, version_table=project.version_table
