@@ -124,7 +124,7 @@ class RevisionTransaction:
 
     def look_again(self) -> None:
         """Alembic is about to read its version table, before a revision begins or begins again."""
-        self._recorder.statements, self._stepped = 0, False
+        self._recorder.statements, self._stepped, self._identity = 0, False, None
         self._run.observer.attempt_begins()
 
     def complete(
