@@ -268,7 +268,7 @@ def _cpu_s(took: Took) -> float:
 
 
 def _files(folder: Path) -> Row:
-    """What we do with the files: the CPU time of this process at both sizes."""
+    """Reading, ordering and locking the files: the CPU time of this process at both sizes."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # as both command lines have it
     took_s = []

@@ -159,7 +159,7 @@ async def in_parts(engine: AsyncEngine, number: int) -> None:
 
 
 async def write_by_core(engine: AsyncEngine, number: int) -> None:
-    """What is written before a statement that is run again is there afterwards, once."""
+    """A row that was written before a repeated statement is there afterwards, once."""
     async with engine.begin() as connection:
         await connection.execute(insert(visits).values(file_id=number))
         changed = update(files).where(files.c.id == number).values(size=number, state="open")

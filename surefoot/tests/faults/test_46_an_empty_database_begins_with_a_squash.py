@@ -146,7 +146,7 @@ async def upgraded(
 
 
 def told(state: State) -> list[tuple[str, str, str, str]]:
-    """What the ledger says of each revision in force."""
+    """The ledger's row of each revision in force."""
     return [
         (row.revision, row.direction, row.outcome, row.checksum)
         for row in state.ledger

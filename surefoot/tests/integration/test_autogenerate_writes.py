@@ -1336,7 +1336,7 @@ class Mail(UserDefinedType[str]):
 async def test_an_extension_stays_in_the_schema_that_an_event_names(
     project: Project, searched: bool, schemas: bool
 ) -> None:
-    """What it has is named with that, unless the role searches it."""
+    """The members of the extension are written with its schema, unless the role searches that."""
     path = "public, far" if searched else "public"
     await project.execute("DROP SCHEMA IF EXISTS far CASCADE", f"SET search_path = {path}")
     await project.execute("DROP EXTENSION IF EXISTS citext")

@@ -79,7 +79,8 @@ class Retries:
     def _attempt(self, attempt: Callable[[], None]) -> None:
         """Run them; where several share a transaction, as often as their stretch has to split."""
         while True:
-            self._transaction.look_again()
+            # Alembic is about to read its version table.
+            self._transaction.begin()
             try:
                 return attempt()
             except Exception as error:
@@ -91,7 +92,6 @@ class Retries:
                     raise refusal from None
             self._transaction.roll_back()
             self._run.interruption.check()
-            self._transaction.begin()
 
     def step(
         self, revision: str, lock_class: LockClass, part: Callable[[Connection], None]

@@ -69,7 +69,7 @@ class Stretch:
         self._locks = 0
 
     def allow(self, session: Session, apart: Iterable[str]) -> None:
-        """The run has looked at its session; the revisions `apart` are in nobody's stretch."""
+        """Allow it where the session does; the revisions `apart` have their own transactions."""
         self._is_on &= session.may_share and may_be_shared(self._connection)
         self._most_locks = session.lock_slots * _SHARE
         self._apart.update(apart)
@@ -86,8 +86,8 @@ class Stretch:
 
     def begin(self, about: PlannedRevision, *settings: str) -> str:
         """Begin with a revision, and such settings; the id of the transaction."""
-        answer = ask(self._connection, *settings, *_UNFINISHED, _BEGIN) or " 0"
-        self.identity, now_s = answer.split()
+        answer = ask(self._connection, *settings, *_UNFINISHED, _BEGIN)
+        self.identity, now_s = str(answer).split()
         # The server's clock, by that of the machine.
         self._began_s, self._ahead_s = time.monotonic(), float(now_s) - time.monotonic()
         self.before, self._started_s = about.before, self._began_s
@@ -96,7 +96,7 @@ class Stretch:
     def go_on(self) -> str:
         """Begin the next revision, whose settings seem to be those before the last; the id."""
         if len(self.rows) % _COUNT_EVERY == 0:
-            self._locks = int(ask(self._connection, _LOCKS) or 0)
+            self._locks = int(str(ask(self._connection, _LOCKS)))
         self._started_s = time.monotonic()
         return self.identity
 

@@ -54,7 +54,7 @@ class RevisionTransaction:
         self.begin()
 
     def begin(self, past: PastRevision | None = None) -> None:
-        """A revision begins in a transaction of its own; one of the past may leave it."""
+        """A revision, or another attempt, begins; one of the past may leave its transaction."""
         self._past = past
         self._recorder.statements = 0
         self._run.observer.attempt_begins()
@@ -121,11 +121,6 @@ class RevisionTransaction:
         # A connection that was closed has no last answer.
         self.is_left = self.is_left or (not driver.is_closed() and not driver.is_in_transaction())
         return self.is_left
-
-    def look_again(self) -> None:
-        """Alembic is about to read its version table, before a revision begins or begins again."""
-        self._recorder.statements, self._stepped, self._identity = 0, False, None
-        self._run.observer.attempt_begins()
 
     def complete(
         self,
