@@ -1,4 +1,8 @@
-"""libpq environment variables, for psql and pg_dump."""
+"""Programs of libpq, such as psql and pg_dump, and the environment variables for them."""
+
+import asyncio
+import os
+from pathlib import Path
 
 from surefoot.connect.url import TLS_ARGUMENTS, DatabaseUrl
 
@@ -26,6 +30,30 @@ def libpq_environment(url: DatabaseUrl, name: str) -> dict[str, str]:
         },
     }
     return {name: value for name, value in found.items() if value}
+
+
+async def run_program(
+    program: Path, *options: str, url: DatabaseUrl, name: str
+) -> tuple[int, str, str]:
+    """Run a program to its end, whose messages are in English: its code, output and messages.
+
+    It is killed where the caller is cancelled. `name` is that of `libpq_environment`.
+    """
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *options,
+        env={**os.environ, **libpq_environment(url, name), "LC_ALL": "C"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, messages = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, output.decode(), messages.decode(errors="replace").strip()
 
 
 def _escaped(text: str) -> str:

@@ -4,8 +4,6 @@ Only the catalog is read. Meanwhile pg_dump holds ACCESS SHARE on every table, w
 but DDL, and it waits for each lock no longer than a migration would.
 """
 
-import asyncio
-import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.connect.database import Database
 from surefoot.connect.failures import describe
-from surefoot.connect.libpq import libpq_environment
+from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_program
 from surefoot.errors import DumpProgramMissing, PermissionMissing, SchemaNotCopied, TableLocked
 
@@ -72,28 +70,14 @@ async def read_schema(database: Database, connection: AsyncConnection) -> Schema
     if program is None:
         raise DumpProgramMissing(url.name, major)
     wait_s = database.limits.read_wait_s
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *OPTIONS,
-        f"--lock-wait-timeout={wait_s * 1000:.0f}",
-        # In English, as its error is parsed below.
-        env={**os.environ, **libpq_environment(url, f"{database.name}-observe"), "LC_ALL": "C"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, message = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    reported = message.decode(errors="replace")
-    if process.returncode and "LOCK TABLE" in reported:
+    options = (*OPTIONS, f"--lock-wait-timeout={wait_s * 1000:.0f}")
+    name = f"{database.name}-observe"
+    code, sql, messages = await run_program(program, *options, url=url, name=name)
+    if code and "LOCK TABLE" in messages:
         raise TableLocked(url.name, wait_s)
-    if process.returncode:
-        raise SchemaNotCopied(url.name, reported.strip().partition("\n")[0])
-    return Schema(url.name, output.decode(), extensions)
+    if code:
+        raise SchemaNotCopied(url.name, messages.partition("\n")[0])
+    return Schema(url.name, sql, extensions)
 
 
 async def make_schema(schema: Schema, engine: AsyncEngine) -> None:

@@ -1,12 +1,10 @@
 """Dumps of a scratch database by pg_dump, and their SQL in the form that one message can send."""
 
-import asyncio
-import os
 import re
 from pathlib import Path
 
 from surefoot.connect.database import Database
-from surefoot.connect.libpq import libpq_environment
+from surefoot.connect.libpq import run_program
 from surefoot.embedded import find_binaries, find_program
 from surefoot.errors import DumpProgramMissing, NotSquashed
 
@@ -48,26 +46,12 @@ async def dumped_schema(database: Database, major: int, revision: str) -> str:
 
 
 async def _run(database: Database, major: int, revision: str, *options: str) -> str:
-    url = database.location("migrate")
-    process = await asyncio.create_subprocess_exec(
-        _program(database, major),
-        *_ALWAYS,
-        *options,
-        env={**os.environ, **libpq_environment(url, f"{database.name}-squash"), "LC_ALL": "C"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, message = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        said = message.decode(errors="replace").strip().partition("\n")[0]
-        raise NotSquashed(revision, said)
-    return _NOT_SQL.sub("", output.decode())
+    program, given = _program(database, major), (*_ALWAYS, *options)
+    url, name = database.location("migrate"), f"{database.name}-squash"
+    code, dump, messages = await run_program(program, *given, url=url, name=name)
+    if code:
+        raise NotSquashed(revision, messages.partition("\n")[0])
+    return _NOT_SQL.sub("", dump)
 
 
 def _program(database: Database, major: int) -> Path:
