@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from harness import databases
 from harness.databases import Database
 from harness.runs import Chain, Launcher
-from surefoot.compat.statements import HEARD
+from surefoot.compat.heard import HEARD
 from surefoot.startup.check import Build
 from surefoot.startup.watch import Watch
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from harness import databases, pooler
 from harness.databases import Database
-from surefoot.compat.statements import HEARD, MAX_SAVEPOINTS
+from surefoot.compat.heard import HEARD
+from surefoot.compat.statements import MAX_SAVEPOINTS
 
 SCHEMA = """
 CREATE TABLE files (id int PRIMARY KEY, size int NOT NULL);
@@ -54,14 +56,15 @@ async def warm(served: AsyncEngine) -> None:
 
 
 async def test_a_statement_is_parsed_once(served: AsyncEngine) -> None:
-    """So is the one by which the pool asks for the server."""
+    """The session has the same ones by name after each use."""
+    names = "SELECT array_agg(name ORDER BY name) FROM pg_prepared_statements"
     found = []
     for _ in range(4):
         async with served.connect() as connection:
             await connection.scalar(SIZE)
-            found.append(await parsed(connection))
+            found.append(await (await driver_of(connection)).fetchval(names))
     assert found == [found[0]] * 4
-    assert found[0] > 0
+    assert found[0]
 
 
 async def test_the_first_statement_is_run_again(
@@ -88,14 +91,74 @@ async def test_a_later_one_is_run_again_and_what_was_written_is_kept(
     assert await databases.value(empty_database.url, "SELECT sum(size) FROM files") == 5
 
 
-@pytest.mark.parametrize("is_set", ["engine", "database"])
+INSERT = "INSERT INTO visits VALUES (7, 1)"
+Write = Callable[[AsyncConnection, Any], Awaitable[object]]
+WRITES: dict[str, Write] = {
+    "a call": lambda made, _: made.execute(text("CALL visit(7)")),
+    "several calls": lambda made, _: made.execute(text("CALL visit(:n)"), [{"n": 7}, {"n": 8}]),
+    "a comment": lambda made, _: made.execute(text(f"/* /* */ */ {INSERT}")),
+    "a raw query": lambda _, driver: driver.fetch(f"{INSERT} RETURNING id"),
+    "a raw statement": lambda _, driver: driver.execute(INSERT),
+    "raw sets": lambda _, driver: driver.executemany(
+        "INSERT INTO visits VALUES ($1, 1)", [(7,), (8,)]
+    ),
+    "COPY": lambda _, driver: driver.copy_records_to_table("visits", records=[(7, 1)]),
+    "COPY of a file": lambda _, driver: driver.copy_to_table(
+        "visits", source=io.BytesIO(b"7\t1\n")
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_whatever_was_written_before_is_kept(
+    served: AsyncEngine, empty_database: Database, write: Write
+) -> None:
+    """Whoever has sent it: the statement that is repeated is not the first one."""
+    procedure = "CREATE PROCEDURE visit(n int) LANGUAGE sql AS 'INSERT INTO visits VALUES (n, 1)'"
+    await databases.execute(empty_database.url, procedure)
+    await warm(served)
+    async with served.connect() as connection:
+        driver = await driver_of(connection)
+        # A transaction that SQLAlchemy knows, in which nothing has run.
+        await connection.execute(text("SAVEPOINT here"))
+        await connection.execute(text("RELEASE here"))
+        driver._sent_before = driver._protocol.queries_count
+        assert not driver.has_run
+        await write(connection, driver)
+        assert driver.has_run
+        await databases.execute(empty_database.url, RETYPE)
+        assert await connection.scalar(SIZE) == 1.0
+        await connection.commit()
+    kept = "SELECT count(*) > 0 FROM visits WHERE id IN (7, 8)"
+    assert await databases.value(empty_database.url, kept)
+
+
+async def test_a_commit_that_fails_ends_its_transaction(
+    served: AsyncEngine, empty_database: Database
+) -> None:
+    """None of its locks is there any more, so the next statement is guarded again."""
+    unique = "ALTER TABLE visits ADD UNIQUE (file_id) DEFERRABLE INITIALLY DEFERRED"
+    await databases.execute(empty_database.url, unique)
+    await warm(served)
+    async with served.connect() as connection:
+        await connection.scalar(SIZE)
+        await connection.execute(text("INSERT INTO visits VALUES (2, 9), (3, 9)"))
+        with pytest.raises(IntegrityError):
+            await connection.commit()
+        await connection.rollback()
+        await databases.execute(empty_database.url, RETYPE)
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        assert await alone.scalar(SIZE) == 1.0
+
+
+@pytest.mark.parametrize("is_set", ["engine", "database", "statement"])
 async def test_an_older_snapshot_does_not_show_a_table_as_empty(
     empty_database: Database, is_set: str
 ) -> None:
     """As PostgreSQL does with a table that was rewritten; the first statement takes a new one."""
     await databases.execute(empty_database.url, SCHEMA)
     repeatable = {"isolation_level": "REPEATABLE READ"} if is_set == "engine" else {}
-    if not repeatable:
+    if is_set == "database":
         setting = "SET default_transaction_isolation = 'repeatable read'"
         await databases.execute(
             empty_database.url, f'ALTER DATABASE "{empty_database.name}" {setting}'
@@ -104,6 +167,9 @@ async def test_an_older_snapshot_does_not_show_a_table_as_empty(
         served = made.execution_options(**repeatable)
         await warm(served)
         async with served.connect() as connection:
+            if is_set == "statement":
+                level = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+                await connection.execute(text(level))
             await connection.execute(select(visits))
             await databases.execute(empty_database.url, RETYPE)
             with pytest.raises(DBAPIError, match="cached statement plan is invalid"):

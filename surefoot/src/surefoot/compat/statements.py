@@ -12,6 +12,7 @@ Private names of asyncpg. Checked with asyncpg 0.32.
 Connection._transport  asyncpg sends one message and waits for its answer. The savepoint is written
                        before it, without a Sync: the answers of both come together, and asyncpg
                        passes over those that it does not await.
+Connection._protocol   counts the statements that it has sent, by whichever method.
 """
 
 from __future__ import annotations
@@ -26,20 +27,21 @@ from typing import Any, Literal
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from surefoot.compat.asyncpg import Connection, UnpreparedStatement
+from surefoot.compat.asyncpg import Connection, UnpreparedStatement, control_word
+from surefoot.compat.heard import HEARD
 
 # As many as SQLAlchemy and asyncpg keep.
 KEPT = 100
 # A transaction with more than 64 savepoints that write costs other sessions time.
 MAX_SAVEPOINTS = 32
-# Those whose plans are worth keeping. A CALL may commit, so it must not run twice.
+# Those whose plans are worth keeping; a CALL may commit.
 _PLANNED = re.compile(
     r"(?:\s|\(|/\*.*?\*/|--[^\n]*\n)*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_OF_TRANSACTION = re.compile(
-    r"\s*(?:ABORT|BEGIN|COMMIT|END|RELEASE|ROLLBACK|SAVEPOINT|START)\b[^;]*;?\s*", re.IGNORECASE
-)
+# It may leave the transaction, or those after it, with a snapshot that does not change.
+_SNAPSHOT = re.compile(r"\bisolation.*?\b(?:repeatable|serializable)", re.IGNORECASE | re.DOTALL)
+_OF_ONE_TRANSACTION = re.compile(r"\s*(?:BEGIN|START|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
 
 # What a statement may fail with because it, or a type, is out of date: it names a type that is
 # gone, has parameters of an older type, or is not there after a DISCARD ALL. Where it has another
@@ -77,20 +79,6 @@ def unsent(statement: str) -> bytes:
 _GUARD = unsent(f"SAVEPOINT {SAVEPOINT}")
 
 
-class Heard:
-    """Counts the changes of a schema that this process has heard of, of whichever database."""
-
-    def __init__(self) -> None:
-        self.changes = 0
-
-    def change(self) -> None:
-        """Let every session drop what it keeps, at its next transaction."""
-        self.changes += 1
-
-
-HEARD = Heard()
-
-
 class KeepingConnection(Connection):
     """A connection that keeps the statements that SQLAlchemy prepares, in a session of its own."""
 
@@ -111,10 +99,25 @@ class KeepingConnection(Connection):
 
     def _begin(self) -> None:
         """The state of a transaction in which nothing has run yet."""
-        self.has_run = False
+        # How many statements the connection had sent with its BEGIN.
+        self._sent_before = -1
         # The statements whose tables the transaction has locked.
         self.held: set[str] = set()
         self._savepoints = 0
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the open transaction may have run a statement, also one of a raw connection."""
+        sent: int = self._protocol.queries_count  # type: ignore[attr-defined]  # private
+        return self.is_in_transaction() and sent != self._sent_before
+
+    def _unknown(self, query: str) -> None:
+        """A statement that may change what the transaction has locked, or what it sees."""
+        self.held.clear()
+        if _SNAPSHOT.search(query):
+            self._level = ""
+            if not _OF_ONE_TRANSACTION.match(query):
+                self._default_level = ""
 
     async def find_whether_to_keep(self) -> None:
         """Keep statements from now on, unless the session is a pooler's.
@@ -133,12 +136,10 @@ class KeepingConnection(Connection):
         if not self.has_run and self._heard != HEARD.changes:
             await self.reload_schema_state()
         kept = self._kept.get(query)
-        if kept is None and not _PLANNED.match(query):
-            if _OF_TRANSACTION.fullmatch(query):
+        if kept is None and (not _PLANNED.match(query) or _SNAPSHOT.search(query)):
+            if control_word(query) not in (None, "SHOW"):
                 return UnpreparedStatement(self, query)
-            # It may change what the transaction has locked.
-            self.held.clear()
-            self.has_run = self.is_in_transaction()
+            self._unknown(query)
             return await super().prepare(query, name="")
         if self._savepoints >= MAX_SAVEPOINTS and query not in self.held:
             return await super().prepare(query, name="")
@@ -164,14 +165,16 @@ class KeepingConnection(Connection):
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run statements, as asyncpg does."""
-        done = await super().execute(query, *args, timeout=timeout)
-        if not self.is_in_transaction():
-            self._begin()
-        elif not query.startswith("BEGIN"):
+        was_inside = self.is_in_transaction()
+        try:
+            return await super().execute(query, *args, timeout=timeout)
+        finally:
             # A ROLLBACK TO a savepoint unlocks what was locked after it.
-            self.held.clear()
-            self.has_run = True
-        return done
+            self._unknown(query)
+            if not self.is_in_transaction():
+                self._begin()
+            elif not was_inside and control_word(query) in ("BEGIN", "START"):
+                self._sent_before = self._protocol.queries_count  # type: ignore[attr-defined]  # private
 
     async def executemany(
         self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
@@ -180,7 +183,21 @@ class KeepingConnection(Connection):
         if self.keeps and timeout is None and _PLANNED.match(command):
             await (await self.prepare(command, name="")).executemany(args)
         else:
+            self._unknown(command)
             await super().executemany(command, args, timeout=timeout)
+
+    # COPY is not counted.
+    async def copy_to_table(self, *args: Any, **options: Any) -> str:
+        self._sent_before = -1
+        return await super().copy_to_table(*args, **options)
+
+    async def copy_records_to_table(self, *args: Any, **options: Any) -> str:
+        self._sent_before = -1
+        return await super().copy_records_to_table(*args, **options)
+
+    async def copy_from_query(self, *args: Any, **options: Any) -> str:
+        self._sent_before = -1
+        return await super().copy_from_query(*args, **options)
 
     async def ping(self) -> None:
         """Ask whether the server is there. On failure: whatever it fails with."""
@@ -207,8 +224,6 @@ class KeepingConnection(Connection):
         except Exception as error:
             await self._failed(query, error, is_inside=is_inside, guards=guards)
             raise
-        finally:
-            self.has_run = is_inside
         if is_inside:
             self.held.add(query)
         return found
@@ -260,9 +275,6 @@ class KeptStatement:
 
     def fetch(self, *args: Any) -> Awaitable[Any]:
         """Run it; all rows."""
-        if self._query in self._connection.held:
-            fetched: Awaitable[Any] = self._parsed.fetch(*args)
-            return fetched
         return self._run(lambda: self._parsed.fetch(*args))
 
     def executemany(self, args: Iterable[Sequence[Any]]) -> Awaitable[Any]:
@@ -271,11 +283,7 @@ class KeptStatement:
 
     def cursor(self, *args: Any) -> Awaitable[Any]:
         """Open a cursor of the server."""
-
-        async def opened() -> Any:
-            return await self._parsed.cursor(*args)
-
-        return self._run(opened)
+        return self._run(lambda: self._parsed.cursor(*args))
 
     def get_statusmsg(self) -> Any:
         """The command tag of the server: `UPDATE 1`."""

@@ -127,6 +127,7 @@ class Database:
                 "pool_size": self.pool_size,
                 "max_overflow": self.pool_max_overflow,
                 "pool_timeout": self.pool_timeout_s,
+                "pool_pre_ping": True,
             }
         engine = create_engine(
             # The password and the arguments travel in connect_args.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import asyncpg
@@ -90,13 +90,18 @@ async def connect_to_serve(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
     """Connect so that statements are kept, unless a pooler is in between."""
     arguments["connection_class"] = KeepingConnection
     connection: Any = await asyncpg.connect(**arguments)
+    await _prepared(connection, connection.find_whether_to_keep())
+    made: asyncpg.Connection[asyncpg.Record] = connection
+    return made
+
+
+async def _prepared(connection: Any, preparing: Awaitable[object]) -> None:
+    """Await what makes a new connection ready; one that does not get ready is ended."""
     try:
-        await connection.find_whether_to_keep()
+        await preparing
     except BaseException:
         connection.terminate()
         raise
-    made: asyncpg.Connection[asyncpg.Record] = connection
-    return made
 
 
 async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
@@ -108,16 +113,16 @@ async def connect_to_watch(**arguments: Any) -> asyncpg.Connection[asyncpg.Recor
     would be other clients' too, so there it is left to the pooler's `query_timeout`.
     """
     connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**arguments)
-    try:
-        if connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()"):
-            await connection.execute(
-                f"SET statement_timeout = {_milliseconds(WATCH_STATEMENT_TIMEOUT_S)};"
-                f"SET lock_timeout = {_milliseconds(WATCH_LOCK_TIMEOUT_S)}"
-            )
-    except BaseException:
-        connection.terminate()
-        raise
+    await _prepared(connection, _bound(connection))
     return connection
+
+
+async def _bound(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    if connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()"):
+        await connection.execute(
+            f"SET statement_timeout = {_milliseconds(WATCH_STATEMENT_TIMEOUT_S)};"
+            f"SET lock_timeout = {_milliseconds(WATCH_LOCK_TIMEOUT_S)}"
+        )
 
 
 def migration_settings(limits: Limits) -> dict[str, str]:

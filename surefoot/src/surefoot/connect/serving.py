@@ -9,61 +9,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
-from sqlalchemy.exc import InvalidatePoolError
 
-from surefoot.compat.sqlalchemy import await_only
+from surefoot.compat.sqlalchemy import await_only, raise_as
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Engine
 
 
 def serve(engine: Engine) -> None:
     """Let an engine of KeepingConnections do so."""
+    engines_own = engine.dialect.do_ping
 
-    def ask(pooled: Any, _record: Any, _proxy: Any) -> None:
-        """Ask whether the server is there before a connection is used.
-
-        The engine's own way asks in a transaction, as a pooler needs it: three messages, not one.
-        """
+    def ping(pooled: Any) -> bool:
+        """Ask by one message; the engine's own way, as a pooler needs it, takes three."""
         driver = pooled.driver_connection
-        try:
-            if driver.keeps:
-                await_only(driver.ping())
-            else:
-                engine.dialect.do_ping(pooled)
-        except Exception as error:
-            if not driver.is_closed():
-                raise
-            # It is probably not the only one.
-            raise InvalidatePoolError from error
+        if not driver.keeps:
+            return engines_own(pooled)
+        with raise_as(pooled):
+            await_only(driver.ping())
+        return True
 
-    event.listen(engine, "checkout", ask)
+    engine.dialect.do_ping = ping  # type: ignore[assignment]  # of this engine alone
     event.listen(engine, "do_execute", _execute)
     event.listen(engine, "do_execute_no_params", _execute_no_params)
     event.listen(engine, "do_executemany", _executemany)
 
 
 def _execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-    try:
-        cursor.execute(statement, parameters)
-    except Exception:
-        if not _undone(context):
-            raise
-        cursor.execute(statement, parameters)
-    return True
+    return _run(lambda: cursor.execute(statement, parameters), context)
 
 
 def _execute_no_params(cursor: Any, statement: str, context: Any) -> bool:
-    return _execute(cursor, statement, None, context)
+    return _run(lambda: cursor.execute(statement), context)
 
 
 def _executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    return _run(lambda: cursor.executemany(statement, parameters), context)
+
+
+def _run(send: Callable[[], object], context: Any) -> bool:
     try:
-        cursor.executemany(statement, parameters)
+        send()
     except Exception:
         if not _undone(context):
             raise
-        cursor.executemany(statement, parameters)
+        send()
     return True
 
 

@@ -99,13 +99,13 @@ def _policies(its: Difference, new: set[str]) -> Iterator[Hit]:
 
 
 def _lets_in(policies: Iterable[Terms], table: Terms) -> bool:
-    """Whether policies let all who have rights on a table do everything with every row."""
+    """Whether policies let all who have rights on a whole table do everything with every row."""
     may = {right.rpartition(" ")[0] for right in table["rights"] or ()}
     commands: dict[str, set[str]] = {}
     everybody: set[str] = set()
     for its in policies:
         if its["permissive"] and {its["using"], its["check"]} <= {None, "true"}:
-            if its["everybody"]:
+            if "0" in its["roles"]:  # PUBLIC
                 everybody.add(its["command"])
             for role in its["covers"] or ():
                 commands.setdefault(role, set()).add(its["command"])

@@ -23,7 +23,7 @@ import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from surefoot.compat.statements import HEARD
+from surefoot.compat.heard import HEARD
 from surefoot.connect.failures import DATABASE_ERRORS, describe
 from surefoot.errors import SurefootError
 from surefoot.ledger import agreement

@@ -115,7 +115,6 @@ UNION ALL SELECT 'policy', p.oid, polname, polrelid,
         'covers', (SELECT json_agg(r.oid::regrole::text) FROM pg_roles r
             WHERE NOT relforcerowsecurity AND r.oid = relowner OR EXISTS (SELECT
             FROM unnest(polroles) AS t (of) WHERE of = 0 OR pg_has_role(r.oid, of, 'USAGE'))),
-        'everybody', 0 = ANY (polroles),
         'secured', relrowsecurity, 'using', pg_get_expr(polqual, polrelid),
         'check', pg_get_expr(polwithcheck, polrelid), 'beside', (SELECT json_agg(polname)
             FROM pg_policy o WHERE polrelid = p.polrelid AND o.oid < p.oid
