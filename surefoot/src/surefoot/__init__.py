@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surefoot.backfill.definition import Backfill as Backfill
     from surefoot.connect.database import Database as Database
     from surefoot.connect.limits import Limits as Limits
     from surefoot.differences.detection import drift as drift
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _MODULES = {
+    "Backfill": "backfill.definition",
     "Database": "connect.database",
     "Environment": "environment.environment",
     "Limits": "connect.limits",

@@ -43,9 +43,21 @@ class VersionTable:
         return f"{self.name}_ledger"
 
     @property
+    def backfills(self) -> tuple[str, str, str]:
+        """The tables of backfills, of their ranges and of the rows that failed, as SQL writes."""
+        backfills, ranges, failures = map(self._quoted, self._backfill_names)
+        return backfills, ranges, failures
+
+    @property
     def relations(self) -> tuple[str, ...]:
         """The objects that are no part of the schema which revisions give."""
-        return (self.name, self.ledger_name, f"{self.ledger_name}_append_only()")
+        guard = f"{self.ledger_name}_append_only()"
+        return (self.name, self.ledger_name, guard, *self._backfill_names)
+
+    @property
+    def _backfill_names(self) -> tuple[str, str, str]:
+        name = f"{self.name}_backfill"
+        return f"{name}s", f"{name}_ranges", f"{name}_failures"
 
     @property
     def channel(self) -> str:

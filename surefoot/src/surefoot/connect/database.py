@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
     from surefoot.embedded import EmbeddedServer
 
-Role = Literal["app", "watch", "migrate", "observe"]
+Role = Literal["app", "watch", "migrate", "observe", "backfill"]
 _CONNECTORS = {
     "app": driver.connect_to_serve,
     "watch": driver.connect_to_watch,
     "migrate": driver.connect_to_migrate,
+    "backfill": driver.connect_to_fill,
 }
 # As it is given; in a Database it is a string.
 Url = Any
@@ -83,7 +84,7 @@ class Database:
 
     def location(self, role: Role = "app") -> DatabaseUrl:
         """The parsed URL for a role. On failure: DatabaseUrlMissing, DatabaseUrlInvalid."""
-        if role == "migrate" and self.migrate_url is not None:
+        if role in ("migrate", "backfill") and self.migrate_url is not None:
             return DatabaseUrl.parse(self.migrate_url, name=setting("migrate_database"))
         if self.url is None:
             raise DatabaseUrlMissing("no embedded server was started for this command")
@@ -151,7 +152,7 @@ class Database:
         if role == "observe":
             settings["default_transaction_read_only"] = "on"
             settings["lock_timeout"] = f"{self.limits.read_wait_s * 1000:.0f}ms"
-        if role == "migrate":
+        if role in ("migrate", "backfill"):
             settings |= driver.migration_settings(self.limits)
         return settings
 

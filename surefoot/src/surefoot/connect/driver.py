@@ -63,8 +63,12 @@ async def is_typed(connection: asyncpg.Connection[asyncpg.Record], query: str) -
 
 
 async def connect_to_migrate(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect to run revisions."""
+    return await connect_to_fill(**{**arguments, "connection_class": MigratingConnection})
+
+
+async def connect_to_fill(**arguments: Any) -> asyncpg.Connection[asyncpg.Record]:
     """Connect with the settings; a server before 17 knows no transaction_timeout, nor needs it."""
-    arguments["connection_class"] = MigratingConnection
     try:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**arguments)
     except asyncpg.UndefinedObjectError:

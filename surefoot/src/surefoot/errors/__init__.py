@@ -12,7 +12,8 @@ same fact. No message holds a password: messages name a database and its address
 was given. `names` has the command and the settings as the project at hand calls them.
 """
 
-from surefoot.errors.base import *  # noqa: F403 - one module a branch, all imported from here
+from surefoot.errors.backfill import *  # noqa: F403 - one module a branch, all imported from here
+from surefoot.errors.base import *  # noqa: F403 - as above
 from surefoot.errors.chain_tests import *  # noqa: F403 - as above
 from surefoot.errors.check_failed import *  # noqa: F403 - as above
 from surefoot.errors.data_loss import *  # noqa: F403 - as above

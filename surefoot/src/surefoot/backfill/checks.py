@@ -1,0 +1,122 @@
+"""admitted() decides whether a backfill may run on a database, before its first batch."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.files import read_backfills
+from surefoot.backfill.key import read_key
+from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, RUNNING, State
+from surefoot.backfill.statements import Statements
+from surefoot.chain.revisions import ancestors
+from surefoot.connect.database import Database
+from surefoot.errors import (
+    BackfillColumnShared,
+    BackfillEdited,
+    BackfillPaused,
+    BackfillTableGone,
+    BackfillTooEarly,
+    PoolerRefused,
+    ReadOnlyRefused,
+    StandbyRefused,
+)
+from surefoot.ledger.writer import os_user
+from surefoot.project import Project
+
+_SESSION = """
+SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('default_transaction_read_only'),
+       current_database(), session_user::text
+"""
+
+
+async def admitted(
+    backfill: Backfill, database: Database, project: Project, parameters: Mapping[str, float]
+) -> Statements:
+    """Look at the database and begin the backfill, or go on with it; its statements.
+
+    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, BackfillTooEarly, BackfillTableGone,
+    BackfillKeyUnfit, BackfillEdited, BackfillPaused, BackfillColumnShared.
+    """
+    connection = await database.connect("backfill")
+    try:
+        user = await refuse_session(connection, database)
+        await refuse_early(connection, backfill, database, project)
+        key = await read_key(connection, backfill.name, backfill.table, backfill.key)
+        statements = Statements(backfill, key, project.version_table)
+        state = State(connection, project.version_table, backfill.name)
+        await state.create()
+        await _refuse_shared(connection, backfill, project)
+        actor = {"database_user": user, "os_user": os_user(), "host": socket.gethostname()}
+        if await state.begin(backfill.sha256, key.oid, actor, parameters):
+            return statements
+        await state.set_parameters(parameters)
+        await _go_on(connection, state, statements)
+        return statements
+    finally:
+        await connection.close()
+
+
+async def refuse_session(connection: asyncpg.Connection[Any], database: Database) -> str:
+    """The user of a session that may change rows, and keeps a lease.
+
+    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused.
+    """
+    pid, standby, read_only, name, user = await connection.fetchrow(_SESSION)  # type: ignore[misc]  # it answers
+    if (connected := connection.get_server_pid()) != pid:
+        reason = f"the connection is to process {connected}, and process {pid} answers"
+        raise PoolerRefused(database.location("backfill").address, reason)
+    if standby:
+        raise StandbyRefused(name)
+    if read_only == "on":
+        raise ReadOnlyRefused(name)
+    return str(user)
+
+
+async def refuse_early(
+    connection: asyncpg.Connection[Any], backfill: Backfill, database: Database, project: Project
+) -> None:
+    """On failure: BackfillTooEarly, where the revision that it needs is not applied."""
+    table = project.version_table
+    found = []
+    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.quoted):
+        rows = await connection.fetch(f"SELECT version_num FROM {table.quoted}")  # noqa: S608 - quoted
+        found = [row[0] for row in rows]
+    if backfill.after not in ancestors(project.locked(), found):
+        name = await connection.fetchval("SELECT current_database()")
+        raise BackfillTooEarly(backfill.name, backfill.after, name)
+
+
+async def _go_on(connection: asyncpg.Connection[Any], state: State, statements: Statements) -> None:
+    """Go on with a backfill that has begun; with one that is complete, where rows are left."""
+    backfill, progress = statements.backfill, await state.read()
+    if progress is None:
+        return
+    if progress.state == PAUSED:
+        raise BackfillPaused(backfill.name, progress.reason or "somebody")
+    if progress.state in (COMPLETE, FAILED):
+        has_rows = await connection.fetchval(statements.any_left)
+        if has_rows and not (progress.state == FAILED and progress.failed):
+            await state.restart(backfill.sha256, statements.key.oid)
+        return
+    if progress.sha256 != backfill.sha256:
+        raise BackfillEdited(backfill.name)
+    if progress.table_oid != statements.key.oid:
+        raise BackfillTableGone(backfill.name, backfill.table, "was replaced by another table")
+
+
+async def _refuse_shared(
+    connection: asyncpg.Connection[Any], backfill: Backfill, project: Project
+) -> None:
+    """On failure: BackfillColumnShared, where another one that runs writes the same column."""
+    for other in read_backfills(project).values():
+        shared = sorted({*backfill.columns} & {*other.columns})
+        if other.name == backfill.name or not shared or other.table != backfill.table:
+            continue
+        state = await State(connection, project.version_table, other.name).read()
+        if state is not None and state.state in (RUNNING, PAUSED):
+            raise BackfillColumnShared(backfill.name, other.name, shared[0])

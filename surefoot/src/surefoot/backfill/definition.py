@@ -1,0 +1,74 @@
+"""Backfill is the class of a file in the folder `backfills` beside the revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+# A row for `fill`, and the values of its columns that are written back; None leaves it as it is.
+Row = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+
+class Backfill:
+    """A change of the rows of one table, in batches that are transactions of their own.
+
+    The file `alembic/backfills/jobs_priority.py` has one subclass, and the backfill has the name
+    of the file. It has one of `sets`, `statement` and `fill`. A batch may run more than once, and
+    rows that are locked are done later: `todo` alone says which rows still lack the change.
+
+    Example:
+        class JobsPriority(Backfill):
+            after = "0007"
+            table = "jobs"
+            todo = "priority IS NULL"
+            sets = {"priority": "CASE WHEN rank > 10 THEN 1 ELSE 2 END"}
+    """
+
+    # The revision that it needs.
+    after: ClassVar[str]
+    # The table, as SQL writes it: jobs, or shop.jobs.
+    table: ClassVar[str]
+    # A condition, as SQL writes it: it is true for the rows that still lack the change.
+    todo: ClassVar[str]
+    # The columns of a unique index, by which the rows are walked; those of the primary key.
+    key: ClassVar[Sequence[str]] = ()
+    # A column -> the SQL of its new value, with the columns of the row.
+    sets: ClassVar[Mapping[str, str]] = {}
+    # One INSERT, UPDATE, DELETE or MERGE without RETURNING. `batch` in it is a table with the keys
+    # of the rows of the batch, which are locked: "DELETE FROM jobs USING batch WHERE …".
+    statement: ClassVar[str] = ""
+    # The columns of the table that `statement` or `fill` writes.
+    writes: ClassVar[Sequence[str]] = ()
+    # The columns that `fill` gets, beside those of the key.
+    reads: ClassVar[Sequence[str]] = ()
+    # So many rows has one call of `fill`, at most; and so many calls run at a time in one process.
+    rows_per_call: ClassVar[int] = 1000
+    concurrency: ClassVar[int] = 1
+    # Seconds that a batch should take; its number of rows follows.
+    batch_s: ClassVar[float] = 0.5
+    batch_rows: ClassVar[tuple[int, int]] = (10, 50_000)
+    # After so many rows that cannot be changed the run stops.
+    max_failed_rows: ClassVar[int] = 100
+
+    # The name of its file; the hash of its code.
+    name: str = ""
+    sha256: str = ""
+
+    async def fill(self, rows: Sequence[Row]) -> Sequence[Values | None]:
+        """The new values of each row, in the order of the rows; None leaves a row as it is.
+
+        It runs outside of a transaction, and no row is locked meanwhile: a row that somebody
+        changes before its values are written gets other values in a later batch.
+        """
+        raise NotImplementedError
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns of the table that it writes, as far as it says so."""
+        return (*self.sets, *self.writes)
+
+    @property
+    def is_python(self) -> bool:
+        """Whether its values come from `fill`."""
+        return type(self).fill is not Backfill.fill

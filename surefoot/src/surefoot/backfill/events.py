@@ -1,0 +1,44 @@
+"""Events are what a run of a backfill tells while it lasts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Walked:
+    """How far it came, about once a second. Rows of all processes, as the database has them."""
+
+    backfill: str
+    lap: int
+    changed: int
+    # Rows walked in this lap, and of how many, by the statistics.
+    walked: int
+    total: int
+    failed: int
+    # Of this process; None before it is known.
+    rows_per_s: float | None
+    left_s: float | None
+    # Why no batch begins just now; None where they do.
+    held: str | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """No batch begins, for a reason; None: they begin again."""
+
+    backfill: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LapDone:
+    """A walk over the whole table has ended."""
+
+    backfill: str
+    lap: int
+    changed: int
+    skipped: int
+
+
+Event = Walked | Held | LapDone
+Listen = Callable[[Event], None]

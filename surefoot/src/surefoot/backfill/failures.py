@@ -1,0 +1,59 @@
+"""What an error of a batch means: try again with fewer rows, look for the row, or stop."""
+
+import asyncio
+from typing import Literal
+
+import asyncpg
+
+from surefoot.connect.failures import (
+    CANCELLED,
+    DEADLOCK,
+    LOCK_NOT_AVAILABLE,
+    NOT_SUPPORTED,
+    SERIALIZATION_FAILURE,
+    describe,
+    is_lost,
+    sqlstate,
+)
+from surefoot.errors import SurefootError
+
+Meaning = Literal["again", "row", "lost", "stop"]
+# NOT_SUPPORTED: a prepared statement whose table has changed.
+_AGAIN = {SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELLED, NOT_SUPPORTED}
+# Classes of errors that come from the values of a row: data, constraints, cardinality, checks of a
+# view, exceptions of functions and triggers, limits of a program such as the size of an index row.
+_OF_ROWS = ("21", "22", "23", "2F", "38", "39", "44", "54", "P0")
+
+
+class RowRefused(Exception):
+    """`fill` raised an exception, or gave values that the table cannot take."""
+
+
+def meaning(error: BaseException) -> Meaning:
+    """What to do about an error of a batch."""
+    if isinstance(error, RowRefused):
+        return "row"
+    state = sqlstate(error)
+    if isinstance(error, SurefootError):
+        return "stop"
+    if state is None:
+        # asyncpg itself could not write a value.
+        if isinstance(error, asyncpg.DataError):
+            return "row"
+        gone = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.InterfaceError)
+        return "lost" if isinstance(error, (*gone, asyncpg.InternalClientError)) else "stop"
+    if state in _AGAIN:
+        return "again"
+    if is_lost(error) or state.startswith("57P") or state == "53300":
+        return "lost"
+    return "row" if state.startswith(_OF_ROWS) else "stop"
+
+
+def words(error: BaseException) -> tuple[str | None, str]:
+    """SQLSTATE and words of an error for the state, without the values of a row."""
+    if isinstance(error, RowRefused):
+        return None, str(error)
+    state = sqlstate(error)
+    # The server's own message may quote a value: "invalid input syntax for type integer: …".
+    quoting = state is None or state.startswith(("22", "P0", "38", "39"))
+    return state, type(error).__name__ if quoting else describe(error)

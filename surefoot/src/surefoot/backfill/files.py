@@ -1,0 +1,100 @@
+"""The backfills of a project: the files of its folder `backfills`."""
+
+import ast
+import difflib
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from surefoot.backfill.definition import Backfill
+from surefoot.chain.checksum import checksum
+from surefoot.errors import BackfillInvalid, BackfillUnknown
+from surefoot.project import Project
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# What a batch may be; it is a part of a statement.
+_STATEMENT = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|WITH)\b", re.IGNORECASE)
+
+
+def folder_of(project: Project) -> Path:
+    """The folder of the files, beside that of the revisions; it may be missing."""
+    return project.lock.with_name("backfills")
+
+
+def read_backfills(project: Project) -> Mapping[str, Backfill]:
+    """The backfills by their names. On failure: BackfillInvalid, which names the file."""
+    return {path.stem: read_backfill(path) for path in paths_of(project)}
+
+
+def paths_of(project: Project) -> Sequence[Path]:
+    """The files, in the order of their names."""
+    found = folder_of(project).glob("*.py")
+    return sorted(path for path in found if not path.name.startswith(("_", ".")))
+
+
+def named(project: Project, name: str) -> Backfill:
+    """The backfill of that name. On failure: BackfillUnknown, BackfillInvalid."""
+    paths = {path.stem: path for path in paths_of(project)}
+    if name in paths:
+        return read_backfill(paths[name])
+    near = difflib.get_close_matches(name, paths, n=1)
+    raise BackfillUnknown(name, tuple(paths), near[0] if near else None)
+
+
+def read_backfill(path: Path) -> Backfill:
+    """The backfill of a file. On failure: BackfillInvalid."""
+    try:
+        code = path.read_bytes()
+        tree = ast.parse(code, filename=str(path))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BackfillInvalid(str(path), f"it cannot be read: {error}") from None
+    spec = spec_from_file_location(f"backfill_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BackfillInvalid(str(path), "it cannot be imported")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        reason = f"it cannot be imported: {type(error).__name__}: {error}"
+        raise BackfillInvalid(str(path), reason) from error
+    classes = [
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, Backfill) and each.__module__ == spec.name
+    ]
+    if len(classes) != 1:
+        raise BackfillInvalid(str(path), f"it has {len(classes)} subclasses of Backfill, not one")
+    found = classes[0]()
+    found.name, found.sha256 = path.stem, checksum(tree)
+    if problem := next(_problems(found), None):
+        raise BackfillInvalid(str(path), problem)
+    return found
+
+
+def _problems(backfill: Backfill) -> Iterator[str]:
+    if not _NAME.fullmatch(backfill.name) or len(backfill.name) > 63:
+        yield "its name is not one of small letters, digits and _, of at most 63 characters"
+    for name in ("after", "table", "todo"):
+        value = getattr(backfill, name, None)
+        if not isinstance(value, str) or not value.strip():
+            yield f"{name} is no text"
+    for name in ("key", "writes", "reads"):
+        value = getattr(backfill, name)
+        if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+            yield f"{name} is no sequence of column names"
+    ways = [bool(backfill.sets), bool(backfill.statement), backfill.is_python]
+    if sum(ways) != 1:
+        yield "it has not one of `sets`, `statement` and `fill`, or several"
+    if backfill.statement and not _STATEMENT.match(backfill.statement):
+        yield "statement is not INSERT, UPDATE, DELETE or MERGE"
+    if backfill.is_python and not backfill.writes:
+        yield "`writes` does not name the columns that `fill` gives"
+    if backfill.is_python and not inspect.iscoroutinefunction(backfill.fill):
+        yield "fill is no coroutine: write it with `async def`"
+    least, most = backfill.batch_rows
+    if not (0 < least <= most) or backfill.batch_s <= 0:
+        yield "batch_rows and batch_s are not positive"
+    if min(backfill.rows_per_call, backfill.concurrency) < 1 or backfill.max_failed_rows < 0:
+        yield "rows_per_call, concurrency and max_failed_rows are too small"

@@ -1,0 +1,89 @@
+"""Job is the run of a backfill in one process: the sessions share it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.events import Held, Listen
+from surefoot.backfill.pace import Rate
+from surefoot.backfill.statements import Statements
+from surefoot.connect.database import Database
+
+# A batch of one statement ends after so many times of what it should take.
+_LONGEST = 40
+# Plans are made for the values of each batch, and a place is written so that any session reads it.
+_SETTINGS = """
+SET plan_cache_mode = force_custom_plan; SET DateStyle = ISO; SET IntervalStyle = postgres;
+SET bytea_output = hex; SET extra_float_digits = 1
+"""
+
+
+class Job:
+    """The backfill, its database, and what the sessions are told while they work."""
+
+    def __init__(
+        self, backfill: Backfill, database: Database, statements: Statements, listen: Listen
+    ) -> None:
+        self.backfill, self.database, self.statements = backfill, database, statements
+        self.listen = listen
+        self.calls = asyncio.Semaphore(backfill.concurrency)
+        self.batch_s = backfill.batch_s
+        self._rate = Rate()
+        self._stopping, self._free = asyncio.Event(), asyncio.Event()
+        self._free.set()
+        # Rows that this process has changed.
+        self.changed = 0
+
+    def learn(self, parameters: Mapping[str, float]) -> None:
+        """Take over parameters, which may change while it runs."""
+        self.batch_s = parameters.get("batch_s", self.backfill.batch_s)
+        self._rate.rows_per_s = parameters.get("max_rows_per_second")
+
+    def stop(self) -> None:
+        """Let the sessions end after the batch at hand."""
+        self._stopping.set()
+        self._free.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the sessions are to end."""
+        return self._stopping.is_set()
+
+    def hold(self, reason: str | None) -> None:
+        """Let no batch begin, for a reason; with None they begin again."""
+        if self._free.is_set() == (reason is None) or self.is_stopping:
+            return
+        self.listen(Held(self.backfill.name, reason))
+        self._free.clear() if reason else self._free.set()
+
+    async def may_go_on(self) -> bool:
+        """Wait while batches are held; False where the job is to stop."""
+        await self._free.wait()
+        return not self.is_stopping
+
+    async def spent(self, rows: int) -> None:
+        """A batch has changed so many rows: wait for as long as the rate asks for."""
+        self.changed += rows
+        await self.sleep(self._rate.wait_s(rows, time.monotonic()))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, or until the job is to stop."""
+        if seconds <= 0:
+            return
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except (asyncio.TimeoutError, TimeoutError):
+            return
+
+    async def connect(self) -> asyncpg.Connection[Any]:
+        """A session that works. On failure: whatever connecting meets."""
+        connection = await self.database.connect("backfill")
+        timeout_ms = max(30_000, round(self.batch_s * _LONGEST * 1000))
+        await connection.execute(f"{_SETTINGS}; SET statement_timeout = {timeout_ms}")
+        return connection

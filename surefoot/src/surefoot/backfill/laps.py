@@ -1,0 +1,83 @@
+"""A lap is one walk over the table; its ranges are leased, split, and followed by the next lap."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.events import LapDone, Listen
+from surefoot.backfill.key import Place
+from surefoot.backfill.state import COMPLETE, FAILED, RUNNING, State
+from surefoot.backfill.statements import Statements
+
+# A table of fewer rows is one range; a larger one has so many.
+_SMALL_ROWS, _RANGES = 20_000, 32
+# So many places a sample has, about: it is read a page at a time.
+_SAMPLE_ROWS = 3000
+
+
+async def end_lap(
+    connection: asyncpg.Connection[Any], state: State, statements: Statements, listen: Listen
+) -> bool:
+    """Begin the next lap where all ranges of this one are done; whether the backfill has ended.
+
+    It is complete after a lap, not the first, that found no row to change: the first one does not
+    count the rows that were locked.
+    """
+    progress = await state.read()
+    if progress is None or progress.state in (COMPLETE, FAILED):
+        return True
+    if progress.ranges_left or progress.state != RUNNING:
+        return False
+    last = await connection.fetchval(statements.last)
+    places = [] if last is None else await _places(connection, statements, last)
+    async with connection.transaction():
+        progress = await state.read(lock=True)
+        if progress is None or progress.state in (COMPLETE, FAILED):
+            return True
+        if progress.ranges_left or progress.state != RUNNING:
+            return False
+        changed, skipped = progress.changed_in_lap, progress.skipped_in_lap
+        ends = progress.lap > 1 and changed == 0 and skipped == 0
+        if ends:
+            await state.end(FAILED if progress.failed else COMPLETE)
+        else:
+            await state.begin_lap(progress, places)
+    if progress.lap:
+        listen(LapDone(statements.backfill.name, progress.lap, changed, skipped))
+    return ends
+
+
+async def split_one(
+    connection: asyncpg.Connection[Any], state: State, statements: Statements
+) -> bool:
+    """Split a range that another session walks, so that there is one to lease."""
+    ranges = list(await state.ranges.open_ranges())
+    random.shuffle(ranges)  # workers without work do not all choose the same
+    for each in ranges:
+        query = statements.sample(_percent(statements.key.rows))
+        sample = await connection.fetch(query, each.begin, each.high)
+        middle = sample[len(sample) // 2][0] if len(sample) > 1 else each.high
+        if middle != each.high and await state.ranges.split(each, middle, statements.key):
+            return True
+    return False
+
+
+async def _places(
+    connection: asyncpg.Connection[Any], statements: Statements, last: Place
+) -> Sequence[Place]:
+    """Where the ranges of a lap end: at places of a sample, and with the last row."""
+    rows = statements.key.rows
+    if rows < _SMALL_ROWS:
+        return [last]
+    sample = await connection.fetch(statements.sample(_percent(rows)), None, last)
+    step = max(1, len(sample) // _RANGES)
+    found = [place for (place,) in sample[step::step] if place != last]
+    return [*found[: _RANGES - 1], last]
+
+
+def _percent(rows: float) -> float:
+    return min(100.0, max(0.001, 100 * _SAMPLE_ROWS / max(rows, 1)))

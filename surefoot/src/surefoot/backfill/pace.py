@@ -1,0 +1,50 @@
+"""Pace decides how many rows the next batch has, and when it may begin. Times are in seconds."""
+
+from dataclasses import dataclass
+
+# From one batch to the next.
+MOST_GROWTH, LEAST_GROWTH = 2.0, 0.25
+# So many rows the first batch has.
+FIRST_ROWS = 1000
+
+
+@dataclass
+class Pace:
+    """The number of rows of the next batch of one worker."""
+
+    target_s: float
+    least: int
+    most: int
+    rows: int = FIRST_ROWS
+
+    def __post_init__(self) -> None:
+        self.rows = self._bounded(self.rows)
+
+    def took(self, seconds: float) -> None:
+        """The last batch took so long: the next one has more rows, or fewer."""
+        factor = self.target_s / seconds if seconds > 0 else MOST_GROWTH
+        self.rows = self._bounded(self.rows * max(LEAST_GROWTH, min(MOST_GROWTH, factor)))
+
+    def halve(self) -> bool:
+        """The last batch met a lock or a timeout; whether the next one is smaller."""
+        before, self.rows = self.rows, max(1, self.rows // 2)
+        return self.rows < before
+
+    def _bounded(self, rows: float) -> int:
+        return round(max(self.least, min(self.most, rows)))
+
+
+@dataclass
+class Rate:
+    """At most so many rows a second, of all workers of a process; None is no limit."""
+
+    rows_per_s: float | None = None
+    # The time at which the rows up to now are due.
+    _due_s: float = 0.0
+
+    def wait_s(self, rows: int, now_s: float) -> float:
+        """So long the next batch waits, after one of so many rows that ended now."""
+        if not self.rows_per_s:
+            return 0.0
+        self._due_s = max(self._due_s, now_s) + rows / self.rows_per_s
+        return self._due_s - now_s

@@ -1,0 +1,169 @@
+"""run() runs a backfill with several sessions, until it has ended or is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.checks import admitted
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.events import Listen, Walked
+from surefoot.backfill.failures import meaning
+from surefoot.backfill.job import Job
+from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, Progress, State
+from surefoot.backfill.worker import Worker
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import BackfillRowsFailed
+from surefoot.project import Project
+
+WATCH_S = 1.0
+# A session that was lost connects again, for so long.
+_LOST_S, _AGAIN_S = 60.0, 0.5
+_SHOWN_ERRORS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a run: how far the backfill is, and the rows that this process changed."""
+
+    progress: Progress | None
+    changed: int
+    # Whether it was asked to stop before the backfill had ended.
+    was_stopped: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no row is left to change."""
+        return self.progress is not None and self.progress.state == COMPLETE
+
+
+async def run(
+    backfill: Backfill,
+    database: Database,
+    project: Project,
+    *,
+    workers: int = 1,
+    parameters: Mapping[str, float] | None = None,
+    listen: Listen = lambda _: None,
+    stop: asyncio.Event | None = None,
+) -> Result:
+    """Change the rows of the table that lack the change, beside everybody else who does.
+
+    Where the backfill has begun it goes on. `stop` ends it after the batches at hand.
+
+    On failure: as `admitted`; BackfillRowsFailed, BackfillBlocked, BackfillStopped,
+    BackfillWithoutProgress, BackfillTableGone; errors of the connection.
+    """
+    with explained(database.shown("backfill")):
+        statements = await admitted(backfill, database, project, parameters or {})
+        job = Job(backfill, database, statements, listen)
+        watching = asyncio.ensure_future(_watch(job, project))
+        tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
+        asking = asyncio.ensure_future(_stopped(job, stop)) if stop is not None else None
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            job.stop()
+            await asyncio.wait(tasks)
+            raise
+        finally:
+            job.stop()
+            for task in filter(None, (watching, asking)):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        progress = await _read(job, project)
+    if progress is not None and progress.state == FAILED:
+        raise BackfillRowsFailed(backfill.name, progress.failed, (), "has ended")
+    stopped = stop is not None and stop.is_set()
+    return Result(progress, job.changed, stopped)
+
+
+async def _work(job: Job) -> None:
+    """Work in sessions, one after the other, as long as one that is lost can be replaced."""
+    lost_s: float | None = None
+    while not job.is_stopping:
+        connection = None
+        try:
+            connection = await job.connect()
+            lost_s = None
+            return await Worker(job, connection).work()
+        except Exception as error:
+            if meaning(error) != "lost":
+                raise
+            lost_s = lost_s or time.monotonic()
+            if time.monotonic() - lost_s > _LOST_S:
+                raise
+            await job.sleep(_AGAIN_S)
+        finally:
+            await _close(connection)
+    return None
+
+
+async def _close(connection: asyncpg.Connection[Any] | None) -> None:
+    if connection is not None:
+        with suppress(Exception):
+            await connection.close(timeout=2)
+        connection.terminate()
+
+
+async def _stopped(job: Job, stop: asyncio.Event) -> None:
+    await stop.wait()
+    job.stop()
+
+
+async def _read(job: Job, project: Project) -> Progress | None:
+    connection = await job.connect()
+    try:
+        return await State(connection, project.version_table, job.backfill.name).read()
+    finally:
+        await _close(connection)
+
+
+async def _watch(job: Job, project: Project) -> None:
+    """Look about once a second: at parameters, whether it is paused, and how far it is."""
+    began_s, before = time.monotonic(), None
+    while True:
+        try:
+            connection = await job.connect()
+            try:
+                state = State(connection, project.version_table, job.backfill.name)
+                while True:
+                    progress = await state.read()
+                    if progress is None:
+                        return job.stop()
+                    before = before or progress
+                    job.learn(progress.parameters)
+                    paused = progress.state == PAUSED
+                    job.hold(f"paused by {progress.reason}" if paused else None)
+                    job.listen(_walked(job, progress, time.monotonic() - began_s))
+                    await asyncio.sleep(WATCH_S)
+            finally:
+                await _close(connection)
+        except Exception as error:  # noqa: PERF203 - once a session
+            if meaning(error) not in ("lost", "again"):
+                raise
+            await asyncio.sleep(_AGAIN_S)
+
+
+def _walked(job: Job, progress: Progress, ran_s: float) -> Walked:
+    total = round(max(job.statements.key.rows, progress.walked))
+    rate = job.changed / ran_s if ran_s > WATCH_S else None
+    left = (total - progress.walked) / rate if rate and progress.lap <= 1 else None
+    return Walked(
+        job.backfill.name,
+        progress.lap,
+        progress.changed,
+        progress.walked,
+        total,
+        progress.failed,
+        rate,
+        left,
+    )

@@ -1,0 +1,186 @@
+"""Worker leases ranges of a lap, one after the other, and walks each in batches."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.batch import Batches, Outcome
+from surefoot.backfill.failures import meaning, words
+from surefoot.backfill.job import Job
+from surefoot.backfill.key import Place
+from surefoot.backfill.laps import end_lap, split_one
+from surefoot.backfill.pace import Pace
+from surefoot.backfill.ranges import Range
+from surefoot.backfill.state import State
+from surefoot.connect.failures import CANCELLED, named, sqlstate
+from surefoot.errors import (
+    BackfillBlocked,
+    BackfillRowsFailed,
+    BackfillStopped,
+    BackfillTableGone,
+    BackfillWithoutProgress,
+    SurefootError,
+)
+
+# A worker without work looks again after so long; a batch that met a lock waits a little first.
+IDLE_S, LOCKED_S = 0.1, 0.05
+# So many batches one after the other, whose rows match the filter as before, make no progress.
+_STUCK = 3
+# A batch of one row that ends by a timeout so often has a row that cannot be changed.
+_TIMEOUTS = 5
+
+
+class Worker:
+    """One session at work."""
+
+    def __init__(self, job: Job, connection: asyncpg.Connection[Any]) -> None:
+        self._job, self._connection = job, connection
+        self._state = State(connection, job.statements.version_table, job.backfill.name)
+        self._batches = Batches(connection, job.statements, job.calls)
+        least, most = job.backfill.batch_rows
+        self._pace = Pace(job.batch_s, least, most)
+        self._stuck, self._looks = 0, True
+
+    async def work(self) -> None:
+        """Walk ranges until the backfill has ended or the job is to stop.
+
+        On failure: BackfillRowsFailed, BackfillBlocked, BackfillStopped, BackfillWithoutProgress;
+        errors of the connection.
+        """
+        met_s: float | None = None
+        while await self._job.may_go_on():
+            try:
+                if await self._step():
+                    return
+                met_s = None
+            except asyncpg.PostgresError as error:  # noqa: PERF203 - rare beside a batch
+                # A look at the table met a lock; batches have their own answer.
+                if meaning(error) != "again":
+                    raise self._final(error) from error
+                met_s = met_s or time.monotonic()
+                await self._yield(met_s, error)
+
+    async def _step(self) -> bool:
+        """Walk one range, or look for another way to help; whether the backfill has ended."""
+        job = self._job
+        range_ = await self._state.ranges.claim()
+        if range_ is not None:
+            try:
+                await self._look()
+                await self._walk(range_)
+            finally:
+                if not self._connection.is_closed():
+                    await self._state.ranges.release(range_.id)
+            return False
+        if await split_one(self._connection, self._state, job.statements):
+            return False
+        if await end_lap(self._connection, self._state, job.statements, job.listen):
+            return True
+        await job.sleep(IDLE_S)
+        return False
+
+    async def _look(self) -> None:
+        progress = await self._state.read()
+        if progress is not None:
+            self._batches.but_failed = progress.failed > 0
+            self._batches.counts = progress.lap > 1
+
+    async def _walk(self, range_: Range) -> None:
+        low, high, done = range_.begin, range_.high, False
+        while not done and await self._job.may_go_on():
+            rows = self._pace.rows
+            query = self._job.statements.bound
+            bound = await self._batches.value(query, low, high, rows)
+            started_s = time.monotonic()
+            outcome = await self._attempt(
+                low, bound or high, range_.id, 0 if bound is None else rows
+            )
+            if outcome is None or outcome.high is None:
+                return  # cancelled meanwhile
+            self._pace.target_s = self._job.batch_s
+            if bound is not None:
+                self._pace.took(time.monotonic() - started_s)
+            await self._refuse_no_progress(low, bound or high, outcome)
+            low, high, done = bound or high, outcome.high, outcome.is_done
+            await self._job.spent(outcome.changed)
+
+    async def _attempt(
+        self, low: Place | None, high: Place, number: int, walked: int
+    ) -> Outcome | None:
+        """Run a batch; in halves where it fails, down to the row that cannot be changed.
+
+        It is None where the job is to stop.
+        """
+        began_s, timeouts = time.monotonic(), 0
+        while True:
+            try:
+                return await self._batches.run(low, high, number, walked)
+            except Exception as error:  # noqa: PERF203 - the same
+                what = meaning(error)
+                if what in ("lost", "stop"):
+                    raise self._final(error) from error
+                if what == "again":
+                    timeouts += sqlstate(error) == CANCELLED
+                    self._pace.halve()
+                    await self._yield(began_s, error)
+                    if self._job.is_stopping:
+                        return None
+                rows = await self._batches.value(self._job.statements.count(), low, high)
+                if rows > 1:
+                    half = await self._batches.value(
+                        self._job.statements.middle, low, high, rows // 2
+                    )
+                    if half is not None:
+                        first = await self._attempt(low, half, number, 0)
+                        return first and await self._attempt(half, high, number, 0)
+                elif rows == 1 and (what == "row" or timeouts >= _TIMEOUTS):
+                    await self._fail(low, high, number, error)
+
+    async def _yield(self, since_s: float, error: BaseException) -> None:
+        """Wait a moment for other sessions. On failure: BackfillBlocked, after too long."""
+        self._batches.forget()
+        if time.monotonic() - since_s > self._job.database.limits.lock_budget_s:
+            raise BackfillBlocked(self._job.backfill.name, named(error)) from error
+        await self._job.sleep(LOCKED_S)
+
+    def _final(self, error: Exception) -> Exception:
+        """The error of ours for one that ends the work; those of the connection stay."""
+        is_ours = isinstance(error, (SurefootError, asyncpg.InsufficientPrivilegeError))
+        if is_ours or meaning(error) == "lost":
+            return error
+        if isinstance(error, asyncpg.UndefinedTableError):
+            backfill = self._job.backfill
+            return BackfillTableGone(
+                backfill.name, backfill.table, f"cannot be used: {named(error)}"
+            )
+        return BackfillStopped(self._job.backfill.name, named(error))
+
+    async def _fail(
+        self, low: Place | None, high: Place, number: int, error: BaseException
+    ) -> None:
+        place = await self._batches.value(self._job.statements.middle, low, high, 1)
+        if place is not None:
+            await self._batches.fail(place, number, *words(error))
+            await self._refuse_many()
+
+    async def _refuse_many(self) -> None:
+        backfill = self._job.backfill
+        failures = await self._state.failures(backfill.max_failed_rows + 1)
+        if len(failures) > backfill.max_failed_rows:
+            shown = sorted({reason for _, _, reason in failures})[:5]
+            raise BackfillRowsFailed(backfill.name, len(failures), shown, "stopped")
+
+    async def _refuse_no_progress(self, low: Place | None, high: Place, outcome: Outcome) -> None:
+        """Look whether the rows still match, in the first batch and wherever few are left."""
+        if outcome.locked == 0 or not (self._looks or self._batches.counts):
+            return
+        query = self._job.statements.count(but_failed=self._batches.but_failed)
+        left = await self._batches.value(query, low, high)
+        self._stuck = self._stuck + 1 if left >= outcome.before else 0
+        self._looks = self._stuck > 0
+        if self._stuck >= _STUCK:
+            backfill = self._job.backfill
+            raise BackfillWithoutProgress(backfill.name, left, backfill.todo)

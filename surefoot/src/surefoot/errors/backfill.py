@@ -1,0 +1,179 @@
+"""A backfill cannot begin, or cannot go on."""
+
+from collections.abc import Sequence
+
+from surefoot.errors.names import command
+from surefoot.errors.refused import Refused
+from surefoot.errors.run_failed import RunFailed
+from surefoot.errors.temporary import Temporary
+from surefoot.errors.usage import NotFound, UsageError
+
+
+class BackfillInvalid(UsageError):
+    """The file of a backfill cannot be used."""
+
+    path: str
+    reason: str
+    says = "{path} is no backfill: {reason}"
+    helps = "correct the file; the page backfills.md of the documentation has an example"
+
+
+class BackfillUnknown(NotFound):
+    """No backfill has that name."""
+
+    def __init__(self, name: str, known: Sequence[str], near: str | None = None) -> None:
+        self.name, self.known, self.near = name, tuple(known), near
+        super().__init__(
+            f"there is no backfill {name!r}; the project has {', '.join(self.known) or 'none'}",
+            help=f"did you mean {near}?" if near else f"`{command()} backfill list` lists them",
+        )
+
+
+class BackfillKeyUnfit(UsageError):
+    """The rows of a table cannot be walked by the key."""
+
+    backfill: str
+    table: str
+    key: str
+    reason: str
+    says = "{backfill} cannot walk {table} by {key}: {reason}"
+    helps = (
+        "name in `key` the columns of a unique index, in its order, all of them NOT NULL; "
+        "CREATE UNIQUE INDEX CONCURRENTLY makes one beside the service"
+    )
+
+
+class BackfillTooEarly(Refused):
+    """The revision that a backfill needs is not applied."""
+
+    backfill: str
+    after: str
+    database: str
+    says = "{backfill} needs the revision {after}, which {database!r} does not have"
+    helps = "`{names.command} upgrade {after}`, then the same command again"
+
+
+class BackfillEdited(Refused):
+    """The class of a backfill is not the one that a run on the database began with."""
+
+    backfill: str
+    says = (
+        "{backfill} was edited after its run on the database began: some of its rows were changed "
+        "in the former way"
+    )
+    helps = (
+        "go on with the former file, or `{names.command} backfill cancel {backfill} --execute` and "
+        "run it again: rows that no longer match its filter keep what they have"
+    )
+
+
+class BackfillColumnShared(Refused):
+    """Two backfills write the same column."""
+
+    backfill: str
+    other: str
+    column: str
+    says = "{backfill} writes {column}, and so does {other}, which is not complete"
+    helps = "complete {other}, or cancel it, then run the same command again"
+
+
+class BackfillScans(Refused):
+    """A batch would read all of a large table each time."""
+
+    backfill: str
+    table: str
+    plan: Sequence[str]
+    says = "each batch of {backfill} would read all of {table}:{plan!l:| }"
+    helps = "create the index that its filter or its statement needs, or ANALYZE the table"
+
+
+class BackfillPaused(Refused):
+    """Somebody has paused the backfill."""
+
+    backfill: str
+    by: str
+    says = "{backfill} is paused by {by}"
+    helps = "`{names.command} backfill resume {backfill}`, then the same command again"
+
+
+class BackfillRunning(Refused):
+    """Sessions are at work on the backfill."""
+
+    backfill: str
+    sessions: Sequence[str]
+    says = "{backfill} is running in {sessions}"
+    helps = "`{names.command} backfill pause {backfill}` ends their work after the batch at hand"
+
+
+class BackfillPending(Refused):
+    """A revision requires a backfill that is not complete."""
+
+    def __init__(
+        self, revision: str, backfill: str, state: str, *, first: str | None = None
+    ) -> None:
+        """`first` is the revision that has to be applied before the backfill can run."""
+        self.revision, self.backfill, self.state, self.first = revision, backfill, state, first
+        upgrade = f"`{command()} upgrade {first}`, then " if first else ""
+        super().__init__(
+            f"{revision} requires the backfill {backfill}, and {state}",
+            help=f"{upgrade}`{command()} backfill run {backfill} --execute`, then the same command "
+            f"again; `{command()} upgrade --run-backfills` does all of it",
+        )
+
+
+class BackfillTableGone(RunFailed):
+    """The table was renamed, replaced or dropped since the backfill began."""
+
+    backfill: str
+    table: str
+    reason: str
+    says = "{table} {reason} since {backfill} began; its batches up to then are kept"
+    helps = (
+        "restore the table, or correct the class; `{names.command} backfill cancel {backfill} "
+        "--execute` forgets how far it came"
+    )
+
+
+class BackfillWithoutProgress(RunFailed):
+    """Rows match the filter also after they were changed."""
+
+    backfill: str
+    rows: int
+    todo: str
+    says = (
+        "{backfill} makes no progress: the {rows} rows of a batch match its filter ({todo}) also "
+        "after they were changed"
+    )
+    helps = "let the filter say which rows still lack the change; then run it again"
+
+
+class BackfillRowsFailed(RunFailed):
+    """Rows could not be changed; all others were."""
+
+    backfill: str
+    failed: int
+    errors: Sequence[str]
+    state: str
+    says = "{backfill} {state}, and rows that could not be changed: {failed}{errors!l:- }"
+    helps = (
+        "`{names.command} backfill status {backfill}` shows them; correct the rows or the class, "
+        "then `{names.command} backfill retry-failed {backfill} --execute`"
+    )
+
+
+class BackfillStopped(RunFailed):
+    """A statement of the backfill cannot work at all."""
+
+    backfill: str
+    reason: str
+    says = "{backfill} stopped: {reason}; its batches up to then are kept"
+    helps = "correct the class or the database, then run the same command again"
+
+
+class BackfillBlocked(Temporary):
+    """Other sessions kept a batch from its locks for as long as a run waits."""
+
+    backfill: str
+    reason: str
+    says = "{backfill} could not go on: {reason}; its batches up to then are kept"
+    helps = "end the session that blocks, then run the same command again"

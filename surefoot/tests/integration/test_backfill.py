@@ -1,0 +1,244 @@
+"""A backfill changes every row that lacks the change, in batches, whoever else is at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.backfills import FILES, Filling
+from harness.databases import Databases
+from harness.runs import Chain, Launcher
+from surefoot import errors
+from surefoot.backfill.events import LapDone
+from surefoot.backfill.state import State
+
+
+@pytest.fixture
+async def filling(tmp_path: Path, databases: Databases) -> AsyncIterator[Filling]:
+    """A table with 1,000 rows, and no backfill yet."""
+    chain = Chain(tmp_path / "chain")
+    chain.add(FILES)
+    made = await databases.empty()
+    result = await Launcher().alembic(chain, "upgrade", "head", url=made.url)
+    assert result.code == 0, result.err
+    connection = await asyncpg.connect(made.url)
+    found = Filling(chain, made, connection)
+    await found.fill(1000)
+    yield found
+    await connection.close()
+
+
+async def test_every_row_gets_its_value(filling: Filling) -> None:
+    """Two laps: one changes, one finds that nothing is left."""
+    filling.widen()
+    result = await filling.run()
+    assert (result.is_complete, result.changed, await filling.left()) == (True, 1000, 0)
+    assert await filling.left("wide <> size") == 0
+    laps = [each for each in filling.told if isinstance(each, LapDone)]
+    assert [(each.lap, each.changed) for each in laps] == [(1, 1000), (2, 0)]
+
+
+async def test_a_second_run_writes_nothing(filling: Filling) -> None:
+    """No row has another version after it."""
+    filling.widen()
+    await filling.run()
+    before = await filling.connection.fetch("SELECT id, xmin::text, ctid::text FROM files")
+    assert (await filling.run()).changed == 0
+    assert await filling.connection.fetch("SELECT id, xmin::text, ctid::text FROM files") == before
+
+
+async def test_a_row_that_comes_later(filling: Filling) -> None:
+    """A complete backfill is run again where rows lack the change, and only they are changed."""
+    filling.widen()
+    await filling.run()
+    await filling.connection.execute("INSERT INTO files VALUES (-1, 5), (5000, 6)")
+    result = await filling.run()
+    assert (result.changed, await filling.left()) == (2, 0)
+    assert result.progress is not None
+    assert result.progress.changed == 1002
+
+
+async def test_values_of_python(filling: Filling) -> None:
+    """`fill` gets rows and gives values; calls run beside each other up to the limit."""
+    filling.write(
+        "wide",
+        """
+        after = "0001"
+        table = "files"
+        todo = "wide IS NULL"
+        reads = ("size",)
+        writes = ("wide",)
+        rows_per_call = 100
+        concurrency = 3
+        running, most = 0, 0
+
+        async def fill(self, rows):
+            cls = type(self)
+            cls.running += 1
+            cls.most = max(cls.most, cls.running)
+            await asyncio.sleep(0.01)
+            cls.running -= 1
+            assert len(rows) <= 100 and cls.most <= 3
+            return [{"wide": row["size"] + row["id"]} for row in rows]
+        """,
+    )
+    result = await filling.run()
+    assert (result.is_complete, result.changed) == (True, 1000)
+    assert await filling.left("wide IS DISTINCT FROM size + id") == 0
+
+
+async def test_a_row_that_changes_while_python_works(filling: Filling) -> None:
+    """Its value is made of what the row holds in the end, and the writer's change is kept."""
+    filling.write(
+        "wide",
+        f"""
+        after = "0001"
+        table = "files"
+        todo = "wide IS NULL"
+        reads = ("size",)
+        writes = ("wide",)
+        first = True
+
+        async def fill(self, rows):
+            if type(self).first:
+                type(self).first = False
+                import asyncpg
+                other = await asyncpg.connect({filling.database.url!r})
+                await other.execute("UPDATE files SET size = -7 WHERE id % 10 = 0")
+                await other.close()
+            return [{{"wide": row["size"]}} for row in rows]
+        """,
+    )
+    result = await filling.run()
+    assert (result.is_complete, result.changed) == (True, 1000)
+    assert await filling.left("wide IS DISTINCT FROM size") == 0
+    assert await filling.left("wide = -7") == 100
+
+
+async def test_rows_that_are_locked_are_done_later(filling: Filling) -> None:
+    """Nobody is waited for, and nobody's change is lost."""
+    filling.widen()
+    other = await asyncpg.connect(filling.database.url)
+    locked = other.transaction()
+    await locked.start()
+    await other.execute("UPDATE files SET size = 77 WHERE id BETWEEN 100 AND 199")
+    running = asyncio.ensure_future(filling.run())
+    while await filling.left() > 100:
+        await asyncio.sleep(0.01)
+    assert not running.done()
+    await locked.commit()
+    await other.close()
+    result = await running
+    assert (result.is_complete, result.changed, await filling.left()) == (True, 1000, 0)
+    assert await filling.left("wide = 77 AND id BETWEEN 100 AND 199") == 100
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "column"),
+    [
+        (
+            "CREATE TABLE files (a text, b uuid DEFAULT gen_random_uuid(), {0}, "
+            "PRIMARY KEY (a, b))",
+            (),
+            "a",
+        ),
+        (
+            "CREATE TABLE files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), {0}, a text)",
+            (),
+            "a",
+        ),
+        (
+            "CREATE TABLE files (a text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text, {0})",
+            ("a",),
+            "",
+        ),
+        ("CREATE TABLE files (at timestamptz NOT NULL, a int, {0}, UNIQUE (at, a))", (), "at"),
+        (
+            "CREATE TABLE files (a int, b date DEFAULT '2026-01-01', {0}, PRIMARY KEY (a, b)) "
+            "PARTITION BY RANGE (a); "
+            "CREATE TABLE f1 PARTITION OF files FOR VALUES FROM (0) TO (400); "
+            "CREATE TABLE f2 PARTITION OF files DEFAULT",
+            (),
+            "a",
+        ),
+    ],
+)
+async def test_keys(
+    tmp_path: Path, databases: Databases, table: str, key: tuple[str, ...], column: str
+) -> None:
+    """Composite, UUID, text, of time, and that of a partitioned table."""
+    chain = Chain(tmp_path / "chain")
+    chain.add(f"op.execute({table.format('size int, wide bigint')!r})")
+    made = await databases.empty()
+    assert (await Launcher().alembic(chain, "upgrade", "head", url=made.url)).code == 0
+    connection = await asyncpg.connect(made.url)
+    filling = Filling(chain, made, connection)
+    of = {"at": "at, a", "a": "a", "": "size"}[column]
+    values = {"at": "now() - n * interval '1 s', n", "a": "n", "": "n"}[column]
+    await connection.execute(
+        f"INSERT INTO files ({of}) SELECT {values} FROM generate_series(1, 700) n; "
+        "UPDATE files SET size = 3"
+    )
+    filling.widen(key=key or (("at", "a") if column == "at" else ()), batch_rows=(10, 50))
+    result = None
+    if column == "at":
+        with pytest.raises(errors.BackfillKeyUnfit, match="a may be NULL"):
+            await filling.run()
+        await connection.execute("ALTER TABLE files ALTER a SET NOT NULL")
+    result = await filling.run(workers=2)
+    assert (result.is_complete, result.changed, await filling.left("wide = 3")) == (True, 700, 700)
+    await connection.close()
+
+
+async def test_a_statement_of_its_own(filling: Filling) -> None:
+    """`batch` has the keys of rows that nobody else can change; rows go to another table."""
+    await filling.connection.execute("CREATE TABLE gone (id int)")
+    filling.widen(
+        sets={},
+        todo="size < 500",
+        statement="WITH moved AS (SELECT id FROM batch) "
+        "DELETE FROM files USING moved WHERE files.id = moved.id;",
+    )
+    result = await filling.run()
+    assert (result.is_complete, await filling.left("true")) == (True, 500)
+
+
+async def test_a_row_that_cannot_be_changed(filling: Filling) -> None:
+    """The others are changed; it is kept with its error, without its values, and tried again."""
+    await filling.connection.execute(
+        "ALTER TABLE files ADD CHECK (wide <> 13); UPDATE files SET size = 13 WHERE id = 500"
+    )
+    filling.widen(todo="wide IS NULL AND id BETWEEN 400 AND 600")
+    with pytest.raises(errors.BackfillRowsFailed):
+        await filling.run()
+    assert await filling.left("wide IS NULL AND id BETWEEN 400 AND 600") == 1
+    state = State(filling.connection, filling.project.version_table, "wide")
+    assert [(place, code) for place, code, _ in await state.failures(9)] == [(["500"], "23514")]
+
+
+async def test_a_filter_that_never_becomes_false(filling: Filling) -> None:
+    """It is found while the first batches run, not after hours."""
+    filling.widen(todo="size >= 0")
+    with pytest.raises(errors.BackfillWithoutProgress, match="size >= 0"):
+        await filling.run()
+
+
+async def test_too_early(filling: Filling) -> None:
+    """Its revision is not applied."""
+    filling.chain.add("op.execute('SELECT 1')")
+    filling.widen(after="0002")
+    with pytest.raises(errors.BackfillTooEarly, match="0002"):
+        await filling.run()
+
+
+async def test_an_edited_class(filling: Filling) -> None:
+    """A run that has begun goes on with the same class, or not at all."""
+    filling.widen(batch_rows=(10, 10))
+    await filling.run(until=lambda _: True)
+    filling.widen(sets={"wide": "size + 1"})
+    with pytest.raises(errors.BackfillEdited):
+        await filling.run()
