@@ -35,15 +35,17 @@ class Filling:
     def project(self) -> Project:
         return Project.read(self.chain.ini)
 
-    def write(self, name: str, body: str) -> None:
-        """Write the file of a backfill, whose class has that body."""
+    def write(self, name: str, body: str, *, lock: bool = True) -> None:
+        """Write the file of a backfill, whose class has that body, and revisions.lock."""
         folder = self.chain.folder / "alembic" / "backfills"
         folder.mkdir(exist_ok=True)
         text = textwrap.indent(textwrap.dedent(body).strip(), "    ")
         code = f"import asyncio\n\nfrom surefoot import Backfill\n\n\nclass It(Backfill):\n{text}\n"
         (folder / f"{name}.py").write_text(code, "utf-8")
+        if lock:
+            self.chain.lock()
 
-    def widen(self, **others: object) -> None:
+    def widen(self, *, lock: bool = True, **others: object) -> None:
         """Write the backfill `wide`, which copies a column into a wider one."""
         values = {
             "after": "0001",
@@ -52,7 +54,9 @@ class Filling:
             "sets": {"wide": "size"},
             **others,
         }
-        self.write("wide", "\n".join(f"{name} = {value!r}" for name, value in values.items()))
+        self.write(
+            "wide", "\n".join(f"{name} = {value!r}" for name, value in values.items()), lock=lock
+        )
 
     async def run(
         self,

@@ -13,6 +13,7 @@ from surefoot.backfill.files import read_backfills
 from surefoot.backfill.key import read_key
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, RUNNING, State
 from surefoot.backfill.statements import Statements
+from surefoot.chain.backfills import check_backfills
 from surefoot.chain.revisions import ancestors
 from surefoot.connect.database import Database
 from surefoot.errors import (
@@ -39,9 +40,10 @@ async def admitted(
 ) -> Statements:
     """Look at the database and begin the backfill, or go on with it; its statements.
 
-    On failure: PoolerRefused, StandbyRefused, ReadOnlyRefused, BackfillTooEarly, BackfillTableGone,
-    BackfillKeyUnfit, BackfillEdited, BackfillPaused, BackfillColumnShared.
+    On failure: LockFileStale, PoolerRefused, StandbyRefused, ReadOnlyRefused, BackfillTooEarly,
+    BackfillTableGone, BackfillKeyUnfit, BackfillEdited, BackfillPaused, BackfillColumnShared.
     """
+    check_backfills(project.lock)
     connection = await database.connect("backfill")
     try:
         user = await refuse_session(connection, database)

@@ -1,15 +1,14 @@
 """The backfills of a project: the files of its folder `backfills`."""
 
-import ast
 import difflib
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from surefoot.backfill.definition import Backfill
-from surefoot.chain.checksum import checksum
+from surefoot.chain.backfills import backfill_checksum, backfill_paths
 from surefoot.errors import BackfillInvalid, BackfillUnknown
 from surefoot.project import Project
 
@@ -18,25 +17,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STATEMENT = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|WITH)\b", re.IGNORECASE)
 
 
-def folder_of(project: Project) -> Path:
-    """The folder of the files, beside that of the revisions; it may be missing."""
-    return project.lock.with_name("backfills")
-
-
 def read_backfills(project: Project) -> Mapping[str, Backfill]:
     """The backfills by their names. On failure: BackfillInvalid, which names the file."""
-    return {path.stem: read_backfill(path) for path in paths_of(project)}
-
-
-def paths_of(project: Project) -> Sequence[Path]:
-    """The files, in the order of their names."""
-    found = folder_of(project).glob("*.py")
-    return sorted(path for path in found if not path.name.startswith(("_", ".")))
+    return {path.stem: read_backfill(path) for path in backfill_paths(project.lock)}
 
 
 def named(project: Project, name: str) -> Backfill:
     """The backfill of that name. On failure: BackfillUnknown, BackfillInvalid."""
-    paths = {path.stem: path for path in paths_of(project)}
+    paths = {path.stem: path for path in backfill_paths(project.lock)}
     if name in paths:
         return read_backfill(paths[name])
     near = difflib.get_close_matches(name, paths, n=1)
@@ -45,11 +33,7 @@ def named(project: Project, name: str) -> Backfill:
 
 def read_backfill(path: Path) -> Backfill:
     """The backfill of a file. On failure: BackfillInvalid."""
-    try:
-        code = path.read_bytes()
-        tree = ast.parse(code, filename=str(path))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BackfillInvalid(str(path), f"it cannot be read: {error}") from None
+    sha256 = backfill_checksum(path)
     spec = spec_from_file_location(f"backfill_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise BackfillInvalid(str(path), "it cannot be imported")
@@ -67,7 +51,7 @@ def read_backfill(path: Path) -> Backfill:
     if len(classes) != 1:
         raise BackfillInvalid(str(path), f"it has {len(classes)} subclasses of Backfill, not one")
     found = classes[0]()
-    found.name, found.sha256 = path.stem, checksum(tree)
+    found.name, found.sha256 = path.stem, sha256
     if problem := next(_problems(found), None):
         raise BackfillInvalid(str(path), problem)
     return found

@@ -11,7 +11,7 @@ from surefoot.chain.lockfile import from_line, is_written_from, lock_lines
 from surefoot.chain.revisions import Revision, parsed, revisions_in, slug_of
 
 # A file that may say more than its line in the lock.
-_SAYS_MORE = re.compile(rb"requires_code|#\s*allow\s")
+_SAYS_MORE = re.compile(rb"requires_code|requires_backfill|#\s*allow\s")
 # The names of Alembic that the lock does not have, and where they say nothing.
 _APART = re.compile(rb"\b(?:branch_labels|depends_on)\b")
 _NOTHING = re.compile(rb"^(?:branch_labels|depends_on)\b[^=\n]*=[ \t]*None[ \t]*\r?$", re.MULTILINE)
@@ -60,6 +60,7 @@ def _by_lines(
             line.sha256,
             allowed=told.allowed if told else (),
             requires_code=told.requires_code if told else None,
+            requires_backfill=told.requires_backfill if told else (),
             path=path,
         )
     return tuple(found[each.id] for each in locked) if len(found) == len(locked) else None

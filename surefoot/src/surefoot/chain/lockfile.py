@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import unquote
 
+from surefoot.chain.backfills import backfill_lines, is_of_backfill
 from surefoot.chain.revisions import (
     FINGERPRINT_METHOD,
     PHASES,
@@ -75,7 +76,7 @@ def _fields_of(path: Path, text: str) -> Sequence[Sequence[str]]:
         raise RevisionsBroken(f"{path} is empty", help=f"run `{command()} lock`")
     for number, line in enumerate(text.splitlines(), start=1):
         fields = _fields(line)
-        if not fields or line.startswith("#") or _is_baseline(fields):
+        if not fields or line.startswith("#") or _is_baseline(fields) or is_of_backfill(fields):
             continue
         is_line = len(fields) == 7 and fields[2] in PHASES
         if not is_line or fields[0] in found:
@@ -184,7 +185,7 @@ def write_lock(path: Path, revisions: Sequence[Revision]) -> bool:
     """Write revisions.lock; True where that changed it. On failure: FileNotWritable."""
     from surefoot.chain.whole_file import write_whole  # noqa: PLC0415 - a service writes none
 
-    written = lock_text(revisions).encode()
+    written = (lock_text(revisions) + backfill_lines(path)).encode()
     try:
         if path.exists() and path.read_bytes() == written:
             return False

@@ -8,11 +8,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from surefoot.chain.order import ordered
 from surefoot.chain.source import executed, source_codes, source_of
 from surefoot.errors import RevisionsBroken
 
@@ -28,7 +28,15 @@ RULES_VERSION = "7"
 # It would end a field of revisions.lock, or make a comment of its line.
 _NOT_IN_LINE = re.compile(r"[\s%]|^#")
 # The names of a file that are read; a file is run where one of them shows only then.
-_NAMES = ("revision", "down_revision", "depends_on", "branch_labels", "phase", "requires_code")
+_NAMES = (
+    "revision",
+    "down_revision",
+    "depends_on",
+    "branch_labels",
+    "phase",
+    "requires_code",
+    "requires_backfill",
+)
 # Alembic takes the id from such a name where the file does not say it.
 _LEGACY_ID = re.compile(r"([a-f0-9]+)\.py$")
 # An id, and a name that has it as a word.
@@ -59,6 +67,8 @@ class Revision:
     # Of a contract revision: the oldest revision whose code still works after it. The ledger keeps
     # it for builds that do not have the file; revisions.lock does not have it.
     requires_code: str | None = field(default=None, compare=False)
+    # The backfills that have to be complete before it; revisions.lock does not have them.
+    requires_backfill: tuple[str, ...] = field(default=(), compare=False)
     # Whether it is taken as it is: the baseline of revisions.lock is this revision or builds on it.
     # No rule judges it, and it may end its transaction. The file does not have it.
     past: bool = field(default=False, compare=False)
@@ -144,57 +154,6 @@ def revisions_in(codes: Mapping[str, bytes]) -> tuple[Revision, ...]:
     )
 
 
-def ordered(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
-    """The revisions, each after those that it builds on, otherwise by id.
-
-    On failure: RevisionsBroken for a missing predecessor, a circle, or code that is required and
-    does not come before.
-    """
-    by_id = {revision.id: revision for revision in sorted(revisions, key=lambda r: r.id)}
-    for revision in by_id.values():
-        for down in revision.down:
-            if down not in by_id:
-                raise RevisionsBroken(
-                    f"{revision.id} builds on {down}, which no file has",
-                    help="restore its file, or correct down_revision or depends_on",
-                )
-    sorter = TopologicalSorter({revision.id: revision.down for revision in by_id.values()})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle = ", ".join(sorted(set(error.args[1])))
-        raise RevisionsBroken(
-            f"the revisions {circle} build on each other in a circle",
-            help="correct down_revision in one of them",
-        ) from None
-    found: list[Revision] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        found.extend(by_id[identifier] for identifier in ready)
-        sorter.done(*ready)
-    _refuse_requirements(found)
-    return tuple(found)
-
-
-def _refuse_requirements(ordered: Sequence[Revision]) -> None:
-    """On failure: RevisionsBroken, where code is required that does not come before."""
-    numbers = {revision.id: number for number, revision in enumerate(ordered)}
-    # Of each revision the numbers of those that it builds on, as the bits of one integer.
-    below: dict[str, int] = {}
-    for revision in ordered:
-        bits = 0
-        for down in revision.down:
-            bits |= below[down] | 1 << numbers[down]
-        below[revision.id] = bits
-        needed = revision.requires_code
-        if needed is not None and not (needed in numbers and bits >> numbers[needed] & 1):
-            raise RevisionsBroken(
-                f"{revision.id} requires the code of {needed}, which is not among the revisions "
-                "that it builds on",
-                help="name one of those in requires_code: the oldest whose code works after it",
-            )
-
-
 def with_past(revisions: Sequence[Revision], baseline: Collection[str]) -> tuple[Revision, ...]:
     """The revisions, of which those up to the baseline are taken as they are.
 
@@ -264,6 +223,12 @@ def parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
             f"{path.name}: requires_code is {requires_code!r} in a revision of phase {phase}",
             help='a contract revision names the oldest revision whose code survives it: "0007"',
         )
+    backfills = _each(values.get("requires_backfill"))
+    if not all(isinstance(item, str) for item in backfills):
+        raise RevisionsBroken(
+            f"{path.name}: requires_backfill is {backfills[0]!r}",
+            help='it names a file of the folder backfills, or several: "jobs_priority"',
+        )
     found = Revision(
         identifier,
         downs,
@@ -271,6 +236,7 @@ def parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
         slug_of(path.stem, identifier),
         source.sha256,
         requires_code=requires_code,
+        requires_backfill=backfills,
         allowed=tuple(source.allowed),
         path=path,
     )

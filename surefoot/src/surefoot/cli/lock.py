@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from surefoot.chain.backfills import check_backfills
 from surefoot.chain.lockfile import check_lock, check_seals, read_lock, with_known, write_lock
 from surefoot.chain.revisions import Revision, heads, with_past
 from surefoot.chain.squashed import checked
@@ -49,6 +50,7 @@ def command(check: bool, baseline: tuple[str, ...]) -> None:
     revisions, lock = found.revisions(), found.lock
     if check:
         check_lock(lock, revisions)
+        check_backfills(lock)
         check_seals(lock, revisions)
         squash = checked(found.squashed, revisions)
         output.narrate(f"OK  {lock.name} is up to date: {len(revisions)} revisions")

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from surefoot.chain.backfills import check_backfills
 from surefoot.chain.lockfile import check_lock, check_seals
 from surefoot.chain.revisions import heads
 from surefoot.chain.squashed import checked
@@ -93,6 +94,7 @@ async def verify(project: Project, database: Database, *, privileges: bool = Fal
     async def files() -> str:
         revisions = project.revisions()
         check_lock(project.lock, revisions)
+        check_backfills(project.lock)
         check_seals(project.lock, revisions)
         at = sorted(heads(revisions))
         newest = "one head" if len(at) == 1 else f"heads {', '.join(at)}" if at else "no head"

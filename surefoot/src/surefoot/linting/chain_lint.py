@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from surefoot.chain.backfills import check_backfills
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -53,6 +54,7 @@ async def lint(
     """
     chain = project.revisions()
     project.check_lock(chain)
+    check_backfills(project.lock)
     chosen = chosen_of(chain, revisions)
     if not chosen:
         return NOTHING

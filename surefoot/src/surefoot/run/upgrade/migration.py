@@ -26,9 +26,9 @@ from surefoot.operations import constraints  # noqa: F401 - registers its operat
 from surefoot.operations.concurrently import OutsideTransaction
 from surefoot.run.events import NotMeasured
 from surefoot.run.guards.admission import Session, admit
-from surefoot.run.guards.guards import back_up, compare_with_stamp, refuse_unsafe, spare_services
+from surefoot.run.guards.backfills import fill_scratch
+from surefoot.run.guards.before_a_run import guard
 from surefoot.run.guards.id_length import refuse_long_ids
-from surefoot.run.guards.mixture import refuse_mixtures
 from surefoot.run.locks import mutex
 from surefoot.run.report import PlannedRevision
 from surefoot.run.run import Run
@@ -187,7 +187,7 @@ class Migration:
 
         Version table and ledger are then created, in the transaction of the first revision.
         On failure: LedgerContradicted, MixedRevision, CommitsByItself, ServicesAlive, StampRefused,
-        RevisionUnsafe, BackupMissing, BackupFailed.
+        BackfillPending, RevisionUnsafe, BackupMissing, BackupFailed.
         """
         self._ctx, run = ctx, self._run
         self._closing.planned(plan)
@@ -199,7 +199,7 @@ class Migration:
         if not plan and not is_stamp:
             self._bookkeeping.begin(ctx)
             return
-        kept = None if self._guarded else self._guard(plan, after)
+        kept = None if self._guarded else guard(run, self.revisions, plan, after)
         self._guarded = True
         is_written = self._bookkeeping.prepare(ctx)
         if kept is not None:
@@ -211,20 +211,6 @@ class Migration:
             self._connection.rollback()
         if is_stamp:
             self._stamp_ledger(after)
-
-    def _guard(self, plan: Sequence[PlannedRevision], after: Sequence[str]) -> str | None:
-        """Ask the guards; the text about a backup for the ledger. On failure: as `planned`."""
-        run = self._run
-        new = [revision for revision in self.revisions if not revision.past]
-        refuse_mixtures(new, [each.revision for each in plan], run.command)
-        if run.command == "upgrade" and run.reason is None:
-            spare_services(run, self.revisions, plan)
-        if run.command == "stamp" and run.reason is None:
-            compare_with_stamp(run, self.revisions, after)
-        elif run.command != "stamp" and run.limits.production:
-            refuse_unsafe(run, self.revisions, plan)
-            return back_up(run, plan)
-        return None
 
     def _stamp_ledger(self, after: tuple[str, ...]) -> None:
         """Correct the ledger where the version table needs no step."""
@@ -245,6 +231,7 @@ class Migration:
             own_transaction(ctx, not self._stretch.may_have(about))
         self._transaction.begin(self._bookkeeping.past(about))
         self._closing.begin(about)
+        fill_scratch(self._run, self.revisions, about)
 
     def function_done(self) -> None:
         """The function of a revision has run. On failure: CommandError."""

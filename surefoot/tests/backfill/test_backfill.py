@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from harness.backfills import FILES, Filling
+from harness.backfills import Filling
 from harness.databases import Databases
 from harness.runs import Chain, Launcher
 from surefoot import errors
 from surefoot.backfill.events import LapDone
 from surefoot.backfill.state import State
-
-
-@pytest.fixture
-async def filling(tmp_path: Path, databases: Databases) -> AsyncIterator[Filling]:
-    """A table with 1,000 rows, and no backfill yet."""
-    chain = Chain(tmp_path / "chain")
-    chain.add(FILES)
-    made = await databases.empty()
-    result = await Launcher().alembic(chain, "upgrade", "head", url=made.url)
-    assert result.code == 0, result.err
-    connection = await asyncpg.connect(made.url)
-    found = Filling(chain, made, connection)
-    await found.fill(1000)
-    yield found
-    await connection.close()
 
 
 async def test_every_row_gets_its_value(filling: Filling) -> None:

@@ -1,0 +1,61 @@
+"""fill_at_once() changes all rows of a small table in the transaction of its caller.
+
+It is for scratch databases, whose rows are made up: a revision that requires a backfill finds there
+the rows as the backfill leaves them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from surefoot.backfill.batch import filled
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.key import read_key
+from surefoot.backfill.statements import Statements
+from surefoot.errors import BackfillWithoutProgress
+from surefoot.quoting import qualified
+from surefoot.version_table import VersionTable
+
+
+async def fill_at_once(
+    connection: asyncpg.Connection[Any], backfill: Backfill, version_table: VersionTable
+) -> None:
+    """Change every row that lacks the change; nothing where the table is not there.
+
+    On failure: BackfillWithoutProgress, where rows match the filter afterwards; BackfillKeyUnfit;
+    what the server or `fill` says.
+    """
+    if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", backfill.table):
+        return
+    key = await read_key(connection, backfill.name, backfill.table, backfill.key)
+    of = Statements(backfill, key, version_table)
+    last = await connection.fetchval(of.last)
+    if last is None:
+        return
+    if backfill.is_python:
+        await _write(connection, of, last)
+    else:
+        query = of.batch(but_failed=False, counts=False, saves=False)
+        await connection.fetch(query, None, last)
+    left = await connection.fetchval(of.count(but_failed=False), None, last)
+    if left:
+        raise BackfillWithoutProgress(backfill.name, left, backfill.todo)
+
+
+async def _write(connection: asyncpg.Connection[Any], of: Statements, last: object) -> None:
+    rows = await connection.fetch(of.read(but_failed=False), None, last)
+    values = await filled(of.backfill, rows, asyncio.Semaphore(of.backfill.concurrency))
+    keys, writes = of.key.columns, of.backfill.writes
+    sets = ", ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(writes, 1))
+    same = " AND ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(keys, len(writes) + 1))
+    await connection.executemany(
+        f"UPDATE {of.key.quoted} SET {sets} WHERE {same}",  # noqa: S608 - quoted
+        [
+            (*given, *(row[name] for name in keys))
+            for row, given in zip(rows, values, strict=True)
+            if given is not None
+        ],
+    )

@@ -1,0 +1,79 @@
+"""refuse_unfilled() stops a run before a revision whose backfill is not complete.
+
+On a scratch database, which has no rows but made ones, the backfill runs in the transaction of the
+revision instead.
+"""
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Any
+
+from surefoot.backfill.at_once import fill_at_once
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.files import named
+from surefoot.backfill.state import COMPLETE
+from surefoot.backfill.tables import with_tables
+from surefoot.chain.revisions import Revision
+from surefoot.compat.sqlalchemy import await_only
+from surefoot.connect.sender import own
+from surefoot.errors import BackfillPending
+from surefoot.quoting import literal
+from surefoot.run.report import PlannedRevision
+from surefoot.run.run import Run
+
+
+def refuse_unfilled(
+    run: Run, revisions: Sequence[Revision], plan: Sequence[PlannedRevision]
+) -> None:
+    """Look at each backfill that a revision of the plan requires.
+
+    It has to be complete, and no row may match its filter; an empty table needs none.
+    On failure: BackfillPending, BackfillUnknown, BackfillInvalid.
+    """
+    if run.command != "upgrade" or not run.measure:
+        return
+    planned = {about.revision for about in plan}
+    for revision in revisions:
+        for name in revision.requires_backfill if revision.id in planned else ():
+            backfill = named(run.project, name)
+            lacks = _lacks(run, backfill, planned)
+            run.connection.rollback()
+            if lacks:
+                first = backfill.after if backfill.after in planned else None
+                raise BackfillPending(revision.id, name, lacks, first=first)
+
+
+def fill_scratch(run: Run, revisions: Sequence[Revision], about: PlannedRevision) -> None:
+    """Run the backfills that a revision requires, in its transaction, on a scratch database."""
+    if about.direction != "upgrade" or run.measure:
+        return
+    connection: Any = run.connection.connection.driver_connection
+    table = run.project.version_table
+    needed = (each.requires_backfill for each in revisions if each.id == about.revision)
+    with own():
+        for name in chain.from_iterable(needed):
+            await_only(fill_at_once(connection, named(run.project, name), table))
+
+
+def _lacks(run: Run, backfill: Backfill, planned: Collection[str]) -> str | None:
+    """What is missing; None where nothing is."""
+
+    def ask(query: str) -> object:
+        return run.connection.exec_driver_sql(query).scalar()
+
+    if not ask(f"SELECT to_regclass({literal(backfill.table)}) IS NOT NULL"):
+        return None
+    if not ask(f"SELECT EXISTS (SELECT FROM {backfill.table})"):  # noqa: S608 - as the project writes it
+        return None
+    if backfill.after in planned:
+        return f"{backfill.table} has rows that it has not seen"
+    table = run.project.version_table
+    state = None
+    if ask(f"SELECT to_regclass({literal(table.backfills[0])}) IS NOT NULL"):
+        query = f"SELECT state FROM {{backfills}} WHERE name = {literal(backfill.name)}"  # noqa: S608 - quoted
+        state = ask(with_tables(query, table))
+    if state != COMPLETE:
+        return "it has not run" if state is None else f"it is {state}, not complete"
+    if ask(f"SELECT EXISTS (SELECT FROM {backfill.table} WHERE ({backfill.todo}))"):  # noqa: S608 - as above
+        return f"rows of {backfill.table} match its filter again ({backfill.todo})"
+    return None

@@ -1,0 +1,126 @@
+"""A revision that requires a backfill is refused until it is complete, and no row is left."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from harness.backfills import Filling
+from harness.databases import Databases
+from harness.runs import Chain, Launcher
+from surefoot import errors
+from surefoot.chain.backfills import check_backfills
+
+CONTRACT = """
+op.execute("ALTER TABLE files ADD CHECK (wide IS NOT NULL) NOT VALID")
+"""
+
+
+@pytest.fixture
+def contracting(filling: Filling) -> Filling:
+    """With a backfill, and a contract revision that is pending and requires it."""
+    filling.widen()
+    requiring(filling.chain, filling.chain.add(CONTRACT, phase="contract"))
+    return filling
+
+
+def requiring(chain: Chain, revision: str, backfill: str = "wide") -> None:
+    """Let a revision require a backfill."""
+    path = chain.path(revision)
+    text = path.read_text("utf-8").replace("phase =", f"requires_backfill = {backfill!r}\nphase =")
+    path.write_text(text, "utf-8")
+    chain.lock()
+
+
+async def test_refused_until_it_is_complete(contracting: Filling, launcher: Launcher) -> None:
+    """Nothing is changed, and the message names the commands in their order."""
+    url = contracting.database.url
+    refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert refused.code == 3, refused.err
+    assert "0002 requires the backfill wide, and it has not run" in refused.err
+    assert "surefoot backfill run wide --execute" in refused.err
+    await contracting.run(until=lambda _: True, batch_s=0.001)
+    await contracting.run()
+    passed = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert passed.code == 0, passed.err
+
+
+async def test_refused_where_rows_are_left(contracting: Filling, launcher: Launcher) -> None:
+    """A backfill that was complete is not, once a row matches its filter again."""
+    await contracting.run()
+    await contracting.connection.execute("UPDATE files SET wide = NULL WHERE id = 7")
+    refused = await launcher.alembic(
+        contracting.chain, "upgrade", "head", url=contracting.database.url
+    )
+    assert (refused.code, "match its filter again" in refused.err) == (3, True), refused.err
+
+
+async def test_an_empty_table_needs_none(contracting: Filling, launcher: Launcher) -> None:
+    """There is nothing to change."""
+    await contracting.connection.execute("TRUNCATE files")
+    url = contracting.database.url
+    passed = await launcher.alembic(contracting.chain, "upgrade", "head", url=url)
+    assert passed.code == 0, passed.err
+
+
+async def test_a_fresh_database(
+    contracting: Filling, launcher: Launcher, databases: Databases
+) -> None:
+    """All revisions run at once, where no table has rows."""
+    made = await databases.empty()
+    passed = await launcher.alembic(contracting.chain, "upgrade", "head", url=made.url)
+    assert passed.code == 0, passed.err
+
+
+async def test_rows_and_both_revisions_pending(
+    contracting: Filling, launcher: Launcher, databases: Databases
+) -> None:
+    """The revision that the backfill needs comes first, by itself."""
+    made = await databases.empty()
+    await launcher.alembic(contracting.chain, "upgrade", "head", url=made.url)
+    connection = await asyncpg.connect(made.url)
+    await connection.execute(
+        "INSERT INTO files VALUES (1, 1, 1); UPDATE alembic_version SET version_num = '0002'"
+    )
+    await connection.close()
+    contracting.chain.add('op.execute("ALTER TABLE files ADD again int")')
+    contracting.write(
+        "again",
+        """
+        after = "0003"
+        table = "files"
+        todo = "again IS NULL"
+        sets = {"again": "size"}
+        """,
+    )
+    requiring(contracting.chain, contracting.chain.add("op.execute('SELECT 1')"), "again")
+    refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=made.url)
+    assert refused.code == 3, refused.err
+    assert "`surefoot upgrade 0003`, then `surefoot backfill run again" in refused.err
+
+
+async def test_a_name_that_is_wrong(filling: Filling, launcher: Launcher) -> None:
+    """The nearest is named."""
+    filling.widen()
+    requiring(filling.chain, filling.chain.add("op.execute('SELECT 1')"), "wid")
+    refused = await launcher.alembic(filling.chain, "upgrade", "head", url=filling.database.url)
+    assert (refused.code, "did you mean wide?" in refused.err) == (2, True), refused.err
+
+
+async def test_the_lock_has_the_code(contracting: Filling) -> None:
+    """A file that was edited after the lock was written is told, and does not run."""
+    check_backfills(contracting.chain.lock_path)
+    contracting.widen(sets={"wide": "size + 1"}, lock=False)
+    with pytest.raises(errors.LockFileStale, match="the backfill wide was edited"):
+        await contracting.run()
+
+
+async def test_lint_sees_the_rows_as_they_will_be(contracting: Filling, launcher: Launcher) -> None:
+    """On the scratch database the backfill runs before the revision that requires it."""
+    contracting.chain.add(
+        'op.execute("ALTER TABLE files VALIDATE CONSTRAINT files_wide_check")', phase="contract"
+    )
+    linted = await launcher.surefoot(
+        contracting.chain, "lint", "0003", url=contracting.database.url
+    )
+    assert "on the scratch database" not in linted.err, linted.err
