@@ -1,7 +1,7 @@
-"""fill_at_once() changes all rows of a small table in the transaction of its caller.
+"""Changes rows in the transaction of the caller, without a state.
 
-It is for scratch databases, whose rows are made up: a revision that requires a backfill finds there
-the rows as the backfill leaves them.
+fill_at_once() is for scratch databases, whose rows are made up: a revision that requires a backfill
+finds there the rows as the backfill leaves them. A dry run changes one batch and is rolled back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncpg
 
 from surefoot.backfill.batch import filled
 from surefoot.backfill.definition import Backfill
-from surefoot.backfill.key import read_key
+from surefoot.backfill.key import Place, read_key
 from surefoot.backfill.statements import Statements
 from surefoot.errors import BackfillWithoutProgress
 from surefoot.quoting import qualified
@@ -33,29 +33,31 @@ async def fill_at_once(
     key = await read_key(connection, backfill.name, backfill.table, backfill.key)
     of = Statements(backfill, key, version_table)
     last = await connection.fetchval(of.last)
-    if last is None:
-        return
-    if backfill.is_python:
-        await _write(connection, of, last)
-    else:
+    if last is not None and await change(connection, of, last):
+        left = await connection.fetchval(of.count(but_failed=False), None, last)
+        if left:
+            raise BackfillWithoutProgress(backfill.name, left, backfill.todo)
+
+
+async def change(connection: asyncpg.Connection[Any], of: Statements, high: Place) -> int:
+    """Change the rows up to a place that lack the change; their number.
+
+    On failure: what the server or `fill` says.
+    """
+    if not of.backfill.is_python:
         query = of.batch(but_failed=False, counts=False, saves=False)
-        await connection.fetch(query, None, last)
-    left = await connection.fetchval(of.count(but_failed=False), None, last)
-    if left:
-        raise BackfillWithoutProgress(backfill.name, left, backfill.todo)
-
-
-async def _write(connection: asyncpg.Connection[Any], of: Statements, last: object) -> None:
-    rows = await connection.fetch(of.read(but_failed=False), None, last)
+        row = await connection.fetchrow(query, None, high)
+        return 0 if row is None else int(row[1])
+    rows = await connection.fetch(of.read(but_failed=False), None, high)
     values = await filled(of.backfill, rows, asyncio.Semaphore(of.backfill.concurrency))
     keys, writes = of.key.columns, of.backfill.writes
     sets = ", ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(writes, 1))
     same = " AND ".join(f"{qualified(name)} = ${n}" for n, name in enumerate(keys, len(writes) + 1))
-    await connection.executemany(
-        f"UPDATE {of.key.quoted} SET {sets} WHERE {same}",  # noqa: S608 - quoted
-        [
-            (*given, *(row[name] for name in keys))
-            for row, given in zip(rows, values, strict=True)
-            if given is not None
-        ],
-    )
+    written = [
+        (*given, *(row[name] for name in keys))
+        for row, given in zip(rows, values, strict=True)
+        if given is not None
+    ]
+    query = f"UPDATE {of.key.quoted} SET {sets} WHERE {same}"  # noqa: S608 - quoted
+    await connection.executemany(query, written)
+    return len(written)

@@ -11,6 +11,7 @@ import asyncpg
 from surefoot.backfill.definition import Backfill
 from surefoot.backfill.files import read_backfills
 from surefoot.backfill.key import read_key
+from surefoot.backfill.scans import refuse_scans
 from surefoot.backfill.state import COMPLETE, FAILED, PAUSED, RUNNING, State
 from surefoot.backfill.statements import Statements
 from surefoot.chain.backfills import check_backfills
@@ -36,12 +37,18 @@ SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('default_transacti
 
 
 async def admitted(
-    backfill: Backfill, database: Database, project: Project, parameters: Mapping[str, float]
+    backfill: Backfill,
+    database: Database,
+    project: Project,
+    parameters: Mapping[str, float],
+    *,
+    retry_failed: bool = False,
 ) -> Statements:
     """Look at the database and begin the backfill, or go on with it; its statements.
 
     On failure: LockFileStale, PoolerRefused, StandbyRefused, ReadOnlyRefused, BackfillTooEarly,
-    BackfillTableGone, BackfillKeyUnfit, BackfillEdited, BackfillPaused, BackfillColumnShared.
+    BackfillTableGone, BackfillKeyUnfit, BackfillScans, BackfillEdited, BackfillPaused,
+    BackfillColumnShared.
     """
     check_backfills(project.lock)
     connection = await database.connect("backfill")
@@ -50,6 +57,7 @@ async def admitted(
         await refuse_early(connection, backfill, database, project)
         key = await read_key(connection, backfill.name, backfill.table, backfill.key)
         statements = Statements(backfill, key, project.version_table)
+        await refuse_scans(connection, statements)
         state = State(connection, project.version_table, backfill.name)
         await state.create()
         await _refuse_shared(connection, backfill, project)
@@ -57,7 +65,7 @@ async def admitted(
         if await state.begin(backfill.sha256, key.oid, actor, parameters):
             return statements
         await state.set_parameters(parameters)
-        await _go_on(connection, state, statements)
+        await _go_on(connection, state, statements, retry_failed=retry_failed)
         return statements
     finally:
         await connection.close()
@@ -93,13 +101,19 @@ async def refuse_early(
         raise BackfillTooEarly(backfill.name, backfill.after, name)
 
 
-async def _go_on(connection: asyncpg.Connection[Any], state: State, statements: Statements) -> None:
+async def _go_on(
+    connection: asyncpg.Connection[Any], state: State, statements: Statements, *, retry_failed: bool
+) -> None:
     """Go on with a backfill that has begun; with one that is complete, where rows are left."""
     backfill, progress = statements.backfill, await state.read()
     if progress is None:
         return
     if progress.state == PAUSED:
         raise BackfillPaused(backfill.name, progress.reason or "somebody")
+    if retry_failed and progress.failed:
+        await state.forget_failures()
+        await state.restart(backfill.sha256, statements.key.oid)
+        return
     if progress.state in (COMPLETE, FAILED):
         has_rows = await connection.fetchval(statements.any_left)
         if has_rows and not (progress.state == FAILED and progress.failed):

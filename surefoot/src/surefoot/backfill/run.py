@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -51,18 +51,22 @@ async def run(
     *,
     workers: int = 1,
     parameters: Mapping[str, float] | None = None,
+    retry_failed: bool = False,
     listen: Listen = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> Result:
     """Change the rows of the table that lack the change, beside everybody else who does.
 
-    Where the backfill has begun it goes on. `stop` ends it after the batches at hand.
+    Where the backfill has begun it goes on, with `retry_failed` also with the rows that failed.
+    `stop` ends it after the batches at hand.
 
     On failure: as `admitted`; BackfillRowsFailed, BackfillBlocked, BackfillStopped,
     BackfillWithoutProgress, BackfillTableGone; errors of the connection.
     """
     with explained(database.shown("backfill")):
-        statements = await admitted(backfill, database, project, parameters or {})
+        statements = await admitted(
+            backfill, database, project, parameters or {}, retry_failed=retry_failed
+        )
         job = Job(backfill, database, statements, listen)
         watching = asyncio.ensure_future(_watch(job, project))
         tasks = [asyncio.ensure_future(_work(job)) for _ in range(workers)]
@@ -79,9 +83,9 @@ async def run(
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        progress = await _read(job, project)
+        progress, failures = await _read(job, project)
     if progress is not None and progress.state == FAILED:
-        raise BackfillRowsFailed(backfill.name, progress.failed, (), "has ended")
+        raise BackfillRowsFailed(backfill.name, progress.failed, failures, "has ended")
     stopped = stop is not None and stop.is_set()
     return Result(progress, job.changed, stopped)
 
@@ -119,10 +123,14 @@ async def _stopped(job: Job, stop: asyncio.Event) -> None:
     job.stop()
 
 
-async def _read(job: Job, project: Project) -> Progress | None:
+async def _read(job: Job, project: Project) -> tuple[Progress | None, Sequence[str]]:
+    """How far it is, and the kinds of error of the rows that failed."""
     connection = await job.connect()
     try:
-        return await State(connection, project.version_table, job.backfill.name).read()
+        state = State(connection, project.version_table, job.backfill.name)
+        found = await state.failures(job.backfill.max_failed_rows + 1)
+        kinds = sorted({error for _, _, error in found})
+        return await state.read(), kinds[:_SHOWN_ERRORS]
     finally:
         await _close(connection)
 

@@ -26,6 +26,7 @@ FLASK_INI = "migrations/alembic.ini"
 # name -> the line that `--help` shows without importing the command
 COMMANDS = {
     "adopt": "Move a project of Alembic in: show the change of env.py, or write it.",
+    "backfill": "Change the rows of large tables in batches, beside the service.",
     "db": "The embedded PostgreSQL: start, stop, url, psql.",
     "downgrade": "Revert revisions, with a report as JSON.",
     "drift": "Show where the database differs from its revisions.",

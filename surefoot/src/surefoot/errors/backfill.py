@@ -96,15 +96,6 @@ class BackfillPaused(Refused):
     helps = "`{names.command} backfill resume {backfill}`, then the same command again"
 
 
-class BackfillRunning(Refused):
-    """Sessions are at work on the backfill."""
-
-    backfill: str
-    sessions: Sequence[str]
-    says = "{backfill} is running in {sessions}"
-    helps = "`{names.command} backfill pause {backfill}` ends their work after the batch at hand"
-
-
 class BackfillPending(Refused):
     """A revision requires a backfill that is not complete."""
 

@@ -53,3 +53,8 @@ def os_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's uid without a name
         return str(os.geteuid())
+
+
+def who() -> str:
+    """The user of this machine and its name, for people."""
+    return f"{os_user()}@{socket.gethostname()}"

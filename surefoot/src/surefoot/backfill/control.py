@@ -1,0 +1,149 @@
+"""Pause, resume and cancel a backfill, and look at it, from any terminal: the database has it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.files import read_backfills
+from surefoot.backfill.key import Place
+from surefoot.backfill.state import PAUSED, RUNNING, Progress, State
+from surefoot.connect.database import Database
+from surefoot.connect.failures import explained
+from surefoot.errors import NotFound
+from surefoot.errors.names import command
+from surefoot.project import Project
+
+# So many rows that failed are shown.
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Status:
+    """A backfill of the project, and how far it is on a database."""
+
+    backfill: Backfill
+    # None where it has not begun.
+    progress: Progress | None
+    # The sessions at work on it.
+    sessions: Sequence[str] = ()
+    # Rows that failed: key, SQLSTATE, the words of the error.
+    failures: Sequence[tuple[Place, str | None, str]] = ()
+
+    @property
+    def state(self) -> str:
+        """Its state in one word or two."""
+        if self.progress is None:
+            return "not begun"
+        idle = self.progress.state == RUNNING and not self.sessions
+        return "interrupted" if idle else self.progress.state
+
+    def as_json(self) -> dict[str, object]:
+        """The same as one JSON object."""
+        of = self.backfill
+        found: dict[str, object] = {"name": of.name, "table": of.table, "after": of.after}
+        found |= {"state": self.state, "sessions": [*self.sessions]}
+        if self.progress is not None:
+            times = {
+                name: value and value.isoformat()
+                for name in ("started_at", "finished_at")
+                for value in [getattr(self.progress, name)]
+            }
+            found |= {**asdict(self.progress), **times, "state": self.state}
+        named = ("key", "sqlstate", "error")
+        found["failures"] = [dict(zip(named, each, strict=True)) for each in self.failures]
+        return found
+
+
+async def status(backfill: Backfill, database: Database, project: Project) -> Status:
+    """How far a backfill is. On failure: the errors of the database."""
+    async with _state(backfill, database, project) as state:
+        return await _status(backfill, state)
+
+
+async def statuses(database: Database, project: Project) -> Sequence[Status]:
+    """All backfills of the project, by name. On failure: BackfillInvalid; as `status`."""
+    with explained(database.shown("observe")):
+        connection = await database.connect("observe")
+        try:
+            table, found = project.version_table, read_backfills(project)
+            return [
+                await _status(each, State(connection, table, each.name)) for each in found.values()
+            ]
+        finally:
+            await connection.close()
+
+
+async def pause(backfill: Backfill, database: Database, project: Project, by: str) -> None:
+    """Let no session begin another batch. On failure: NotFound, where it is not running."""
+    async with _state(backfill, database, project, role="backfill") as state:
+        if (progress := await _begun(state, backfill)).state != RUNNING:
+            raise NotFound(
+                f"{backfill.name} is {progress.state}, so there is nothing to pause",
+                help=f"`{command()} backfill status {backfill.name}` shows it",
+            )
+        await state.change(PAUSED, by)
+
+
+async def resume(
+    backfill: Backfill,
+    database: Database,
+    project: Project,
+    parameters: Mapping[str, float | None],
+) -> Status:
+    """Let the sessions go on, with other parameters where some are given.
+
+    On failure: NotFound, where it has not begun, or has ended.
+    """
+    async with _state(backfill, database, project, role="backfill") as state:
+        if (progress := await _begun(state, backfill)).state not in (PAUSED, RUNNING):
+            raise NotFound(
+                f"{backfill.name} is {progress.state}, so there is nothing to resume",
+                help=f"`{command()} backfill status {backfill.name}` shows it",
+            )
+        await state.set_parameters(parameters)
+        await state.change(RUNNING, None)
+        return await _status(backfill, state)
+
+
+async def cancel(backfill: Backfill, database: Database, project: Project) -> Progress:
+    """Forget how far a backfill is; its sessions end, and rows that were changed stay so.
+
+    On failure: NotFound, where it has not begun.
+    """
+    async with _state(backfill, database, project, role="backfill") as state:
+        progress = await _begun(state, backfill)
+        await state.delete()
+        return progress
+
+
+@asynccontextmanager
+async def _state(
+    backfill: Backfill, database: Database, project: Project, role: Any = "observe"
+) -> AsyncIterator[State]:
+    with explained(database.shown(role)):
+        connection = await database.connect(role)
+        try:
+            yield State(connection, project.version_table, backfill.name)
+        finally:
+            await connection.close()
+
+
+async def _status(backfill: Backfill, state: State) -> Status:
+    if not await state.exists() or (progress := await state.read()) is None:
+        return Status(backfill, None)
+    failures = await state.failures(_SHOWN)
+    return Status(backfill, progress, await state.ranges.sessions(), failures)
+
+
+async def _begun(state: State, backfill: Backfill) -> Progress:
+    """How far it is. On failure: NotFound, where it has not begun."""
+    if await state.exists() and (progress := await state.read()) is not None:
+        return progress
+    raise NotFound(
+        f"{backfill.name} has not begun on this database",
+        help=f"`{command()} backfill run {backfill.name}` shows what it would do",
+    )

@@ -1,0 +1,253 @@
+"""`surefoot backfill`: change the rows of large tables beside the service."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from surefoot.backfill import control
+from surefoot.backfill.definition import Backfill
+from surefoot.backfill.events import Event
+from surefoot.backfill.files import named
+from surefoot.backfill.plan import plan as planned
+from surefoot.backfill.run import Result
+from surefoot.backfill.run import run as run_backfill
+from surefoot.cli import backfill_text as text
+from surefoot.cli import output
+from surefoot.cli.project import json_option, project, serving, target_option
+from surefoot.connect.database import Database
+from surefoot.errors import Interrupted
+from surefoot.errors.names import command as program
+from surefoot.ledger.writer import who
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def _parameters(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--max-rows-per-second", type=click.FloatRange(min=0, min_open=True)),
+        click.option(
+            "--batch-seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            help="What a batch should take; its number of rows follows.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+_workers = click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions at work."
+)
+_name = click.argument("name")
+
+
+@click.group(name="backfill")
+def command() -> None:
+    """Change the rows of large tables in batches, beside the service.
+
+    A backfill is a class in the folder `backfills` beside the revisions. Its state is in the
+    database: a run that was killed goes on where its last batch committed, and the same command on
+    other machines shares the work.
+
+    \b
+    Examples:
+      surefoot backfill list
+      surefoot backfill plan jobs_priority
+      surefoot backfill run jobs_priority --execute --workers 2
+    """
+
+
+@command.command("list")
+@json_option
+@target_option
+def list_(json_: bool, target: str | None) -> None:
+    """List the backfills of the project, and how far each is."""
+    with serving(target) as database:
+        found = asyncio.run(control.statuses(database, project()))
+    if json_:
+        listed = [each.as_json() for each in found]
+        output.answer_json({"schema_version": 1, "backfills": listed})
+        return
+    for line in text.table(found):
+        output.answer(line)
+    output.narrate(text.next_of(found))
+
+
+@command.command()
+@_name
+@json_option
+@target_option
+def plan(name: str, json_: bool, target: str | None) -> None:
+    """Show the rows to do, the batches, and the plan of the first one. Nothing is changed."""
+    with serving(target) as database:
+        found = asyncio.run(planned(named(project(), name), database, project()))
+    output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
+    if found.scans:
+        raise SystemExit(1)
+
+
+@command.command()
+@_name
+@click.option("--execute", is_flag=True, help="Do it; without this one batch is rolled back.")
+@_workers
+@_parameters
+@click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+@target_option
+def run(
+    name: str,
+    execute: bool,
+    workers: int,
+    max_rows_per_second: float | None,
+    batch_seconds: float | None,
+    json_: bool,
+    target: str | None,
+) -> None:
+    """Change the rows that lack the change, or go on with it.
+
+    Without --execute it is a dry run: one batch, rolled back, with its plan and its time.
+
+    \b
+    Examples:
+      surefoot backfill run jobs_priority
+      surefoot backfill run jobs_priority --execute --workers 4 --max-rows-per-second 5000
+    """
+    if not execute:
+        with serving(target) as database:
+            backfill = named(project(), name)
+            found = asyncio.run(planned(backfill, database, project(), dry_run=True))
+        output.answer_as(json_, found, lambda: "\n".join(text.forecast(found)))
+        if found.scans:
+            raise SystemExit(1)
+        return
+    given = _given(max_rows_per_second, batch_seconds)
+    _run(name, target, json_, workers=workers, parameters=given)
+
+
+@command.command("retry-failed")
+@_name
+@click.option("--execute", is_flag=True, help="Do it; without this the rows are shown.")
+@_workers
+@click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+@target_option
+def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: str | None) -> None:
+    """Try the rows again that could not be changed."""
+    if execute:
+        _run(name, target, json_, workers=workers, retry_failed=True)
+    else:
+        _show(name, target, json_=json_)
+
+
+@command.command()
+@_name
+@target_option
+def pause(name: str, target: str | None) -> None:
+    """Let no session begin another batch, on whichever machine it is."""
+    with serving(target) as database:
+        asyncio.run(control.pause(named(project(), name), database, project(), who()))
+    output.narrate(f"OK  {name} is paused. Next: {program()} backfill resume {name}")
+
+
+@command.command()
+@_name
+@_parameters
+@target_option
+def resume(
+    name: str, max_rows_per_second: float | None, batch_seconds: float | None, target: str | None
+) -> None:
+    """Let a paused backfill go on; options change a running one too."""
+    given = _given(max_rows_per_second, batch_seconds)
+    with serving(target) as database:
+        found = asyncio.run(control.resume(named(project(), name), database, project(), given))
+    at_work = len(found.sessions)
+    output.narrate(f"OK  {name} is to go on; sessions at work: {at_work}")
+    if not at_work:
+        output.narrate(f"Next: {program()} backfill run {name} --execute")
+
+
+@command.command()
+@_name
+@json_option
+@target_option
+def status(name: str, json_: bool, target: str | None) -> None:
+    """Show how far a backfill is, who is at work, and the rows that failed."""
+    _show(name, target, json_=json_)
+
+
+@command.command()
+@_name
+@click.option("--execute", is_flag=True, help="Do it; without this its state is shown.")
+@target_option
+def cancel(name: str, execute: bool, target: str | None) -> None:
+    """Forget how far a backfill is. Its sessions end, and rows that were changed stay so."""
+    if not execute:
+        _show(name, target, json_=False)
+        return
+    with serving(target) as database:
+        found = asyncio.run(control.cancel(named(project(), name), database, project()))
+    output.narrate(f"OK  {name} is forgotten; it had changed {text.counted(found.changed, 'row')}")
+
+
+def _show(name: str, target: str | None, *, json_: bool) -> None:
+    with serving(target) as database:
+        found = asyncio.run(control.status(named(project(), name), database, project()))
+    output.answer_as(json_, found, lambda: "\n".join(text.status(found)))
+
+
+def _run(name: str, target: str | None, json_: bool, **options: Any) -> None:
+    """Run a backfill until it has ended, or a signal stops it. On failure: as `run`."""
+    backfill, of = named(project(), name), project()
+    with serving(target) as database:
+        result, by = asyncio.run(_until_signal(backfill, database, of, _listener(json_), options))
+    if json_:
+        progress = result.progress and asdict(result.progress)
+        done = {"event": "done", "complete": result.is_complete, "changed": result.changed}
+        _line({**done, "progress": progress})
+    if by is not None and not result.is_complete:
+        raise Interrupted(by, [f"{text.counted(result.changed, 'row')} of {name}"])
+    output.narrate(text.ended(name, result))
+
+
+async def _until_signal(
+    backfill: Backfill, database: Database, of: Any, listen: Any, options: Mapping[str, Any]
+) -> tuple[Result, int | None]:
+    """Run it; the first signal lets the batches at hand end, the second one breaks them off."""
+    stop, loop, got = asyncio.Event(), asyncio.get_running_loop(), list[int]()
+    task = asyncio.ensure_future(
+        run_backfill(backfill, database, of, listen=listen, stop=stop, **options)
+    )
+
+    def ask(number: int) -> None:
+        got.append(number)
+        stop.set()
+        if len(got) > 1:
+            task.cancel()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, ask, each)
+    try:
+        return await task, got[0] if got else None
+    except asyncio.CancelledError:
+        raise Interrupted(got[0] if got else None, None) from None
+    finally:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+
+
+def _listener(json_: bool) -> Callable[[Event], None]:
+    if json_:
+        return lambda event: _line({"event": type(event).__name__.lower(), **asdict(event)})
+    return text.Narration(output.narrate)
+
+
+def _line(value: Mapping[str, object]) -> None:
+    output.answer(json.dumps({"schema_version": 1, **value}, default=str, ensure_ascii=False))
+
+
+def _given(max_rows_per_second: float | None, batch_seconds: float | None) -> dict[str, float]:
+    given = {"max_rows_per_second": max_rows_per_second, "batch_s": batch_seconds}
+    return {name: value for name, value in given.items() if value is not None}

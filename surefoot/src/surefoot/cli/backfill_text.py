@@ -1,0 +1,137 @@
+"""Backfills as text: a table, a forecast, how far one is, and the lines of a run."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from surefoot.backfill.control import Status
+from surefoot.backfill.events import Event, Held, LapDone, Walked
+from surefoot.backfill.plan import Forecast
+from surefoot.backfill.run import Result
+from surefoot.cli.output import PROGRESS_S
+from surefoot.errors.names import command
+from surefoot.run.report import duration
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def table(found: Sequence[Status]) -> Iterator[str]:
+    """A line for each backfill."""
+    if not found:
+        yield "the project has no backfills"
+        return
+    width = max(len(each.backfill.name) for each in found)
+    of = max(len(each.backfill.table) for each in found)
+    yield f"{'BACKFILL':<{max(width, 8)}}  {'TABLE':<{max(of, 5)}}  AFTER     CHANGED       STATE"
+    for each in found:
+        changed = f"{each.progress.changed:,}" if each.progress else "-"
+        yield (
+            f"{each.backfill.name:<{max(width, 8)}}  {each.backfill.table:<{max(of, 5)}}  "
+            f"{each.backfill.after:<8}  {changed:>12}  {each.state}"
+        )
+
+
+def next_of(found: Sequence[Status]) -> str:
+    """The command that helps next."""
+    for each in found:
+        if each.state in ("not begun", "interrupted"):
+            return f"Next: {command()} backfill run {each.backfill.name}"
+    return f"Next: {command()} backfill status NAME" if found else f"Next: {command()} plan"
+
+
+def forecast(found: Forecast) -> Iterator[str]:
+    """The rows to do, the plan of a batch, and the next command."""
+    word = "SCANS" if found.scans else "PLAN" if found.changed is None else "DRY RUN"
+    about = "" if found.is_counted else "~"
+    yield (
+        f"{word}  {found.backfill}: {about}{counted(found.rows, 'row')} of {found.table} to do, "
+        f"{counted(found.batches, 'batch').replace('batchs', 'batches')} of {found.batch_rows:,}"
+    )
+    if found.changed is not None and found.took_s is not None:
+        yield (
+            f"  the first batch changed {counted(found.changed, 'row')} in "
+            f"{duration(found.took_s)}, and was rolled back"
+        )
+    if found.estimate_s is not None:
+        yield f"  one worker: about {duration(found.estimate_s)}"
+    yield from (f"  | {line}" for line in found.plan)
+    if found.scans:
+        yield f"each batch would read all of {', '.join(found.scans)}"
+        yield "  help: create the index that its filter or statement needs, or ANALYZE the table"
+        return
+    yield f"Next: {command()} backfill run {found.backfill} --execute"
+
+
+def status(found: Status) -> Iterator[str]:
+    """How far a backfill is."""
+    yield f"{found.state.upper()}  {found.backfill.name} on {found.backfill.table}"
+    if (progress := found.progress) is None:
+        yield f"Next: {command()} backfill run {found.backfill.name}"
+        return
+    if progress.reason:
+        yield f"  paused by  {progress.reason}"
+    yield f"  changed    {counted(progress.changed, 'row')}"
+    yield f"  lap        {progress.lap}, ranges left: {progress.ranges_left}"
+    by = progress.actor.get("os_user", "?")
+    yield f"  began      {progress.started_at:%Y-%m-%d %H:%M} by {by}"
+    if progress.finished_at is not None:
+        yield f"  ended      {progress.finished_at:%Y-%m-%d %H:%M}"
+    for name, value in sorted(progress.parameters.items()):
+        yield f"  {name:<9}  {value:g}"
+    yield f"  at work    {', '.join(found.sessions) or 'nobody'}"
+    if progress.failed:
+        yield f"  failed     {counted(progress.failed, 'row')}"
+    yield from (
+        f"    {', '.join(key)}: {error} ({state})" if state else f"    {', '.join(key)}: {error}"
+        for key, state, error in found.failures
+    )
+    verb = {"paused": "resume", "interrupted": "run", "failed": "retry-failed"}.get(found.state)
+    if verb:
+        flag = "" if verb == "resume" else " --execute"
+        yield f"Next: {command()} backfill {verb} {found.backfill.name}{flag}"
+
+
+def ended(name: str, result: Result) -> str:
+    """The last line of a run."""
+    changed = counted(result.changed, "row")
+    if result.is_complete:
+        return f"OK  {name} is complete; this run changed {changed}"
+    return f"STOPPED  {name} was cancelled; this run changed {changed}"
+
+
+class Narration:
+    """Says how far a run is: often on a terminal, else in a line now and then."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._every_s = say, PROGRESS_S[sys.stderr.isatty()]
+        self._said_s = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Held(name, reason):
+                self._say(f"  {name} goes on" if reason is None else f"  paused: {reason}")
+            case LapDone(name, lap, changed, skipped):
+                later = f", {counted(skipped, 'row')} later" if skipped else ""
+                self._say(f"  {name}: lap {lap} done, {counted(changed, 'row')} changed{later}")
+            case Walked() if time.monotonic() - self._said_s >= self._every_s:
+                self._said_s = time.monotonic()
+                self._say(_walked(event))
+
+
+def _walked(event: Walked) -> str:
+    share = min(100, 100 * event.walked / event.total) if event.total else 100
+    parts = [
+        f"lap {event.lap}",
+        f"{share:.0f} % walked",
+        f"{counted(event.changed, 'row')} changed",
+    ]
+    if event.rows_per_s:
+        parts.append(f"{event.rows_per_s:,.0f} rows/s")
+    if event.left_s is not None:
+        parts.append(f"about {duration(event.left_s)} left")
+    if event.failed:
+        parts.append(f"{counted(event.failed, 'row')} failed")
+    return f"  {event.backfill}: {', '.join(parts)}"

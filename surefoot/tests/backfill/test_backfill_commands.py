@@ -1,0 +1,140 @@
+"""`surefoot backfill` as a person and a script meet it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+
+from harness.backfills import Filling
+from harness.runs import Launcher
+
+SLOW = """
+after = "0001"
+table = "files"
+todo = "wide IS NULL"
+writes = ("wide",)
+batch_rows = (1, 20)
+
+async def fill(self, rows):
+    await asyncio.sleep(0.05)
+    return [{"wide": 1} for _ in rows]
+"""
+
+
+async def test_from_the_plan_to_its_end(filling: Filling, launcher: Launcher) -> None:
+    """Plan and dry run change nothing; the run does, and says so."""
+    filling.widen()
+    url, chain = filling.database.url, filling.chain
+    planned = await launcher.surefoot(chain, "backfill", "plan", "wide", url=url)
+    assert planned.code == 0, planned.err
+    assert "PLAN  wide: 1,000 rows of files to do, 1 batch of 1,000" in planned.out
+    tried = await launcher.surefoot(chain, "backfill", "run", "wide", url=url)
+    assert "changed 1,000 rows in" in tried.out, tried.err
+    assert await filling.left() == 1000
+    done = await launcher.surefoot(chain, "backfill", "run", "wide", "--execute", url=url)
+    assert (done.code, await filling.left()) == (0, 0), done.err
+    assert "OK  wide is complete; this run changed 1,000 rows" in done.err
+    listed = await launcher.surefoot(chain, "backfill", "list", url=url)
+    assert listed.out.splitlines()[1].split() == ["wide", "files", "0001", "1,000", "complete"]
+
+
+async def test_events_as_json(filling: Filling, launcher: Launcher) -> None:
+    """One object a line, the last one about the end."""
+    filling.widen()
+    arguments = ("backfill", "run", "wide", "--execute", "--json")
+    done = await launcher.surefoot(filling.chain, *arguments, url=filling.database.url)
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert {line["schema_version"] for line in lines} == {1}
+    assert (lines[-1]["event"], lines[-1]["complete"], lines[-1]["changed"]) == ("done", True, 1000)
+    assert {"walked", "lapdone"} <= {line["event"] for line in lines}
+
+
+async def test_a_signal_and_a_second_run(filling: Filling, launcher: Launcher) -> None:
+    """The batch at hand ends, the exit code is that of the signal, and the rest is done later."""
+    filling.write("wide", SLOW)
+    arguments = ("backfill", "run", "wide", "--execute")
+    url = filling.database.url
+    run = await launcher.start(filling.chain, *arguments, url=url, program="surefoot")
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.02)
+    run.signal(signal.SIGTERM)
+    ended = await run.end()
+    left = await filling.left()
+    assert (ended.code, 0 < left < 1000) == (143, True), ended.err
+    assert f"interrupted; done: {1000 - left} rows of wide" in ended.err
+    shown = await launcher.surefoot(filling.chain, "backfill", "status", "wide", url=url)
+    assert shown.out.startswith("INTERRUPTED  wide on files"), shown.out
+    done = await launcher.surefoot(filling.chain, *arguments, "--workers", "3", url=url)
+    assert (done.code, await filling.left()) == (0, 0), done.err
+    assert f"this run changed {left} rows" in done.err
+
+
+async def test_paused_and_resumed_from_another_terminal(
+    filling: Filling, launcher: Launcher
+) -> None:
+    """No batch begins while it is paused; a run that begins then is refused."""
+    filling.write("wide", SLOW)
+    arguments = ("backfill", "run", "wide", "--execute")
+    chain, url = filling.chain, filling.database.url
+    run = await launcher.start(chain, *arguments, url=url, program="surefoot")
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.02)
+    paused = await launcher.surefoot(chain, "backfill", "pause", "wide", url=url)
+    assert paused.code == 0, paused.err
+    await run.says("paused: paused by")
+    await asyncio.sleep(0.2)
+    left = await filling.left()
+    refused = await launcher.surefoot(chain, *arguments, url=url)
+    assert (refused.code, "wide is paused by" in refused.err) == (3, True), refused.err
+    assert await filling.left() == left
+    resumed = await launcher.surefoot(chain, "backfill", "resume", "wide", url=url)
+    assert "sessions at work: 1" in resumed.err, resumed.err
+    ended = await run.end()
+    assert (ended.code, await filling.left()) == (0, 0), ended.err
+
+
+async def test_cancelled_while_it_runs(filling: Filling, launcher: Launcher) -> None:
+    """Its sessions end, and what they changed stays."""
+    filling.write("wide", SLOW)
+    chain, url = filling.chain, filling.database.url
+    run = await launcher.start(
+        chain, "backfill", "run", "wide", "--execute", url=url, program="surefoot"
+    )
+    while await filling.left() == 1000:
+        await asyncio.sleep(0.02)
+    done = await launcher.surefoot(chain, "backfill", "cancel", "wide", "--execute", url=url)
+    assert done.code == 0, done.err
+    ended = await run.end()
+    assert "STOPPED  wide was cancelled" in ended.err, ended.err
+    assert 0 < await filling.left() < 1000
+
+
+async def test_failed_rows_and_another_try(filling: Filling, launcher: Launcher) -> None:
+    """They are shown with their errors, and tried again once the cause is gone."""
+    await filling.connection.execute(
+        "ALTER TABLE files ADD CONSTRAINT small CHECK (wide < 999); ANALYZE files"
+    )
+    filling.widen()
+    chain, url = filling.chain, filling.database.url
+    failed = await launcher.surefoot(chain, "backfill", "run", "wide", "--execute", url=url)
+    assert (failed.code, "backfill-rows-failed" in failed.err) == (4, True), failed.err
+    shown = await launcher.surefoot(chain, "backfill", "retry-failed", "wide", url=url)
+    assert "    999: new row for relation" in shown.out, shown.out
+    assert "(23514)" in shown.out
+    await filling.connection.execute("ALTER TABLE files DROP CONSTRAINT small")
+    again = await launcher.surefoot(chain, "backfill", "retry-failed", "wide", "--execute", url=url)
+    assert (again.code, await filling.left()) == (0, 0), again.err
+
+
+async def test_wrong_input(filling: Filling, launcher: Launcher) -> None:
+    """A misspelt name, one that never began, a key that is none."""
+    filling.widen()
+    chain, url = filling.chain, filling.database.url
+    near = await launcher.surefoot(chain, "backfill", "plan", "wied", url=url)
+    assert (near.code, "did you mean wide?" in near.err) == (2, True), near.err
+    early = await launcher.surefoot(chain, "backfill", "pause", "wide", url=url)
+    assert (early.code, "wide has not begun" in early.err) == (2, True), early.err
+    filling.widen(key=("size",))
+    key = await launcher.surefoot(chain, "backfill", "run", "wide", "--execute", url=url)
+    assert (key.code, "no valid unique index" in key.err) == (2, True), key.err
