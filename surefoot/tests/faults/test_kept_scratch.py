@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ from harness.server import PG_MAJOR, temporary_folder
 from surefoot.chain.imports import changing_imports
 from surefoot.chain.lockfile import read_lock
 from surefoot.connect.database import Database as Access
-from surefoot.embedded import Binaries
-from surefoot.errors import SurefootError
+from surefoot.embedded import Binaries, find_binaries
+from surefoot.errors import NotSquashed, SurefootError
 from surefoot.project import Project
 from surefoot.run.scratch import scratch_at
 from surefoot.scratch import kept_server, scratch_database, templates
 from surefoot.scratch.kept_server import KeptServer, kept_servers
+from surefoot.squashing.make import make
 
 NOWHERE = Access("postgresql://nobody@127.0.0.1:1/nowhere")
 ROLE = "op.execute('CREATE ROLE reads_only')"
@@ -131,6 +133,32 @@ async def test_a_changed_server_is_made_anew(chain: Chain, cache: Path) -> None:
     assert await has(chain, "0001") == ()
     (kept.place / "intact").write_text("another boot", "ascii")
     assert await has(chain, "0001") == ()
+
+
+@pytest.mark.slow
+async def test_a_squash_begins_with_an_empty_database(chain: Chain, cache: Path) -> None:
+    """A copy of a template has not all that the revisions did to its database."""
+    binaries = find_binaries(major=PG_MAJOR)
+    assert binaries is not None
+    database = replace(NOWHERE, pg_bindir=binaries.bindir)
+    project = Project.read(chain.ini, schemas=("shop",))
+
+    async def kept(to: str) -> frozenset[str]:
+        async with scratch_at(database, project, [to]):
+            pass
+        async with scratch_database(database, project, to=project.revisions()) as made:
+            return made.has
+
+    chain.add("op.execute('CREATE TABLE t ()')")
+    assert await kept("0001") == {"0001"}
+    made = [await make(project, database, "0001") for _ in range(2)]
+    assert made[0] == made[1]
+    revoke = "format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database())"
+    chain.add(f'op.execute("DO $$ BEGIN EXECUTE {revoke}; END $$")')
+    assert await kept("0002") == {"0001", "0002"}
+    for _ in range(2):
+        with pytest.raises(NotSquashed, match="they change privileges on the database"):
+            await make(project, database, "0002")
 
 
 @pytest.mark.slow

@@ -136,9 +136,8 @@ async def _proved(
 ) -> Squash:
     """The squash, made on this server where there is none yet, with its major as the only one."""
     revision = below[-1].id
-    # Four servers are kept, of different projects: that of the first major is.
-    kept = squash is None
-    async with scratch_database(database, project, major=major, to=below, kept=kept) as made:
+    # A copy of a template lacks the privileges and the comment of its database.
+    async with scratch_database(database, project, major=major, kept=False) as made:
         target = Target.of(made.engine, project, Limits())
         before = await _on(made, _rows, _shared(made))
         await bring(made, target, below, listen=listen)
