@@ -199,6 +199,7 @@ async def test_steps_outside_a_transaction(
     by_squash, said = await upgraded(chain, launcher, databases)
     total = len(chain.ids)
     assert f"5 revisions as one, base to {middle}" in said
+    assert f": {total - 5} revisions, {middle} to {chain.ids[-1]}" in said
     assert f"6 of {total}  {chain.ids[5]}" in said
     assert f"OK  {total} applied" in said
     assert (await state_of(by_squash)).differs(await state_of(by_revisions)) == ""

@@ -40,14 +40,11 @@ class Recorder:
             self.before = self.after = before
         self.plan = (*self.plan, *plan)
         if plan:
-            self.listen(events.Started(self.database, before, self.plan))
+            self.listen(events.Started(self.database, before, tuple(plan)))
 
     def squash(self, ids: Sequence[str], duration_s: float) -> None:
         """An empty database has begun with a squash of these revisions; the last has its time."""
-        self.plan = tuple(
-            PlannedRevision(each, "", "upgrade", before, (each,))
-            for each, before in zip(ids, [(), *((one,) for one in ids)], strict=False)
-        )
+        self.plan = tuple(PlannedRevision(each, "", "upgrade", (), ()) for each in ids)
         self.steps = [AppliedRevision(each, "", "upgrade", 0.0) for each in ids[:-1]]
         self.steps.append(AppliedRevision(ids[-1], "", "upgrade", duration_s))
         self.before, self.after, self._squashed = (), (ids[-1],), len(ids)
