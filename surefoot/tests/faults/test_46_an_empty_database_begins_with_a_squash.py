@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +146,23 @@ async def upgraded(
     result = await launcher.alembic(chain, "upgrade", to, url=made.url)
     assert result.code == 0, result.err
     return made, result.err
+
+
+def unloaded(chain: Chain, url: str) -> subprocess.CompletedProcess[str]:
+    """`surefoot upgrade` in a process that has loaded nothing before, and says what it loads."""
+    code = (
+        "import sys, surefoot.cli\ntry:\n    surefoot.cli.main()\n"
+        "finally:\n    print({'sqlalchemy', 'alembic'} & {*sys.modules})"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, "upgrade"],
+        cwd=chain.folder,
+        env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
 
 
 def told(state: State) -> list[tuple[str, str, str, str]]:
@@ -543,7 +563,7 @@ async def test_a_branch_that_another_one_depends_on(
 
 
 async def test_a_lost_connection(chain: Chain, launcher: Launcher, databases: Databases) -> None:
-    """It is the error of any run; a first look that loses it leaves the rest to the run."""
+    """It is the error of any run."""
     chain.add(executed(WAITS))
     chain.add(executed("CREATE TABLE t (id int CHECK (waits(id))); INSERT INTO t VALUES (1)"))
     chain.add(executed("CREATE TABLE u (id int)"))
@@ -558,6 +578,16 @@ async def test_a_lost_connection(chain: Chain, launcher: Launcher, databases: Da
     assert (result.code, "[connection-lost]" in result.err) == (75, True), result.err
     await watcher.close()
     assert (await state_of(made)).heads == ()
+
+
+async def test_a_first_look_loads_no_other_library(
+    small: Chain, launcher: Launcher, databases: Databases
+) -> None:
+    """Neither SQLAlchemy nor Alembic, also where it applies the squash."""
+    made = await databases.empty()
+    await squash(small, launcher, made)
+    result = unloaded(small, made.url)
+    assert ("SQUASH" in result.stderr, result.stdout) == (True, "set()\n"), result.stderr
 
 
 async def test_roles_cannot_be_squashed(small: Chain) -> None:

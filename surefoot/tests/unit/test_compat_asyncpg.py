@@ -196,7 +196,7 @@ async def test_every_message_that_runs_sql_is_observed(database: Database) -> No
 def test_the_fast_path_imports_no_other_library() -> None:
     """Neither SQLAlchemy nor Alembic: together they take longer than all the rest."""
     code = (
-        "import sys, surefoot.cli.upgrade, surefoot.environment.fast_path; "
+        "import sys, surefoot.cli.upgrade, surefoot.environment.fresh; "
         "print({'sqlalchemy', 'alembic'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import SurefootError, UsageError
 from surefoot.errors.disclosure import disclosed
 from surefoot.linting.history import released

@@ -18,8 +18,8 @@ from surefoot.chain.revisions import Revision, ancestors
 from surefoot.chain.whole_file import write_whole
 from surefoot.cli import output
 from surefoot.cli.project import on_target
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
-from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.errors import SurefootError, UsageError
 from surefoot.ledger.glance import read
 from surefoot.linting.history import released

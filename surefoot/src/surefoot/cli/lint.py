@@ -15,8 +15,8 @@ from surefoot.cli import output
 from surefoot.cli.fixing import fixed
 from surefoot.cli.lock_finding import lock_finding
 from surefoot.cli.project import database, json_option, project
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.database import Database
-from surefoot.connect.failures import DATABASE_ERRORS
 from surefoot.errors import SurefootError
 from surefoot.linting.chain_lint import lint
 from surefoot.linting.formats import FORMATS

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surefoot.connect.any_failure import DATABASE_ERRORS as DATABASE_ERRORS
     from surefoot.connect.database import Database as Database
     from surefoot.connect.database import Role as Role
-    from surefoot.connect.failures import DATABASE_ERRORS as DATABASE_ERRORS
     from surefoot.connect.failures import TRY_AGAIN as TRY_AGAIN
     from surefoot.connect.failures import UNDEFINED_COLUMN as UNDEFINED_COLUMN
     from surefoot.connect.failures import UNDEFINED_TABLE as UNDEFINED_TABLE
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from surefoot.connect.url import DatabaseUrl as DatabaseUrl
 
 _MODULES = {
-    "DATABASE_ERRORS": "failures",
+    "DATABASE_ERRORS": "any_failure",
     "TRY_AGAIN": "failures",
     "UNDEFINED_COLUMN": "failures",
     "UNDEFINED_TABLE": "failures",

@@ -3,20 +3,24 @@
 It knows an answer to every error of a driver: DatabaseFailed, where no other fits.
 """
 
+from __future__ import annotations
+
 import asyncio
 import getpass
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import asyncpg
-from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from surefoot import errors
 from surefoot.errors import SurefootError
 from surefoot.errors.names import setting
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 # SQLSTATEs, PostgreSQL documentation, appendix A.
 LOGIN_REFUSED = ("28000", "28P01")
@@ -40,11 +44,9 @@ UNREACHABLE = ("57P01", "57P02", "57P03", "53300")
 # Ends of a session from outside: terminated, crashed, a timeout on idle or long transactions.
 SESSION_ENDED = ("57P01", "57P02", "57P05", "25P03", "25P04")
 # On Python 3.10 asyncio's timeout is an exception of its own.
-_SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
+SILENCE = (OSError, TimeoutError, asyncio.TimeoutError)
 # Of asyncpg itself: SQLAlchemy 2.0 hands on what connecting met as the driver said it.
-_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-# Errors that a use of the database can raise, for those who go on without it.
-DATABASE_ERRORS = (SQLAlchemyError, *_DRIVER, *_SILENCE)
+DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -67,14 +69,18 @@ def is_lost(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
         return state in SESSION_ENDED or state.startswith("08")
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
+
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or any(isinstance(c, _SILENCE) for c in _causes(error))
+        error.connection_invalidated or any(isinstance(c, SILENCE) for c in _causes(error))
     )
 
 
 def explain(error: BaseException, url: URL) -> SurefootError | None:
     """The error of ours that says what the driver's means; None for an error of no driver."""
-    if not isinstance(error, (DBAPIError, *_DRIVER, *_SILENCE)):
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look does without
+
+    if not isinstance(error, (DBAPIError, *DRIVER, *SILENCE)):
         return None
     database = url.database or url.username or "(default)"
     user = url.username or getpass.getuser()
@@ -85,7 +91,7 @@ def explain(error: BaseException, url: URL) -> SurefootError | None:
     ended = getattr(cause, "severity_en", None) in ("FATAL", "PANIC") or isinstance(
         cause, asyncpg.TargetServerAttributeNotMatched
     )
-    silent = not state and isinstance(error, _SILENCE)
+    silent = not state and isinstance(error, SILENCE)
     if state in LOGIN_REFUSED:
         return errors.LoginRefused(user, address(url), reason)
     if state == DATABASE_MISSING:

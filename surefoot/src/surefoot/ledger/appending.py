@@ -3,17 +3,21 @@
 Each row holds the hash of the row before it, so the rows of a statement are written in their order.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from surefoot.connect.failures import NOT_NULL_VIOLATION, column, sqlstate
 from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.table import HASHED, Entry, Ledger
 from surefoot.ledger.writer import actor, storable
 from surefoot.quoting import literal
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 # A column is NULL where the row must not be written, which refuses it with all of its message: `id`
 # in another transaction, `previous_sha256` where a change of the version table finds no row.

@@ -7,18 +7,22 @@ is found; a trigger refuses UPDATE, DELETE and TRUNCATE. Times are the server's.
 something ends with a `measured` row, which holds the fingerprint of the schema that it left.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, Any
 
 from surefoot.connect.failures import PERMISSION_MISSING, describe, sqlstate
 from surefoot.errors import LedgerAltered, LedgerEdited, PermissionMissing, RowsHidden
 from surefoot.ledger.digest import IN_FORCE, TELLING
+from surefoot.quoting import literal
 from surefoot.version_table import VersionTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _OUTCOMES = (
     "('started', 'applied', 'failed', 'adopted', 'stamped', 'accepted', 'backup', 'measured')"
@@ -63,12 +67,12 @@ _ADDED_LATER = ("requires_code",)
 # quote_all_identifiers quotes a type.
 _COLUMNS = """
 SELECT json_object_agg(attname, replace(format_type(atttypid, NULL), '"', '')) FROM pg_attribute
-WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
+WHERE attrelid = to_regclass({name}) AND attnum > 0 AND NOT attisdropped
 """
 # The check of an older ledger allows fewer outcomes, and has the name that PostgreSQL gave it.
 _NARROW = """
 SELECT quote_ident(conname) FROM pg_constraint
-WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
+WHERE conrelid = CAST({name} AS regclass) AND contype = 'c'
   AND pg_get_constraintdef(oid) LIKE '%stamped%' AND pg_get_constraintdef(oid) NOT LIKE '%measured%'
 """
 _GUARD = """
@@ -84,7 +88,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 """
 _READ = "SELECT * FROM {table} ORDER BY id"
 _LACKS = """
-SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(:table)
+SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass({name})
                    AND attname = 'requires_code')
 """
 _EXTEND = "ALTER TABLE {table} ADD COLUMN requires_code text"
@@ -142,7 +146,7 @@ class Ledger:
 
     def exists(self, connection: Connection) -> bool:
         """Whether there is the table. On failure: LedgerAltered, where it has other columns."""
-        found = connection.scalar(text(_COLUMNS), {"name": self.names["table"]})
+        found = _asked(connection, _COLUMNS, self.names["table"])
         if found is None:
             return False
         different = [
@@ -162,7 +166,7 @@ class Ledger:
         try:
             for statement in self.creation():
                 connection.exec_driver_sql(statement)
-        except DBAPIError as error:
+        except Exception as error:
             if sqlstate(error) != PERMISSION_MISSING:
                 raise
             url, why = connection.engine.url, f"{describe(error)}, so there is no {self.name}"
@@ -177,10 +181,9 @@ class Ledger:
 
     def extend(self, connection: Connection) -> None:
         """Alter a table of an older build so that it can hold the rows of this one."""
-        table = {"table": self.names["table"]}
-        if connection.scalar(text(_LACKS), table):
+        if _asked(connection, _LACKS, self.names["table"]):
             connection.exec_driver_sql(_EXTEND.format(**self.names))
-        if (narrow := connection.scalar(text(_NARROW), table)) is not None:
+        if (narrow := _asked(connection, _NARROW, self.names["table"])) is not None:
             connection.exec_driver_sql(
                 f"ALTER TABLE {self.names['table']} DROP CONSTRAINT {narrow}, "
                 f"ADD CONSTRAINT outcome_known CHECK (outcome IN {_OUTCOMES})"
@@ -201,9 +204,8 @@ class Ledger:
 
     def was_dropped(self, connection: Connection) -> bool:
         """Whether its function exists and the table does not."""
-        guard = {"name": self.names["function"] + "()"}
-        known = text("SELECT to_regprocedure(:name) IS NOT NULL")
-        return not self.exists(connection) and bool(connection.scalar(known, guard))
+        known, guard = "SELECT to_regprocedure({name}) IS NOT NULL", self.names["function"] + "()"
+        return not self.exists(connection) and bool(_asked(connection, known, guard))
 
     def verify(self, connection: Connection) -> None:
         """Compare every row with its hash. On failure: LedgerEdited names the first to differ."""
@@ -214,8 +216,12 @@ class Ledger:
 
 def refuse_hidden(connection: Connection, table: str) -> None:
     """Ask whether a table that shows no row may have some. On failure: RowsHidden."""
-    if connection.scalar(text("SELECT row_security_active(:name)"), {"name": table}):
+    if _asked(connection, "SELECT row_security_active(CAST({name} AS text))", table):
         raise RowsHidden(table)
+
+
+def _asked(connection: Connection, query: str, name: str) -> Any:
+    return connection.exec_driver_sql(query.format(name=literal(name))).scalar()
 
 
 def applied(rows: Iterable[Row]) -> dict[str, Row]:

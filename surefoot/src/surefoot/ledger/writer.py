@@ -1,11 +1,15 @@
 """The writer of a ledger's row: who it is, and the texts that its session can store."""
 
+from __future__ import annotations
+
 import codecs
 import getpass
 import os
 import socket
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 # Encodings of PostgreSQL that Python calls by another name; SQL_ASCII takes any bytes.
 _CODECS = {

@@ -11,7 +11,8 @@ import anyio
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from surefoot.connect.failures import DATABASE_ERRORS, describe
+from surefoot.connect.any_failure import DATABASE_ERRORS
+from surefoot.connect.failures import describe
 from surefoot.errors import LedgerEdited, SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import living

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.errors import Interrupted
 from surefoot.run.second_connection import SecondConnection
 

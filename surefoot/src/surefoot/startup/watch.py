@@ -24,7 +24,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from surefoot.compat.heard import HEARD
-from surefoot.connect.failures import DATABASE_ERRORS, describe
+from surefoot.connect.any_failure import DATABASE_ERRORS
+from surefoot.connect.failures import describe
 from surefoot.errors import SurefootError
 from surefoot.ledger import agreement
 from surefoot.ledger.services import announce

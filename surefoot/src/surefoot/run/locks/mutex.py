@@ -18,15 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-
 from surefoot.errors import MutexHeld
 from surefoot.run.events import MutexBusy
 from surefoot.run.sessions import MutexHolder, mutex_holder
 from surefoot.version_table import VersionTable
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from surefoot.run.run import Run
 
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
@@ -96,6 +95,8 @@ def telling(run: Run) -> Waiting:
 
 def release(connection: Connection, number: int) -> None:
     """Release the mutex. The server has released it already where the connection is lost."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - a first look needs the key alone
+
     for last in (False, True):
         if connection.closed or connection.invalidated:
             return

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.limits import Limits
 from surefoot.run.events import Listen, StatementRunning, StatementWaiting
 from surefoot.run.locks import waits

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from surefoot.compat.sqlalchemy import await_only
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.run.sessions import AGAIN, SPACE, Blocker, shape
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine
 
 from surefoot.compat.sqlalchemy import await_only, greenlet_spawn
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.quoting import literal
 from surefoot.run.question import ask
 

@@ -15,7 +15,7 @@ from surefoot.chain.revisions import Revision
 from surefoot.chain.squashed import NAME, Squash
 from surefoot.ledger.squashed import squashed_sql
 from surefoot.ledger.table import Ledger
-from surefoot.quoting import literal, quoted
+from surefoot.quoting import literal, qualified
 from surefoot.run.locks import mutex
 from surefoot.version_table import ALEMBICS_LENGTH, VersionTable
 
@@ -96,7 +96,7 @@ async def applied(
             _VERSION_TABLE.format(
                 table=table.quoted,
                 length=ALEMBICS_LENGTH,
-                key=quoted(f"{table.name}_pkc"),
+                key=qualified(f"{table.name}_pkc"),
                 revision=literal(squash.revision),
             ),
             *(f"{each.strip()};" for each in (() if has_ledger else ledger.creation())),

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from surefoot.compat.alembic import renew_transaction
 from surefoot.connect import sender
-from surefoot.connect.failures import DATABASE_ERRORS
+from surefoot.connect.any_failure import DATABASE_ERRORS
 from surefoot.connect.sender import own
 from surefoot.errors import CommitsByItself, ConnectsByItself, MixedRevision
 from surefoot.operations.lock_class import ends_transaction, sets_nothing
