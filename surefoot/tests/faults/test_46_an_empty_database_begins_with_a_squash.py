@@ -17,9 +17,9 @@ import pytest
 
 from harness.chains import long
 from harness.commands import psql, snapshot_of
-from harness.databases import Database, Databases, connect, engine
+from harness.databases import Database, Databases, connect, engine, value
 from harness.runs import Chain, Launcher, Run
-from harness.server import PG_MAJOR, temporary_folder
+from harness.server import PG_MAJOR, Server, temporary_folder
 from harness.states import State, state_of
 from surefoot.connect.database import Database as Access
 from surefoot.connect.limits import Limits
@@ -246,6 +246,32 @@ async def test_the_ledger_says_so(small: Chain, launcher: Launcher, databases: D
     assert (locked.code, "squash-" in locked.err) == (0, False), locked.err
     checked = await launcher.surefoot(small, "lock", "--check", url=made.url)
     assert (checked.code, "squashed.sql stands for 3 of them" in checked.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kept"), [("UTF8", "for 日本"), ("LATIN1", "for \\u65e5\\u672c")]
+)
+async def test_the_ledger_keeps_the_reason(
+    small: Chain,
+    launcher: Launcher,
+    server: Server,
+    databases: Databases,
+    encoding: str,
+    kept: str,
+) -> None:
+    """In the row of each revision, as far as the encoding of the database has its characters."""
+    made = await databases.empty()
+    await squash(small, launcher, made)
+    name = f"{made.name}_{encoding.lower()}"
+    psql(made, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    url, given = server.url_of(name), ("--execute", "--reason", "for 日本")
+    try:
+        result = await launcher.surefoot(small, "upgrade", *given, url=url)
+        assert (result.code, "SQUASH" in result.err) == (0, True), result.err
+        reasons = "SELECT array_agg(reason) FROM alembic_version_ledger WHERE outcome = 'applied'"
+        assert await value(url, reasons) == [kept] * 3
+    finally:
+        psql(made, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None, wait:
     """
     if execute and not reason:
         raise ReasonMissing
-    report = _of_first_look(revision)
+    # A first look writes no reason.
+    report = None if execute else _of_first_look(revision)
     if report is None:
         from surefoot.cli.project import on_target  # noqa: PLC0415 - a first look does without
         from surefoot.run import commands  # noqa: PLC0415 - Alembic and SQLAlchemy

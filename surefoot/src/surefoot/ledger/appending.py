@@ -117,8 +117,9 @@ def _stored(connection: Connection, entry: Entry, **actors: str) -> tuple[Entry,
     """The entry as the database can store it, and the SQL of who writes it."""
     # Asks for the encoding, too.
     by = f"CAST({literal(json.dumps({**actor(connection), **actors}))} AS jsonb)"
+    encoding: str = connection.info["ledger_encoding"]
     error, reason = (
-        said and storable(disclosed(said), connection) for said in (entry.error, entry.reason)
+        said and storable(disclosed(said), encoding) for said in (entry.error, entry.reason)
     )
     return replace(entry, error=error, reason=reason), by
 

@@ -4,9 +4,10 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from surefoot.chain.revisions import Revision
+from surefoot.errors.disclosure import disclosed
 from surefoot.ledger.appending import Timed, several_sql
 from surefoot.ledger.table import Entry, Ledger
-from surefoot.ledger.writer import os_user
+from surefoot.ledger.writer import os_user, storable
 from surefoot.quoting import literal
 
 _ACTOR = """jsonb_build_object('database_user', session_user, 'os_user', {user}::text,
@@ -17,12 +18,19 @@ _FINISHED_S = "extract(epoch FROM clock_timestamp())"
 
 
 def squashed_sql(
-    ledger: Ledger, revisions: Sequence[Revision], *, build: str, note: str
+    ledger: Ledger,
+    revisions: Sequence[Revision],
+    *,
+    build: str,
+    note: str,
+    reason: str | None,
+    encoding: str,
 ) -> Iterator[str]:
     """The statements that append a row for each of the revisions, in the current transaction.
 
-    Each has the note, which says by which squash.
+    Each has the note, which says by which squash; the encoding is that of the database.
     """
+    reason = reason and storable(disclosed(reason), encoding)
     rows = [
         Timed(
             Entry(
@@ -33,6 +41,7 @@ def squashed_sql(
                 each.sha256,
                 build=build,
                 error=note,
+                reason=reason,
                 requires_code=each.requires_code,
             ),
             _STARTED_S,
@@ -40,10 +49,5 @@ def squashed_sql(
         )
         for each in revisions
     ]
-    user, host = (literal(_ascii(each)) for each in (os_user(), socket.gethostname()))
+    user, host = (literal(storable(each, encoding)) for each in (os_user(), socket.gethostname()))
     return several_sql(ledger, rows, _ACTOR.format(user=user, host=host))
-
-
-def _ascii(text: str) -> str:
-    """The text as any encoding of a database has it."""
-    return text.encode("ascii", "backslashreplace").decode()

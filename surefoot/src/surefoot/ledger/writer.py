@@ -39,12 +39,8 @@ def actor(connection: Connection) -> dict[str, str]:
     return dict(connection.info["ledger_actor"])
 
 
-def storable(text: str, connection: Connection) -> str:
-    """The text with escapes for the characters that the encoding of the database does not have.
-
-    `actor` has asked for the encoding before.
-    """
-    encoding: str = connection.info["ledger_encoding"]
+def storable(text: str, encoding: str) -> str:
+    """The text with escapes for the characters that the encoding of the database does not have."""
     try:
         codec = codecs.lookup(_CODECS.get(encoding, encoding)).name
     except LookupError:  # one that Python does not have

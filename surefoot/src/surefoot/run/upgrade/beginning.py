@@ -36,8 +36,15 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
     driver: Any = connection.connection.driver_connection
     began_s = time.monotonic()
     try:
-        reason = await_only(
-            applied(driver, squash, below, run.project.version_table, build=run.limits.build)
+        refusal = await_only(
+            applied(
+                driver,
+                squash,
+                below,
+                run.project.version_table,
+                build=run.limits.build,
+                reason=run.reason,
+            )
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         run.interruption.check()
@@ -49,9 +56,9 @@ def begin(run: Run, revisions: Sequence[Revision], stretch: Stretch) -> bool:
         why = f"{NAME}: {describe(error)}"
         failed = FAILURES.get(sqlstate(error) or "", UpgradeFailed)
         raise failed(squash.revision, why, (), resume) from error
-    if reason is not None:
-        if reason != NOT_EMPTY:
-            recorder.listen(Warned("squash-unused", f"{NAME} is not used: {reason}"))
+    if refusal is not None:
+        if refusal != NOT_EMPTY:
+            recorder.listen(Warned("squash-unused", f"{NAME} is not used: {refusal}"))
         return False
     recorder.squash([each.id for each in below], time.monotonic() - began_s)
     # From here on others may know the tables.

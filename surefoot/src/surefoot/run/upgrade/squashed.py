@@ -43,7 +43,8 @@ _SESSION = f"""
 SELECT pg_try_advisory_xact_lock($4), ({_OTHERS}),
        current_setting('server_version_num')::int / 10000, current_schema()::text,
        upper(current_setting('TimeZone')), current_setting('search_path'),
-       to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL
+       to_regclass($2) IS NOT NULL, to_regclass($1) IS NOT NULL,
+       current_setting('server_encoding')
 """
 _HEADS = "SELECT EXISTS (SELECT FROM {table})"
 _UTC = ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "ZULU", "UNIVERSAL", "UCT")
@@ -65,10 +66,12 @@ async def applied(
     table: VersionTable,
     *,
     build: str = "",
+    reason: str | None = None,
 ) -> str | None:
     """Apply a squash to an empty database, as one transaction; why not, where nothing was done.
 
-    `below` are the revisions that it stands for. The mutex is held meanwhile.
+    `below` are the revisions that it stands for; the ledger keeps the reason. The mutex is held
+    meanwhile.
 
     On failure: the errors of asyncpg, with nothing kept.
     """
@@ -76,7 +79,7 @@ async def applied(
     async with connection.transaction():
         session = await connection.fetchrow(_SESSION, *ours, mutex.key(table))
         assert session is not None  # a query without FROM
-        alone, others, major, schema, zone, path, has_ledger, has_table = session
+        alone, others, major, schema, zone, path, has_ledger, has_table, encoding = session
         if not alone:
             return "another migration is at work"
         if others or (has_table and await connection.fetchval(_HEADS.format(table=table.quoted))):
@@ -90,6 +93,7 @@ async def applied(
             return f"its constants are of the time zone {squash.time_zone}, the session's is {zone}"
         ledger = Ledger(table)
         note = f"by {NAME}, which stands for {squash.count} revisions up to {squash.revision}"
+        rows = squashed_sql(ledger, below, build=build, note=note, reason=reason, encoding=encoding)
         parts = [
             squash.sql,
             f"SELECT pg_catalog.set_config('search_path', {literal(path)}, true);",
@@ -100,7 +104,7 @@ async def applied(
                 revision=literal(squash.revision),
             ),
             *(f"{each.strip()};" for each in (() if has_ledger else ledger.creation())),
-            *(f"{each};" for each in squashed_sql(ledger, below, build=build, note=note)),
+            *(f"{each};" for each in rows),
         ]
         await connection.execute("\n".join(parts))
     return None
