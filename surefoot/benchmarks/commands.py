@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from projects import MEMORY, PATIENCE_S, ROOT, Project, fresh, ours, server, stock
+from projects import MEMORY, PATIENCE_S, ROOT, SUREFOOT, Project, fresh, ours, server, stock
 
 from surefoot.chain.known import revisions_of
 from surefoot.chain.lockfile import is_written_from, read_lock, write_lock
@@ -139,7 +139,7 @@ class Case:
 
 _ALEMBIC = ("-m", "alembic")
 _UPGRADE = (*_ALEMBIC, "upgrade", "head")
-_SUREFOOT = ("-c", "from surefoot.cli import main; main()", "upgrade")
+_SUREFOOT = ("-c", SUREFOOT, "upgrade")
 CASES = {
     "nothing": Case(_UPGRADE, _UPGRADE, 0.50),
     "surefoot": Case(_UPGRADE, _SUREFOOT, 0.35),

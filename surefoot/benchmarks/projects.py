@@ -54,6 +54,8 @@ metadata = MetaData()
 timeout_s = float(os.environ.get("LOCK_TIMEOUT_S", Limits.lock_timeout_s))
 database = Database(os.environ["DATABASE_URL"], limits=Limits(lock_timeout_s=timeout_s))
 """
+# The library's command, as the script that is installed.
+SUREFOOT = "from surefoot.cli import main; main()"
 # The limit of a process that works; a hang ends here.
 PATIENCE_S = 300.0
 

@@ -19,15 +19,13 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overhead import COLUMN, TABLE, upgrade
-from projects import MEMORY, PATIENCE_S, ROOT, Project, Took, fresh, ours, server, stock
+from overhead import COLUMN, TABLE
+from projects import MEMORY, SUREFOOT, Project, Took, fresh, ours, server, stock
 
 from surefoot.embedded import Running
 
@@ -45,7 +43,6 @@ CHAINS: Mapping[str, Sequence[str]] = {
     "columns": [TABLE, *(COLUMN.format(number) for number in range(2, COUNT + 1))],
     "tables": [each.format(number) for number in range(COUNT // 10) for each in _OF_TABLE],
 }
-_SUREFOOT = "from surefoot.cli import main; main()"
 
 
 @dataclass(frozen=True)
@@ -85,18 +82,27 @@ def measured(folder: Path, running: Running, rounds: int) -> Sequence[Row]:
         # The first round compiles the revisions and fills caches; it does not count.
         for number in range(rounds + 1):
             for project in projects if number % 2 else projects[::-1]:
-                result = upgrade(project, asyncio.run(fresh(running, "fresh")))
-                if project.is_ours and "SQUASH" not in result.said:
-                    raise SystemExit(f"the squash was not used:\n{result.said}")
+                url, word = (
+                    asyncio.run(fresh(running, "fresh")),
+                    "SQUASH" if project.is_ours else "",
+                )
+                result = worked(project.alembic("upgrade", "head", url=url), word)
                 if number:
                     took[project.name].append(result)
-            loading.append(projects[1].alembic("--version", url=running.url("postgres")))
+            loading.append(worked(projects[1].alembic("--version", url=running.url("postgres"))))
             url = asyncio.run(fresh(running, "fresh"))
-            without.append(projects[1].python("-c", _SUREFOOT, "upgrade", url=url))
+            without.append(worked(projects[1].python("-c", SUREFOOT, "upgrade", url=url), "SQUASH"))
         theirs, squashed = (took[each.name] for each in projects)
         rows.append(Row(name, theirs, squashed, loading[1:]))
         rows.append(Row(f"{name}, surefoot", theirs, without[1:], loading[1:]))
     return rows
+
+
+def worked(took: Took, word: str = "") -> Took:
+    """The process, which ended well and said the word. On failure: SystemExit."""
+    if took.code or word not in took.said:
+        raise SystemExit(f"it ended with {took.code}, and should say {word!r}:\n{took.said}")
+    return took
 
 
 def squash(project: Project, url: str) -> None:
@@ -106,18 +112,7 @@ def squash(project: Project, url: str) -> None:
         "limits=", 'scratch_url=os.environ["SCRATCH"], limits='
     )
     module.write_text(text, "utf-8")
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url, "SCRATCH": url}
-    done = subprocess.run(
-        [sys.executable, "-c", _SUREFOOT, "squash", "head"],
-        cwd=project.folder,
-        env=env,
-        timeout=PATIENCE_S,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"the squash failed with {done.returncode}:\n{done.stderr}")
+    worked(project.python("-c", SUREFOOT, "squash", "head", url=url, SCRATCH=url))
     module.write_text(text.replace('scratch_url=os.environ["SCRATCH"], ', ""), "utf-8")
 
 
