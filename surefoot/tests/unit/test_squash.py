@@ -85,7 +85,7 @@ def test_it_knows_its_revisions() -> None:
 
 
 def test_the_revisions_that_an_upgrade_passes() -> None:
-    """None where only Alembic knows."""
+    """Empty where only Alembic knows."""
     assert set(reached(CHAIN, "head")) == set(reached(CHAIN, "heads")) == {"1", "2", "3"}
     assert set(reached(CHAIN, "2")) == {"1", "2"}
     assert not any(reached(CHAIN, each) for each in (None, "", "+1", "shop@head", "base"))

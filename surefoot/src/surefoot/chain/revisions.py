@@ -188,6 +188,12 @@ def ancestors(revisions: Sequence[Revision], ids: Iterable[str]) -> frozenset[st
     return frozenset(found)
 
 
+def up_to(chain: Sequence[Revision], ids: Iterable[str]) -> tuple[Revision, ...]:
+    """The revisions with these ids, and all that they build on, in the order of the chain."""
+    below = ancestors(chain, ids)
+    return tuple(each for each in chain if each.id in below)
+
+
 @lru_cache(maxsize=10_000)
 def parsed(path: Path, code: bytes) -> tuple[Revision | None, tuple[str, ...]]:
     """The revision in a file, or None where the file holds none; the labels of its branch.

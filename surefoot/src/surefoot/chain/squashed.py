@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.revisions import Revision, ancestors, heads, up_to
 from surefoot.errors import SquashEdited, SquashStale
 from surefoot.errors.names import command
 
@@ -64,7 +64,7 @@ class Squash:
         time_zone: str | None,
     ) -> Squash:
         """A squash of the chain up to a revision."""
-        below = stood_for(revisions, revision)
+        below = up_to(revisions, [revision])
         needs = {each.id: each.requires_code for each in below if each.requires_code}
         hashed = checksums(below)
         return cls(revision, len(below), hashed, tuple(majors), schema, time_zone, needs, sql)
@@ -98,7 +98,7 @@ class Squash:
 
     def check(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
         """The revisions that it stands for, of a chain. On failure: SquashStale."""
-        below = stood_for(revisions, self.revision)
+        below = up_to(revisions, [self.revision])
         if not below:
             raise SquashStale(NAME, self.revision, f"no file has {self.revision}", "head")
         if checksums(below) != self.checksums:
@@ -116,12 +116,6 @@ def checked(path: Path, revisions: Sequence[Revision]) -> str:
     return f"{path.name} stands for {len(squash.check(revisions))} of them" if squash else ""
 
 
-def stood_for(revisions: Sequence[Revision], revision: str) -> tuple[Revision, ...]:
-    """A revision and all that it builds on, in the order of the chain."""
-    below = ancestors(revisions, [revision])
-    return tuple(each for each in revisions if each.id in below)
-
-
 def checksums(revisions: Sequence[Revision]) -> str:
     """One hash over the revisions, what they build on and their checksums."""
     listed = sorted((each.id, sorted(each.down), each.sha256) for each in revisions)
@@ -131,7 +125,7 @@ def checksums(revisions: Sequence[Revision]) -> str:
 def reached(revisions: Sequence[Revision], destination: str | None) -> Collection[str]:
     """The revisions that an upgrade from base to there passes, itself included.
 
-    None for a destination that only Alembic can resolve: a relative one, a label, part of an id.
+    Empty for a destination that only Alembic can resolve: a relative one, a label, part of an id.
     """
     newest = heads(revisions)
     if destination == "heads" or (destination == "head" and len(newest) == 1):

@@ -16,7 +16,7 @@ from alembic.script import write_hooks
 
 from surefoot.autogenerate.plugin import TEXTS
 from surefoot.chain.lockfile import with_known, write_lock
-from surefoot.chain.revisions import heads
+from surefoot.chain.revisions import heads, up_to
 from surefoot.chain.whole_file import write_whole
 from surefoot.environment.commandline import rendered, say, understood, unforeseen
 from surefoot.errors import SurefootError
@@ -89,7 +89,7 @@ async def _lint(written: Path, environment: Environment, project: Project) -> No
     """
     from surefoot.environment.measurements import completed  # noqa: PLC0415 - as above
     from surefoot.linting.lint import with_verdicts  # noqa: PLC0415 - as above
-    from surefoot.run.scratch import bring, up_to  # noqa: PLC0415 - where a revision is written
+    from surefoot.run.scratch import bring  # noqa: PLC0415 - where a revision is written
     from surefoot.scratch import scratch_database  # noqa: PLC0415 - as above
     from surefoot.target import Target  # noqa: PLC0415 - as above
 

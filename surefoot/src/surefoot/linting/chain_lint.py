@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from surefoot.chain.backfills import check_backfills
+from surefoot.chain.revisions import up_to
 from surefoot.compat.alembic import files_read_once
 from surefoot.connect.database import Database
 from surefoot.connect.failures import explained
@@ -13,7 +14,7 @@ from surefoot.linting.lint import NOTHING, Linted, chosen_of, judgement
 from surefoot.linting.lint import lint as lint_on
 from surefoot.project import Project
 from surefoot.run.events import Listen, ignore
-from surefoot.run.scratch import bring, up_to
+from surefoot.run.scratch import bring
 from surefoot.scratch import Scratch, scratch_database
 from surefoot.target import Target
 from surefoot.trace.trace import AS_UTC, ROWS, ZONE, Trace

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from surefoot.autogenerate.reading import rename_to_temporary
 from surefoot.catalog import Catalog, Key, snapshot
-from surefoot.chain.revisions import Revision
+from surefoot.chain.revisions import Revision, up_to
 from surefoot.connect.limits import Limits
 from surefoot.errors import SurefootError
 from surefoot.linting.lint import Linted
@@ -18,7 +18,6 @@ from surefoot.remedies.steps import SafeForm, object_of, safe_form, without
 from surefoot.rules.findings import Finding, TracedRevision, finding
 from surefoot.rules.registry import RULES
 from surefoot.run.commands import upgrade
-from surefoot.run.scratch import up_to
 from surefoot.scratch import Scratch
 from surefoot.target import Target
 from surefoot.trace.fingerprints import catalog_of

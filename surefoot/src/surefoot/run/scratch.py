@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from surefoot.chain.revisions import Revision, ancestors, heads
+from surefoot.chain.revisions import Revision, heads, up_to
 from surefoot.connect.database import Database
 from surefoot.connect.limits import Limits
 from surefoot.project import Project
@@ -46,9 +46,3 @@ async def bring(
         for each in sorted(heads(to)):
             await upgrade(free, each, listen=listen, measure=False, squash=False)
         await made.keep(to)
-
-
-def up_to(chain: Sequence[Revision], ids: Iterable[str]) -> tuple[Revision, ...]:
-    """The revisions with these ids, and all that they build on, in the order of the chain."""
-    below = ancestors(chain, ids)
-    return tuple(each for each in chain if each.id in below)

@@ -15,8 +15,8 @@ import asyncpg
 from sqlalchemy import Connection
 
 from surefoot.catalog import Catalog, difference, snapshot
-from surefoot.chain.revisions import Revision
-from surefoot.chain.squashed import Squash, stood_for
+from surefoot.chain.revisions import Revision, up_to
+from surefoot.chain.squashed import Squash
 from surefoot.connect.database import Database
 from surefoot.connect.failures import describe
 from surefoot.connect.limits import Limits
@@ -103,7 +103,7 @@ async def make(
 
     On failure: NotSquashed; DumpProgramMissing; the errors of a scratch database and of revisions.
     """
-    below = stood_for(project.revisions(), revision)
+    below = up_to(project.revisions(), [revision])
     squash: Squash | None = None
     proved: list[int] = []
     unproved: dict[int, str] = {}
