@@ -50,13 +50,8 @@ class Scratch:
     # The revisions that it has run, as it was made from a template.
     has: frozenset[str] = frozenset()
     _templates: Templates | None = None
-    # Whether the server is somebody else's.
-    _refuses: bool = True
-
-    @property
-    def is_on_shared_server(self) -> bool:
-        """Whether others use the server: no change of roles or tablespaces is kept on it."""
-        return self._refuses
+    # Whether others use the server: no change of roles or tablespaces is kept on it.
+    is_on_shared_server: bool = True
 
     @property
     def database(self) -> Database:
@@ -71,13 +66,14 @@ class Scratch:
         in this one afterwards.
         """
         of = self.engine.url.database
-        async with _beside(self.server, of, refuses=self._refuses) as engine:
+        async with _beside(self.server, of, refuses=self.is_on_shared_server) as engine:
             yield engine
 
     @asynccontextmanager
     async def another(self, project: Project, to: Sequence[Revision]) -> AsyncIterator["Scratch"]:
         """One more on the same server, as `scratch_database` makes it."""
-        async with _created(self.server, project, to, self._templates, self._refuses) as made:
+        shared = self.is_on_shared_server
+        async with _created(self.server, project, to, self._templates, shared) as made:
             yield made
 
     async def keep(self, revisions: Sequence[Revision]) -> None:
