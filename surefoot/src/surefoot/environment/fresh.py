@@ -33,7 +33,7 @@ SELECT pg_backend_pid(), NOT pg_is_in_recovery() AND current_setting('lock_timeo
 def begun(project: Project, database: Database, say: Callable[[str], None]) -> Report | None:
     """The report where the database was empty and is at head now, told by `say`.
 
-    None where the run has to decide, with nothing kept.
+    None where the run has to decide, with all or nothing kept.
     """
     name = database.location("migrate").database or "(default)"
     recorder = Recorder(name, narrated(say))
@@ -50,7 +50,7 @@ def begun(project: Project, database: Database, say: Callable[[str], None]) -> R
     except (SurefootError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None  # the run meets it again and says what it means
     except KeyboardInterrupt:
-        raise Interrupted(signal.SIGINT) from None
+        raise Interrupted(signal.SIGINT, None) from None
     recorder.squash([each.id for each in below], time.monotonic() - began_s)
     recorder.end(heads(below))
     return recorder.report()

@@ -115,7 +115,10 @@ class Interrupted(Temporary):
     exit_code = 130
 
     def __init__(self, by: int | None = None, applied: Sequence[str] | None = ()) -> None:
-        """`by` is the number of a signal; `applied` is None for a command that only reads."""
+        """`by` is the number of a signal.
+
+        `applied` is None for a command that only reads, or where all or nothing is kept.
+        """
         self.by, self.applied = by, tuple(applied or ())
         self.exit_code = 128 + by if by else 130
         if applied is None:
