@@ -94,6 +94,23 @@ async def test_beside_somebody_else_each_commits_by_itself(
     assert await together(watcher) == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("given", "expected"), [("None", [3]), ("lambda **_: None", [1, 1, 1])])
+async def test_a_function_of_the_project_hears_of_each(
+    chain: Chain,
+    empty_database: Database,
+    watcher: asyncpg.Connection,
+    given: str,
+    expected: list[int],
+) -> None:
+    """So each commits by itself; None is no function."""
+    env = chain.folder / "alembic" / "env.py"
+    options = f'options={{"on_version_apply": {given}}}'
+    env.write_text(env.read_text("utf-8").replace(").run()", f", {options}).run()"), "utf-8")
+    tables(chain, "a", "b", "c")
+    await upgraded(chain, empty_database)
+    assert await together(watcher) == expected
+
+
 async def test_a_step_outside_the_transaction_ends_it(
     chain: Chain, empty_database: Database, watcher: asyncpg.Connection
 ) -> None:

@@ -223,7 +223,7 @@ class Online:
                 bool(given.get("together", True)),
                 may_squash=self.environment.may_squash and bool(given.get("squash", True)),
             ),
-            calls_back="on_version_apply" in self.environment.options,
+            calls_back=self.environment.options.get("on_version_apply") is not None,
         )
 
         def attempt() -> None:
