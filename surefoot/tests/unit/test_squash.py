@@ -130,7 +130,8 @@ def test_constants_with_a_time_zone() -> None:
 
 
 def test_the_first_difference() -> None:
-    """The two lines, or that one has more."""
+    """The two lines, or that one has more; else the line ends."""
     assert first_difference("a\nb\n", "a\nb\n") == ""
     assert "'b'" in first_difference("a\nb\n", "a\nc\n")
     assert "'(end)'" in first_difference("a\nb\n", "a\n")
+    assert first_difference("a\nb\n", "a\r\nb\n") == "they differ in their line ends"

@@ -116,4 +116,4 @@ def first_difference(one: str, other: str) -> str:
     for ours, theirs in pairs:
         if ours != theirs:
             return f"the revisions give {ours!r}, and their dump {theirs!r}"
-    return "one dump is longer"
+    return "they differ in their line ends"
