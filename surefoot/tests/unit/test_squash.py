@@ -27,7 +27,7 @@ SELECT pg_catalog.set_config('search_path', '', false);
 
 
 def made(sql: str = "SELECT 1;\n") -> Squash:
-    return Squash.of(CHAIN, "2", sql, majors=[18, 17], schema="public", time_zone=None)
+    return Squash.of(CHAIN, "2", sql, majors=[18, 17], schema="public", needs_utc=False)
 
 
 def entry(name: str, kind: str, sql: str) -> str:

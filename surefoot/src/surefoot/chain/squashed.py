@@ -46,8 +46,8 @@ class Squash:
     majors: tuple[int, ...]
     # The schema that names without one belong to.
     schema: str
-    # The time zone that the result depends on; None where it depends on none.
-    time_zone: str | None
+    # Whether the result depends on the time zone of the session, which is UTC then.
+    needs_utc: bool
     # requires_code of those that have it: revisions.lock does not, and the ledger keeps it.
     requires_code: Mapping[str, str]
     sql: str = field(repr=False)
@@ -61,13 +61,13 @@ class Squash:
         *,
         majors: Sequence[int],
         schema: str,
-        time_zone: str | None,
+        needs_utc: bool,
     ) -> Squash:
         """A squash of the chain up to a revision."""
         below = up_to(revisions, [revision])
         needs = {each.id: each.requires_code for each in below if each.requires_code}
         hashed = checksums(below)
-        return cls(revision, len(below), hashed, tuple(majors), schema, time_zone, needs, sql)
+        return cls(revision, len(below), hashed, tuple(majors), schema, needs_utc, needs, sql)
 
     @classmethod
     def read(cls, path: Path) -> Squash | None:

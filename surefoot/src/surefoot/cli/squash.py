@@ -57,9 +57,8 @@ def _tell(made: Made, size: int) -> None:
     )
     for major, reason in made.unproved.items():
         output.narrate(f"not proved on PostgreSQL {major}, which runs the revisions: {reason}")
-    if squash.time_zone is not None:
-        zone = squash.time_zone
-        output.narrate(f"it has constants with a time zone: only sessions in {zone} begin with it")
+    if squash.needs_utc:
+        output.narrate("it has constants with a time zone: only sessions in UTC begin with it")
 
 
 def _resolved(revisions: tuple[Revision, ...], named: str) -> str:

@@ -164,7 +164,7 @@ async def _proved(
                 plain_sql(dump, quoted(chain.owner)),
                 majors=[chain.major],
                 schema=chain.schema,
-                time_zone="UTC" if depends_on_zone(schema) else None,
+                needs_utc=depends_on_zone(schema),
             )
         else:
             whole, found = None, replace(squash, majors=(chain.major,))

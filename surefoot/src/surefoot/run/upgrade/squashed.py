@@ -89,8 +89,8 @@ async def applied(
             return f"the server is PostgreSQL {major}, and it was proved on {proved}"
         if schema != squash.schema:
             return f"new objects get the schema {schema}, and it was made in {squash.schema}"
-        if squash.time_zone is not None and zone not in _UTC:
-            return f"its constants are of the time zone {squash.time_zone}, the session's is {zone}"
+        if squash.needs_utc and zone not in _UTC:
+            return f"its constants are of the time zone UTC, the session's is {zone}"
         ledger = Ledger(table)
         note = f"by {NAME}, which stands for {squash.count} revisions up to {squash.revision}"
         rows = squashed_sql(ledger, below, build=build, note=note, reason=reason, encoding=encoding)
