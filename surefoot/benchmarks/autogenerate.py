@@ -117,8 +117,6 @@ def prepare(plain: Project, project: Project, urls: Sequence[str], tables: int) 
     env = plain.folder / "alembic" / "env.py"
     imported = "from env_models import metadata as target_metadata"
     env.write_text(env.read_text("utf-8").replace("target_metadata = None", imported), "utf-8")
-    env = project.folder / "alembic" / "env.py"
-    env.write_text(env.read_text("utf-8").replace("env_database:metadata", "env_models:metadata"))
     template = "script.py.mako"
     (project.versions.parent / template).write_bytes(
         (plain.versions.parent / template).read_bytes()

@@ -56,14 +56,6 @@ for number in range({SIZE // COLUMNS}):
     columns = [sa.Column(f"c{{each}}", sa.Integer()) for each in range(1, {COLUMNS})]
     sa.Table(f"t{{number}}", metadata, sa.Column("id", sa.Integer(), primary_key=True), *columns)
 """
-# In place of the module of `projects`: neither needs the models to look at the database.
-DATABASE = """\
-import os
-
-from surefoot import Database
-
-database = Database(os.environ["DATABASE_URL"])
-"""
 DRIVER = """\
 import asyncio
 import gc
@@ -197,17 +189,15 @@ def _commands(
 
 def prepare(project: Project, url: str) -> None:
     """Both projects have the revisions, the models and the URL."""
-    (project.folder / "models.py").write_text(MODELS, "utf-8")
+    (project.folder / "env_models.py").write_text(MODELS, "utf-8")
     (project.folder / "driver.py").write_text(DRIVER, "utf-8")
     env, ini = project.versions.parent / "env.py", project.folder / "alembic.ini"
-    text = env.read_text("utf-8")
     if project.is_ours:
-        (project.folder / "env_database.py").write_text(DATABASE, "utf-8")
-        env.write_text(text.replace("env_database:metadata", "models:metadata"), "utf-8")
         ini.write_text(f"{ini.read_text('utf-8')}revision_environment = true\n", "utf-8")
     else:
-        imported = "from models import metadata as target_metadata"
-        env.write_text(text.replace("target_metadata = None", imported), "utf-8")
+        imported = "from env_models import metadata as target_metadata"
+        text = env.read_text("utf-8").replace("target_metadata = None", imported)
+        env.write_text(text, "utf-8")
         setting = "sqlalchemy.url = " + url.replace("://", "+asyncpg://").replace("%", "%%")
         lines = ini.read_text("utf-8").splitlines()
         changed = [setting if line.startswith("sqlalchemy.url") else line for line in lines]

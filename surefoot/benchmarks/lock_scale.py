@@ -55,16 +55,6 @@ RUN = {
     "surefoot": SUREFOOT,
     "alembic": "from alembic.config import main; main()",
 }
-DATABASE = """\
-import os
-
-from sqlalchemy import MetaData
-
-from surefoot import Database
-
-metadata = MetaData()
-database = Database(os.environ["DATABASE_URL"])
-"""
 LOCK, REVISION = ("surefoot", "lock"), ("alembic", "revision", "-m", "more")
 HOOK = "revision_environment = true\n[post_write_hooks]\nhooks = finish\nfinish.type = surefoot\n"
 
@@ -219,7 +209,6 @@ def main() -> int:
         os.environ["XDG_CACHE_HOME"] = str(place / "cache")
         plain, project = stock(place / "stock"), ours(place / "ours")
         if given.newest:
-            (project.folder / "env_database.py").write_text(DATABASE, "utf-8")
             with server(place) as running:
                 return newest(plain, project, running, given.rounds)
         (project.versions.parent / "script.py.mako").write_bytes(
@@ -227,7 +216,6 @@ def main() -> int:
         )
         ini = project.folder / "alembic.ini"
         ini.write_text(ini.read_text("utf-8") + HOOK, "utf-8")
-        (project.folder / "env_database.py").write_text(DATABASE, "utf-8")
         for each in (plain, project):
             each.write(bodies(given.revisions))
         lock = project.versions.parent / "revisions.lock"

@@ -37,22 +37,24 @@ os.environ["XDG_CACHE_HOME"] = os.devnull
 # As pip leaves what it installs, and an upgrade the files that it has imported.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 INI = "[alembic]\nscript_location = %(here)s/alembic\nprepend_sys_path = .\n"
-# The project's own module is imported when a command needs its database or its models.
+# As the README writes it: a look at the database imports no models.
 ENV = """\
 from surefoot import Environment
 
-Environment(metadata="env_database:metadata", database="env_database:database").run()
+Environment(metadata="env_models:metadata", database="env_database:database").run()
 """
 DATABASE = """\
 import os
 
-from sqlalchemy import MetaData
-
 from surefoot import Database, Limits
 
-metadata = MetaData()
 timeout_s = float(os.environ.get("LOCK_TIMEOUT_S", Limits.lock_timeout_s))
 database = Database(os.environ["DATABASE_URL"], limits=Limits(lock_timeout_s=timeout_s))
+"""
+MODELS = """\
+from sqlalchemy import MetaData
+
+metadata = MetaData()
 """
 # The library's command, as the script that is installed.
 SUREFOOT = "from surefoot.cli import main; main()"
@@ -153,6 +155,7 @@ def ours(folder: Path) -> Project:
     (folder / "alembic.ini").write_text(INI, "utf-8")
     (folder / "alembic" / "env.py").write_text(ENV, "utf-8")
     (folder / "env_database.py").write_text(DATABASE, "utf-8")
+    (folder / "env_models.py").write_text(MODELS, "utf-8")
     (folder / "alembic" / "revisions.lock").touch()
     return Project("this project", folder)
 
