@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import asyncpg
 import pytest
 
@@ -97,6 +99,27 @@ async def test_rows_and_both_revisions_pending(
     refused = await launcher.alembic(contracting.chain, "upgrade", "head", url=made.url)
     assert refused.code == 3, refused.err
     assert "`surefoot upgrade 0003`, then `surefoot backfill run again" in refused.err
+
+
+async def test_all_in_one_command(contracting: Filling, launcher: Launcher) -> None:
+    """Expand, fill and contract; also where the expand revision is pending."""
+    url = contracting.database.url
+    contracting.chain.add('op.execute("ALTER TABLE files ADD again int")')
+    contracting.write(
+        "again",
+        """
+        after = "0003"
+        table = "files"
+        todo = "again IS NULL"
+        sets = {"again": "size"}
+        """,
+    )
+    requiring(contracting.chain, contracting.chain.add("op.execute('SELECT 1')"), "again")
+    arguments = ("upgrade", "--run-backfills", "--json")
+    done = await launcher.surefoot(contracting.chain, *arguments, url=url)
+    assert done.code == 0, done.err
+    assert [each["revision"] for each in json.loads(done.out)["steps"]] == ["0002", "0003", "0004"]
+    assert await contracting.left("wide IS NULL OR again IS NULL") == 0
 
 
 async def test_a_name_that_is_wrong(filling: Filling, launcher: Launcher) -> None:

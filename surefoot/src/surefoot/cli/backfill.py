@@ -125,7 +125,7 @@ def run(
             raise SystemExit(1)
         return
     given = _given(max_rows_per_second, batch_seconds)
-    _run(name, target, json_, workers=workers, parameters=given)
+    run_to_end(name, target, json_=json_, workers=workers, parameters=given)
 
 
 @command.command("retry-failed")
@@ -137,7 +137,7 @@ def run(
 def retry_failed(name: str, execute: bool, workers: int, json_: bool, target: str | None) -> None:
     """Try the rows again that could not be changed."""
     if execute:
-        _run(name, target, json_, workers=workers, retry_failed=True)
+        run_to_end(name, target, json_=json_, workers=workers, retry_failed=True)
     else:
         _show(name, target, json_=json_)
 
@@ -198,7 +198,7 @@ def _show(name: str, target: str | None, *, json_: bool) -> None:
     output.answer_as(json_, found, lambda: "\n".join(text.status(found)))
 
 
-def _run(name: str, target: str | None, json_: bool, **options: Any) -> None:
+def run_to_end(name: str, target: str | None, *, json_: bool, **options: Any) -> None:
     """Run a backfill until it has ended, or a signal stops it. On failure: as `run`."""
     backfill, of = named(project(), name), project()
     with serving(target) as database:

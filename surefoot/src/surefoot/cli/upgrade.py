@@ -28,13 +28,22 @@ WAIT_S = 300.0
     is_flag=True,
     help=f"Wait {WAIT_S:g} s for services to end whose code a contract revision breaks.",
 )
-def command(revision: str, json_: bool, execute: bool, reason: str | None, wait: bool) -> None:
+@click.option(
+    "--run-backfills",
+    "fills",
+    is_flag=True,
+    help="Where a revision requires a backfill, run it and go on; for small installations.",
+)
+def command(
+    revision: str, json_: bool, execute: bool, reason: str | None, wait: bool, fills: bool
+) -> None:
     """Apply what is pending up to REVISION, as `alembic upgrade` does.
 
     \b
     Examples:
       surefoot upgrade
       surefoot upgrade head --json
+      surefoot upgrade --run-backfills
       surefoot upgrade 0012 --execute --reason "jobs.rank is unused since 0009"
     """
     if execute and not reason:
@@ -45,16 +54,24 @@ def command(revision: str, json_: bool, execute: bool, reason: str | None, wait:
         from surefoot.cli.project import on_target  # noqa: PLC0415 - a first look does without
         from surefoot.run import commands  # noqa: PLC0415 - Alembic and SQLAlchemy
 
-        report = on_target(
-            lambda target: commands.upgrade(
-                target,
-                revision,
-                reason=reason if execute else None,
-                services_wait_s=WAIT_S if wait else None,
-                listen=output.tell,
-                signals=True,
+        def upgrade(to: str) -> Report:
+            return on_target(
+                lambda target: commands.upgrade(
+                    target,
+                    to,
+                    reason=reason if execute else None,
+                    services_wait_s=WAIT_S if wait else None,
+                    listen=output.tell,
+                    signals=True,
+                )
             )
-        )
+
+        if fills:
+            from surefoot.cli.filling import upgrade_and_fill  # noqa: PLC0415 - rare
+
+            report = upgrade_and_fill(upgrade, revision)
+        else:
+            report = upgrade(revision)
     if json_:
         output.answer_json(report.as_json())
 
