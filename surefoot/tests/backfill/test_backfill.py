@@ -226,3 +226,58 @@ async def test_an_edited_class(filling: Filling) -> None:
     filling.widen(sets={"wide": "size + 1"})
     with pytest.raises(errors.BackfillEdited):
         await filling.run()
+
+
+async def test_a_range_is_split_in_the_middle_of_a_batch(filling: Filling) -> None:
+    """The batch waits for whoever splits, keeps how far it came, and ends at the new end."""
+    await filling.connection.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF NEW.id = 1 THEN PERFORM pg_sleep(0.3); END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER slow BEFORE UPDATE ON files FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+    filling.widen(batch_rows=(600, 600))
+    other = await asyncpg.connect(filling.database.url)
+    running = asyncio.ensure_future(filling.run())
+    ranges = filling.project.version_table.backfills[1]
+    while not await other.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0 "
+        "AND objsubid = 2 AND database = (SELECT oid FROM pg_database "
+        "WHERE datname = current_database())"
+    ):
+        await asyncio.sleep(0.005)
+    async with other.transaction():
+        await other.execute(
+            f"UPDATE {ranges} SET high = '{{400}}'; INSERT INTO {ranges} (backfill, id, low, high) "
+            "VALUES ('wide', 9, '{400}', '{1000}')"
+        )
+        await asyncio.sleep(0.35)
+    await other.close()
+    result = await running
+    assert (result.is_complete, result.changed, await filling.left()) == (True, 1000, 0)
+
+
+async def test_workers_share_one_range(filling: Filling) -> None:
+    """A worker without work takes half of what another has left."""
+    filling.write(
+        "wide",
+        """
+        after = "0001"
+        table = "files"
+        todo = "wide IS NULL"
+        writes = ("wide",)
+        batch_rows = (10, 10)
+        running, most = 0, 0
+        concurrency = 4
+
+        async def fill(self, rows):
+            cls = type(self)
+            cls.running += 1
+            cls.most = max(cls.most, cls.running)
+            await asyncio.sleep(0.02)
+            cls.running -= 1
+            return [{"wide": cls.most} for row in rows]
+        """,
+    )
+    result = await filling.run(workers=4)
+    assert (result.is_complete, result.changed) == (True, 1000)
+    assert await filling.connection.fetchval("SELECT max(wide) FROM files") == 4

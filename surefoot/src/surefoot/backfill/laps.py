@@ -57,10 +57,14 @@ async def split_one(
     """Split a range that another session walks, so that there is one to lease."""
     ranges = list(await state.ranges.open_ranges())
     random.shuffle(ranges)  # workers without work do not all choose the same
+    percent = _percent(statements.key.rows)
+    # Half a range has a batch, at least.
+    least = max(2.0, 2 * statements.backfill.batch_rows[0] * percent / 100)
     for each in ranges:
-        query = statements.sample(_percent(statements.key.rows))
-        sample = await connection.fetch(query, each.begin, each.high)
-        middle = sample[len(sample) // 2][0] if len(sample) > 1 else each.high
+        sample = await connection.fetch(statements.sample(percent), each.begin, each.high)
+        if len(sample) < least:
+            continue
+        (middle,) = sample[len(sample) // 2 - 1]
         if middle != each.high and await state.ranges.split(each, middle, statements.key):
             return True
     return False
