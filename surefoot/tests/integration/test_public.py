@@ -16,6 +16,7 @@ from harness.databases import Database, Databases, engine
 
 FOREIGN = Path(__file__).parents[1] / "installation" / "foreign"
 NAMES = [
+    "Backfill",
     "Database",
     "Environment",
     "Limits",
